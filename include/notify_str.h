@@ -1,0 +1,35 @@
+/* notify_str -- a borrowed run of bytes: pointer and length, never NUL-terminated by contract.
+ *
+ * Used from the wire inward in both programs. It owns nothing: the bytes live as long as whoever
+ * handed them out says. {NULL, 0} is the empty string and means "absent" where a field may be. */
+#ifndef NOTIFY_STR_H
+#define NOTIFY_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct notify_str {
+    const char *ptr;
+    size_t len;
+};
+
+/* A string literal as notify_str; the length is known at compile time. */
+#define NOTIFY_STR(literal) ((struct notify_str){(literal), sizeof(literal) - 1})
+
+static inline struct notify_str notify_str_of(const char *ptr, size_t len)
+{
+    return (struct notify_str){ptr, len};
+}
+
+static inline struct notify_str notify_str_z(const char *z)
+{
+    return (struct notify_str){z, z == NULL ? 0 : strlen(z)};
+}
+
+static inline bool notify_str_eq(struct notify_str a, struct notify_str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+#endif
