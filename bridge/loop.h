@@ -15,7 +15,8 @@ struct loop_timer;
 typedef void (*loop_fn)(void *ctx);
 
 /* NULL: out of memory or no usable kernel interface. The loop has two priorities: 0 for descriptors
- * (the default set by loop_timer and by everyone else), 1 for what must run after a batch of them. */
+ * (the default set by loop_timer and by everyone else), 1 for what must run after a batch of them.
+ */
 struct loop *loop_new(void);
 void loop_free(struct loop *loop);
 
@@ -35,9 +36,9 @@ void loop_timer_set(struct loop_timer *timer, uint64_t after_ms);
 void loop_timer_cancel(struct loop_timer *timer);
 void loop_timer_free(struct loop_timer *timer);
 
-/* Calls fn(ctx) once, from the loop and never from the caller's stack, after the descriptors of this
- * turn. Never fails: it dies for lack of memory. What is still waiting when the loop is freed is
- * called then. */
+/* Calls fn(ctx) once, from the loop and never from the caller's stack, after the descriptors of
+ * this turn. Never fails: it dies for lack of memory. What is still waiting when the loop is freed
+ * is called then. */
 void loop_defer(struct loop *loop, loop_fn fn, void *ctx);
 
 /* Calls fn(ctx) each time the process gets the signal. 0 or -ENOMEM. */

@@ -33,7 +33,8 @@ struct conn_request {
 int conn_request_arg(const struct conn_request *req, const char *name, char *out, size_t cap);
 
 struct transport_handlers {
-    /* May this upgrade go on? 0: yes. Otherwise the HTTP status to refuse it with (403, 404, 503…). */
+    /* May this upgrade go on? 0: yes. Otherwise the HTTP status to refuse it with (403, 404, 503…).
+     */
     int (*on_upgrade)(void *ctx, const struct conn_request *req);
     /* The connection is open and may be written to. Returns the peer that the other callbacks get,
      * or NULL to have it closed with 1011. */
@@ -94,9 +95,9 @@ typedef bool (*http_handler_fn)(void *ctx, const struct conn_request *req,
                                 struct http_response *ret);
 
 struct transport_config {
-    size_t max_message_bytes;      /* bigger: closed with 1009 */
-    uint64_t heartbeat_ms;         /* WebSocket ping after this long; dead after two silent ones */
-    uint64_t idle_timeout_ms;      /* without any frame from the peer, pongs included: 4408 */
+    size_t max_message_bytes;       /* bigger: closed with 1009 */
+    uint64_t heartbeat_ms;          /* WebSocket ping after this long; dead after two silent ones */
+    uint64_t idle_timeout_ms;       /* without any frame from the peer, pongs included: 4408 */
     const char *const *ws_prefixes; /* NULL-terminated: upgrades elsewhere are 404 */
     struct transport_handlers ws;
     http_handler_fn http;
@@ -106,8 +107,8 @@ struct transport_config {
 struct loop;
 struct transport;
 
-/* The libwebsockets context with its glue on loop. config is copied (pointers in it are borrowed for
- * life). NULL: could not be made; the reason has been logged. */
+/* The libwebsockets context with its glue on loop. config is copied (pointers in it are borrowed
+ * for life). NULL: could not be made; the reason has been logged. */
 struct transport *transport_new(struct loop *loop, const struct transport_config *config);
 /* Hands over a connected, non-blocking stream socket of a client; it is closed on failure. */
 void transport_adopt(struct transport *transport, int fd);

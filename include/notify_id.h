@@ -1,7 +1,7 @@
 /* notify_id -- the id of an entry in a box: <ms>-<seq>, strictly increasing within the box.
  *
- * The shape and the order are those of Redis stream ids (Redis documentation, XADD). ms is Unix time
- * in milliseconds and must lie before the year 10000, so that every id has an ISO 8601 time of
+ * The shape and the order are those of Redis stream ids (Redis documentation, XADD). ms is Unix
+ * time in milliseconds and must lie before the year 10000, so that every id has an ISO 8601 time of
  * four-digit years; 0-0 stands before the first entry and is never the id of one. */
 #ifndef NOTIFY_ID_H
 #define NOTIFY_ID_H
@@ -45,7 +45,8 @@ static inline struct notify_id notify_id_before(struct notify_id id)
     return id;
 }
 
-/* Digits of *text up to a '-' or the end; false for none, for leading '+' or blanks, for overflow. */
+/* Digits of *text up to a '-' or the end; false for none, for leading '+' or blanks, for overflow.
+ */
 static inline bool notify_id_take_number(struct notify_str *text, uint64_t *ret_value)
 {
     uint64_t value = 0;
