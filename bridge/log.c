@@ -92,7 +92,7 @@ static void put_field(struct line *line, const char *key, const char *value)
         put_z(line, value);
 }
 
-static void format_now(char out[40])
+static void format_now(char out[64])
 {
     struct timespec now;
     struct tm tm;
@@ -101,13 +101,13 @@ static void format_now(char out[40])
     (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */
     gmtime_r(&now.tv_sec, &tm);
     (void)strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &tm);
-    (void)snprintf(out, 40, "%s.%03ldZ", seconds, now.tv_nsec / 1000000);
+    (void)snprintf(out, 64, "%s.%03ldZ", seconds, now.tv_nsec / 1000000);
 }
 
 void log_write(enum log_level level, const char *event, ...)
 {
     struct line line = {.len = 0};
-    char now[40];
+    char now[64];
     va_list args;
     const char *key, *value;
 
