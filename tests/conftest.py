@@ -1,0 +1,77 @@
+"""Fixtures for everything under tests/ that runs in pytest (see support/servers.py)."""
+
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
+
+from servers import Group  # noqa: E402  (needs the path above)
+from ws_client import WsClient  # noqa: E402
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Shows the last output of the programs of a test that failed."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for value in getattr(item, "funcargs", {}).values():
+            if isinstance(value, Group) and value.tails():
+                report.sections.append(("programs", value.tails()))
+
+
+@pytest.fixture
+def programs():
+    """A Group for this test: programs.redis(appendonly="yes"), programs.bridge(server, …)."""
+    group = Group()
+    yield group
+    group.close()
+
+
+@pytest.fixture
+def redis_server(programs):
+    """A fresh redis-server with the module."""
+    return programs.redis()
+
+
+@pytest.fixture
+def bridge(programs, redis_server):
+    """A bridge in front of redis_server."""
+    return programs.bridge(redis_server)
+
+
+@pytest.fixture(scope="session")
+def session_programs():
+    group = Group()
+    yield group
+    group.close()
+
+
+@pytest.fixture
+def shared_redis(session_programs):
+    """One redis-server for all tests that only need it to be empty: cheaper than redis_server."""
+    if not session_programs.programs:
+        session_programs.redis(name="shared-redis")
+    server = session_programs.programs[0]
+    if not server.running():
+        server.start()
+    server.client().flushall()
+    return server
+
+
+@pytest.fixture
+def connect(bridge):
+    """connect("/ws/tab-1?user=alice") opens a client that is closed with the test."""
+    clients = []
+
+    def open_client(path="/ws", **options):
+        client = WsClient(bridge.port, path, **options)
+        clients.append(client)
+        return client
+
+    yield open_client
+    for client in clients:
+        if client.sock.fileno() >= 0:
+            client.close()

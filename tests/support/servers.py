@@ -1,0 +1,390 @@
+"""Real programs for the tests: redis-server with the module, notify-bridge, and test hosts.
+
+Every program runs in a temporary folder, on a port of its own, and dies with the test run, however
+that ends. What it writes is kept in memory line by line, so that tests wait for a line instead of
+sleeping, and so that a sanitizer's report fails the test that caused it."""
+
+import ctypes
+import os
+import random
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+import redis
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+START_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 30
+WAIT_TIMEOUT_S = 15
+
+# What no program of ours may ever write.
+REPORTS = re.compile(
+    r"ERROR: (Address|Leak|Thread)Sanitizer|runtime error:|REDIS BUG REPORT START|VALKEY BUG REPORT"
+)
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_PR_SET_PDEATHSIG = 1
+
+
+def build_dir():
+    """The folder with the programs under test."""
+    return os.path.abspath(os.environ.get("NOTIFY_BUILD", os.path.join(ROOT, "build", "debug")))
+
+
+def module_path():
+    return os.environ.get("NOTIFY_SO", os.path.join(build_dir(), "notify.so"))
+
+
+def bridge_path():
+    return os.environ.get("NOTIFY_BRIDGE", os.path.join(build_dir(), "notify-bridge"))
+
+
+def host_path(name):
+    """A program of tests/support, for example "transport_host"."""
+    return os.path.join(build_dir(), "support", name)
+
+
+def free_port():
+    """A port that nobody listens on, outside the range from which the kernel hands out ports for
+    outgoing connections, so that none of the thousands a test opens can take it meanwhile."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+
+
+def wait_until(condition, what="the condition", timeout=WAIT_TIMEOUT_S):
+    """Calls condition until it is true and returns its value. For what can only be asked for; wait
+    for a line or a message where there is one."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not come true within {timeout} s")
+        time.sleep(0.01)
+
+
+def _die_with_parent():
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _quiet_limits(env):
+    """Sanitizers: report everything, end with an exit status that cannot be mistaken."""
+    env.setdefault("ASAN_OPTIONS", "detect_leaks=1:exitcode=97:abort_on_error=0")
+    env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+    return env
+
+
+class Program:
+    """A child process whose output can be waited for."""
+
+    def __init__(self, name):
+        self.name = name
+        self.proc = None
+        self.lines = []  # everything it has written since the first start
+        self._news = threading.Condition()
+        self._reader = None
+        self._ended = True
+
+    # -- life
+
+    def _spawn(self, argv, env=None, cwd=None):
+        assert not self.running(), f"{self.name} runs already"
+        self._ended = False
+        self.proc = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=_quiet_limits(dict(os.environ if env is None else env)),
+            cwd=cwd,
+            preexec_fn=_die_with_parent,
+        )
+        self._reader = threading.Thread(target=self._read, args=(self.proc.stdout,), daemon=True)
+        self._reader.start()
+
+    def _read(self, pipe):
+        for raw in pipe:
+            with self._news:
+                self.lines.append(raw.decode("utf-8", "replace").rstrip("\n"))
+                self._news.notify_all()
+        pipe.close()
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
+
+    def running(self):
+        return self.proc is not None and self.proc.poll() is None
+
+    @property
+    def pid(self):
+        return self.proc.pid
+
+    def kill9(self):
+        """Ends it as a crash would."""
+        self.proc.send_signal(signal.SIGKILL)
+        self._reap()
+
+    def terminate(self, timeout=STOP_TIMEOUT_S):
+        """SIGTERM; returns the exit status once it is gone. Does not judge it."""
+        self.proc.send_signal(signal.SIGTERM)
+        return self._reap(timeout)
+
+    def wait(self, timeout=STOP_TIMEOUT_S):
+        """Waits for it to end by itself; returns the exit status."""
+        return self._reap(timeout)
+
+    def _reap(self, timeout=STOP_TIMEOUT_S):
+        try:
+            status = self.proc.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.proc.kill()
+            self.proc.wait()
+            raise AssertionError(f"{self.name} did not end within {timeout} s\n{self.tail()}")
+        finally:
+            self._reader.join(STOP_TIMEOUT_S)
+        return status
+
+    def stop(self):
+        """Orderly end, for fixtures: complains about a crash before or an error during it."""
+        if self.proc is None:
+            return
+        if self.running():
+            status = self.terminate()
+            assert status == 0, f"{self.name} ended with status {status}\n{self.tail()}"
+        self.check_reports()
+
+    # -- what it said
+
+    def mark(self):
+        """A position in the output, for wait_line(since=…)."""
+        with self._news:
+            return len(self.lines)
+
+    def wait_line(self, pattern, since=0, timeout=WAIT_TIMEOUT_S):
+        """Returns the first line from `since` on that the pattern is found in."""
+        regex = re.compile(pattern)
+        deadline = time.monotonic() + timeout
+        at = since
+        with self._news:
+            while True:
+                while at < len(self.lines):
+                    if regex.search(self.lines[at]):
+                        return self.lines[at]
+                    at += 1
+                left = deadline - time.monotonic()
+                if self._ended or left <= 0:
+                    why = "ended" if self._ended else f"was silent for {timeout} s"
+                    raise AssertionError(
+                        f"{self.name} {why} without a line like {pattern!r}\n{self.tail()}"
+                    )
+                self._news.wait(left)
+
+    def has_line(self, pattern, since=0):
+        with self._news:
+            return any(re.search(pattern, line) for line in self.lines[since:])
+
+    def tail(self, count=60):
+        return "\n".join(f"  {self.name}| {line}" for line in self.lines[-count:])
+
+    def check_reports(self):
+        """Fails if a sanitizer or Redis itself has reported a bug."""
+        for at, line in enumerate(self.lines):
+            if REPORTS.search(line):
+                report = "\n".join(f"  {self.name}| {text}" for text in self.lines[at : at + 60])
+                raise AssertionError(f"{self.name} reported a bug\n{report}")
+
+
+def _preload_for(library):
+    """A module that was built with a sanitizer needs the sanitizer's library in the server first."""
+    with open(library, "rb") as file:
+        found = re.search(rb"\0(libasan\.so\.\d+)\0", file.read())
+    return found.group(1).decode() if found else None
+
+
+class RedisServer(Program):
+    """redis-server with the module. Options become its command line: appendonly="yes",
+    save=["900 1", "300 10"], notify_max_entries… : underscores stand for hyphens, "notify." options
+    of the module are given in `config`, and set before the server is handed out."""
+
+    def __init__(self, name="redis", module=True, replica_of=None, config=None, **options):
+        super().__init__(name)
+        self.port = free_port()
+        self.dir = tempfile.mkdtemp(prefix="notify-test-redis-")
+        self.module = module_path() if module else None
+        self.config = dict(config or {})
+        self.options = {
+            "save": "",
+            "appendonly": "no",
+            "enable-debug-command": "yes",
+            "repl-diskless-sync-delay": "0",
+        }
+        if replica_of is not None:
+            self.options["replicaof"] = f"127.0.0.1 {replica_of.port}"
+        self.options.update({key.replace("_", "-"): value for key, value in options.items()})
+
+    def _argv(self):
+        server = shlex.split(os.environ.get("NOTIFY_REDIS_SERVER", "redis-server"))
+        argv = server + ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.dir]
+        for key, value in self.options.items():
+            for one in value if isinstance(value, list) else [value]:
+                # Redis splits a value at blanks only if it is several words of the command line.
+                argv += [f"--{key}"] + (str(one).split(" ") if one != "" else [""])
+        if self.module:
+            argv += ["--loadmodule", self.module]
+        return argv
+
+    def start(self):
+        mark = self.mark()
+        env = dict(os.environ)
+        preload = _preload_for(self.module) if self.module else None
+        if preload:
+            env["LD_PRELOAD"] = preload
+            # The server keeps everything until it exits: what it never frees is not our leak, and
+            # what the module forgets is found by the unit tests.
+            env["ASAN_OPTIONS"] = "detect_leaks=0:exitcode=97:abort_on_error=0"
+        self._spawn(self._argv(), env=env, cwd=self.dir)
+        self.wait_line(r"[Rr]eady to accept connections", since=mark, timeout=START_TIMEOUT_S)
+        self.client().ping()
+        for key, value in self.config.items():
+            self.client().config_set(key, value)
+        return self
+
+    def restart(self):
+        """Again, with the same folder and port; whatever ended it before."""
+        if self.running():
+            self.terminate()
+        return self.start()
+
+    def client(self, **options):
+        """A new redis-py client that answers str."""
+        options.setdefault("decode_responses", True)
+        return redis.Redis(host="127.0.0.1", port=self.port, **options)
+
+    @property
+    def url(self):
+        return f"redis://127.0.0.1:{self.port}"
+
+    def wait_synced(self):
+        """On a replica: until it has all that its primary has written so far."""
+
+        def is_synced():
+            info = self.client().info("replication")
+            primary = redis.Redis(host=info["master_host"], port=info["master_port"])
+            return (
+                info["master_link_status"] == "up"
+                and info["slave_repl_offset"] >= primary.info("replication")["master_repl_offset"]
+            )
+
+        wait_until(is_synced, "the replica's being up to date")
+
+    def stop(self):
+        try:
+            super().stop()
+        finally:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Bridge(Program):
+    """notify-bridge in front of a RedisServer. `args` are further command line words."""
+
+    def __init__(self, server, *args, name="bridge", port=None, env=None):
+        super().__init__(name)
+        self.server = server
+        self.port = port or free_port()
+        self.args = list(args)
+        self.env = dict(env or {})
+
+    def start(self, wait_ready=True):
+        mark = self.mark()
+        argv = [bridge_path(), "--listen", f"127.0.0.1:{self.port}", "--redis", self.server.url]
+        argv += ["--auth", "none", "--dev"] + self.args
+        self._spawn(argv, env={**os.environ, **self.env})
+        if wait_ready:
+            self.wait_ready(since=mark)
+        return self
+
+    def wait_ready(self, since=0):
+        return self.wait_line(r"\bevent=ready\b", since=since, timeout=START_TIMEOUT_S)
+
+    def restart(self):
+        if self.running():
+            self.terminate()
+        return self.start()
+
+    @property
+    def ws_url(self):
+        return f"ws://127.0.0.1:{self.port}"
+
+    @property
+    def http_url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def open_fds(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+
+class Host(Program):
+    """A program of tests/support (see host_path)."""
+
+    def __init__(self, name, *args):
+        super().__init__(name)
+        self.args = [str(arg) for arg in args]
+
+    def start(self, ready=None):
+        """ready: a pattern of the line to wait for; the line is returned."""
+        mark = self.mark()
+        self._spawn([host_path(self.name)] + self.args)
+        return self.wait_line(ready, since=mark, timeout=START_TIMEOUT_S) if ready else None
+
+
+class Group:
+    """Owns programs and stops them, the youngest first, whatever happens to some of them."""
+
+    def __init__(self):
+        self.programs = []
+
+    def add(self, program):
+        self.programs.append(program)
+        return program
+
+    def redis(self, **options):
+        return self.add(RedisServer(**options)).start()
+
+    def bridge(self, server, *args, **options):
+        return self.add(Bridge(server, *args, **options)).start()
+
+    def host(self, name, *args, ready=None):
+        host = self.add(Host(name, *args))
+        host.start(ready)
+        return host
+
+    def close(self):
+        failures = []
+        while self.programs:
+            program = self.programs.pop()
+            try:
+                program.stop()
+            except AssertionError as failure:
+                failures.append(str(failure))
+            finally:
+                if program.running():
+                    program.kill9()
+        assert not failures, "\n".join(failures)
+
+    def tails(self):
+        return "\n".join(program.tail() for program in self.programs)

@@ -1,0 +1,210 @@
+"""A WebSocket client for tests: blocking, one connection, sees every frame (RFC 6455).
+
+It can also do what a well-behaved library refuses to do: send raw bytes, odd frames, stop reading."""
+
+import base64
+import json
+import os
+import socket
+import struct
+import time
+
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+
+
+class Closed(Exception):
+    """The connection ended. code 1006: without a close frame."""
+
+    def __init__(self, code, reason=""):
+        super().__init__(f"closed with {code} {reason!r}")
+        self.code = code
+        self.reason = reason
+
+
+class Refused(Exception):
+    """The handshake was answered by something else than 101."""
+
+    def __init__(self, status, body):
+        super().__init__(f"refused with {status}: {body!r}")
+        self.status = status
+        self.body = body
+
+
+class WsClient:
+    def __init__(self, port, path="/ws", headers=(), timeout=15):
+        self.timeout = timeout
+        self.messages = []  # received while something else was waited for
+        self.pings = 0
+        self._buf = b""
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            self._handshake(port, path, headers)
+        except BaseException:
+            self.sock.close()
+            raise
+
+    def _handshake(self, port, path, headers):
+        key = base64.b64encode(os.urandom(16)).decode()
+        lines = [
+            f"GET {path} HTTP/1.1",
+            f"Host: 127.0.0.1:{port}",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            f"Sec-WebSocket-Key: {key}",
+            "Sec-WebSocket-Version: 13",
+            *headers,
+        ]
+        self.sock.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        while b"\r\n\r\n" not in self._buf:
+            self._more(time.monotonic() + self.timeout)
+        head, self._buf = self._buf.split(b"\r\n\r\n", 1)
+        status = int(head.split(b" ", 2)[1])
+        if status != 101:
+            raise Refused(status, self._buf)
+
+    # -- sending
+
+    def send(self, message):
+        """A dict (as JSON) or a str."""
+        text = message if isinstance(message, str) else json.dumps(message)
+        self.send_frame(TEXT, text.encode())
+
+    def send_frame(self, opcode, payload=b"", fin=True):
+        mask = os.urandom(4)
+        head = bytes([(0x80 if fin else 0) | opcode])
+        if len(payload) < 126:
+            head += bytes([0x80 | len(payload)])
+        elif len(payload) < 65536:
+            head += struct.pack("!BH", 0x80 | 126, len(payload))
+        else:
+            head += struct.pack("!BQ", 0x80 | 127, len(payload))
+        repeated = (mask * (len(payload) // 4 + 1))[: len(payload)]
+        masked = int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")
+        self.sock.sendall(head + mask + masked.to_bytes(len(payload), "big"))
+
+    # -- receiving
+
+    def _more(self, deadline):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("nothing arrived in time")
+        self.sock.settimeout(left)
+        try:
+            data = self.sock.recv(65536)
+        except socket.timeout:
+            raise TimeoutError("nothing arrived in time") from None
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            raise Closed(1006)
+        self._buf += data
+
+    def recv_frame(self, timeout=None):
+        """Returns (opcode, fin, payload)."""
+        deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
+        while True:
+            size = self._frame_size()
+            if size is not None and len(self._buf) >= size[0] + size[1]:
+                break
+            self._more(deadline)
+        head, length = size
+        frame, self._buf = self._buf[: head + length], self._buf[head + length :]
+        return frame[0] & 0x0F, bool(frame[0] & 0x80), frame[head:]
+
+    def _frame_size(self):
+        if len(self._buf) < 2:
+            return None
+        length = self._buf[1] & 0x7F
+        if length < 126:
+            return 2, length
+        if length == 126:
+            return (4, struct.unpack("!H", self._buf[2:4])[0]) if len(self._buf) >= 4 else None
+        return (10, struct.unpack("!Q", self._buf[2:10])[0]) if len(self._buf) >= 10 else None
+
+    def recv_text(self, timeout=None):
+        """The next text message; answers pings, raises Closed at the end."""
+        whole = b""
+        while True:
+            opcode, fin, payload = self.recv_frame(timeout)
+            if opcode == PING:
+                self.pings += 1
+                self.send_frame(PONG, payload)
+            elif opcode == CLOSE:
+                code = struct.unpack("!H", payload[:2])[0] if len(payload) >= 2 else 1005
+                reason = payload[2:].decode("utf-8", "replace")
+                try:
+                    self.send_frame(CLOSE, payload[:2])
+                except OSError:
+                    pass
+                self.sock.close()
+                raise Closed(code, reason)
+            elif opcode != PONG:
+                whole += payload
+                if fin:
+                    return whole.decode("utf-8")
+
+    def recv(self, timeout=None):
+        """The next message as JSON: first those that expect() has put aside."""
+        if self.messages:
+            return self.messages.pop(0)
+        return json.loads(self.recv_text(timeout))
+
+    def expect(self, timeout=None, **members):
+        """The next message that has all these members; others before it are kept for recv()."""
+
+        def fits(message):
+            return all(message.get(key) == value for key, value in members.items())
+
+        for at, message in enumerate(self.messages):
+            if fits(message):
+                return self.messages.pop(at)
+        deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
+        while True:
+            try:
+                message = json.loads(self.recv_text(max(0.001, deadline - time.monotonic())))
+            except TimeoutError:
+                raise AssertionError(
+                    f"no message with {members}; there were {self.messages}"
+                ) from None
+            if fits(message):
+                return message
+            self.messages.append(message)
+
+    def request(self, type_, **members):
+        """Sends a request and returns its answer, recognised by request_id."""
+        self._requests = getattr(self, "_requests", 0) + 1
+        request_id = f"t{self._requests}"
+        self.send({"type": type_, "request_id": request_id, **members})
+        return self.expect(request_id=request_id)
+
+    def drain(self):
+        """All messages up to now: whatever the bridge wrote before it answered a ping."""
+        self.request("ping")
+        messages, self.messages = self.messages, []
+        return messages
+
+    def wait_closed(self, timeout=None):
+        """Reads on until the end; returns the Closed."""
+        try:
+            while True:
+                self.messages.append(json.loads(self.recv_text(timeout)))
+        except Closed as closed:
+            return closed
+
+    def close(self, code=1000):
+        """Closing handshake; quiet if the peer is gone already."""
+        try:
+            self.send_frame(CLOSE, struct.pack("!H", code))
+            self.wait_closed()
+        except (OSError, TimeoutError):
+            pass
+        finally:
+            self.sock.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        if self.sock.fileno() >= 0:
+            self.close()
