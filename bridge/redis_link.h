@@ -1,0 +1,72 @@
+/* redis_link -- one connection to one Redis server, kept alive.
+ *
+ * The only part that knows hiredis. It connects, says HELLO 3 (and AUTH, SELECT), hands pushes and
+ * replies upward, notices a server that has gone silent, and reconnects with back-off for as long
+ * as it is started. It knows nothing of what is sent over it.
+ *
+ * It uses hiredis' connection and RESP reader, not its asynchronous API: that one keeps a
+ * dictionary entry per channel and cannot take SSUBSCRIBE (see docs/architecture.md). */
+#ifndef REDIS_LINK_H
+#define REDIS_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "notify_str.h"
+
+struct loop;
+struct resp;
+struct redis_link;
+
+/* Where a server is and how to enter it: redis://[user:pass@]host[:port][/db] or
+ * unix:///path[?db=n]. All strings owned. */
+struct redis_address {
+    char *host;     /* name or address; NULL for a unix socket */
+    char *path;     /* of a unix socket; NULL otherwise */
+    char *user;     /* or NULL */
+    char *password; /* or NULL */
+    int port;
+    int db;
+};
+
+/* Parses url into *ret. On failure returns -EINVAL and a reason in *ret_why (static text). */
+int redis_address_parse(struct redis_address *ret, const char **ret_why, const char *url);
+void redis_address_release(struct redis_address *address);
+
+struct redis_link_handlers {
+    /* Greeted: commands may be sent. */
+    void (*on_up)(void *ctx);
+    /* Gone. Every command that was waiting has been answered with NULL before. */
+    void (*on_down)(void *ctx);
+    /* A push message (RESP_PUSH). */
+    void (*on_push)(void *ctx, const struct resp *push);
+    /* What one read from the socket brought has been worked off. */
+    void (*on_batch_end)(void *ctx);
+};
+
+/* Answer to a command; reply is NULL when the link went down first: it is then unknown whether the
+ * server carried it out. An error of the server is a RESP_ERROR. */
+typedef void (*redis_reply_fn)(void *ctx, const struct resp *reply);
+
+/* name: what logs and CLIENT LIST call it. Any handler may be NULL. address and handlers are
+ * borrowed for the life of the link. NULL: out of memory. */
+struct redis_link *redis_link_new(struct loop *loop, const char *name,
+                                  const struct redis_address *address,
+                                  const struct redis_link_handlers *handlers, void *ctx);
+void redis_link_start(struct redis_link *link);
+/* Answers what is waiting with NULL, without calling on_down. */
+void redis_link_free(struct redis_link *link);
+
+bool redis_link_is_up(const struct redis_link *link);
+
+/* Sends a command; fn gets its reply, once, from the loop. fn == NULL: the server answers with
+ * pushes only (SUBSCRIBE and its kin) and no reply is awaited. What is sent in one turn of the loop
+ * leaves in one write. 0; -ENOTCONN when not up; -EBUSY when REDIS_LINK_MAX_PENDING commands wait
+ * already; -ENOMEM. fn is not called then. */
+int redis_link_command(struct redis_link *link, redis_reply_fn fn, void *ctx, size_t argc,
+                       const struct notify_str *argv);
+
+#define REDIS_LINK_MAX_PENDING 100000 /* commands without an answer yet */
+
+#endif

@@ -1,0 +1,59 @@
+/* subscription -- which channels we want from Redis, and which we have.
+ *
+ * The set of wanted channels is ours and outlives every connection: when the link comes up, all of
+ * it is subscribed again, in batches. Each subscription is a small machine of its own, driven by
+ * what is wanted and by what Redis has confirmed, so that want and drop in any order never leave a
+ * hole:
+ *
+ *     IDLE --want--> ASKED --confirmed--> HELD --drop--> LEAVING --confirmed--> (gone, or ASKED
+ * again)
+ */
+#ifndef SUBSCRIPTION_H
+#define SUBSCRIPTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "notify_str.h"
+
+struct loop;
+struct redis_link;
+struct resp;
+struct subscription;
+struct subscription_set;
+
+struct subscription_handlers {
+    /* Redis has confirmed: whatever is published from now on arrives. Comes again after each loss
+     * of the link. owner: as given to subscription_want(). */
+    void (*on_held)(void *owner);
+    /* The link is gone: messages are being missed until on_held. */
+    void (*on_lost)(void *owner);
+    /* A message. Borrowed. */
+    void (*on_message)(void *owner, struct notify_str payload);
+};
+
+/* NULL: out of memory. handlers is borrowed. */
+struct subscription_set *subscription_set_new(struct loop *loop,
+                                              const struct subscription_handlers *handlers);
+void subscription_set_free(struct subscription_set *set);
+
+/* What the link reports. The link is not owned; it must be up from set_up to set_down. */
+void subscription_set_up(struct subscription_set *set, struct redis_link *link);
+void subscription_set_down(struct subscription_set *set);
+void subscription_set_push(struct subscription_set *set, const struct resp *push);
+
+/* The owner of the wanted subscription to this channel, or NULL. */
+void *subscription_find(const struct subscription_set *set, struct notify_str channel);
+size_t subscription_count(const struct subscription_set *set); /* wanted */
+
+/* Wants channel (1 to NOTIFY_KEY_MAX bytes), which must not be wanted already. NULL: out of memory.
+ * The handle is good until subscription_drop(). */
+struct subscription *subscription_want(struct subscription_set *set, struct notify_str channel,
+                                       void *owner);
+void subscription_drop(struct subscription_set *set, struct subscription *sub);
+
+struct notify_str subscription_channel(const struct subscription *sub);
+bool subscription_is_held(const struct subscription *sub);
+
+#endif
