@@ -1,0 +1,24 @@
+/* listener -- one place where clients connect: accepts, and hands each descriptor on.
+ *
+ * The address is "host:port", "[::1]:port", ":port" (every address), or "unix:/path". Port 0 lets
+ * the kernel choose. A host name may stand for several addresses: all are listened on. */
+#ifndef LISTENER_H
+#define LISTENER_H
+
+struct listener;
+struct loop;
+
+/* fd: a connected, non-blocking, close-on-exec stream socket, TCP_NODELAY set; the callee's. */
+typedef void (*listener_fn)(void *ctx, int fd);
+
+/* NULL: the address is not valid or cannot be had; the reason has been logged. */
+struct listener *listener_new(struct loop *loop, const char *address, listener_fn fn, void *ctx);
+/* Stops accepting and removes the path of a unix socket. NULL is fine. */
+void listener_free(struct listener *listener);
+
+/* The address as it came to be: "127.0.0.1:41873", "unix:/path". Borrowed. */
+const char *listener_address(const struct listener *listener);
+/* The TCP port, 0 for a unix socket. */
+int listener_port(const struct listener *listener);
+
+#endif
