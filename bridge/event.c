@@ -1,0 +1,122 @@
+#include "event.h"
+
+#include <stdlib.h>
+
+#include "frame.h"
+#include "json_scan.h"
+#include "notify_wire.h"
+
+/* The members that are looked at, as they stand in the text. */
+enum head_member { HEAD_TYPE, HEAD_KEY, HEAD_ID, HEAD_PREV, HEAD_REV, HEAD_DATA, HEAD_COUNT };
+
+static const struct notify_str head_names[HEAD_COUNT] = {
+    [HEAD_TYPE] = {"type", 4}, [HEAD_KEY] = {"key", 3}, [HEAD_ID] = {"id", 2},
+    [HEAD_PREV] = {"prev", 4}, [HEAD_REV] = {"rev", 3}, [HEAD_DATA] = {"data", 4},
+};
+
+static void on_head_member(void *ctx, struct notify_str name, struct notify_str value)
+{
+    struct notify_str *head = ctx;
+
+    for (size_t i = 0; i < HEAD_COUNT; i++)
+        if (notify_str_eq(name, head_names[i]))
+            head[i] = value;
+}
+
+static void on_data_member(void *ctx, struct notify_str name, struct notify_str value)
+{
+    if (notify_str_eq(name, NOTIFY_STR("title")) && value.ptr[0] == '"')
+        *(struct notify_str *)ctx = value;
+}
+
+/* Where the title stands in a notification's data. */
+static struct notify_str find_title(struct notify_str data)
+{
+    struct notify_str title = {NULL, 0};
+
+    if (data.len > 0 && data.ptr[0] == '{')
+        (void)json_scan_object(data, on_data_member, &title); /* well-formed: scanned before */
+    return title;
+}
+
+static bool is_string(struct notify_str value)
+{
+    return value.len > 0 && value.ptr[0] == '"';
+}
+
+static bool parse_id(struct notify_str value, struct notify_id *ret_id)
+{
+    return notify_id_parse(json_plain_string(value), 0, ret_id);
+}
+
+/* An entry has id, prev and data; an event that is not stored has data alone; a state change has
+ * neither, but rev. */
+static bool decode(struct event *event)
+{
+    struct notify_str head[HEAD_COUNT] = {{NULL, 0}};
+
+    if (!json_scan_object(notify_str_of(event->payload, event->len), on_head_member, head))
+        return false;
+    if (!is_string(head[HEAD_TYPE]) || !is_string(head[HEAD_KEY]))
+        return false;
+    event->data = head[HEAD_DATA];
+    if (head[HEAD_ID].len > 0) {
+        event->kind = EVENT_ENTRY;
+        event->title = find_title(event->data);
+        return event->data.len > 0 && parse_id(head[HEAD_ID], &event->id) &&
+               parse_id(head[HEAD_PREV], &event->prev);
+    }
+    event->kind = event->data.len > 0 ? EVENT_VOLATILE : EVENT_STATE;
+    return event->data.len > 0 || head[HEAD_REV].len > 0;
+}
+
+struct event *event_new(struct notify_str message)
+{
+    struct event *event = calloc(1, sizeof(*event) + message.len);
+
+    if (event == NULL)
+        return NULL;
+    event->refs = 1;
+    event->len = message.len;
+    memcpy(event->payload, message.ptr, message.len);
+    if (!decode(event))
+        return event_unref(event);
+    return event;
+}
+
+struct event *event_ref(struct event *event)
+{
+    event->refs++;
+    return event;
+}
+
+struct event *event_unref(struct event *event)
+{
+    if (event == NULL || --event->refs > 0)
+        return NULL;
+    for (size_t i = 0; i < DIALECT_COUNT; i++)
+        frame_unref(event->frames[i]);
+    free(event);
+    return NULL;
+}
+
+/* {"type":…  becomes  {"message":"<title>","type":… : the rest of the bytes stays as it is. */
+static struct frame *topic_frame(const struct event *event)
+{
+    const struct notify_str parts[] = {NOTIFY_STR("{\"message\":"), event->title, NOTIFY_STR(","),
+                                       notify_str_of(event->payload + 1, event->len - 1)};
+
+    return frame_new_ws(sizeof(parts) / sizeof(parts[0]), parts);
+}
+
+struct frame *event_frame(struct event *event, enum dialect dialect)
+{
+    struct notify_str payload = notify_str_of(event->payload, event->len);
+
+    if (dialect == DIALECT_TOPIC && event->title.len == 0)
+        dialect = DIALECT_CANONICAL;
+    if (event->frames[dialect] == NULL)
+        event->frames[dialect] =
+            dialect == DIALECT_TOPIC ? topic_frame(event) : frame_new_ws(1, &payload);
+    return event->frames[dialect];
+}

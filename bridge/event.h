@@ -1,0 +1,50 @@
+/* event -- one message of the module (docs/protocol.md, "The message"), decoded as far as routing
+ * needs it, immutable, and shared by all receivers.
+ *
+ * Its frames are made when the first client of a dialect needs them, once for all clients. */
+#ifndef EVENT_H
+#define EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "notify_id.h"
+#include "notify_str.h"
+
+struct frame;
+
+/* How the same message looks on different paths. */
+enum dialect {
+    DIALECT_CANONICAL, /* the published bytes */
+    DIALECT_TOPIC,     /* /ws: notifications carry their title as "message", too */
+    DIALECT_COUNT,
+};
+
+enum event_kind {
+    EVENT_ENTRY,    /* has an id and can be read again */
+    EVENT_VOLATILE, /* an event that is not stored */
+    EVENT_STATE,    /* what changed in a box: read, deleted … */
+};
+
+struct event {
+    unsigned refs;
+    enum event_kind kind;
+    struct notify_id id, prev; /* of EVENT_ENTRY; else 0-0 */
+    struct notify_str title;   /* raw JSON string with quotes, or empty; points into payload */
+    struct notify_str data;    /* raw JSON value, or empty; points into payload */
+    struct frame *frames[DIALECT_COUNT]; /* owned; NULL until needed */
+    size_t len;
+    char payload[];
+};
+
+/* Decodes a message. Takes a copy. One reference. NULL: it has not the shape of a message, or out
+ * of memory. */
+struct event *event_new(struct notify_str message);
+struct event *event_ref(struct event *event);
+struct event *event_unref(struct event *event); /* returns NULL */
+
+/* Borrowed from the event. NULL: out of memory. */
+struct frame *event_frame(struct event *event, enum dialect dialect);
+
+#endif

@@ -1,0 +1,48 @@
+/* outbox -- what one client still has to be sent: a bounded queue of frames.
+ *
+ * Empty for nearly every client nearly all the time; then it owns no memory. Each frame may belong
+ * to a source (the follow that it came through) and have an id there; answers belong to none.
+ *
+ * The outbox does not choose what to lose. When an event does not fit, its owner empties it of all
+ * that can be read again from Redis (outbox_drop_sources), and remembers from where. Answers to
+ * requests cannot be read again: they always fit, and whoever asks is stopped from asking more
+ * (client.c pauses the input of a client that does not read). */
+#ifndef OUTBOX_H
+#define OUTBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "notify_id.h"
+
+struct frame;
+
+struct outbox_item {
+    struct frame *frame; /* owned reference */
+    void *source;        /* NULL for an answer */
+    struct notify_id id; /* 0-0: cannot be read again */
+};
+
+struct outbox {
+    struct outbox_item *items; /* owned ring of cap, a power of two; NULL while empty */
+    size_t cap, head, len;
+    size_t bytes; /* sum of the queued frames */
+};
+
+bool outbox_is_empty(const struct outbox *outbox);
+/* Would an event of len bytes stay within max_bytes? Into an empty outbox anything fits: refused,
+ * it would be read from Redis again for ever. */
+bool outbox_fits(const struct outbox *outbox, size_t len, size_t max_bytes);
+/* Takes its own reference. 0 or -ENOMEM. */
+int outbox_push(struct outbox *outbox, struct frame *frame, void *source, struct notify_id id);
+/* Hands the oldest frame's reference over. NULL when empty. */
+struct frame *outbox_pop(struct outbox *outbox);
+
+/* Removes every item with a source for which match(ctx, item) is true, oldest first; what is left
+ * keeps its order. */
+void outbox_drop(struct outbox *outbox, bool (*match)(void *ctx, const struct outbox_item *item),
+                 void *ctx);
+/* Drops everything. A zeroed outbox is empty. */
+void outbox_release(struct outbox *outbox);
+
+#endif
