@@ -39,7 +39,9 @@ fail()
 # A private apt tree whose only source is Debian 13's sources in the machine's own archive.
 prepare_apt()
 {
+    # shellcheck source=/dev/null
     . /etc/os-release
+    # shellcheck disable=SC2016
     uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
         "Release: $VERSION_CODENAME" | head -n 1)
     [ -n "$uri" ] || fail "no apt source for $VERSION_CODENAME found; run apt-get update first"
@@ -99,7 +101,7 @@ check_sha256()
 # Only what the bridge uses: HTTP/1 and WebSocket server, TLS, permessage-deflate, a foreign loop.
 build_lws()
 {
-    cmake -S libwebsockets -B lws-build -DCMAKE_BUILD_TYPE=Release \
+    cmake -G Ninja -S libwebsockets -B lws-build -DCMAKE_BUILD_TYPE=Release \
         -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_LIBDIR=lib \
         -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DDISABLE_WERROR=ON \
         -DLWS_WITH_STATIC=ON -DLWS_WITH_SHARED=OFF \
@@ -114,17 +116,17 @@ build_lws()
         -DLWS_WITH_LWSAC=OFF -DLWS_WITH_SYS_SMD=OFF -DLWS_WITH_NETLINK=OFF \
         -DLWS_WITH_CONMON=OFF -DLWS_WITH_CACHE_NSCOOKIEJAR=OFF -DLWS_WITH_LEJP=OFF \
         -DLWS_WITH_LEJP_CONF=OFF -DLWS_WITH_TLS_SESSIONS=OFF -DLWS_LOG_TAG_LIFECYCLE=OFF
-    cmake --build lws-build -- -j"$jobs"
+    cmake --build lws-build -j "$jobs"
     cmake --install lws-build
 }
 
 build_hiredis()
 {
-    cmake -S hiredis -B hiredis-build -DCMAKE_BUILD_TYPE=Release \
+    cmake -G Ninja -S hiredis -B hiredis-build -DCMAKE_BUILD_TYPE=Release \
         -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_LIBDIR=lib \
         -DCMAKE_POSITION_INDEPENDENT_CODE=ON \
         -DBUILD_SHARED_LIBS=OFF -DENABLE_SSL=ON -DDISABLE_TESTS=ON
-    cmake --build hiredis-build -- -j"$jobs"
+    cmake --build hiredis-build -j "$jobs"
     cmake --install hiredis-build
 }
 
@@ -142,7 +144,7 @@ prepare_apt
 cd "$work"
 fetch_source libwebsockets $lws_upstream $lws_version $lws_orig_sha256 $lws_diff_sha256
 fetch_source hiredis $hiredis_upstream $hiredis_version $hiredis_orig_sha256 $hiredis_diff_sha256
-rm -rf "$prefix/include" "$prefix/lib" "$prefix"/.built-*
+rm -rf "${prefix:?}/include" "${prefix:?}/lib" "$prefix"/.built-*
 build_quietly lws
 build_quietly hiredis
 : >"$stamp"
