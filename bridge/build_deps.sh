@@ -109,7 +109,7 @@ build_lws()
         -DLWS_WITHOUT_TEST_PING=ON -DLWS_WITHOUT_TEST_SERVER_EXTPOLL=ON \
         -DLWS_WITH_MINIMAL_EXAMPLES=OFF -DLWS_WITHOUT_CLIENT=ON \
         -DLWS_WITH_SSL=ON -DLWS_WITHOUT_EXTENSIONS=OFF -DLWS_WITH_ZLIB=ON \
-        -DLWS_WITH_EVENT_LIBS=ON -DLWS_WITH_LIBEVENT=ON -DLWS_WITH_EVLIB_PLUGINS=OFF \
+        -DLWS_WITH_EVENT_LIBS=ON -DLWS_WITH_EVLIB_PLUGINS=OFF \
         -DLWS_WITH_EXTERNAL_POLL=OFF -DLWS_MAX_SMP=1 -DLWS_IPV6=ON -DLWS_UNIX_SOCK=ON \
         -DLWS_WITH_HTTP2=OFF -DLWS_WITH_UDP=OFF -DLWS_WITH_FILE_OPS=OFF -DLWS_ROLE_RAW_FILE=OFF \
         -DLWS_WITH_SYS_STATE=OFF -DLWS_WITH_HTTP_BASIC_AUTH=OFF -DLWS_WITH_DIR=OFF \
@@ -117,7 +117,7 @@ build_lws()
         -DLWS_WITH_CONMON=OFF -DLWS_WITH_CACHE_NSCOOKIEJAR=OFF -DLWS_WITH_LEJP=OFF \
         -DLWS_WITH_LEJP_CONF=OFF -DLWS_WITH_TLS_SESSIONS=OFF -DLWS_LOG_TAG_LIFECYCLE=OFF
     cmake --build lws-build -j "$jobs"
-    cmake --install lws-build
+    cmake --install lws-build --prefix "$work/out"
 }
 
 build_hiredis()
@@ -127,7 +127,7 @@ build_hiredis()
         -DCMAKE_POSITION_INDEPENDENT_CODE=ON \
         -DBUILD_SHARED_LIBS=OFF -DENABLE_SSL=ON -DDISABLE_TESTS=ON
     cmake --build hiredis-build -j "$jobs"
-    cmake --install hiredis-build
+    cmake --install hiredis-build --prefix "$work/out"
 }
 
 # $1 name: runs build_$1 with its output in a log that is shown when it fails.
@@ -144,7 +144,8 @@ prepare_apt
 cd "$work"
 fetch_source libwebsockets $lws_upstream $lws_version $lws_orig_sha256 $lws_diff_sha256
 fetch_source hiredis $hiredis_upstream $hiredis_version $hiredis_orig_sha256 $hiredis_diff_sha256
-rm -rf "${prefix:?}/include" "${prefix:?}/lib" "$prefix"/.built-*
 build_quietly lws
 build_quietly hiredis
+rm -rf "${prefix:?}/include" "${prefix:?}/lib" "$prefix"/.built-*
+mv "$work/out/include" "$work/out/lib" "$prefix/"
 : >"$stamp"
