@@ -210,7 +210,10 @@ class Program:
 
 
 def _preload_for(library):
-    """A module that was built with a sanitizer needs the sanitizer's library in the server first."""
+    """A module that was built with a sanitizer needs the sanitizer's library in the server first.
+    Debian's redis-server allocates through the C library's names, so that the sanitizer then sees
+    what the module does with its memory, and what it leaks, although the server knows nothing of
+    it. The server itself has no leaks at its end."""
     with open(library, "rb") as file:
         found = re.search(rb"\0(libasan\.so\.\d+)\0", file.read())
     return found.group(1).decode() if found else None
@@ -254,9 +257,6 @@ class RedisServer(Program):
         preload = _preload_for(self.module) if self.module else None
         if preload:
             env["LD_PRELOAD"] = preload
-            # The server keeps everything until it exits: what it never frees is not our leak, and
-            # what the module forgets is found by the unit tests.
-            env["ASAN_OPTIONS"] = "detect_leaks=0:exitcode=97:abort_on_error=0"
         self._spawn(self._argv(), env=env, cwd=self.dir)
         self.wait_line(r"[Rr]eady to accept connections", since=mark, timeout=START_TIMEOUT_S)
         self.client().ping()
