@@ -1,0 +1,44 @@
+/* Runs every *.test.js of this folder and ends with the line "N passed, N failed".
+ *
+ *     node run.js [PART OF A TEST'S NAME]
+ *
+ * NOTIFY_SO and NOTIFY_BRIDGE name the module and the bridge (default: those in build/), CHROMIUM the
+ * browser, REDIS_SERVER and REDIS_CLI Redis' own programs. */
+
+import { readdirSync } from 'node:fs';
+import { cleanUp, runTests } from './harness.js';
+
+const TEST_TIMEOUT_MS = 90000;
+
+let broken = 0;
+
+async function loadTests() {
+  const folder = new URL('.', import.meta.url);
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.test.js')).sort()) {
+    try {
+      await import(new URL(file, folder));
+    } catch (error) {
+      console.log(`FAILED  ${file} could not be loaded\n${error.stack || error}`);
+      broken++;
+    }
+  }
+}
+
+function endWith(status) {
+  return async () => {
+    await cleanUp();
+    process.exit(status);
+  };
+}
+
+process.on('SIGINT', endWith(130));
+process.on('SIGTERM', endWith(143));
+process.on('unhandledRejection', (error) => {
+  console.log(`FAILED  a promise was rejected unheard\n${error.stack || error}`);
+  broken++;
+});
+
+await loadTests();
+const { passed, failed } = await runTests(process.argv[2] || '', TEST_TIMEOUT_MS);
+console.log(`${passed} passed, ${failed + broken} failed`);
+process.exit(failed + broken > 0 || passed === 0 ? 1 : 0);

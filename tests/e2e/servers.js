@@ -1,0 +1,152 @@
+/* servers -- a real redis-server with the module, and a real bridge in front of it.
+ *
+ * Both run in a temporary folder on free ports, are ended by their process ids, and are children in
+ * the process group of the test run, so that they go when that is killed. */
+
+import { execFile, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { after, eventually } from './harness.js';
+
+const ROOT = resolve(fileURLToPath(new URL('../..', import.meta.url)));
+const MODULE = process.env.NOTIFY_SO || join(ROOT, 'build', 'notify.so');
+const BRIDGE = process.env.NOTIFY_BRIDGE || join(ROOT, 'build', 'notify-bridge');
+const REDIS_SERVER = process.env.REDIS_SERVER || 'redis-server';
+const REDIS_CLI = process.env.REDIS_CLI || 'redis-cli';
+const TAIL_LINES = 30;
+const STOP_MS = 10000;
+
+const runFile = promisify(execFile);
+
+export function makeFolder(prefix) {
+  const folder = mkdtempSync(join(tmpdir(), prefix));
+  after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+  return folder;
+}
+
+function canListen(port) {
+  return new Promise((done) => {
+    const probe = createServer();
+    probe.once('error', () => done(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => done(true)));
+  });
+}
+
+/* Outside the range from which the kernel takes ports for outgoing connections: one of those could
+ * else sit on the port while the server that owns it is restarted. */
+async function freePort() {
+  for (;;) {
+    const port = 20000 + Math.floor(Math.random() * 12000);
+    if (await canListen(port)) return port;
+  }
+}
+
+/* A child process whose output can be waited for. */
+class Program {
+  #name;
+  #child = null;
+  #output = '';
+  #ended = null;
+  #isCleanedUp = false;
+
+  constructor(name) {
+    this.#name = name;
+  }
+
+  async spawn(file, args, readyPattern) {
+    if (!this.#isCleanedUp) after(() => this.stop());
+    this.#isCleanedUp = true;
+    const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let gone = null;
+    this.#child = child;
+    this.#output = '';
+    for (const pipe of [child.stdout, child.stderr]) {
+      pipe.setEncoding('utf8').on('data', (text) => (this.#output += text));
+    }
+    this.#ended = new Promise((done) => {
+      child.once('error', (error) => done((gone = error.message)));
+      child.once('close', (code, signal) => done((gone = signal || code)));
+    });
+    await eventually(`${this.#name} is ready`, () => {
+      if (gone !== null) throw new Error(`${this.#name} ended with ${gone}\n${this.tail()}`);
+      return readyPattern.test(this.#output);
+    });
+  }
+
+  /* Ends it as a crash would. */
+  async kill() {
+    this.#child.kill('SIGKILL');
+    await this.#ended;
+    this.#child = null;
+  }
+
+  /* The orderly end. A program that does not manage it fails the test. */
+  async stop() {
+    if (this.#child === null) return;
+    const impatient = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS);
+    this.#child.kill('SIGTERM');
+    const status = await this.#ended;
+    clearTimeout(impatient);
+    this.#child = null;
+    if (status !== 0) throw new Error(`${this.#name} ended with ${status}\n${this.tail()}`);
+  }
+
+  tail() {
+    const lines = this.#output.trimEnd().split('\n').slice(-TAIL_LINES);
+    return lines.map((line) => `${this.#name}| ${line}`).join('\n');
+  }
+}
+
+export class Redis extends Program {
+  constructor() {
+    super('redis');
+  }
+
+  async start() {
+    this.folder ||= makeFolder('notify-e2e-redis-');
+    this.port ||= await freePort();
+    const args = ['--port', this.port, '--bind', '127.0.0.1', '--dir', this.folder, '--save', '', '--appendonly', 'yes'];
+    await this.spawn(REDIS_SERVER, [...args, '--loadmodule', MODULE].map(String), /Ready to accept connections/);
+    return this;
+  }
+
+  /* What a person would type into redis-cli. Resolves with its output. */
+  async cli(...words) {
+    const { stdout } = await runFile(REDIS_CLI, ['-e', '-p', this.port, ...words].map(String));
+    return stdout.trim();
+  }
+}
+
+export class Bridge extends Program {
+  #redis;
+
+  constructor(redis) {
+    super('bridge');
+    this.#redis = redis;
+  }
+
+  async start() {
+    this.port ||= await freePort();
+    const args = ['--listen', `127.0.0.1:${this.port}`, '--redis', `redis://127.0.0.1:${this.#redis.port}`];
+    await this.spawn(BRIDGE, [...args, '--auth', 'none', '--dev'], /event"?[=:]"?ready/);
+    return this;
+  }
+
+  page(user) {
+    return `http://127.0.0.1:${this.port}/test-ws?user=${encodeURIComponent(user)}`;
+  }
+}
+
+/* Both, ready for use; they end with the test. */
+export async function startServers() {
+  for (const file of [MODULE, BRIDGE]) {
+    if (!existsSync(file)) throw new Error(`${file} is missing: build it first`);
+  }
+  const redis = await new Redis().start();
+  const bridge = await new Bridge(redis).start();
+  return { redis, bridge };
+}
