@@ -1,0 +1,45 @@
+/* bench -- what every measuring program shares: its options, its clock, and how it gives up.
+ *
+ * A measuring program is told by tests/bench/run where the servers are; it starts none itself. It
+ * prints its table to standard output and ends with 0, or says on standard error what failed and
+ * ends with 1: a figure that could not be measured, or that belongs to a run in which a message was
+ * lost, is never printed as if it were one. */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#define BENCH_ROUNDS_MAX 99
+
+struct bench_options {
+    int redis_port;
+    pid_t redis_pid;
+    int bridge_port;    /* 0: this program needs no bridge */
+    pid_t bridge_pid;   /* 0: likewise */
+    int server_core;    /* core of the program that is measured */
+    int generator_core; /* core of this program and of what else there is */
+    long clients;       /* -n */
+    long rounds;        /* -r */
+    long operations;    /* -o: how many per round; the program says of what */
+    long maxlen;        /* -l: entries kept per box */
+};
+
+/* Reads the command line over the defaults that *options holds on entry. --help and wrong usage end
+ * the program (0 and 2). */
+void bench_parse(struct bench_options *options, int argc, char **argv, const char *what);
+
+/* Says what failed, as printf, and ends the program with 1. */
+_Noreturn void bench_die(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Monotonic clock in nanoseconds. */
+uint64_t bench_now_ns(void);
+
+/* malloc and realloc that give up instead of returning NULL. */
+void *bench_alloc(size_t bytes);
+void *bench_realloc(void *old, size_t bytes);
+
+/* A stand-in for chance that is the same in every run (splitmix64). */
+uint64_t bench_random(uint64_t *state);
+
+#endif

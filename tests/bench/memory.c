@@ -1,0 +1,111 @@
+/* memory -- what a box costs in Redis beyond the text that it holds, beside a stream and a list.
+ *
+ * Counted is the growth of used_memory from an empty server to one with the keys, all of it: the
+ * key's name and its place in the keyspace, headers, ids, slack of the allocator. Taken off is only
+ * the text that was given (of a SEND its title and content; of the others the one field of as many
+ * bytes), so field tags and lengths count as cost. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bench.h"
+#include "pipeline.h"
+#include "proc.h"
+
+#define TITLE "Build finished"
+#define TEXT_BYTES 200
+
+static const char description[] = "Fills boxes, streams and lists of 1, 5 and 1000 entries.";
+
+struct size {
+    uint32_t entries;
+    uint32_t keys;
+};
+
+static const struct size sizes[] = {{1, 10000}, {5, 10000}, {1000, 200}};
+
+struct holder {
+    const char *name;
+    pipeline_build_fn build;
+};
+
+static void text_of(char out[TEXT_BYTES + 1], size_t len)
+{
+    memset(out, 'x', len);
+    out[len] = '\0';
+}
+
+static void build_box(void *ctx, struct resp_text *text, uint32_t key)
+{
+    char name[32], content[TEXT_BYTES + 1];
+
+    (void)ctx;
+    text_of(content, TEXT_BYTES - strlen(TITLE));
+    (void)snprintf(name, sizeof(name), "inbox:%06u", key);
+    RESP_TEXT_ADD(text, "NOTIFY.SEND", name, TITLE, "CONTENT", content);
+}
+
+static void build_stream(void *ctx, struct resp_text *text, uint32_t key)
+{
+    char name[32], body[TEXT_BYTES + 1];
+
+    (void)ctx;
+    text_of(body, TEXT_BYTES);
+    (void)snprintf(name, sizeof(name), "inbox:%06u", key);
+    RESP_TEXT_ADD(text, "XADD", name, "*", "body", body);
+}
+
+static void build_list(void *ctx, struct resp_text *text, uint32_t key)
+{
+    char name[32], body[TEXT_BYTES + 1];
+
+    (void)ctx;
+    text_of(body, TEXT_BYTES);
+    (void)snprintf(name, sizeof(name), "inbox:%06u", key);
+    RESP_TEXT_ADD(text, "RPUSH", name, body);
+}
+
+/* Bytes beyond the text, per key. */
+static double measure(struct pipeline *pipeline, struct resp *redis, const struct holder *holder,
+                      const struct size *size)
+{
+    struct pipeline_load load;
+
+    (void)RESP_CALL(redis, "FLUSHALL", "SYNC");
+    uint64_t before = resp_settled_memory(redis);
+    pipeline_load_init(&load, holder->name, size->keys, 1, holder->build, NULL);
+    pipeline_run(pipeline, &load, (uint64_t)size->keys * size->entries);
+    pipeline_load_release(&load);
+    uint64_t after = resp_settled_memory(redis);
+    return ((double)after - (double)before) / size->keys - (double)size->entries * TEXT_BYTES;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct holder holders[] = {
+        {"box", build_box}, {"stream", build_stream}, {"list", build_list}};
+    struct bench_options options = {.rounds = 1};
+    struct pipeline pipeline;
+    struct resp redis;
+
+    bench_parse(&options, argc, argv, description);
+    proc_pin_self(options.generator_core);
+    resp_open(&redis, options.redis_port);
+    pipeline_open(&pipeline, options.redis_port, options.redis_pid);
+    /* Each connection's buffers are there before the first reading. */
+    (void)measure(&pipeline, &redis, &holders[0], &sizes[0]);
+
+    printf("memory: bytes of used_memory beyond the text (%d bytes an entry), key included\n",
+           TEXT_BYTES);
+    printf("%-8s %14s %14s %14s\n", "", "entries", "per key", "per entry");
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        for (size_t k = 0; k < sizeof(holders) / sizeof(holders[0]); k++) {
+            double bytes = measure(&pipeline, &redis, &holders[k], &sizes[i]);
+            printf("%-8s %14" PRIu32 " %14.1f %14.1f\n", holders[k].name, sizes[i].entries, bytes,
+                   bytes / sizes[i].entries);
+        }
+    }
+    pipeline_close(&pipeline);
+    resp_close(&redis);
+    return 0;
+}
