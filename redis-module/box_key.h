@@ -1,0 +1,39 @@
+/* box_key -- a key of the server seen as a box: opening it with the right errors, writing a moved
+ * or new box back, and telling the server that it changed. Replies only with WRONGTYPE. */
+#ifndef BOX_KEY_H
+#define BOX_KEY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "box.h"
+#include "module_api.h"
+#include "notify_str.h"
+
+struct box_key {
+    struct rm_ctx *ctx;
+    struct rm_string *name; /* borrowed */
+    struct rm_key *key;     /* NULL: there is no such key (it was opened for reading), or closed */
+    struct box *box;        /* NULL: no box. Belongs to the key once the key is closed */
+    struct box *stored;     /* what the key holds at present; NULL: nothing */
+    uint64_t live;          /* entries when it was opened, for INFO's total */
+};
+
+/* Opens name for RM_READ, or RM_READ | RM_WRITE. False: WRONGTYPE has been replied and nothing is
+ * open. A missing key is no error: box is NULL then. */
+bool box_key_open_or_reply(struct box_key *bk, struct rm_ctx *ctx, struct rm_string *name,
+                           int mode);
+
+/* Closes the key. If the box was made or has moved, the key gets its new address first. */
+void box_key_close(struct box_key *bk);
+
+/* After box_key_close: invalidates WATCH and client-side caches and sends the keyspace event. */
+void box_key_changed(struct box_key *bk, const char *event);
+
+/* The now_ms for functions of the box: the clock, or BOX_NEVER_EXPIRE where it makes no difference
+ * and where a clock may have no say: what a primary or the AOF says is executed as it is said. */
+uint64_t box_key_now(const struct box_key *bk);
+
+struct notify_str box_key_name(const struct box_key *bk);
+
+#endif

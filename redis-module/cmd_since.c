@@ -1,0 +1,188 @@
+/* cmd_since -- NOTIFY.SINCE: what a client that was away has missed (docs/protocol.md, section 2).
+ */
+#include "commands.h"
+
+#include "args.h"
+#include "box_key.h"
+#include "reply.h"
+#include "scratch.h"
+
+enum { COUNT_DEFAULT = 1000 };
+
+/* A position: an id, or '$' for "from now on". */
+struct position {
+    struct notify_id id;
+    bool is_now;
+};
+
+struct since {
+    struct args args;
+    int pairs;
+    uint64_t count; /* entries for each key */
+};
+
+static bool take_position(struct args *args, struct position *ret_position)
+{
+    *ret_position = (struct position){{0, 0}, false};
+    if (args_take_keyword(args, "$")) {
+        ret_position->is_now = true;
+        return true;
+    }
+    return args_take_id(args, "id", 0, &ret_position->id);
+}
+
+/* Arguments come in pairs; COUNT n, if it is there, is the last one. */
+static bool parse(struct since *since, struct rm_string **argv, int argc)
+{
+    struct args *args = &since->args;
+    struct position position;
+    int end = argc;
+
+    args_init(args, argv, argc, argc - 2);
+    since->count = COUNT_DEFAULT;
+    if (argc > 3 && args_take_keyword(args, "COUNT")) {
+        if (!args_take_number(args, "COUNT", 1, INT64_MAX, &since->count))
+            return false;
+        end = argc - 2;
+    }
+    since->pairs = (end - 1) / 2;
+    if ((end - 1) % 2 != 0)
+        return args_fail(args, "ERR syntax error: each key needs an id");
+    for (int i = 0; i < since->pairs; i++) {
+        args->pos = 2 + 2 * i;
+        if (!take_position(args, &position))
+            return false;
+    }
+    return true;
+}
+
+static uint64_t reply_entries(struct box_key *bk, const struct render_box *box, uint64_t now_ms,
+                              struct notify_id after, uint64_t count)
+{
+    struct box_range range = {.from = notify_id_after(after),
+                              .to = {UINT64_MAX, UINT64_MAX},
+                              .now_ms = now_ms,
+                              .filter = BOX_FILTER_ALL};
+    struct notify_id prev;
+    struct box_iter iter;
+    struct box_entry entry;
+    uint64_t done = 0;
+    bool more;
+
+    rm_ReplyWithArray(bk->ctx, RM_POSTPONED_LEN);
+    box_iter_init(&iter, bk->box, &range);
+    more = box_iter_next(&iter, &entry);
+    prev = more ? box_id_before(bk->box, entry.id, now_ms) : after;
+    while (more && done < count) {
+        reply_entry_json(bk->ctx, box, &entry, prev);
+        prev = entry.id;
+        done++;
+        more = box_iter_next(&iter, &entry);
+    }
+    rm_ReplySetArrayLength(bk->ctx, (long)done);
+    return more;
+}
+
+/* A key without a box is as an empty one: last id 0-0. */
+static bool has_news(const struct box_key *bk, const struct position *position)
+{
+    struct notify_id last = {0, 0};
+
+    if (bk->box != NULL)
+        last = box_last_id(bk->box);
+    return position->is_now || notify_id_cmp(last, position->id) != 0;
+}
+
+static void reply_box(struct box_key *bk, const struct position *position, uint64_t count)
+{
+    uint64_t now_ms = box_key_now(bk);
+    struct render_box box = {box_key_name(bk), 0, 0};
+    struct notify_id last = {0, 0}, trimmed = {0, 0};
+    uint64_t more = 0;
+    bool gap = !position->is_now && bk->box == NULL;
+
+    if (bk->box != NULL) {
+        box.rev = box_rev(bk->box);
+        box.unread = box_unread(bk->box, now_ms);
+        last = box_last_id(bk->box);
+        trimmed = box_trimmed_id(bk->box);
+        gap = !position->is_now && box_has_gap(bk->box, position->id);
+    }
+    rm_ReplyWithMap(bk->ctx, 8);
+    reply_field_str(bk->ctx, "key", box.key);
+    reply_field_id(bk->ctx, "last", last);
+    reply_field_number(bk->ctx, "rev", box.rev);
+    reply_field_number(bk->ctx, "unread", box.unread);
+    reply_field_id(bk->ctx, "trimmed", trimmed);
+    reply_field_number(bk->ctx, "gap", gap);
+    reply_str(bk->ctx, NOTIFY_STR("entries"));
+    if (bk->box == NULL || position->is_now)
+        rm_ReplyWithArray(bk->ctx, 0);
+    else
+        more = reply_entries(bk, &box, now_ms, position->id, count);
+    reply_field_number(bk->ctx, "more", more);
+}
+
+/* Any key of another type refuses the whole command before the reply begins. */
+static bool check_keys_or_reply(struct rm_ctx *ctx, struct rm_string **argv, int pairs)
+{
+    struct box_key bk;
+
+    for (int i = 0; i < pairs; i++) {
+        if (!box_key_open_or_reply(&bk, ctx, argv[1 + 2 * i], RM_READ))
+            return false;
+        box_key_close(&bk);
+    }
+    return true;
+}
+
+static long reply_keys(struct rm_ctx *ctx, struct since *since)
+{
+    struct position position;
+    struct box_key bk;
+    long answered = 0;
+
+    for (int i = 0; i < since->pairs; i++) {
+        since->args.pos = 2 + 2 * i;
+        (void)take_position(&since->args, &position); /* checked before, and so is the type */
+        if (!box_key_open_or_reply(&bk, ctx, since->args.argv[1 + 2 * i], RM_READ))
+            continue;
+        if (has_news(&bk, &position)) {
+            reply_box(&bk, &position, since->count);
+            answered++;
+        }
+        box_key_close(&bk);
+    }
+    return answered;
+}
+
+/* COUNT at the end stands where a key could: no key specification can tell, so the server asks. */
+static int tell_keys(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    struct args args;
+    int end = argc;
+
+    args_init(&args, argv, argc, argc - 2);
+    if (argc > 3 && args_take_keyword(&args, "COUNT"))
+        end = argc - 2;
+    for (int i = 1; i < end; i += 2)
+        rm_KeyAtPosWithFlags(ctx, i, RM_KEY_RO | RM_KEY_ACCESS);
+    return RM_OK;
+}
+
+/* NOTIFY.SINCE key id|$ [key id|$ …] [COUNT n] */
+int cmd_since(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    struct since since;
+
+    if (rm_IsKeysPositionRequest(ctx))
+        return tell_keys(ctx, argv, argc);
+    if (!parse(&since, argv, argc))
+        return reply_args_error(ctx, &since.args);
+    if (!check_keys_or_reply(ctx, argv, since.pairs))
+        return RM_OK;
+    rm_ReplyWithArray(ctx, RM_POSTPONED_LEN);
+    rm_ReplySetArrayLength(ctx, reply_keys(ctx, &since));
+    scratch_shrink();
+    return RM_OK;
+}

@@ -1,0 +1,317 @@
+/* commands -- see commands.h.
+ *
+ * No command carries "pubsub" or a channels flag: with those, servers execute a keyed write on the
+ * wrong node while its slot moves (redis#13276, valkey#13). Channel permissions are checked by
+ * hand. */
+#include "commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SINCE_FIRST "0.1.0"
+
+/* ---- arguments, as COMMAND DOCS shows them ---- */
+
+#define ARG(arg_name, arg_type, arg_token, arg_flags)                                              \
+    {                                                                                              \
+        .name = (arg_name), .type = (arg_type), .key_spec_index = -1, .token = (arg_token),        \
+        .flags = (arg_flags)                                                                       \
+    }
+#define ARG_SUB(arg_name, arg_type, arg_token, arg_flags, arg_subargs)                             \
+    {                                                                                              \
+        .name = (arg_name), .type = (arg_type), .key_spec_index = -1, .token = (arg_token),        \
+        .flags = (arg_flags), .subargs = (arg_subargs)                                             \
+    }
+#define TOKEN(arg_name, arg_token) ARG(arg_name, RM_ARG_PURE_TOKEN, arg_token, 0)
+#define OPTION(arg_name, arg_token) ARG(arg_name, RM_ARG_PURE_TOKEN, arg_token, RM_ARG_OPTIONAL)
+#define OPTION_STR(arg_name, arg_token) ARG(arg_name, RM_ARG_STRING, arg_token, RM_ARG_OPTIONAL)
+#define OPTION_INT(arg_name, arg_token) ARG(arg_name, RM_ARG_INTEGER, arg_token, RM_ARG_OPTIONAL)
+#define OPTION_TIME(arg_name, arg_token) ARG(arg_name, RM_ARG_UNIX_TIME, arg_token, RM_ARG_OPTIONAL)
+#define OPTION_ONEOF(arg_name, arg_token, choices)                                                 \
+    ARG_SUB(arg_name, RM_ARG_ONEOF, arg_token, RM_ARG_OPTIONAL, choices)
+#define KEY                                                                                        \
+    {                                                                                              \
+        .name = "key", .type = RM_ARG_KEY, .key_spec_index = 0                                     \
+    }
+#define IDS ARG("id", RM_ARG_STRING, NULL, RM_ARG_MULTIPLE)
+#define AT OPTION_TIME("unix-time-milliseconds", "AT")
+#define NOPUBLISH OPTION("nopublish", "NOPUBLISH")
+#define END                                                                                        \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
+
+static struct rm_arg level_names[] = {
+    TOKEN("info", "INFO"),   TOKEN("success", "SUCCESS"),   TOKEN("warning", "WARNING"),
+    TOKEN("error", "ERROR"), TOKEN("critical", "CRITICAL"), END,
+};
+#define LEVEL OPTION_ONEOF("level", "LEVEL", level_names)
+
+static struct rm_arg nx_or_xx[] = {TOKEN("nx", "NX"), TOKEN("xx", "XX"), END};
+#define CONDITION OPTION_ONEOF("condition", NULL, nx_or_xx)
+
+static struct rm_arg entity_parts[] = {
+    ARG("type", RM_ARG_STRING, NULL, 0),
+    ARG("id", RM_ARG_STRING, NULL, 0),
+    END,
+};
+
+static struct rm_arg send_args[] = {
+    KEY,
+    ARG("title", RM_ARG_STRING, NULL, 0),
+    OPTION_STR("text", "CONTENT"),
+    OPTION_STR("type", "TYPE"),
+    OPTION_STR("category", "CATEGORY"),
+    LEVEL,
+    OPTION_STR("event", "EVENT"),
+    OPTION_STR("action", "ACTION"),
+    ARG_SUB("entity", RM_ARG_BLOCK, "ENTITY", RM_ARG_OPTIONAL, entity_parts),
+    OPTION_STR("data", "DATA"),
+    OPTION_INT("maxlen", "MAXLEN"),
+    OPTION_STR("session", "EXCLUDE"),
+    OPTION_STR("id", "ID"),
+    CONDITION,
+    NOPUBLISH,
+    OPTION("withinfo", "WITHINFO"),
+    END,
+};
+
+static struct rm_arg event_args[] = {
+    KEY,
+    ARG("name", RM_ARG_STRING, NULL, 0),
+    OPTION_STR("data", "DATA"),
+    OPTION_STR("category", "CATEGORY"),
+    LEVEL,
+    OPTION_INT("maxlen", "MAXLEN"),
+    OPTION_STR("session", "EXCLUDE"),
+    OPTION_STR("id", "ID"),
+    CONDITION,
+    OPTION("nostore", "NOSTORE"),
+    NOPUBLISH,
+    OPTION("withinfo", "WITHINFO"),
+    END,
+};
+
+static struct rm_arg get_args[] = {KEY, IDS, OPTION("json", "JSON"), END};
+
+static struct rm_arg state_names[] = {
+    TOKEN("unread", "UNREAD"),     TOKEN("read", "READ"), TOKEN("unseen", "UNSEEN"),
+    TOKEN("archived", "ARCHIVED"), TOKEN("all", "ALL"),   END,
+};
+#define CATEGORIES ARG("category", RM_ARG_STRING, "CATEGORY", RM_ARG_OPTIONAL | RM_ARG_MULTIPLE)
+#define RANGE_OPTIONS                                                                              \
+    OPTION_INT("count", "COUNT"), OPTION_ONEOF("state", NULL, state_names), CATEGORIES,            \
+        OPTION_STR("type", "TYPE"), OPTION_STR("event", "EVENT"), LEVEL, OPTION("json", "JSON"),   \
+        END
+
+static struct rm_arg range_args[] = {
+    KEY,
+    ARG("start", RM_ARG_STRING, NULL, 0),
+    ARG("end", RM_ARG_STRING, NULL, 0),
+    RANGE_OPTIONS,
+};
+static struct rm_arg revrange_args[] = {
+    KEY,
+    ARG("end", RM_ARG_STRING, NULL, 0),
+    ARG("start", RM_ARG_STRING, NULL, 0),
+    RANGE_OPTIONS,
+};
+
+static struct rm_arg since_pair[] = {KEY, ARG("id", RM_ARG_STRING, NULL, 0), END};
+static struct rm_arg since_args[] = {
+    ARG_SUB("position", RM_ARG_BLOCK, NULL, RM_ARG_MULTIPLE, since_pair),
+    OPTION_INT("count", "COUNT"),
+    END,
+};
+
+static struct rm_arg unread_args[] = {KEY, CATEGORIES, END};
+static struct rm_arg key_args[] = {KEY, END};
+static struct rm_arg read_args[] = {KEY, IDS, AT, NOPUBLISH, END};
+
+static struct rm_arg readall_args[] = {
+    KEY, OPTION_STR("id", "UPTO"), OPTION_STR("category", "CATEGORY"), AT, NOPUBLISH, END,
+};
+
+static struct rm_arg mark_names[] = {
+    TOKEN("read", "READ"),         TOKEN("unread", "UNREAD"),         TOKEN("seen", "SEEN"),
+    TOKEN("archived", "ARCHIVED"), TOKEN("unarchived", "UNARCHIVED"), END,
+};
+static struct rm_arg mark_args[] = {
+    KEY, ARG_SUB("state", RM_ARG_ONEOF, NULL, 0, mark_names), IDS, AT, NOPUBLISH, END,
+};
+
+static struct rm_arg seen_args[] = {KEY, OPTION_STR("id", "UPTO"), AT, NOPUBLISH, END};
+static struct rm_arg del_args[] = {KEY, IDS, NOPUBLISH, END};
+
+static struct rm_arg trim_strategies[] = {
+    ARG("maxlen", RM_ARG_INTEGER, "MAXLEN", 0),
+    ARG("minid", RM_ARG_STRING, "MINID", 0),
+    END,
+};
+static struct rm_arg trim_args[] = {
+    KEY,
+    ARG_SUB("strategy", RM_ARG_ONEOF, NULL, 0, trim_strategies),
+    NOPUBLISH,
+    END,
+};
+
+static struct rm_arg restorebox_args[] = {
+    KEY,
+    ARG("block", RM_ARG_STRING, NULL, RM_ARG_MULTIPLE),
+    END,
+};
+
+/* ---- keys ---- */
+
+enum key_use { KEY_READ, KEY_INSERT, KEY_UPDATE, KEY_DELETE, KEY_PAIRS };
+
+#define FIRST_KEY(spec_flags)                                                                      \
+    {                                                                                              \
+        {.flags = (spec_flags),                                                                    \
+         .begin_search = RM_BEGIN_INDEX,                                                           \
+         .bs.index.pos = 1,                                                                        \
+         .find_keys = RM_FIND_RANGE,                                                               \
+         .fk.range = {0, 1, 0}},                                                                   \
+        {                                                                                          \
+            .begin_search = 0                                                                      \
+        }                                                                                          \
+    }
+
+/* By enum key_use. The key spec of pairs is incomplete on purpose: COUNT n at the end stands where
+ * a pair could, so the server asks the command itself ("getkeys-api"). */
+static struct rm_key_spec key_specs[][2] = {
+    [KEY_READ] = FIRST_KEY(RM_KEY_RO | RM_KEY_ACCESS),
+    [KEY_INSERT] = FIRST_KEY(RM_KEY_RW | RM_KEY_INSERT),
+    [KEY_UPDATE] = FIRST_KEY(RM_KEY_RW | RM_KEY_UPDATE),
+    [KEY_DELETE] = FIRST_KEY(RM_KEY_RW | RM_KEY_DELETE),
+    [KEY_PAIRS] = {{.notes = "every second argument, but for COUNT n at the end",
+                    .flags = RM_KEY_RO | RM_KEY_ACCESS | RM_KEY_INCOMPLETE,
+                    .begin_search = RM_BEGIN_INDEX,
+                    .bs.index.pos = 1,
+                    .find_keys = RM_FIND_RANGE,
+                    .fk.range = {-1, 2, 0}},
+                   {.begin_search = 0}},
+};
+
+/* ---- the table ---- */
+
+static const struct command {
+    const char *name;
+    rm_command_fn run;
+    const char *flags;
+    const char *acl; /* categories, where the server lets a module say so */
+    int arity;
+    enum key_use keys;
+    const char *summary;
+    const char *complexity;
+    const char *tips;
+    struct rm_arg *args;
+} commands[] = {
+    {"NOTIFY.SEND", cmd_send, "write deny-oom fast", "write fast", -3, KEY_INSERT,
+     "Stores a notification in a box, counts it as unread and publishes it on the channel that has "
+     "the key's name.",
+     "O(1), O(N) when it trims N entries", "nondeterministic_output", send_args},
+    {"NOTIFY.EVENT", cmd_event, "write deny-oom fast", "write fast", -3, KEY_INSERT,
+     "Stores an event, which is never counted as unread, in a box and publishes it; NOSTORE only "
+     "publishes.",
+     "O(1), O(N) when it trims N entries", "nondeterministic_output", event_args},
+    {"NOTIFY.GET", cmd_get, "readonly fast", "read fast", -3, KEY_READ,
+     "Returns the entries with the given ids, nil for each that does not exist.",
+     "O(N*log(M)) for N ids in a box of M entries", NULL, get_args},
+    {"NOTIFY.RANGE", cmd_range, "readonly", "read slow", -4, KEY_READ,
+     "Returns the entries of a box within a range of ids, oldest first.",
+     "O(log(M)+N) with N entries looked at in a box of M", NULL, range_args},
+    {"NOTIFY.REVRANGE", cmd_revrange, "readonly", "read slow", -4, KEY_READ,
+     "Returns the entries of a box within a range of ids, newest first.",
+     "O(log(M)+N) with N entries looked at in a box of M", NULL, revrange_args},
+    {"NOTIFY.SINCE", cmd_since, "readonly getkeys-api", "read slow", -3, KEY_PAIRS,
+     "Returns, for each box that has news, the messages after the given position and what has been "
+     "lost.",
+     "O(K+N) for K keys and N messages", NULL, since_args},
+    {"NOTIFY.UNREAD", cmd_unread, "readonly fast", "read fast", -2, KEY_READ,
+     "Returns the number of unread notifications of a box, or of some of its categories.",
+     "O(1), with CATEGORY O(N) for N categories", NULL, unread_args},
+    {"NOTIFY.BADGE", cmd_badge, "readonly fast", "read fast", 2, KEY_READ,
+     "Returns what a client shows when it connects: unread and unseen counts, highest unread "
+     "level, "
+     "last id and revision.",
+     "O(N) for N categories of the box", NULL, key_args},
+    {"NOTIFY.LEN", cmd_len, "readonly fast", "read fast", 2, KEY_READ,
+     "Returns the number of live entries of a box.", "O(1)", NULL, key_args},
+    {"NOTIFY.INFO", cmd_info, "readonly", "read slow", 2, KEY_READ,
+     "Returns lengths, counts, first and last ids, categories and memory of a box.",
+     "O(N) for N categories of the box", NULL, key_args},
+    {"NOTIFY.VERIFY", cmd_verify, "readonly", "read slow", 2, KEY_READ,
+     "Recounts a box and returns its stored and its true counters.", "O(N) for N entries", NULL,
+     key_args},
+    {"NOTIFY.READ", cmd_read, "write fast", "write fast", -3, KEY_UPDATE,
+     "Marks notifications as read and returns how many were not.",
+     "O(N*log(M)) for N ids in a box of M entries", NULL, read_args},
+    {"NOTIFY.READALL", cmd_readall, "write", "write slow", -2, KEY_UPDATE,
+     "Marks all notifications, or those up to an id or of a category, as read.",
+     "O(N) for N entries", NULL, readall_args},
+    {"NOTIFY.MARK", cmd_mark, "write fast", "write fast", -4, KEY_UPDATE,
+     "Changes the state of entries: read or unread, seen, archived or unarchived.",
+     "O(N*log(M)) for N ids in a box of M entries", NULL, mark_args},
+    {"NOTIFY.SEEN", cmd_seen, "write", "write slow", -2, KEY_UPDATE,
+     "Marks all notifications, or those up to an id, as seen.", "O(N) for N entries", NULL,
+     seen_args},
+    {"NOTIFY.DEL", cmd_del, "write fast", "write fast", -3, KEY_DELETE,
+     "Deletes entries and returns how many there were.",
+     "O(N*log(M)) for N ids in a box of M entries", NULL, del_args},
+    {"NOTIFY.TRIM", cmd_trim, "write", "write slow", -4, KEY_DELETE,
+     "Removes the oldest entries: all but the newest n, or those before an id.",
+     "O(N) for N entries removed", NULL, trim_args},
+    {"NOTIFY.RESTOREBOX", cmd_restorebox, "write deny-oom", "write slow", -3, KEY_INSERT,
+     "Internal: restores a box, or the next part of one, from a rewritten AOF or a slot migration.",
+     "O(N) for N entries", NULL, restorebox_args},
+};
+
+static bool describe(const struct command *row, struct rm_command *command)
+{
+    static const struct rm_info_version version = {
+        1, sizeof(struct rm_history), sizeof(struct rm_key_spec), sizeof(struct rm_arg)};
+    struct rm_command_info info = {
+        .version = &version,
+        .summary = row->summary,
+        .complexity = row->complexity,
+        .since = SINCE_FIRST,
+        .tips = row->tips,
+        .arity = row->arity,
+        .key_specs = key_specs[row->keys],
+        .args = row->args,
+    };
+
+    return rm_SetCommandInfo(command, &info) == RM_OK;
+}
+
+/* Redis 7.0 lets no module do this; users get their commands by name there. */
+static void set_acl_categories(const struct command *row, struct rm_command *command, bool has_own)
+{
+    char categories[64];
+
+    if (rm_SetCommandACLCategories == NULL)
+        return;
+    snprintf(categories, sizeof categories, "%s%s", row->acl, has_own ? " notify" : "");
+    (void)rm_SetCommandACLCategories(command, categories); /* a help, not a safeguard */
+}
+
+bool commands_init(struct rm_ctx *ctx)
+{
+    bool has_own = rm_AddACLCategory != NULL && rm_AddACLCategory(ctx, "notify") == RM_OK;
+
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        const struct command *row = &commands[i];
+        int step = row->keys == KEY_PAIRS ? 2 : 1;
+        int last = row->keys == KEY_PAIRS ? -1 : 1;
+        struct rm_command *command;
+
+        if (rm_CreateCommand(ctx, row->name, row->run, row->flags, 1, last, step) != RM_OK)
+            return false;
+        command = rm_GetCommand(ctx, row->name);
+        if (command == NULL || !describe(row, command))
+            return false;
+        set_acl_categories(row, command, has_own);
+    }
+    return true;
+}

@@ -1,0 +1,32 @@
+/* commands -- the one table of commands: what the server is told about each, and its handler. */
+#ifndef COMMANDS_H
+#define COMMANDS_H
+
+#include <stdbool.h>
+
+#include "module_api.h"
+
+/* Registers every command with its documentation, key specifications and ACL categories. */
+bool commands_init(struct rm_ctx *ctx);
+
+/* The server checks the number of arguments against the table before it calls any of these. */
+int cmd_send(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_event(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_get(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_range(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_revrange(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_since(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_unread(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_badge(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_len(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_info(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_verify(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_read(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_readall(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_mark(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_seen(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_del(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_trim(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_restorebox(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+
+#endif

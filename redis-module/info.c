@@ -1,0 +1,52 @@
+/* info -- see info.h. */
+#include "info.h"
+
+#include <stdatomic.h>
+
+static uint64_t counters[INFO_COUNTERS];
+static atomic_long total_boxes;
+static atomic_llong total_entries;
+
+static const char *const counter_names[INFO_COUNTERS] = {
+    [INFO_SENDS] = "sends",
+    [INFO_EVENTS] = "events",
+    [INFO_PUBLISHES] = "publishes",
+    [INFO_RECEIVERS] = "publish_receivers",
+    [INFO_PUBLISHES_DENIED] = "publishes_denied",
+    [INFO_STATE_CHANGES] = "state_changes",
+    [INFO_DELETED] = "entries_deleted",
+    [INFO_TRIMMED] = "entries_trimmed",
+    [INFO_LOADS_REFUSED] = "loads_refused",
+};
+
+void info_count(enum info_counter counter, uint64_t times)
+{
+    counters[counter] += times;
+}
+
+void info_add_boxes(long boxes)
+{
+    atomic_fetch_add_explicit(&total_boxes, boxes, memory_order_relaxed);
+}
+
+void info_add_entries(long long entries)
+{
+    atomic_fetch_add_explicit(&total_entries, entries, memory_order_relaxed);
+}
+
+static void report_total(struct rm_info *info, const char *name, long long total)
+{
+    rm_InfoAddFieldULongLong(info, name, total < 0 ? 0 : (unsigned long long)total);
+}
+
+void info_report(struct rm_info *info, int for_crash_report)
+{
+    (void)for_crash_report;
+    if (rm_InfoAddSection(info, "") != RM_OK)
+        return; /* this section was not asked for */
+    rm_InfoAddFieldCString(info, "version", NOTIFY_VERSION);
+    report_total(info, "boxes", atomic_load_explicit(&total_boxes, memory_order_relaxed));
+    report_total(info, "entries", atomic_load_explicit(&total_entries, memory_order_relaxed));
+    for (int i = 0; i < INFO_COUNTERS; i++)
+        rm_InfoAddFieldULongLong(info, counter_names[i], counters[i]);
+}

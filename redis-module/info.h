@@ -1,0 +1,36 @@
+/* info -- the counters behind INFO notify.
+ *
+ * They are counted since the server was started and tell what this server did: a replica counts
+ * what it replays. The totals of boxes and entries are kept right by whoever makes or frees a box
+ * or changes its length; freeing may happen in another thread, so those are atomic. */
+#ifndef INFO_H
+#define INFO_H
+
+#include <stdint.h>
+
+#include "module_api.h"
+
+enum info_counter {
+    INFO_SENDS,
+    INFO_EVENTS,
+    INFO_PUBLISHES,
+    INFO_RECEIVERS,
+    INFO_PUBLISHES_DENIED,
+    INFO_STATE_CHANGES,
+    INFO_DELETED,
+    INFO_TRIMMED,
+    INFO_LOADS_REFUSED,
+    INFO_COUNTERS
+};
+
+/* On the main thread only. */
+void info_count(enum info_counter counter, uint64_t times);
+
+/* From any thread. */
+void info_add_boxes(long boxes);
+void info_add_entries(long long entries);
+
+/* The callback of RegisterInfoFunc; allocates nothing, as it runs in crash reports too. */
+void info_report(struct rm_info *info, int for_crash_report);
+
+#endif

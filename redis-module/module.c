@@ -1,0 +1,69 @@
+/* module -- notify.so as the server sees it: loading and unloading. */
+#include "box_type.h"
+#include "category.h"
+#include "commands.h"
+#include "config.h"
+#include "info.h"
+#include "mem.h"
+#include "module_api.h"
+#include "publish.h"
+
+#define EXPORTED __attribute__((visibility("default")))
+
+enum {
+    MODULE_VERSION = 100
+}; /* 0.1.0 as MODULE LIST shows it: major * 10000 + minor * 100 + patch */
+
+EXPORTED int RedisModule_OnLoad(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+EXPORTED int RedisModule_OnUnload(struct rm_ctx *ctx);
+
+static void free_memory(void *ptr)
+{
+    rm_Free(ptr);
+}
+
+static void use_server_memory(void)
+{
+    struct mem_hooks hooks = {
+        .try_alloc = rm_TryAlloc,
+        .try_realloc = rm_TryRealloc, /* NULL before 7.4: allocate, copy, free */
+        .free = free_memory,
+        .usable_size = rm_MallocUsableSize,
+    };
+
+    mem_set_hooks(&hooks);
+}
+
+static void set_options(struct rm_ctx *ctx)
+{
+    int options = RM_OPTION_HANDLE_IO_ERRORS | RM_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED |
+                  RM_OPTION_HANDLE_REPL_ASYNC_LOAD;
+
+    /* Valkey 9 refuses to migrate slots while a module does not say that it can; elsewhere the bit
+     * does not exist or may mean something else. */
+    if (module_api_is_valkey() && rm_GetModuleOptionsAll != NULL)
+        options |= rm_GetModuleOptionsAll() & RM_OPTION_VALKEY_ATOMIC_SLOT_MIGRATION;
+    rm_SetModuleOptions(ctx, options);
+}
+
+int RedisModule_OnLoad(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    if (!module_api_init(ctx, "notify", MODULE_VERSION))
+        return RM_ERR;
+    use_server_memory();
+    set_options(ctx);
+    publish_init(ctx);
+    if (!box_type_init(ctx) || !commands_init(ctx) || !config_init(ctx, argv, argc) ||
+        rm_RegisterInfoFunc(ctx, info_report) != RM_OK) {
+        rm_Log(ctx, "warning", "notify could not register itself with this server");
+        return RM_ERR;
+    }
+    return RM_OK;
+}
+
+/* A module with a data type cannot be unloaded: the server refuses by itself before it asks. */
+int RedisModule_OnUnload(struct rm_ctx *ctx)
+{
+    (void)ctx;
+    return RM_ERR;
+}
