@@ -208,6 +208,7 @@ int cmd_verify(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     struct box_audit audit;
     struct box_key bk;
+    int rc;
 
     (void)argc;
     if (!box_key_open_or_reply(&bk, ctx, argv[1], RM_READ))
@@ -216,8 +217,10 @@ int cmd_verify(struct rm_ctx *ctx, struct rm_string **argv, int argc)
         box_key_close(&bk);
         return reply_error(ctx, "ERR no such key");
     }
-    box_verify(bk.box, &audit);
+    rc = box_verify(bk.box, &audit);
     box_key_close(&bk);
+    if (rc != 0)
+        return reply_no_memory(ctx);
     rm_ReplyWithMap(ctx, 8);
     reply_field_number(ctx, "sound", audit.sound);
     reply_pair(ctx, "length", audit.stored.live, audit.actual.live);
