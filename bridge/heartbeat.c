@@ -1,0 +1,142 @@
+/* heartbeat -- the timing wheel: slots of one tick each, a node in the slot of its deadline.
+ *
+ * A deadline further away than one turn of the wheel stays in its slot until its turn has come. */
+#include "heartbeat.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "loop.h"
+
+#define SLOTS 256 /* a power of two */
+
+struct heartbeat {
+    struct loop *loop;                  /* borrowed */
+    struct loop_timer *timer;           /* owned; runs while any node is set */
+    struct heartbeat_node slots[SLOTS]; /* heads of circular lists */
+    heartbeat_fn fn;
+    uint64_t tick_ms;
+    uint64_t done; /* the last tick that was served */
+    uint64_t count;
+};
+
+static void list_init(struct heartbeat_node *head)
+{
+    head->prev = head;
+    head->next = head;
+}
+
+static void list_add(struct heartbeat_node *head, struct heartbeat_node *node)
+{
+    node->prev = head->prev;
+    node->next = head;
+    head->prev->next = node;
+    head->prev = node;
+}
+
+static void list_remove(struct heartbeat_node *node)
+{
+    node->prev->next = node->next;
+    node->next->prev = node->prev;
+    node->prev = NULL;
+    node->next = NULL;
+}
+
+static void put(struct heartbeat *heartbeat, struct heartbeat_node *node)
+{
+    /* Rounded up, so that a slot is served when all of it is due; never one already served. */
+    uint64_t tick = (node->due_ms + heartbeat->tick_ms - 1) / heartbeat->tick_ms;
+
+    if (tick <= heartbeat->done)
+        tick = heartbeat->done + 1;
+    list_add(&heartbeat->slots[tick % SLOTS], node);
+}
+
+/* Works on the slot's nodes of this moment: what fn sets anew may land in the same slot. */
+static void serve_slot(struct heartbeat *heartbeat, struct heartbeat_node *slot, uint64_t now_ms)
+{
+    struct heartbeat_node batch;
+
+    if (slot->next == slot)
+        return;
+    batch = *slot;
+    batch.next->prev = &batch;
+    batch.prev->next = &batch;
+    list_init(slot);
+    while (batch.next != &batch) {
+        struct heartbeat_node *node = batch.next;
+
+        list_remove(node);
+        if (node->due_ms > now_ms) {
+            list_add(slot, node);
+            continue;
+        }
+        heartbeat->count--;
+        heartbeat->fn(node);
+    }
+}
+
+static void on_tick(void *ctx)
+{
+    struct heartbeat *heartbeat = ctx;
+    uint64_t now_ms = loop_now_ms(heartbeat->loop);
+    uint64_t now = now_ms / heartbeat->tick_ms;
+
+    if (now - heartbeat->done > SLOTS) /* long asleep: once round serves all */
+        heartbeat->done = now - SLOTS;
+    while (heartbeat->done < now) {
+        heartbeat->done++;
+        serve_slot(heartbeat, &heartbeat->slots[heartbeat->done % SLOTS], now_ms);
+    }
+    if (heartbeat->count > 0)
+        loop_timer_set(heartbeat->timer, heartbeat->tick_ms);
+}
+
+struct heartbeat *heartbeat_new(struct loop *loop, uint64_t tick_ms, heartbeat_fn fn)
+{
+    struct heartbeat *heartbeat = calloc(1, sizeof(*heartbeat));
+
+    if (heartbeat == NULL)
+        return NULL;
+    heartbeat->loop = loop;
+    heartbeat->tick_ms = tick_ms;
+    heartbeat->fn = fn;
+    heartbeat->timer = loop_timer_new(loop, on_tick, heartbeat);
+    if (heartbeat->timer == NULL) {
+        free(heartbeat);
+        return NULL;
+    }
+    for (int i = 0; i < SLOTS; i++)
+        list_init(&heartbeat->slots[i]);
+    return heartbeat;
+}
+
+void heartbeat_free(struct heartbeat *heartbeat)
+{
+    if (heartbeat == NULL)
+        return;
+    loop_timer_free(heartbeat->timer);
+    free(heartbeat);
+}
+
+void heartbeat_set(struct heartbeat *heartbeat, struct heartbeat_node *node, uint64_t after_ms)
+{
+    uint64_t now_ms = loop_now_ms(heartbeat->loop);
+
+    heartbeat_cancel(heartbeat, node);
+    if (heartbeat->count == 0) { /* the wheel stood still: nothing before now is to be served */
+        heartbeat->done = now_ms / heartbeat->tick_ms;
+        loop_timer_set(heartbeat->timer, heartbeat->tick_ms);
+    }
+    node->due_ms = now_ms + after_ms;
+    put(heartbeat, node);
+    heartbeat->count++;
+}
+
+void heartbeat_cancel(struct heartbeat *heartbeat, struct heartbeat_node *node)
+{
+    if (node->next == NULL)
+        return;
+    list_remove(node);
+    heartbeat->count--;
+}

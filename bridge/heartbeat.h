@@ -1,0 +1,31 @@
+/* heartbeat -- a timing wheel: one deadline for each of many connections, all on one loop timer.
+ *
+ * Setting and cancelling cost the same however many there are, which the loop's own timers (a heap)
+ * and those of lws (a sorted list) cannot say. A deadline is late by one tick at most. */
+#ifndef HEARTBEAT_H
+#define HEARTBEAT_H
+
+#include <stdint.h>
+
+struct heartbeat;
+struct loop;
+
+/* Embedded in what has the deadline. Zeroed: not set. */
+struct heartbeat_node {
+    struct heartbeat_node *prev, *next;
+    uint64_t due_ms;
+};
+
+/* The deadline of node has come; it is no longer set, and may be set again. */
+typedef void (*heartbeat_fn)(struct heartbeat_node *node);
+
+/* NULL: out of memory. tick_ms > 0. */
+struct heartbeat *heartbeat_new(struct loop *loop, uint64_t tick_ms, heartbeat_fn fn);
+/* Nodes still set are forgotten. NULL is fine. */
+void heartbeat_free(struct heartbeat *heartbeat);
+
+/* Sets or moves the deadline of node. */
+void heartbeat_set(struct heartbeat *heartbeat, struct heartbeat_node *node, uint64_t after_ms);
+void heartbeat_cancel(struct heartbeat *heartbeat, struct heartbeat_node *node);
+
+#endif

@@ -1,0 +1,271 @@
+/* transport_host -- the transports alone, for the integration tests: no Redis, no protocol above.
+ *
+ *     transport_host ADDRESS [max-message-bytes [heartbeat-ms [idle-ms]]]
+ *
+ * Prints "ready <address>" once it listens. WebSocket at /ws and below (refused at /ws/forbidden,
+ * closed at once at /ws/none): a text message comes back as it is, but for these commands:
+ *
+ *     close CODE REASON   the host closes
+ *     flood COUNT SIZE    sends messages "0 xxx…" to "COUNT-1 xxx…", as fast as the socket takes
+ *     twice               two messages in one write: "one", "two"
+ *     pause MS            no input for so long, then "resumed"
+ *
+ * HTTP: /hello, /big (4 MiB), /echo (what the request was, argument "a" decoded), /stats. */
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "listener.h"
+#include "log.h"
+#include "loop.h"
+#include "transport.h"
+#include "ws_frame.h"
+
+#define BIG_BYTES (4 * 1024 * 1024)
+
+struct host {
+    struct loop *loop;
+    struct transport *transport;
+    char *big;
+    long opened, closed, messages, drained;
+    int last_code;
+    char text[4096]; /* body of /echo and /stats */
+};
+
+struct peer {
+    struct host *host;
+    struct conn *conn;
+    struct loop_timer *timer; /* of "pause" */
+    long flood_next, flood_end;
+    size_t flood_size;
+};
+
+static enum conn_write send_text(struct peer *peer, const char *text, size_t len)
+{
+    uint8_t *frame = malloc(WS_FRAME_HEADER_MAX + len);
+    size_t head;
+    enum conn_write ret;
+
+    if (frame == NULL)
+        abort();
+    head = ws_frame_header(frame, len);
+    memcpy(frame + head, text, len);
+    ret = conn_write(peer->conn, frame, head + len);
+    free(frame);
+    if (ret == CONN_BUSY)
+        conn_pause_input(peer->conn, true);
+    return ret;
+}
+
+static void go_on_flooding(struct peer *peer)
+{
+    char *text = malloc(peer->flood_size + 32);
+
+    if (text == NULL)
+        abort();
+    while (peer->flood_next < peer->flood_end) {
+        int len = sprintf(text, "%ld ", peer->flood_next++);
+
+        memset(text + len, 'x', peer->flood_size);
+        if (send_text(peer, text, (size_t)len + peer->flood_size) != CONN_SENT)
+            break;
+    }
+    free(text);
+}
+
+static void on_pause_over(void *ctx)
+{
+    struct peer *peer = ctx;
+
+    conn_pause_input(peer->conn, false);
+    (void)send_text(peer, "resumed", 7);
+}
+
+static void send_twice(struct peer *peer)
+{
+    static const char both[] = "\x81\x03one\x81\x03two";
+
+    if (conn_write(peer->conn, both, sizeof(both) - 1) == CONN_BUSY)
+        conn_pause_input(peer->conn, true);
+}
+
+static bool run_command(struct peer *peer, const char *text)
+{
+    char reason[128] = "";
+    int code;
+    long count, size;
+    unsigned long ms;
+
+    if (sscanf(text, "close %d %123[^\n]", &code, reason) >= 1)
+        conn_close(peer->conn, code, reason);
+    else if (sscanf(text, "flood %ld %ld", &count, &size) == 2) {
+        peer->flood_next = 0;
+        peer->flood_end = count;
+        peer->flood_size = (size_t)size;
+        go_on_flooding(peer);
+    } else if (strcmp(text, "twice") == 0)
+        send_twice(peer);
+    else if (sscanf(text, "pause %lu", &ms) == 1) {
+        conn_pause_input(peer->conn, true);
+        loop_timer_set(peer->timer, ms);
+    } else
+        return false;
+    return true;
+}
+
+static int on_upgrade(void *ctx, const struct conn_request *req)
+{
+    (void)ctx;
+    return notify_str_eq(req->path, NOTIFY_STR("/ws/forbidden")) ? 403 : 0;
+}
+
+static void *on_open(void *ctx, struct conn *conn, const struct conn_request *req)
+{
+    struct host *host = ctx;
+    struct peer *peer;
+
+    if (notify_str_eq(req->path, NOTIFY_STR("/ws/none")))
+        return NULL;
+    peer = calloc(1, sizeof(*peer));
+    if (peer == NULL)
+        abort();
+    peer->host = host;
+    peer->conn = conn;
+    peer->timer = loop_timer_new(host->loop, on_pause_over, peer);
+    host->opened++;
+    return peer;
+}
+
+static void on_message(void *ctx, const char *text, size_t len)
+{
+    struct peer *peer = ctx;
+    char command[256];
+
+    peer->host->messages++;
+    if (len < sizeof(command)) {
+        memcpy(command, text, len);
+        command[len] = '\0';
+        if (run_command(peer, command))
+            return;
+    }
+    (void)send_text(peer, text, len);
+}
+
+static void on_drained(void *ctx)
+{
+    struct peer *peer = ctx;
+
+    peer->host->drained++;
+    go_on_flooding(peer);
+    if (!conn_is_busy(peer->conn))
+        conn_pause_input(peer->conn, false);
+}
+
+static void on_closed(void *ctx, int code)
+{
+    struct peer *peer = ctx;
+
+    peer->host->closed++;
+    peer->host->last_code = code;
+    loop_timer_free(peer->timer);
+    free(peer);
+}
+
+static size_t write_stats(struct host *host)
+{
+    struct mallinfo2 heap = mallinfo2();
+
+    return (size_t)snprintf(host->text, sizeof(host->text),
+                            "{\"open\":%zu,\"opened\":%ld,\"closed\":%ld,\"messages\":%ld,"
+                            "\"drained\":%ld,\"last_code\":%d,\"heap\":%zu}",
+                            transport_count(host->transport), host->opened, host->closed,
+                            host->messages, host->drained, host->last_code,
+                            heap.uordblks + heap.hblkhd);
+}
+
+static size_t write_echo(struct host *host, const struct conn_request *req)
+{
+    char arg[256];
+    int len = conn_request_arg(req, "a", arg, sizeof(arg));
+
+    return (size_t)snprintf(host->text, sizeof(host->text), "%.*s\n%.*s\n%.*s\n%.*s\n%d %s\n",
+                            (int)req->path.len, req->path.ptr, (int)req->query.len, req->query.ptr,
+                            (int)req->origin.len, req->origin.ptr, (int)req->addr.len,
+                            req->addr.ptr, len, len < 0 ? "" : arg);
+}
+
+static bool on_http(void *ctx, const struct conn_request *req, struct http_response *ret)
+{
+    struct host *host = ctx;
+
+    *ret = (struct http_response){.status = 200, .content_type = "text/plain", .body = host->text};
+    if (notify_str_eq(req->path, NOTIFY_STR("/hello"))) {
+        ret->body = "hello";
+        ret->len = 5;
+        ret->cache_control = "max-age=60";
+    } else if (notify_str_eq(req->path, NOTIFY_STR("/big"))) {
+        ret->body = host->big;
+        ret->len = BIG_BYTES;
+    } else if (notify_str_eq(req->path, NOTIFY_STR("/echo")))
+        ret->len = write_echo(host, req);
+    else if (notify_str_eq(req->path, NOTIFY_STR("/stats")))
+        ret->len = write_stats(host);
+    else
+        return false;
+    return true;
+}
+
+static void on_accepted(void *ctx, int fd)
+{
+    transport_adopt(ctx, fd);
+}
+
+static void on_stop(void *ctx)
+{
+    loop_stop(ctx);
+}
+
+static unsigned long number_arg(int argc, char **argv, int at, unsigned long fallback)
+{
+    return argc > at ? strtoul(argv[at], NULL, 10) : fallback;
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const prefixes[] = {"/ws", NULL};
+    struct host host = {.loop = loop_new(), .big = malloc(BIG_BYTES)};
+    struct transport_config config = {
+        .max_message_bytes = number_arg(argc, argv, 2, 65536),
+        .heartbeat_ms = number_arg(argc, argv, 3, 30000),
+        .idle_timeout_ms = number_arg(argc, argv, 4, 300000),
+        .ws_prefixes = prefixes,
+        .ws = {on_upgrade, on_open, on_message, on_drained, on_closed},
+        .http = on_http,
+        .ctx = &host,
+    };
+    struct listener *listener = NULL;
+    int ret = 1;
+
+    log_setup(LOG_DEBUG, LOG_LOGFMT);
+    if (argc < 2 || host.loop == NULL || host.big == NULL)
+        goto end;
+    memset(host.big, 'b', BIG_BYTES);
+    host.transport = transport_new(host.loop, &config);
+    if (host.transport == NULL)
+        goto end;
+    listener = listener_new(host.loop, argv[1], on_accepted, host.transport);
+    if (listener == NULL || loop_on_signal(host.loop, SIGTERM, on_stop, host.loop) != 0)
+        goto end;
+    printf("ready %s\n", listener_address(listener));
+    (void)fflush(stdout); /* if nobody reads it, the tests will notice */
+    ret = loop_run(host.loop) == 0 ? 0 : 1;
+
+end:
+    listener_free(listener);
+    transport_free(host.transport);
+    loop_free(host.loop);
+    free(host.big);
+    return ret;
+}
