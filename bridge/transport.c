@@ -1,6 +1,6 @@
 /* transport -- makes the libwebsockets context, hands it descriptors, and passes its callbacks to
  * transport_http and transport_ws. Nothing is decided here. */
-#include "transport_lws.h"
+#include "transport_private.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

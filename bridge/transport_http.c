@@ -3,7 +3,7 @@
  * The HTTP parser of lws 4.3 lets through what a server must not: chunked bodies, several or
  * negative lengths, one request's bytes taken for another's body. So every request is checked here
  * before anything is done, and one that has a body is answered and its connection closed. */
-#include "transport_lws.h"
+#include "transport_private.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -11,7 +11,7 @@
  *
  * DEAD may follow any state when the socket breaks or a deadline passes; on_closed comes right
  * after. */
-#include "transport_lws.h"
+#include "transport_private.h"
 
 #include <assert.h>
 #include <errno.h>

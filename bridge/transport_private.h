@@ -1,8 +1,8 @@
-/* transport_lws -- what transport.c, transport_ws.c and transport_http.c share. Private to them.
+/* transport_private -- what transport.c, transport_ws.c and transport_http.c share. Private to them.
  *
  * Also the one place of the transports' limits. */
-#ifndef TRANSPORT_LWS_H
-#define TRANSPORT_LWS_H
+#ifndef TRANSPORT_PRIVATE_H
+#define TRANSPORT_PRIVATE_H
 
 #include <netinet/in.h>
 #include <stdbool.h>
