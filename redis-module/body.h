@@ -17,7 +17,8 @@
 #include "text_buf.h"
 
 enum body_field {
-    BODY_EVENT = 1, /* the event name; absent: NOTIFY_EVENT_DEFAULT */
+    /* 1 belongs to the collapse token, which a search must find at the very front */
+    BODY_EVENT = 2, /* the event name; absent: NOTIFY_EVENT_DEFAULT */
     BODY_TITLE,
     BODY_CONTENT,
     BODY_TYPE, /* notification_type */

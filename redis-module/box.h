@@ -148,10 +148,12 @@ struct box_range {
 struct box_iter {
     const struct box *box;
     struct box_range range;
-    uint32_t segment; /* position in the ring; 0 for a small box */
-    uint32_t offset;  /* forward: of the next entry; backward: how many offsets are left */
     bool done;
-    uint16_t offsets[BOX_SEGMENT_ENTRIES_MAX + 1]; /* backward: where the segment's entries start */
+    uint32_t segment; /* position in the ring; 0 for a small box */
+    uint32_t offset;  /* forward: of the next entry */
+    uint32_t
+        ordinal; /* forward: the next entry's place in its segment; backward: how many are left */
+    uint16_t offsets[BOX_SEGMENT_ENTRIES_MAX]; /* backward: where the segment's entries start */
 };
 
 void box_iter_init(struct box_iter *iter, const struct box *box, const struct box_range *range);
@@ -191,7 +193,8 @@ struct box_category_count {
 /* Upper limit of what box_count_categories may fill in. */
 size_t box_category_slots(const struct box *box);
 
-/* Fills counts[0..capacity) with categories that have entries or are muted; returns how many. */
+/* Fills counts with the categories that have entries or are muted; returns how many. capacity is at
+ * least box_category_slots(box); what would not fit is left out. */
 size_t box_count_categories(const struct box *box, uint64_t now_ms,
                             struct box_category_count *counts, size_t capacity);
 
@@ -259,7 +262,8 @@ struct box_audit {
     bool sound;              /* all of the above agree */
 };
 
-void box_verify(const struct box *box, struct box_audit *ret_audit);
+/* 0, or -ENOMEM (only for boxes with many categories). */
+int box_verify(const struct box *box, struct box_audit *ret_audit);
 
 /* ---- memory ---- */
 

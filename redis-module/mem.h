@@ -13,7 +13,7 @@ struct mem_hooks {
     void *(*try_alloc)(size_t bytes);              /* NULL when there is no memory */
     void *(*try_realloc)(void *ptr, size_t bytes); /* may be NULL: then alloc, copy, free is used */
     void (*free)(void *ptr);                       /* accepts NULL; safe in any thread */
-    size_t (*usable_size)(void *ptr);              /* may be NULL: then sizes are as asked for */
+    size_t (*usable_size)(void *ptr); /* bytes that may be written; NULL: as asked for */
 };
 
 /* hooks is copied. Without a call, malloc's family is used. */

@@ -1,0 +1,331 @@
+/* box_count -- what a box amounts to: counts (stored ones while nothing has expired, else counted
+ * now), the recount that checks them, and memory. Changes nothing but addresses. */
+#include <errno.h>
+#include <string.h>
+
+#include "box.h"
+#include "box_store.h"
+#include "mem.h"
+
+/* Whether stored counters may include entries that have expired. */
+static bool must_recount(const struct box *box, uint64_t now_ms)
+{
+    return box->min_expire_ms != 0 && now_ms >= box->min_expire_ms;
+}
+
+static const struct box_category *category_of(const struct box *box, const struct entry *e)
+{
+    return e->category_slot == 0 ? NULL : &store_categories(box)[e->category_slot - 1];
+}
+
+static bool is_muted(const struct box *box, const struct entry *e)
+{
+    const struct box_category *category = category_of(box, e);
+
+    return category != NULL && category->muted;
+}
+
+static struct box_counts recount(const struct box *box, uint64_t now_ms)
+{
+    struct box_counts counts = {0, 0, 0};
+    struct walk walk;
+    struct entry e;
+
+    walk_init(&walk, box);
+    while (walk_next(&walk, &e)) {
+        if (entry_is_expired(&e, now_ms))
+            continue;
+        counts.live++;
+        if (is_muted(box, &e))
+            continue;
+        counts.unread += entry_is_unread(&e);
+        counts.unseen += entry_is_unseen(&e);
+    }
+    return counts;
+}
+
+struct box_counts box_count(const struct box *box, uint64_t now_ms)
+{
+    if (must_recount(box, now_ms))
+        return recount(box, now_ms);
+    return (struct box_counts){box->live, box->unread, box->unseen};
+}
+
+uint64_t box_unread(const struct box *box, uint64_t now_ms)
+{
+    return must_recount(box, now_ms) ? recount(box, now_ms).unread : box->unread;
+}
+
+static uint64_t recount_unread_of(const struct box *box, const struct box_category *category,
+                                  uint64_t now_ms)
+{
+    uint64_t unread = 0;
+    struct walk walk;
+    struct entry e;
+
+    walk_init(&walk, box);
+    while (walk_next(&walk, &e))
+        if (category_of(box, &e) == category && entry_is_unread(&e) &&
+            !entry_is_expired(&e, now_ms))
+            unread++;
+    return unread;
+}
+
+uint64_t box_unread_of(const struct box *box, uint16_t category, uint64_t now_ms)
+{
+    const struct box_category *table = store_categories(box);
+
+    for (uint32_t i = 0; i < box->category_slots; i++) {
+        if (category == CATEGORY_NONE || table[i].category != category)
+            continue;
+        if (table[i].muted)
+            return 0;
+        return must_recount(box, now_ms) ? recount_unread_of(box, &table[i], now_ms)
+                                         : table[i].unread;
+    }
+    return 0;
+}
+
+size_t box_category_slots(const struct box *box)
+{
+    return box->category_slots;
+}
+
+/* Totals and unread by slot, as if nothing were muted, into the first `slots` counts. */
+static void recount_categories(const struct box *box, uint64_t now_ms,
+                               struct box_category_count *counts, size_t slots)
+{
+    struct walk walk;
+    struct entry e;
+
+    for (size_t i = 0; i < slots; i++) {
+        counts[i].total = 0;
+        counts[i].unread = 0;
+    }
+    walk_init(&walk, box);
+    while (walk_next(&walk, &e)) {
+        if (e.category_slot == 0 || e.category_slot > slots || entry_is_expired(&e, now_ms))
+            continue;
+        counts[e.category_slot - 1].total++;
+        counts[e.category_slot - 1].unread += entry_is_unread(&e);
+    }
+}
+
+size_t box_count_categories(const struct box *box, uint64_t now_ms,
+                            struct box_category_count *counts, size_t capacity)
+{
+    const struct box_category *table = store_categories(box);
+    size_t slots = box->category_slots < capacity ? box->category_slots : capacity;
+    size_t count = 0;
+
+    for (size_t i = 0; i < slots; i++)
+        counts[i] = (struct box_category_count){(uint16_t)table[i].category, table[i].muted,
+                                                table[i].total, table[i].unread};
+    if (must_recount(box, now_ms))
+        recount_categories(box, now_ms, counts, slots);
+    for (size_t i = 0; i < slots; i++) {
+        if (counts[i].total == 0 && !counts[i].muted)
+            continue;
+        counts[count] = counts[i];
+        if (counts[count].muted)
+            counts[count].unread = 0;
+        count++;
+    }
+    return count;
+}
+
+int box_max_unread_level(const struct box *box, uint64_t now_ms)
+{
+    int max = -1;
+    struct walk walk;
+    struct entry e;
+
+    if (box->unread == 0)
+        return -1;
+    walk_init(&walk, box);
+    while (max < LEVEL_CRITICAL && walk_next(&walk, &e)) {
+        if (store_is_large(box) && walk.span.unread == 0)
+            walk_skip_span(&walk);
+        else if (entry_is_unread(&e) && !entry_is_expired(&e, now_ms) && !is_muted(box, &e) &&
+                 (int)(e.flags & ENTRY_LEVEL_MASK) > max)
+            max = (int)(e.flags & ENTRY_LEVEL_MASK);
+    }
+    return max;
+}
+
+uint64_t box_min_expire_ms(const struct box *box)
+{
+    return box->min_expire_ms;
+}
+
+uint64_t box_max_expire_ms(const struct box *box)
+{
+    uint64_t max = 0;
+    struct walk walk;
+    struct entry e;
+
+    if (box->min_expire_ms == 0)
+        return 0;
+    walk_init(&walk, box);
+    while (walk_next(&walk, &e))
+        if (e.expire_ms > max)
+            max = e.expire_ms;
+    return max;
+}
+
+bool box_all_expire(const struct box *box)
+{
+    struct walk walk;
+    struct entry e;
+
+    if (box->live == 0 || box->min_expire_ms == 0)
+        return false;
+    walk_init(&walk, box);
+    while (walk_next(&walk, &e))
+        if (e.expire_ms == 0)
+            return false;
+    return true;
+}
+
+/* ---- checking ---- */
+
+/* Order of ids, the earliest expiry, and the spans' own counts. */
+static void audit_entries(const struct box *box, struct box_audit *audit)
+{
+    struct notify_id last = {0, 0};
+    struct walk walk;
+    struct entry e;
+
+    audit->order_ok = true;
+    walk_init(&walk, box);
+    while (walk_next(&walk, &e)) {
+        if (notify_id_cmp(e.id, last) <= 0)
+            audit->order_ok = false;
+        last = e.id;
+        if (e.expire_ms != 0 &&
+            (audit->actual_min_expire_ms == 0 || e.expire_ms < audit->actual_min_expire_ms))
+            audit->actual_min_expire_ms = e.expire_ms;
+    }
+    if (notify_id_cmp(last, store_last_id(box)) > 0 ||
+        notify_id_cmp(store_trimmed_id(box), store_last_id(box)) > 0)
+        audit->order_ok = false;
+}
+
+/* Whether every span's own counts agree with its entries. */
+static bool spans_agree(const struct box *box)
+{
+    bool agree = true;
+
+    for (uint32_t i = 0; i < store_span_count(box); i++) {
+        struct span span = store_span(box, i);
+        uint32_t count = 0;
+        uint32_t unread = 0;
+        struct entry e;
+        for (uint32_t offset = span.head; offset < span.used; offset += e.size) {
+            entry_unpack(span.bytes + offset, span.base_ms, &e);
+            count++;
+            unread += entry_is_unread(&e);
+            if ((e.flags & ENTRY_IS_SEEN) != 0 && count > span.mark_count)
+                agree = false;
+        }
+        agree = agree && count == span.count && span.used <= span.cap && span.mark_count <= count &&
+                (!store_is_large(box) || unread == span.unread);
+    }
+    return agree;
+}
+
+static int audit_categories(const struct box *box, struct box_audit *audit)
+{
+    const struct box_category *table = store_categories(box);
+    size_t slots = box->category_slots;
+    struct box_category_count *counts;
+
+    audit->categories = slots;
+    if (slots == 0)
+        return 0;
+    counts = mem_try_alloc(slots * sizeof(*counts));
+    if (counts == NULL)
+        return -ENOMEM;
+    recount_categories(box, BOX_NEVER_EXPIRE, counts, slots);
+    for (size_t i = 0; i < slots; i++)
+        if (counts[i].total != table[i].total || counts[i].unread != table[i].unread)
+            audit->categories_wrong++;
+    mem_free(counts);
+    return 0;
+}
+
+int box_verify(const struct box *box, struct box_audit *ret_audit)
+{
+    struct box_audit audit = {
+        .stored = {box->live, box->unread, box->unseen},
+        .actual = recount(box, BOX_NEVER_EXPIRE),
+        .stored_min_expire_ms = box->min_expire_ms,
+    };
+
+    if (audit_categories(box, &audit) != 0)
+        return -ENOMEM;
+    audit_entries(box, &audit);
+    audit.sound = audit.order_ok && audit.categories_wrong == 0 && spans_agree(box) &&
+                  audit.stored.live == audit.actual.live &&
+                  audit.stored.unread == audit.actual.unread &&
+                  audit.stored.unseen == audit.actual.unseen &&
+                  (audit.actual_min_expire_ms == 0 ||
+                   (audit.stored_min_expire_ms != 0 &&
+                    audit.stored_min_expire_ms <= audit.actual_min_expire_ms));
+    *ret_audit = audit;
+    return 0;
+}
+
+/* ---- memory ---- */
+
+struct memory_sum {
+    size_t bytes;
+    size_t allocations;
+};
+
+static void add_memory(void *ctx, void *ptr, size_t bytes)
+{
+    struct memory_sum *sum = ctx;
+
+    sum->bytes += mem_usable_size(ptr, bytes);
+    sum->allocations++;
+}
+
+size_t box_bytes(const struct box *box)
+{
+    struct memory_sum sum = {0, 0};
+
+    store_visit(box, add_memory, &sum);
+    return sum.bytes;
+}
+
+size_t box_allocations(const struct box *box)
+{
+    return store_is_large(box) ? 2 + (size_t)box->as.ring->count : 1;
+}
+
+size_t box_segments(const struct box *box)
+{
+    return store_span_count(box);
+}
+
+static void *moved(box_move_fn move, void *ctx, void *ptr)
+{
+    void *new_ptr = move(ctx, ptr);
+
+    return new_ptr != NULL ? new_ptr : ptr;
+}
+
+void box_visit_allocations(struct box **box, box_move_fn move, void *ctx)
+{
+    *box = moved(move, ctx, *box);
+    if (!store_is_large(*box))
+        return;
+    (*box)->as.ring = moved(move, ctx, (*box)->as.ring);
+    for (uint32_t i = 0; i < (*box)->as.ring->count; i++) {
+        struct ring_slot *slot = ring_slot((*box)->as.ring, i);
+        slot->segment = moved(move, ctx, slot->segment);
+        if (slot->segment->marks != NULL)
+            slot->segment->marks = moved(move, ctx, slot->segment->marks);
+    }
+}

@@ -1,0 +1,289 @@
+/* render -- messages, member by member in the order of docs/protocol.md. Bodies are stored
+ * rendered, so this is mostly copying; numbers, ids and times are formatted by hand. */
+#include "render.h"
+
+#include "body.h"
+#include "category.h"
+#include "json_text.h"
+#include "notify_wire.h"
+
+#define MS_PER_DAY UINT64_C(86400000)
+#define HEAD_ROOM 1024 /* bytes of a message besides its key and its body, at most */
+
+static const struct notify_str level_names[LEVEL_COUNT] = {
+    [LEVEL_INFO] = {"info", 4},         [LEVEL_SUCCESS] = {"success", 7},
+    [LEVEL_WARNING] = {"warning", 7},   [LEVEL_ERROR] = {"error", 5},
+    [LEVEL_CRITICAL] = {"critical", 8},
+};
+
+struct notify_str render_level(enum entry_level level)
+{
+    return level_names[level];
+}
+
+/* ---- time ---- */
+
+static void put_digits(char *out, unsigned width, uint64_t value)
+{
+    while (width > 0) {
+        out[--width] = (char)('0' + value % 10);
+        value /= 10;
+    }
+}
+
+/* Year, month and day of a day number from 1970-01-01, in the Gregorian calendar. Years are taken
+ * to start in March, so that the leap day is the last one; 719468 days lie between 0000-03-01 and
+ * 1970. */
+static void put_date(char *out, uint64_t day)
+{
+    uint64_t z = day + 719468;
+    uint64_t era = z / 146097; /* 400 years */
+    uint64_t day_of_era = z % 146097;
+    uint64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    uint64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    uint64_t march_month = (5 * day_of_year + 2) / 153;
+    uint64_t month = march_month < 10 ? march_month + 3 : march_month - 9;
+
+    put_digits(out, 4, era * 400 + year_of_era + (month <= 2 ? 1 : 0));
+    out[4] = '-';
+    put_digits(out + 5, 2, month);
+    out[7] = '-';
+    put_digits(out + 8, 2, day_of_year - (153 * march_month + 2) / 5 + 1);
+}
+
+void render_time(char out[RENDER_TIME_LEN], uint64_t ms)
+{
+    uint64_t rest;
+
+    if (ms > NOTIFY_ID_MAX_MS)
+        ms = NOTIFY_ID_MAX_MS;
+    rest = ms % MS_PER_DAY;
+    put_date(out, ms / MS_PER_DAY);
+    out[10] = 'T';
+    put_digits(out + 11, 2, rest / 3600000);
+    out[13] = ':';
+    put_digits(out + 14, 2, rest / 60000 % 60);
+    out[16] = ':';
+    put_digits(out + 17, 2, rest / 1000 % 60);
+    out[19] = '.';
+    put_digits(out + 20, 3, rest % 1000);
+    out[23] = 'Z';
+}
+
+static void add_time(struct text_buf *out, uint64_t ms)
+{
+    char text[RENDER_TIME_LEN];
+
+    render_time(text, ms);
+    text_buf_add_char(out, '"');
+    text_buf_add(out, notify_str_of(text, sizeof(text)));
+    text_buf_add_char(out, '"');
+}
+
+/* ---- members ---- */
+
+static void add_quoted(struct text_buf *out, struct notify_str name, struct notify_str escaped)
+{
+    text_buf_add(out, name);
+    text_buf_add_char(out, '"');
+    text_buf_add(out, escaped);
+    text_buf_add_char(out, '"');
+}
+
+/* A text of the body, or null. name includes the comma, the quotes and the colon. */
+static void add_text(struct text_buf *out, struct notify_str name, struct notify_str escaped)
+{
+    if (escaped.ptr != NULL) {
+        add_quoted(out, name, escaped);
+        return;
+    }
+    text_buf_add(out, name);
+    TEXT_BUF_LITERAL(out, "null");
+}
+
+static void add_json(struct text_buf *out, struct notify_str name, struct notify_str json)
+{
+    text_buf_add(out, name);
+    text_buf_add(out, json.ptr != NULL ? json : NOTIFY_STR("null"));
+}
+
+static void add_id(struct text_buf *out, struct notify_str name, struct notify_id id)
+{
+    text_buf_add(out, name);
+    text_buf_add_char(out, '"');
+    text_buf_add_id(out, id);
+    text_buf_add_char(out, '"');
+}
+
+/* {"type":"...","key":"..." */
+static void add_start(struct text_buf *out, struct notify_str type, struct notify_str key)
+{
+    add_quoted(out, NOTIFY_STR("{\"type\":"), type);
+    TEXT_BUF_LITERAL(out, ",\"key\":\"");
+    json_text_escape_lossy(out, key);
+    text_buf_add_char(out, '"');
+}
+
+static void add_counts(struct text_buf *out, const struct render_box *box)
+{
+    TEXT_BUF_LITERAL(out, ",\"rev\":");
+    text_buf_add_number(out, box->rev);
+    TEXT_BUF_LITERAL(out, ",\"unread\":");
+    text_buf_add_number(out, box->unread);
+}
+
+static void add_entity(struct text_buf *out, const struct body *body)
+{
+    if (body->field[BODY_ENTITY_TYPE].ptr == NULL && body->field[BODY_ENTITY_ID].ptr == NULL) {
+        TEXT_BUF_LITERAL(out, ",\"entity\":null");
+        return;
+    }
+    add_text(out, NOTIFY_STR(",\"entity\":{\"type\":"), body->field[BODY_ENTITY_TYPE]);
+    add_text(out, NOTIFY_STR(",\"id\":"), body->field[BODY_ENTITY_ID]);
+    text_buf_add_char(out, '}');
+}
+
+/* ---- an entry ---- */
+
+/* What one message is made from. */
+struct message {
+    const struct box_entry *entry;
+    struct body body;
+    struct notify_str category; /* escaped; .ptr NULL: none */
+    struct notify_str time;     /* quoted */
+    bool is_stored;
+};
+
+static void add_data(struct text_buf *out, const struct message *m)
+{
+    const struct box_entry *entry = m->entry;
+    const struct notify_str *field = m->body.field;
+
+    TEXT_BUF_LITERAL(out, ",\"data\":");
+    if (entry->kind == ENTRY_EVENT) {
+        text_buf_add(out, field[BODY_DATA].ptr != NULL ? field[BODY_DATA] : NOTIFY_STR("{}"));
+        return;
+    }
+    if (m->is_stored)
+        add_id(out, NOTIFY_STR("{\"id\":"), entry->id);
+    else
+        TEXT_BUF_LITERAL(out, "{\"id\":null");
+    add_text(out, NOTIFY_STR(",\"title\":"), field[BODY_TITLE]);
+    add_text(out, NOTIFY_STR(",\"content\":"), field[BODY_CONTENT]);
+    add_text(out, NOTIFY_STR(",\"notification_type\":"), field[BODY_TYPE]);
+    add_text(out, NOTIFY_STR(",\"category\":"), m->category);
+    add_quoted(out, NOTIFY_STR(",\"level\":"), level_names[entry->level]);
+    add_json(out, NOTIFY_STR(",\"action\":"), field[BODY_ACTION]);
+    add_entity(out, &m->body);
+    add_json(out, NOTIFY_STR(",\"data\":"), field[BODY_DATA]);
+    if (entry->is_read) {
+        TEXT_BUF_LITERAL(out, ",\"is_read\":true,\"read_at\":");
+        add_time(out, entry->read_ms);
+    } else {
+        TEXT_BUF_LITERAL(out, ",\"is_read\":false");
+    }
+    TEXT_BUF_LITERAL(out, ",\"created_at\":");
+    text_buf_add(out, m->time);
+    TEXT_BUF_LITERAL(out, ",\"expires_at\":");
+    if (entry->expire_ms != 0)
+        add_time(out, entry->expire_ms);
+    else
+        TEXT_BUF_LITERAL(out, "null");
+    text_buf_add_char(out, '}');
+}
+
+/* Everything behind the ids. */
+static void add_rest(struct text_buf *out, const struct render_box *box, const struct message *m)
+{
+    if (m->body.field[BODY_EXCLUDE].ptr != NULL)
+        add_quoted(out, NOTIFY_STR(",\"exclude\":"), m->body.field[BODY_EXCLUDE]);
+    add_counts(out, box);
+    if (m->category.ptr != NULL)
+        add_quoted(out, NOTIFY_STR(",\"category\":"), m->category);
+    add_quoted(out, NOTIFY_STR(",\"level\":"), level_names[m->entry->level]);
+    TEXT_BUF_LITERAL(out, ",\"timestamp\":");
+    text_buf_add(out, m->time);
+    add_data(out, m);
+    text_buf_add_char(out, '}');
+}
+
+/* Fills in *ret and starts the message. time_text holds the quoted time of the message. */
+static void start_message(struct text_buf *out, const struct render_box *box,
+                          const struct box_entry *entry, uint64_t time_ms,
+                          char time_text[RENDER_TIME_LEN + 2], struct message *ret)
+{
+    struct notify_str event;
+
+    *ret = (struct message){.entry = entry, .category = category_json(entry->category)};
+    (void)body_parse(entry->body, &ret->body);
+    time_text[0] = '"';
+    render_time(time_text + 1, time_ms);
+    time_text[RENDER_TIME_LEN + 1] = '"';
+    ret->time = notify_str_of(time_text, RENDER_TIME_LEN + 2);
+    (void)text_buf_room(out, HEAD_ROOM + box->key.len + entry->body.len);
+    event = ret->body.field[BODY_EVENT];
+    add_start(out, event.ptr != NULL ? event : NOTIFY_STR(NOTIFY_EVENT_DEFAULT), box->key);
+}
+
+void render_entry(struct text_buf *out, const struct render_box *box, const struct box_entry *entry,
+                  struct notify_id prev, struct notify_id replaces)
+{
+    char time_text[RENDER_TIME_LEN + 2];
+    struct message m;
+
+    start_message(out, box, entry, entry->id.ms, time_text, &m);
+    m.is_stored = true;
+    add_id(out, NOTIFY_STR(",\"id\":"), entry->id);
+    add_id(out, NOTIFY_STR(",\"prev\":"), prev);
+    if (!notify_id_is_zero(replaces))
+        add_id(out, NOTIFY_STR(",\"replaces\":"), replaces);
+    add_rest(out, box, &m);
+}
+
+void render_unstored(struct text_buf *out, const struct render_box *box,
+                     const struct box_entry *entry, uint64_t now_ms)
+{
+    char time_text[RENDER_TIME_LEN + 2];
+    struct message m;
+
+    start_message(out, box, entry, now_ms, time_text, &m);
+    add_rest(out, box, &m);
+}
+
+/* ---- state changes ---- */
+
+static const struct notify_str change_names[] = {
+    [RENDER_READ] = {"read", 4},
+    [RENDER_UNREAD_AGAIN] = {"unread_again", 12},
+    [RENDER_SEEN] = {"seen", 4},
+    [RENDER_ARCHIVED] = {"archived", 8},
+    [RENDER_UNARCHIVED] = {"unarchived", 10},
+    [RENDER_DELETED] = {"deleted", 7},
+};
+
+size_t render_change_ids(struct text_buf *out, const struct render_box *box,
+                         enum render_change change, const struct notify_id *ids, size_t count)
+{
+    size_t taken = count < RENDER_IDS_MAX ? count : RENDER_IDS_MAX;
+
+    add_start(out, change_names[change], box->key);
+    add_counts(out, box);
+    TEXT_BUF_LITERAL(out, ",\"ids\":[");
+    for (size_t i = 0; i < taken; i++)
+        add_id(out, i == 0 ? NOTIFY_STR("") : NOTIFY_STR(","), ids[i]);
+    TEXT_BUF_LITERAL(out, "]}");
+    return taken;
+}
+
+void render_change_upto(struct text_buf *out, const struct render_box *box,
+                        enum render_change change, struct notify_id id, uint16_t category)
+{
+    add_start(out, change_names[change], box->key);
+    add_counts(out, box);
+    add_id(out, change == RENDER_DELETED ? NOTIFY_STR(",\"before\":") : NOTIFY_STR(",\"upto\":"),
+           id);
+    if (category != CATEGORY_NONE)
+        add_quoted(out, NOTIFY_STR(",\"category\":"), category_json(category));
+    text_buf_add_char(out, '}');
+}
