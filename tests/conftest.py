@@ -57,7 +57,11 @@ def shared_redis(session_programs):
     server = session_programs.programs[0]
     if not server.running():
         server.start()
-    server.client().flushall()
+    client = server.client()
+    # Connections that an earlier test has left open would count as receivers.
+    client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    client.execute_command("CLIENT", "KILL", "TYPE", "normal")
+    client.flushall()
     return server
 
 
