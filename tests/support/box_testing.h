@@ -1,0 +1,112 @@
+/* box_testing -- what several tests of boxes share: bodies, payloads in memory, comparison of two
+ * boxes. Header only; each test program is one translation unit. */
+#ifndef BOX_TESTING_H
+#define BOX_TESTING_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "body.h"
+#include "box.h"
+
+/* ---- a payload in memory: blocks, each a length (size_t) and that many bytes ---- */
+
+struct test_payload {
+    char *bytes;
+    size_t len;
+    size_t read;
+};
+
+static inline int test_payload_write(void *ctx, const void *bytes, size_t len)
+{
+    struct test_payload *payload = ctx;
+
+    payload->bytes = realloc(payload->bytes, payload->len + sizeof(len) + len);
+    memcpy(payload->bytes + payload->len, &len, sizeof(len));
+    if (len > 0)
+        memcpy(payload->bytes + payload->len + sizeof(len), bytes, len);
+    payload->len += sizeof(len) + len;
+    return 0;
+}
+
+static inline bool test_payload_read(void *ctx, struct notify_str *ret_block)
+{
+    struct test_payload *payload = ctx;
+    size_t len;
+
+    if (payload->len - payload->read < sizeof(len))
+        return false;
+    memcpy(&len, payload->bytes + payload->read, sizeof(len));
+    payload->read += sizeof(len);
+    if (len > payload->len - payload->read)
+        return false;
+    *ret_block = notify_str_of(payload->bytes + payload->read, len);
+    payload->read += len;
+    return true;
+}
+
+static inline int test_payload_save(struct test_payload *payload, const struct box *box)
+{
+    struct box_sink sink = {test_payload_write, payload};
+
+    *payload = (struct test_payload){NULL, 0, 0};
+    return box_save(box, &sink);
+}
+
+static inline struct box *test_payload_load(struct test_payload *payload, const char **ret_why)
+{
+    struct box_source source = {test_payload_read, payload};
+
+    payload->read = 0;
+    return box_load(&source, ret_why);
+}
+
+/* ---- comparison ---- */
+
+static inline bool test_entries_equal(const struct box_entry *a, const struct box_entry *b)
+{
+    return notify_id_cmp(a->id, b->id) == 0 && a->kind == b->kind && a->level == b->level &&
+           a->category == b->category && a->archived == b->archived && a->is_read == b->is_read &&
+           a->is_seen == b->is_seen && a->read_ms == b->read_ms && a->seen_ms == b->seen_ms &&
+           a->expire_ms == b->expire_ms && notify_str_eq(a->body, b->body);
+}
+
+static inline bool test_boxes_equal(const struct box *a, const struct box *b)
+{
+    struct box_range range = {.to = {UINT64_MAX, UINT64_MAX}, .filter = BOX_FILTER_ALL};
+    struct box_counts ca = box_count(a, BOX_NEVER_EXPIRE);
+    struct box_counts cb = box_count(b, BOX_NEVER_EXPIRE);
+    struct box_iter ia;
+    struct box_iter ib;
+    struct box_entry ea;
+    struct box_entry eb;
+
+    if (notify_id_cmp(box_last_id(a), box_last_id(b)) != 0 || box_rev(a) != box_rev(b) ||
+        notify_id_cmp(box_trimmed_id(a), box_trimmed_id(b)) != 0 || ca.live != cb.live ||
+        ca.unread != cb.unread || ca.unseen != cb.unseen)
+        return false;
+    box_iter_init(&ia, a, &range);
+    box_iter_init(&ib, b, &range);
+    while (box_iter_next(&ia, &ea))
+        if (!box_iter_next(&ib, &eb) || !test_entries_equal(&ea, &eb))
+            return false;
+    return !box_iter_next(&ib, &eb);
+}
+
+/* ---- bodies ---- */
+
+/* A sound body with that title and content (NULL: none), in buf. */
+static inline struct notify_str test_body(struct text_buf *buf, const char *title,
+                                          const char *content)
+{
+    struct body plain = {0};
+    struct body_error error;
+
+    plain.field[BODY_TITLE] = notify_str_z(title);
+    plain.field[BODY_CONTENT] = notify_str_z(content);
+    if (!body_build(buf, &plain, &error))
+        abort();
+    return text_buf_str(buf);
+}
+
+#endif

@@ -1,0 +1,545 @@
+/* Random operations on a box beside a plain array that does the same the slow way. After every step
+ * the counters must agree with a recount and with the model; every so often everything else must
+ * too.
+ *
+ * NOTIFY_MODEL_STEPS sets the steps per seed, NOTIFY_MODEL_SEEDS the number of seeds. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "box_testing.h"
+#include "mem_testing.h"
+
+#define MODEL_MAX 4000
+#define START_MS UINT64_C(1795208400000)
+#define SWEEP_IDS 7
+
+struct model_entry {
+    struct box_entry entry; /* its body is owned */
+    int type;               /* index of types[], -1: none */
+    int event;              /* index of events[], -1: default */
+};
+
+struct model {
+    struct model_entry entries[MODEL_MAX];
+    size_t count;
+    struct notify_id last;
+    struct notify_id trimmed;
+    bool muted[6];
+    uint16_t categories[6];
+    uint64_t now;
+    uint64_t seed;
+    size_t limit; /* how long the box may get */
+    struct box *box;
+    struct text_buf body;
+};
+
+static const char *types[] = {"build", "a \"quoted\" type", "\xc3\xa9t\xc3\xa9"};
+static const char *events[] = {"alert", "progress"};
+
+static uint64_t next_random(struct model *m)
+{
+    m->seed ^= m->seed << 13;
+    m->seed ^= m->seed >> 7;
+    m->seed ^= m->seed << 17;
+    return m->seed;
+}
+
+static uint64_t below(struct model *m, uint64_t n)
+{
+    return next_random(m) % n;
+}
+
+static bool chance(struct model *m, unsigned percent)
+{
+    return below(m, 100) < percent;
+}
+
+static bool is_expired(const struct model *m, const struct box_entry *e)
+{
+    return e->expire_ms != 0 && e->expire_ms <= m->now;
+}
+
+static bool is_muted(const struct model *m, const struct box_entry *e)
+{
+    for (size_t i = 0; i < 6; i++)
+        if (e->category != CATEGORY_NONE && m->categories[i] == e->category)
+            return m->muted[i];
+    return false;
+}
+
+static bool is_unread(const struct box_entry *e)
+{
+    return e->kind == ENTRY_NOTIFICATION && !e->is_read && !e->archived;
+}
+
+static bool is_unseen(const struct box_entry *e)
+{
+    return e->kind == ENTRY_NOTIFICATION && !e->is_seen && !e->archived;
+}
+
+static void model_remove(struct model *m, size_t i)
+{
+    free((char *)m->entries[i].entry.body.ptr);
+    memmove(&m->entries[i], &m->entries[i + 1], (m->count - i - 1) * sizeof(m->entries[0]));
+    m->count--;
+}
+
+/* ---- operations, on both ---- */
+
+static void build_body(struct model *m, struct model_entry *me)
+{
+    static char content[70000];
+    struct body plain = {0};
+    struct body_error error;
+    size_t len = chance(m, 2) ? below(m, 20000) : below(m, 500);
+
+    memset(content, 'c', len);
+    if (len > 3 && chance(m, 20))
+        memcpy(content, "\n\"\\", 3);
+    plain.field[BODY_TITLE] = NOTIFY_STR("a title");
+    plain.field[BODY_CONTENT] = notify_str_of(content, len);
+    me->type = chance(m, 50) ? (int)below(m, 3) : -1;
+    me->event = chance(m, 30) ? (int)below(m, 2) : -1;
+    if (me->type >= 0)
+        plain.field[BODY_TYPE] = notify_str_z(types[me->type]);
+    if (me->event >= 0)
+        plain.field[BODY_EVENT] = notify_str_z(events[me->event]);
+    cr_assert(body_build(&m->body, &plain, &error));
+}
+
+static void op_append(struct model *m)
+{
+    struct model_entry me = {0};
+    struct box_entry *e = &me.entry;
+    char *copy;
+
+    if (m->count == m->limit)
+        return;
+    cr_assert_eq(box_next_id(m->box, m->now, &e->id), 0);
+    if (chance(m, 5))
+        e->id.ms += below(m, 100000);
+    if (chance(m, 5))
+        e->id.seq += below(m, UINT64_C(1) << 40);
+    build_body(m, &me);
+    e->kind = chance(m, 20) ? ENTRY_EVENT : ENTRY_NOTIFICATION;
+    e->level = (enum entry_level)below(m, LEVEL_COUNT);
+    e->category = chance(m, 70) ? m->categories[below(m, 6)] : CATEGORY_NONE;
+    e->expire_ms = chance(m, 15) ? m->now + below(m, 3000) : 0;
+    if (e->kind == ENTRY_NOTIFICATION && chance(m, 10)) { /* as when restoring */
+        e->is_seen = true;
+        e->seen_ms = m->now;
+        e->is_read = chance(m, 50);
+        e->read_ms = e->is_read ? m->now + 5 : 0;
+    }
+    e->archived = chance(m, 5);
+    e->body = text_buf_str(&m->body);
+    cr_assert_eq(box_append(&m->box, e), 0);
+    cr_assert_eq(box_append(&m->box, e), -ERANGE, "the same id is refused");
+    copy = malloc(e->body.len);
+    memcpy(copy, e->body.ptr, e->body.len);
+    e->body.ptr = copy;
+    m->entries[m->count++] = me;
+    m->last = e->id;
+}
+
+/* Mostly the id of an entry, else one near it. */
+static struct notify_id some_id(struct model *m)
+{
+    struct notify_id id = m->last;
+
+    if (m->count > 0)
+        id = m->entries[below(m, m->count)].entry.id;
+    if (chance(m, 10))
+        id.seq += 1 + below(m, 3);
+    if (chance(m, 10))
+        id = notify_id_before(id);
+    return id;
+}
+
+/* The index of the visible entry with that id, or -1. */
+static long model_find(const struct model *m, struct notify_id id)
+{
+    for (size_t i = 0; i < m->count; i++)
+        if (notify_id_cmp(m->entries[i].entry.id, id) == 0)
+            return is_expired(m, &m->entries[i].entry) ? -1 : (long)i;
+    return -1;
+}
+
+static bool model_mark(struct box_entry *e, enum box_mark mark, uint64_t at_ms)
+{
+    struct box_entry old = *e;
+    bool is_event = e->kind == ENTRY_EVENT;
+
+    if ((mark == BOX_MARK_READ || mark == BOX_MARK_SEEN) && !is_event && !e->is_seen) {
+        e->is_seen = true;
+        e->seen_ms = at_ms;
+    }
+    if (mark == BOX_MARK_READ && !is_event && !e->is_read) {
+        e->is_read = true;
+        e->read_ms = at_ms;
+    }
+    if (mark == BOX_MARK_UNREAD) {
+        e->is_read = false;
+        e->read_ms = 0;
+    }
+    if (mark == BOX_MARK_ARCHIVED)
+        e->archived = true;
+    if (mark == BOX_MARK_UNARCHIVED)
+        e->archived = false;
+    return old.is_read != e->is_read || old.is_seen != e->is_seen || old.archived != e->archived;
+}
+
+static void op_mark(struct model *m)
+{
+    struct notify_id id = some_id(m);
+    enum box_mark mark = (enum box_mark)below(m, 5);
+    uint64_t at_ms = m->now + below(m, 50);
+    long i = model_find(m, id);
+    bool changed = i >= 0 && model_mark(&m->entries[i].entry, mark, at_ms);
+
+    cr_assert_eq(box_mark(&m->box, id, mark, at_ms, m->now), changed);
+    cr_assert_eq(box_mark(&m->box, id, mark, at_ms + 1, m->now), 0,
+                 "marking again changes nothing");
+}
+
+static void op_mark_upto(struct model *m)
+{
+    struct notify_id upto = some_id(m);
+    enum box_mark mark = chance(m, 50) ? BOX_MARK_READ : BOX_MARK_SEEN;
+    uint16_t category = chance(m, 40) ? m->categories[below(m, 6)] : CATEGORY_NONE;
+    int64_t changed = 0;
+
+    for (size_t i = 0; i < m->count; i++) {
+        struct box_entry *e = &m->entries[i].entry;
+        if (notify_id_cmp(e->id, upto) > 0 || is_expired(m, e) ||
+            (category != CATEGORY_NONE && e->category != category))
+            continue;
+        changed += model_mark(e, mark, m->now);
+    }
+    cr_assert_eq(box_mark_upto(&m->box, upto, category, mark, m->now, m->now), changed);
+}
+
+static void op_delete(struct model *m)
+{
+    struct notify_id id = some_id(m);
+    long i = model_find(m, id);
+
+    cr_assert_eq(box_delete(&m->box, id, m->now), i >= 0);
+    if (i >= 0)
+        model_remove(m, (size_t)i);
+}
+
+static void op_trim(struct model *m)
+{
+    bool by_id = chance(m, 50);
+    struct notify_id minid =
+        m->count > 0 ? m->entries[below(m, m->count / 4 + 1)].entry.id : m->last;
+    uint64_t maxlen = m->count > 0 ? m->count - below(m, m->count / 4 + 1) : below(m, 3);
+    struct notify_id before = {0, 0};
+    int64_t count = 0;
+
+    if (chance(m, 3))
+        maxlen = below(m, 3);
+    while (m->count > 0 &&
+           (by_id ? notify_id_cmp(m->entries[0].entry.id, minid) < 0 : m->count > maxlen)) {
+        m->trimmed = m->entries[0].entry.id;
+        model_remove(m, 0);
+        count++;
+    }
+    if (by_id)
+        cr_assert_eq(box_trim_minid(&m->box, minid, &before), count);
+    else
+        cr_assert_eq(box_trim_maxlen(&m->box, maxlen, &before), count);
+    if (count > 0)
+        cr_assert_eq(notify_id_cmp(before, notify_id_after(m->trimmed)), 0);
+}
+
+static void op_sweep(struct model *m)
+{
+    struct notify_id ids[SWEEP_IDS];
+    size_t count = box_sweep_expired(&m->box, m->now, ids, SWEEP_IDS);
+    size_t expected = 0;
+
+    for (size_t i = 0; i < m->count && expected < SWEEP_IDS;) {
+        if (!is_expired(m, &m->entries[i].entry)) {
+            i++;
+            continue;
+        }
+        cr_assert_lt(expected, count);
+        cr_assert_eq(notify_id_cmp(ids[expected], m->entries[i].entry.id), 0);
+        model_remove(m, i);
+        expected++;
+    }
+    cr_assert_eq(count, expected);
+}
+
+static void op_mute(struct model *m)
+{
+    size_t i = below(m, 6);
+    bool muted = chance(m, 50);
+
+    cr_assert_eq(box_mute(&m->box, m->categories[i], muted), m->muted[i] != muted);
+    m->muted[i] = muted;
+}
+
+static void op_time(struct model *m)
+{
+    m->now += below(m, 100);
+}
+
+/* Goes on with what a payload or a copy gives. */
+static void op_reload(struct model *m)
+{
+    struct test_payload payload;
+    const char *why = "";
+    struct box *other;
+
+    if (chance(m, 50)) {
+        other = box_copy(m->box);
+    } else {
+        cr_assert_eq(test_payload_save(&payload, m->box), 0);
+        other = test_payload_load(&payload, &why);
+        free(payload.bytes);
+    }
+    cr_assert_not_null(other, "%s", why);
+    cr_assert(test_boxes_equal(m->box, other));
+    box_free(m->box);
+    m->box = other;
+}
+
+/* ---- comparison ---- */
+
+static void check_counts(const struct model *m)
+{
+    struct box_counts expected = {0, 0, 0};
+    struct box_counts counts = box_count(m->box, m->now);
+    struct box_audit audit;
+    int max_level = -1;
+
+    for (size_t i = 0; i < m->count; i++) {
+        const struct box_entry *e = &m->entries[i].entry;
+        if (is_expired(m, e))
+            continue;
+        expected.live++;
+        if (is_muted(m, e))
+            continue;
+        expected.unread += is_unread(e);
+        expected.unseen += is_unseen(e);
+        if (is_unread(e) && (int)e->level > max_level)
+            max_level = (int)e->level;
+    }
+    cr_assert_eq(counts.live, expected.live);
+    cr_assert_eq(counts.unread, expected.unread);
+    cr_assert_eq(counts.unseen, expected.unseen);
+    cr_assert_eq(box_unread(m->box, m->now), expected.unread);
+    cr_assert_eq(box_max_unread_level(m->box, m->now), max_level);
+    cr_assert_eq(box_verify(m->box, &audit), 0);
+    cr_assert(audit.sound);
+    cr_assert_eq(audit.stored.live, m->count);
+}
+
+static void check_categories(const struct model *m)
+{
+    struct box_category_count counts[64];
+    size_t n = box_count_categories(m->box, m->now, counts, 64);
+
+    for (size_t c = 0; c < 6; c++) {
+        uint64_t total = 0;
+        uint64_t unread = 0;
+        size_t k = 0;
+        for (size_t i = 0; i < m->count; i++) {
+            const struct box_entry *e = &m->entries[i].entry;
+            if (is_expired(m, e) || e->category != m->categories[c])
+                continue;
+            total++;
+            unread += is_unread(e) && !m->muted[c];
+        }
+        while (k < n && counts[k].category != m->categories[c])
+            k++;
+        cr_assert_eq(k<n, total> 0 || m->muted[c]);
+        if (k < n) {
+            cr_assert_eq(counts[k].total, total);
+            cr_assert_eq(counts[k].unread, unread);
+            cr_assert_eq(counts[k].muted, m->muted[c]);
+        }
+        cr_assert_eq(box_unread_of(m->box, m->categories[c], m->now), unread);
+    }
+}
+
+static bool state_matches(const struct box_entry *e, enum box_state state)
+{
+    switch (state) {
+    case BOX_PRESENT:
+        return !e->archived;
+    case BOX_UNREAD:
+        return is_unread(e);
+    case BOX_READ:
+        return e->is_read && !e->archived;
+    case BOX_UNSEEN:
+        return is_unseen(e);
+    case BOX_ARCHIVED:
+        return e->archived;
+    case BOX_ALL:
+        return true;
+    }
+    return false;
+}
+
+static bool model_matches(const struct model *m, const struct model_entry *me,
+                          const struct box_range *range)
+{
+    const struct box_entry *e = &me->entry;
+    const struct box_filter *filter = &range->filter;
+
+    if (is_expired(m, e) || notify_id_cmp(e->id, range->from) < 0 ||
+        notify_id_cmp(e->id, range->to) > 0 || !state_matches(e, filter->state))
+        return false;
+    if (filter->has_level && e->level != filter->level)
+        return false;
+    if (filter->category_count > 0 &&
+        (e->category == CATEGORY_NONE ||
+         (e->category != filter->categories[0] && e->category != filter->categories[1])))
+        return false;
+    if (filter->type.ptr != NULL &&
+        (me->type < 0 || !notify_str_eq(filter->type, notify_str_z(types[me->type]))))
+        return false;
+    return filter->event.ptr == NULL ||
+           notify_str_eq(filter->event,
+                         notify_str_z(me->event < 0 ? "notification" : events[me->event]));
+}
+
+static void check_range(struct model *m)
+{
+    struct box_range range = {.from = some_id(m), .to = some_id(m), .now_ms = m->now};
+    struct box_filter *filter = &range.filter;
+    struct box_iter iter;
+    struct box_entry e;
+
+    if (chance(m, 50))
+        range.from = (struct notify_id){0, 0};
+    if (chance(m, 50))
+        range.to = (struct notify_id){UINT64_MAX, UINT64_MAX};
+    range.reverse = chance(m, 50);
+    filter->state = (enum box_state)below(m, 6);
+    if (chance(m, 20)) {
+        filter->categories = m->categories + below(m, 5);
+        filter->category_count = 2;
+    }
+    if (chance(m, 20))
+        filter->type = notify_str_z(types[below(m, 3)]);
+    if (chance(m, 20))
+        filter->event = notify_str_z(chance(m, 30) ? "notification" : events[below(m, 2)]);
+    filter->has_level = chance(m, 20);
+    filter->level = (enum entry_level)below(m, LEVEL_COUNT);
+    box_iter_init(&iter, m->box, &range);
+    for (size_t i = 0; i < m->count; i++) {
+        const struct model_entry *me = &m->entries[range.reverse ? m->count - 1 - i : i];
+        if (!model_matches(m, me, &range))
+            continue;
+        cr_assert(box_iter_next(&iter, &e));
+        cr_assert(test_entries_equal(&e, &me->entry));
+    }
+    cr_assert_not(box_iter_next(&iter, &e));
+    cr_assert_not(box_iter_next(&iter, &e));
+}
+
+static void check_single(struct model *m)
+{
+    struct notify_id id = some_id(m);
+    long i = model_find(m, id);
+    struct notify_id prev = {0, 0};
+    struct box_entry e;
+
+    cr_assert_eq(box_find(m->box, id, m->now, &e), i >= 0);
+    if (i >= 0)
+        cr_assert(test_entries_equal(&e, &m->entries[i].entry));
+    for (size_t k = 0; k < m->count && notify_id_cmp(m->entries[k].entry.id, id) < 0; k++)
+        if (!is_expired(m, &m->entries[k].entry))
+            prev = m->entries[k].entry.id;
+    cr_assert_eq(notify_id_cmp(box_id_before(m->box, id, m->now), prev), 0);
+    cr_assert_eq(notify_id_cmp(box_last_id(m->box), m->last), 0);
+    cr_assert_eq(notify_id_cmp(box_trimmed_id(m->box), m->trimmed), 0);
+    cr_assert_eq(box_has_gap(m->box, id),
+                 notify_id_cmp(m->trimmed, id) > 0 || notify_id_cmp(id, m->last) > 0);
+}
+
+/* ---- the run ---- */
+
+struct operation {
+    void (*run)(struct model *m);
+    unsigned weight;
+};
+
+static const struct operation operations[] = {
+    {op_append, 40}, {op_mark, 20}, {op_mark_upto, 2}, {op_delete, 12}, {op_trim, 2},
+    {op_sweep, 5},   {op_mute, 2},  {op_time, 16},     {op_reload, 1},
+};
+
+static void run_step(struct model *m)
+{
+    uint64_t pick = below(m, 100);
+
+    for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
+        if (pick < operations[i].weight) {
+            operations[i].run(m);
+            return;
+        }
+        pick -= operations[i].weight;
+    }
+}
+
+static void run_model(struct model *m, uint64_t seed, size_t limit, size_t steps)
+{
+    size_t every = limit > 100 ? limit / 8 : 1;
+
+    memset(m, 0, sizeof(*m));
+    m->seed = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    m->limit = limit;
+    m->now = START_MS;
+    m->box = box_new();
+    for (size_t i = 0; i < 6; i++) {
+        char name[] = "category 0";
+        name[9] = (char)('0' + i);
+        cr_assert_eq(category_intern(notify_str_z(name), &m->categories[i]), 0);
+    }
+    for (size_t step = 0; step < steps; step++) {
+        run_step(m);
+        if (step % every == 0) {
+            check_counts(m);
+            check_single(m);
+        }
+        if (step % (every * 4) == 0) {
+            check_categories(m);
+            check_range(m);
+        }
+    }
+    while (m->count > 0)
+        model_remove(m, 0);
+    box_free(m->box);
+    text_buf_release(&m->body);
+}
+
+static size_t setting(const char *name, size_t otherwise)
+{
+    const char *text = getenv(name);
+
+    return text == NULL ? otherwise : (size_t)strtoull(text, NULL, 10);
+}
+
+Test(box_model, box_and_model_agree_after_every_step, .timeout = 0)
+{
+    static const size_t limits[] = {3, 8, 20, 60, 300, 1500};
+    struct model *m = malloc(sizeof(*m));
+    size_t steps = setting("NOTIFY_MODEL_STEPS", 18000);
+    size_t seeds = setting("NOTIFY_MODEL_SEEDS", 12);
+
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
+        mem_testing_install(seed % 3 != 0);
+        run_model(m, seed, limits[seed % 6], steps);
+        category_reset();
+        cr_assert_eq(mem_testing_live, 0, "seed %" PRIu64 " leaks", seed);
+    }
+    free(m);
+}
