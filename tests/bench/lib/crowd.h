@@ -17,7 +17,7 @@
 
 #define CROWD_LOG "topic:all"
 #define CROWD_IN_FLIGHT_MAX 256 /* messages that not every client has yet */
-#define CROWD_TIMEOUT_MS 60000 /* for anything that is waited for */
+#define CROWD_TIMEOUT_MS 60000  /* for anything that is waited for */
 
 struct crowd {
     uint32_t clients;
