@@ -70,7 +70,7 @@ static bool decode(struct event *event)
     return event->data.len > 0 || head[HEAD_REV].len > 0;
 }
 
-struct event *event_new(struct notify_str message)
+struct event *event_decode(struct notify_str message)
 {
     struct event *event = calloc(1, sizeof(*event) + message.len);
 

@@ -40,7 +40,7 @@ struct event {
 
 /* Decodes a message. Takes a copy. One reference. NULL: it has not the shape of a message, or out
  * of memory. */
-struct event *event_new(struct notify_str message);
+struct event *event_decode(struct notify_str message);
 struct event *event_ref(struct event *event);
 struct event *event_unref(struct event *event); /* returns NULL */
 
