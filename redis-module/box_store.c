@@ -6,10 +6,10 @@
 
 #include "mem.h"
 
-#define RING_FIRST 4 /* slots; a power of two */
-#define GROWTH_SHARE                                                                               \
-    16 /* a segment grows by 1/16 of its box at a time, at least by what is needed */
-#define SHRINK_FROM 256 /* bytes; smaller allocations are not worth shrinking */
+#define RING_FIRST 4     /* slots; a power of two */
+#define SEGMENT_SHARE 4  /* a new segment is about a quarter of its box */
+#define SEGMENT_SHRINK 8 /* with so many segments, half an empty one is not worth a copy */
+#define SHRINK_FROM 256  /* bytes; smaller allocations are not worth shrinking */
 #define SEGMENT_ROOM (BOX_SEGMENT_MAX - sizeof(struct segment))
 #define TRIMMED_LEN sizeof(struct notify_id)
 
@@ -222,16 +222,19 @@ static struct ring *new_ring(uint32_t cap)
     return ring;
 }
 
-/* How many bytes to ask for, for a segment that has to hold need bytes of entries. Growing in
- * shares of the box keeps unused room small in small boxes and reallocations rare in big ones. */
+/* How many bytes to ask for, for a segment that has to hold need bytes of entries. Segments do not
+ * grow: memory that moves through one size class after the other leaves each of them full of holes.
+ */
 static size_t segment_size(const struct ring *ring, size_t need)
 {
+    static const size_t steps[] = {1024, 1536, 2048, 3072, 4096, 6144, BOX_SEGMENT_MAX};
     size_t least = sizeof(struct segment) + need;
-    size_t wanted = least + (size_t)(ring->bytes / GROWTH_SHARE);
+    size_t size = steps[0];
 
-    if (wanted <= BOX_SEGMENT_MAX)
-        return wanted;
-    return least > BOX_SEGMENT_MAX ? least : BOX_SEGMENT_MAX;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+        if (steps[i] <= ring->bytes / SEGMENT_SHARE)
+            size = steps[i];
+    return size > least ? size : least;
 }
 
 static uint32_t segment_cap(struct segment *segment, size_t asked)
@@ -239,9 +242,8 @@ static uint32_t segment_cap(struct segment *segment, size_t asked)
     return (uint32_t)(mem_usable_size(segment, asked) - sizeof(*segment));
 }
 
-static struct segment *new_segment(const struct ring *ring, size_t need)
+static struct segment *new_segment(size_t size)
 {
-    size_t size = segment_size(ring, need);
     struct segment *segment = mem_try_alloc(size);
 
     if (segment == NULL)
@@ -298,7 +300,7 @@ static int push_segment(struct box *box, size_t need)
 
     if (box->as.ring->count == box->as.ring->cap && resize_ring(box, box->as.ring->cap * 2) != 0)
         return -ENOMEM;
-    segment = new_segment(box->as.ring, need);
+    segment = new_segment(segment_size(box->as.ring, need));
     if (segment == NULL)
         return -ENOMEM;
     box->as.ring->count++;
@@ -339,14 +341,12 @@ static int large_room(struct box *box, size_t need)
     slot = last_slot(box);
     segment = slot->segment;
     len = segment->used - segment->head;
-    if (segment->count == BOX_SEGMENT_ENTRIES_MAX || len + need > SEGMENT_ROOM)
+    if (segment->count == BOX_SEGMENT_ENTRIES_MAX || len + need > segment->cap ||
+        len + need > SEGMENT_ROOM)
         return push_segment(box, need);
-    if (segment->used + need <= segment->cap && segment->used + need <= SEGMENT_ROOM)
-        return 0;
-    compact_segment(segment);
-    if (len + need <= segment->cap)
-        return 0;
-    return resize_segment(box->as.ring, slot, segment_size(box->as.ring, len + need));
+    if (segment->used + need > segment->cap || segment->used + need > SEGMENT_ROOM)
+        compact_segment(segment);
+    return 0;
 }
 
 /* Marks for all of the segment's entries, up to count. */
@@ -369,6 +369,20 @@ static int large_need_marks(struct segment *segment, uint32_t count)
 
 /* ---- small form ---- */
 
+/* How many bytes to ask for, for a small box of at least that size. The first entry gets what it
+ * needs: many boxes never hold more. Then the steps get coarser, for the same reason as above. */
+static size_t small_size(const struct box *box, size_t least)
+{
+    static const size_t steps[] = {512, 768, 1024, 1536, 1792, 2048, 2560, 3072, BOX_SMALL_MAX};
+    size_t i = 0;
+
+    if (box->live == 0)
+        return least;
+    while (steps[i] < least)
+        i++;
+    return steps[i];
+}
+
 /* Makes head at least front and leaves back bytes behind used. 0, SMALL_TOO_BIG, -ENOMEM. */
 static int small_room(struct box **box_ptr, size_t front, size_t back)
 {
@@ -383,12 +397,13 @@ static int small_room(struct box **box_ptr, size_t front, size_t back)
     if (header + need > BOX_SMALL_MAX)
         return SMALL_TOO_BIG;
     if (box->as.small.cap < need) {
+        size_t size = small_size(box, header + need);
         size_t usable;
-        box = mem_try_realloc(box, header + box->as.small.cap, header + need);
+        box = mem_try_realloc(box, header + box->as.small.cap, size);
         if (box == NULL)
             return -ENOMEM;
         *box_ptr = box;
-        usable = mem_usable_size(box, header + need);
+        usable = mem_usable_size(box, size);
         box->as.small.cap = (uint16_t)((usable < BOX_SMALL_MAX ? usable : BOX_SMALL_MAX) - header);
     }
     bytes = at_offset(box, header);
@@ -419,7 +434,7 @@ static int fill_first_segment(const struct box *box, struct ring *ring)
 
     if (span.count == 0)
         return 0;
-    segment = new_segment(ring, span.used - span.head);
+    segment = new_segment(sizeof(*segment) + span.used - span.head);
     if (segment == NULL)
         return -ENOMEM;
     segment->used = span.used - span.head;
@@ -717,7 +732,7 @@ static void large_remove(struct box *box, const struct place *place, uint32_t si
     }
     segment->count--;
     len = sizeof(*segment) + segment->used - segment->head;
-    if (segment->cap > SHRINK_FROM && len < segment->cap / 2) {
+    if (ring->count < SEGMENT_SHRINK && segment->cap > SHRINK_FROM && len < segment->cap / 2) {
         compact_segment(segment);
         (void)resize_segment(ring, slot, len);
     }
