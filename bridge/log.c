@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "iso_time.h"
+
 #define LINE_MAX_BYTES 4096
 #define VALUE_MAX_BYTES 256
 #define VALUE_BUFFERS 8
@@ -92,22 +94,18 @@ static void put_field(struct line *line, const char *key, const char *value)
         put_z(line, value);
 }
 
-static void format_now(char out[64])
+static void format_now(char out[ISO_TIME_LEN + 1])
 {
     struct timespec now;
-    struct tm tm;
-    char seconds[32];
 
     (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */
-    gmtime_r(&now.tv_sec, &tm);
-    (void)strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &tm);
-    (void)snprintf(out, 64, "%s.%03ldZ", seconds, now.tv_nsec / 1000000);
+    iso_time_format(out, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
 }
 
 void log_write(enum log_level level, const char *event, ...)
 {
     struct line line = {.len = 0};
-    char now[64];
+    char now[ISO_TIME_LEN + 1];
     va_list args;
     const char *key, *value;
 

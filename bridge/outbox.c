@@ -48,6 +48,22 @@ int outbox_push(struct outbox *outbox, struct frame *frame, void *source, struct
     return 0;
 }
 
+int outbox_push_first(struct outbox *outbox, struct frame *frame)
+{
+    if (outbox->len == outbox->cap && grow(outbox) != 0)
+        return -ENOMEM;
+    outbox->head = (outbox->head + outbox->cap - 1) & (outbox->cap - 1);
+    outbox->len++;
+    *at(outbox, 0) = (struct outbox_item){.frame = frame_ref(frame)};
+    outbox->bytes += frame->len;
+    return 0;
+}
+
+size_t outbox_first_bytes(const struct outbox *outbox)
+{
+    return at(outbox, 0)->frame->len;
+}
+
 static void give_back_memory(struct outbox *outbox)
 {
     free(outbox->items);

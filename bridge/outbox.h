@@ -35,6 +35,10 @@ bool outbox_is_empty(const struct outbox *outbox);
 bool outbox_fits(const struct outbox *outbox, size_t len, size_t max_bytes);
 /* Takes its own reference. 0 or -ENOMEM. */
 int outbox_push(struct outbox *outbox, struct frame *frame, void *source, struct notify_id id);
+/* Puts an answer before everything else. Takes its own reference. 0 or -ENOMEM. */
+int outbox_push_first(struct outbox *outbox, struct frame *frame);
+size_t
+outbox_first_bytes(const struct outbox *outbox); /* of the oldest frame; it must not be empty */
 /* Hands the oldest frame's reference over. NULL when empty. */
 struct frame *outbox_pop(struct outbox *outbox);
 

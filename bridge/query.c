@@ -81,17 +81,32 @@ static bool cut(struct notify_str text, char sep, struct notify_str *ret_head,
     return true;
 }
 
-int conn_request_arg(const struct conn_request *req, const char *name, char *out, size_t cap)
+/* The raw value of the first parameter of that name; false when there is none. */
+static bool find_arg(const struct conn_request *req, const char *name, struct notify_str *ret_value)
 {
     struct notify_str rest = req->query;
 
     while (rest.len > 0) {
-        struct notify_str pair, key, value;
+        struct notify_str pair, key;
 
-        (void)cut(rest, '&', &pair, &rest); /* rest is empty after the last one */
-        (void)cut(pair, '=', &key, &value); /* a name alone has an empty value */
+        (void)cut(rest, '&', &pair, &rest);    /* rest is empty after the last one */
+        (void)cut(pair, '=', &key, ret_value); /* a name alone has an empty value */
         if (name_is(key, name))
-            return decode(value, out, cap);
+            return true;
     }
-    return -1;
+    return false;
+}
+
+bool conn_request_has(const struct conn_request *req, const char *name)
+{
+    struct notify_str value;
+
+    return find_arg(req, name, &value);
+}
+
+int conn_request_arg(const struct conn_request *req, const char *name, char *out, size_t cap)
+{
+    struct notify_str value;
+
+    return find_arg(req, name, &value) ? decode(value, out, cap) : -1;
 }

@@ -31,6 +31,8 @@ struct conn_request {
  * Returns its length; -1 when absent, malformed, holding a NUL byte, or too long for out. The first
  * of several wins. */
 int conn_request_arg(const struct conn_request *req, const char *name, char *out, size_t cap);
+/* Is there such a parameter at all? */
+bool conn_request_has(const struct conn_request *req, const char *name);
 
 struct transport_handlers {
     /* May this upgrade go on? 0: yes. Otherwise the HTTP status to refuse it with (403, 404, 503…).

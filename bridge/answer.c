@@ -1,0 +1,46 @@
+#include "answer.h"
+
+#include "client.h"
+#include "log.h"
+#include "resp.h"
+
+static const char *const code_names[] = {
+    [ANSWER_BAD_JSON] = "BAD_JSON",
+    [ANSWER_UNKNOWN_TYPE] = "UNKNOWN_TYPE",
+    [ANSWER_MISSING_FIELD] = "MISSING_FIELD",
+    [ANSWER_INVALID_FIELD] = "INVALID_FIELD",
+    [ANSWER_FORBIDDEN] = "FORBIDDEN",
+    [ANSWER_NOT_FOUND] = "NOT_FOUND",
+    [ANSWER_TOO_MANY_SUBSCRIPTIONS] = "TOO_MANY_SUBSCRIPTIONS",
+    [ANSWER_PROCESSING_ERROR] = "PROCESSING_ERROR",
+    [ANSWER_UNAVAILABLE] = "UNAVAILABLE",
+};
+
+void answer_error(struct client *client, const json_t *request_id, enum answer_code code,
+                  const char *message)
+{
+    client_send_json(client,
+                     json_pack("{s:s, s:{s:s, s:s}}", "type", "error", "error", "code",
+                               code_names[code], "message", message),
+                     request_id);
+}
+
+/* Redis' own words name the argument at fault; that is what the client needs to know, too. Only the
+ * error's first word ("ERR") is ours to drop. */
+void answer_failed_reply(struct client *client, const json_t *request_id, const struct resp *reply)
+{
+    const char *text;
+
+    if (reply == NULL) {
+        answer_error(client, request_id, ANSWER_UNAVAILABLE,
+                     "Redis is away; whether this was done is not known");
+        return;
+    }
+    text = reply->kind == RESP_ERROR ? reply->str.ptr : "unexpected reply";
+    log_debug("request_failed", "text", text, NULL);
+    if (strncmp(text, "NOPERM", 6) == 0)
+        answer_error(client, request_id, ANSWER_FORBIDDEN, "not permitted");
+    else
+        answer_error(client, request_id, ANSWER_PROCESSING_ERROR,
+                     strncmp(text, "ERR ", 4) == 0 ? text + 4 : text);
+}

@@ -1,0 +1,406 @@
+#include "app.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <event2/util.h>
+
+#include "client.h"
+#include "config.h"
+#include "http_routes.h"
+#include "key_names.h"
+#include "listener.h"
+#include "log.h"
+#include "loop.h"
+#include "redis_link.h"
+#include "request.h"
+#include "resp.h"
+#include "router.h"
+#include "transport.h"
+
+#define MODULE_CHECK_MS 500
+#define FILES_KEPT_FREE 64 /* for Redis, listeners, logs */
+#define FILES_MAX 1048576  /* libwebsockets makes a table as long as the limit */
+#define REASON_DELAY "restarting, come back after ms: "
+
+struct app {
+    const struct config *config; /* borrowed */
+    struct loop *loop;
+    struct redis_address address;
+    struct redis_link *subscriber, *commands;
+    struct loop_timer *module_timer, *shutdown_timer;
+    struct key_names keys;
+    struct router *router;
+    struct client_shared clients;
+    struct transport *transport;
+    struct listener **listeners;
+    size_t listener_count, max_connections;
+    bool clients_ready; /* clients has been initialised */
+    bool module_there, announced, stopping;
+};
+
+/* Readiness: both links are up, and the server has our commands. */
+
+static bool is_ready(const struct app *app)
+{
+    return redis_link_is_up(app->subscriber) && redis_link_is_up(app->commands) &&
+           app->module_there && !app->stopping;
+}
+
+static void announce_ready(struct app *app)
+{
+    char addresses[1024] = "";
+
+    if (!is_ready(app) || app->announced)
+        return;
+    for (size_t i = 0; i < app->listener_count; i++) {
+        size_t len = strlen(addresses);
+        (void)snprintf(addresses + len, sizeof(addresses) - len, "%s%s", i == 0 ? "" : ",",
+                       listener_address(app->listeners[i])); /* cut if there are very many */
+    }
+    log_info("ready", "listen", addresses, NULL);
+    app->announced = true;
+}
+
+/* COMMAND INFO answers an array with one element: nil when the command is unknown. */
+static void on_command_info(void *ctx, const struct resp *reply)
+{
+    struct app *app = ctx;
+
+    if (reply == NULL)
+        return;
+    app->module_there =
+        reply->kind == RESP_ARRAY && reply->len == 1 && reply->items[0]->kind == RESP_ARRAY;
+    if (!app->module_there) {
+        log_error("module_missing", "text", "the Redis server has not loaded notify.so", NULL);
+        loop_timer_set(app->module_timer, MODULE_CHECK_MS);
+        return;
+    }
+    announce_ready(app);
+}
+
+static void check_module(void *ctx)
+{
+    struct app *app = ctx;
+    const struct notify_str words[] = {NOTIFY_STR("COMMAND"), NOTIFY_STR("INFO"),
+                                       NOTIFY_STR("NOTIFY.SINCE")};
+
+    if (redis_link_is_up(app->commands) &&
+        redis_link_command(app->commands, on_command_info, app, 3, words) != 0)
+        loop_timer_set(app->module_timer, MODULE_CHECK_MS);
+}
+
+/* What the links report. */
+
+static void on_subscriber_up(void *ctx)
+{
+    struct app *app = ctx;
+
+    router_subscriber_up(app->router, app->subscriber);
+    announce_ready(app);
+}
+
+static void on_subscriber_down(void *ctx)
+{
+    struct app *app = ctx;
+
+    router_subscriber_down(app->router);
+}
+
+static void on_push(void *ctx, const struct resp *push)
+{
+    struct app *app = ctx;
+
+    router_push(app->router, push);
+}
+
+static void on_batch_end(void *ctx)
+{
+    struct app *app = ctx;
+
+    router_batch_end(app->router);
+}
+
+static void on_commands_up(void *ctx)
+{
+    struct app *app = ctx;
+
+    check_module(app);
+    router_reader_up(app->router, app->commands);
+}
+
+static void on_commands_down(void *ctx)
+{
+    struct app *app = ctx;
+
+    app->module_there = false;
+    router_reader_down(app->router);
+}
+
+static const struct redis_link_handlers subscriber_handlers = {
+    .on_up = on_subscriber_up,
+    .on_down = on_subscriber_down,
+    .on_push = on_push,
+    .on_batch_end = on_batch_end,
+};
+
+static const struct redis_link_handlers commands_handlers = {
+    .on_up = on_commands_up,
+    .on_down = on_commands_down,
+    .on_batch_end = on_batch_end,
+};
+
+/* What the transport reports. */
+
+static int on_upgrade(void *ctx, const struct conn_request *req)
+{
+    struct app *app = ctx;
+
+    if (app->stopping || transport_count(app->transport) >= app->max_connections)
+        return 503;
+    return client_check(req);
+}
+
+static void *on_open(void *ctx, struct conn *conn, const struct conn_request *req)
+{
+    struct app *app = ctx;
+
+    return client_open(&app->clients, conn, req);
+}
+
+static void on_message(void *peer, const char *text, size_t len)
+{
+    request_handle(peer, notify_str_of(text, len));
+}
+
+static void on_drained(void *peer)
+{
+    client_on_drained(peer);
+}
+
+static void on_closed(void *peer, int code)
+{
+    client_on_closed(peer, code);
+}
+
+static bool on_http(void *ctx, const struct conn_request *req, struct http_response *ret)
+{
+    const struct app *app = ctx;
+    struct http_state state = {.dev = app->config->dev, .ready = is_ready(app)};
+
+    return http_route(&state, req, ret);
+}
+
+static void on_accepted(void *ctx, int fd)
+{
+    struct app *app = ctx;
+
+    transport_adopt(app->transport, fd);
+}
+
+/* Ending: no new clients, a closing handshake with each old one, then out. */
+
+static void close_listeners(struct app *app)
+{
+    for (size_t i = 0; i < app->listener_count; i++)
+        listener_free(app->listeners[i]);
+    free(app->listeners);
+    app->listeners = NULL;
+    app->listener_count = 0;
+}
+
+static void close_client(struct client *client, uint64_t spread_ms)
+{
+    char reason[64];
+    uint32_t random;
+
+    evutil_secure_rng_get_bytes(&random, sizeof(random));
+    (void)snprintf(reason, sizeof(reason), REASON_DELAY "%u", (unsigned)(random % (spread_ms + 1)));
+    conn_close(client->conn, CONN_CLOSE_RESTART, reason);
+}
+
+static void on_shutdown_check(void *ctx)
+{
+    struct app *app = ctx;
+
+    loop_stop(app->loop);
+}
+
+static void on_all_closed(void *ctx)
+{
+    struct app *app = ctx;
+
+    if (app->stopping && TAILQ_EMPTY(&app->clients.all))
+        loop_stop(app->loop);
+}
+
+static void on_signal(void *ctx)
+{
+    struct app *app = ctx;
+    struct client *client;
+
+    if (app->stopping) { /* a second one: at once */
+        loop_stop(app->loop);
+        return;
+    }
+    app->stopping = true;
+    log_info("stopping", "clients", log_int((int64_t)transport_count(app->transport)), NULL);
+    close_listeners(app);
+    TAILQ_FOREACH(client, &app->clients.all, all_link)
+    {
+        close_client(client, app->config->restart_spread_ms);
+    }
+    loop_timer_set(app->shutdown_timer, app->config->shutdown_timeout_ms);
+    on_all_closed(app);
+}
+
+/* Building, from left to right of the data flow. */
+
+/* As many files as the system lets us have, and how many of them clients may use. */
+static size_t raise_file_limit(size_t wanted)
+{
+    struct rlimit limit;
+    size_t usable;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return wanted;
+    limit.rlim_cur = limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        log_warn("file_limit", "text", strerror(errno), NULL);
+    usable =
+        limit.rlim_cur > 2 * FILES_KEPT_FREE ? limit.rlim_cur - FILES_KEPT_FREE : FILES_KEPT_FREE;
+    return usable < wanted ? usable : wanted;
+}
+
+static int build_redis(struct app *app)
+{
+    const struct config *config = app->config;
+    const struct router_limits limits = {.recent_events = config->recent_events,
+                                         .recent_bytes = config->recent_bytes,
+                                         .linger_ms = config->linger_ms};
+    const char *why;
+
+    if (redis_address_parse(&app->address, &why, config->redis) != 0) {
+        log_error("bad_redis_url", "reason", why, NULL);
+        return -EINVAL;
+    }
+    app->subscriber = redis_link_new(app->loop, "notify-bridge:subscriber", &app->address,
+                                     &subscriber_handlers, app);
+    app->commands =
+        redis_link_new(app->loop, "notify-bridge:commands", &app->address, &commands_handlers, app);
+    app->router = router_new(app->loop, &limits);
+    app->module_timer = loop_timer_new(app->loop, check_module, app);
+    app->shutdown_timer = loop_timer_new(app->loop, on_shutdown_check, app);
+    return app->subscriber == NULL || app->commands == NULL || app->router == NULL ||
+                   app->module_timer == NULL || app->shutdown_timer == NULL
+               ? -ENOMEM
+               : 0;
+}
+
+static int build_clients(struct app *app)
+{
+    static const char *const no_logs[] = {NULL};
+    const struct config *config = app->config;
+
+    app->keys.patterns[KEY_INBOX] = config->inbox_key;
+    app->keys.patterns[KEY_TOPIC] = config->topic_key;
+    app->keys.patterns[KEY_SESSION] = config->session_key;
+    app->clients = (struct client_shared){
+        .loop = app->loop,
+        .router = app->router,
+        .commands = app->commands,
+        .keys = &app->keys,
+        .limits = {.outbox_bytes = config->outbox_bytes,
+                   .subscriptions = config->max_subscriptions,
+                   .slow_timeout_ms = config->slow_timeout_ms},
+        .broadcast_logs = config->broadcast_logs.items == NULL
+                              ? no_logs
+                              : (const char *const *)config->broadcast_logs.items,
+        .on_closed = on_all_closed,
+        .ctx = app,
+    };
+    if (client_shared_init(&app->clients) != 0)
+        return -ENOMEM;
+    app->clients_ready = true;
+    return 0;
+}
+
+static int build_transport(struct app *app)
+{
+    static const char *const ws_prefixes[] = {"/ws", NULL};
+    const struct config *config = app->config;
+    const struct transport_config transport = {
+        .max_message_bytes = config->max_message_bytes,
+        .heartbeat_ms = config->heartbeat_ms,
+        .idle_timeout_ms = config->idle_timeout_ms,
+        .ws_prefixes = ws_prefixes,
+        .ws = {.on_upgrade = on_upgrade,
+               .on_open = on_open,
+               .on_message = on_message,
+               .on_drained = on_drained,
+               .on_closed = on_closed},
+        .http = on_http,
+        .ctx = app,
+    };
+
+    app->transport = transport_new(app->loop, &transport);
+    if (app->transport == NULL)
+        return -ENOMEM;
+    app->listeners = calloc(config->listen.len + 1, sizeof(struct listener *));
+    for (size_t i = 0; app->listeners != NULL && i < config->listen.len; i++) {
+        app->listeners[i] = listener_new(app->loop, config->listen.items[i], on_accepted, app);
+        if (app->listeners[i] == NULL)
+            return -EADDRINUSE;
+        app->listener_count++;
+    }
+    return app->listeners == NULL ? -ENOMEM : 0;
+}
+
+struct app *app_new(const struct config *config)
+{
+    struct app *app = calloc(1, sizeof(*app));
+
+    if (app == NULL)
+        return NULL;
+    app->config = config;
+    app->max_connections = raise_file_limit(config->max_connections);
+    app->loop = loop_new();
+    if (app->loop == NULL || build_redis(app) != 0 || build_clients(app) != 0 ||
+        build_transport(app) != 0 || loop_on_signal(app->loop, SIGTERM, on_signal, app) != 0 ||
+        loop_on_signal(app->loop, SIGINT, on_signal, app) != 0) {
+        app_free(app);
+        return NULL;
+    }
+    redis_link_start(app->subscriber);
+    redis_link_start(app->commands);
+    return app;
+}
+
+int app_run(struct app *app)
+{
+    return loop_run(app->loop);
+}
+
+void app_free(struct app *app)
+{
+    if (app == NULL)
+        return;
+    close_listeners(app);
+    if (app->transport != NULL)
+        transport_free(app->transport);
+    redis_link_free(
+        app->commands); /* what waits for it is told while the clients' memory is there */
+    router_free(app->router);
+    if (app->clients_ready)
+        client_shared_release(&app->clients);
+    redis_link_free(app->subscriber);
+    loop_timer_free(app->module_timer);
+    loop_timer_free(app->shutdown_timer);
+    if (app->loop != NULL)
+        loop_free(app->loop);
+    redis_address_release(&app->address);
+    free(app);
+}

@@ -1,0 +1,56 @@
+#include "ask.h"
+
+#include <stdlib.h>
+
+#include "follow.h"
+#include "router.h"
+
+struct ask *ask_new(size_t max, ask_fn done, json_t *request_id, json_t *subject)
+{
+    struct ask *ask = calloc(1, sizeof(*ask) + max * sizeof(struct follow *));
+
+    if (ask == NULL)
+        return NULL;
+    ask->results = json_object();
+    if (ask->results == NULL) {
+        free(ask);
+        return NULL;
+    }
+    ask->done = done;
+    ask->pending = 1;
+    ask->request_id = json_incref(request_id);
+    ask->subject = json_incref(subject);
+    return ask;
+}
+
+void ask_free(struct ask *ask)
+{
+    if (ask == NULL)
+        return;
+    json_decref(ask->request_id);
+    json_decref(ask->subject);
+    json_decref(ask->results);
+    free(ask);
+}
+
+void ask_await(struct ask *ask, struct follow *follow)
+{
+    ask->follows[ask->len++] = follow;
+    ask->pending++;
+}
+
+void ask_resolve(struct ask *ask, const struct follow *follow)
+{
+    for (size_t i = 0; i < ask->len; i++) {
+        struct notify_str key;
+        if (ask->follows[i] != follow)
+            continue;
+        ask->follows[i] = NULL;
+        ask->pending--;
+        key = follow_key(follow);
+        /* A key that is no UTF-8 cannot come from a client: then this does nothing. */
+        (void)json_object_setn_new(
+            ask->results, key.ptr, key.len,
+            json_pack("{s:b, s:i}", "recovered", !follow->gap, "count", (int)follow->count));
+    }
+}

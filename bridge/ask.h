@@ -1,0 +1,38 @@
+/* ask -- something that a client is told once certain follows are live: the greeting, the answer to
+ * subscribe, the answer to resume. */
+#ifndef ASK_H
+#define ASK_H
+
+#include <stddef.h>
+
+#include <jansson.h>
+
+struct ask;
+struct client;
+struct follow;
+
+/* Everything asked for is there. results: an object key -> {recovered, count}. The ask is freed
+ * behind the call. */
+typedef void (*ask_fn)(struct client *client, struct ask *ask);
+
+struct ask {
+    struct ask *next; /* of the same client */
+    ask_fn done;
+    json_t *subject;    /* owned; what done needs to know; or NULL */
+    json_t *request_id; /* owned; or NULL */
+    json_t *results;    /* owned object */
+    size_t pending, len;
+    struct follow *follows[]; /* borrowed; NULL once live */
+};
+
+/* Room for up to max follows. request_id and subject may be NULL; takes references of its own.
+ * NULL: out of memory. One thing is pending from the start: that client_ask_close() is called, when
+ * all that is to be awaited is known. */
+struct ask *ask_new(size_t max, ask_fn done, json_t *request_id, json_t *subject);
+void ask_free(struct ask *ask);
+
+void ask_await(struct ask *ask, struct follow *follow);
+/* follow is live, or will not be any more. */
+void ask_resolve(struct ask *ask, const struct follow *follow);
+
+#endif

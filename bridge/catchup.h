@@ -1,0 +1,43 @@
+/* catchup -- asks Redis what stands in a box after a position (NOTIFY.SINCE, docs/protocol.md §2).
+ *
+ * Questions of one turn of the loop share one command. A question is asked until it is answered:
+ * over losses of the link, a server that loads its data, a module that is not there yet. Whoever
+ * asks need not handle failure, only wait. */
+#ifndef CATCHUP_H
+#define CATCHUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "notify_id.h"
+#include "notify_str.h"
+
+struct catchup;
+struct loop;
+struct redis_link;
+struct resp;
+
+struct catchup_result {
+    struct notify_id last;      /* the box's last id */
+    struct notify_id trimmed;   /* entries up to here may have been trimmed away */
+    bool more;                  /* entries is cut short: ask again from its last */
+    bool unreadable;            /* no box, or not for us: the channel can only be listened to */
+    const struct resp *entries; /* array of messages, borrowed; NULL for none */
+};
+
+typedef void (*catchup_fn)(void *owner, const struct catchup_result *result);
+
+/* fn gets every answer. NULL: out of memory. */
+struct catchup *catchup_new(struct loop *loop, catchup_fn fn);
+void catchup_free(struct catchup *catchup);
+
+/* What the command link reports. Borrowed; up until catchup_down(). */
+void catchup_up(struct catchup *catchup, struct redis_link *link);
+void catchup_down(struct catchup *catchup);
+
+/* Asks for what follows *from in the box key; from == NULL: only for where it ends now. owner and
+ * key must stay until the answer. 0 or -ENOMEM. */
+int catchup_ask(struct catchup *catchup, struct notify_str key, const struct notify_id *from,
+                void *owner);
+
+#endif

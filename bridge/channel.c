@@ -1,0 +1,552 @@
+#include "channel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "catchup.h"
+#include "client.h"
+#include "follow.h"
+#include "log.h"
+#include "resp.h"
+#include "subscription.h"
+
+#define STASH_MAX_EVENTS 4096 /* then the hole is read again, up to a later end */
+#define RECENT_FACTOR_WHILE_WAITING 4
+
+struct channel *channel_new(struct channel_shared *shared)
+{
+    struct channel *channel = calloc(1, sizeof(*channel));
+
+    if (channel != NULL)
+        channel->shared = shared;
+    return channel;
+}
+
+static void free_batch(struct batch **batch)
+{
+    if (*batch != NULL)
+        batch_release(*batch);
+    free(*batch);
+    *batch = NULL;
+}
+
+static int push_to(struct batch **batch, struct event *event)
+{
+    if (*batch == NULL)
+        *batch = calloc(1, sizeof(**batch));
+    return *batch == NULL ? -ENOMEM : batch_push(*batch, event);
+}
+
+/* Recent events. */
+
+static void recent_forget(struct channel *channel)
+{
+    if (channel->recent != NULL)
+        channel->shared->recent_bytes -= channel->recent->bytes;
+    free_batch(&channel->recent);
+}
+
+static void recent_drop_first(struct channel *channel, size_t n)
+{
+    size_t before = channel->recent->bytes;
+
+    for (size_t i = 0; i < n; i++)
+        if (channel->recent->events[i]->kind == EVENT_ENTRY)
+            channel->recent_from = channel->recent->events[i]->id;
+    batch_drop_first(channel->recent, n);
+    channel->shared->recent_bytes -= before - channel->recent->bytes;
+}
+
+/* A channel with a single follow, which an inbox nearly always is, keeps nothing: whoever comes
+ * back to it costs one cheap read. */
+static bool recent_is_wanted(const struct channel *channel)
+{
+    const struct channel_shared *shared = channel->shared;
+
+    return shared->recent_bytes < shared->recent_bytes_max &&
+           (channel->len != 1 || channel->waiting > 0 || channel->reading);
+}
+
+/* Called when event has just become the newest of the channel; before: last until then. */
+static void recent_push(struct channel *channel, struct event *event, struct notify_id before)
+{
+    size_t max = channel->shared->recent_events_max;
+
+    if (channel->waiting > 0 || channel->reading)
+        max *= RECENT_FACTOR_WHILE_WAITING;
+    if (!recent_is_wanted(channel)) {
+        recent_forget(channel);
+        return;
+    }
+    if (channel->recent == NULL)
+        channel->recent_from = before;
+    if (push_to(&channel->recent, event) != 0) {
+        recent_forget(channel);
+        return;
+    }
+    channel->shared->recent_bytes += event->len;
+    /* Half at a time, so that dropping costs nothing per event. */
+    if (channel->recent->len > max)
+        recent_drop_first(channel, channel->recent->len - max / 2);
+}
+
+void channel_free(struct channel *channel)
+{
+    if (channel == NULL)
+        return;
+    if (channel->dirty)
+        TAILQ_REMOVE(&channel->shared->dirty, channel, dirty_link);
+    recent_forget(channel);
+    free_batch(&channel->fresh);
+    free_batch(&channel->stash);
+    free(channel->follows);
+    free(channel);
+}
+
+/* Asking Redis. */
+
+#define NOWHERE ((struct notify_id){UINT64_MAX, UINT64_MAX})
+
+/* Lowers *from to the smallest position that somebody waits at. */
+static void lower_to_waiting(struct channel *channel, struct notify_id *from)
+{
+    for (uint32_t i = 0; channel->waiting > 0 && i < channel->len; i++) {
+        struct follow *follow = channel->follows[i];
+        if (follow->state != FOLLOW_WAITING || follow->from_now)
+            continue;
+        follow->in_read = true;
+        if (notify_id_cmp(follow->pos, *from) < 0)
+            *from = follow->pos;
+    }
+}
+
+/* One read at a time; who comes later is served by it too, or by the next. from == NOWHERE: nothing
+ * but what the waiting lack, and where the box ends. */
+static void read_from(struct channel *channel, struct notify_id from)
+{
+    bool nowhere;
+
+    if (channel->reading)
+        return;
+    lower_to_waiting(channel, &from);
+    nowhere = notify_id_cmp(from, NOWHERE) == 0;
+    channel->read_from = from;
+    channel->read_last = channel->last;
+    channel->read_stale = false;
+    channel->reading = catchup_ask(channel->shared->catchup, subscription_channel(channel->sub),
+                                   nowhere ? NULL : &from, channel) == 0;
+    if (!channel->reading)
+        log_error("out_of_memory", "at", "catchup", NULL);
+}
+
+/* Reads what the channel itself lacks. */
+static void sync_up(struct channel *channel)
+{
+    channel->state = CHANNEL_SYNCING;
+    read_from(channel, channel->known ? channel->last : NOWHERE);
+}
+
+/* Live. */
+
+static void mark_dirty(struct channel *channel)
+{
+    if (!channel->dirty)
+        TAILQ_INSERT_TAIL(&channel->shared->dirty, channel, dirty_link);
+    channel->dirty = true;
+}
+
+static void accept(struct channel *channel, struct event *event)
+{
+    struct notify_id before = channel->last;
+
+    if (event->kind == EVENT_ENTRY)
+        channel->last = event->id;
+    recent_push(channel, event, before);
+    if (channel->len == 0)
+        return;
+    if (push_to(&channel->fresh, event) == 0)
+        mark_dirty(channel);
+    else
+        log_error("out_of_memory", "at", "channel", NULL);
+}
+
+static void stash(struct channel *channel, struct event *event)
+{
+    /* All of it is in Redis: what does not fit shows as another hole, which is read in turn. */
+    if (channel->stash != NULL && channel->stash->len >= STASH_MAX_EVENTS)
+        batch_clear(channel->stash);
+    (void)push_to(&channel->stash, event);
+}
+
+static void take(struct channel *channel, struct event *event)
+{
+    if (event->kind != EVENT_ENTRY) {
+        accept(channel, event);
+    } else if (channel->state != CHANNEL_LIVE) {
+        stash(channel, event);
+    } else if (notify_id_cmp(event->id, channel->last) > 0) {
+        if (channel->known && notify_id_cmp(event->prev, channel->last) > 0) {
+            channel->shared->holes++;
+            stash(channel, event);
+            sync_up(channel);
+        } else {
+            accept(channel, event);
+        }
+    } /* else it has been had already, from a read */
+}
+
+void channel_on_message(struct channel *channel, struct notify_str message)
+{
+    struct event *event = event_decode(message);
+
+    if (event == NULL) {
+        struct notify_str name = subscription_channel(channel->sub);
+        channel->shared->foreign++;
+        log_debug("foreign_message", "channel", log_bytes(name.ptr, name.len), NULL);
+        return;
+    }
+    take(channel, event);
+    event_unref(event);
+}
+
+/* The usual case is one comparison per follow; a follow that was served by a read further than the
+ * channel itself has come skips what it has had. */
+static void hand_out(struct follow *follow, struct batch *batch, struct notify_id newest)
+{
+    size_t skip = batch_after(batch, follow->pos);
+
+    if (skip == 0) {
+        client_deliver(follow->client, follow, batch, newest);
+        return;
+    }
+    for (size_t i = skip; i < batch->len && follow->state == FOLLOW_LIVE; i++) {
+        struct batch one = {0};
+        if (batch_push(&one, batch->events[i]) == 0)
+            client_deliver(follow->client, follow, &one, batch_last_id(&one));
+        batch_release(&one);
+    }
+}
+
+void channel_flush(struct channel *channel)
+{
+    struct batch *fresh = channel->fresh;
+    struct notify_id newest;
+
+    if (channel->dirty)
+        TAILQ_REMOVE(&channel->shared->dirty, channel, dirty_link);
+    channel->dirty = false;
+    channel->fresh = NULL;
+    if (fresh == NULL)
+        return;
+    newest = batch_last_id(fresh);
+    for (uint32_t i = 0; i < channel->len; i++)
+        if (channel->follows[i]->state == FOLLOW_LIVE)
+            hand_out(channel->follows[i], fresh, newest);
+    free_batch(&fresh);
+}
+
+/* Serving those who wait. */
+
+static void become_live(struct channel *channel, struct follow *follow)
+{
+    follow->state = FOLLOW_LIVE;
+    channel->waiting--;
+    client_on_live(follow);
+}
+
+static uint32_t count_entries(const struct batch *batch)
+{
+    uint32_t n = 0;
+
+    for (size_t i = 0; i < batch->len; i++)
+        n += batch->events[i]->kind == EVENT_ENTRY;
+    return n;
+}
+
+/* Sends source's events behind follow->pos. False: the client could not take all of it and is
+ * BEHIND. *shared is the batch that the follow before this one got: very often this one lacks the
+ * same, and then all of them are sent the same buffer. */
+static bool send_after(struct follow *follow, const struct batch *source, struct batch *shared,
+                       size_t *shared_start)
+{
+    size_t start = batch_after(source, follow->pos);
+
+    if (start == source->len)
+        return true;
+    if (shared->len == 0 || *shared_start != start) {
+        batch_clear(shared);
+        for (size_t i = start; i < source->len; i++)
+            if (batch_push(shared, source->events[i]) != 0)
+                return false;
+        *shared_start = start;
+    }
+    follow->count += count_entries(shared);
+    client_deliver(follow->client, follow, shared, batch_last_id(shared));
+    return follow->state == FOLLOW_WAITING;
+}
+
+static bool recent_covers(const struct channel *channel, struct notify_id pos)
+{
+    struct notify_id from = channel->recent == NULL ? channel->last : channel->recent_from;
+
+    return notify_id_cmp(pos, from) >= 0 && notify_id_cmp(pos, channel->last) <= 0;
+}
+
+/* Serves a follow without asking Redis, if that can be done. */
+static void serve_from_memory(struct channel *channel, struct follow *follow, struct batch *shared,
+                              size_t *shared_start)
+{
+    if (follow->from_now) {
+        follow->from_now = false;
+        follow->pos = channel->last;
+        become_live(channel, follow);
+        return;
+    }
+    if (channel->known && !recent_covers(channel, follow->pos))
+        return;
+    if (channel->recent != NULL && !send_after(follow, channel->recent, shared, shared_start))
+        return;
+    become_live(channel, follow);
+}
+
+static void serve_all_from_memory(struct channel *channel)
+{
+    struct batch shared = {0};
+    size_t shared_start = 0;
+
+    for (uint32_t i = 0; channel->waiting > 0 && i < channel->len; i++)
+        if (channel->follows[i]->state == FOLLOW_WAITING)
+            serve_from_memory(channel, channel->follows[i], &shared, &shared_start);
+    batch_release(&shared);
+    if (channel->waiting > 0)
+        read_from(channel, NOWHERE);
+}
+
+static void serve_one_from_memory(struct channel *channel, struct follow *follow)
+{
+    struct batch shared = {0};
+    size_t shared_start = 0;
+
+    serve_from_memory(channel, follow, &shared, &shared_start);
+    batch_release(&shared);
+    if (follow->state == FOLLOW_WAITING)
+        read_from(channel, NOWHERE);
+}
+
+int channel_add(struct channel *channel, struct follow *follow)
+{
+    if (channel->len == channel->cap) {
+        uint32_t cap = channel->cap == 0 ? 1 : channel->cap * 2;
+        struct follow **follows = realloc(channel->follows, cap * sizeof(struct follow *));
+        if (follows == NULL)
+            return -ENOMEM;
+        channel->follows = follows;
+        channel->cap = cap;
+    }
+    channel_flush(channel); /* what came before is not for the newcomer */
+    follow->channel = channel;
+    follow->index = channel->len;
+    channel->follows[channel->len++] = follow;
+    follow->state = FOLLOW_BEHIND;
+    channel_resume(channel, follow);
+    return 0;
+}
+
+void channel_remove(struct channel *channel, struct follow *follow)
+{
+    struct follow *moved = channel->follows[--channel->len];
+
+    if (follow->state == FOLLOW_WAITING)
+        channel->waiting--;
+    channel->follows[follow->index] = moved;
+    moved->index = follow->index;
+    follow->channel = NULL;
+}
+
+void channel_resume(struct channel *channel, struct follow *follow)
+{
+    if (follow->state != FOLLOW_WAITING)
+        channel->waiting++;
+    follow->state = FOLLOW_WAITING;
+    follow->in_read = false;
+    if (channel->state == CHANNEL_LIVE) {
+        channel_flush(channel); /* recent and follows must agree on what is out */
+        serve_one_from_memory(channel, follow);
+    }
+}
+
+void channel_fall_behind(struct follow *follow)
+{
+    if (follow->state == FOLLOW_WAITING)
+        follow->channel->waiting--;
+    follow->state = FOLLOW_BEHIND;
+    follow->refilled = true;
+}
+
+/* A read from Redis has come back. */
+
+static struct batch events_of(const struct catchup_result *result)
+{
+    struct batch batch = {0};
+    size_t n = result->entries == NULL ? 0 : result->entries->len;
+
+    for (size_t i = 0; i < n; i++) {
+        struct event *event = event_decode(resp_str(result->entries->items[i]));
+        if (event == NULL || batch_push(&batch, event) != 0)
+            log_error("bad_entry", "text", "an entry read from Redis is no message", NULL);
+        event_unref(event);
+    }
+    return batch;
+}
+
+/* Entries that the live follows were to get are gone, or ids that they have had are. */
+static void tell_gap(struct channel *channel, bool lost_writes)
+{
+    for (uint32_t i = 0; i < channel->len; i++) {
+        struct follow *follow = channel->follows[i];
+        if (follow->state != FOLLOW_LIVE)
+            continue;
+        if (lost_writes)
+            follow->pos = channel->last; /* ids may go on below the old ones */
+        client_on_gap(follow);
+    }
+}
+
+/* The channel's own part: what it lacked is handed out as if it had just been published. Returns
+ * whether the channel is up to date. */
+static bool close_hole(struct channel *channel, const struct catchup_result *result,
+                       const struct batch *batch)
+{
+    bool lost_entries = channel->known && notify_id_cmp(channel->last, result->trimmed) < 0;
+    bool lost_writes = channel->known && notify_id_cmp(result->last, channel->read_last) < 0;
+
+    if (!channel->known) /* nobody is live yet: the waiting are served from their own positions */
+        channel->last = result->more ? batch_last_id(batch) : result->last;
+    else if (!lost_writes && notify_id_cmp(result->last, channel->last) < 0)
+        return false; /* asked for before the hole was seen, and ends before it */
+    channel->known = !result->unreadable;
+    for (size_t i = batch_after(batch, channel->last); i < batch->len; i++)
+        accept(channel, batch->events[i]);
+    channel_flush(channel);
+    if (!result->more)
+        channel->last = result->last; /* beyond the last entry when that is deleted */
+    if (lost_writes)
+        recent_forget(channel);
+    if (lost_writes || lost_entries)
+        tell_gap(channel, lost_writes);
+    return !result->more;
+}
+
+/* Keeps what was read for those who will come back from as far: after a restart of the bridge,
+ * thousands do. */
+static void remember_read(struct channel *channel, const struct catchup_result *result,
+                          const struct batch *batch)
+{
+    struct notify_id from = channel->read_from;
+    struct batch *old = channel->recent;
+    size_t old_start = old == NULL ? 0 : batch_after(old, result->last);
+    size_t old_len = old == NULL ? 0 : old->len;
+
+    if (result->more || result->unreadable || batch->len == 0 || !recent_is_wanted(channel))
+        return;
+    if (old != NULL && notify_id_cmp(channel->recent_from, from) <= 0)
+        return;
+    channel->recent = NULL;
+    for (size_t i = 0; i < batch->len; i++)
+        if (notify_id_cmp(batch->events[i]->id, channel->last) <= 0)
+            recent_push(channel, batch->events[i], from);
+    for (size_t i = old_start; i < old_len; i++)
+        recent_push(channel, old->events[i], result->last);
+    if (channel->recent != NULL && notify_id_cmp(channel->recent_from, result->trimmed) < 0)
+        channel->recent_from = result->trimmed;
+    if (old != NULL)
+        channel->shared->recent_bytes -= old->bytes;
+    free_batch(&old);
+}
+
+/* Serves a waiting follow from the read, then from what was published since. */
+static void serve_from_read(struct channel *channel, struct follow *follow,
+                            const struct catchup_result *result, const struct batch *batch,
+                            struct batch *shared, size_t *shared_start)
+{
+    if (follow->from_now || notify_id_cmp(follow->pos, channel->read_from) < 0)
+        return;
+    if (notify_id_cmp(follow->pos, result->trimmed) < 0 || result->unreadable)
+        follow->gap = true;
+    if (notify_id_cmp(follow->pos, result->last) > 0) {
+        if (!follow->in_read)
+            return;         /* came meanwhile, from a bridge that was ahead of this read */
+        follow->gap = true; /* the server does not know this position */
+        follow->pos = result->last;
+    }
+    if (!send_after(follow, batch, shared, shared_start) || result->more)
+        return;
+    if (notify_id_cmp(follow->pos, result->last) < 0)
+        follow->pos = result->last; /* the last entries are deleted */
+    if (notify_id_cmp(follow->pos, channel->last) > 0)
+        become_live(channel, follow); /* ahead of the channel: skips what it has had */
+}
+
+static void serve_waiting_from_read(struct channel *channel, const struct catchup_result *result,
+                                    const struct batch *batch)
+{
+    struct batch shared = {0};
+    size_t shared_start = 0;
+
+    for (uint32_t i = 0; channel->waiting > 0 && i < channel->len; i++)
+        if (channel->follows[i]->state == FOLLOW_WAITING)
+            serve_from_read(channel, channel->follows[i], result, batch, &shared, &shared_start);
+    batch_release(&shared);
+}
+
+static void take_stash(struct channel *channel)
+{
+    struct batch *stashed = channel->stash;
+
+    channel->stash = NULL;
+    for (size_t i = 0; stashed != NULL && i < stashed->len; i++)
+        take(channel, stashed->events[i]);
+    free_batch(&stashed);
+}
+
+void channel_on_read(struct channel *channel, const struct catchup_result *result)
+{
+    struct batch batch = events_of(result);
+    bool current = channel->state == CHANNEL_LIVE;
+
+    channel->reading = false;
+    if (channel->state == CHANNEL_JOINING) /* asked again once subscribed */
+        goto out;
+    if (channel->read_stale) {
+        sync_up(channel);
+        goto out;
+    }
+    channel_flush(channel);
+    if (!current)
+        current = close_hole(channel, result, &batch);
+    serve_waiting_from_read(channel, result, &batch);
+    remember_read(channel, result, &batch);
+    if (!current) {
+        sync_up(channel);
+        goto out;
+    }
+    channel->state = CHANNEL_LIVE;
+    take_stash(channel);
+    channel_flush(channel);
+    if (channel->state == CHANNEL_LIVE)
+        serve_all_from_memory(channel);
+out:
+    batch_release(&batch);
+}
+
+void channel_on_held(struct channel *channel)
+{
+    sync_up(channel);
+}
+
+void channel_on_lost(struct channel *channel)
+{
+    channel->state = CHANNEL_JOINING;
+    channel->read_stale = true;
+    free_batch(&channel->stash);
+}

@@ -1,0 +1,645 @@
+#include "client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <event2/util.h>
+
+#include "ask.h"
+#include "batch.h"
+#include "channel.h"
+#include "follow.h"
+#include "frame.h"
+#include "iso_time.h"
+#include "key_names.h"
+#include "log.h"
+#include "loop.h"
+#include "router.h"
+#include "transport.h"
+
+/* At most this much goes to a socket at once: what it does not take is copied by the transport, and
+ * ten thousand slow clients must not hold ten thousand backlogs. */
+#define WRITE_MAX_BYTES 65536
+#define BEHIND_CHECK_MS 1000
+#define TOPICS_ARG_MAX 4096
+
+struct notify_str client_user(const struct client *client)
+{
+    return notify_str_of(client->names, client->user_len);
+}
+
+struct notify_str client_id(const struct client *client)
+{
+    return notify_str_of(client->names + client->user_len, client->id_len);
+}
+
+/* Sending. */
+
+static bool may_write(const struct client *client)
+{
+    return client->state == CLIENT_READY && client->outbox.len == 0 && !conn_is_busy(client->conn);
+}
+
+static void pause_input(struct client *client)
+{
+    bool pause = client->calls >= CLIENT_MAX_CALLS ||
+                 client->outbox.bytes > client->shared->limits.outbox_bytes;
+
+    if (pause == client->input_paused || client->state == CLIENT_CLOSED)
+        return;
+    client->input_paused = pause;
+    conn_pause_input(client->conn, pause);
+}
+
+static void send_answer(struct client *client, struct frame *frame)
+{
+    if (frame == NULL || client->state == CLIENT_CLOSED)
+        return;
+    if (may_write(client))
+        (void)conn_write(client->conn, frame->data, frame->len); /* a dead one reports itself */
+    else if (outbox_push(&client->outbox, frame, NULL, (struct notify_id){0, 0}) != 0)
+        conn_close(client->conn, CONN_CLOSE_INTERNAL, "out of memory");
+    pause_input(client);
+}
+
+void client_send(struct client *client, size_t count, const struct notify_str *parts)
+{
+    struct frame *frame = frame_new_ws(count, parts);
+
+    send_answer(client, frame);
+    frame_unref(frame);
+}
+
+void client_send_json(struct client *client, json_t *message, const json_t *request_id)
+{
+    char *text = NULL;
+    struct notify_str part;
+
+    if (message != NULL && request_id != NULL)
+        (void)json_object_set(message, "request_id", (json_t *)request_id); /* adds a reference */
+    if (message != NULL)
+        text = json_dumps(message, JSON_COMPACT);
+    if (text != NULL) {
+        part = notify_str_z(text);
+        client_send(client, 1, &part);
+    } else {
+        log_error("out_of_memory", "at", "answer", NULL);
+    }
+    free(text);
+    json_decref(message);
+}
+
+/* As many whole frames as fit into one piece; 0 when the first alone is too large for it. */
+static size_t fill_piece(struct outbox *outbox, char piece[WRITE_MAX_BYTES])
+{
+    size_t len = 0;
+
+    while (outbox->len > 0 && len + outbox_first_bytes(outbox) <= WRITE_MAX_BYTES) {
+        struct frame *frame = outbox_pop(outbox);
+        memcpy(piece + len, frame->data, frame->len);
+        len += frame->len;
+        frame_unref(frame);
+    }
+    return len;
+}
+
+/* Hands the queue to the socket in pieces of many frames, until the socket is full. */
+static void drain(struct client *client)
+{
+    static char piece[WRITE_MAX_BYTES]; /* one thread; nothing in it outlives the call */
+    enum conn_write written = CONN_SENT;
+
+    while (written != CONN_DEAD && client->outbox.len > 0 && client->state == CLIENT_READY &&
+           !conn_is_busy(client->conn)) {
+        size_t len = fill_piece(&client->outbox, piece);
+        if (len > 0) {
+            written = conn_write(client->conn, piece, len);
+        } else {
+            struct frame *frame = outbox_pop(&client->outbox);
+            written = conn_write(client->conn, frame->data, frame->len);
+            frame_unref(frame);
+        }
+    }
+    pause_input(client);
+}
+
+/* Falling behind. */
+
+static void note_behind(struct client *client)
+{
+    struct client_shared *shared = client->shared;
+
+    if (client->behind_since_ms != 0)
+        return;
+    client->behind_since_ms = loop_now_ms(shared->loop);
+    if (TAILQ_EMPTY(&shared->behind))
+        loop_timer_set(shared->behind_timer, BEHIND_CHECK_MS);
+    TAILQ_INSERT_TAIL(&shared->behind, client, behind_link);
+}
+
+static void forget_behind(struct client *client)
+{
+    if (client->behind_since_ms == 0)
+        return;
+    client->behind_since_ms = 0;
+    TAILQ_REMOVE(&client->shared->behind, client, behind_link);
+}
+
+static bool drop_item(void *ctx, const struct outbox_item *item)
+{
+    struct client *client = ctx;
+    struct follow *follow = item->source;
+
+    if (follow->state != FOLLOW_BEHIND)
+        channel_fall_behind(follow);
+    if (notify_id_is_zero(item->id)) {
+        client->shared->stats.volatile_lost++;
+    } else if (!follow->lowered) {
+        follow->pos = notify_id_before(item->id);
+        follow->lowered = true;
+    }
+    return true;
+}
+
+/* A live client's queue is dropped as a whole. Dropping only its oldest part would leave a hole in
+ * the middle of what the client sees; like this everything after pos is missing and nothing else,
+ * and that is exactly what one read brings back. While a follow is being served from a read, its
+ * queue is such a whole already: it stays, and only the rest comes later. */
+static void fall_behind(struct client *client, struct follow *follow)
+{
+    if (follow->state == FOLLOW_LIVE) {
+        client->shared->stats.fell_behind++;
+        outbox_drop(&client->outbox, drop_item, client);
+        log_debug("client_behind", "client", log_int((int64_t)client->number), NULL);
+    }
+    if (follow->state != FOLLOW_BEHIND)
+        channel_fall_behind(follow);
+    note_behind(client);
+}
+
+static bool enqueue(struct client *client, struct follow *follow, struct event *event)
+{
+    struct frame *frame = event_frame(event, client->dialect);
+
+    if (frame == NULL ||
+        !outbox_fits(&client->outbox, frame->len, client->shared->limits.outbox_bytes) ||
+        outbox_push(&client->outbox, frame, follow, event->id) != 0)
+        return false;
+    if (event->kind == EVENT_ENTRY)
+        follow->pos = event->id;
+    return true;
+}
+
+void client_deliver(struct client *client, struct follow *follow, struct batch *batch,
+                    struct notify_id newest)
+{
+    struct frame *frame = batch_frame(batch, client->dialect);
+
+    if (frame != NULL && frame->len <= WRITE_MAX_BYTES && may_write(client)) {
+        (void)conn_write(client->conn, frame->data, frame->len); /* a dead one reports itself */
+        if (!notify_id_is_zero(newest))
+            follow->pos = newest;
+        return;
+    }
+    for (size_t i = 0; i < batch->len; i++) {
+        if (enqueue(client, follow, batch->events[i]))
+            continue;
+        drain(client);
+        if (!enqueue(client, follow, batch->events[i])) {
+            fall_behind(client, follow);
+            break;
+        }
+    }
+    drain(client);
+}
+
+/* Everything is out: those whose queue was dropped go on from where they were. */
+static void refill(struct client *client)
+{
+    if (client->state != CLIENT_READY || client->outbox.len > 0 || conn_is_busy(client->conn))
+        return;
+    forget_behind(client);
+    for (struct follow *f = client->follows; f != NULL; f = f->next) {
+        if (f->state != FOLLOW_BEHIND)
+            continue;
+        f->lowered = false;
+        channel_resume(f->channel, f);
+    }
+}
+
+void client_on_drained(struct client *client)
+{
+    drain(client);
+    refill(client);
+}
+
+static void on_behind_check(void *ctx)
+{
+    struct client_shared *shared = ctx;
+    uint64_t now = loop_now_ms(shared->loop);
+    struct client *client;
+
+    while ((client = TAILQ_FIRST(&shared->behind)) != NULL) {
+        if (now - client->behind_since_ms < shared->limits.slow_timeout_ms)
+            break; /* they stand in the order of falling behind */
+        forget_behind(client);
+        shared->stats.closed_too_slow++;
+        log_info("client_too_slow", "client", log_int((int64_t)client->number), NULL);
+        conn_close(client->conn, CONN_CLOSE_TOO_SLOW, "too slow for too long");
+    }
+    if (!TAILQ_EMPTY(&shared->behind))
+        loop_timer_set(shared->behind_timer, BEHIND_CHECK_MS);
+}
+
+/* What the client is told about its follows. */
+
+static void finish_asks(struct client *client)
+{
+    struct ask **at = &client->asks;
+
+    while (*at != NULL) {
+        struct ask *ask = *at;
+        if (ask->pending > 0) {
+            at = &ask->next;
+            continue;
+        }
+        *at = ask->next;
+        ask->done(client, ask);
+        ask_free(ask);
+    }
+}
+
+static void resolve_asks(struct client *client, const struct follow *follow)
+{
+    for (struct ask *ask = client->asks; ask != NULL; ask = ask->next)
+        ask_resolve(ask, follow);
+    finish_asks(client);
+}
+
+void client_ask_open(struct client *client, struct ask *ask)
+{
+    ask->next = client->asks;
+    client->asks = ask;
+}
+
+void client_ask_close(struct client *client, struct ask *ask)
+{
+    ask->pending--;
+    finish_asks(client);
+}
+
+void client_ask_cancel(struct client *client, struct ask *ask)
+{
+    struct ask **at = &client->asks;
+
+    while (*at != ask)
+        at = &(*at)->next;
+    *at = ask->next;
+    ask_free(ask);
+}
+
+/* {"type":"resumed"} without a request: what the bridge did by itself. */
+static void tell_resumed(struct follow *follow, bool recovered)
+{
+    struct notify_str key = follow_key(follow);
+    json_t *results = json_object();
+
+    (void)json_object_setn_new(
+        results, key.ptr, key.len,
+        json_pack("{s:b, s:i}", "recovered", recovered, "count", (int)follow->count));
+    client_send_json(follow->client, json_pack("{s:s, s:o}", "type", "resumed", "results", results),
+                     NULL);
+}
+
+void client_on_live(struct follow *follow)
+{
+    if (follow->refilled)
+        tell_resumed(follow, !follow->gap);
+    resolve_asks(follow->client, follow);
+    follow->refilled = follow->gap = false;
+    follow->count = 0;
+}
+
+void client_on_gap(struct follow *follow)
+{
+    tell_resumed(follow, false);
+}
+
+/* Following. */
+
+struct follow *client_find_follow(const struct client *client, struct notify_str key)
+{
+    for (struct follow *f = client->follows; f != NULL; f = f->next)
+        if (notify_str_eq(follow_key(f), key))
+            return f;
+    return NULL;
+}
+
+int client_follow(struct client *client, struct notify_str key, const struct notify_id *from,
+                  struct ask *ask)
+{
+    struct follow *follow;
+
+    if (client->follow_count >= client->shared->limits.subscriptions)
+        return -E2BIG;
+    follow = calloc(1, sizeof(*follow));
+    if (follow == NULL)
+        return -ENOMEM;
+    follow->client = client;
+    follow->from_now = from == NULL;
+    if (from != NULL)
+        follow->pos = *from;
+    follow->next = client->follows;
+    client->follows = follow;
+    client->follow_count++;
+    if (ask != NULL)
+        ask_await(ask, follow);
+    if (router_add(client->shared->router, follow, key) == 0)
+        return 0;
+    client->follows = follow->next;
+    client->follow_count--;
+    free(follow);
+    return -ENOMEM;
+}
+
+static bool is_from(void *ctx, const struct outbox_item *item)
+{
+    return item->source == ctx;
+}
+
+static void drop_follow_items(struct client *client, struct follow *follow)
+{
+    outbox_drop(&client->outbox, is_from, follow);
+}
+
+void client_unfollow(struct client *client, struct follow *follow)
+{
+    struct follow **at = &client->follows;
+
+    while (*at != follow)
+        at = &(*at)->next;
+    *at = follow->next;
+    client->follow_count--;
+    drop_follow_items(client, follow);
+    resolve_asks(client, follow);
+    router_remove(client->shared->router, follow);
+    free(follow);
+}
+
+void client_resume(struct client *client, struct follow *follow, struct notify_id pos,
+                   struct ask *ask)
+{
+    drop_follow_items(client, follow);
+    ask_await(ask, follow);
+    follow->pos = pos;
+    follow->from_now = follow->gap = follow->lowered = follow->refilled = false;
+    follow->count = 0;
+    channel_resume(follow->channel, follow);
+}
+
+/* Opening. */
+
+static struct frame *greeting_frame(const struct client *client)
+{
+    struct notify_str user = client_user(client), id = client_id(client);
+    char now[ISO_TIME_LEN + 1];
+    struct frame *frame = NULL;
+    struct notify_str text;
+    json_t *greeting;
+    char *dumped;
+
+    iso_time_format(now, loop_wall_ms(client->shared->loop));
+    greeting =
+        json_pack("{s:s, s:s, s:s%, s:s%, s:s}", "type", "connection", "status", "connected",
+                  "client_id", id.ptr, id.len, "user_id", user.ptr, user.len, "timestamp", now);
+    dumped = greeting == NULL ? NULL : json_dumps(greeting, JSON_COMPACT);
+    if (dumped != NULL) {
+        text = notify_str_z(dumped);
+        frame = frame_new_ws(1, &text);
+    }
+    free(dumped);
+    json_decref(greeting);
+    return frame;
+}
+
+/* The greeting goes before what has come since the connection opened, which waits in the outbox. */
+static void greet(struct client *client, struct ask *ask)
+{
+    struct frame *frame = greeting_frame(client);
+
+    (void)ask;
+    client->state = CLIENT_READY;
+    if (frame == NULL || outbox_push_first(&client->outbox, frame) != 0)
+        conn_close(client->conn, CONN_CLOSE_INTERNAL, "out of memory");
+    frame_unref(frame);
+    drain(client);
+    refill(client);
+}
+
+/* The keys that a client follows without asking. */
+struct auto_keys {
+    struct client *client;
+    struct ask *ask;
+    int error;
+};
+
+static void follow_by_itself(struct auto_keys *keys, struct notify_str key,
+                             const struct notify_id *from)
+{
+    struct client *client = keys->client;
+
+    if (keys->error != 0 || key.len == 0 || client_find_follow(client, key) != NULL)
+        return;
+    keys->error = client_follow(client, key, from, keys->ask);
+}
+
+static void follow_topics(struct auto_keys *keys, const char *topics)
+{
+    const struct key_names *names = keys->client->shared->keys;
+    struct key_buffer buffer;
+
+    while (*topics != '\0') {
+        size_t len = strcspn(topics, ",");
+        follow_by_itself(keys, key_of(names, KEY_TOPIC, notify_str_of(topics, len), &buffer), NULL);
+        topics += len + (topics[len] == ',');
+    }
+}
+
+static int follow_all(struct client *client, const struct conn_request *req)
+{
+    struct auto_keys keys = {.client = client};
+    struct key_buffer buffer;
+    struct notify_id from;
+    char topics[TOPICS_ARG_MAX], last[NOTIFY_ID_TEXT_MAX + 1];
+    bool has_from = conn_request_arg(req, "last_event_id", last, sizeof(last)) > 0 &&
+                    notify_id_parse(notify_str_z(last), 0, &from);
+
+    keys.ask = ask_new(client->shared->limits.subscriptions, greet, NULL, NULL);
+    if (keys.ask == NULL)
+        return -ENOMEM;
+    client_ask_open(client, keys.ask);
+    follow_by_itself(&keys, key_of(client->shared->keys, KEY_INBOX, client_user(client), &buffer),
+                     has_from ? &from : NULL);
+    for (const char *const *log = client->shared->broadcast_logs; *log != NULL; log++)
+        follow_by_itself(&keys, notify_str_z(*log), NULL);
+    if (conn_request_arg(req, "topics", topics, sizeof(topics)) > 0)
+        follow_topics(&keys, topics);
+    if (keys.error == 0)
+        client_ask_close(client, keys.ask);
+    return keys.error; /* a client that could not be opened takes the ask with it */
+}
+
+/* The part of /ws/{client_id} behind the second slash; empty for /ws and /ws/. */
+static struct notify_str id_of_path(struct notify_str path)
+{
+    struct notify_str prefix = NOTIFY_STR("/ws/");
+
+    if (path.len <= prefix.len)
+        return (struct notify_str){NULL, 0};
+    return notify_str_of(path.ptr + prefix.len, path.len - prefix.len);
+}
+
+/* Names become parts of keys and of JSON. */
+static bool is_utf8(struct notify_str text)
+{
+    json_t *string = json_stringn(text.ptr == NULL ? "" : text.ptr, text.len);
+    bool valid = string != NULL;
+
+    json_decref(string);
+    return valid;
+}
+
+int client_check(const struct conn_request *req)
+{
+    struct notify_str id = id_of_path(req->path);
+    char user[CLIENT_NAME_MAX + 1], last[NOTIFY_ID_TEXT_MAX + 1], topics[TOPICS_ARG_MAX];
+    struct notify_id from;
+
+    if (id.len > 0 && memchr(id.ptr, '/', id.len) != NULL)
+        return 404;
+    if (id.len > CLIENT_NAME_MAX || !is_utf8(id))
+        return 400;
+    if (conn_request_has(req, "user") &&
+        (conn_request_arg(req, "user", user, sizeof(user)) <= 0 || !is_utf8(notify_str_z(user))))
+        return 400;
+    if (conn_request_has(req, "topics") &&
+        conn_request_arg(req, "topics", topics, sizeof(topics)) < 0)
+        return 400;
+    if (conn_request_has(req, "last_event_id") &&
+        (conn_request_arg(req, "last_event_id", last, sizeof(last)) < 0 ||
+         !notify_id_parse(notify_str_z(last), 0, &from)))
+        return 400;
+    return 0;
+}
+
+static size_t make_id(char out[CLIENT_NAME_MAX + 1])
+{
+    unsigned char random[12];
+    size_t len = 0;
+
+    evutil_secure_rng_get_bytes(random, sizeof(random));
+    for (size_t i = 0; i < sizeof(random); i++)
+        len += (size_t)snprintf(out + len, 3, "%02x", random[i]);
+    return len;
+}
+
+static struct client *client_alloc(struct client_shared *shared, const struct conn_request *req)
+{
+    char made[CLIENT_NAME_MAX + 1], user[CLIENT_NAME_MAX + 1];
+    struct notify_str id = id_of_path(req->path);
+    int user_len = conn_request_arg(req, "user", user, sizeof(user));
+    struct client *client;
+
+    if (id.len == 0)
+        id = notify_str_of(made, make_id(made));
+    client = calloc(1, sizeof(*client) + id.len + (user_len > 0 ? (size_t)user_len : id.len));
+    if (client == NULL)
+        return NULL;
+    client->user_len = (uint8_t)(user_len > 0 ? (size_t)user_len : id.len);
+    client->id_len = (uint8_t)id.len;
+    memcpy(client->names, user_len > 0 ? user : id.ptr, client->user_len);
+    memcpy(client->names + client->user_len, id.ptr, id.len);
+    client->number = ++shared->next_number;
+    return client;
+}
+
+struct client *client_open(struct client_shared *shared, struct conn *conn,
+                           const struct conn_request *req)
+{
+    struct client *client = client_alloc(shared, req);
+
+    if (client == NULL)
+        return NULL;
+    client->shared = shared;
+    client->conn = conn;
+    client->dialect = DIALECT_TOPIC;
+    client->state = CLIENT_OPENING;
+    TAILQ_INSERT_TAIL(&shared->all, client, all_link);
+    shared->stats.opened++;
+    if (follow_all(client, req) != 0) {
+        client_on_closed(client, CONN_CLOSE_INTERNAL);
+        return NULL;
+    }
+    log_debug("client_open", "client", log_int((int64_t)client->number), "addr",
+              log_bytes(req->addr.ptr, req->addr.len), "user",
+              log_bytes(client->names, client->user_len), NULL);
+    return client;
+}
+
+/* Closing. */
+
+static void free_asks(struct client *client)
+{
+    while (client->asks != NULL) {
+        struct ask *ask = client->asks;
+        client->asks = ask->next;
+        ask_free(ask);
+    }
+}
+
+void client_on_closed(struct client *client, int code)
+{
+    struct client_shared *shared = client->shared;
+
+    log_debug("client_closed", "client", log_int((int64_t)client->number), "code", log_int(code),
+              NULL);
+    client->state = CLIENT_CLOSED;
+    client->conn = NULL;
+    forget_behind(client);
+    free_asks(client);
+    outbox_release(&client->outbox);
+    while (client->follows != NULL)
+        client_unfollow(client, client->follows);
+    TAILQ_REMOVE(&shared->all, client, all_link);
+    if (client->calls == 0)
+        free(client);
+    shared->on_closed(shared->ctx);
+}
+
+void client_call_begin(struct client *client)
+{
+    client->calls++;
+    pause_input(client);
+}
+
+void client_call_end(struct client *client)
+{
+    client->calls--;
+    if (client->state != CLIENT_CLOSED)
+        pause_input(client);
+    else if (client->calls == 0)
+        free(client);
+}
+
+int client_shared_init(struct client_shared *shared)
+{
+    TAILQ_INIT(&shared->all);
+    TAILQ_INIT(&shared->behind);
+    shared->behind_timer = loop_timer_new(shared->loop, on_behind_check, shared);
+    return shared->behind_timer == NULL ? -ENOMEM : 0;
+}
+
+void client_shared_release(struct client_shared *shared)
+{
+    loop_timer_free(shared->behind_timer);
+}

@@ -1,0 +1,48 @@
+/* config -- what can be set, from one table: flags, environment, file, --help and docs/options.md.
+ *
+ * A flag beats the environment, which beats the file, which beats the default. In the file a line
+ * is "name value"; in the environment --outbox-bytes is NOTIFY_OUTBOX_BYTES. */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* NULL-terminated; all owned. */
+struct string_list {
+    char **items;
+    size_t len;
+};
+
+struct config {
+    struct string_list listen;
+    char *redis;
+    uint64_t auth;
+    bool dev;
+    char *config_file;
+    uint64_t log_level, log_format; /* enum log_level, enum log_format */
+    char *inbox_key, *topic_key, *session_key;
+    struct string_list broadcast_logs;
+    uint64_t heartbeat_ms, idle_timeout_ms, slow_timeout_ms, linger_ms;
+    uint64_t restart_spread_ms, shutdown_timeout_ms;
+    uint64_t max_connections, max_message_bytes, max_subscriptions, outbox_bytes;
+    uint64_t recent_events, recent_bytes;
+    bool check_config, version, help, help_markdown;
+};
+
+enum config_auth { CONFIG_AUTH_UNSET, CONFIG_AUTH_NONE };
+
+#define CONFIG_ERROR_MAX 256
+
+/* Reads everything. envp: "NAME=value" strings, NULL-terminated. -EINVAL with a message for the
+ * user in error; *ret must then still be released. */
+int config_read(struct config *ret, char error[CONFIG_ERROR_MAX], int argc, char *const *argv,
+                char *const *envp);
+void config_release(struct config *config);
+
+void config_print_help(FILE *out);
+void config_print_markdown(FILE *out);
+
+#endif

@@ -1,0 +1,54 @@
+/* router -- all followed keys of this process, and the way from Redis to the clients that follow
+ * them.
+ *
+ * Owns the channels. A channel is made when its first follow comes and stays a little while after
+ * the last one has gone, since clients tend to come back. */
+#ifndef ROUTER_H
+#define ROUTER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "notify_str.h"
+
+struct client;
+struct follow;
+struct loop;
+struct redis_link;
+struct resp;
+struct router;
+
+struct router_limits {
+    size_t recent_events; /* kept per channel for those who come back */
+    size_t recent_bytes;  /* and by all channels together */
+    uint64_t linger_ms;   /* how long a channel stays without a follow */
+};
+
+struct router_stats {
+    size_t channels;
+    uint64_t foreign; /* messages dropped because they are none of the module's */
+    uint64_t holes;   /* found by prev and repaired */
+};
+
+/* NULL: out of memory. */
+struct router *router_new(struct loop *loop, const struct router_limits *limits);
+/* No follow may be left. */
+void router_free(struct router *router);
+
+/* Has follow follow the key (1 to NOTIFY_KEY_MAX bytes). follow->client, pos and from_now are set.
+ * 0 or -ENOMEM. */
+int router_add(struct router *router, struct follow *follow, struct notify_str key);
+void router_remove(struct router *router, struct follow *follow);
+struct notify_str follow_key(const struct follow *follow);
+
+struct router_stats router_stats(const struct router *router);
+
+/* What the two links report. */
+void router_subscriber_up(struct router *router, struct redis_link *link);
+void router_subscriber_down(struct router *router);
+void router_push(struct router *router, const struct resp *push);
+void router_batch_end(struct router *router);
+void router_reader_up(struct router *router, struct redis_link *link);
+void router_reader_down(struct router *router);
+
+#endif
