@@ -16,10 +16,10 @@
 #include "loop.h"
 #include "loop_lws.h"
 
-/* The wheel: fine enough for short intervals, one wake-up a second at most for long ones. */
+/* The wheel: fine enough for short intervals, four wake-ups a second for long ones. */
 #define TICKS_PER_INTERVAL 16
 #define TICK_MIN_MS 5
-#define TICK_MAX_MS 1000
+#define TICK_MAX_MS 250
 
 /* What lws complains about can be caused by peers at will. */
 #define LWS_LINES_PER_PERIOD 10

@@ -1,0 +1,388 @@
+"""Ordinary HTTP as the transport serves it, and all that it must refuse (support/transport_host)."""
+
+import json
+import re
+import socket
+import time
+
+import pytest
+
+from servers import wait_until
+
+
+class HttpHost:
+    def __init__(self, program, family=socket.AF_INET, address=None):
+        self.program = program
+        line = next(line for line in program.lines if line.startswith("ready "))
+        self.family = family
+        self.address = address or ("127.0.0.1", int(line.rsplit(":", 1)[1]))
+
+    def open(self):
+        sock = socket.socket(self.family)
+        sock.settimeout(10)
+        sock.connect(self.address)
+        return sock
+
+    def exchange(self, data):
+        """Sends data, reads to the end of the stream; a reset counts as the end."""
+        with self.open() as sock:
+            sock.sendall(data)
+            return read_all(sock)
+
+
+def read_all(sock):
+    data = b""
+    try:
+        while more := sock.recv(65536):
+            data += more
+    except ConnectionResetError:
+        pass
+    return data
+
+
+def read_answer(sock, data=b"", body=True):
+    """One answer: status, headers (lower case), body, and what came after it."""
+    while b"\r\n\r\n" not in data:
+        more = sock.recv(65536)
+        assert more, data
+        data += more
+    head, data = data.split(b"\r\n\r\n", 1)
+    lines = head.decode().split("\r\n")
+    headers = {k.lower(): v for k, v in (line.split(": ", 1) for line in lines[1:])}
+    length = int(headers["content-length"]) if body else 0
+    while len(data) < length:
+        more = sock.recv(65536)
+        assert more
+        data += more
+    return int(lines[0].split(" ")[1]), headers, data[:length], data[length:]
+
+
+def statuses(data):
+    return [int(code) for code in re.findall(rb"HTTP/1\.1 (\d+) ", data)]
+
+
+@pytest.fixture
+def host(programs):
+    return HttpHost(programs.host("transport_host", "127.0.0.1:0", ready="^ready "))
+
+
+GET = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
+LAST = b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+# -- answers
+
+
+def test_get_is_answered_with_the_headers_of_a_page(host):
+    with host.open() as sock:
+        sock.sendall(GET)
+        status, headers, body, rest = read_answer(sock)
+    assert (status, body, rest) == (200, b"hello", b"")
+    assert headers["content-type"] == "text/plain"
+    assert headers["cache-control"] == "max-age=60"
+    assert headers["connection"] == "keep-alive"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", headers["date"])
+
+
+def test_head_is_the_same_without_the_body(host):
+    with host.open() as sock:
+        for path, length in ((b"/hello", "5"), (b"/big", str(4 << 20)), (b"/none", None)):
+            sock.sendall(b"HEAD " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+            status, headers, _, rest = read_answer(sock, body=False)
+            assert (status, rest) == (404 if length is None else 200, b"")
+            assert length is None or headers["content-length"] == length
+
+
+def test_what_is_not_there_is_404_in_json(host):
+    with host.open() as sock:
+        sock.sendall(GET.replace(b"/hello", b"/none"))
+        status, headers, body, _ = read_answer(sock)
+        assert (status, headers["content-type"]) == (404, "application/json")
+        assert json.loads(body)["error"]["code"] == "NOT_FOUND"
+        sock.sendall(GET)  # and the connection goes on
+        assert read_answer(sock)[0] == 200
+
+
+def test_a_connection_serves_many_requests_also_in_one_segment(host):
+    with host.open() as sock:
+        for _ in range(30):
+            sock.sendall(GET)
+            assert read_answer(sock)[2] == b"hello"
+        sock.sendall(GET * 20 + LAST)
+        data = read_all(sock)
+    assert statuses(data) == [200] * 21
+    assert data.count(b"Connection: close") == 1
+
+
+def test_a_request_may_come_byte_by_byte(host):
+    with host.open() as sock:
+        for byte in LAST:
+            sock.sendall(bytes([byte]))
+        assert read_all(sock).endswith(b"hello")
+
+
+def test_http_1_0_closes_unless_told_otherwise(host):
+    assert statuses(host.exchange(b"GET /hello HTTP/1.0\r\n\r\n")) == [200]
+    with host.open() as sock:
+        for _ in range(2):
+            sock.sendall(b"GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+            status, headers, _, _ = read_answer(sock)
+            assert (status, headers["connection"]) == (200, "keep-alive")
+
+
+def test_a_big_answer_comes_whole_also_to_a_slow_reader(host):
+    with host.open() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        sock.sendall(GET.replace(b"/hello", b"/big"))
+        wait_until(lambda: len(sock.recv(100, socket.MSG_PEEK)) == 100, "the first bytes")
+        status, _, body, _ = read_answer(sock)
+        assert (status, body) == (200, b"b" * (4 << 20))
+        sock.sendall(GET)
+        assert read_answer(sock)[2] == b"hello"
+
+
+@pytest.mark.parametrize(
+    "target, path, query, arg",
+    [
+        ("/echo", "/echo", "", None),
+        ("/echo?a=1", "/echo", "a=1", "1"),
+        ("/echo?a=1&a=2", "/echo", "a=1&a=2", "1"),
+        ("/echo?x&a=b+c%20d%2Be", "/echo", "x&a=b%20c%20d%2Be", "b c d+e"),
+        ("/echo?a=b%26c%3Dd=e%25", "/echo", "a=b%26c%3Dd%3De%25", "b&c=d=e%"),
+        ("/echo?%61=%C3%A4", "/echo", "a=%C3%A4", "ä"),
+        ("/echo?a", "/echo", "a", ""),
+        ("/echo?a=x%00y", "/echo", "a=x%00", None),
+        ("/echo?A=1&aa=2", "/echo", "A=1&aa=2", None),
+        ("//./x/../%65cho?a=/?", "/echo", "a=%2F%3F", "/?"),
+        ("/echo?a=" + "x" * 300, "/echo", "a=" + "x" * 300, None),
+    ],
+)
+def test_path_query_and_arguments_arrive(host, target, path, query, arg):
+    with host.open() as sock:
+        sock.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nOrigin: http://o\r\n\r\n".encode())
+        status, _, body, _ = read_answer(sock)
+    assert status == 200
+    lines = body.decode().split("\n")
+    assert lines[:4] == [path, query, "http://o", "127.0.0.1"]
+    assert lines[4] == ("-1 " if arg is None else f"{len(arg.encode())} {arg}")
+
+
+# -- what is refused
+
+
+def post(*headers, body=b"", method=b"POST"):
+    return method + b" /hello HTTP/1.1\r\nHost: x\r\n" + b"".join(
+        h + b"\r\n" for h in headers
+    ) + b"\r\n" + body
+
+
+DANGERS = [
+    ("post", post(b"Content-Length: 3", body=b"abc"), 405),
+    ("put", post(b"Content-Length: 3", body=b"abc", method=b"PUT"), 405),
+    ("delete", post(method=b"DELETE"), 405),
+    ("options", post(method=b"OPTIONS"), 405),
+    ("post without length", post(body=b"abc"), 411),
+    ("get with a body", post(b"Content-Length: 3", body=b"abc", method=b"GET"), 413),
+    ("chunked", post(b"Transfer-Encoding: chunked", body=b"3\r\nabc\r\n0\r\n\r\n"), 501),
+    ("chunked get", post(b"Transfer-Encoding: chunked", body=b"0\r\n\r\n", method=b"GET"), 501),
+    ("identity", post(b"Transfer-Encoding: identity", b"Content-Length: 3", body=b"abc"), 501),
+    ("both", post(b"Content-Length: 3", b"Transfer-Encoding: chunked", body=b"abc"), 501),
+    ("empty transfer encoding", post(b"Transfer-Encoding:", method=b"GET"), 501),
+    ("negative length", post(b"Content-Length: -1", body=b"abc"), 400),
+    ("signed length", post(b"Content-Length: +3", body=b"abc"), 400),
+    ("hexadecimal length", post(b"Content-Length: 0x3", body=b"abc"), 400),
+    ("list of lengths", post(b"Content-Length: 3, 3", body=b"abc"), 400),
+    ("two lengths", post(b"Content-Length: 3", b"Content-Length: 3", body=b"abc"), 400),
+    ("other second length", post(b"Content-Length: 0", b"Content-Length: 3", method=b"GET"), 400),
+    ("empty length", post(b"Content-Length:", method=b"GET"), 400),
+    ("huge length", post(b"Content-Length: 99999999999999999999", method=b"GET"), 400),
+    ("blank before the colon", post(b"Content-Length : 3", body=b"abc", method=b"GET"), 400),
+    ("tab before the colon", post(b"Transfer-Encoding\t: chunked", method=b"GET"), 400),
+    ("folded line", post(b"X-A: b", b" Content-Length: 3", method=b"GET"), 400),
+    ("line without a colon", post(b"nonsense", b"X-B: c", method=b"GET"), 400),
+    ("no host", b"GET /hello HTTP/1.1\r\n\r\n", 400),
+    ("two hosts", b"GET /hello HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400),
+    ("no version", b"GET /hello\r\nHost: x\r\n\r\n", None),
+    ("later version", b"GET /hello HTTP/2.0\r\nHost: x\r\n\r\n", 505),
+    ("absolute target", b"GET http://x/hello HTTP/1.1\r\nHost: x\r\n\r\n", None),
+    ("connect", b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", None),
+    ("unknown method", b"BREW /hello HTTP/1.1\r\nHost: x\r\n\r\n", None),
+    ("tls", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 200 + b"\r\n\r\n", None),
+    ("h2 preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", None),
+    ("nul in the path", b"GET /hel%00lo HTTP/1.1\r\nHost: x\r\n\r\n", None),
+    ("bad escape", b"GET /hel%zz HTTP/1.1\r\nHost: x\r\n\r\n", None),
+    ("too many headers", post(*(b"X-%d: y" % i for i in range(3000)), method=b"GET"), None),
+    ("huge header", post(b"X-A: " + b"y" * 100_000, method=b"GET"), None),
+    ("huge target", b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", None),
+    ("origin too long", post(b"Origin: " + b"o" * 2000, method=b"GET"), 431),
+]
+
+
+@pytest.mark.parametrize("what, request_bytes, status", DANGERS, ids=[d[0] for d in DANGERS])
+@pytest.mark.parametrize("how", ["at once", "on a used connection"])
+def test_dangers_are_refused_and_the_connection_ends(host, what, request_bytes, status, how):
+    """None: it is enough that the connection ends without an answer of ours (no 200)."""
+    before = b"" if how == "at once" else GET
+    with host.open() as sock:
+        if before:
+            sock.sendall(before)
+            assert read_answer(sock)[0] == 200
+        started = time.monotonic()
+        try:
+            sock.sendall(request_bytes)
+            sock.sendall(GET)  # must not be answered any more
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        data = read_all(sock)
+    assert time.monotonic() - started < 6
+    codes = statuses(data)
+    assert 200 not in codes and len(codes) <= 1
+    if status is not None:
+        assert codes == [status]
+        assert b"Connection: close\r\n" in data
+        assert b"Content-Type: application/json\r\n" in data
+        assert (b"Allow: GET, HEAD\r\n" in data) == (status == 405)
+    with host.open() as sock:  # and the host lives
+        sock.sendall(LAST)
+        assert statuses(read_all(sock)) == [200]
+
+
+def test_one_request_is_never_taken_for_the_body_of_another(host):
+    """The lengths of a refused request and what follows it play no role."""
+    for length in (0, 1, 10, len(GET), len(GET) + 1, 10_000):
+        data = host.exchange(post(b"Content-Length: %d" % length, body=GET * 2))
+        assert statuses(data) == [405]
+
+
+def test_the_answer_to_a_long_upload_arrives_before_the_end_of_the_connection(host):
+    with host.open() as sock:
+        sock.sendall(post(b"Content-Length: 3000000"))
+        try:
+            for _ in range(30):
+                sock.sendall(b"u" * 100_000)
+        except OSError:
+            pass
+        assert statuses(read_all(sock)) == [405]
+
+
+def test_h2c_is_declined_by_answering_in_http_1(host):
+    data = host.exchange(
+        b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+        b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n"
+    )
+    assert statuses(data) == [200]
+    assert data.endswith(b"hello")
+
+
+# -- time
+
+
+def test_slow_headers_are_given_up(host):
+    started = time.monotonic()
+    with host.open() as sock:
+        try:
+            for byte in b"GET /hello HTTP/1.1\r\nHost: x\r\nX-Slow: " + b"y" * 1000:
+                sock.sendall(bytes([byte]))
+                time.sleep(0.05)  # the slowness is what is tested
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        assert 200 not in statuses(read_all(sock))
+    assert 3 < time.monotonic() - started < 9
+
+
+def test_a_connection_that_says_nothing_is_given_up(host):
+    started = time.monotonic()
+    with host.open() as sock:
+        assert sock.recv(100) == b""
+    assert 3 < time.monotonic() - started < 9
+
+
+def test_a_refused_peer_that_does_not_close_is_dropped(host):
+    with host.open() as sock:
+        sock.sendall(post(b"Content-Length: 100"))
+        started = time.monotonic()
+        assert statuses(read_all(sock)) == [405]  # the host's FIN comes at once …
+        assert time.monotonic() - started < 1
+        ended = False
+        while not ended and time.monotonic() - started < 6:
+            try:
+                sock.sendall(b"z")
+                time.sleep(0.02)  # until the host answers with a reset, for it has closed
+            except OSError:
+                ended = True
+    assert ended and 1 < time.monotonic() - started < 5  # … and the socket's end in 2 s
+
+
+# -- where it listens
+
+
+def test_it_listens_on_ipv6(programs):
+    if not socket.has_ipv6:
+        pytest.skip("no IPv6")
+    try:
+        socket.socket(socket.AF_INET6).bind(("::1", 0))
+    except OSError:
+        pytest.skip("no IPv6 here")
+    program = programs.host("transport_host", "[::1]:0", ready=r"^ready \[::1\]:\d+$")
+    port = int(next(l for l in program.lines if l.startswith("ready")).rsplit(":", 1)[1])
+    host = HttpHost(program, socket.AF_INET6, ("::1", port))
+    data = host.exchange(LAST.replace(b"/hello", b"/echo"))
+    assert b"\n::1\n" in data
+
+
+def test_every_address_takes_ipv4_too(programs):
+    host = HttpHost(programs.host("transport_host", ":0", ready="^ready "))
+    assert b"\n127.0.0.1\n" in host.exchange(LAST.replace(b"/hello", b"/echo"))
+
+
+def test_it_listens_on_a_unix_socket_and_replaces_one_left_over(programs, tmp_path):
+    path = tmp_path / "s"
+    program = programs.host("transport_host", f"unix:{path}", ready=f"^ready unix:{path}$")
+    host = HttpHost(program, socket.AF_UNIX, str(path))
+    assert b"\nunix\n" in host.exchange(LAST.replace(b"/hello", b"/echo"))
+    program.kill9()
+    assert path.exists()
+    again = programs.host("transport_host", f"unix:{path}", ready=f"^ready unix:{path}$")
+    assert statuses(HttpHost(again, socket.AF_UNIX, str(path)).exchange(LAST)) == [200]
+    again.stop()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("address", ["nonsense", "127.0.0.1", "::1:80", "x:99999", "unix:relative",
+                                     "256.1.1.1:80", "127.0.0.1:8x"])
+def test_an_address_that_is_none_is_refused_with_a_reason(programs, address):
+    program = programs.host("transport_host", address)
+    program.wait_line("event=listen_failed .*address=.*error=")
+    assert program.wait() == 1
+
+
+def test_a_port_that_is_taken_is_refused_with_a_reason(programs, host):
+    program = programs.host("transport_host", f"127.0.0.1:{host.address[1]}")
+    program.wait_line("event=listen_failed .*in use")
+    assert program.wait() == 1
+
+
+def test_running_out_of_descriptors_neither_spins_nor_ends_accepting(programs):
+    import resource
+
+    program = programs.host("transport_host", "127.0.0.1:0", ready="^ready ")
+    host = HttpHost(program)
+    resource.prlimit(program.pid, resource.RLIMIT_NOFILE, (30, 30))
+    socks = [host.open() for _ in range(60)]  # the backlog takes the rest
+    program.wait_line("event=accept_paused")
+
+    def cpu_ticks():
+        with open(f"/proc/{program.pid}/stat") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+
+    before = cpu_ticks()
+    time.sleep(1)  # a spinning host would use all of it
+    assert cpu_ticks() - before < 40
+    for sock in socks:
+        sock.close()
+    assert statuses(host.exchange(LAST)) == [200]
