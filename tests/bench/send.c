@@ -15,8 +15,9 @@
 #define TITLE "Build finished"
 #define TTL_S "2592000"
 
-static const char description[] =
-    "Sends -o notifications per round to -n boxes that keep -l entries, in each of the ways.";
+static const char description[] = "Sends -o notifications per round to -n boxes that keep -l "
+                                  "entries, in each of the ways: first\n"
+                                  "while the boxes grow, then when they are full.";
 
 static const char script[] =
     "local id = redis.call('INCR', KEYS[1]) "
@@ -101,12 +102,37 @@ static void check_lengths(struct resp *redis)
     printf("a box at the end: %ld entries, as many as a stream\n", length);
 }
 
+#define LOAD_COUNT 4
+
+static void measure(struct pipeline *pipeline, struct pipeline_load *loads,
+                    const struct bench_options *options, const char *title)
+{
+    for (size_t i = 0; i < LOAD_COUNT; i++)
+        pipeline_load_forget(&loads[i]);
+    for (long round = 0; round < options->rounds; round++) {
+        for (size_t i = 0; i < LOAD_COUNT; i++)
+            pipeline_measure(pipeline, &loads[i], (uint64_t)options->operations);
+    }
+    printf("\n%s\n", title);
+    pipeline_print(loads, LOAD_COUNT);
+}
+
+/* What is still missing until every box is full. */
+static void fill_up(struct pipeline *pipeline, struct pipeline_load *loads,
+                    const struct bench_options *options)
+{
+    uint64_t done = (uint64_t)options->rounds * (uint64_t)options->operations;
+    uint64_t wanted = (uint64_t)options->clients * (uint64_t)options->maxlen;
+
+    for (size_t i = 0; i < LOAD_COUNT && done < wanted; i++)
+        pipeline_run(pipeline, &loads[i], wanted - done);
+}
+
 int main(int argc, char **argv)
 {
     struct bench_options options = {
         .clients = 10000, .rounds = 5, .operations = 200000, .maxlen = 100};
-    struct pipeline_load loads[4];
-    const size_t load_count = sizeof(loads) / sizeof(loads[0]);
+    struct pipeline_load loads[LOAD_COUNT];
     struct pipeline pipeline;
     struct resp redis;
     struct words words;
@@ -122,18 +148,16 @@ int main(int argc, char **argv)
     pipeline_load_init(&loads[3], "Lua script", keys, 1, build_script, &words);
     pipeline_open(&pipeline, options.redis_port, options.redis_pid);
 
-    for (long round = 0; round < options.rounds; round++) {
-        for (size_t i = 0; i < load_count; i++)
-            pipeline_measure(&pipeline, &loads[i], (uint64_t)options.operations);
-    }
     printf("send: %d bytes of text, %u keys, MAXLEN = %ld, %d in a pipeline on each of %d "
            "connections, %ld rounds of %ld; Redis on core %d, generator on core %d\n",
            TEXT_BYTES, keys, options.maxlen, PIPELINE_DEPTH, PIPELINE_LINKS, options.rounds,
            options.operations, options.server_core, options.generator_core);
-    pipeline_print(loads, load_count);
+    measure(&pipeline, loads, &options, "boxes that grow from nothing");
+    fill_up(&pipeline, loads, &options);
+    measure(&pipeline, loads, &options, "boxes that are full: each operation also trims");
     check_lengths(&redis);
 
-    for (size_t i = 0; i < load_count; i++)
+    for (size_t i = 0; i < LOAD_COUNT; i++)
         pipeline_load_release(&loads[i]);
     pipeline_close(&pipeline);
     resp_close(&redis);

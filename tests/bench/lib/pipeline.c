@@ -100,6 +100,13 @@ void pipeline_measure(struct pipeline *pipeline, struct pipeline_load *load, uin
     stats_add(&load->generator_ns, (double)generator / (double)operations);
 }
 
+void pipeline_load_forget(struct pipeline_load *load)
+{
+    load->per_second.count = 0;
+    load->server_ns.count = 0;
+    load->generator_ns.count = 0;
+}
+
 void pipeline_print(const struct pipeline_load *loads, size_t count)
 {
     double first_rate = stats_median(&loads[0].per_second);

@@ -47,6 +47,9 @@ void pipeline_run(struct pipeline *pipeline, struct pipeline_load *load, uint64_
 /* The same, and adds what it took to the load's figures. */
 void pipeline_measure(struct pipeline *pipeline, struct pipeline_load *load, uint64_t operations);
 
+/* Forgets the figures, not the position. */
+void pipeline_load_forget(struct pipeline_load *load);
+
 /* The table: each load beside the first one. */
 void pipeline_print(const struct pipeline_load *loads, size_t count);
 
