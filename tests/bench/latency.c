@@ -72,9 +72,11 @@ static void on_tick(void *ctx)
 static void on_other(void *ctx, uint32_t client, struct notify_str text)
 {
     struct course *course = ctx;
-    struct notify_str title;
+    struct notify_str id, title;
+    char key[32];
 
-    if (!message_has_type(text, NOTIFY_STR("notification")) ||
+    (void)snprintf(key, sizeof(key), "inbox:u%u", client);
+    if (!message_entry_id(text, notify_str_z(key), &id) ||
         !message_member(text, NOTIFY_STR("\"title\":\""), &title))
         return;
     uint64_t number = strtoull(title.ptr, NULL, 10);
