@@ -25,6 +25,14 @@ void words_add(struct words *words, struct notify_str word)
     words->at[words->len++] = word;
 }
 
+void words_add_option(struct words *words, struct notify_str name, struct notify_str value)
+{
+    if (value.len == 0)
+        return;
+    words_add(words, name);
+    words_add(words, value);
+}
+
 static void fail(struct call *call, const struct resp *reply)
 {
     if (!call->failed && call->client->state != CLIENT_CLOSED)

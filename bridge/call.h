@@ -24,6 +24,8 @@ struct words {
 
 /* More than WORDS_MAX is our own mistake: handlers bound what clients send. */
 void words_add(struct words *words, struct notify_str word);
+/* name and value, or nothing at all when value is empty. */
+void words_add_option(struct words *words, struct notify_str name, struct notify_str value);
 
 /* A successful reply. request_id may be NULL. arg: as it was given to call_send(). */
 typedef void (*call_fn)(struct client *client, const json_t *request_id, const struct resp *reply,
