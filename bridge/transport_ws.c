@@ -33,23 +33,24 @@
 
 enum conn_state { CONN_OPEN, CONN_CLOSING, CONN_LINGERING, CONN_ENDED };
 
-/* One per connection: keep it small. */
+/* One per connection: keep it small, and what conn_write() looks at together. */
 struct conn {
-    struct heartbeat_node beat; /* the next ping, or the deadline of closing */
-    struct ws_reader reader;
     struct lws *wsi;
     struct transport *transport;
     void *peer;
-    uint64_t heard_ms;  /* when the last frame came from the peer */
-    uint64_t ping_ms;   /* when the next ping is due */
+    int fd;             /* for sending past lws; -1: TLS, only lws can */
     uint16_t code;      /* what on_closed will tell */
     uint8_t state;      /* enum conn_state */
     uint8_t unanswered; /* pings since the peer was last heard */
     bool busy;          /* lws holds a remainder */
     bool paused;        /* by conn_pause_input() */
     bool choked;        /* input rests until the socket has drained: a pong is waiting in it */
-    bool reading;       /* in read_input(): what is kept will be looked at there */
+    bool reading;       /* in handle_input(): what is kept will be looked at there */
     bool resuming;      /* a deferred on_resume() is on its way */
+    uint64_t heard_ms;  /* when the last frame came from the peer */
+    uint64_t ping_ms;   /* when the next ping is due */
+    struct heartbeat_node beat; /* the next ping, or the deadline of closing */
+    struct ws_reader reader;
 };
 
 static const uint8_t ping_frame[] = {0x89, 0x00};
@@ -82,10 +83,28 @@ static void end(struct conn *conn)
 
 /* Output. */
 
+/* Sends what the socket takes: the length, 0 if nothing, -1 if it is broken. Straight to the kernel
+ * when nothing is before it: lws_write() costs 0.6 us more, most of it cache misses, on connections
+ * that were idle. */
+static ssize_t send_directly(struct conn *conn, const void *bytes, size_t len)
+{
+    ssize_t n;
+
+    if (conn->busy || conn->fd < 0)
+        return 0;
+    n = send(conn->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return n < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS) ? 0 : n;
+}
+
 static enum conn_write write_raw(struct conn *conn, const void *bytes, size_t len)
 {
+    ssize_t sent = send_directly(conn, bytes, len);
+
+    if (sent == (ssize_t)len)
+        return CONN_SENT;
     /* lws does not change what it sends raw; its parameter is not const for other modes' sake. */
-    if (lws_write(conn->wsi, (unsigned char *)bytes, len, LWS_WRITE_RAW) < 0) {
+    if (sent < 0 || lws_write(conn->wsi, (unsigned char *)bytes + sent, len - (size_t)sent,
+                              LWS_WRITE_RAW) < 0) {
         end(conn);
         return CONN_DEAD;
     }
@@ -442,11 +461,14 @@ int transport_ws_opened(struct transport *transport, struct lws *wsi)
     struct conn *conn = calloc(1, sizeof(*conn));
     uint64_t now_ms = loop_now_ms(transport->loop);
 
-    if (conn == NULL || transport_read_request(transport, wsi) != 0) {
+    /* A socket that has no room even for our answer to the handshake is not worth a special case.
+     */
+    if (conn == NULL || lws_partial_buffered(wsi) || transport_read_request(transport, wsi) != 0) {
         free(conn);
         return -1;
     }
     conn->wsi = wsi;
+    conn->fd = lws_is_ssl(wsi) ? -1 : lws_get_socket_fd(wsi);
     conn->transport = transport;
     conn->code = CONN_CLOSE_ABNORMAL;
     conn->heard_ms = now_ms;
