@@ -144,7 +144,8 @@ bool body_parse(struct notify_str stored, struct body *ret_body)
     while (stored.len > 0) {
         unsigned field;
         struct notify_str text;
-        if (!take_field(&stored, &field, &text) || field <= last || field >= BODY_FIELD_COUNT)
+        if (!take_field(&stored, &field, &text) || field <= last || field < BODY_EVENT ||
+            field >= BODY_FIELD_COUNT)
             return false;
         body.field[field] = text;
         last = field;

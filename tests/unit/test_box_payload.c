@@ -1,0 +1,322 @@
+/* Payloads: what is saved comes back, and no bytes at all do harm. The fuzz target goes further;
+ * the mutations here are few, always the same, and part of every test run.
+ *
+ * NOTIFY_PAYLOAD_ROUNDS sets the number of mutated payloads. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include "box_testing.h"
+#include "mem_testing.h"
+#include "render.h"
+
+#define NOW UINT64_C(1795208400000)
+
+static struct text_buf body_buf;
+static struct text_buf out;
+static uint64_t seed;
+
+static void setup(void)
+{
+    mem_testing_install(1);
+    body_buf = TEXT_BUF_INIT;
+    out = TEXT_BUF_INIT;
+    seed = 7;
+}
+
+static void teardown(void)
+{
+    text_buf_release(&body_buf);
+    text_buf_release(&out);
+    category_reset();
+    cr_assert_eq(mem_testing_live, 0);
+}
+
+TestSuite(box_payload, .init = setup, .fini = teardown);
+
+static uint64_t below(uint64_t n)
+{
+    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (seed >> 33) % n;
+}
+
+static struct box *make_box(uint64_t count)
+{
+    struct box *box = box_new();
+    char name[] = "c0";
+
+    for (uint64_t n = 1; n <= count; n++) {
+        struct body plain = {0};
+        struct body_error error;
+        struct box_entry e = {.id = {NOW + n, n % 3}};
+        plain.field[BODY_TITLE] = NOTIFY_STR("A \"title\"");
+        plain.field[BODY_CONTENT] = NOTIFY_STR("content \xc3\xa4");
+        plain.field[BODY_DATA] = NOTIFY_STR("{\"a\":[1,2]}");
+        if (n % 4 == 0)
+            plain.field[BODY_EVENT] = NOTIFY_STR("alert");
+        cr_assert(body_build(&body_buf, &plain, &error));
+        e.body = text_buf_str(&body_buf);
+        name[1] = (char)('0' + n % 4);
+        cr_assert_eq(category_intern(notify_str_z(name), &e.category), 0);
+        e.kind = n % 5 == 0 ? ENTRY_EVENT : ENTRY_NOTIFICATION;
+        e.is_seen = n % 3 == 0;
+        e.seen_ms = e.is_seen ? NOW + n : 0;
+        e.archived = n % 7 == 0;
+        e.expire_ms = n % 6 == 0 ? NOW + 100000 + n : 0;
+        cr_assert_eq(box_append(&box, &e), 0);
+    }
+    cr_assert_geq(box_trim_maxlen(&box, count - count / 4, NULL), 0);
+    box_raise_rev_to(box, 99);
+    return box;
+}
+
+Test(box_payload, what_is_saved_comes_back)
+{
+    static const uint64_t counts[] = {0, 1, 3, 20, 500, 3000};
+
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        struct box *box = make_box(counts[i]);
+        struct test_payload payload;
+        struct box_audit audit;
+        struct box *loaded;
+        const char *why = "";
+        cr_assert_geq(box_mute(&box, category_find(NOTIFY_STR("c1")), true), 0);
+        cr_assert_eq(test_payload_save(&payload, box), 0);
+        loaded = test_payload_load(&payload, &why);
+        cr_assert_not_null(loaded, "%s", why);
+        cr_assert(test_boxes_equal(box, loaded));
+        cr_assert_eq(payload.read, payload.len, "all blocks are read");
+        cr_assert_eq(box_verify(loaded, &audit), 0);
+        cr_assert(audit.sound);
+        box_free(box);
+        box_free(loaded);
+        free(payload.bytes);
+    }
+}
+
+Test(box_payload, an_empty_box_keeps_its_last_id_revision_and_gap)
+{
+    struct box *box = make_box(4);
+    struct test_payload payload;
+    struct box *loaded;
+
+    cr_assert_eq(box_trim_maxlen(&box, 0, NULL), 3);
+    cr_assert_eq(test_payload_save(&payload, box), 0);
+    loaded = test_payload_load(&payload, NULL);
+    cr_assert_not_null(loaded);
+    cr_assert(test_boxes_equal(box, loaded));
+    cr_assert(box_has_gap(loaded, (struct notify_id){NOW + 3, 0}));
+    box_free(box);
+    box_free(loaded);
+    free(payload.bytes);
+}
+
+static int fail_at_third(void *ctx, const void *bytes, size_t len)
+{
+    (void)bytes;
+    (void)len;
+    return ++*(int *)ctx == 3 ? -EIO : 0;
+}
+
+Test(box_payload, an_error_of_the_sink_ends_the_saving)
+{
+    struct box *box = make_box(3000);
+    int calls = 0;
+    struct box_sink sink = {fail_at_third, &calls};
+
+    cr_assert_eq(box_save(box, &sink), -EIO);
+    cr_assert_eq(calls, 3);
+    box_free(box);
+}
+
+Test(box_payload, lack_of_memory_while_saving_or_loading_leaks_nothing)
+{
+    struct box *box = make_box(200);
+    struct test_payload payload = {0};
+    struct box *loaded = NULL;
+    int rc = -ENOMEM;
+
+    for (long n = 1; rc != 0; n++) {
+        free(payload.bytes);
+        mem_testing_fail_at(n);
+        rc = test_payload_save(&payload, box);
+        mem_testing_fail_at(0);
+    }
+    for (long n = 1; loaded == NULL; n++) {
+        long live = mem_testing_live;
+        mem_testing_fail_at(n);
+        loaded = test_payload_load(&payload, NULL);
+        mem_testing_fail_at(0);
+        if (loaded == NULL)
+            cr_assert_eq(mem_testing_live, live);
+    }
+    cr_assert(test_boxes_equal(box, loaded));
+    box_free(box);
+    box_free(loaded);
+    free(payload.bytes);
+}
+
+/* ---- hostile payloads ---- */
+
+struct refused {
+    struct notify_str first;
+    struct notify_str second; /* .ptr NULL: no second block */
+};
+
+static bool read_refused(void *ctx, struct notify_str *ret_block)
+{
+    struct notify_str **next = ctx;
+
+    if ((*next)->ptr == NULL)
+        return false;
+    *ret_block = *(*next)++;
+    return true;
+}
+
+static struct box *load_blocks(struct notify_str first, struct notify_str second)
+{
+    struct notify_str blocks[3] = {first, second, {NULL, 0}};
+    struct notify_str *next = blocks;
+    struct box_source source = {read_refused, &next};
+
+    return box_load(&source, NULL);
+}
+
+/* version 1, last 9-9, rev 1, trimmed 0-0, no categories, n entries */
+#define HEAD(n) "\x01\x09\x09\x01\x00\x00\x00" n
+
+Test(box_payload, payloads_that_contradict_themselves_are_refused)
+{
+    static const struct refused rows[] = {
+        {{"", 0}, {NULL, 0}},
+        {NOTIFY_STR("\x00"), {NULL, 0}},
+        {NOTIFY_STR("\x02\x09\x09\x01\x00\x00\x00\x00"), {NULL, 0}},         /* version */
+        {NOTIFY_STR("\x01\x09\x09\x01\x00\x00\x00"), {NULL, 0}},             /* cut short */
+        {NOTIFY_STR(HEAD("\x00") "x"), {NULL, 0}},                           /* left over */
+        {NOTIFY_STR("\x01\x09\x09\x01\x0a\x00\x00\x00"), {NULL, 0}},         /* trimmed > last */
+        {NOTIFY_STR("\x01\x09\x09\x01\x00\x00\x01\x00\x00\x00"), {NULL, 0}}, /* empty name */
+        {NOTIFY_STR("\x01\x09\x09\x01\x00\x00\x01\x02\x01"
+                    "a\x00"),
+         {NULL, 0}}, /* muted 2 */
+        {NOTIFY_STR("\x01\x09\x09\x01\x00\x00\x02\x00\x01"
+                    "a\x00\x01"
+                    "a\x00"),
+         {NULL, 0}},
+        {NOTIFY_STR("\x01\x09\x09\x01\x00\x00\xff\xff\x03\x00"), {NULL, 0}}, /* 65535 categories */
+        {NOTIFY_STR(HEAD("\x01")), {NULL, 0}},                               /* entry missing */
+        {NOTIFY_STR(HEAD("\x01")), {"", 0}},
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x05\x03\x01\x01\x00\x03\x01"
+                                              "a")}, /* level 5 */
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x10\x03\x01\x01\x00\x03\x01"
+                                              "a")}, /* unseen read */
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x28\x03\x01\x01\x00\x01\x00\x03\x01"
+                                              "a")}, /* event */
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x20\x03\x01\x01\x00\x01\x01\x03\x01"
+                                              "a")}, /* read? */
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x80\x03\x01\x01\x00\x00\x03\x01"
+                                              "a")}, /* expiry 0 */
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x00\x03\x01\x01\x01\x03\x01"
+                                              "a")}, /* category */
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x00\x03\x00\x00\x00\x03\x01"
+                                              "a")}, /* 0-0 */
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x00\x03\x09\x0a\x00\x03\x01"
+                                              "a")}, /* > last */
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x00\x04\x01\x01\x00\x03\x01"
+                                              "a")},                              /* cut short */
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x00\x03\x01\x01\x00\x03\x01\"")}, /* body */
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x00\x03\x01\x01\x00\x04\x01"
+                                              "a")}, /* no title */
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x00\x03\x01\x01\x00\x03\x01"
+                                              "ax")}, /* left over */
+        {NOTIFY_STR(HEAD("\x02")), NOTIFY_STR("\x00\x03\x01\x01\x00\x03\x01"
+                                              "a\x00\x03\x00\x01\x00\x03\x01"
+                                              "a")}, /* same id */
+    };
+    struct box *box =
+        load_blocks(NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x00\x03\x01\x01\x00\x03\x01"
+                                                         "a"));
+
+    cr_assert_not_null(box, "the rows differ in one place from one that is accepted");
+    box_free(box);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        cr_assert_null(load_blocks(rows[i].first, rows[i].second), "row %zu", i);
+}
+
+/* A box that was accepted must count right, render as JSON strings, and save to what loads again.
+ */
+static void use_box(const struct box *box)
+{
+    struct box_range range = {.to = {UINT64_MAX, UINT64_MAX}, .filter = BOX_FILTER_ALL};
+    struct render_box rb = {NOTIFY_STR("key"), box_rev(box), box_unread(box, BOX_NEVER_EXPIRE)};
+    struct test_payload payload;
+    struct box_audit audit;
+    struct box_iter iter;
+    struct box_entry e;
+    struct box *again;
+
+    cr_assert_eq(box_verify(box, &audit), 0);
+    cr_assert(audit.sound);
+    box_iter_init(&iter, box, &range);
+    while (box_iter_next(&iter, &e)) {
+        text_buf_clear(&out);
+        render_entry(&out, &rb, &e, (struct notify_id){0, 0}, (struct notify_id){0, 0});
+        cr_assert(json_text_is_minified(text_buf_str(&out)));
+    }
+    cr_assert_eq(test_payload_save(&payload, box), 0);
+    again = test_payload_load(&payload, NULL);
+    cr_assert_not_null(again);
+    cr_assert(test_boxes_equal(box, again));
+    box_free(again);
+    free(payload.bytes);
+}
+
+static void mutate(struct test_payload *payload)
+{
+    for (uint64_t edits = 1 + below(4); edits > 0 && payload->len > 1; edits--) {
+        size_t at = below(payload->len);
+        switch (below(4)) {
+        case 0:
+            payload->bytes[at] = (char)(payload->bytes[at] ^ (1 << below(8)));
+            break;
+        case 1:
+            payload->bytes[at] = (char)below(256);
+            break;
+        case 2:
+            memmove(payload->bytes + at, payload->bytes + at + 1, --payload->len - at);
+            break;
+        default:
+            payload->bytes[at] = payload->bytes[below(payload->len)];
+            break;
+        }
+    }
+}
+
+Test(box_payload, mutated_payloads_are_refused_or_make_a_sound_box, .timeout = 0)
+{
+    const char *setting = getenv("NOTIFY_PAYLOAD_ROUNDS");
+    size_t rounds = setting == NULL ? 40000 : strtoul(setting, NULL, 10);
+    struct box *box = make_box(12);
+    struct test_payload original;
+    size_t accepted = 0;
+
+    cr_assert_eq(test_payload_save(&original, box), 0);
+    for (size_t round = 0; round < rounds; round++) {
+        struct test_payload payload = {malloc(original.len), original.len, 0};
+        struct box *loaded;
+        memcpy(payload.bytes, original.bytes, original.len);
+        mutate(&payload);
+        loaded = test_payload_load(&payload, NULL);
+        if (loaded != NULL) {
+            accepted++;
+            use_box(loaded);
+        }
+        box_free(loaded);
+        free(payload.bytes);
+        if (category_count() > CATEGORY_LIMIT - 100)
+            break;
+    }
+    cr_assert_gt(accepted, 100, "some mutations are harmless");
+    cr_assert_lt(accepted, rounds - 100);
+    box_free(box);
+    free(original.bytes);
+}
