@@ -14,7 +14,7 @@
 
 static struct notify_str skip_bytes(struct notify_str text, size_t n)
 {
-    return notify_str_of(text.ptr + n, text.len - n);
+    return n == 0 ? text : notify_str_of(text.ptr + n, text.len - n); /* no NULL + 0 */
 }
 
 /* Whether one of the eight bytes of x is a control character, '"', '\\' or not ASCII. The borrow
