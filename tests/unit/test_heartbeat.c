@@ -1,0 +1,147 @@
+/* heartbeat: deadlines of many on one timer. */
+#include <criterion/criterion.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "heartbeat.h"
+#include "loop.h"
+
+#define TICK_MS 5
+
+struct thing {
+    struct heartbeat_node node;
+    struct world *world;
+    uint64_t wanted_ms; /* when it should be called */
+    int calls, repeat;
+};
+
+struct world {
+    struct loop *loop;
+    struct heartbeat *heartbeat;
+    int left;
+    struct thing *victim; /* cancelled by whoever is called first */
+};
+
+static void on_due(struct heartbeat_node *node)
+{
+    struct thing *thing = (void *)((char *)node - offsetof(struct thing, node));
+    struct world *world = thing->world;
+    uint64_t now = loop_now_ms(world->loop);
+
+    thing->calls++;
+    cr_assert_geq(now, thing->wanted_ms);
+    cr_assert_lt(now, thing->wanted_ms + TICK_MS + 200); /* the machine may be busy */
+    if (world->victim != NULL)
+        heartbeat_cancel(world->heartbeat, &world->victim->node);
+    if (thing->repeat-- > 0) {
+        thing->wanted_ms = now;
+        heartbeat_set(world->heartbeat, node, 0);
+    } else if (--world->left == 0) {
+        loop_stop(world->loop);
+    }
+}
+
+static void set(struct thing *thing, struct world *world, uint64_t after_ms)
+{
+    thing->world = world;
+    thing->wanted_ms = loop_now_ms(world->loop) + after_ms;
+    heartbeat_set(world->heartbeat, &thing->node, after_ms);
+}
+
+static struct world make_world(void)
+{
+    struct world world = {.loop = loop_new()};
+
+    world.heartbeat = heartbeat_new(world.loop, TICK_MS, on_due);
+    return world;
+}
+
+static void free_world(struct world *world)
+{
+    heartbeat_free(world->heartbeat);
+    loop_free(world->loop);
+}
+
+Test(heartbeat, calls_each_once_and_never_early_also_beyond_one_turn_of_the_wheel)
+{
+    struct world world = make_world();
+    static struct thing things[500];
+
+    for (int i = 0; i < 500; i++)
+        set(&things[i], &world, i == 0 ? 1500 : (uint64_t)(rand() % 300));
+    world.left = 500;
+    cr_assert_eq(loop_run(world.loop), 0);
+    for (int i = 0; i < 500; i++)
+        cr_assert_eq(things[i].calls, 1);
+    free_world(&world);
+}
+
+Test(heartbeat, moves_a_deadline_that_is_set_again)
+{
+    struct world world = make_world();
+    struct thing sooner = {.calls = 0};
+    struct thing later = {.calls = 0};
+
+    set(&sooner, &world, 10000);
+    set(&sooner, &world, 10);
+    set(&later, &world, 1);
+    set(&later, &world, 60);
+    world.left = 2;
+    cr_assert_eq(loop_run(world.loop), 0);
+    cr_assert_eq(sooner.calls + later.calls, 2);
+    free_world(&world);
+}
+
+Test(heartbeat, forgets_what_is_cancelled_also_by_another_of_the_same_moment)
+{
+    struct world world = make_world();
+    struct thing first = {.calls = 0};
+    struct thing victim = {.calls = 0};
+    struct thing last = {.calls = 0};
+
+    set(&first, &world, 20);
+    set(&victim, &world, 20);
+    set(&last, &world, 40);
+    world.victim = &victim;
+    world.left = 2;
+    cr_assert_eq(loop_run(world.loop), 0);
+    cr_assert_eq(victim.calls, 0);
+    heartbeat_cancel(world.heartbeat, &victim.node); /* again: no harm */
+    free_world(&world);
+}
+
+Test(heartbeat, may_be_set_again_from_its_own_call_and_never_starves_the_loop)
+{
+    struct world world = make_world();
+    struct thing again = {.repeat = 10};
+
+    set(&again, &world, 0);
+    world.left = 1;
+    cr_assert_eq(loop_run(world.loop), 0);
+    cr_assert_eq(again.calls, 11);
+    free_world(&world);
+}
+
+static void on_late(void *ctx)
+{
+    struct thing *thing = ctx;
+
+    set(thing, thing->world, 10);
+}
+
+Test(heartbeat, starts_again_after_it_stood_still)
+{
+    struct world world = make_world();
+    struct thing once = {.calls = 0};
+    struct thing late = {.world = &world};
+    struct loop_timer *timer = loop_timer_new(world.loop, on_late, &late);
+
+    set(&once, &world, 1);
+    loop_timer_set(timer, 100); /* the wheel is empty by then */
+    world.left = 2;
+    cr_assert_eq(loop_run(world.loop), 0);
+    cr_assert_eq(once.calls + late.calls, 2);
+    loop_timer_free(timer);
+    free_world(&world);
+    heartbeat_free(NULL);
+}
