@@ -131,6 +131,49 @@ test('a read in another tab while this one was without bridge shows after the re
   await tab.page.waitForSelector('[data-testid="item"][data-read="true"]');
 });
 
+test('a bridge that is told to end sends the page away in good order, and it comes back', async () => {
+  const { redis, bridge, context } = await startAll();
+  const tab = await Tab.open(context, bridge.page('alice'));
+  await tab.page.evaluate(() => {
+    client.on('status', (event) => {
+      if (event.status === 'waiting') window.farewell ||= event;
+    });
+  });
+  await bridge.stop();
+  await tab.waitStatus('waiting');
+  const farewell = await tab.page.evaluate(() => window.farewell);
+  assert.equal(farewell.code, 1012);
+  assert.equal(farewell.delay, Number(/\d+/.exec(farewell.reason)[0]));
+  await redis.cli('NOTIFY.SEND', 'inbox:alice', 'missed');
+  await bridge.start();
+  await tab.waitTitles('missed');
+  await tab.waitUnread(1);
+});
+
+test('Redis is killed and comes back: the page stays connected, and misses nothing', async () => {
+  const { redis, bridge, context } = await startAll();
+  const tab = await Tab.open(context, bridge.page('alice'));
+  await redis.cli('NOTIFY.SEND', 'inbox:alice', 'before');
+  await tab.waitTitles('before');
+  await tab.page.evaluate(() => {
+    window.delivered = [];
+    client.on('notification', (message) => window.delivered.push(message.data.title));
+  });
+  await redis.kill();
+  const refusal = await tab.page.evaluate(() => client.markAllRead().catch((error) => error.code));
+  assert.equal(refusal, 'UNAVAILABLE');
+  await redis.start();
+  // Sent before the bridge has found its way back, and so not by way of a subscription.
+  const sent = ['first', 'second', 'third'];
+  for (const title of sent) await redis.cli('NOTIFY.SEND', 'inbox:alice', title);
+  await tab.waitTitles('third', 'second', 'first', 'before');
+  await tab.waitUnread(4);
+  assert.deepEqual(await tab.page.evaluate(() => window.delivered), sent);
+  assert.equal(await tab.get('status').getAttribute('data-status'), 'connected');
+  await tab.get('mark-all-read').click();
+  await tab.waitUnread(0);
+});
+
 test('a topic is followed from subscribing on, over a crash of the bridge, and until unsubscribing', async () => {
   const { redis, bridge, context } = await startAll();
   const tab = await Tab.open(context, bridge.page('alice'));
