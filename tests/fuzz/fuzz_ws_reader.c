@@ -10,6 +10,8 @@
 #define MAX_BYTES 1000
 #define BUF_BYTES 8192
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t buf[2 * BUF_BYTES];
