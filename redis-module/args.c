@@ -1,6 +1,7 @@
 /* args -- see args.h. */
 #include "args.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <strings.h>
