@@ -1,0 +1,316 @@
+"""RDB, AOF, replicas, DUMP/RESTORE, COPY: the same box everywhere, and nothing published twice."""
+
+import os
+import random
+import struct
+
+import pytest
+
+from module_helpers import call, digest, error_of, ids, info, listen, verify  # noqa: F401
+
+KEY = "inbox:1"
+BIG = "inbox:big"
+EMPTY = "inbox:empty"
+KEYS = [KEY, BIG, EMPTY]
+
+
+def fill(client):
+    """Boxes in every state: small and large, with all marks, trimmed, emptied, of long entries."""
+    call(client, "NOTIFY.SEND", KEY, "plain")
+    call(client, "NOTIFY.SEND", KEY, "full", "CONTENT", "ä\n\"", "TYPE", "t", "CATEGORY", "ci",
+         "LEVEL", "critical", "EVENT", "alert", "ACTION", '{"a":1}', "ENTITY", "e", "1", "DATA",
+         "[1]", "EXCLUDE", "s")  # fmt: skip
+    call(client, "NOTIFY.EVENT", KEY, "progress", "DATA", "[2]")
+    for n in range(8):
+        call(client, "NOTIFY.SEND", KEY, f"n{n}", "CATEGORY", f"c{n % 3}", "ID", 253402300000000 + n)
+    call(client, "NOTIFY.READ", KEY, 253402300000000)
+    call(client, "NOTIFY.MARK", KEY, "SEEN", 253402300000001, 253402300000002)
+    call(client, "NOTIFY.MARK", KEY, "ARCHIVED", 253402300000003, 253402300000004)
+    call(client, "NOTIFY.MARK", KEY, "UNREAD", 253402300000000)
+    call(client, "NOTIFY.READALL", KEY, "CATEGORY", "c1")
+    call(client, "NOTIFY.DEL", KEY, 253402300000005)
+    for n in range(700):
+        call(client, "NOTIFY.SEND", BIG, f"n{n}", "CONTENT", "x" * (n * 7 % 500), "MAXLEN", 600)
+    call(client, "NOTIFY.SEND", BIG, "long", "CONTENT", "y" * 60000)
+    call(client, "NOTIFY.SEEN", BIG)
+    call(client, "NOTIFY.TRIM", BIG, "MAXLEN", 500)
+    call(client, "NOTIFY.SEND", EMPTY, "t")
+    call(client, "NOTIFY.SEND", EMPTY, "t")
+    call(client, "NOTIFY.DEL", EMPTY, *ids(call(client, "NOTIFY.RANGE", EMPTY, "-", "+")))
+
+
+def facts(client):
+    """Everything that the boxes say of themselves."""
+    found = []
+    for key in KEYS:
+        verify(client, key)
+        about = info(client, key)
+        for name in ("bytes", "segments", "allocations"):  # may differ: a loaded box is packed
+            del about[name]
+        about["categories"] = sorted(zip(about["categories"][::2], map(str, about["categories"][1::2])))
+        found.append((about, call(client, "NOTIFY.RANGE", key, "-", "+", "ALL"),
+                      call(client, "NOTIFY.RANGE", key, "-", "+", "ALL", "JSON")))  # fmt: skip
+    return found
+
+
+def totals(client):
+    about = client.info("notify")
+    return about["notify_boxes"], about["notify_entries"]
+
+
+def test_debug_reload_keeps_everything(redis_server):
+    client = redis_server.client()
+    fill(client)
+    before = digest(client, *KEYS), facts(client), totals(client)
+    client.execute_command("DEBUG", "RELOAD")
+    assert (digest(client, *KEYS), facts(client), totals(client)) == before
+    call(client, "NOTIFY.SEND", EMPTY, "after")
+    verify(client, EMPTY)
+
+
+@pytest.mark.parametrize("preamble", ["yes", "no"])
+@pytest.mark.parametrize("rewrite", [True, False])
+def test_aof_keeps_everything_and_publishes_nothing(programs, listen, preamble, rewrite):
+    server = programs.redis(appendonly="yes", appendfsync="always", aof_use_rdb_preamble=preamble)
+    client = server.client()
+    fill(client)
+    if rewrite:
+        rewrite_aof(server, client)
+        call(client, "NOTIFY.SEND", KEY, "after the rewrite", "ID", 253402300000100)
+    before = digest(client, *KEYS), facts(client), totals(client)
+    server.kill9()
+    server.restart()
+    client = server.client()
+    assert (digest(client, *KEYS), facts(client), totals(client)) == before
+    assert client.info("notify")["notify_publishes"] == 0
+
+
+def rewrite_aof(server, client):
+    mark = server.mark()
+    client.bgrewriteaof()
+    server.wait_line("Background AOF rewrite finished successfully", since=mark)
+    assert not server.has_line("could not be written", since=mark)
+
+
+def test_a_rewritten_aof_consists_of_bounded_commands(programs):
+    server = programs.redis(appendonly="yes", aof_use_rdb_preamble="no")
+    client = server.client()
+    for n in range(300):
+        call(client, "NOTIFY.SEND", KEY, "t", "CONTENT", "x" * 400)
+    rewrite_aof(server, client)
+    folder = os.path.join(server.dir, "appendonlydir")
+    (base,) = [name for name in os.listdir(folder) if name.endswith("base.aof")]
+    with open(os.path.join(folder, base), "rb") as file:
+        text = file.read()
+    assert 300 / 64 <= text.count(b"NOTIFY.RESTOREBOX") <= 300 / 64 + 1
+    assert b"NOTIFY.SEND" not in text
+
+
+def test_a_replica_is_equal_and_its_subscribers_hear_everything_once(programs, listen):
+    primary = programs.redis(name="primary")
+    early = programs.redis(name="early", replica_of=primary)
+    early.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    here, there = listen(primary, *KEYS), listen(early, *KEYS)
+    there.client = primary.client()  # its last message comes the same way as the others
+    client = primary.client()
+    fill(client)
+    call(client, "NOTIFY.EVENT", KEY, "typing", "NOSTORE")
+    published = here.raw()
+    assert len(published) > 700
+    assert there.raw() == published
+    late = programs.redis(name="late", replica_of=primary)
+    late.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    call(client, "NOTIFY.READALL", BIG)
+    early.wait_synced()
+    late.wait_synced()
+    for replica in (early, late):
+        assert digest(replica.client(), *KEYS) == digest(client, *KEYS)
+        assert facts(replica.client()) == facts(client)
+        assert replica.client().info("notify")["notify_publishes"] == 0
+
+
+def test_a_chained_replica_with_an_aof_ends_equal(programs):
+    primary = programs.redis(name="primary")
+    middle = programs.redis(name="middle", replica_of=primary)
+    last = programs.redis(name="last", replica_of=middle, appendonly="yes", appendfsync="always")
+    last.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    client = primary.client()
+    fill(client)
+    wanted = digest(client, *KEYS)
+    middle.wait_synced()
+    last.wait_synced()
+    assert digest(last.client(), *KEYS) == wanted
+    primary.terminate()
+    last.kill9()
+    last.restart()
+    assert digest(last.client(), *KEYS) == wanted
+
+
+def test_a_replica_with_other_settings_ends_equal(programs):
+    primary = programs.redis(name="primary", config={"notify.max-entries": 5})
+    replica = programs.redis(
+        name="replica", replica_of=primary,
+        config={"notify.max-entries": 2, "notify.max-entry-bytes": 1024, "notify.publish": "off"},
+    )  # fmt: skip
+    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    client = primary.client()
+    for _ in range(9):
+        call(client, "NOTIFY.SEND", KEY, "t", "CONTENT", "x" * 2000)
+    replica.wait_synced()
+    assert digest(replica.client(), KEY) == digest(client, KEY)
+    assert call(replica.client(), "NOTIFY.LEN", KEY) == 5
+
+
+def test_what_is_replicated_is_the_effect(programs):
+    primary = programs.redis(name="primary")
+    client = primary.client()
+    replica = programs.redis(name="replica", replica_of=primary)
+    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    watcher = replica.client()
+    with watcher.monitor() as monitor:
+        sent = call(client, "NOTIFY.SEND", KEY, "t", "NX", "WITHINFO", "CONTENT", "c")[1]
+        call(client, "NOTIFY.SEND", KEY, "t", "NX")
+        call(client, "NOTIFY.READ", KEY, sent, "9-9", "AT", "77")
+        call(client, "NOTIFY.READ", KEY, sent)
+        call(client, "NOTIFY.READALL", KEY)
+        call(client, "NOTIFY.TRIM", KEY, "MAXLEN", "0")
+        call(client, "SET", "end", "1")
+        seen = []
+        while not seen or seen[-1][0] != "SET":
+            seen.append(monitor.next_command()["command"].split(" "))
+    commands = [words for words in seen if words[0].startswith("NOTIFY")]
+    assert commands == [
+        f"NOTIFY.SEND {KEY} t CONTENT c ID {sent} MAXLEN 1000 NOPUBLISH".split(),
+        f"NOTIFY.MARK {KEY} READ {sent} AT 77 NOPUBLISH".split(),
+        f"NOTIFY.TRIM {KEY} MINID {commands[-1][3]} NOPUBLISH".split(),
+    ]
+    assert [words[0] for words in seen].count("PUBLISH") == 3
+
+
+def test_dump_and_restore_copy_rename_and_move(shared_redis):
+    client = shared_redis.client()
+    raw = shared_redis.client(decode_responses=False)
+    fill(client)
+    before = digest(client, *KEYS)
+    for key in KEYS:
+        dump = raw.dump(key)
+        raw.restore(key + ":restored", 0, dump)
+        assert client.execute_command("COPY", key, key + ":copy") == 1
+        copies = digest(client, key + ":restored", key + ":copy")
+        assert copies == digest(client, key) * 2
+        verify(client, key + ":restored")
+        verify(client, key + ":copy")
+    call(client, "NOTIFY.READALL", KEY + ":copy")
+    assert digest(client, *KEYS) == before, "a copy is a value of its own"
+    client.rename(KEY, "renamed")
+    assert digest(client, "renamed")[0] == before[0]
+    verify(client, "renamed")
+    assert client.move("renamed", 1) == 1
+    assert totals(client) == (totals_of(client), totals(client)[1])
+
+
+def totals_of(client):
+    return client.dbsize() + shared_db(client, 1)
+
+
+def shared_db(client, number):
+    return client.info("keyspace").get(f"db{number}", {}).get("keys", 0)
+
+
+def test_totals_follow_every_way_a_box_can_go(redis_server):
+    client = redis_server.client()
+    fill(client)
+    boxes, entries = totals(client)
+    assert (boxes, entries) == (3, sum(call(client, "NOTIFY.LEN", key) for key in KEYS))
+    client.delete(KEY)
+    assert totals(client) == (2, entries - 10)
+    client.set(EMPTY, "x")
+    assert totals(client)[0] == 1
+    client.unlink(BIG)
+    client.flushall()
+    assert totals(client) == (0, 0)
+
+
+def test_memory_usage_counts_the_entries(shared_redis):
+    client = shared_redis.client()
+    call(client, "NOTIFY.SEND", KEY, "t", "CONTENT", "x" * 50000)
+    assert client.memory_usage(KEY) > 50000
+
+
+def crc64_table():
+    poly, table = 0x95AC9329AC4BC9B5, []
+    for byte in range(256):
+        crc = byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ poly if crc & 1 else crc >> 1
+        table.append(crc)
+    return table
+
+
+CRC64 = crc64_table()
+
+
+def sealed(payload):
+    """payload with the check sum that DUMP appends: what is wrong in it must be found by us."""
+    crc = 0
+    for byte in payload:
+        crc = CRC64[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+    return payload + struct.pack("<Q", crc)
+
+
+def test_the_check_sum_of_the_tests_is_that_of_dump(shared_redis):
+    client = shared_redis.client(decode_responses=False)
+    call(client, "NOTIFY.SEND", KEY, "t")
+    dump = client.dump(KEY)
+    assert sealed(dump[:-8]) == dump
+
+
+def test_a_corrupt_payload_is_refused_or_sound_but_never_a_crash(redis_server):
+    client = redis_server.client()
+    raw = redis_server.client(decode_responses=False)
+    fill(client)
+    rng = random.Random(7)
+    refused = 0
+    for key, rounds in ((KEY, 1500), (EMPTY, 300), (BIG, 60)):
+        body = raw.dump(key)[:-8]
+        for _ in range(rounds):
+            broken = bytearray(body)
+            for _ in range(rng.choice((1, 1, 2, 5))):
+                broken[rng.randrange(len(broken) - 2)] = rng.randrange(256)
+            if rng.random() < 0.1:
+                del broken[rng.randrange(len(broken) - 2) :][: rng.randrange(1, 9)]
+            try:
+                raw.restore("broken", 0, sealed(bytes(broken)), replace=True)
+            except Exception as error:  # noqa: BLE001 (any error reply will do)
+                assert "Bad data format" in str(error) or "DUMP payload" in str(error), error
+                refused += 1
+                continue
+            if client.type("broken") == "notifybox":
+                verify(client, "broken")
+                call(client, "NOTIFY.RANGE", "broken", "-", "+", "ALL")
+                call(client, "NOTIFY.RANGE", "broken", "-", "+", "ALL", "JSON")
+                call(client, "NOTIFY.READALL", "broken", "NOPUBLISH")
+                verify(client, "broken")
+    assert refused > 500
+    assert client.ping()
+
+
+def test_a_truncated_payload_is_refused(redis_server):
+    client = redis_server.client()
+    raw = redis_server.client(decode_responses=False)
+    fill(client)
+    body = raw.dump(KEY)[:-10]  # without version and check sum
+    version = raw.dump(KEY)[-10:-8]
+    for length in range(0, len(body), 7):
+        with pytest.raises(Exception, match="Bad data format|DUMP payload"):
+            raw.restore("cut", 0, sealed(body[:length] + version))
+    assert client.exists("cut") == 0
+    assert client.info("notify")["notify_loads_refused"] > 0
+
+
+def test_restorebox_refuses_what_is_no_payload(shared_redis):
+    client = shared_redis.client()
+    for blocks in (["x"], [""], [b"\0" * 100], ["x", "y"]):
+        error = error_of(client, "NOTIFY.RESTOREBOX", KEY, *blocks)
+        assert error.startswith("the blocks are no valid payload of a box"), error
+    assert client.exists(KEY) == 0

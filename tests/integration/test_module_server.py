@@ -1,0 +1,331 @@
+"""How the module behaves as a part of the server: publishing, ACL, transactions, scripts, metadata."""
+
+import subprocess
+
+import pytest
+import redis
+
+from module_helpers import call, digest, error_of, ids, listen, pairs, verify  # noqa: F401
+from resp import Resp, RespError
+from servers import module_path
+
+KEY = "inbox:1"
+COMMANDS = {
+    "NOTIFY.SEND": {"write", "denyoom", "fast"},
+    "NOTIFY.EVENT": {"write", "denyoom", "fast"},
+    "NOTIFY.GET": {"readonly", "fast"},
+    "NOTIFY.RANGE": {"readonly"},
+    "NOTIFY.REVRANGE": {"readonly"},
+    "NOTIFY.SINCE": {"readonly", "movablekeys"},
+    "NOTIFY.UNREAD": {"readonly", "fast"},
+    "NOTIFY.BADGE": {"readonly", "fast"},
+    "NOTIFY.LEN": {"readonly", "fast"},
+    "NOTIFY.INFO": {"readonly"},
+    "NOTIFY.VERIFY": {"readonly"},
+    "NOTIFY.READ": {"write", "fast"},
+    "NOTIFY.READALL": {"write"},
+    "NOTIFY.MARK": {"write", "fast"},
+    "NOTIFY.SEEN": {"write"},
+    "NOTIFY.DEL": {"write", "fast"},
+    "NOTIFY.TRIM": {"write"},
+    "NOTIFY.RESTOREBOX": {"write", "denyoom"},
+}
+
+
+@pytest.fixture
+def client(shared_redis):
+    return shared_redis.client()
+
+
+def raw_error(resp, *command):
+    resp.send(*command)
+    reply = resp.read()
+    assert isinstance(reply, RespError), reply
+    return str(reply)
+
+
+# -- publishing
+
+
+def test_in_a_transaction_everything_is_published_once(shared_redis, client, listen):
+    listener = listen(shared_redis, KEY)
+    with client.pipeline() as pipe:
+        pipe.multi()
+        pipe.execute_command("NOTIFY.SEND", KEY, "one", "ID", "1")
+        pipe.execute_command("NOTIFY.SEND", KEY, "two", "ID", "2")
+        pipe.execute_command("NOTIFY.READ", KEY, "1")
+        assert pipe.execute() == ["1-0", "2-0", 1]
+    assert [message["type"] for message in listener.messages()] == [
+        "notification", "notification", "read"
+    ]  # fmt: skip
+
+
+def test_a_script_sends_and_publishes_once(shared_redis, client, listen):
+    listener = listen(shared_redis, KEY)
+    script = "return redis.call('NOTIFY.SEND', KEYS[1], ARGV[1], 'ID', '5')"
+    assert client.eval(script, 1, KEY, "from Lua") == "5-0"
+    (message,) = listener.messages()
+    assert message["data"]["title"] == "from Lua"
+    with pytest.raises(redis.ResponseError):
+        client.execute_command("EVAL_RO", script, 1, KEY, "t")
+
+
+def test_in_a_transaction_replicas_hear_once_too(programs, listen):
+    primary = programs.redis(name="primary")
+    replica = programs.redis(name="replica", replica_of=primary)
+    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    client = primary.client()
+    there = listen(replica, KEY)
+    there.client = client
+    with client.pipeline() as pipe:
+        pipe.multi()
+        pipe.execute_command("NOTIFY.SEND", KEY, "one")
+        pipe.execute_command("NOTIFY.SEND", KEY, "two")
+        pipe.execute()
+    client.eval("redis.call('NOTIFY.SEND', KEYS[1], 'three')", 1, KEY)
+    assert [message["data"]["title"] for message in there.messages()] == ["one", "two", "three"]
+    replica.wait_synced()
+    assert digest(replica.client(), KEY) == digest(client, KEY)
+
+
+def test_publish_can_be_switched_off_and_sharded(redis_server, listen):
+    client = redis_server.client()
+    plain, shard = listen(redis_server, KEY), listen(redis_server, KEY, shard=True)
+    call(client, "NOTIFY.SEND", KEY, "auto")
+    for mode in ("off", "shard", "channel"):
+        client.config_set("notify.publish", mode)
+        assert client.config_get("notify.publish") == {"notify.publish": mode}
+        call(client, "NOTIFY.SEND", KEY, mode)
+    assert [message["data"]["title"] for message in plain.messages()] == ["auto", "channel"]
+    assert [message["data"]["title"] for message in shard.messages()] == ["shard"]
+
+
+def test_a_subscriber_of_its_own_channel_gets_reply_and_push(shared_redis):
+    with Resp(shared_redis.port, protocol=3) as resp3:
+        resp3.send("SUBSCRIBE", KEY)
+        assert resp3.read_push()[0] == "subscribe"
+        for command in (["NOTIFY.SEND", KEY, "t", "WITHINFO"], ["NOTIFY.READALL", KEY]):
+            assert resp3.call(*command)
+            assert resp3.read_push()[:2] == ["message", KEY]
+
+
+def test_a_keyspace_of_clients_without_subscribers_costs_no_replies(client):
+    assert pairs(call(client, "NOTIFY.SEND", KEY, "t", "WITHINFO"))["receivers"] == 0
+
+
+# -- permissions
+
+
+@pytest.fixture
+def limited(shared_redis, client):
+    """limited(*rules): a raw connection of a user with these rules beside all commands."""
+    opened = []
+
+    def connect(*rules):
+        client.execute_command("ACL", "SETUSER", "limited", "reset", "on", ">pw", "+@all", *rules)
+        resp = Resp(shared_redis.port)
+        opened.append(resp)
+        resp.call("AUTH", "limited", "pw")
+        return resp
+
+    yield connect
+    for resp in opened:
+        resp.close()
+    client.execute_command("ACL", "DELUSER", "limited")
+    client.execute_command("ACL", "LOG", "RESET")
+
+
+WRITES = [
+    ["NOTIFY.SEND", KEY, "t"],
+    ["NOTIFY.EVENT", KEY, "e"],
+    ["NOTIFY.EVENT", KEY, "e", "NOSTORE"],
+    ["NOTIFY.READ", KEY, "1"],
+    ["NOTIFY.READALL", KEY],
+    ["NOTIFY.MARK", KEY, "SEEN", "1"],
+    ["NOTIFY.SEEN", KEY],
+    ["NOTIFY.DEL", KEY, "1"],
+    ["NOTIFY.TRIM", KEY, "MAXLEN", "0"],
+]
+
+
+def test_a_user_without_the_channel_changes_nothing(shared_redis, client, limited, listen):
+    call(client, "NOTIFY.SEND", KEY, "t", "ID", "1")
+    before = digest(client, KEY)
+    listener = listen(shared_redis, KEY)
+    user = limited("~*", "resetchannels", "&topic:*")
+    for command in WRITES:
+        assert raw_error(user, *command).startswith("NOPERM"), command
+    assert "NOPERM" in raw_error(user, "EVAL", "return redis.call('NOTIFY.SEND', KEYS[1], 't')", 1, KEY)
+    assert digest(client, KEY) == before
+    assert listener.messages() == []
+    entry = client.execute_command("ACL", "LOG")[0]
+    entry = entry if isinstance(entry, dict) else pairs(entry)
+    entry = {str(k): str(v) for k, v in entry.items()}
+    assert "channel" in str(entry) and KEY in str(entry) and "limited" in str(entry)
+    assert user.call("NOTIFY.SEND", "topic:x", "t"), "the channel of this one is allowed"
+    assert user.call("NOTIFY.SEND", KEY, "t", "NOPUBLISH"), "nothing is published"
+
+
+def test_a_user_without_the_key_is_refused_by_the_server(limited):
+    user = limited("~other:*", "allchannels")
+    for command in WRITES + [["NOTIFY.LEN", KEY], ["NOTIFY.RANGE", KEY, "-", "+"],
+                             ["NOTIFY.SINCE", "other:1", "0", KEY, "0"]]:  # fmt: skip
+        assert raw_error(user, *command).startswith("NOPERM"), command
+
+
+def test_read_permission_is_enough_to_read(client, limited):
+    call(client, "NOTIFY.SEND", KEY, "t", "ID", "1")
+    user = limited("%R~*", "allchannels")
+    for command in (["NOTIFY.LEN", KEY], ["NOTIFY.RANGE", KEY, "-", "+"], ["NOTIFY.GET", KEY, "1"],
+                    ["NOTIFY.SINCE", KEY, "0", "COUNT", "5"], ["NOTIFY.BADGE", KEY],
+                    ["NOTIFY.UNREAD", KEY], ["NOTIFY.INFO", KEY], ["NOTIFY.VERIFY", KEY],
+                    ["NOTIFY.REVRANGE", KEY, "+", "-"]):  # fmt: skip
+        user.call(*command)
+    for command in WRITES:
+        assert raw_error(user, *command).startswith("NOPERM"), command
+
+
+def test_a_replica_executes_what_a_limited_user_sent(programs):
+    """The link to a primary has no user: asking for it crashes Redis 7.0."""
+    primary = programs.redis(name="primary")
+    replica = programs.redis(name="replica", replica_of=primary)
+    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    client = primary.client()
+    for command in WRITES[:2] + WRITES[4:]:
+        call(client, *command)
+    replica.wait_synced()
+    assert digest(replica.client(), KEY) == digest(client, KEY)
+
+
+# -- limits of the server
+
+
+def test_without_memory_one_can_still_read_and_delete(redis_server):
+    client = redis_server.client()
+    sent = call(client, "NOTIFY.SEND", KEY, "t")
+    client.config_set("maxmemory", "1mb")
+    client.config_set("maxmemory-policy", "noeviction")
+    for command in (["NOTIFY.SEND", KEY, "t"], ["NOTIFY.EVENT", KEY, "e"]):
+        assert "OOM" in error_of(client, *command) or "maxmemory" in error_of(client, *command)
+    assert call(client, "NOTIFY.READ", KEY, sent) == 1
+    assert call(client, "NOTIFY.DEL", KEY, sent) == 1
+    assert call(client, "NOTIFY.LEN", KEY) == 0
+
+
+def test_a_key_that_expires_takes_its_box_along(redis_server, client):
+    call(client, "NOTIFY.SEND", KEY, "t")
+    client.pexpire(KEY, 1)
+    while client.exists(KEY):
+        pass
+    assert call(client, "NOTIFY.UNREAD", KEY) == 0
+    reply = call(client, "NOTIFY.SEND", KEY, "t", "ID", "1")
+    assert reply == "1-0", "it is a new box"
+
+
+# -- what the server is told
+
+
+@pytest.fixture
+def resp(shared_redis, client):
+    """A connection whose replies no client library has rearranged."""
+    with Resp(shared_redis.port, protocol=3) as connection:
+        yield connection
+
+
+def test_command_info_and_flags(resp):
+    reply = resp.call("COMMAND", "INFO", *COMMANDS)
+    assert {one[0].upper(): set(one[2]) - {"module"} for one in reply} == COMMANDS
+
+
+@pytest.mark.parametrize(
+    "command, keys",
+    [
+        (["NOTIFY.SEND", "k", "t"], ["k"]),
+        (["NOTIFY.SINCE", "a", "0", "b", "$", "c", "1-0"], ["a", "b", "c"]),
+        (["NOTIFY.SINCE", "a", "0", "b", "$", "COUNT", "5"], ["a", "b"]),
+        (["NOTIFY.SINCE", "COUNT", "5"], ["COUNT"]),
+        (["NOTIFY.TRIM", "k", "MAXLEN", "0"], ["k"]),
+    ],
+)
+def test_command_getkeys(resp, command, keys):
+    assert resp.call("COMMAND", "GETKEYS", *command) == keys
+
+
+@pytest.mark.parametrize(
+    "command, flags",
+    [
+        (["NOTIFY.SEND", "k", "t"], {"RW", "insert"}),
+        (["NOTIFY.READ", "k", "1"], {"RW", "update"}),
+        (["NOTIFY.DEL", "k", "1"], {"RW", "delete"}),
+        (["NOTIFY.RANGE", "k", "-", "+"], {"RO", "access"}),
+        (["NOTIFY.SINCE", "k", "0", "COUNT", "1"], {"RO", "access"}),
+    ],
+)
+def test_command_getkeysandflags(resp, command, flags):
+    ((key, found),) = resp.call("COMMAND", "GETKEYSANDFLAGS", *command)
+    assert key == "k" and flags <= set(found)
+
+
+def test_command_docs_are_complete(resp):
+    names = resp.call("COMMAND", "LIST", "FILTERBY", "MODULE", "notify")
+    assert {name.upper() for name in names} == set(COMMANDS)
+    docs = {name.upper(): doc for name, doc in resp.call("COMMAND", "DOCS", *COMMANDS).items()}
+    assert set(docs) == set(COMMANDS)
+    for name, doc in docs.items():
+        assert doc["summary"].endswith("."), name
+        assert doc["since"] == "0.1.0" and doc["complexity"].startswith("O("), name
+        first = doc["arguments"][0]["name"]
+        assert first == ("position" if name == "NOTIFY.SINCE" else "key"), name
+    assert {one.get("token") for one in docs["NOTIFY.SEND"]["arguments"]} >= {
+        "CONTENT", "TYPE", "CATEGORY", "LEVEL", "EVENT", "ACTION", "ENTITY", "DATA", "MAXLEN",
+        "EXCLUDE", "ID", "NOPUBLISH", "WITHINFO",
+    }  # fmt: skip
+
+
+def test_settings_have_ranges(client):
+    assert client.config_get("notify.*") == {
+        "notify.publish": "auto",
+        "notify.max-entries": "1000",
+        "notify.max-entry-bytes": "65536",
+    }
+    for name, wrong in (("max-entries", "0"), ("max-entries", "x"), ("max-entry-bytes", "10"),
+                        ("publish", "sometimes")):  # fmt: skip
+        with pytest.raises(redis.ResponseError):
+            client.config_set(f"notify.{name}", wrong)
+
+
+def test_info_counts_what_was_done(redis_server, listen):
+    client = redis_server.client()
+    listener = listen(redis_server, KEY)
+    call(client, "NOTIFY.SEND", KEY, "t", "ID", "1")
+    call(client, "NOTIFY.SEND", KEY, "t", "ID", "2")
+    call(client, "NOTIFY.EVENT", KEY, "e", "MAXLEN", "2")
+    call(client, "NOTIFY.READALL", KEY)
+    call(client, "NOTIFY.DEL", KEY, "2")
+    listener.raw()
+    about = client.info("notify")
+    assert {name: about[f"notify_{name}"] for name in (
+        "boxes", "entries", "sends", "events", "publishes", "publish_receivers", "state_changes",
+        "entries_deleted", "entries_trimmed", "publishes_denied", "loads_refused")} == {
+        "boxes": 1, "entries": 1, "sends": 2, "events": 1, "publishes": 5, "publish_receivers": 5,
+        "state_changes": 2, "entries_deleted": 1, "entries_trimmed": 1, "publishes_denied": 0,
+        "loads_refused": 0,
+    }  # fmt: skip
+    assert "notify" not in str(client.info("server").keys())
+
+
+def test_only_the_entry_points_are_visible():
+    shown = subprocess.run(
+        ["nm", "-D", "--defined-only", module_path()], capture_output=True, text=True, check=True
+    )
+    names = {line.split()[2] for line in shown.stdout.splitlines()}
+    ours = {name for name in names if not name.startswith(("__asan", "__ubsan", "__odr_asan"))}
+    assert ours == {"RedisModule_OnLoad", "RedisModule_OnUnload"}
+
+
+def test_the_module_cannot_be_unloaded_or_loaded_twice(redis_server):
+    client = redis_server.client()
+    assert "notify" in str(client.execute_command("MODULE", "LIST"))
+    with pytest.raises(redis.ResponseError):
+        client.execute_command("MODULE", "UNLOAD", "notify")
+    call(client, "NOTIFY.SEND", KEY, "t")
