@@ -2,6 +2,7 @@
 #include "args.h"
 
 #include <criterion/criterion.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 struct rm_string {
