@@ -6,8 +6,8 @@
 #ifndef NOTIFY_ID_H
 #define NOTIFY_ID_H
 
+#include <inttypes.h> /* and, with it, stdint.h */
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "notify_str.h"
 
