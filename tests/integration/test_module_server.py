@@ -203,7 +203,7 @@ def test_a_replica_executes_what_a_limited_user_sent(programs):
 def test_without_memory_one_can_still_read_and_delete(redis_server):
     client = redis_server.client()
     sent = call(client, "NOTIFY.SEND", KEY, "t")
-    client.config_set("maxmemory", "1mb")
+    client.config_set("maxmemory", "100kb")
     client.config_set("maxmemory-policy", "noeviction")
     for command in (["NOTIFY.SEND", KEY, "t"], ["NOTIFY.EVENT", KEY, "e"]):
         assert "OOM" in error_of(client, *command) or "maxmemory" in error_of(client, *command)
