@@ -161,7 +161,7 @@ static int on_upgrade(void *ctx, const struct conn_request *req)
 
     if (app->stopping || transport_count(app->transport) >= app->max_connections)
         return 503;
-    return client_check(req);
+    return client_check(&app->clients, req);
 }
 
 static void *on_open(void *ctx, struct conn *conn, const struct conn_request *req)

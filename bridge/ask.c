@@ -5,14 +5,13 @@
 #include "follow.h"
 #include "router.h"
 
-struct ask *ask_new(size_t max, ask_fn done, json_t *request_id, json_t *subject)
+struct ask *ask_new(size_t max, ask_fn done, json_t *request_id, json_t *subject, bool results)
 {
     struct ask *ask = calloc(1, sizeof(*ask) + max * sizeof(struct follow *));
 
     if (ask == NULL)
         return NULL;
-    ask->results = json_object();
-    if (ask->results == NULL) {
+    if (results && (ask->results = json_object()) == NULL) {
         free(ask);
         return NULL;
     }
@@ -47,6 +46,8 @@ void ask_resolve(struct ask *ask, const struct follow *follow)
             continue;
         ask->follows[i] = NULL;
         ask->pending--;
+        if (ask->results == NULL)
+            continue;
         key = follow_key(follow);
         /* A key that is no UTF-8 cannot come from a client: then this does nothing. */
         (void)json_object_setn_new(

@@ -3,6 +3,7 @@
 #ifndef ASK_H
 #define ASK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <jansson.h>
@@ -11,8 +12,7 @@ struct ask;
 struct client;
 struct follow;
 
-/* Everything asked for is there. results: an object key -> {recovered, count}. The ask is freed
- * behind the call. */
+/* Everything asked for is there. The ask is freed behind the call. */
 typedef void (*ask_fn)(struct client *client, struct ask *ask);
 
 struct ask {
@@ -20,7 +20,7 @@ struct ask {
     ask_fn done;
     json_t *subject;    /* owned; what done needs to know; or NULL */
     json_t *request_id; /* owned; or NULL */
-    json_t *results;    /* owned object */
+    json_t *results;    /* owned object, key -> {recovered, count}; NULL: nobody wants to know */
     size_t pending, len;
     struct follow *follows[]; /* borrowed; NULL once live */
 };
@@ -28,7 +28,7 @@ struct ask {
 /* Room for up to max follows. request_id and subject may be NULL; takes references of its own.
  * NULL: out of memory. One thing is pending from the start: that client_ask_close() is called, when
  * all that is to be awaited is known. */
-struct ask *ask_new(size_t max, ask_fn done, json_t *request_id, json_t *subject);
+struct ask *ask_new(size_t max, ask_fn done, json_t *request_id, json_t *subject, bool results);
 void ask_free(struct ask *ask);
 
 void ask_await(struct ask *ask, struct follow *follow);

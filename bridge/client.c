@@ -450,7 +450,9 @@ static void follow_by_itself(struct auto_keys *keys, struct notify_str key,
 
     if (keys->error != 0 || key.len == 0 || client_find_follow(client, key) != NULL)
         return;
-    keys->error = client_follow(client, key, from, keys->ask);
+    /* One with a position loses nothing by being greeted early, and what it missed may be more than
+     * the outbox holds: the rest comes only once the client reads, which it does once greeted. */
+    keys->error = client_follow(client, key, from, from == NULL ? keys->ask : NULL);
 }
 
 static void follow_topics(struct auto_keys *keys, const char *topics)
@@ -465,8 +467,21 @@ static void follow_topics(struct auto_keys *keys, const char *topics)
     }
 }
 
+/* How many keys a request has a client follow by itself: its inbox, the logs, the topics. */
+static size_t count_keys(const struct client_shared *shared, const char *topics)
+{
+    size_t count = 1;
+
+    for (const char *const *log = shared->broadcast_logs; *log != NULL; log++)
+        count++;
+    for (; *topics != '\0'; topics++)
+        count += *topics == ',' || topics[1] == '\0';
+    return count;
+}
+
 static int follow_all(struct client *client, const struct conn_request *req)
 {
+    struct client_shared *shared = client->shared;
     struct auto_keys keys = {.client = client};
     struct key_buffer buffer;
     struct notify_id from;
@@ -474,16 +489,17 @@ static int follow_all(struct client *client, const struct conn_request *req)
     bool has_from = conn_request_arg(req, "last_event_id", last, sizeof(last)) > 0 &&
                     notify_id_parse(notify_str_z(last), 0, &from);
 
-    keys.ask = ask_new(client->shared->limits.subscriptions, greet, NULL, NULL);
+    if (conn_request_arg(req, "topics", topics, sizeof(topics)) < 0)
+        topics[0] = '\0';
+    keys.ask = ask_new(count_keys(shared, topics), greet, NULL, NULL, false);
     if (keys.ask == NULL)
         return -ENOMEM;
     client_ask_open(client, keys.ask);
-    follow_by_itself(&keys, key_of(client->shared->keys, KEY_INBOX, client_user(client), &buffer),
+    follow_by_itself(&keys, key_of(shared->keys, KEY_INBOX, client_user(client), &buffer),
                      has_from ? &from : NULL);
-    for (const char *const *log = client->shared->broadcast_logs; *log != NULL; log++)
+    for (const char *const *log = shared->broadcast_logs; *log != NULL; log++)
         follow_by_itself(&keys, notify_str_z(*log), NULL);
-    if (conn_request_arg(req, "topics", topics, sizeof(topics)) > 0)
-        follow_topics(&keys, topics);
+    follow_topics(&keys, topics);
     if (keys.error == 0)
         client_ask_close(client, keys.ask);
     return keys.error; /* a client that could not be opened takes the ask with it */
@@ -509,7 +525,7 @@ static bool is_utf8(struct notify_str text)
     return valid;
 }
 
-int client_check(const struct conn_request *req)
+int client_check(const struct client_shared *shared, const struct conn_request *req)
 {
     struct notify_str id = id_of_path(req->path);
     char user[CLIENT_NAME_MAX + 1], last[NOTIFY_ID_TEXT_MAX + 1], topics[TOPICS_ARG_MAX];
@@ -523,7 +539,8 @@ int client_check(const struct conn_request *req)
         (conn_request_arg(req, "user", user, sizeof(user)) <= 0 || !is_utf8(notify_str_z(user))))
         return 400;
     if (conn_request_has(req, "topics") &&
-        conn_request_arg(req, "topics", topics, sizeof(topics)) < 0)
+        (conn_request_arg(req, "topics", topics, sizeof(topics)) < 0 ||
+         count_keys(shared, topics) > shared->limits.subscriptions))
         return 400;
     if (conn_request_has(req, "last_event_id") &&
         (conn_request_arg(req, "last_event_id", last, sizeof(last)) < 0 ||

@@ -88,7 +88,7 @@ void client_shared_release(struct client_shared *shared);
 struct client *client_open(struct client_shared *shared, struct conn *conn,
                            const struct conn_request *req);
 /* 0, or the HTTP status with which such a request is refused. */
-int client_check(const struct conn_request *req);
+int client_check(const struct client_shared *shared, const struct conn_request *req);
 void client_on_drained(struct client *client);
 void client_on_closed(struct client *client, int code);
 

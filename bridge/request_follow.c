@@ -81,7 +81,7 @@ static void handle_subscribe_to(const struct request *r, const struct subject_ki
     key = key_of(client->shared->keys, kind->kind, name, &buffer);
     subject = json_pack("{s:s%, s:s%, s:b}", "key", key.ptr, key.len, kind->member, name.ptr,
                         name.len, "resumed", last.len > 0);
-    ask = ask_new(1, on_subscribed, r->id, subject);
+    ask = ask_new(1, on_subscribed, r->id, subject, true);
     json_decref(subject);
     if (ask == NULL) {
         request_fail(r, ANSWER_PROCESSING_ERROR, "out of memory");
@@ -202,7 +202,7 @@ void request_handle_resume(const struct request *r)
 
     if (!positions_or_fail(r, &positions))
         return;
-    ask = ask_new(json_object_size(positions), on_resumed, r->id, NULL);
+    ask = ask_new(json_object_size(positions), on_resumed, r->id, NULL, true);
     if (ask == NULL) {
         request_fail(r, ANSWER_PROCESSING_ERROR, "out of memory");
         return;
