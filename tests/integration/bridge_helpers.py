@@ -1,0 +1,140 @@
+"""What the tests of the bridge share: one Redis and one bridge for a file, names that nobody else
+uses, and clients that close with the test."""
+
+import itertools
+import os
+import re
+
+import pytest
+
+from servers import Group, wait_until
+from ws_client import WsClient
+
+ISO_TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+
+_names = itertools.count(1)
+
+
+def new_name(prefix="u"):
+    """A user or topic that no other test has."""
+    return f"{prefix}{next(_names)}-{os.getpid()}"
+
+
+def number_of(id_):
+    """An id that can be compared."""
+    ms, seq = id_.split("-")
+    return int(ms), int(seq)
+
+
+def id_before(id_):
+    ms, seq = number_of(id_)
+    return f"{ms}-{seq - 1}" if seq > 0 else f"{ms - 1}-18446744073709551615"
+
+
+def ids_of(messages, key=None):
+    """The ids of the entries among messages, in their order."""
+    return [m["id"] for m in messages if "id" in m and "key" in m and key in (None, m["key"])]
+
+
+class Stand(Group):
+    """A Group of one server and one bridge with what tests do with them."""
+
+    def __init__(self, *args, redis_options=None, **options):
+        super().__init__()
+        self.server = self.redis(**(redis_options or {}))
+        self.daemon = self.bridge(self.server, *args, **options)
+        self.client = self.server.client()
+        self.tabs = []
+
+    def tab(self, path="/ws", greeted=True, **options):
+        """A WebSocket client; greeted: its greeting is read and kept in tab.greeting."""
+        tab = WsClient(self.daemon.port, path, **options)
+        self.tabs.append(tab)
+        if greeted:
+            tab.greeting = tab.expect(type="connection")
+        return tab
+
+    def call(self, *words):
+        return self.client.execute_command(*words)
+
+    def send(self, key, title="hello", *options):
+        return self.call("NOTIFY.SEND", key, title, *options)
+
+    def send_many(self, key, count, *options):
+        """Their ids. In chunks, so that the server's other clients get their turn."""
+        ids = []
+        for start in range(0, count, 100):
+            pipe = self.client.pipeline(transaction=False)
+            for n in range(start, min(start + 100, count)):
+                pipe.execute_command("NOTIFY.SEND", key, f"number {n}", *options)
+            ids += pipe.execute()
+        return ids
+
+    def receivers(self, channel):
+        return self.client.execute_command("PUBSUB", "NUMSUB", channel)[1]
+
+    def close_tabs(self):
+        while self.tabs:
+            tab = self.tabs.pop()
+            if tab.sock.fileno() >= 0:
+                tab.close()
+
+    def memory_kb(self):
+        """What the bridge holds in memory now, in KiB."""
+        with open(f"/proc/{self.daemon.pid}/status", encoding="ascii") as file:
+            return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
+
+
+@pytest.fixture(scope="module")
+def shared_stand():
+    group = Stand()
+    yield group
+    group.close()
+
+
+@pytest.fixture
+def stand(shared_stand):
+    """One server and one bridge for all tests of a file: use new_name() for users and topics."""
+    yield shared_stand
+    shared_stand.close_tabs()
+
+
+@pytest.fixture
+def make_stand():
+    """make_stand("--flag", …): a Stand of one's own."""
+    made = []
+
+    def make(*args, **options):
+        made.append(Stand(*args, **options))
+        return made[-1]
+
+    yield make
+    for group in made:
+        try:
+            group.close_tabs()
+        finally:
+            group.close()
+
+
+@pytest.fixture
+def user():
+    return new_name()
+
+
+@pytest.fixture
+def topic():
+    return new_name("t")
+
+
+def wait_ready(stand_):
+    """Until the bridge answers requests again."""
+    import urllib.request
+
+    def ready():
+        try:
+            with urllib.request.urlopen(stand_.daemon.http_url + "/readyz", timeout=5) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    wait_until(ready, "readiness", 30)

@@ -1,0 +1,225 @@
+"""Who a client is, how it is greeted, and what it follows without asking."""
+
+import json
+import urllib.parse
+
+import pytest
+
+from bridge_helpers import (  # noqa: F401  (fixtures are used by name)
+    ISO_TIME,
+    ids_of,
+    make_stand,
+    new_name,
+    number_of,
+    shared_stand,
+    stand,
+    topic,
+    user,
+)
+from ws_client import Refused, WsClient
+
+# -- the greeting
+
+
+def test_the_first_message_is_the_greeting(stand, user):
+    tab = stand.tab(f"/ws/tab-1?user={user}", greeted=False)
+    greeting = tab.recv()
+    assert ISO_TIME.match(greeting.pop("timestamp"))
+    assert greeting == {
+        "type": "connection",
+        "status": "connected",
+        "client_id": "tab-1",
+        "user_id": user,
+    }
+
+
+def test_without_a_user_the_client_id_is_the_user(stand):
+    assert stand.tab("/ws/solo").greeting["user_id"] == "solo"
+
+
+@pytest.mark.parametrize("path", ["/ws", "/ws/"])
+def test_a_client_without_an_id_gets_one_of_its_own(stand, path):
+    first, second = stand.tab(path).greeting, stand.tab(path).greeting
+    assert len(first["client_id"]) == 24
+    assert first["user_id"] == first["client_id"]
+    assert first["client_id"] != second["client_id"]
+
+
+def test_names_may_be_any_utf8(stand):
+    name = "grüße \"😀\" \\ & co" + new_name()
+    tab = stand.tab(f"/ws/{urllib.parse.quote('ä b')}?user={urllib.parse.quote(name)}")
+    assert (tab.greeting["client_id"], tab.greeting["user_id"]) == ("ä b", name)
+    id_ = stand.send(f"inbox:{name}")
+    assert tab.recv()["id"] == id_
+
+
+def test_names_have_at_most_128_bytes(stand):
+    tab = stand.tab(f"/ws/{'i' * 128}?user={'u' * 128}")
+    assert (tab.greeting["client_id"], tab.greeting["user_id"]) == ("i" * 128, "u" * 128)
+    id_ = stand.send(f"inbox:{'u' * 128}")
+    assert tab.recv()["id"] == id_
+
+
+@pytest.mark.parametrize(
+    "path, status",
+    [
+        ("/ws/a/b", 404),
+        ("/elsewhere", 404),
+        ("/wsx", 404),
+        ("/healthz", 404),
+        (f"/ws/{'i' * 129}", 400),
+        ("/ws/%ff", 400),
+        ("/ws?user=", 400),
+        (f"/ws?user={'u' * 129}", 400),
+        ("/ws?user=%ff", 400),
+        ("/ws?user=a%00b", 400),
+        ("/ws?last_event_id=yesterday", 400),
+        ("/ws?last_event_id=1-2-3", 400),
+        ("/ws?last_event_id=99999999999999999999-0", 400),
+        (f"/ws?topics={'t' * 4097}", 400),
+    ],
+)
+def test_a_client_that_cannot_be_told_who_it_is_is_refused(stand, path, status):
+    with pytest.raises(Refused) as refused:
+        WsClient(stand.daemon.port, path)
+    assert refused.value.status == status
+
+
+def test_more_connections_than_allowed_are_refused_with_503(make_stand):
+    stand = make_stand("--max-connections", "2")
+    stand.tab()
+    second = stand.tab()
+    with pytest.raises(Refused) as refused:
+        stand.tab()
+    assert refused.value.status == 503
+    second.close()
+    stand.tab()  # there is room again
+
+
+# -- what is followed at once
+
+
+def test_a_client_follows_inbox_broadcast_and_named_topics_at_once(stand, user):
+    first, second, other = new_name("t"), new_name("t"), new_name("t")
+    tab = stand.tab(f"/ws/x?user={user}&topics={first},{second}")
+    sent = [
+        stand.send(key)
+        for key in (f"inbox:{user}", "topic:all", f"topic:{first}", f"topic:{second}")
+    ]
+    stand.send(f"topic:{other}")
+    stand.send(f"inbox:{other}")
+    sent.append(stand.send(f"inbox:{user}", "the end"))
+    got = [tab.recv() for _ in sent]
+    assert [m["id"] for m in got] == sent
+    assert tab.drain() == []
+
+
+def test_a_topic_named_twice_or_also_broadcast_comes_once(stand, topic):
+    tab = stand.tab(f"/ws?topics=all,{topic},,{topic},all")
+    id_all, id_topic = stand.send("topic:all"), stand.send(f"topic:{topic}")
+    assert ids_of([tab.recv(), tab.recv()]) == [id_all, id_topic]
+    assert tab.drain() == []
+
+
+def test_what_is_sent_after_the_greeting_always_arrives(stand):
+    """The greeting says that everything is being followed, not only that it soon will be."""
+    for _ in range(50):
+        name = new_name()
+        tab = stand.tab(f"/ws?user={name}&topics={name}")
+        sent = [stand.send(f"topic:{name}"), stand.send(f"inbox:{name}")]
+        assert ids_of([tab.recv(), tab.recv()]) == sent
+        tab.close()
+
+
+def test_a_notification_comes_as_the_module_has_made_it_with_its_title_in_front(stand, user):
+    tab = stand.tab(f"/ws?user={user}")
+    listener = stand.client.pubsub()
+    listener.subscribe(f"inbox:{user}")
+    listener.parse_response(block=True)
+    title = 'Zitat "ä" \\ / \t 😀'
+    stand.send(
+        f"inbox:{user}", title, "CATEGORY", "ci", "DATA", '{"title":"not this one","n":1}'
+    )
+    published = listener.parse_response(block=True)[2]
+    listener.close()
+    text = tab.recv_text()
+    assert text.startswith('{"message":"Zitat')
+    assert text.endswith("," + published[1:])  # the very bytes
+
+    message = json.loads(text)
+    assert message["message"] == title == message["data"]["title"]
+    assert (message["unread"], message["key"]) == (1, f"inbox:{user}")
+
+
+def test_two_tabs_of_one_user_get_the_same(stand, user):
+    tabs = [stand.tab(f"/ws/{n}?user={user}") for n in range(2)]
+    sent = stand.send_many(f"inbox:{user}", 100)
+    for tab in tabs:
+        assert [tab.recv()["id"] for _ in sent] == sent
+
+
+def test_the_keys_patterns_and_broadcast_logs_are_settings(make_stand):
+    stand = make_stand(
+        *("--inbox-key", "n:{%s}", "--topic-key", "%s.topic", "--session-key", "s/%s"),
+        *("--broadcast-log", "news", "--broadcast-log", "alarms"),
+    )
+    tab = stand.tab("/ws?user=bob&topics=a")
+    assert tab.request("subscribe_session", session_id="7")["type"] == "subscribed"
+    sent = [stand.send(key) for key in ("n:{bob}", "a.topic", "news", "alarms", "s/7")]
+    for key in ("inbox:bob", "topic:a", "topic:all", "session:7"):
+        stand.send(key)
+    assert [tab.recv()["id"] for _ in sent] == sent
+    assert tab.drain() == []
+
+
+def test_there_may_be_no_broadcast_log(make_stand):
+    stand = make_stand("--broadcast-log", "")
+    tab = stand.tab()
+    stand.send("topic:all")
+    assert tab.drain() == []
+    assert stand.receivers("topic:all") == 0
+
+
+# -- last_event_id
+
+
+def test_last_event_id_brings_what_the_inbox_holds_after_it(stand, user):
+    sent = [stand.send(f"inbox:{user}", f"number {n}") for n in range(5)]
+    tab = stand.tab(f"/ws?user={user}&last_event_id={sent[1]}")
+    live = stand.send(f"inbox:{user}", "live")
+    got = [tab.recv() for _ in range(4)]
+    assert ids_of(got) == sent[2:] + [live]
+    assert [m["message"] for m in got] == ["number 2", "number 3", "number 4", "live"]
+    assert tab.drain() == []
+
+
+def test_last_event_id_0_brings_the_whole_inbox(stand, user):
+    sent = stand.send_many(f"inbox:{user}", 700)  # more than one reply of Redis holds
+    tab = stand.tab(f"/ws?user={user}&last_event_id=0")
+    assert [tab.recv()["id"] for _ in sent] == sent
+    assert tab.drain() == []
+
+
+def test_last_event_id_at_the_end_brings_nothing_but_what_comes(stand, user):
+    last = stand.send_many(f"inbox:{user}", 3)[-1]
+    tab = stand.tab(f"/ws?user={user}&last_event_id={last}")
+    live = stand.send(f"inbox:{user}")
+    assert ids_of([tab.recv()]) == [live]
+
+
+def test_last_event_id_says_nothing_about_other_keys(stand, user, topic):
+    old = stand.send(f"topic:{topic}")
+    tab = stand.tab(f"/ws?user={user}&topics={topic}&last_event_id=0-0")
+    live = stand.send(f"topic:{topic}")
+    assert ids_of([tab.recv()]) == [live]
+    assert number_of(old) < number_of(live)
+
+
+def test_a_missed_inbox_larger_than_the_outbox_comes_whole(make_stand):
+    """More than may be queued is to come before the greeting could go out."""
+    stand = make_stand("--outbox-bytes", "64K", redis_options={"config": {"notify.max-entries": 5000}})
+    sent = stand.send_many("inbox:big", 2000, "CONTENT", "x" * 1000)
+    tab = stand.tab("/ws?user=big&last_event_id=0-0")
+    assert [tab.expect(key="inbox:big", timeout=30)["id"] for _ in sent] == sent
+    live = stand.send("inbox:big")
+    assert tab.expect(key="inbox:big")["id"] == live
