@@ -373,7 +373,8 @@ static int large_need_marks(struct segment *segment, uint32_t count)
  * needs: many boxes never hold more. Then the steps get coarser, for the same reason as above. */
 static size_t small_size(const struct box *box, size_t least)
 {
-    static const size_t steps[] = {512, 768, 1024, 1536, 1792, 2048, 2560, 3072, BOX_SMALL_MAX};
+    static const size_t steps[] = {512,  768,  1024, 1280, 1536,
+                                   1792, 2048, 2560, 3072, BOX_SMALL_MAX};
     size_t i = 0;
 
     if (box->live == 0)
