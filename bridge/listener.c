@@ -29,6 +29,12 @@
 #define WARN_EVERY_MS 10000
 #define ADDRESS_BYTES 320 /* longest host name, brackets, port */
 
+union tcp_address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
 struct listener {
     struct loop *loop; /* borrowed */
     listener_fn fn;
@@ -125,40 +131,41 @@ static int start_socket(struct listener *listener, int fd)
 
 static int port_of(int fd)
 {
-    struct sockaddr_storage addr;
+    union tcp_address addr = {.v6 = {0}};
     socklen_t len = sizeof(addr);
 
-    if (getsockname(fd, (struct sockaddr *)&addr, &len) != 0)
+    if (getsockname(fd, &addr.any, &len) != 0)
         return 0;
-    if (addr.ss_family == AF_INET6)
-        return ntohs(((struct sockaddr_in6 *)&addr)->sin6_port);
-    return ntohs(((struct sockaddr_in *)&addr)->sin_port);
+    return ntohs(addr.any.sa_family == AF_INET6 ? addr.v6.sin6_port : addr.v4.sin_port);
+}
+
+/* "::" takes IPv4 too, any other IPv6 address itself only, whatever the system's setting. */
+static void set_v6_only(int fd, const union tcp_address *addr)
+{
+    int only = IN6_IS_ADDR_UNSPECIFIED(&addr->v6.sin6_addr) ? 0 : 1;
+
+    (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only)); /* bind() will tell */
 }
 
 /* Binds one address of the host. With port 0, the second address gets the port of the first. */
 static int open_tcp(struct listener *listener, const struct addrinfo *info)
 {
-    struct sockaddr_storage addr = {0};
+    union tcp_address addr = {.v6 = {0}};
     int on = 1;
-    int off = 0;
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int ret;
 
     if (fd < 0)
         return -errno;
     memcpy(&addr, info->ai_addr, info->ai_addrlen);
-    if (info->ai_family == AF_INET6)
-        ((struct sockaddr_in6 *)&addr)->sin6_port = htons((uint16_t)listener->port);
-    else
-        ((struct sockaddr_in *)&addr)->sin_port = htons((uint16_t)listener->port);
-    /* "::" takes IPv4 too; without this option the system's setting would decide. */
-    if (info->ai_family == AF_INET6)
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY,
-                         IN6_IS_ADDR_UNSPECIFIED(&((struct sockaddr_in6 *)&addr)->sin6_addr) ? &off
-                                                                                             : &on,
-                         sizeof(on));
+    if (info->ai_family == AF_INET6) {
+        addr.v6.sin6_port = htons((uint16_t)listener->port);
+        set_v6_only(fd, &addr);
+    } else {
+        addr.v4.sin_port = htons((uint16_t)listener->port);
+    }
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-        bind(fd, (struct sockaddr *)&addr, info->ai_addrlen) != 0) {
+        bind(fd, &addr.any, info->ai_addrlen) != 0) {
         ret = -errno;
         (void)close(fd);
         return ret;

@@ -95,27 +95,24 @@ static size_t join_query(struct lws *wsi, char *out)
 
 static void read_address(struct lws *wsi, char out[INET6_ADDRSTRLEN])
 {
-    struct sockaddr_storage addr = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } addr = {.v6 = {0}};
     socklen_t len = sizeof(addr);
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&addr;
-    const void *bytes = &v6->sin6_addr;
-    int family = AF_INET6;
 
     memcpy(out, "", 1);
-    if (getpeername(lws_get_socket_fd(wsi), (struct sockaddr *)&addr, &len) != 0)
+    if (getpeername(lws_get_socket_fd(wsi), &addr.any, &len) != 0)
         return; /* gone already */
-    if (addr.ss_family == AF_UNIX) {
+    if (addr.any.sa_family == AF_UNIX)
         memcpy(out, "unix", 5);
-        return;
-    }
-    if (addr.ss_family == AF_INET) {
-        family = AF_INET;
-        bytes = &((const struct sockaddr_in *)&addr)->sin_addr;
-    } else if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
-        family = AF_INET;
-        bytes = v6->sin6_addr.s6_addr + 12;
-    }
-    (void)inet_ntop(family, bytes, out, INET6_ADDRSTRLEN); /* there is room enough */
+    else if (addr.any.sa_family == AF_INET)
+        (void)inet_ntop(AF_INET, &addr.v4.sin_addr, out, INET6_ADDRSTRLEN); /* there is room */
+    else if (IN6_IS_ADDR_V4MAPPED(&addr.v6.sin6_addr))
+        (void)inet_ntop(AF_INET, addr.v6.sin6_addr.s6_addr + 12, out, INET6_ADDRSTRLEN);
+    else
+        (void)inet_ntop(AF_INET6, &addr.v6.sin6_addr, out, INET6_ADDRSTRLEN);
 }
 
 int transport_read_request(struct transport *transport, struct lws *wsi)

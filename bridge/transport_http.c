@@ -73,7 +73,7 @@ static void check_name(const char *name, int len, void *ctx)
     bool *ok = ctx;
 
     for (int i = 0; i < len; i++) {
-        if (name[i] <= ' ' || name[i] == 0x7F || (name[i] == ':' && i < len - 1))
+        if (name[i] <= ' ' || name[i] == 0x7F || (i < len - 1 && name[i] == ':'))
             *ok = false;
     }
 }

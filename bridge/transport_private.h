@@ -1,4 +1,5 @@
-/* transport_private -- what transport.c, transport_ws.c and transport_http.c share. Private to them.
+/* transport_private -- what transport.c, transport_ws.c and transport_http.c share. Private to
+ * them.
  *
  * Also the one place of the transports' limits. */
 #ifndef TRANSPORT_PRIVATE_H

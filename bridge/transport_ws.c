@@ -181,7 +181,7 @@ void conn_close(struct conn *conn, int code, const char *reason)
 static void linger(struct conn *conn)
 {
     conn->state = CONN_LINGERING;
-    heartbeat_set(conn->transport->heartbeat, &conn->beat, TRANSPORT_LINGER_SECS * 1000);
+    heartbeat_set(conn->transport->heartbeat, &conn->beat, TRANSPORT_LINGER_SECS * UINT64_C(1000));
     update_input(conn);
     if (!conn->busy)
         (void)shutdown(lws_get_socket_fd(conn->wsi), SHUT_WR); /* fails only if it is gone */

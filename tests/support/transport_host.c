@@ -23,7 +23,7 @@
 #include "transport.h"
 #include "ws_frame.h"
 
-#define BIG_BYTES (4 * 1024 * 1024)
+#define BIG_BYTES ((size_t)4 * 1024 * 1024)
 
 struct host {
     struct loop *loop;
