@@ -390,6 +390,29 @@ test('after Redis lost writes smaller ids are news again', async () => {
   assert.deepEqual(scene.ids, ['101-0', '95-0']);
 });
 
+test('a lost place without anything after it is asked for again', async () => {
+  const scene = await Scene.start();
+  await scene.connectFirst();
+  await scene.reconnect();
+  await scene.answer('unread_count', { type: 'unread_count', unread: 0, last: '90-0', rev: 3 });
+  await scene.answer('resume', { type: 'resumed', results: { 'inbox:alice': { recovered: false, count: 0 }, 'topic:all': { recovered: false, count: 0 } } });
+  assert.equal(scene.client.position('inbox:alice'), undefined);
+  await scene.answer('unread_count', { type: 'unread_count', unread: 0, last: '91-0', rev: 3 });
+  await scene.answer('subscribe', { type: 'subscription', topic: 'all', status: 'subscribed', last: '41-0' });
+  assert.equal(scene.client.position('inbox:alice'), '91-0');
+  assert.equal(scene.client.position('topic:all'), '41-0');
+  assert.deepEqual(scene.all('ready').pop().lost, ['inbox:alice', 'topic:all']);
+});
+
+test('what waited goes out in the order of ids, also where an entry between was not for this client', async () => {
+  const scene = await Scene.start();
+  await scene.connectFirst();
+  await scene.reconnect();
+  await scene.receive(entry('105-0', '104-0'), entry('103-0', '102-0'), entry('104-0', '103-0'));
+  await scene.answer('resume', { type: 'resumed', results: { 'inbox:alice': { recovered: true, count: 2 }, 'topic:all': { recovered: true, count: 0 } } });
+  assert.deepEqual(scene.ids, ['103-0', '104-0', '105-0']);
+});
+
 test('too much that waits ends the connection instead of filling the memory', async () => {
   const scene = await Scene.start();
   await scene.connectFirst();
@@ -446,10 +469,12 @@ test('places survive in a storage, and one that is broken or full does no harm',
   await later.greet();
   assert.deepEqual(later.request('resume').positions['inbox:alice'], '101-0');
 
-  for (const name of kept.keys()) kept.set(name, '{"inbox:alice":"<", "x":');
-  const fresh = await Scene.start({ storage });
-  await fresh.greet();
-  assert.equal(fresh.request('resume'), undefined);
+  for (const damaged of ['{"inbox:alice":"<", "x":', '{"inbox:alice":"<","topic:all":7}', 'null']) {
+    for (const name of kept.keys()) kept.set(name, damaged);
+    const fresh = await Scene.start({ storage });
+    await fresh.greet();
+    assert.equal(fresh.request('resume'), undefined, damaged);
+  }
   const full = { getItem: () => { throw new Error('denied'); }, setItem: () => { throw new Error('full'); } };
   const scene = await Scene.start({ storage: full });
   await scene.connectFirst();
