@@ -132,6 +132,7 @@ static void read_from(struct channel *channel, struct notify_id from)
     nowhere = notify_id_cmp(from, NOWHERE) == 0;
     channel->read_from = from;
     channel->read_last = channel->last;
+    channel->read_stash = channel->stash == NULL ? 0 : channel->stash->len;
     channel->read_stale = false;
     channel->reading = catchup_ask(channel->shared->catchup, subscription_channel(channel->sub),
                                    nowhere ? NULL : &from, channel) == 0;
@@ -155,42 +156,49 @@ static void mark_dirty(struct channel *channel)
     channel->dirty = true;
 }
 
-static void accept(struct channel *channel, struct event *event)
+/* False: out of memory. Then last stays, and the next entry shows that one is missing. */
+static bool accept(struct channel *channel, struct event *event)
 {
     struct notify_id before = channel->last;
 
+    if (channel->len > 0) {
+        if (push_to(&channel->fresh, event) != 0) {
+            log_error("out_of_memory", "at", "channel", NULL);
+            return false;
+        }
+        mark_dirty(channel);
+    }
     if (event->kind == EVENT_ENTRY)
         channel->last = event->id;
     recent_push(channel, event, before);
-    if (channel->len == 0)
-        return;
-    if (push_to(&channel->fresh, event) == 0)
-        mark_dirty(channel);
-    else
-        log_error("out_of_memory", "at", "channel", NULL);
+    return true;
 }
 
+/* Entries are in Redis as well: when some of the stash is given up, a read that is asked for later
+ * brings them. */
 static void stash(struct channel *channel, struct event *event)
 {
-    /* All of it is in Redis: what does not fit shows as another hole, which is read in turn. */
-    if (channel->stash != NULL && channel->stash->len >= STASH_MAX_EVENTS)
+    if (channel->stash != NULL && channel->stash->len >= STASH_MAX_EVENTS) {
         batch_clear(channel->stash);
-    (void)push_to(&channel->stash, event);
+        channel->read_stale = true;
+    }
+    if (push_to(&channel->stash, event) != 0)
+        channel->read_stale = true;
 }
 
 static void take(struct channel *channel, struct event *event)
 {
-    if (event->kind != EVENT_ENTRY) {
-        accept(channel, event);
-    } else if (channel->state != CHANNEL_LIVE) {
-        stash(channel, event);
+    if (channel->state != CHANNEL_LIVE) {
+        stash(channel, event); /* all kinds: a change must not overtake the entry that it changes */
+    } else if (event->kind != EVENT_ENTRY) {
+        (void)accept(channel, event); /* cannot be had again */
     } else if (notify_id_cmp(event->id, channel->last) > 0) {
         if (channel->known && notify_id_cmp(event->prev, channel->last) > 0) {
             channel->shared->holes++;
             stash(channel, event);
             sync_up(channel);
         } else {
-            accept(channel, event);
+            (void)accept(channel, event); /* if not, it is a hole for the next one */
         }
     } /* else it has been had already, from a read */
 }
@@ -254,11 +262,11 @@ static void become_live(struct channel *channel, struct follow *follow)
     client_on_live(follow);
 }
 
-static uint32_t count_entries(const struct batch *batch)
+static uint32_t count_entries(const struct batch *batch, size_t len)
 {
     uint32_t n = 0;
 
-    for (size_t i = 0; i < batch->len; i++)
+    for (size_t i = 0; i < len; i++)
         n += batch->events[i]->kind == EVENT_ENTRY;
     return n;
 }
@@ -276,12 +284,14 @@ static bool send_after(struct follow *follow, const struct batch *source, struct
     if (shared->len == 0 || *shared_start != start) {
         batch_clear(shared);
         for (size_t i = start; i < source->len; i++)
-            if (batch_push(shared, source->events[i]) != 0)
+            if (batch_push(shared, source->events[i]) != 0) {
+                batch_clear(shared); /* half of it must not pass for all of it */
                 return false;
+            }
         *shared_start = start;
     }
-    follow->count += count_entries(shared);
     client_deliver(follow->client, follow, shared, batch_last_id(shared));
+    follow->count += count_entries(shared, batch_after(shared, follow->pos));
     return follow->state == FOLLOW_WAITING;
 }
 
@@ -304,6 +314,8 @@ static void serve_from_memory(struct channel *channel, struct follow *follow, st
     }
     if (channel->known && !recent_covers(channel, follow->pos))
         return;
+    if (!channel->known)
+        follow->gap = true; /* the channel can only be listened to: who knows what is missing */
     if (channel->recent != NULL && !send_after(follow, channel->recent, shared, shared_start))
         return;
     become_live(channel, follow);
@@ -399,69 +411,121 @@ static struct batch events_of(const struct catchup_result *result)
     return batch;
 }
 
-/* Entries that the live follows were to get are gone, or ids that they have had are. */
-static void tell_gap(struct channel *channel, bool lost_writes)
+/* Entries that the live follows were to get are gone. A follow that is ahead may have had them. */
+static void tell_gap(struct channel *channel, struct notify_id trimmed)
 {
+    for (uint32_t i = 0; i < channel->len; i++) {
+        struct follow *follow = channel->follows[i];
+        if (follow->state == FOLLOW_LIVE && notify_id_cmp(follow->pos, trimmed) < 0)
+            client_on_gap(follow);
+    }
+}
+
+/* Begins at last, whatever was before. A live follow has missed nobody knows what; those who wait
+ * are served from their own positions. */
+static void begin_anew(struct channel *channel, const struct catchup_result *result,
+                       struct notify_id last)
+{
+    recent_forget(channel);
+    channel->last = last;
+    channel->known = !result->unreadable;
     for (uint32_t i = 0; i < channel->len; i++) {
         struct follow *follow = channel->follows[i];
         if (follow->state != FOLLOW_LIVE)
             continue;
-        if (lost_writes)
-            follow->pos = channel->last; /* ids may go on below the old ones */
+        follow->pos = last; /* ids may go on below the old ones */
         client_on_gap(follow);
     }
 }
 
-/* The channel's own part: what it lacked is handed out as if it had just been published. Returns
- * whether the channel is up to date. */
+/* Hands out what the channel lacked as if it had just been published. False: not all of it. */
+static bool fill_hole(struct channel *channel, const struct catchup_result *result,
+                      const struct batch *batch)
+{
+    bool lost_entries = notify_id_cmp(channel->last, result->trimmed) < 0;
+    bool complete = !result->more;
+
+    if (lost_entries)
+        tell_gap(channel, result->trimmed);
+    for (size_t i = batch_after(batch, channel->last); i < batch->len; i++)
+        if (!accept(channel, batch->events[i])) {
+            complete = false;
+            break;
+        }
+    channel_flush(channel);
+    if (complete)
+        channel->last = result->last; /* beyond the last entry when that is deleted */
+    if (lost_entries)
+        recent_forget(channel); /* it no longer holds all that it stands for */
+    return complete;
+}
+
+/* The channel's own part of a read. Returns whether it is up to date. */
 static bool close_hole(struct channel *channel, const struct catchup_result *result,
                        const struct batch *batch)
 {
-    bool lost_entries = channel->known && notify_id_cmp(channel->last, result->trimmed) < 0;
-    bool lost_writes = channel->known && notify_id_cmp(result->last, channel->read_last) < 0;
-
-    if (!channel->known) /* nobody is live yet: the waiting are served from their own positions */
-        channel->last = result->more ? batch_last_id(batch) : result->last;
-    else if (!lost_writes && notify_id_cmp(result->last, channel->last) < 0)
-        return false; /* asked for before the hole was seen, and ends before it */
+    if (!channel->known) { /* the usual start, or it could only be listened to until now */
+        begin_anew(channel, result, result->more ? batch_last_id(batch) : result->last);
+        return !result->more;
+    }
+    if (notify_id_cmp(result->last, channel->read_last) < 0) { /* writes are lost, or the box is */
+        begin_anew(channel, result, result->last);
+        return true;
+    }
+    if (notify_id_cmp(channel->read_from, channel->last) > 0 ||
+        notify_id_cmp(result->last, channel->last) < 0)
+        return false; /* asked for before the hole was seen: begins behind it, or ends before it */
     channel->known = !result->unreadable;
-    for (size_t i = batch_after(batch, channel->last); i < batch->len; i++)
-        accept(channel, batch->events[i]);
-    channel_flush(channel);
-    if (!result->more)
-        channel->last = result->last; /* beyond the last entry when that is deleted */
-    if (lost_writes)
-        recent_forget(channel);
-    if (lost_writes || lost_entries)
-        tell_gap(channel, lost_writes);
-    return !result->more;
+    return fill_hole(channel, result, batch);
+}
+
+/* The events of *read up to last, then those of old (may be NULL) from old_start on. NULL: out of
+ * memory. */
+static struct batch *join(const struct batch *read, struct notify_id last, const struct batch *old,
+                          size_t old_start)
+{
+    struct batch *joined = NULL;
+
+    for (size_t i = 0; i < read->len && notify_id_cmp(read->events[i]->id, last) <= 0; i++)
+        if (push_to(&joined, read->events[i]) != 0)
+            goto fail;
+    for (size_t i = old_start; old != NULL && i < old->len; i++)
+        if (push_to(&joined, old->events[i]) != 0)
+            goto fail;
+    return joined;
+fail:
+    free_batch(&joined);
+    return NULL;
 }
 
 /* Keeps what was read for those who will come back from as far: after a restart of the bridge,
- * thousands do. */
+ * thousands do. What was read must go further back than what is kept, and reach up to it. */
 static void remember_read(struct channel *channel, const struct catchup_result *result,
                           const struct batch *batch)
 {
-    struct notify_id from = channel->read_from;
-    struct batch *old = channel->recent;
+    struct channel_shared *shared = channel->shared;
+    struct batch *old = channel->recent, *joined;
     size_t old_start = old == NULL ? 0 : batch_after(old, result->last);
-    size_t old_len = old == NULL ? 0 : old->len;
+    size_t max = shared->recent_events_max * RECENT_FACTOR_WHILE_WAITING;
 
     if (result->more || result->unreadable || batch->len == 0 || !recent_is_wanted(channel))
         return;
-    if (old != NULL && notify_id_cmp(channel->recent_from, from) <= 0)
+    if (notify_id_cmp(old == NULL ? channel->last : channel->recent_from, result->last) > 0 ||
+        (old != NULL && notify_id_cmp(channel->recent_from, channel->read_from) <= 0))
         return;
-    channel->recent = NULL;
-    for (size_t i = 0; i < batch->len; i++)
-        if (notify_id_cmp(batch->events[i]->id, channel->last) <= 0)
-            recent_push(channel, batch->events[i], from);
-    for (size_t i = old_start; i < old_len; i++)
-        recent_push(channel, old->events[i], result->last);
-    if (channel->recent != NULL && notify_id_cmp(channel->recent_from, result->trimmed) < 0)
+    joined = join(batch, channel->last, old, old_start);
+    if (joined == NULL)
+        return;
+    recent_forget(channel);
+    channel->recent = joined;
+    channel->recent_from = channel->read_from;
+    shared->recent_bytes += joined->bytes;
+    if (notify_id_cmp(channel->recent_from, result->trimmed) < 0)
         channel->recent_from = result->trimmed;
-    if (old != NULL)
-        channel->shared->recent_bytes -= old->bytes;
-    free_batch(&old);
+    if (joined->len > max)
+        recent_drop_first(channel, joined->len - max);
+    if (shared->recent_bytes > shared->recent_bytes_max)
+        recent_forget(channel);
 }
 
 /* Serves a waiting follow from the read, then from what was published since. */
@@ -499,13 +563,16 @@ static void serve_waiting_from_read(struct channel *channel, const struct catchu
     batch_release(&shared);
 }
 
-static void take_stash(struct channel *channel)
+/* covered: so many of the stash were there before the read was asked for. Their entries are in what
+ * was read, or do not exist any more: to look for those again would never end. */
+static void take_stash(struct channel *channel, size_t covered)
 {
     struct batch *stashed = channel->stash;
 
     channel->stash = NULL;
     for (size_t i = 0; stashed != NULL && i < stashed->len; i++)
-        take(channel, stashed->events[i]);
+        if (i >= covered || stashed->events[i]->kind != EVENT_ENTRY)
+            take(channel, stashed->events[i]);
     free_batch(&stashed);
 }
 
@@ -531,7 +598,7 @@ void channel_on_read(struct channel *channel, const struct catchup_result *resul
         goto out;
     }
     channel->state = CHANNEL_LIVE;
-    take_stash(channel);
+    take_stash(channel, channel->known ? channel->read_stash : 0);
     channel_flush(channel);
     if (channel->state == CHANNEL_LIVE)
         serve_all_from_memory(channel);

@@ -52,15 +52,16 @@ struct channel {
     uint32_t waiting; /* follows in FOLLOW_WAITING */
     struct notify_id last;
     struct notify_id read_from;   /* of the read under way: where it begins, */
-    struct notify_id read_last;   /* and last when it was asked for */
+    struct notify_id read_last;   /* last when it was asked for, */
+    size_t read_stash;            /* and how long the stash was */
     struct batch *recent;         /* contiguous up to last, for those who come back; or NULL */
     struct notify_id recent_from; /* where recent begins: it holds all after this */
     struct batch *fresh;          /* accepted, not yet handed to the follows; or NULL */
-    struct batch *stash;          /* arrived while a hole is being read; or NULL */
+    struct batch *stash;          /* arrived while the channel was not live; or NULL */
     uint8_t state;
     bool known;      /* last is what Redis said, not a guess */
     bool reading;    /* a read is under way, */
-    bool read_stale; /* but was asked for before the subscription that holds now */
+    bool read_stale; /* but was asked for too early: before the subscription that holds now */
     bool dirty, lingering;
 };
 
