@@ -10,6 +10,7 @@
 #include "body.h"
 #include "box_key.h"
 #include "config.h"
+#include "effect.h"
 #include "info.h"
 #include "publish.h"
 #include "render.h"
@@ -17,7 +18,8 @@
 #include "scratch.h"
 #include "utf8.h"
 
-#define KEPT_MAX 48 /* arguments that are replicated as they came: each option at most once */
+#define KEPT_MAX 48   /* arguments that are replicated as they came: each option at most once */
+#define EFFECT_TAIL 5 /* and what is added to them */
 
 enum {
     OPT_CONTENT,
@@ -49,8 +51,9 @@ struct send_spec {
     struct notify_str category;
     uint64_t maxlen;
     uint32_t seen; /* bits of OPT_* */
-    struct rm_string *kept[KEPT_MAX];
+    struct rm_string *kept[KEPT_MAX + EFFECT_TAIL];
     size_t kept_count;
+    struct rm_string *id_text; /* owned while a stored entry is told about */
 };
 
 /* What came of it. */
@@ -357,13 +360,23 @@ static bool store(struct box_key *bk, struct args *args, struct send_spec *spec,
     return true;
 }
 
-static void replicate(struct rm_ctx *ctx, const struct send_spec *spec)
+static void replicate(struct rm_ctx *ctx, struct send_spec *spec)
 {
-    char id[NOTIFY_ID_TEXT_MAX + 1];
-    size_t id_len = notify_id_format(id, spec->entry.id);
+    struct rm_string **end = spec->kept + spec->kept_count;
 
-    rm_Replicate(ctx, spec->command, "vcbclc", spec->kept, spec->kept_count, "ID", id, id_len,
-                 "MAXLEN", (long long)spec->maxlen, "NOPUBLISH");
+    end[0] = effect_word(EFFECT_ID);
+    end[1] = spec->id_text;
+    end[2] = effect_word(EFFECT_MAXLEN);
+    end[3] = effect_number(spec->maxlen);
+    end[4] = effect_word(EFFECT_NOPUBLISH);
+    rm_Replicate(ctx, spec->command, "v", spec->kept, spec->kept_count + EFFECT_TAIL);
+}
+
+static struct rm_string *make_id_text(struct rm_ctx *ctx, struct notify_id id)
+{
+    struct notify_str text = scratch_id(id);
+
+    return rm_CreateString(ctx, text.ptr, text.len);
 }
 
 /* ---- publishing and answering ---- */
@@ -396,13 +409,12 @@ static int reply_result(struct rm_ctx *ctx, const struct send_spec *spec,
     if (!SEEN(spec, OPT_WITHINFO)) {
         if (!stored)
             return rm_ReplyWithSimpleString(ctx, "OK");
-        reply_id(ctx, spec->entry.id);
-        return RM_OK;
+        return rm_ReplyWithString(ctx, spec->id_text);
     }
     rm_ReplyWithMap(ctx, 4);
     reply_str(ctx, NOTIFY_STR("id"));
     if (stored)
-        reply_id(ctx, spec->entry.id);
+        rm_ReplyWithString(ctx, spec->id_text);
     else
         rm_ReplyWithNull(ctx);
     reply_field_number(ctx, "unread", result->unread);
@@ -437,11 +449,14 @@ static int run_stored(struct box_key *bk, struct args *args, struct send_spec *s
     }
     box_key_close(bk);
     info_count(spec->entry.kind == ENTRY_EVENT ? INFO_EVENTS : INFO_SENDS, 1);
+    spec->id_text = make_id_text(bk->ctx, spec->entry.id);
     replicate(bk->ctx, spec);
     if (publishes(spec))
         result.receivers = announce(bk, spec, &result);
     box_key_changed(bk, spec->event);
-    return reply_result(bk->ctx, spec, &result);
+    (void)reply_result(bk->ctx, spec, &result);
+    rm_FreeString(bk->ctx, spec->id_text);
+    return RM_OK;
 }
 
 static int run(struct rm_ctx *ctx, struct args *args, struct send_spec *spec)

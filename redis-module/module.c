@@ -3,6 +3,7 @@
 #include "category.h"
 #include "commands.h"
 #include "config.h"
+#include "effect.h"
 #include "info.h"
 #include "mem.h"
 #include "module_api.h"
@@ -53,6 +54,7 @@ int RedisModule_OnLoad(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     use_server_memory();
     set_options(ctx);
     publish_init(ctx);
+    effect_init();
     if (!box_type_init(ctx) || !commands_init(ctx) || !config_init(ctx, argv, argc) ||
         rm_RegisterInfoFunc(ctx, info_report) != RM_OK) {
         rm_Log(ctx, "warning", "notify could not register itself with this server");

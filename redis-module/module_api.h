@@ -227,6 +227,7 @@ typedef void (*rm_info_fn)(struct rm_info *info, int for_crash_report);
     X(RM_REQUIRED, int, ReplyWithNull, (struct rm_ctx *))                                          \
     X(RM_REQUIRED, int, ReplyWithLongLong, (struct rm_ctx *, long long))                           \
     X(RM_REQUIRED, int, ReplyWithStringBuffer, (struct rm_ctx *, const char *, size_t))            \
+    X(RM_REQUIRED, int, ReplyWithString, (struct rm_ctx *, struct rm_string *))                    \
     X(RM_REQUIRED, int, ReplyWithArray, (struct rm_ctx *, long))                                   \
     X(RM_REQUIRED, int, ReplyWithMap, (struct rm_ctx *, long))                                     \
     X(RM_REQUIRED, void, ReplySetArrayLength, (struct rm_ctx *, long))                             \

@@ -16,18 +16,29 @@ bool publish_is_on(void)
     return config_get()->publish != CONFIG_PUBLISH_OFF;
 }
 
+/* The client that was last found to be an ordinary one. An id is never used again, and an ordinary
+ * client stays one, so its pipeline is not asked about command by command. */
+static unsigned long long ordinary_client;
+
 /* A context without a user: the link to a primary, loading, another module's internal call. There
  * is nobody to ask about, and asking for the name crashes older servers. */
 static bool has_user(struct rm_ctx *ctx)
 {
-    int flags = rm_GetContextFlags(ctx);
+    unsigned long long client = rm_GetClientId(ctx);
+    int flags;
 
+    if (client == ordinary_client && client != 0)
+        return true;
+    flags = rm_GetContextFlags(ctx);
     if ((flags & (RM_FLAG_REPLICATED | RM_FLAG_LOADING)) != 0)
         return false;
-    if (!module_api_user_name_is_unsafe())
-        return true;
     /* A script runs as a client of its own that is in no list, but with its caller's user. */
-    return (flags & RM_FLAG_LUA) != 0 || rm_GetClientInfoById(NULL, rm_GetClientId(ctx)) == RM_OK;
+    if ((flags & RM_FLAG_LUA) != 0)
+        return true;
+    if (rm_GetClientInfoById(NULL, client) != RM_OK)
+        return !module_api_user_name_is_unsafe();
+    ordinary_client = client;
+    return true;
 }
 
 static bool is_permitted(struct rm_ctx *ctx, struct rm_string *key)

@@ -31,9 +31,7 @@ void reply_str(struct rm_ctx *ctx, struct notify_str text)
 
 void reply_id(struct rm_ctx *ctx, struct notify_id id)
 {
-    char text[NOTIFY_ID_TEXT_MAX + 1];
-
-    rm_ReplyWithStringBuffer(ctx, text, notify_id_format(text, id));
+    reply_str(ctx, scratch_id(id));
 }
 
 void reply_field_str(struct rm_ctx *ctx, const char *name, struct notify_str value)

@@ -3,7 +3,7 @@
 
 enum { KEEP_BYTES = 256 * 1024 };
 
-static struct text_buf body, message;
+static struct text_buf body, message, id_text;
 
 struct text_buf *scratch_body(void)
 {
@@ -15,6 +15,13 @@ struct text_buf *scratch_message(void)
 {
     text_buf_clear(&message);
     return &message;
+}
+
+struct notify_str scratch_id(struct notify_id id)
+{
+    text_buf_clear(&id_text);
+    text_buf_add_id(&id_text, id);
+    return text_buf_str(&id_text);
 }
 
 void scratch_shrink(void)
