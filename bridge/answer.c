@@ -25,6 +25,22 @@ void answer_error(struct client *client, const json_t *request_id, enum answer_c
                      request_id);
 }
 
+/* Errors of Redis that are more to a client than PROCESSING_ERROR with their text. */
+struct redis_error {
+    const char *word; /* the first of the reply */
+    enum answer_code code;
+    const char *message;
+};
+
+#define PASSING "Redis cannot do this just now; nothing was done"
+
+static const struct redis_error redis_errors[] = {
+    {"NOPERM ", ANSWER_FORBIDDEN, "not permitted"}, {"LOADING ", ANSWER_UNAVAILABLE, PASSING},
+    {"MASTERDOWN ", ANSWER_UNAVAILABLE, PASSING},   {"CLUSTERDOWN ", ANSWER_UNAVAILABLE, PASSING},
+    {"READONLY ", ANSWER_UNAVAILABLE, PASSING}, /* a primary that has just been replaced */
+    {"TRYAGAIN ", ANSWER_UNAVAILABLE, PASSING},     {"BUSY ", ANSWER_UNAVAILABLE, PASSING},
+};
+
 /* Redis' own words name the argument at fault; that is what the client needs to know, too. Only the
  * error's first word ("ERR") is ours to drop. */
 void answer_failed_reply(struct client *client, const json_t *request_id, const struct resp *reply)
@@ -38,9 +54,13 @@ void answer_failed_reply(struct client *client, const json_t *request_id, const 
     }
     text = reply->kind == RESP_ERROR ? reply->str.ptr : "unexpected reply";
     log_debug("request_failed", "text", text, NULL);
-    if (strncmp(text, "NOPERM", 6) == 0)
-        answer_error(client, request_id, ANSWER_FORBIDDEN, "not permitted");
-    else
-        answer_error(client, request_id, ANSWER_PROCESSING_ERROR,
-                     strncmp(text, "ERR ", 4) == 0 ? text + 4 : text);
+    for (size_t i = 0; i < sizeof(redis_errors) / sizeof(redis_errors[0]); i++) {
+        const struct redis_error *error = &redis_errors[i];
+        if (strncmp(text, error->word, strlen(error->word)) == 0) {
+            answer_error(client, request_id, error->code, error->message);
+            return;
+        }
+    }
+    answer_error(client, request_id, ANSWER_PROCESSING_ERROR,
+                 strncmp(text, "ERR ", 4) == 0 ? text + 4 : text);
 }

@@ -1,0 +1,644 @@
+"""Every request of a client with its answer, and every way in which it can be wrong."""
+
+import os
+import random
+import threading
+
+import pytest
+
+from bridge_helpers import (  # noqa: F401  (fixtures are used by name)
+    ISO_TIME,
+    ids_of,
+    make_stand,
+    new_name,
+    shared_stand,
+    stand,
+    topic,
+    user,
+    wait_ready,
+)
+from servers import wait_until
+
+
+@pytest.fixture
+def tab(stand, user):
+    return stand.tab(f"/ws/tab?user={user}")
+
+
+def error_of(answer):
+    assert answer["type"] == "error", answer
+    assert set(answer["error"]) == {"code", "message"} and answer["error"]["message"]
+    return answer["error"]["code"]
+
+
+def ask(tab, **members):
+    """Sends a message as it is and returns the next one that is an answer to it."""
+    tab.send(members)
+    return tab.recv()
+
+
+# -- answers in general
+
+
+@pytest.mark.parametrize("type_, answer", [("ping", "pong"), ("heartbeat", "heartbeat")])
+def test_a_sign_of_life_is_answered_with_the_time(tab, type_, answer):
+    reply = tab.request(type_)
+    assert reply["type"] == answer and ISO_TIME.match(reply["timestamp"])
+
+
+@pytest.mark.parametrize(
+    "id_", ["r-1", "", "ä\"\\\n😀", 0, 7, -1, 2**53, 2**63 - 1, -(2**63)]
+)
+def test_an_answer_repeats_the_request_id_as_it_was(tab, id_):
+    assert ask(tab, type="ping", request_id=id_)["request_id"] == id_
+    assert ask(tab, type="nonsense", request_id=id_)["request_id"] == id_
+    assert ask(tab, type="mark_read", id="1-1", request_id=id_)["request_id"] == id_
+    assert ask(tab, type="request_notification_history", request_id=id_)["request_id"] == id_
+    assert ask(tab, type="subscribe", topic=new_name(), request_id=id_)["request_id"] == id_
+
+
+def test_without_a_request_id_the_answer_has_none(tab):
+    for request in (
+        {"type": "ping"},
+        {"type": "nonsense"},
+        {"type": "unread_count"},
+        {"type": "request_notification_history"},
+        {"type": "subscribe", "topic": new_name()},
+        {"type": "resume", "positions": {}},
+    ):
+        assert "request_id" not in ask(tab, **request)
+
+
+@pytest.mark.parametrize("id_", [None, True, 1.5, [1], {"a": 1}])
+def test_another_kind_of_request_id_is_refused_and_not_repeated(tab, id_):
+    answer = ask(tab, type="ping", request_id=id_)
+    assert error_of(answer) == "INVALID_FIELD"
+    assert "request_id" not in answer
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " ", "{", "nonsense", "{'type':'ping'}", '{"type":"ping"} x', '{"type":"ping",}'),
+        *('"ping"', "[]", "null", "17", '[{"type":"ping"}]', "[" * 5000, '{"a":' * 5000),
+        *('{"type":"\\ud800"}', '{"type":"a\\u0000b"}', '{"a":1e999}', '{"a":1180591620717411303424}'),
+    ],
+)
+def test_what_is_no_json_object_is_told_and_the_connection_stays(tab, text):
+    tab.send(text)
+    assert error_of(tab.recv()) == "BAD_JSON"
+    assert tab.request("ping")["type"] == "pong"
+
+
+@pytest.mark.parametrize("type_", ["", "Ping", "ping ", "auth", "x" * 60000, "%s%n"])
+def test_an_unknown_type_is_told(tab, type_):
+    assert error_of(tab.request(type_)) == "UNKNOWN_TYPE"
+
+
+def test_a_type_is_needed_and_must_be_a_string(tab):
+    assert error_of(ask(tab, request_id=1)) == "MISSING_FIELD"
+    assert error_of(ask(tab, type=5)) == "INVALID_FIELD"
+    assert error_of(ask(tab, type=None)) == "INVALID_FIELD"
+
+
+ID = "1795208400123-0"
+
+MISSING = [
+    *(("subscribe", {}), ("unsubscribe", {}), ("subscribe_session", {}), ("resume", {})),
+    *(("unsubscribe_session", {}), ("mark_read", {}), ("archive", {}), ("delete_notification", {})),
+    *(("publish", {}), ("publish", {"topic": "a"}), ("publish", {"user_id": "a"})),
+    ("publish", {"title": "no target"}),
+]
+
+INVALID = [
+    *(("subscribe", {"topic": topic_}) for topic_ in ("", 5, None, [], "x" * 129)),
+    *(("subscribe", {"topic": "a", "last_id": id_}) for id_ in ("x", 5, "1-1-1", "", "-1", "(1-1")),
+    *(("unsubscribe", {"topic": topic_}) for topic_ in ("", 5, None)),
+    *(("subscribe_session", {"session_id": id_}) for id_ in ("", 5, None, "x" * 129)),
+    ("subscribe_session", {"session_id": "a", "last_id": 1}),
+    ("unsubscribe_session", {"session_id": 5}),
+    *(("resume", {"positions": positions}) for positions in (5, None, [], "inbox:a", [["a", ID]])),
+    *(("resume", {"positions": {"topic:a": id_}}) for id_ in (5, None, "x", {}, "")),
+    ("resume", {"positions": {"": ID}}),
+    ("resume", {"positions": {f"topic:{n}": ID for n in range(257)}}),
+    *(("request_notification_history", {"limit": limit}) for limit in (0, 101, -1, "5", 1.5, 2**62)),
+    *(("request_notification_history", {"before": id_}) for id_ in (5, "x", "")),
+    *(("request_notification_history", {"after": id_}) for id_ in (5, "x")),
+    *(("request_notification_history", {"topic": name}) for name in (5, "", None)),
+    ("request_notification_history", {"category": 5}),
+    ("request_notification_history", {"notification_type": []}),
+    *(("mark_read", {"id": id_}) for id_ in (5, None, "x", "", [ID])),
+    *(("mark_read", {"ids": ids}) for ids in ([], ID, 5, None, [5], [ID, "x"], [ID] * 101)),
+    ("archive", {"ids": []}),
+    ("delete_notification", {"ids": [ID, None]}),
+    *(("mark_all_read", {"upto": upto}) for upto in (5, "x")),
+    ("mark_all_read", {"category": 5}),
+    ("mark_seen", {"upto": "x"}),
+    ("publish", {"topic": "a", "user_id": "b", "title": "t"}),
+    *(("publish", {"topic": name, "title": "t"}) for name in ("", 5, "x" * 129)),
+    ("publish", {"topic": "a", "title": 5}),
+    ("publish", {"topic": "a", "title": "t", "content": 5}),
+    ("publish", {"topic": "a", "title": "t", "category": []}),
+]
+
+
+@pytest.mark.parametrize("type_, members", MISSING)
+def test_a_missing_member_is_told_by_its_name(tab, type_, members):
+    assert error_of(tab.request(type_, **members)) == "MISSING_FIELD"
+
+
+@pytest.mark.parametrize("type_, members", INVALID)
+def test_a_wrong_member_is_told_by_its_name(tab, type_, members):
+    answer = tab.request(type_, **members)
+    assert error_of(answer) == "INVALID_FIELD"
+    assert any(name in answer["error"]["message"] for name in members)
+
+
+def test_random_requests_never_end_the_connection(tab, stand):
+    """Members of all kinds in all requests: an answer, or an error, and nothing else happens."""
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    rng = random.Random(seed)
+    types = sorted({type_ for type_, _ in MISSING + INVALID} | {"mark_seen", "unread_count", "ping"})
+    names = sorted({name for _, members in INVALID for name in members})
+    values = [None, True, 0, 1, -1, 101, 2**62, 1.5, "", "a", "x" * 300, ID, "0-0", "\x01", "%s", "(", "-"]
+    values += [[], [ID], ["a"], {}, {"topic:all": ID}, {"inbox:a": "0-0"}, {"a": {"b": []}}]
+    for n in range(1500):
+        members = {name: rng.choice(values) for name in rng.sample(names, rng.randrange(4))}
+        tab.send({"type": rng.choice(types), "request_id": n, **members})
+        answer = tab.expect(request_id=n)
+        if answer["type"] == "error":
+            assert answer["error"]["code"] in (
+                *("MISSING_FIELD", "INVALID_FIELD", "FORBIDDEN", "TOO_MANY_SUBSCRIPTIONS"),
+                "PROCESSING_ERROR",
+            )
+    assert stand.daemon.running()
+
+
+# -- topics and sessions
+
+
+def test_a_topic_can_be_followed_and_left(stand, tab, topic):
+    answer = tab.request("subscribe", topic=topic)
+    assert answer["type"] == "subscription"
+    assert (answer["topic"], answer["status"], answer["last"]) == (topic, "subscribed", "0-0")
+    assert answer.get("recovered", True) is True
+    first = stand.send(f"topic:{topic}")
+    assert ids_of([tab.recv()]) == [first]
+    answer = tab.request("unsubscribe", topic=topic)
+    assert (answer["type"], answer["topic"], answer["status"]) == (
+        "subscription",
+        topic,
+        "unsubscribed",
+    )
+    stand.send(f"topic:{topic}")
+    assert tab.drain() == []
+
+
+def test_a_topic_is_followed_from_where_it_ends(stand, tab, topic):
+    last = stand.send_many(f"topic:{topic}", 3)[-1]
+    assert tab.request("subscribe", topic=topic)["last"] == last
+    assert tab.drain() == []
+
+
+def test_subscribing_again_changes_nothing(stand, tab, topic):
+    tab.request("subscribe", topic=topic)
+    id_ = stand.send(f"topic:{topic}")
+    assert ids_of([tab.recv()]) == [id_]
+    answer = tab.request("subscribe", topic=topic)
+    assert (answer["status"], answer["last"]) == ("subscribed", id_)
+    tab.request("unsubscribe", topic=topic)
+    stand.send(f"topic:{topic}")
+    assert tab.drain() == []
+
+
+def test_leaving_what_is_not_followed_is_answered_all_the_same(tab, topic):
+    assert tab.request("unsubscribe", topic=topic)["status"] == "unsubscribed"
+
+
+def test_a_broadcast_log_can_be_asked_for_though_it_is_followed(stand, tab):
+    last = stand.send("topic:all")
+    assert ids_of([tab.recv()]) == [last]
+    assert tab.request("subscribe", topic="all")["last"] == last
+    live = stand.send("topic:all")
+    assert ids_of([tab.recv()]) == [live]
+    assert tab.drain() == []
+
+
+def test_an_inbox_is_not_a_topic(stand, tab):
+    """Names are put into the topics' pattern, whatever they look like."""
+    other = new_name()
+    assert tab.request("subscribe", topic=f"inbox:{other}")["status"] == "subscribed"
+    stand.send(f"inbox:{other}")
+    assert tab.drain() == []
+
+
+def test_a_session_can_be_followed_and_left(stand, tab):
+    session = new_name("s")
+    assert tab.request("subscribe_session", session_id=session).items() >= {
+        "type": "subscribed",
+        "session_id": session,
+    }.items()
+    stand.call("NOTIFY.EVENT", f"session:{session}", "session_started", "DATA", '{"model_id":"m"}')
+    message = tab.recv()
+    assert (message["type"], message["data"]) == ("session_started", {"model_id": "m"})
+    assert tab.request("unsubscribe_session", session_id=session).items() >= {
+        "type": "unsubscribed",
+        "session_id": session,
+    }.items()
+    stand.call("NOTIFY.EVENT", f"session:{session}", "session_completed")
+    assert tab.drain() == []
+
+
+def test_a_session_is_followed_from_a_position(stand, tab):
+    session = new_name("s")
+    ids = [stand.call("NOTIFY.EVENT", f"session:{session}", f"step{n}") for n in range(3)]
+    tab.send({"type": "subscribe_session", "session_id": session, "last_id": ids[0]})
+    assert ids_of([tab.recv(), tab.recv()]) == ids[1:]
+    assert tab.recv()["type"] == "subscribed"
+
+
+def test_a_connection_follows_only_so_many_keys(make_stand):
+    stand = make_stand("--max-subscriptions", "8")
+    tab = stand.tab("/ws?user=x")  # inbox and broadcast log count
+    for n in range(6):
+        assert tab.request("subscribe", topic=f"t{n}")["status"] == "subscribed"
+    assert error_of(tab.request("subscribe", topic="t6")) == "TOO_MANY_SUBSCRIPTIONS"
+    assert error_of(tab.request("subscribe_session", session_id="s")) == "TOO_MANY_SUBSCRIPTIONS"
+    answer = tab.request("resume", positions={"topic:t5": "0-0", "topic:t6": "0-0"})
+    assert error_of(answer) == "TOO_MANY_SUBSCRIPTIONS"
+    assert tab.request("subscribe", topic="t5")["status"] == "subscribed"  # it is one already
+    tab.request("unsubscribe", topic="t0")
+    assert tab.request("subscribe", topic="t6")["status"] == "subscribed"
+
+
+# -- the state of the inbox
+
+
+@pytest.fixture
+def five(stand, user):
+    """The ids of five notifications, categories a and b by turns."""
+    return [
+        stand.send(f"inbox:{user}", f"number {n}", "CATEGORY", "ab"[n % 2], "LEVEL", "info")
+        for n in range(5)
+    ]
+
+
+def changed(answer):
+    assert answer["type"] == "ok", answer
+    return answer["changed"], answer["unread"]
+
+
+def test_mark_read_takes_one_id_or_many(stand, tab, user, five):
+    assert changed(tab.request("mark_read", id=five[0])) == (1, 4)
+    assert changed(tab.request("mark_read", ids=five[:3])) == (2, 2)
+    assert changed(tab.request("mark_read", ids=five[:3])) == (0, 2)
+    assert changed(tab.request("mark_read", id="1-1")) == (0, 2)
+    assert stand.call("NOTIFY.UNREAD", f"inbox:{user}") == 2
+
+
+def test_a_hundred_ids_can_be_marked_at_once(stand, user, tab):
+    ids = stand.send_many(f"inbox:{user}", 100)
+    assert changed(tab.request("mark_read", ids=ids)) == (100, 0)
+
+
+def test_mark_all_read_takes_a_bound_and_a_category(stand, tab, user, five):
+    assert changed(tab.request("mark_all_read", upto=five[1])) == (2, 3)
+    assert changed(tab.request("mark_all_read", category="b")) == (1, 2)
+    assert changed(tab.request("mark_all_read", category="none like it")) == (0, 2)
+    assert changed(tab.request("mark_all_read")) == (2, 0)
+    assert changed(tab.request("mark_all_read")) == (0, 0)
+
+
+def test_mark_seen_leaves_them_unread(stand, tab, user, five):
+    assert changed(tab.request("mark_seen", upto=five[2])) == (3, 5)
+    assert changed(tab.request("mark_seen")) == (2, 5)
+    assert tab.request("unread_count")["unseen"] == 0
+
+
+def test_archive_takes_them_out_of_list_and_count(stand, tab, user, five):
+    assert changed(tab.request("archive", ids=five[:2])) == (2, 3)
+    items = tab.request("request_notification_history")["items"]
+    assert ids_of_items(items) == five[:1:-1]
+
+
+def test_delete_notification_removes_them(stand, tab, user, five):
+    assert changed(tab.request("delete_notification", id=five[4])) == (1, 4)
+    assert changed(tab.request("delete_notification", ids=five[3:])) == (1, 3)
+    assert stand.call("NOTIFY.LEN", f"inbox:{user}") == 3
+
+
+@pytest.mark.parametrize(
+    "request_, message",
+    [
+        (lambda ids: ("mark_read", {"ids": ids[:2]}), lambda ids: {"type": "read", "ids": ids[:2], "unread": 3}),
+        (lambda ids: ("mark_all_read", {}), lambda ids: {"type": "read", "upto": ids[4], "unread": 0}),
+        (lambda ids: ("mark_seen", {}), lambda ids: {"type": "seen", "upto": ids[4], "unread": 5}),
+        (lambda ids: ("archive", {"id": ids[0]}), lambda ids: {"type": "archived", "ids": ids[:1], "unread": 4}),
+        (lambda ids: ("delete_notification", {"ids": ids[3:]}), lambda ids: {"type": "deleted", "ids": ids[3:], "unread": 3}),
+    ],
+)
+def test_every_tab_of_the_user_learns_of_a_change(stand, user, five, request_, message):
+    tabs = [stand.tab(f"/ws/{n}?user={user}") for n in range(3)]
+    type_, members = request_(five)
+    answer = tabs[0].request(type_, **members)
+    expected = message(five)
+    assert answer["unread"] == expected["unread"]
+    revs = set()
+    for tab in tabs:
+        told = tab.expect(type=expected["type"])
+        assert told.items() >= {"key": f"inbox:{user}", **expected}.items()
+        revs.add(told["rev"])
+        assert tab.drain() == []
+    assert len(revs) == 1
+
+
+def test_tabs_agree_after_many_changes_by_all_of_them(stand, user):
+    """Whoever changes what: the greatest rev tells each tab the same count as Redis."""
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    rng = random.Random(seed)
+    tabs = [stand.tab(f"/ws/{n}?user={user}") for n in range(3)]
+    ids = stand.send_many(f"inbox:{user}", 60)
+    for _ in range(60):
+        tab = rng.choice(tabs)
+        type_ = rng.choice(["mark_read", "archive", "delete_notification"])
+        tab.send({"type": type_, "ids": rng.sample(ids, 3)})
+    for tab in tabs:
+        tab.drain_until = tab.drain()
+    count = tabs[0].request("unread_count")
+    for tab in tabs:
+        told = [m for m in tab.drain_until + tab.drain() if m.get("key") == f"inbox:{user}"]
+        revs = [m["rev"] for m in told]
+        assert revs == sorted(revs), "changes out of order"
+        assert (told[-1]["rev"], told[-1]["unread"]) == (count["rev"], count["unread"])
+    assert count["unread"] == stand.call("NOTIFY.UNREAD", f"inbox:{user}")
+
+
+def test_unread_count_tells_all_there_is_to_a_badge(stand, tab, user):
+    assert tab.request("unread_count") == {
+        **{"type": "unread_count", "unread": 0, "unseen": 0, "by_category": {}},
+        **{"max_level": None, "last": "0-0", "rev": 0, "request_id": "t1"},
+    }
+    stand.send(f"inbox:{user}", "a", "CATEGORY", "ci", "LEVEL", "warning")
+    last = stand.send(f"inbox:{user}", "b", "CATEGORY", "ci")
+    answer = tab.request("unread_count")
+    assert (answer["unread"], answer["unseen"], answer["last"]) == (2, 2, last)
+    assert answer["by_category"] == {"ci": 2}
+    assert answer["max_level"] == "warning"
+    assert answer["rev"] == 2
+
+
+# -- history
+
+
+def ids_of_items(items):
+    return [item["id"] for item in items]
+
+
+def test_history_pages_through_the_inbox_newest_first(stand, tab, user):
+    ids = stand.send_many(f"inbox:{user}", 25)
+    tab.drain()
+    got, before = [], None
+    for expected in (10, 10, 5):
+        page = tab.request(
+            "request_notification_history", limit=10, **({"before": before} if before else {})
+        )
+        assert page["type"] == "notification_history"
+        assert (len(page["items"]), page["unread"]) == (expected, 25)
+        got += ids_of_items(page["items"])
+        before = page["next"]
+    assert got == ids[::-1]
+    assert before is None
+
+
+def test_a_page_that_ends_with_the_box_has_no_next(stand, tab, user):
+    ids = stand.send_many(f"inbox:{user}", 10)
+    page = tab.request("request_notification_history", limit=10)
+    assert (ids_of_items(page["items"]), page["next"]) == (ids[::-1], None)
+
+
+def test_history_after_an_id_goes_forward(stand, tab, user, five):
+    page = tab.request("request_notification_history", after=five[0], limit=2)
+    assert (ids_of_items(page["items"]), page["next"]) == (five[1:3], five[2])
+    page = tab.request("request_notification_history", after=page["next"], limit=2)
+    assert (ids_of_items(page["items"]), page["next"]) == (five[3:], None)
+
+
+def test_history_between_two_ids_excludes_both(stand, tab, user, five):
+    page = tab.request("request_notification_history", after=five[0], before=five[4])
+    assert ids_of_items(page["items"]) == five[3:0:-1]
+
+
+def test_history_without_a_limit_has_20_items_and_with_one_at_most_100(stand, tab, user):
+    ids = stand.send_many(f"inbox:{user}", 130)
+    tab.drain()
+    assert len(tab.request("request_notification_history")["items"]) == 20
+    page = tab.request("request_notification_history", limit=100)
+    assert (ids_of_items(page["items"]), page["next"]) == (ids[:29:-1], ids[30])
+
+
+def test_history_filters_and_pages_stay_full(stand, tab, user):
+    for n in range(40):
+        options = ["CATEGORY", "ab"[n % 2], "TYPE", "xyz"[n % 3]]
+        stand.send(f"inbox:{user}", f"number {n}", *options)
+    tab.drain()
+    page = tab.request("request_notification_history", category="a", limit=10)
+    assert [item["title"] for item in page["items"]] == [f"number {n}" for n in range(38, 18, -2)]
+    page = tab.request("request_notification_history", category="a", limit=10, before=page["next"])
+    assert [item["title"] for item in page["items"]] == [f"number {n}" for n in range(18, -2, -2)]
+    assert page["next"] is None
+    page = tab.request("request_notification_history", category="b", notification_type="x")
+    assert [item["title"] for item in page["items"]] == [f"number {n}" for n in range(39, -1, -6)]
+    assert tab.request("request_notification_history", category="none")["items"] == []
+
+
+def test_history_of_the_unread_only(stand, tab, user, five):
+    tab.request("mark_read", ids=[five[1], five[3]])
+    page = tab.request("request_notification_history", unread_only=True)
+    assert ids_of_items(page["items"]) == [five[4], five[2], five[0]]
+    assert page["unread"] == 3
+    everything = tab.request("request_notification_history", unread_only=False)["items"]
+    assert [item["is_read"] for item in everything] == [False, True, False, True, False]
+    assert "read_at" in everything[1]
+
+
+def test_history_of_a_topic(stand, tab, topic):
+    ids = stand.send_many(f"topic:{topic}", 3)
+    page = tab.request("request_notification_history", topic=topic)
+    assert (ids_of_items(page["items"]), page["next"], page["unread"]) == (ids[::-1], None, 3)
+
+
+def test_history_of_an_empty_inbox(tab):
+    page = tab.request("request_notification_history")
+    assert page == {
+        **{"type": "notification_history", "items": [], "next": None, "unread": 0},
+        "request_id": "t1",
+    }
+
+
+def test_history_tells_of_a_notification_its_data_and_of_an_event_the_message(stand, tab, user):
+    stand.call("NOTIFY.EVENT", f"inbox:{user}", "progress", "DATA", '{"id":"mine","percent":5}')
+    id_ = stand.send(f"inbox:{user}", "done", "CONTENT", "c", "DATA", '{"n":[1,2]}')
+    notification, event = tab.request("request_notification_history")["items"]
+    assert notification.items() >= {
+        **{"id": id_, "title": "done", "content": "c", "data": {"n": [1, 2]}, "is_read": False},
+    }.items()
+    assert (event["type"], event["data"]) == ("progress", {"id": "mine", "percent": 5})
+
+
+# -- publish
+
+
+def test_publish_to_a_topic_reaches_its_followers_and_the_publisher(stand, tab, topic):
+    reader = stand.tab(f"/ws?topics={topic}")
+    tab.request("subscribe", topic=topic)
+    answer = tab.request(
+        "publish",
+        **{"topic": topic, "title": "Häppy \"day\"", "content": "c", "notification_type": "n"},
+        **{"category": "cat", "level": "warning", "action": {"type": "open", "url": "/x"}},
+        data={"list": [1, "two", None], "é": {}},
+    )
+    assert answer["type"] == "ok"
+    for follower in (reader, tab):
+        message = follower.expect(type="notification")
+        assert message["id"] == answer["id"]
+        assert message["data"].items() >= {
+            **{"title": "Häppy \"day\"", "content": "c", "notification_type": "n", "category": "cat"},
+            **{"level": "warning", "action": {"type": "open", "url": "/x"}},
+        }.items()
+        assert message["data"]["data"] == {"list": [1, "two", None], "é": {}}
+
+
+def test_publish_to_a_user_reaches_the_inbox(stand, tab):
+    name = new_name()
+    reader = stand.tab(f"/ws?user={name}")
+    answer = tab.request("publish", user_id=name, title="psst")
+    assert reader.recv()["id"] == answer["id"]
+    assert tab.drain() == []
+
+
+@pytest.mark.parametrize(
+    "members, word",
+    [
+        ({"level": "deadly"}, "LEVEL"),
+        ({"title": ""}, "title"),
+        ({"title": "x" * 256}, "title"),
+    ],
+)
+def test_what_redis_refuses_is_told_in_its_words(tab, topic, members, word):
+    answer = tab.request("publish", **{"topic": topic, "title": "t", **members})
+    assert error_of(answer) == "PROCESSING_ERROR"
+    assert word.lower() in answer["error"]["message"].lower()
+
+
+def test_words_of_a_request_are_never_taken_for_options(stand, tab, topic):
+    """A value that looks like a keyword of the command stays a value."""
+    answer = tab.request(
+        "publish", topic=topic, title="NOPUBLISH", content="MAXLEN", category="NOSTORE", data="ID"
+    )
+    item = tab.request("request_notification_history", topic=topic)["items"][0]
+    assert (item["id"], item["title"], item["content"]) == (answer["id"], "NOPUBLISH", "MAXLEN")
+    assert (item["category"], item["data"]) == ("NOSTORE", "ID")
+    page = tab.request("request_notification_history", topic=topic, category="UNREAD")
+    assert page["items"] == []
+
+
+# -- many at once, and Redis away
+
+
+def test_many_requests_at_once_are_answered_each_once(stand, tab, user):
+    """More than the bridge works on at a time for one client: the rest waits."""
+    ids = stand.send_many(f"inbox:{user}", 300)
+    for n, id_ in enumerate(ids):
+        tab.send({"type": "mark_read", "id": id_, "request_id": n})
+    answers = [tab.expect(type="ok") for _ in ids]
+    assert sorted(answer["request_id"] for answer in answers) == list(range(300))
+    assert all(answer["changed"] == 1 for answer in answers)
+    assert answers[-1]["unread"] == 0
+
+
+def test_a_client_that_leaves_before_its_answers_harms_nobody(stand, user):
+    for _ in range(20):
+        tab = stand.tab(f"/ws?user={user}")
+        for _ in range(30):
+            tab.send({"type": "unread_count"})
+            tab.send({"type": "subscribe", "topic": new_name(), "last_id": "0-0"})
+        tab.sock.close()
+    assert stand.tab(f"/ws?user={user}").request("ping")["type"] == "pong"
+
+
+REQUESTS_FOR_REDIS = [
+    *(("mark_read", {"id": ID}), ("mark_all_read", {}), ("mark_seen", {}), ("archive", {"id": ID})),
+    *(("delete_notification", {"id": ID}), ("unread_count", {}), ("request_notification_history", {})),
+    ("publish", {"topic": "a", "title": "t"}),
+]
+
+
+def test_while_redis_is_away_requests_are_unavailable_and_nothing_is_done(make_stand):
+    stand = make_stand(redis_options={"appendonly": "yes"})
+    tab = stand.tab("/ws?user=alice")
+    id_ = stand.send("inbox:alice")
+    assert tab.recv()["id"] == id_
+    mark = stand.daemon.mark()
+    assert stand.server.terminate() == 0
+    for link in ("subscriber", "commands"):
+        stand.daemon.wait_line(f"redis_link_down link=notify-bridge:{link}", since=mark)
+    for type_, members in REQUESTS_FOR_REDIS:
+        assert error_of(tab.request(type_, **members)) == "UNAVAILABLE", type_
+    assert tab.request("ping")["type"] == "pong"
+    mark = stand.daemon.mark()
+    stand.server.start()
+    stand.daemon.wait_line("redis_link_up link=notify-bridge:commands", since=mark)
+    wait_ready(stand)
+    assert stand.call("NOTIFY.UNREAD", "inbox:alice") == 1
+    assert changed(tab.request("mark_read", id=id_)) == (1, 0)
+
+
+def test_a_subscription_asked_for_while_redis_is_away_is_answered_when_it_is_back(make_stand):
+    stand = make_stand(redis_options={"appendonly": "yes"})
+    tab = stand.tab("/ws?user=alice")
+    ids = stand.send_many("topic:t", 3)
+    mark = stand.daemon.mark()
+    assert stand.server.terminate() == 0
+    stand.daemon.wait_line("redis_link_down link=notify-bridge:subscriber", since=mark)
+    tab.send({"type": "subscribe", "topic": "t", "last_id": ids[0], "request_id": 1})
+    tab.send({"type": "resume", "positions": {"topic:u": "0-0"}, "request_id": 2})
+    stand.server.start()
+    got = [tab.recv() for _ in range(4)]
+    assert ids_of(got) == ids[1:]
+    assert {m["request_id"] for m in got if "request_id" in m} == {1, 2}
+    live = stand.send("topic:t")
+    assert tab.recv()["id"] == live
+
+
+def test_a_server_that_is_still_loading_counts_as_away(make_stand):
+    """It accepts connections then, but answers -LOADING."""
+    slowly = {"key_load_delay": "20000", "loading_process_events_interval_bytes": "1024"}
+    stand = make_stand(redis_options=slowly)
+    tab = stand.tab("/ws?user=alice")
+    id_ = stand.send("inbox:alice")
+    for n in range(100):
+        stand.send(f"inbox:other{n}", "x", "CONTENT", os.urandom(1000).hex())
+    stand.call("SAVE")
+    mark, heard = stand.daemon.mark(), stand.server.mark()
+    answers = []
+
+    def ask_meanwhile():
+        stand.daemon.wait_line("redis_link_up link=notify-bridge:commands", since=mark)
+        for n, (type_, members) in enumerate(REQUESTS_FOR_REDIS):
+            tab.send({"type": type_, "request_id": n, **members})
+        got = [tab.expect(request_id=n) for n in range(len(REQUESTS_FOR_REDIS))]
+        if not stand.server.has_line("[Rr]eady to accept", since=heard):
+            answers.extend(got)
+
+    asking = threading.Thread(target=ask_meanwhile)
+    stand.server.kill9()
+    asking.start()
+    stand.server.start()  # returns when it has loaded
+    asking.join()
+    assert answers, "the server was too fast for this test"
+    assert [error_of(answer) for answer in answers] == ["UNAVAILABLE"] * len(answers)
+    wait_until(lambda: tab.request("unread_count")["type"] == "unread_count", "an answer")
+    live = stand.send("inbox:alice")
+    assert [tab.expect(type="notification")["id"] for _ in range(2)] == [id_, live]
