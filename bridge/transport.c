@@ -190,14 +190,18 @@ static void on_lws_log(int level, const char *line)
     static time_t period;
     static int lines;
     time_t now = time(NULL);
-    size_t len = strcspn(line, "\n");
+    const char *text = strstr(line, ": "); /* after lws' own time and level */
+    size_t len;
+
+    text = text == NULL ? line : text + 2;
+    len = strcspn(text, "\n");
 
     if (now - period >= LWS_PERIOD_SECS) {
         period = now;
         lines = 0;
     }
     if (lines++ < LWS_LINES_PER_PERIOD)
-        log_write(level == LLL_ERR ? LOG_WARN : LOG_DEBUG, "lws", "text", log_bytes(line, len),
+        log_write(level == LLL_ERR ? LOG_WARN : LOG_DEBUG, "lws", "text", log_bytes(text, len),
                   NULL);
 }
 

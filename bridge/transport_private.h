@@ -19,7 +19,7 @@
 #define TRANSPORT_HEADER_BYTES 8192
 #define TRANSPORT_HEADER_SECS 5     /* to send them all, counted from the first byte or accept */
 #define TRANSPORT_KEEPALIVE_SECS 15 /* between two requests */
-#define TRANSPORT_RESPONSE_SECS 15  /* without progress while a response waits for the socket */
+#define TRANSPORT_RESPONSE_SECS 15  /* to take an answer, or for lws to wait for a body */
 /* After the last word to a peer: until it has closed its side too. Then the socket is closed. */
 #define TRANSPORT_LINGER_SECS 2
 #define TRANSPORT_CLOSE_MS 5000 /* for the peer's answer to our Close frame */

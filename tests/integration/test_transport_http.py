@@ -278,6 +278,15 @@ def test_h2c_is_declined_by_answering_in_http_1(host):
     assert data.endswith(b"hello")
 
 
+def test_what_lws_complains_about_is_logged_as_ours_and_not_without_end(host):
+    for _ in range(50):
+        host.exchange(post(b"X-A: " + b"y" * 10_000, method=b"GET"))
+    host.exchange(LAST)
+    lines = [line for line in host.program.lines if "Ran out of header data space" in line]
+    assert 1 <= len(lines) <= 20  # 10 in each period of 10 s
+    assert re.search(r'level=warn event=lws text="Ran out of header data space"$', lines[0])
+
+
 # -- time
 
 
