@@ -211,12 +211,15 @@ class Program:
 
 def _preload_for(library):
     """A module that was built with a sanitizer needs the sanitizer's library in the server first.
-    Debian's redis-server allocates through the C library's names, so that the sanitizer then sees
-    what the module does with its memory, and what it leaks, although the server knows nothing of
-    it. The server itself has no leaks at its end."""
+    Debian's redis-server allocates through the C library's names, and jemalloc_shim sees to the few
+    others; so the sanitizer knows all memory, finds what the module does wrong with it, and at the
+    end what it has leaked. The server itself leaves nothing behind."""
     with open(library, "rb") as file:
         found = re.search(rb"\0(libasan\.so\.\d+)\0", file.read())
-    return found.group(1).decode() if found else None
+    if not found:
+        return None
+    shim = os.path.join(os.path.dirname(library), "support", "jemalloc_shim.so")
+    return f"{found.group(1).decode()}:{shim}"
 
 
 class RedisServer(Program):
