@@ -7,7 +7,7 @@
 #include "mem.h"
 
 #define RING_FIRST 4     /* slots; a power of two */
-#define SEGMENT_SHARE 4  /* a new segment is about a quarter of its box */
+#define SEGMENT_SHARE 8  /* a segment has room for at most an eighth of its box */
 #define SEGMENT_SHRINK 8 /* with so many segments, half an empty one is not worth a copy */
 #define SHRINK_FROM 256  /* bytes; smaller allocations are not worth shrinking */
 #define SEGMENT_ROOM (BOX_SEGMENT_MAX - sizeof(struct segment))
@@ -222,19 +222,20 @@ static struct ring *new_ring(uint32_t cap)
     return ring;
 }
 
-/* How many bytes to ask for, for a segment that has to hold need bytes of entries. Segments do not
- * grow: memory that moves through one size class after the other leaves each of them full of holes.
- */
+/* How many bytes to ask for, for a segment that has to hold need bytes of entries. Coarse steps,
+ * and for large boxes whole segments at once: memory that moves through one size class after the
+ * other leaves each of them full of holes. */
 static size_t segment_size(const struct ring *ring, size_t need)
 {
     static const size_t steps[] = {1024, 1536, 2048, 3072, 4096, 6144, BOX_SEGMENT_MAX};
     size_t least = sizeof(struct segment) + need;
-    size_t size = steps[0];
+    size_t wanted = least + (size_t)(ring->bytes / SEGMENT_SHARE);
+    size_t size = least;
 
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-        if (steps[i] <= ring->bytes / SEGMENT_SHARE)
+        if (steps[i] >= least && steps[i] <= wanted)
             size = steps[i];
-    return size > least ? size : least;
+    return size;
 }
 
 static uint32_t segment_cap(struct segment *segment, size_t asked)
@@ -341,12 +342,14 @@ static int large_room(struct box *box, size_t need)
     slot = last_slot(box);
     segment = slot->segment;
     len = segment->used - segment->head;
-    if (segment->count == BOX_SEGMENT_ENTRIES_MAX || len + need > segment->cap ||
-        len + need > SEGMENT_ROOM)
+    if (segment->count == BOX_SEGMENT_ENTRIES_MAX || len + need > SEGMENT_ROOM)
         return push_segment(box, need);
-    if (segment->used + need > segment->cap || segment->used + need > SEGMENT_ROOM)
-        compact_segment(segment);
-    return 0;
+    if (segment->used + need <= segment->cap && segment->used + need <= SEGMENT_ROOM)
+        return 0;
+    compact_segment(segment);
+    if (len + need <= segment->cap)
+        return 0;
+    return resize_segment(box->as.ring, slot, segment_size(box->as.ring, len + need));
 }
 
 /* Marks for all of the segment's entries, up to count. */
