@@ -421,14 +421,21 @@ static void tell_gap(struct channel *channel, struct notify_id trimmed)
     }
 }
 
+static bool has_live(const struct channel *channel)
+{
+    for (uint32_t i = 0; i < channel->len; i++)
+        if (channel->follows[i]->state == FOLLOW_LIVE)
+            return true;
+    return false;
+}
+
 /* Begins at last, whatever was before. A live follow has missed nobody knows what; those who wait
  * are served from their own positions. */
-static void begin_anew(struct channel *channel, const struct catchup_result *result,
-                       struct notify_id last)
+static void begin_anew(struct channel *channel, struct notify_id last)
 {
     recent_forget(channel);
+    channel->known = true;
     channel->last = last;
-    channel->known = !result->unreadable;
     for (uint32_t i = 0; i < channel->len; i++) {
         struct follow *follow = channel->follows[i];
         if (follow->state != FOLLOW_LIVE)
@@ -436,6 +443,15 @@ static void begin_anew(struct channel *channel, const struct catchup_result *res
         follow->pos = last; /* ids may go on below the old ones */
         client_on_gap(follow);
     }
+}
+
+/* Redis does not let us read: all that can be done is to listen. */
+static void only_listen(struct channel *channel)
+{
+    recent_forget(channel);
+    channel->known = false;
+    if (channel->state != CHANNEL_LIVE) /* there may have been a hole */
+        tell_gap(channel, NOWHERE);
 }
 
 /* Hands out what the channel lacked as if it had just been published. False: not all of it. */
@@ -460,22 +476,34 @@ static bool fill_hole(struct channel *channel, const struct catchup_result *resu
     return complete;
 }
 
+/* The box ends before what it once held: Redis came back without its last writes, or the box was
+ * deleted. Not to be seen when the channel has gone on since it asked. */
+static bool shows_lost_writes(const struct channel *channel, const struct catchup_result *result)
+{
+    return notify_id_cmp(result->last, channel->read_last) < 0 &&
+           notify_id_cmp(channel->last, channel->read_last) == 0;
+}
+
 /* The channel's own part of a read. Returns whether it is up to date. */
 static bool close_hole(struct channel *channel, const struct catchup_result *result,
                        const struct batch *batch)
 {
-    if (!channel->known) { /* the usual start, or it could only be listened to until now */
-        begin_anew(channel, result, result->more ? batch_last_id(batch) : result->last);
-        return !result->more;
+    if (result->unreadable) {
+        only_listen(channel);
+        return true;
     }
-    if (notify_id_cmp(result->last, channel->read_last) < 0) { /* writes are lost, or the box is */
-        begin_anew(channel, result, result->last);
+    if (!channel->known) { /* the usual start, or it could only be listened to until now */
+        bool complete = !result->more || has_live(channel);
+        begin_anew(channel, complete ? result->last : batch_last_id(batch));
+        return complete;
+    }
+    if (shows_lost_writes(channel, result)) {
+        begin_anew(channel, result->last);
         return true;
     }
     if (notify_id_cmp(channel->read_from, channel->last) > 0 ||
         notify_id_cmp(result->last, channel->last) < 0)
         return false; /* asked for before the hole was seen: begins behind it, or ends before it */
-    channel->known = !result->unreadable;
     return fill_hole(channel, result, batch);
 }
 
@@ -508,7 +536,7 @@ static void remember_read(struct channel *channel, const struct catchup_result *
     size_t old_start = old == NULL ? 0 : batch_after(old, result->last);
     size_t max = shared->recent_events_max * RECENT_FACTOR_WHILE_WAITING;
 
-    if (result->more || result->unreadable || batch->len == 0 || !recent_is_wanted(channel))
+    if (result->more || batch->len == 0 || !recent_is_wanted(channel))
         return;
     if (notify_id_cmp(old == NULL ? channel->last : channel->recent_from, result->last) > 0 ||
         (old != NULL && notify_id_cmp(channel->recent_from, channel->read_from) <= 0))
@@ -535,7 +563,7 @@ static void serve_from_read(struct channel *channel, struct follow *follow,
 {
     if (follow->from_now || notify_id_cmp(follow->pos, channel->read_from) < 0)
         return;
-    if (notify_id_cmp(follow->pos, result->trimmed) < 0 || result->unreadable)
+    if (notify_id_cmp(follow->pos, result->trimmed) < 0)
         follow->gap = true;
     if (notify_id_cmp(follow->pos, result->last) > 0) {
         if (!follow->in_read)
@@ -589,10 +617,12 @@ void channel_on_read(struct channel *channel, const struct catchup_result *resul
         goto out;
     }
     channel_flush(channel);
-    if (!current)
+    if (!current || result->unreadable || shows_lost_writes(channel, result))
         current = close_hole(channel, result, &batch);
-    serve_waiting_from_read(channel, result, &batch);
-    remember_read(channel, result, &batch);
+    if (!result->unreadable) {
+        serve_waiting_from_read(channel, result, &batch);
+        remember_read(channel, result, &batch);
+    }
     if (!current) {
         sync_up(channel);
         goto out;

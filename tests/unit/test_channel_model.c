@@ -40,9 +40,10 @@ struct entry {
 };
 
 struct box {
-    struct entry entries[ENTRIES_MAX];
+    struct entry entries[ENTRIES_MAX]; /* all that ever were */
     size_t len;
     struct notify_id last, trimmed;
+    uint64_t clock;
 };
 
 /* What travels from Redis to the bridge over the subscription. */
@@ -81,6 +82,9 @@ struct side {
     bool subscribed; /* in Redis */
     bool held;       /* and the channel knows */
     bool leaky;      /* a message was lost without a loss of the link: only the next one tells */
+    bool unreadable; /* Redis refuses to read it out, */
+    bool was_unreadable;
+    bool lost_writes; /* Redis has forgotten entries */
 };
 
 /* Clients. */
@@ -116,6 +120,7 @@ struct model {
     struct peer peers[CLIENTS];
     uint64_t seed, random;
     size_t answer_max;
+    bool has_rollbacks, has_unreadable; /* kinds of fate in this scenario */
     bool trace;
 };
 
@@ -210,13 +215,13 @@ static void publish(struct side *side, bool may_be_lost)
 
     if (box->len == ENTRIES_MAX)
         return;
-    *entry = (struct entry){.id = {box->last.ms + below(3), 0}, .prev = box->last};
-    entry->id.seq = entry->id.ms == box->last.ms ? box->last.seq + 1 + below(2) : below(2);
-    if (entry->id.ms == 0)
-        entry->id.ms = 1;
+    *entry = (struct entry){.id = {box->clock, below(2)}, .prev = box->last};
+    if (box->len > 0 && entry[-1].id.ms == box->clock)
+        entry->id.seq = entry[-1].id.seq + 1 + below(2);
+    box->clock += below(3);
     box->last = entry->id;
     trace("box %d: send " ID_FORMAT, BOX(side), ID_ARGS(entry->id));
-    if (may_be_lost && chance(2)) {
+    if (may_be_lost && !side->was_unreadable && chance(2)) {
         trace("box %d: its message is lost", BOX(side));
         side->leaky = true;
     } else {
@@ -256,6 +261,23 @@ static void change_state(struct side *side)
 {
     if (side->box.len > 0)
         pipe_push(side, PIPE_STATE, side->box.len - 1 - below(side->box.len) % 4);
+}
+
+/* The box is as it was earlier, perhaps not there at all; time goes on. */
+static void roll_back(struct side *side)
+{
+    struct box *box = &side->box;
+    size_t keep = chance(50) || box->len == 0 ? 0 : below(box->len);
+
+    for (size_t i = keep; i < box->len; i++) {
+        box->entries[i].gone = true;
+        box->entries[i].trimmed = false; /* Redis does not know that any more */
+    }
+    box->last = keep == 0 ? (struct notify_id){0, 0} : box->entries[keep - 1].id;
+    if (notify_id_cmp(box->last, box->trimmed) < 0)
+        box->trimmed = box->last;
+    side->lost_writes = true;
+    trace("box %d: rolled back to " ID_FORMAT, BOX(side), ID_ARGS(box->last));
 }
 
 /* The subscription. */
@@ -357,6 +379,10 @@ static void work_off(struct side *side)
     q->list = (struct resp){.kind = RESP_ARRAY, .items = q->items};
     q->result = (struct catchup_result){.last = side->box.last};
     trace("box %d: read at " ID_FORMAT, BOX(side), ID_ARGS(side->box.last));
+    if (side->unreadable) {
+        q->result = (struct catchup_result){.unreadable = true};
+        return;
+    }
     if (!q->from_now && notify_id_cmp(q->from, side->box.last) == 0)
         return; /* such a key is left out of the reply, and nothing but its end is known */
     q->result.trimmed = side->box.trimmed;
@@ -436,7 +462,8 @@ static void get_state(struct watched *w, struct notify_id id)
 {
     size_t entry = find_entry(&w->side->box, id);
     bool was_due = w->start_known && !w->bogus && notify_id_cmp(id, w->start) > 0;
-    bool can_be_had = !w->side->box.entries[entry].gone && !w->side->leaky;
+    bool can_be_had =
+        !w->side->box.entries[entry].gone && !w->side->leaky && !w->side->was_unreadable;
 
     CHECK(w->had[entry] || !was_due || !can_be_had,
           "a change does not overtake the entry that it changes");
@@ -541,7 +568,9 @@ void client_on_live(struct follow *follow)
     if (!w->start_known) {
         w->start = w->seen = follow->pos;
         w->start_known = true;
-        CHECK(notify_id_cmp(w->start, w->side->box.last) <= 0, "now is not later than now");
+        w->bogus = w->side->was_unreadable; /* who knows what is in the stream still */
+        CHECK(w->side->lost_writes || notify_id_cmp(w->start, w->side->box.last) <= 0,
+              "now is not later than now");
     }
     if (w->bogus)
         w->start = w->side->box.last;
@@ -573,7 +602,7 @@ static void peer_refill(struct peer *peer)
 static struct notify_id any_position(const struct side *side)
 {
     const struct box *box = &side->box;
-    struct notify_id beyond = {box->last.ms + 5, 0};
+    struct notify_id beyond = {box->clock + 5, 0};
 
     if (chance(5))
         return beyond;
@@ -647,6 +676,23 @@ static void change_follows(struct peer *peer, struct side *side)
 
 /* A scenario. */
 
+/* What does not happen every day. */
+static void change_fate(struct side *side)
+{
+    uint64_t dice = below(100);
+
+    if (dice < 80) {
+        lose_link();
+    } else if (model.has_rollbacks && dice < 90) {
+        if (chance(50))
+            lose_link(); /* a crash; else the key was deleted */
+        roll_back(side);
+    } else if (model.has_unreadable) {
+        side->unreadable = !side->unreadable;
+        side->was_unreadable = true;
+    }
+}
+
 static void step(void)
 {
     struct side *side = &model.sides[below(BOXES)];
@@ -674,7 +720,7 @@ static void step(void)
     else if (dice < 80)
         subscribe(side);
     else if (dice < 81)
-        lose_link();
+        change_fate(side);
     else if (dice < 86)
         peer->busy = true;
     else if (dice < 93)
@@ -744,10 +790,12 @@ static void check_follow(const struct watched *w)
             continue;
         if (!entry->gone)
             trace("lacks " ID_FORMAT, ID_ARGS(entry->id));
-        CHECK(entry->gone, "every entry arrives that still exists");
+        CHECK(entry->gone || (w->side->was_unreadable && w->told_gap),
+              "every entry arrives that still exists");
         CHECK(!entry->trimmed || w->told_gap, "who lacks a trimmed entry is told of a gap");
     }
-    CHECK(!w->told_gap || w->bogus || notify_id_cmp(box->trimmed, w->start) > 0,
+    CHECK(!w->told_gap || w->bogus || w->side->lost_writes || w->side->was_unreadable ||
+              notify_id_cmp(box->trimmed, w->start) > 0,
           "gaps are told only of what was trimmed");
 }
 
@@ -770,6 +818,8 @@ static void scenario_begin(uint64_t seed)
     model.trace = tracing;
     model.seed = seed;
     model.random = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    model.has_rollbacks = chance(30);
+    model.has_unreadable = chance(20);
     model.answer_max = 1 + below(ANSWER_MAX);
     TAILQ_INIT(&model.shared.dirty);
     model.shared.catchup = (struct catchup *)&model; /* only handed on */
@@ -781,6 +831,7 @@ static void scenario_begin(uint64_t seed)
         cr_assert_not_null(side->channel);
         (void)snprintf(side->sub.name, sizeof(side->sub.name), "box%d", i);
         side->channel->sub = &side->sub;
+        side->box.clock = 1;
     }
     for (struct peer *peer = model.peers; peer < model.peers + CLIENTS; peer++)
         peer->cap = 1 + below(QUEUE_MAX - 1);
