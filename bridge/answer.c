@@ -53,7 +53,7 @@ void answer_failed_reply(struct client *client, const json_t *request_id, const 
         return;
     }
     text = reply->kind == RESP_ERROR ? reply->str.ptr : "unexpected reply";
-    log_debug("request_failed", "text", text, NULL);
+    log_debug("request_failed", "text", text);
     for (size_t i = 0; i < sizeof(redis_errors) / sizeof(redis_errors[0]); i++) {
         const struct redis_error *error = &redis_errors[i];
         if (strncmp(text, error->word, strlen(error->word)) == 0) {

@@ -61,7 +61,7 @@ static void announce_ready(struct app *app)
         (void)snprintf(addresses + len, sizeof(addresses) - len, "%s%s", i == 0 ? "" : ",",
                        listener_address(app->listeners[i])); /* cut if there are very many */
     }
-    log_info("ready", "listen", addresses, NULL);
+    log_info("ready", "listen", addresses);
     app->announced = true;
 }
 
@@ -75,7 +75,7 @@ static void on_command_info(void *ctx, const struct resp *reply)
     app->module_there =
         reply->kind == RESP_ARRAY && reply->len == 1 && reply->items[0]->kind == RESP_ARRAY;
     if (!app->module_there) {
-        log_error("module_missing", "text", "the Redis server has not loaded notify.so", NULL);
+        log_error("module_missing", "text", "the Redis server has not loaded notify.so");
         loop_timer_set(app->module_timer, MODULE_CHECK_MS);
         return;
     }
@@ -247,7 +247,7 @@ static void on_signal(void *ctx)
         return;
     }
     app->stopping = true;
-    log_info("stopping", "clients", log_int((int64_t)transport_count(app->transport)), NULL);
+    log_info("stopping", "clients", log_int((int64_t)transport_count(app->transport)));
     close_listeners(app);
     TAILQ_FOREACH(client, &app->clients.all, all_link)
     {
@@ -269,7 +269,7 @@ static size_t raise_file_limit(size_t wanted)
         return wanted;
     limit.rlim_cur = limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        log_warn("file_limit", "text", strerror(errno), NULL);
+        log_warn("file_limit", "text", strerror(errno));
     usable =
         limit.rlim_cur > 2 * FILES_KEPT_FREE ? limit.rlim_cur - FILES_KEPT_FREE : FILES_KEPT_FREE;
     return usable < wanted ? usable : wanted;
@@ -284,7 +284,7 @@ static int build_redis(struct app *app)
     const char *why;
 
     if (redis_address_parse(&app->address, &why, config->redis) != 0) {
-        log_error("bad_redis_url", "reason", why, NULL);
+        log_error("bad_redis_url", "reason", why);
         return -EINVAL;
     }
     app->subscriber = redis_link_new(app->loop, "notify-bridge:subscriber", &app->address,

@@ -163,7 +163,7 @@ static void on_refused(struct command *command, struct notify_str error)
     bool lasting = has_prefix(error, "WRONGTYPE") || has_prefix(error, "NOPERM");
 
     log_warn("catchup_refused", "text", log_bytes(error.ptr, error.len), "key",
-             log_bytes(command->questions[0]->key.ptr, command->questions[0]->key.len), NULL);
+             log_bytes(command->questions[0]->key.ptr, command->questions[0]->key.len));
     if (lasting && command->len == 1) {
         answer(catchup, command->questions[0], &(struct catchup_result){.unreadable = true});
     } else {

@@ -137,7 +137,7 @@ static void read_from(struct channel *channel, struct notify_id from)
     channel->reading = catchup_ask(channel->shared->catchup, subscription_channel(channel->sub),
                                    nowhere ? NULL : &from, channel) == 0;
     if (!channel->reading)
-        log_error("out_of_memory", "at", "catchup", NULL);
+        log_error("out_of_memory", "at", "catchup");
 }
 
 /* Reads what the channel itself lacks. */
@@ -163,7 +163,7 @@ static bool accept(struct channel *channel, struct event *event)
 
     if (channel->len > 0) {
         if (push_to(&channel->fresh, event) != 0) {
-            log_error("out_of_memory", "at", "channel", NULL);
+            log_error("out_of_memory", "at", "channel");
             return false;
         }
         mark_dirty(channel);
@@ -210,7 +210,7 @@ void channel_on_message(struct channel *channel, struct notify_str message)
     if (event == NULL) {
         struct notify_str name = subscription_channel(channel->sub);
         channel->shared->foreign++;
-        log_debug("foreign_message", "channel", log_bytes(name.ptr, name.len), NULL);
+        log_debug("foreign_message", "channel", log_bytes(name.ptr, name.len));
         return;
     }
     take(channel, event);
@@ -405,7 +405,7 @@ static struct batch events_of(const struct catchup_result *result)
     for (size_t i = 0; i < n; i++) {
         struct event *event = event_decode(resp_str(result->entries->items[i]));
         if (event == NULL || batch_push(&batch, event) != 0)
-            log_error("bad_entry", "text", "an entry read from Redis is no message", NULL);
+            log_error("bad_entry", "text", "an entry read from Redis is no message");
         event_unref(event);
     }
     return batch;

@@ -83,7 +83,7 @@ void client_send_json(struct client *client, json_t *message, const json_t *requ
         part = notify_str_z(text);
         client_send(client, 1, &part);
     } else {
-        log_error("out_of_memory", "at", "answer", NULL);
+        log_error("out_of_memory", "at", "answer");
     }
     free(text);
     json_decref(message);
@@ -170,7 +170,7 @@ static void fall_behind(struct client *client, struct follow *follow)
     if (follow->state == FOLLOW_LIVE) {
         client->shared->stats.fell_behind++;
         outbox_drop(&client->outbox, drop_item, client);
-        log_debug("client_behind", "client", log_int((int64_t)client->number), NULL);
+        log_debug("client_behind", "client", log_int((int64_t)client->number));
     }
     if (follow->state != FOLLOW_BEHIND)
         channel_fall_behind(follow);
@@ -244,7 +244,7 @@ static void on_behind_check(void *ctx)
             break; /* they stand in the order of falling behind */
         forget_behind(client);
         shared->stats.closed_too_slow++;
-        log_info("client_too_slow", "client", log_int((int64_t)client->number), NULL);
+        log_info("client_too_slow", "client", log_int((int64_t)client->number));
         conn_close(client->conn, CONN_CLOSE_TOO_SLOW, "too slow for too long");
     }
     if (!TAILQ_EMPTY(&shared->behind))
@@ -599,7 +599,7 @@ struct client *client_open(struct client_shared *shared, struct conn *conn,
     }
     log_debug("client_open", "client", log_int((int64_t)client->number), "addr",
               log_bytes(req->addr.ptr, req->addr.len), "user",
-              log_bytes(client->names, client->user_len), NULL);
+              log_bytes(client->names, client->user_len));
     return client;
 }
 
@@ -618,8 +618,7 @@ void client_on_closed(struct client *client, int code)
 {
     struct client_shared *shared = client->shared;
 
-    log_debug("client_closed", "client", log_int((int64_t)client->number), "code", log_int(code),
-              NULL);
+    log_debug("client_closed", "client", log_int((int64_t)client->number), "code", log_int(code));
     client->state = CLIENT_CLOSED;
     client->conn = NULL;
     forget_behind(client);

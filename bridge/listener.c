@@ -54,7 +54,7 @@ static void stop_accepting(struct listener *listener, int err)
 
     if (listener->warned_ms == 0 || now - listener->warned_ms >= WARN_EVERY_MS) {
         listener->warned_ms = now;
-        log_warn("accept_paused", "address", listener->address, "error", strerror(err), NULL);
+        log_warn("accept_paused", "address", listener->address, "error", strerror(err));
     }
     for (int i = 0; i < listener->count; i++)
         (void)event_del(listener->sockets[i]); /* was assigned, so cannot fail */
@@ -317,8 +317,7 @@ struct listener *listener_new(struct loop *loop, const char *address, listener_f
     return listener;
 
 fail:
-    log_error("listen_failed", "address", address, "error", why != NULL ? why : strerror(-ret),
-              NULL);
+    log_error("listen_failed", "address", address, "error", why != NULL ? why : strerror(-ret));
     listener_free(listener);
     return NULL;
 }

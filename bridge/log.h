@@ -1,6 +1,6 @@
 /* log -- structured lines on standard error: one event with named fields per line.
  *
- *     log_info("closed", "client", log_int(id), "reason", "too slow", NULL);
+ *     log_info("closed", "client", log_int(id), "reason", "too slow");
  *
  * gives, in logfmt, `ts=2026-11-20T21:00:00.123Z level=info event=closed client=17 reason="too
  * slow"`, and the same members as one object in JSON. Values are escaped, so that what a peer sent
@@ -9,6 +9,7 @@
 #define LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
@@ -18,16 +19,17 @@ enum log_format { LOG_LOGFMT, LOG_JSON };
 void log_setup(enum log_level level, enum log_format format);
 bool log_enabled(enum log_level level);
 
-/* key, value pairs of const char *, then NULL. A NULL value is written as "". */
+/* key, value pairs of const char *, then a null pointer, which the macros add. A NULL value is
+ * written as "". */
 void log_write(enum log_level level, const char *event, ...) __attribute__((sentinel));
 
-#define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)
-#define log_warn(...) log_write(LOG_WARN, __VA_ARGS__)
-#define log_info(...) log_write(LOG_INFO, __VA_ARGS__)
+#define log_error(...) log_write(LOG_ERROR, __VA_ARGS__, (const char *)NULL)
+#define log_warn(...) log_write(LOG_WARN, __VA_ARGS__, (const char *)NULL)
+#define log_info(...) log_write(LOG_INFO, __VA_ARGS__, (const char *)NULL)
 #define log_debug(...)                                                                             \
     do {                                                                                           \
         if (log_enabled(LOG_DEBUG))                                                                \
-            log_write(LOG_DEBUG, __VA_ARGS__);                                                     \
+            log_write(LOG_DEBUG, __VA_ARGS__, (const char *)NULL);                                 \
     } while (0)
 
 /* A number or a run of bytes as a value. The text lives in one of 8 buffers used in turn, so it is

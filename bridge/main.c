@@ -36,7 +36,7 @@ static int run(const struct config *config)
         return EXIT_FAILURE;
     result = app_run(app);
     app_free(app);
-    log_info("stopped", NULL);
+    log_info("stopped");
     return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -161,7 +161,7 @@ static void go_down(struct redis_link *link, const char *why)
 {
     bool was_up = link->state == LINK_UP;
 
-    log_warn("redis_link_down", "link", link->name, "reason", why, NULL);
+    log_warn("redis_link_down", "link", link->name, "reason", why);
     drop_connection(link);
     link->state = LINK_DOWN;
     link->attempts++;
@@ -261,7 +261,7 @@ static void on_reply(struct redis_link *link, struct resp *reply)
          * holds is no longer known. */
         link->failure = "unexpected reply";
         log_warn("redis_reply_unexpected", "link", link->name, "text",
-                 log_bytes(reply->str.ptr, reply->str.len), NULL);
+                 log_bytes(reply->str.ptr, reply->str.len));
     }
 }
 
@@ -312,7 +312,7 @@ static void on_greeted(void *ctx, const struct resp *reply)
         return;
     if (reply->kind == RESP_ERROR) {
         log_error("redis_refused", "link", link->name, "text",
-                  log_bytes(reply->str.ptr, reply->str.len), NULL);
+                  log_bytes(reply->str.ptr, reply->str.len));
         link->failure = "refused";
         return;
     }
@@ -321,7 +321,7 @@ static void on_greeted(void *ctx, const struct resp *reply)
     link->state = LINK_UP;
     link->backoff_ms = BACKOFF_MIN_MS;
     loop_timer_set(link->timer, PING_INTERVAL_MS);
-    log_info("redis_link_up", "link", link->name, NULL);
+    log_info("redis_link_up", "link", link->name);
     if (link->handlers->on_up != NULL)
         link->handlers->on_up(link->ctx);
 }

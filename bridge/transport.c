@@ -214,7 +214,7 @@ static void clamp_descriptor_limit(void)
         return;
     limit.rlim_cur = TRANSPORT_MAX_DESCRIPTORS;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        log_warn("descriptor_limit", "error", strerror(errno), NULL);
+        log_warn("descriptor_limit", "error", strerror(errno));
 }
 
 static bool make_context(struct transport *transport)
@@ -275,7 +275,7 @@ struct transport *transport_new(struct loop *loop, const struct transport_config
     return transport;
 
 fail:
-    log_error("transport_failed", "error", "libwebsockets could not be started", NULL);
+    log_error("transport_failed", "error", "libwebsockets could not be started");
     transport_free(transport);
     return NULL;
 }
@@ -288,7 +288,7 @@ void transport_adopt(struct transport *transport, int fd)
     if (lws_adopt_descriptor_vhost(transport->vhost,
                                    LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP | LWS_ADOPT_ALLOW_SSL, socket,
                                    NULL, NULL) == NULL)
-        log_debug("adopt_failed", "fd", log_int(fd), NULL);
+        log_debug("adopt_failed", "fd", log_int(fd));
     loop_lws_kick(transport->glue);
 }
 

@@ -245,7 +245,7 @@ static int send_error(struct transport *transport, struct lws *wsi, int status, 
 int transport_http_refuse(struct transport *transport, struct lws *wsi, int status,
                           const char *extra)
 {
-    log_debug("http_refused", "status", log_int(status), NULL);
+    log_debug("http_refused", "status", log_int(status));
     if (status == HTTP_STATUS_METHOD_NOT_ALLOWED)
         extra = "Allow: GET, HEAD\r\n";
     return send_error(transport, wsi, status, true, extra);

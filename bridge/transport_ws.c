@@ -203,7 +203,7 @@ static void on_peer_close(struct conn *conn, const struct ws_item *item)
 /* After a protocol error what follows cannot be understood: only the end of the stream counts. */
 static void on_fault(struct conn *conn, const struct ws_item *item)
 {
-    log_debug("ws_fault", "code", log_int(item->code), "reason", item->data, NULL);
+    log_debug("ws_fault", "code", log_int(item->code), "reason", item->data);
     if (conn->state == CONN_OPEN)
         conn_close(conn, item->code, item->data);
     if (conn->state == CONN_CLOSING)
@@ -348,7 +348,7 @@ static void ping(struct conn *conn, uint64_t now_ms)
     if (conn->busy || conn->paused)
         return;
     if (conn->unanswered >= UNANSWERED_PINGS) {
-        log_debug("ws_dead", "silent_ms", log_int((int64_t)(now_ms - conn->heard_ms)), NULL);
+        log_debug("ws_dead", "silent_ms", log_int((int64_t)(now_ms - conn->heard_ms)));
         end(conn);
         return;
     }
