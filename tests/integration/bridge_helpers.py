@@ -73,6 +73,13 @@ class Stand(Group):
     def receivers(self, channel):
         return self.client.execute_command("PUBSUB", "NUMSUB", channel)[1]
 
+    def drain(self, tab):
+        """All messages up to now, also those that are still on their way from Redis: a marker that
+        every client gets comes behind them."""
+        self.call("NOTIFY.EVENT", "topic:all", "marker", "NOSTORE")
+        tab.expect(type="marker")
+        return [message for message in tab.drain() if message["type"] != "marker"]
+
     def close_tabs(self):
         while self.tabs:
             tab = self.tabs.pop()

@@ -66,25 +66,25 @@ class Listener:
     """A subscriber whose messages can be read without sleeping: everything that was published before
     messages() is called is in its answer, as a message of our own comes last."""
 
-    def __init__(self, server, *channels, shard=False):
+    def __init__(self, server, *channels, shard=False, end="test:end"):
         self.client = server.client()
         self.shard = shard
+        self.end = end
         self.pubsub = server.client().pubsub()
-        self.channels = channels
         if shard:
-            self.pubsub.execute_command("SSUBSCRIBE", *channels, "test:end")
+            self.pubsub.execute_command("SSUBSCRIBE", *channels, end)
         else:
-            self.pubsub.subscribe(*channels, "test:end")
+            self.pubsub.subscribe(*channels, end)
         for _ in range(len(channels) + 1):
             # ssubscribe confirmations are unknown to Debian 12's redis-py: read them raw.
             self.pubsub.parse_response(block=True)
 
     def raw(self):
-        self.client.execute_command("SPUBLISH" if self.shard else "PUBLISH", "test:end", "end")
+        self.client.execute_command("SPUBLISH" if self.shard else "PUBLISH", self.end, "end")
         found = []
         while True:
             kind, channel, data = self.pubsub.parse_response(block=True)[:3]
-            if channel == "test:end":
+            if channel == self.end:
                 return found
             found.append((channel, data))
 

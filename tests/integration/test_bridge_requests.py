@@ -192,13 +192,13 @@ def test_a_topic_can_be_followed_and_left(stand, tab, topic):
         "unsubscribed",
     )
     stand.send(f"topic:{topic}")
-    assert tab.drain() == []
+    assert stand.drain(tab) == []
 
 
 def test_a_topic_is_followed_from_where_it_ends(stand, tab, topic):
     last = stand.send_many(f"topic:{topic}", 3)[-1]
     assert tab.request("subscribe", topic=topic)["last"] == last
-    assert tab.drain() == []
+    assert stand.drain(tab) == []
 
 
 def test_subscribing_again_changes_nothing(stand, tab, topic):
@@ -209,7 +209,7 @@ def test_subscribing_again_changes_nothing(stand, tab, topic):
     assert (answer["status"], answer["last"]) == ("subscribed", id_)
     tab.request("unsubscribe", topic=topic)
     stand.send(f"topic:{topic}")
-    assert tab.drain() == []
+    assert stand.drain(tab) == []
 
 
 def test_leaving_what_is_not_followed_is_answered_all_the_same(tab, topic):
@@ -222,7 +222,7 @@ def test_a_broadcast_log_can_be_asked_for_though_it_is_followed(stand, tab):
     assert tab.request("subscribe", topic="all")["last"] == last
     live = stand.send("topic:all")
     assert ids_of([tab.recv()]) == [live]
-    assert tab.drain() == []
+    assert stand.drain(tab) == []
 
 
 def test_an_inbox_is_not_a_topic(stand, tab):
@@ -230,7 +230,7 @@ def test_an_inbox_is_not_a_topic(stand, tab):
     other = new_name()
     assert tab.request("subscribe", topic=f"inbox:{other}")["status"] == "subscribed"
     stand.send(f"inbox:{other}")
-    assert tab.drain() == []
+    assert stand.drain(tab) == []
 
 
 def test_a_session_can_be_followed_and_left(stand, tab):
@@ -247,7 +247,7 @@ def test_a_session_can_be_followed_and_left(stand, tab):
         "session_id": session,
     }.items()
     stand.call("NOTIFY.EVENT", f"session:{session}", "session_completed")
-    assert tab.drain() == []
+    assert stand.drain(tab) == []
 
 
 def test_a_session_is_followed_from_a_position(stand, tab):
@@ -349,7 +349,7 @@ def test_every_tab_of_the_user_learns_of_a_change(stand, user, five, request_, m
         told = tab.expect(type=expected["type"])
         assert told.items() >= {"key": f"inbox:{user}", **expected}.items()
         revs.add(told["rev"])
-        assert tab.drain() == []
+        assert stand.drain(tab) == []
     assert len(revs) == 1
 
 
@@ -365,10 +365,10 @@ def test_tabs_agree_after_many_changes_by_all_of_them(stand, user):
         type_ = rng.choice(["mark_read", "archive", "delete_notification"])
         tab.send({"type": type_, "ids": rng.sample(ids, 3)})
     for tab in tabs:
-        tab.drain_until = tab.drain()
+        tab.drain_until = stand.drain(tab)
     count = tabs[0].request("unread_count")
     for tab in tabs:
-        told = [m for m in tab.drain_until + tab.drain() if m.get("key") == f"inbox:{user}"]
+        told = [m for m in tab.drain_until + stand.drain(tab) if m.get("key") == f"inbox:{user}"]
         revs = [m["rev"] for m in told]
         assert revs == sorted(revs), "changes out of order"
         assert (told[-1]["rev"], told[-1]["unread"]) == (count["rev"], count["unread"])
@@ -398,7 +398,7 @@ def ids_of_items(items):
 
 def test_history_pages_through_the_inbox_newest_first(stand, tab, user):
     ids = stand.send_many(f"inbox:{user}", 25)
-    tab.drain()
+    stand.drain(tab)
     got, before = [], None
     for expected in (10, 10, 5):
         page = tab.request(
@@ -432,7 +432,7 @@ def test_history_between_two_ids_excludes_both(stand, tab, user, five):
 
 def test_history_without_a_limit_has_20_items_and_with_one_at_most_100(stand, tab, user):
     ids = stand.send_many(f"inbox:{user}", 130)
-    tab.drain()
+    stand.drain(tab)
     assert len(tab.request("request_notification_history")["items"]) == 20
     page = tab.request("request_notification_history", limit=100)
     assert (ids_of_items(page["items"]), page["next"]) == (ids[:29:-1], ids[30])
@@ -442,7 +442,7 @@ def test_history_filters_and_pages_stay_full(stand, tab, user):
     for n in range(40):
         options = ["CATEGORY", "ab"[n % 2], "TYPE", "xyz"[n % 3]]
         stand.send(f"inbox:{user}", f"number {n}", *options)
-    tab.drain()
+    stand.drain(tab)
     page = tab.request("request_notification_history", category="a", limit=10)
     assert [item["title"] for item in page["items"]] == [f"number {n}" for n in range(38, 18, -2)]
     page = tab.request("request_notification_history", category="a", limit=10, before=page["next"])
@@ -515,7 +515,7 @@ def test_publish_to_a_user_reaches_the_inbox(stand, tab):
     reader = stand.tab(f"/ws?user={name}")
     answer = tab.request("publish", user_id=name, title="psst")
     assert reader.recv()["id"] == answer["id"]
-    assert tab.drain() == []
+    assert stand.drain(tab) == []
 
 
 @pytest.mark.parametrize(

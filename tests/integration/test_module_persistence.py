@@ -5,6 +5,7 @@ import random
 import struct
 
 import pytest
+import redis
 
 from module_helpers import call, digest, error_of, ids, info, listen, verify  # noqa: F401
 
@@ -306,6 +307,71 @@ def test_a_truncated_payload_is_refused(redis_server):
             raw.restore("cut", 0, sealed(body[:length] + version))
     assert client.exists("cut") == 0
     assert client.info("notify")["notify_loads_refused"] > 0
+
+
+def rewritten_commands(server):
+    """The commands of the AOF that a rewrite makes, as lists of bytes."""
+    rewrite_aof(server, server.client())
+    folder = os.path.join(server.dir, "appendonlydir")
+    (base,) = [name for name in os.listdir(folder) if name.endswith("base.aof")]
+    with open(os.path.join(folder, base), "rb") as file:
+        text = file.read()
+    commands, at = [], 0
+    while at < len(text):
+        end = text.index(b"\r\n", at)
+        if text[at : at + 1] == b"*":
+            commands.append([])
+            at = end + 2
+        elif text[at : at + 1] == b"$":
+            size = int(text[at + 1 : end])
+            commands[-1].append(text[end + 2 : end + 2 + size])
+            at = end + 4 + size
+        else:
+            at = end + 2  # an annotation
+    return [command for command in commands if command[0] == b"NOTIFY.RESTOREBOX"]
+
+
+def test_restorebox_rebuilds_the_box_part_by_part(programs):
+    server = programs.redis(appendonly="yes", aof_use_rdb_preamble="no")
+    primary = programs.redis(name="primary")
+    replica = programs.redis(name="replica", replica_of=primary)
+    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    fill(server.client())
+    commands = rewritten_commands(server)
+    client = primary.client(decode_responses=False)
+    for command in commands:
+        assert client.execute_command(*command) == b"OK"
+    wanted = digest(server.client(), *KEYS)
+    assert digest(client, *KEYS) == wanted
+    replica.wait_synced()
+    assert digest(replica.client(), *KEYS) == wanted
+    # A part that was applied already is behind the last id.
+    error = error_of(client, *next(one for one in commands if one[1] == BIG.encode()))
+    assert error == "the ids of the payload must be greater than the box's last id"
+    assert digest(client, *KEYS) == wanted
+
+
+def test_restorebox_survives_broken_blocks_without_a_trace(programs):
+    server = programs.redis(appendonly="yes", aof_use_rdb_preamble="no")
+    fill(server.client())
+    rng = random.Random(11)
+    commands = rewritten_commands(server)
+    client = server.client(decode_responses=False)
+    client.flushall()
+    for _ in range(1500):
+        command = [bytearray(word) for word in rng.choice(commands)]
+        block = command[rng.randrange(2, len(command))]
+        for _ in range(rng.choice((1, 2, 5))):
+            block[rng.randrange(len(block))] = rng.randrange(256)
+        try:
+            client.execute_command(command[0].decode(), "broken", *map(bytes, command[2:]))
+        except redis.ResponseError:
+            pass
+        if client.exists("broken"):
+            verify(server.client(), "broken")
+            call(server.client(), "NOTIFY.RANGE", "broken", "-", "+", "ALL", "JSON")
+            client.delete("broken")
+    assert server.client().info("notify")["notify_entries"] == 0
 
 
 def test_restorebox_refuses_what_is_no_payload(shared_redis):

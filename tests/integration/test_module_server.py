@@ -7,7 +7,7 @@ import redis
 
 from module_helpers import call, digest, error_of, ids, listen, pairs, verify  # noqa: F401
 from resp import Resp, RespError
-from servers import module_path
+from servers import RedisServer, module_path, wait_until
 
 KEY = "inbox:1"
 COMMANDS = {
@@ -111,6 +111,49 @@ def test_a_subscriber_of_its_own_channel_gets_reply_and_push(shared_redis):
 
 def test_a_keyspace_of_clients_without_subscribers_costs_no_replies(client):
     assert pairs(call(client, "NOTIFY.SEND", KEY, "t", "WITHINFO"))["receivers"] == 0
+
+
+TAGGED, END = "inbox:{1}", "end:{1}"
+
+
+def test_in_a_cluster_every_node_of_the_shard_hears_once(programs, listen):
+    """The cluster's bus carries sharded messages to replicas: publishing must not be replicated."""
+    options = {"cluster-enabled": "yes", "cluster-node-timeout": "5000"}
+    primary, replica = (programs.redis(name=name, **options) for name in ("primary", "replica"))
+    client, other = primary.client(), replica.client()
+    client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+    other.execute_command("CLUSTER", "MEET", "127.0.0.1", primary.port)
+    node = client.execute_command("CLUSTER", "MYID")
+    wait_until(lambda: node in str(other.execute_command("CLUSTER", "NODES")), "the meeting")
+    wait_until(lambda: try_replicate(other, node), "becoming a replica")
+    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    wait_until(lambda: "cluster_state:ok" in raw_info(primary), "the cluster's being up")
+    here = listen(primary, TAGGED, shard=True, end=END)
+    there = listen(replica, TAGGED, shard=True, end=END)
+    plain = listen(primary, TAGGED, end=END)
+    there.client = plain.client = client
+    call(client, "NOTIFY.SEND", TAGGED, "one")
+    call(client, "NOTIFY.READALL", TAGGED)
+    call(client, "NOTIFY.EVENT", TAGGED, "typing", "NOSTORE")
+    wanted = ["notification", "read", "typing"]
+    assert [message["type"] for message in here.messages()] == wanted
+    assert [message["type"] for message in there.messages()] == wanted
+    assert plain.messages() == []
+    replica.wait_synced()
+    other.execute_command("READONLY")
+    assert digest(other, TAGGED) == digest(client, TAGGED)
+
+
+def try_replicate(client, node):
+    try:
+        return client.execute_command("CLUSTER", "REPLICATE", node)
+    except redis.ResponseError:
+        return False  # it does not know the node well enough yet
+
+
+def raw_info(server):
+    with Resp(server.port) as resp:
+        return resp.call("CLUSTER", "INFO")
 
 
 # -- permissions
@@ -292,6 +335,41 @@ def test_settings_have_ranges(client):
                         ("publish", "sometimes")):  # fmt: skip
         with pytest.raises(redis.ResponseError):
             client.config_set(f"notify.{name}", wrong)
+
+
+class WithArguments(RedisServer):
+    """A server whose loadmodule line has arguments."""
+
+    def __init__(self, *arguments):
+        super().__init__()
+        self.arguments = list(arguments)
+
+    def _argv(self):
+        return super()._argv() + self.arguments
+
+
+def test_settings_may_follow_loadmodule(programs):
+    server = programs.add(
+        WithArguments("notify.max-entries", "3", "max-entry-bytes", "128kb", "PUBLISH", "off")
+    ).start()
+    assert server.client().config_get("notify.*") == {
+        "notify.publish": "off",
+        "notify.max-entries": "3",
+        "notify.max-entry-bytes": "131072",
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["max-entries"], ["max-entries", "0"], ["max-entries", "3kb"], ["publish", "on"],
+     ["no-such", "1"], ["max-entry-bytes", "99999999999mb"]],
+)  # fmt: skip
+def test_wrong_settings_refuse_to_load(programs, arguments):
+    server = programs.add(WithArguments(*arguments))
+    with pytest.raises(AssertionError):
+        server.start()
+    assert server.wait() == 1
+    assert server.has_line("notify: no such setting, or a wrong value: " + arguments[0])
 
 
 def test_info_counts_what_was_done(redis_server, listen):
