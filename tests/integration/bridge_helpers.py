@@ -73,10 +73,10 @@ class Stand(Group):
     def receivers(self, channel):
         return self.client.execute_command("PUBSUB", "NUMSUB", channel)[1]
 
-    def drain(self, tab):
-        """All messages up to now, also those that are still on their way from Redis: a marker that
-        every client gets comes behind them."""
-        self.call("NOTIFY.EVENT", "topic:all", "marker", "NOSTORE")
+    def drain(self, tab, key="topic:all"):
+        """All messages up to now, also those that are still on their way from Redis: a marker comes
+        behind them, on a key that the client follows."""
+        self.call("NOTIFY.EVENT", key, "marker", "NOSTORE")
         tab.expect(type="marker")
         return [message for message in tab.drain() if message["type"] != "marker"]
 
