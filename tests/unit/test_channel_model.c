@@ -829,7 +829,7 @@ static void scenario_begin(uint64_t seed)
         struct side *side = &model.sides[i];
         side->channel = channel_new(&model.shared);
         cr_assert_not_null(side->channel);
-        (void)snprintf(side->sub.name, sizeof(side->sub.name), "box%d", i);
+        (void)snprintf(side->sub.name, sizeof(side->sub.name), "box%c", (char)('0' + i));
         side->channel->sub = &side->sub;
         side->box.clock = 1;
     }
