@@ -52,17 +52,23 @@ def host_path(name):
     return os.path.join(build_dir(), "support", name)
 
 
-def free_port():
-    """A port that nobody listens on, outside the range from which the kernel hands out ports for
-    outgoing connections, so that none of the thousands a test opens can take it meanwhile."""
+def free_port(beside=()):
+    """A port that nobody listens on, nor on those that are `beside` it (distances), all outside the
+    range from which the kernel hands out ports for outgoing connections: none of the thousands
+    that a test opens can take it meanwhile."""
     while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+        port = random.randrange(20000, 32000 - max(beside, default=0))
+        if all(_is_free(port + distance) for distance in (0, *beside)):
+            return port
+
+
+def _is_free(port):
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+            return True
+        except OSError:
+            return False
 
 
 def wait_until(condition, what="the condition", timeout=WAIT_TIMEOUT_S):
@@ -229,7 +235,8 @@ class RedisServer(Program):
 
     def __init__(self, name="redis", module=True, replica_of=None, config=None, **options):
         super().__init__(name)
-        self.port = free_port()
+        is_node = "cluster-enabled" in options or "cluster_enabled" in options
+        self.port = free_port(beside=[10000] if is_node else [])  # where the cluster's bus is
         self.dir = tempfile.mkdtemp(prefix="notify-test-redis-")
         self.module = module_path() if module else None
         self.config = dict(config or {})
