@@ -110,7 +110,7 @@ def test_a_rewritten_aof_consists_of_bounded_commands(programs):
 def test_a_replica_is_equal_and_its_subscribers_hear_everything_once(programs, listen):
     primary = programs.redis(name="primary")
     early = programs.redis(name="early", replica_of=primary)
-    early.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    early.wait_line(r"<-> REPLICA sync: Finished with success")
     here, there = listen(primary, *KEYS), listen(early, *KEYS)
     there.client = primary.client()  # its last message comes the same way as the others
     client = primary.client()
@@ -120,7 +120,7 @@ def test_a_replica_is_equal_and_its_subscribers_hear_everything_once(programs, l
     assert len(published) > 700
     assert there.raw() == published
     late = programs.redis(name="late", replica_of=primary)
-    late.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    late.wait_line(r"<-> REPLICA sync: Finished with success")
     call(client, "NOTIFY.READALL", BIG)
     early.wait_synced()
     late.wait_synced()
@@ -134,7 +134,7 @@ def test_a_chained_replica_with_an_aof_ends_equal(programs):
     primary = programs.redis(name="primary")
     middle = programs.redis(name="middle", replica_of=primary)
     last = programs.redis(name="last", replica_of=middle, appendonly="yes", appendfsync="always")
-    last.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    last.wait_line(r"<-> REPLICA sync: Finished with success")
     client = primary.client()
     fill(client)
     wanted = digest(client, *KEYS)
@@ -153,7 +153,7 @@ def test_a_replica_with_other_settings_ends_equal(programs):
         name="replica", replica_of=primary,
         config={"notify.max-entries": 2, "notify.max-entry-bytes": 1024, "notify.publish": "off"},
     )  # fmt: skip
-    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    replica.wait_line(r"<-> REPLICA sync: Finished with success")
     client = primary.client()
     for _ in range(9):
         call(client, "NOTIFY.SEND", KEY, "t", "CONTENT", "x" * 2000)
@@ -166,7 +166,7 @@ def test_what_is_replicated_is_the_effect(programs):
     primary = programs.redis(name="primary")
     client = primary.client()
     replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    replica.wait_line(r"<-> REPLICA sync: Finished with success")
     watcher = replica.client()
     with watcher.monitor() as monitor:
         sent = call(client, "NOTIFY.SEND", KEY, "t", "NX", "WITHINFO", "CONTENT", "c")[1]
@@ -335,7 +335,7 @@ def test_restorebox_rebuilds_the_box_part_by_part(programs):
     server = programs.redis(appendonly="yes", aof_use_rdb_preamble="no")
     primary = programs.redis(name="primary")
     replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    replica.wait_line(r"<-> REPLICA sync: Finished with success")
     fill(server.client())
     commands = rewritten_commands(server)
     client = primary.client(decode_responses=False)

@@ -73,7 +73,7 @@ def test_a_script_sends_and_publishes_once(shared_redis, client, listen):
 def test_in_a_transaction_replicas_hear_once_too(programs, listen):
     primary = programs.redis(name="primary")
     replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    replica.wait_line(r"<-> REPLICA sync: Finished with success")
     client = primary.client()
     there = listen(replica, KEY)
     there.client = client
@@ -126,7 +126,7 @@ def test_in_a_cluster_every_node_of_the_shard_hears_once(programs, listen):
     node = client.execute_command("CLUSTER", "MYID")
     wait_until(lambda: node in str(other.execute_command("CLUSTER", "NODES")), "the meeting")
     wait_until(lambda: try_replicate(other, node), "becoming a replica")
-    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    replica.wait_line(r"<-> REPLICA sync: Finished with success")
     wait_until(lambda: "cluster_state:ok" in raw_info(primary), "the cluster's being up")
     here = listen(primary, TAGGED, shard=True, end=END)
     there = listen(replica, TAGGED, shard=True, end=END)
@@ -232,7 +232,7 @@ def test_a_replica_executes_what_a_limited_user_sent(programs):
     """The link to a primary has no user: asking for it crashes Redis 7.0."""
     primary = programs.redis(name="primary")
     replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    replica.wait_line(r"<-> REPLICA sync: Finished with success")
     client = primary.client()
     for command in WRITES[:2] + WRITES[4:]:
         call(client, *command)
