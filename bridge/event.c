@@ -55,6 +55,8 @@ static bool decode(struct event *event)
 {
     struct notify_str head[HEAD_COUNT] = {{NULL, 0}};
 
+    if (event->len == 0 || event->payload[0] != '{') /* topic_frame() cuts there */
+        return false;
     if (!json_scan_object(notify_str_of(event->payload, event->len), on_head_member, head))
         return false;
     if (!is_string(head[HEAD_TYPE]) || !is_string(head[HEAD_KEY]))

@@ -7,6 +7,15 @@
 
 #define REDIS_DEFAULT_PORT 6379
 
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 /* Copies text[len] with %XX decoded; NULL: no memory, a malformed escape, or an escaped NUL. */
 static char *decoded(const char *text, size_t len)
 {
@@ -14,20 +23,17 @@ static char *decoded(const char *text, size_t len)
     size_t n = 0;
 
     for (size_t i = 0; out != NULL && i < len; i++) {
-        if (text[i] == '%') {
-            char hex[3] = {0};
-            char *end;
-            if (i + 2 >= len)
-                goto fail;
-            memcpy(hex, text + i + 1, 2);
-            out[n] = (char)strtol(hex, &end, 16);
-            if (end != hex + 2 || out[n] == '\0')
-                goto fail;
-            n++;
-            i += 2;
-        } else {
+        int high, low;
+        if (text[i] != '%') {
             out[n++] = text[i];
+            continue;
         }
+        high = i + 2 < len ? hex_digit(text[i + 1]) : -1;
+        low = i + 2 < len ? hex_digit(text[i + 2]) : -1;
+        if (high < 0 || low < 0 || high + low == 0)
+            goto fail;
+        out[n++] = (char)(high << 4 | low);
+        i += 2;
     }
     if (out != NULL)
         out[n] = '\0';

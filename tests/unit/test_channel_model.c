@@ -221,7 +221,7 @@ static void publish(struct side *side, bool may_be_lost)
     box->clock += below(3);
     box->last = entry->id;
     trace("box %d: send " ID_FORMAT, BOX(side), ID_ARGS(entry->id));
-    if (may_be_lost && !side->was_unreadable && chance(2)) {
+    if (may_be_lost && !model.has_unreadable && chance(2)) {
         trace("box %d: its message is lost", BOX(side));
         side->leaky = true;
     } else {
