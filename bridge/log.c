@@ -20,6 +20,7 @@ static const char *const level_names[] = {"error", "warn", "info", "debug"};
 struct line {
     char text[LINE_MAX_BYTES];
     size_t len;
+    bool full; /* something did not fit */
 };
 
 void log_setup(enum log_level level, enum log_format format)
@@ -36,8 +37,10 @@ bool log_enabled(enum log_level level)
 /* What does not fit is left out; three bytes stay free for the end of the line. */
 static void put(struct line *line, const char *ptr, size_t len)
 {
-    if (len > sizeof(line->text) - 3 - line->len)
-        len = sizeof(line->text) - 3 - line->len;
+    if (len > sizeof(line->text) - 3 - line->len) {
+        line->full = true;
+        return;
+    }
     memcpy(line->text + line->len, ptr, len);
     line->len += len;
 }
@@ -77,10 +80,13 @@ static void put_quoted(struct line *line, const char *value)
     put(line, "\"", 1);
 }
 
+/* A field that does not fit is left out as a whole: half of one would be no JSON. */
 static void put_field(struct line *line, const char *key, const char *value)
 {
     bool json = line_format == LOG_JSON;
+    size_t start = line->len;
 
+    line->full = false;
     if (line->len > 0)
         put(line, json ? "," : " ", 1);
     if (json)
@@ -92,6 +98,8 @@ static void put_field(struct line *line, const char *key, const char *value)
         put_quoted(line, value);
     else
         put_z(line, value);
+    if (line->full)
+        line->len = start;
 }
 
 static void format_now(char out[ISO_TIME_LEN + 1])
