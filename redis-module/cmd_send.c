@@ -459,19 +459,34 @@ static int run_stored(struct box_key *bk, struct args *args, struct send_spec *s
     return RM_OK;
 }
 
+/* Everything that may refuse the command, before the box is touched. */
+static bool check_or_reply(struct box_key *bk, struct args *args, struct send_spec *spec)
+{
+    box_prefetch(bk->box, BOX_PREFETCH_RING);
+    if (publishes(spec) && !publish_permitted_or_reply(bk->ctx, bk->name))
+        return false;
+    box_prefetch(bk->box, BOX_PREFETCH_SEGMENTS);
+    if (!make_body(bk->ctx, args, spec)) {
+        (void)reply_args_error(bk->ctx, args);
+        return false;
+    }
+    box_prefetch(bk->box, BOX_PREFETCH_ENTRIES);
+    if ((SEEN(spec, OPT_NX) && bk->box != NULL) || (SEEN(spec, OPT_XX) && bk->box == NULL)) {
+        (void)rm_ReplyWithNull(bk->ctx);
+        return false;
+    }
+    return true;
+}
+
 static int run(struct rm_ctx *ctx, struct args *args, struct send_spec *spec)
 {
     struct box_key bk;
 
-    if (!make_body(ctx, args, spec))
-        return reply_args_error(ctx, args);
-    if (publishes(spec) && !publish_permitted_or_reply(ctx, args->argv[1]))
-        return RM_OK;
     if (!box_key_open_or_reply(&bk, ctx, args->argv[1], RM_READ | RM_WRITE))
         return RM_OK;
-    if ((SEEN(spec, OPT_NX) && bk.box != NULL) || (SEEN(spec, OPT_XX) && bk.box == NULL)) {
+    if (!check_or_reply(&bk, args, spec)) {
         box_key_close(&bk);
-        return rm_ReplyWithNull(ctx);
+        return RM_OK;
     }
     return SEEN(spec, OPT_NOSTORE) ? run_unstored(&bk, spec) : run_stored(&bk, args, spec);
 }

@@ -407,3 +407,29 @@ def test_the_module_cannot_be_unloaded_or_loaded_twice(redis_server):
     with pytest.raises(redis.ResponseError):
         client.execute_command("MODULE", "UNLOAD", "notify")
     call(client, "NOTIFY.SEND", KEY, "t")
+
+
+def test_acl_categories_where_the_server_has_them(shared_redis, client):
+    """Redis 7.0 lets no module put its commands into categories, 7.2 only into existing ones. (ACL CAT
+    does not list the commands of modules on every server: ask what a user may do.)"""
+    if "notify" not in [str(one) for one in client.execute_command("ACL", "CAT")]:
+        version = client.info("server")["redis_version"]
+        assert version.startswith(("7.0.", "7.2.")), version
+        return
+    groups = {
+        "notify": set(COMMANDS),
+        "read": {name for name, flags in COMMANDS.items() if "readonly" in flags},
+        "write": {name for name, flags in COMMANDS.items() if "write" in flags},
+        "fast": {name for name, flags in COMMANDS.items() if "fast" in flags},
+        "slow": {name for name, flags in COMMANDS.items() if "fast" not in flags},
+    }
+    for category, names in groups.items():
+        client.execute_command("ACL", "SETUSER", "grouped", "reset", "~*", "&*", f"+@{category}")
+        for name in COMMANDS:
+            words = [name, "k", "1", "1", "1"][: 2 if name in SHORT else 5]
+            verdict = client.execute_command("ACL", "DRYRUN", "grouped", *words)
+            assert (str(verdict) == "OK") == (name in names), (category, name, verdict)
+    client.execute_command("ACL", "DELUSER", "grouped")
+
+
+SHORT = {"NOTIFY.LEN", "NOTIFY.BADGE", "NOTIFY.INFO", "NOTIFY.VERIFY"}
