@@ -161,15 +161,85 @@ static struct rm_arg restorebox_args[] = {
     END,
 };
 
+#define SESSION ARG("session", RM_ARG_STRING, NULL, 0)
+#define CONNECTIONS ARG("connection", RM_ARG_STRING, NULL, RM_ARG_MULTIPLE)
+#define LEASE ARG("milliseconds", RM_ARG_INTEGER, "LEASE", 0)
+
+static struct rm_arg session_open_args[] = {
+    KEY,
+    SESSION,
+    ARG("connection", RM_ARG_STRING, NULL, 0),
+    LEASE,
+    OPTION_STR("node", "NODE"),
+    OPTION_STR("addr", "ADDR"),
+    OPTION_STR("meta", "META"),
+    OPTION_INT("max-connections", "MAXCONN"),
+    OPTION_INT("max-sessions", "MAXSESSIONS"),
+    END,
+};
+static struct rm_arg session_touch_args[] = {KEY, LEASE, CONNECTIONS, END};
+static struct rm_arg session_close_args[] = {KEY, CONNECTIONS, END};
+static struct rm_arg session_list_args[] = {KEY, OPTION_STR("session", "SESSION"), END};
+static struct rm_arg session_count_args[] = {KEY, OPTION("connections", "CONNECTIONS"), END};
+static struct rm_arg session_dropnode_args[] = {KEY, ARG("node", RM_ARG_STRING, NULL, 0), END};
+
+static struct rm_arg kick_targets[] = {SESSION, TOKEN("all", "*"), END};
+static struct rm_arg session_kick_args[] = {
+    KEY,
+    ARG_SUB("target", RM_ARG_ONEOF, NULL, 0, kick_targets),
+    END,
+};
+
+static struct rm_arg session_put_parts[] = {
+    SESSION,
+    ARG("connection", RM_ARG_STRING, NULL, 0),
+    ARG("lease", RM_ARG_UNIX_TIME, NULL, 0),
+    ARG("opened", RM_ARG_UNIX_TIME, NULL, 0),
+    ARG("node", RM_ARG_STRING, NULL, 0),
+    ARG("addr", RM_ARG_STRING, NULL, 0),
+    ARG("meta", RM_ARG_STRING, NULL, 0),
+    END,
+};
+static struct rm_arg session_lease_parts[] = {
+    ARG("connection", RM_ARG_STRING, NULL, 0),
+    ARG("lease", RM_ARG_UNIX_TIME, NULL, 0),
+    END,
+};
+static struct rm_arg session_changes[] = {
+    ARG_SUB("put", RM_ARG_BLOCK, "PUT", 0, session_put_parts),
+    ARG_SUB("lease", RM_ARG_BLOCK, "LEASE", 0, session_lease_parts),
+    ARG("close", RM_ARG_STRING, "CLOSE", 0),
+    END,
+};
+static struct rm_arg session_apply_args[] = {
+    KEY,
+    ARG("rev", RM_ARG_INTEGER, NULL, 0),
+    ARG_SUB("change", RM_ARG_ONEOF, NULL, RM_ARG_OPTIONAL | RM_ARG_MULTIPLE, session_changes),
+    END,
+};
+
+static struct rm_arg no_args[] = {END};
+
 /* ---- keys ---- */
 
-enum key_use { KEY_READ, KEY_INSERT, KEY_UPDATE, KEY_DELETE, KEY_PAIRS };
+enum key_use {
+    KEY_READ,
+    KEY_INSERT,
+    KEY_UPDATE,
+    KEY_DELETE,
+    KEY_PAIRS,
+    KEY_SUB_READ, /* of a subcommand, whose name comes before the key */
+    KEY_SUB_INSERT,
+    KEY_SUB_UPDATE,
+    KEY_SUB_DELETE,
+    KEY_NONE
+};
 
-#define FIRST_KEY(spec_flags)                                                                      \
+#define ONE_KEY(at, spec_flags)                                                                    \
     {                                                                                              \
         {.flags = (spec_flags),                                                                    \
          .begin_search = RM_BEGIN_INDEX,                                                           \
-         .bs.index.pos = 1,                                                                        \
+         .bs.index.pos = (at),                                                                     \
          .find_keys = RM_FIND_RANGE,                                                               \
          .fk.range = {0, 1, 0}},                                                                   \
         {                                                                                          \
@@ -180,10 +250,10 @@ enum key_use { KEY_READ, KEY_INSERT, KEY_UPDATE, KEY_DELETE, KEY_PAIRS };
 /* By enum key_use. The key spec of pairs is incomplete on purpose: COUNT n at the end stands where
  * a pair could, so the server asks the command itself ("getkeys-api"). */
 static struct rm_key_spec key_specs[][2] = {
-    [KEY_READ] = FIRST_KEY(RM_KEY_RO | RM_KEY_ACCESS),
-    [KEY_INSERT] = FIRST_KEY(RM_KEY_RW | RM_KEY_INSERT),
-    [KEY_UPDATE] = FIRST_KEY(RM_KEY_RW | RM_KEY_UPDATE),
-    [KEY_DELETE] = FIRST_KEY(RM_KEY_RW | RM_KEY_DELETE),
+    [KEY_READ] = ONE_KEY(1, RM_KEY_RO | RM_KEY_ACCESS),
+    [KEY_INSERT] = ONE_KEY(1, RM_KEY_RW | RM_KEY_INSERT),
+    [KEY_UPDATE] = ONE_KEY(1, RM_KEY_RW | RM_KEY_UPDATE),
+    [KEY_DELETE] = ONE_KEY(1, RM_KEY_RW | RM_KEY_DELETE),
     [KEY_PAIRS] = {{.notes = "every second argument, but for COUNT n at the end",
                     .flags = RM_KEY_RO | RM_KEY_ACCESS | RM_KEY_INCOMPLETE,
                     .begin_search = RM_BEGIN_INDEX,
@@ -191,6 +261,21 @@ static struct rm_key_spec key_specs[][2] = {
                     .find_keys = RM_FIND_RANGE,
                     .fk.range = {-1, 2, 0}},
                    {.begin_search = 0}},
+    [KEY_SUB_READ] = ONE_KEY(2, RM_KEY_RO | RM_KEY_ACCESS),
+    [KEY_SUB_INSERT] = ONE_KEY(2, RM_KEY_RW | RM_KEY_INSERT),
+    [KEY_SUB_UPDATE] = ONE_KEY(2, RM_KEY_RW | RM_KEY_UPDATE),
+    [KEY_SUB_DELETE] = ONE_KEY(2, RM_KEY_RW | RM_KEY_DELETE),
+    [KEY_NONE] = {{.begin_search = 0}, {.begin_search = 0}},
+};
+
+/* The same for servers and clients that know only this: first key, last key, step. */
+static const struct {
+    int first, last, step;
+} key_ranges[] = {
+    [KEY_READ] = {1, 1, 1},       [KEY_INSERT] = {1, 1, 1},     [KEY_UPDATE] = {1, 1, 1},
+    [KEY_DELETE] = {1, 1, 1},     [KEY_PAIRS] = {1, -1, 2},     [KEY_SUB_READ] = {2, 2, 1},
+    [KEY_SUB_INSERT] = {2, 2, 1}, [KEY_SUB_UPDATE] = {2, 2, 1}, [KEY_SUB_DELETE] = {2, 2, 1},
+    [KEY_NONE] = {0, 0, 0},
 };
 
 /* ---- the table ---- */
@@ -265,6 +350,37 @@ static const struct command {
     {"NOTIFY.RESTOREBOX", cmd_restorebox, "write deny-oom", "write slow", -3, KEY_INSERT,
      "Internal: restores a box, or the next part of one, from a rewritten AOF or a slot migration.",
      "O(N) for N entries", NULL, restorebox_args},
+    {"NOTIFY.SESSION", NULL, "", "slow", -2, KEY_NONE,
+     "A container for the commands about session sets: who is connected.",
+     "O(1), see the subcommands", NULL, no_args},
+    {"NOTIFY.SESSION|OPEN", cmd_session_open, "write deny-oom fast", "write fast", -7,
+     KEY_SUB_INSERT,
+     "Adds a connection to a session set or renews it, unless the session has too many already.",
+     "O(N) for N connections of the set", NULL, session_open_args},
+    {"NOTIFY.SESSION|TOUCH", cmd_session_touch, "write fast", "write fast", -6, KEY_SUB_UPDATE,
+     "Renews the leases of connections and returns how many of them are still alive.",
+     "O(N*M) for M of N connections of the set", NULL, session_touch_args},
+    {"NOTIFY.SESSION|CLOSE", cmd_session_close, "write fast", "write fast", -4, KEY_SUB_DELETE,
+     "Removes connections and returns how many were alive.",
+     "O(N*M) for M of N connections of the set", NULL, session_close_args},
+    {"NOTIFY.SESSION|LIST", cmd_session_list, "readonly", "read slow", -3, KEY_SUB_READ,
+     "Returns the connections of a session set, or of one session.",
+     "O(N) for N connections of the set", "nondeterministic_output", session_list_args},
+    {"NOTIFY.SESSION|COUNT", cmd_session_count, "readonly fast", "read fast", -3, KEY_SUB_READ,
+     "Returns the number of sessions of a session set, or of its connections.",
+     "O(N) for N connections of the set", "nondeterministic_output", session_count_args},
+    {"NOTIFY.SESSION|KICK", cmd_session_kick, "write", "write slow", 4, KEY_SUB_DELETE,
+     "Removes the connections of a session, or of all, and publishes that bridges are to close "
+     "them.",
+     "O(N) for N connections of the set", NULL, session_kick_args},
+    {"NOTIFY.SESSION|DROPNODE", cmd_session_dropnode, "write", "write slow", 4, KEY_SUB_DELETE,
+     "Removes the connections that a node held and returns how many there were.",
+     "O(N) for N connections of the set", NULL, session_dropnode_args},
+    {"NOTIFY.SESSION|APPLY", cmd_session_apply, "write deny-oom", "write slow", -4, KEY_SUB_INSERT,
+     "Internal: applies the changes of a session set that another server or the AOF tells of.",
+     "O(N*M) for M changes to N connections", NULL, session_apply_args},
+    {"NOTIFY.SESSION|HELP", cmd_session_help, "fast", "fast", 2, KEY_NONE,
+     "Returns helpful text about the subcommands.", "O(1)", NULL, no_args},
 };
 
 static bool describe(const struct command *row, struct rm_command *command)
@@ -296,19 +412,35 @@ static void set_acl_categories(const struct command *row, struct rm_command *com
     (void)rm_SetCommandACLCategories(command, categories); /* a help, not a safeguard */
 }
 
+/* A row "NAME|SUB" is a subcommand of the row "NAME", which comes before it and has no handler.
+ * Real subcommands, as each has its own key specification, flags, documentation and ACL rule. */
+static struct rm_command *create(struct rm_ctx *ctx, const struct command *row)
+{
+    const char *bar = strchr(row->name, '|');
+    int first = key_ranges[row->keys].first;
+    int last = key_ranges[row->keys].last;
+    int step = key_ranges[row->keys].step;
+    char container[64];
+    int rc;
+
+    if (bar == NULL) {
+        rc = rm_CreateCommand(ctx, row->name, row->run, row->flags, first, last, step);
+    } else {
+        snprintf(container, sizeof container, "%.*s", (int)(bar - row->name), row->name);
+        rc = rm_CreateSubcommand(rm_GetCommand(ctx, container), bar + 1, row->run, row->flags,
+                                 first, last, step);
+    }
+    return rc == RM_OK ? rm_GetCommand(ctx, row->name) : NULL;
+}
+
 bool commands_init(struct rm_ctx *ctx)
 {
     bool has_own = rm_AddACLCategory != NULL && rm_AddACLCategory(ctx, "notify") == RM_OK;
 
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         const struct command *row = &commands[i];
-        int step = row->keys == KEY_PAIRS ? 2 : 1;
-        int last = row->keys == KEY_PAIRS ? -1 : 1;
-        struct rm_command *command;
+        struct rm_command *command = create(ctx, row);
 
-        if (rm_CreateCommand(ctx, row->name, row->run, row->flags, 1, last, step) != RM_OK)
-            return false;
-        command = rm_GetCommand(ctx, row->name);
         if (command == NULL || !describe(row, command))
             return false;
         set_acl_categories(row, command, has_own);

@@ -28,5 +28,14 @@ int cmd_seen(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_del(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_trim(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_restorebox(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_session_open(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_session_touch(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_session_close(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_session_kick(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_session_dropnode(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_session_list(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_session_count(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_session_apply(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_session_help(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 
 #endif

@@ -17,6 +17,9 @@ static const char *const counter_names[INFO_COUNTERS] = {
     [INFO_DELETED] = "entries_deleted",
     [INFO_TRIMMED] = "entries_trimmed",
     [INFO_LOADS_REFUSED] = "loads_refused",
+    [INFO_SESSIONS_OPENED] = "sessions_opened",
+    [INFO_SESSIONS_EXPIRED] = "sessions_expired",
+    [INFO_OPENS_REFUSED] = "session_opens_refused",
 };
 
 void info_count(enum info_counter counter, uint64_t times)

@@ -50,7 +50,8 @@ enum {
     RM_OPTION_VALKEY_ATOMIC_SLOT_MIGRATION = 1 << 5
 };
 
-enum { RM_NOTIFY_MODULE = 1 << 13 };  /* keyspace events of class 'd' */
+/* keyspace events: class 'g', class 'd' */
+enum { RM_NOTIFY_GENERIC = 1 << 2, RM_NOTIFY_MODULE = 1 << 13 };
 enum { RM_CHANNEL_PUBLISH = 1 << 1 }; /* ACLCheckChannelPermissions */
 enum { RM_ACL_LOG_CHANNEL = 3 };      /* ACLAddLogEntry */
 enum { RM_POSTPONED_LEN = -1 };       /* ReplyWithArray, ReplyWithMap */
@@ -191,6 +192,8 @@ typedef void (*rm_info_fn)(struct rm_info *info, int for_crash_report);
     /* commands */                                                                                 \
     X(RM_REQUIRED, int, CreateCommand,                                                             \
       (struct rm_ctx *, const char *, rm_command_fn, const char *, int, int, int))                 \
+    X(RM_REQUIRED, int, CreateSubcommand,                                                          \
+      (struct rm_command *, const char *, rm_command_fn, const char *, int, int, int))             \
     X(RM_REQUIRED, struct rm_command *, GetCommand, (struct rm_ctx *, const char *))               \
     X(RM_REQUIRED, int, SetCommandInfo, (struct rm_command *, const struct rm_command_info *))     \
     X(RM_OPTIONAL, int, AddACLCategory, (struct rm_ctx *, const char *))                           \
@@ -218,6 +221,8 @@ typedef void (*rm_info_fn)(struct rm_info *info, int for_crash_report);
     X(RM_REQUIRED, int, ModuleTypeSetValue, (struct rm_key *, struct rm_type *, void *))           \
     X(RM_REQUIRED, int, ModuleTypeReplaceValue,                                                    \
       (struct rm_key *, struct rm_type *, void *, void **))                                        \
+    X(RM_REQUIRED, int, DeleteKey, (struct rm_key *))                                              \
+    X(RM_REQUIRED, int, SetAbsExpire, (struct rm_key *, long long))                                \
     X(RM_REQUIRED, int, SignalModifiedKey, (struct rm_ctx *, struct rm_string *))                  \
     X(RM_REQUIRED, int, NotifyKeyspaceEvent,                                                       \
       (struct rm_ctx *, int, const char *, struct rm_string *))                                    \

@@ -1,0 +1,54 @@
+/* sessions_key -- see sessions_key.h. */
+#include "sessions_key.h"
+
+#include "reply.h"
+#include "sessions_type.h"
+
+bool sessions_key_open_or_reply(struct sessions_key *sk, struct rm_ctx *ctx, struct rm_string *name,
+                                int mode)
+{
+    *sk = (struct sessions_key){.ctx = ctx, .name = name, .key = rm_OpenKey(ctx, name, mode)};
+    if (sk->key == NULL || rm_KeyType(sk->key) == RM_KEYTYPE_EMPTY)
+        return true;
+    if (rm_KeyType(sk->key) != RM_KEYTYPE_MODULE ||
+        rm_ModuleTypeGetType(sk->key) != sessions_type_get()) {
+        sessions_key_close(sk);
+        reply_wrong_type(ctx);
+        return false;
+    }
+    sk->set = rm_ModuleTypeGetValue(sk->key);
+    return true;
+}
+
+void sessions_key_close(struct sessions_key *sk)
+{
+    if (sk->key != NULL)
+        rm_CloseKey(sk->key);
+    sk->key = NULL;
+}
+
+struct sessions *sessions_key_store(struct sessions_key *sk, struct sessions *set)
+{
+    void *former = NULL;
+
+    if (sk->set == NULL)
+        rm_ModuleTypeSetValue(sk->key, sessions_type_get(), set);
+    else
+        rm_ModuleTypeReplaceValue(sk->key, sessions_type_get(), set, &former);
+    sk->set = set;
+    if (sessions_length(set) == 0) {
+        rm_DeleteKey(sk->key); /* frees set */
+        sk->set = NULL;
+    } else {
+        rm_SetAbsExpire(sk->key, (long long)sessions_last_lease_ms(set));
+    }
+    return former;
+}
+
+struct notify_str sessions_key_name(const struct sessions_key *sk)
+{
+    struct notify_str name;
+
+    name.ptr = rm_StringPtrLen(sk->name, &name.len);
+    return name;
+}
