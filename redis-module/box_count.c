@@ -220,16 +220,18 @@ static bool spans_agree(const struct box *box)
         struct span span = store_span(box, i);
         uint32_t count = 0;
         uint32_t unread = 0;
+        uint32_t countable = 0;
         struct entry e;
         for (uint32_t offset = span.head; offset < span.used; offset += e.size) {
             entry_unpack(span.bytes + offset, span.base_ms, &e);
             count++;
             unread += entry_is_unread(&e);
+            countable += entry_is_countable(&e);
             if ((e.flags & ENTRY_IS_SEEN) != 0 && count > span.mark_count)
                 agree = false;
         }
         agree = agree && count == span.count && span.used <= span.cap && span.mark_count <= count &&
-                (!store_is_large(box) || unread == span.unread);
+                (!store_is_large(box) || (unread == span.unread && countable == span.countable));
     }
     return agree;
 }
@@ -299,9 +301,19 @@ size_t box_bytes(const struct box *box)
     return sum.bytes;
 }
 
+static void add_allocation(void *ctx, void *ptr, size_t bytes)
+{
+    (void)ptr, (void)bytes;
+    ++*(size_t *)ctx;
+}
+
 size_t box_allocations(const struct box *box)
 {
-    return store_is_large(box) ? 2 + (size_t)box->as.ring->count : 1;
+    size_t count = store_is_large(box) ? 2 + (size_t)box->as.ring->count : 1;
+
+    if (box_extra(box) != NULL)
+        box_extra_visit(box_extra(box), add_allocation, &count);
+    return count;
 }
 
 size_t box_segments(const struct box *box)
@@ -316,9 +328,19 @@ static void *moved(box_move_fn move, void *ctx, void *ptr)
     return new_ptr != NULL ? new_ptr : ptr;
 }
 
+static void move_extra(struct box **box, box_move_fn move, void *ctx)
+{
+    struct box_extra *extra = moved(move, ctx, box_extra(*box));
+
+    (void)store_set_extra(box, extra); /* it has the field */
+    box_extra_move(extra, move, ctx);
+}
+
 void box_visit_allocations(struct box **box, box_move_fn move, void *ctx)
 {
     *box = moved(move, ctx, *box);
+    if (box_extra(*box) != NULL)
+        move_extra(box, move, ctx);
     if (!store_is_large(*box))
         return;
     (*box)->as.ring = moved(move, ctx, (*box)->as.ring);

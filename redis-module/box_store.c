@@ -11,15 +11,40 @@
 #define SEGMENT_SHRINK 8 /* with so many segments, half an empty one is not worth a copy */
 #define SHRINK_FROM 256  /* bytes; smaller allocations are not worth shrinking */
 #define SEGMENT_ROOM (BOX_SEGMENT_MAX - sizeof(struct segment))
-#define TRIMMED_LEN sizeof(struct notify_id)
 
 enum small_room { SMALL_TOO_BIG = 1 }; /* beside 0 and -ENOMEM */
 
 /* ---- where things are ---- */
 
+enum field { FIELD_TRIMMED, FIELD_EXTRA, FIELD_KEY_END, FIELD_COUNT };
+
+/* In the order in which they lie behind struct box. */
+static const struct {
+    uint8_t flag;
+    uint8_t len;
+} fields[FIELD_COUNT] = {
+    [FIELD_TRIMMED] = {BOX_HAS_TRIMMED, sizeof(struct notify_id)},
+    [FIELD_EXTRA] = {BOX_HAS_EXTRA, sizeof(struct box_extra *)},
+    [FIELD_KEY_END] = {BOX_HAS_KEY_END, sizeof(uint64_t)},
+};
+#define HAS_FIELDS (BOX_HAS_TRIMMED | BOX_HAS_EXTRA | BOX_HAS_KEY_END)
+
+/* Where the field is, or would be. FIELD_COUNT: what lies behind them all. */
+static size_t field_offset(const struct box *box, enum field field)
+{
+    size_t offset = sizeof(*box);
+
+    if ((box->flags & HAS_FIELDS) == 0)
+        return offset;
+    for (unsigned i = 0; i < (unsigned)field; i++)
+        if ((box->flags & fields[i].flag) != 0)
+            offset += fields[i].len;
+    return offset;
+}
+
 static size_t table_offset(const struct box *box)
 {
-    return sizeof(*box) + ((box->flags & BOX_HAS_TRIMMED) != 0 ? TRIMMED_LEN : 0);
+    return field_offset(box, FIELD_COUNT);
 }
 
 static size_t marks_offset(const struct box *box)
@@ -43,13 +68,37 @@ struct box_category *store_categories(const struct box *box)
     return at_offset(box, table_offset(box));
 }
 
+/* Copies the field out; false (and *out untouched) when the box does not have it. */
+static bool get_field(const struct box *box, enum field field, void *out)
+{
+    if ((box->flags & fields[field].flag) == 0)
+        return false;
+    memcpy(out, at_offset(box, field_offset(box, field)), fields[field].len);
+    return true;
+}
+
 struct notify_id store_trimmed_id(const struct box *box)
 {
     struct notify_id id = {0, 0};
 
-    if ((box->flags & BOX_HAS_TRIMMED) != 0)
-        memcpy(&id, at_offset(box, sizeof(*box)), sizeof(id));
+    (void)get_field(box, FIELD_TRIMMED, &id);
     return id;
+}
+
+uint64_t store_key_end(const struct box *box)
+{
+    uint64_t end_ms = 0;
+
+    (void)get_field(box, FIELD_KEY_END, &end_ms);
+    return end_ms;
+}
+
+struct box_extra *box_extra(const struct box *box)
+{
+    struct box_extra *extra = NULL;
+
+    (void)get_field(box, FIELD_EXTRA, &extra);
+    return extra;
 }
 
 uint32_t store_span_count(const struct box *box)
@@ -70,6 +119,7 @@ static struct span segment_span(const struct ring_slot *slot)
         .cap = segment->cap,
         .count = segment->count,
         .unread = segment->unread,
+        .countable = segment->countable,
         .mark_count = segment->mark_count,
     };
 }
@@ -90,14 +140,17 @@ struct span store_span(const struct box *box, uint32_t index)
     };
 }
 
-void store_add_unread(struct box *box, uint32_t span, int direction)
+void store_count_in_span(struct box *box, uint32_t span, const struct entry *e, int direction)
 {
     struct segment *segment;
 
     if (!store_is_large(box))
         return;
     segment = ring_slot(box->as.ring, span)->segment;
-    segment->unread = (uint8_t)(segment->unread + direction);
+    if (entry_is_unread(e))
+        segment->unread = (uint8_t)(segment->unread + direction);
+    if (entry_is_countable(e))
+        segment->countable = (uint8_t)(segment->countable + direction);
 }
 
 /* ---- searching and walking ---- */
@@ -454,15 +507,14 @@ static int fill_first_segment(const struct box *box, struct ring *ring)
     return 0;
 }
 
-static void count_segment_unread(struct box *box)
+static void count_segments(struct box *box)
 {
     struct walk walk;
     struct entry e;
 
     walk_init(&walk, box);
     while (walk_next(&walk, &e))
-        if (entry_is_unread(&e))
-            store_add_unread(box, walk.place.span, 1);
+        store_count_in_span(box, walk.place.span, &e, 1);
 }
 
 static int become_large(struct box **box_ptr)
@@ -482,7 +534,7 @@ static int become_large(struct box **box_ptr)
     box->head = 0;
     box->used = 0;
     box->as.ring = ring;
-    count_segment_unread(box);
+    count_segments(box);
     mem_free(old);
     *box_ptr = box;
     return 0;
@@ -558,15 +610,49 @@ static int insert_header(struct box **box_ptr, size_t where, size_t delta)
     return 0;
 }
 
+/* 0, or -ENOMEM (only when the box has not got the field yet). */
+static int set_field(struct box **box_ptr, enum field field, const void *value)
+{
+    size_t offset = field_offset(*box_ptr, field);
+
+    if (((*box_ptr)->flags & fields[field].flag) == 0) {
+        if (insert_header(box_ptr, offset, fields[field].len) != 0)
+            return -ENOMEM;
+        (*box_ptr)->flags |= fields[field].flag;
+    }
+    memcpy(at_offset(*box_ptr, offset), value, fields[field].len);
+    return 0;
+}
+
 int store_set_trimmed(struct box **box_ptr, struct notify_id id)
 {
-    if (((*box_ptr)->flags & BOX_HAS_TRIMMED) == 0) {
-        if (insert_header(box_ptr, sizeof(struct box), TRIMMED_LEN) != 0)
-            return -ENOMEM;
-        (*box_ptr)->flags |= BOX_HAS_TRIMMED;
+    return set_field(box_ptr, FIELD_TRIMMED, &id);
+}
+
+int store_set_key_end(struct box **box_ptr, uint64_t end_ms)
+{
+    if (end_ms == store_key_end(*box_ptr))
+        return 0;
+    return set_field(box_ptr, FIELD_KEY_END, &end_ms);
+}
+
+int store_set_extra(struct box **box_ptr, struct box_extra *extra)
+{
+    return set_field(box_ptr, FIELD_EXTRA, &extra);
+}
+
+struct box_extra *box_need_extra(struct box **box_ptr)
+{
+    struct box_extra *extra = box_extra(*box_ptr);
+
+    if (extra != NULL)
+        return extra;
+    extra = box_extra_new();
+    if (extra != NULL && store_set_extra(box_ptr, extra) != 0) {
+        box_extra_free(extra);
+        return NULL;
     }
-    memcpy(at_offset(*box_ptr, sizeof(struct box)), &id, sizeof(id));
-    return 0;
+    return extra;
 }
 
 int store_add_category(struct box **box_ptr)
@@ -795,6 +881,7 @@ void store_free(struct box *box)
         return;
     if (store_is_large(box))
         free_ring(box->as.ring);
+    box_extra_free(box_extra(box));
     mem_free(box);
 }
 
@@ -844,20 +931,23 @@ static struct ring *copy_ring(const struct ring *ring)
 
 struct box *store_copy(const struct box *box)
 {
-    size_t header = header_size(box);
-    size_t size = header + (store_is_large(box) ? 0 : box->used);
+    size_t size = header_size(box) + (store_is_large(box) ? 0 : box->used);
+    struct box_extra *extra = box_extra(box);
     struct box *copy = mem_try_alloc(size);
 
     if (copy == NULL)
         return NULL;
     memcpy(copy, box, size);
-    if (!store_is_large(box)) {
+    if (store_is_large(box))
+        copy->as.ring = copy_ring(box->as.ring);
+    else
         copy->as.small.cap = copy->used;
-        return copy;
+    if (extra != NULL) {
+        extra = box_extra_copy(extra);
+        (void)store_set_extra(&copy, extra); /* it has the field */
     }
-    copy->as.ring = copy_ring(box->as.ring);
-    if (copy->as.ring == NULL) {
-        mem_free(copy);
+    if ((store_is_large(box) && copy->as.ring == NULL) || (box_extra(box) != NULL && !extra)) {
+        store_free(copy);
         return NULL;
     }
     return copy;
@@ -867,6 +957,8 @@ void store_visit(const struct box *box, store_visit_fn visit, void *ctx)
 {
     const struct ring *ring = box->as.ring;
 
+    if (box_extra(box) != NULL)
+        box_extra_visit(box_extra(box), visit, ctx);
     if (!store_is_large(box)) {
         visit(ctx, (void *)box, header_size(box) + box->as.small.cap);
         return;

@@ -1,9 +1,10 @@
 /* box_store -- how a box lies in memory; internal to the box*.c files.
  *
  * Small form, one allocation:
- *     struct box | [trimmed id] | category table | marks | entries ... room
+ *     struct box | [fields] | category table | marks | entries ... room
  * Large form:
- *     struct box | [trimmed id] | category table        -> ring -> segments (entries) -> marks
+ *     struct box | [fields] | category table        -> ring -> segments (entries) -> marks
+ * Fields are what only some boxes have: the trimmed id, a pointer to the extra, the key's end.
  *
  * Both are seen through `struct span`: a run of packed entries with their marks. A small box is
  * span 0. Marks are the times of seeing and reading, MARK_LEN bytes for each of the first
@@ -19,19 +20,23 @@
 #include <stdint.h>
 
 #include "box.h"
+#include "box_extra.h"
 #include "entry.h"
 
 #define MARK_LEN (2 * TIME48_LEN) /* seen, read */
 
 #define BOX_IS_LARGE 0x01u
 #define BOX_HAS_TRIMMED 0x02u
+#define BOX_HAS_EXTRA 0x04u
+#define BOX_HAS_KEY_END 0x08u
 
 struct segment {
     uint32_t head; /* offset of the first entry: what was before it has been removed */
     uint32_t used; /* offset behind the last entry */
     uint32_t cap;  /* bytes[] */
     uint8_t count;
-    uint8_t unread; /* entries with entry_is_unread(), whatever is muted or expired */
+    uint8_t unread;    /* entries with entry_is_unread(), whatever is muted or expired */
+    uint8_t countable; /* entries with entry_is_countable(), likewise */
     uint8_t mark_count;
     uint64_t base_seq; /* with the slot's base_ms the id of the first entry that was put here */
     uint8_t *marks;    /* owned; NULL while mark_count is 0 */
@@ -98,7 +103,8 @@ struct span {
     uint32_t used;
     uint32_t cap;
     uint32_t count;
-    uint32_t unread; /* large form only: 0 for a small box */
+    uint32_t unread; /* large form only: 0 for a small box; so is countable */
+    uint32_t countable;
     uint32_t mark_count;
 };
 
@@ -126,6 +132,7 @@ static inline struct ring_slot *ring_slot(const struct ring *ring, uint32_t inde
 
 struct box_category *store_categories(const struct box *box);
 struct notify_id store_trimmed_id(const struct box *box);
+uint64_t store_key_end(const struct box *box); /* 0: none; see box_key_end_ms */
 
 uint32_t store_span_count(const struct box *box);
 struct span store_span(const struct box *box, uint32_t index);
@@ -135,7 +142,7 @@ bool store_seek(const struct box *box, struct notify_id id, struct place *ret_pl
 /* The only span that can hold id (0 also when there is none). */
 uint32_t store_span_of(const struct box *box, struct notify_id id);
 
-/* The next four may move the box. 0, or -ENOMEM and nothing has changed. */
+/* The next six may move the box. 0, or -ENOMEM and nothing has changed. */
 
 /* Appends e, with a mark for it if marked, at the end of the last span. Counts it in its span, but
  * not in box->live: that and all other counters are box.c's, which counts after appending. */
@@ -144,6 +151,8 @@ int store_append(struct box **box, const struct entry *e, bool marked);
  */
 int store_need_mark(struct box **box, struct notify_id id, struct place *place);
 int store_set_trimmed(struct box **box, struct notify_id id);
+int store_set_key_end(struct box **box, uint64_t end_ms);
+int store_set_extra(struct box **box, struct box_extra *extra); /* which then belongs to the box */
 /* A new, zeroed record at the end of the category table. */
 int store_add_category(struct box **box);
 
@@ -156,8 +165,8 @@ void store_shrink(struct box **box);
 struct box *store_copy(const struct box *box); /* NULL: no memory */
 void store_free(struct box *box);
 
-/* Counts an unread entry into (+1) or out of (-1) its span. */
-void store_add_unread(struct box *box, uint32_t span, int direction);
+/* Counts an entry into (+1) or out of (-1) the counters of its span. */
+void store_count_in_span(struct box *box, uint32_t span, const struct entry *e, int direction);
 
 typedef void (*store_visit_fn)(void *ctx, void *ptr, size_t bytes);
 /* All allocations with the bytes that are known to belong to them. */

@@ -1,0 +1,38 @@
+/* box_extra -- what only some boxes have: an index of collapse tokens, the tokens of idempotent
+ * sends, cursors into other boxes. It is one allocation behind the box's header, made when the
+ * first of them is needed, so that a plain box pays nothing for it.
+ *
+ * Plain C like the box. Each part has a file of its own; this one makes, copies, measures and frees
+ * them together. */
+#ifndef BOX_EXTRA_H
+#define BOX_EXTRA_H
+
+#include <stddef.h>
+
+struct box;
+struct cursors; /* cursors.h */
+
+struct box_extra {
+    struct cursors *cursors; /* owned; NULL: follows nothing */
+};
+
+/* NULL: the box has none (yet). Borrowed; what moves the box does not move it. */
+struct box_extra *box_extra(const struct box *box);
+
+/* Makes it if there is none. NULL: no memory, and nothing has changed. May move the box. */
+struct box_extra *box_need_extra(struct box **box);
+
+/* ---- for box_store.c ---- */
+
+struct box_extra *box_extra_new(void);
+void box_extra_free(struct box_extra *extra); /* accepts NULL */
+struct box_extra *box_extra_copy(const struct box_extra *extra);
+
+typedef void (*box_extra_visit_fn)(void *ctx, void *ptr, size_t bytes);
+/* Every allocation with the bytes that are known to belong to it. */
+void box_extra_visit(const struct box_extra *extra, box_extra_visit_fn visit, void *ctx);
+
+/* As box_visit_allocations: hands every allocation but extra itself to move. */
+void box_extra_move(struct box_extra *extra, void *(*move)(void *ctx, void *ptr), void *ctx);
+
+#endif
