@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 struct rm_ctx {
     int unused;
