@@ -62,21 +62,22 @@ struct client_shared {
 
 enum client_state { CLIENT_OPENING, CLIENT_READY, CLIENT_CLOSED };
 
+/* What a delivery looks at stands first: with ten thousand clients none of it is in the cache. */
 struct client {
-    struct client_shared *shared; /* borrowed */
     struct conn *conn;            /* borrowed; NULL once closed */
-    TAILQ_ENTRY(client) all_link;
-    TAILQ_ENTRY(client) behind_link; /* while behind_since_ms != 0 */
-    struct follow *follows;          /* owned list */
-    struct ask *asks;                /* owned list */
-    struct outbox outbox;
-    uint64_t behind_since_ms; /* loop clock when its queue was dropped; 0: it is not behind */
-    uint64_t number;          /* for the log */
-    uint32_t follow_count;
-    uint16_t calls; /* requests whose answer from Redis is not there yet */
+    struct client_shared *shared; /* borrowed */
+    uint16_t calls;               /* requests whose answer from Redis is not there yet */
     uint8_t state, dialect;
     bool input_paused;
     uint8_t user_len, id_len;
+    struct outbox outbox;
+    struct follow *follows;   /* owned list */
+    struct ask *asks;         /* owned list */
+    uint64_t behind_since_ms; /* loop clock when its queue was dropped; 0: it is not behind */
+    TAILQ_ENTRY(client) all_link;
+    TAILQ_ENTRY(client) behind_link; /* while behind_since_ms != 0 */
+    uint64_t number;                 /* for the log */
+    uint32_t follow_count;
     char names[]; /* user id, then client id */
 };
 
@@ -99,6 +100,10 @@ struct notify_str client_id(const struct client *client);
  * behind by it, which shows in follow->state. */
 void client_deliver(struct client *client, struct follow *follow, struct batch *batch,
                     struct notify_id newest);
+/* Two steps towards having in the cache what client_deliver() will look at: the client, then, when
+ * that is there, its connection. */
+void client_prefetch(const struct client *client);
+void client_prefetch_conn(const struct client *client);
 void client_on_live(struct follow *follow); /* FOLLOW_LIVE now, for the first time or again */
 void client_on_gap(struct follow *follow);  /* entries that it was to get are gone */
 

@@ -123,6 +123,11 @@ enum conn_write conn_write(struct conn *conn, const void *frames, size_t len)
     return write_raw(conn, frames, len);
 }
 
+void conn_prefetch(const struct conn *conn)
+{
+    __builtin_prefetch(conn, 1);
+}
+
 bool conn_is_busy(const struct conn *conn)
 {
     return conn->busy;
