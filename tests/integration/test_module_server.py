@@ -310,8 +310,9 @@ def test_command_getkeysandflags(resp, command, flags):
 
 
 def test_command_docs_are_complete(resp):
-    names = resp.call("COMMAND", "LIST", "FILTERBY", "MODULE", "notify")
-    assert {name.upper() for name in names} == set(COMMANDS)
+    names = {name.upper() for name in resp.call("COMMAND", "LIST", "FILTERBY", "MODULE", "notify")}
+    sessions = {name for name in names if name.split("|")[0] == "NOTIFY.SESSION"}
+    assert names - sessions == set(COMMANDS)  # for those see test_module_session.py
     docs = {name.upper(): doc for name, doc in resp.call("COMMAND", "DOCS", *COMMANDS).items()}
     assert set(docs) == set(COMMANDS)
     for name, doc in docs.items():
