@@ -98,8 +98,8 @@ static void count_entry(struct box *box, uint32_t span, const struct entry *e, i
         category->total = (category->total + step) & BOX_ENTRIES_MAX;
         muted = category->muted;
     }
+    store_count_in_span(box, span, e, direction);
     if (entry_is_unread(e)) {
-        store_add_unread(box, span, direction);
         if (category != NULL)
             category->unread = (category->unread + step) & BOX_ENTRIES_MAX;
         if (!muted)

@@ -97,6 +97,12 @@ static inline bool entry_is_unread(const struct entry *e)
     return (e->flags & (ENTRY_IS_EVENT | ENTRY_IS_READ | ENTRY_IS_ARCHIVED)) == 0;
 }
 
+/* What NOTIFY.COUNT counts: a notification that is not archived, read or not. */
+static inline bool entry_is_countable(const struct entry *e)
+{
+    return (e->flags & (ENTRY_IS_EVENT | ENTRY_IS_ARCHIVED)) == 0;
+}
+
 static inline bool entry_is_unseen(const struct entry *e)
 {
     return (e->flags & (ENTRY_IS_EVENT | ENTRY_IS_SEEN | ENTRY_IS_ARCHIVED)) == 0;

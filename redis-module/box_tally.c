@@ -1,0 +1,102 @@
+/* box_tally -- see box_tally.h. */
+#include "box_tally.h"
+
+#include "box_store.h"
+
+/* One count, while it is made. */
+struct tally {
+    const struct box *box;
+    struct notify_id from;
+    struct notify_id to;
+    const struct category_choice *choice;
+    uint64_t now_ms;
+    bool admits_all; /* the choice leaves nothing out that this box has */
+};
+
+static uint16_t category_of(const struct box *box, const struct entry *e)
+{
+    if (e->category_slot == 0)
+        return CATEGORY_NONE;
+    return (uint16_t)store_categories(box)[e->category_slot - 1].category;
+}
+
+static bool admits_all(const struct box *box, const struct category_choice *choice)
+{
+    const struct box_category *table = store_categories(box);
+
+    if (choice->only != NULL)
+        return false;
+    for (size_t i = 0; choice->without != NULL && i < box->category_slots; i++)
+        if (table[i].total > 0 && category_set_has(choice->without, (uint16_t)table[i].category))
+            return false;
+    return true;
+}
+
+static bool counts(const struct tally *tally, const struct entry *e)
+{
+    return entry_is_countable(e) && !entry_is_expired(e, tally->now_ms) &&
+           (tally->admits_all || category_choice_admits(tally->choice, category_of(tally->box, e)));
+}
+
+/* Entry by entry, of one span. */
+static uint64_t count_span(const struct tally *tally, const struct span *span)
+{
+    uint64_t count = 0;
+    struct entry e;
+
+    for (uint32_t offset = span->head; offset < span->used; offset += e.size) {
+        entry_unpack(span->bytes + offset, span->base_ms, &e);
+        if (notify_id_cmp(e.id, tally->to) > 0)
+            break;
+        if (notify_id_cmp(e.id, tally->from) >= 0)
+            count += counts(tally, &e);
+    }
+    return count;
+}
+
+uint64_t box_tally(const struct box *box, struct notify_id from, struct notify_id to,
+                   const struct category_choice *choice, uint64_t now_ms)
+{
+    struct tally tally = {box, from, to, choice, now_ms, admits_all(box, choice)};
+    bool has_expired = box->min_expire_ms != 0 && now_ms >= box->min_expire_ms;
+    uint64_t count = 0;
+    uint32_t first;
+    uint32_t last;
+
+    if (box->live == 0 || notify_id_cmp(from, to) > 0)
+        return 0;
+    first = store_span_of(box, from);
+    last = store_span_of(box, to);
+    for (uint32_t i = first; i <= last; i++) {
+        struct span span = store_span(box, i);
+        if (i > first && i < last && tally.admits_all && !has_expired)
+            count += span.countable;
+        else
+            count += count_span(&tally, &span);
+    }
+    return count;
+}
+
+bool box_tally_has(const struct box *box, struct notify_id id, const struct category_choice *choice,
+                   uint64_t now_ms)
+{
+    struct tally tally = {box, id, id, choice, now_ms, false};
+    struct place place;
+    struct entry e;
+
+    return store_seek(box, id, &place, &e) && notify_id_cmp(e.id, id) == 0 && counts(&tally, &e);
+}
+
+size_t box_tally_muted(const struct box *box, struct category_set *set)
+{
+    const struct box_category *table = store_categories(box);
+    size_t count = 0;
+
+    for (size_t i = 0; i < box->category_slots; i++) {
+        if (!table[i].muted)
+            continue;
+        category_set_add(set, (uint16_t)table[i].category);
+        count++;
+    }
+    return count;
+}
