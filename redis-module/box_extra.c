@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "cursors.h"
 #include "mem.h"
 
 struct box_extra *box_extra_new(void)
@@ -18,21 +19,31 @@ void box_extra_free(struct box_extra *extra)
 {
     if (extra == NULL)
         return;
+    cursors_free(extra->cursors);
     mem_free(extra);
 }
 
 struct box_extra *box_extra_copy(const struct box_extra *extra)
 {
-    (void)extra; /* its parts follow */
-    return box_extra_new();
+    struct box_extra *copy = box_extra_new();
+
+    if (copy == NULL)
+        return NULL;
+    copy->cursors = cursors_copy(extra->cursors);
+    if (copy->cursors == NULL && extra->cursors != NULL) {
+        box_extra_free(copy);
+        return NULL;
+    }
+    return copy;
 }
 
 void box_extra_visit(const struct box_extra *extra, box_extra_visit_fn visit, void *ctx)
 {
     visit(ctx, (void *)extra, sizeof(*extra));
+    cursors_visit(extra->cursors, visit, ctx);
 }
 
 void box_extra_move(struct box_extra *extra, void *(*move)(void *ctx, void *ptr), void *ctx)
 {
-    (void)extra, (void)move, (void)ctx; /* no allocations besides itself */
+    cursors_move(&extra->cursors, move, ctx);
 }

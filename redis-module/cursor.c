@@ -629,29 +629,21 @@ struct cursor *cursor_load(struct notify_str bytes, const char **ret_why)
 
 /* ---- memory ---- */
 
-size_t cursor_bytes(const struct cursor *cursor)
+void cursor_visit(const struct cursor *cursor, void (*visit)(void *ctx, void *ptr, size_t bytes),
+                  void *ctx)
 {
-    size_t bytes = mem_usable_size((void *)cursor, cursor_size(cursor->name_len));
-
+    visit(ctx, (void *)cursor, cursor_size(cursor->name_len));
     if (cursor->marks != NULL)
-        bytes += mem_usable_size(cursor->marks, marks_size(cursor->mark_count));
-    return bytes;
+        visit(ctx, cursor->marks, marks_size(cursor->mark_count));
 }
 
-size_t cursor_allocations(const struct cursor *cursor)
-{
-    return cursor->marks != NULL ? 2 : 1;
-}
-
-void cursor_visit_allocations(struct cursor **cursor, box_move_fn move, void *ctx)
+void cursor_move(struct cursor **cursor, box_move_fn move, void *ctx)
 {
     void *moved = move(ctx, *cursor);
 
     if (moved != NULL)
         *cursor = moved;
-    if ((*cursor)->marks == NULL)
-        return;
-    moved = move(ctx, (*cursor)->marks);
+    moved = (*cursor)->marks == NULL ? NULL : move(ctx, (*cursor)->marks);
     if (moved != NULL)
         (*cursor)->marks = moved;
 }

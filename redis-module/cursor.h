@@ -127,9 +127,10 @@ struct cursor *cursor_load(struct notify_str bytes, const char **ret_why);
 
 /* ---- memory ---- */
 
-size_t cursor_bytes(const struct cursor *cursor);       /* of all allocations */
-size_t cursor_allocations(const struct cursor *cursor); /* 1 or 2 */
-/* As box_visit_allocations. */
-void cursor_visit_allocations(struct cursor **cursor, box_move_fn move, void *ctx);
+/* Every allocation with the bytes that are known to belong to it; as box_extra_visit. */
+void cursor_visit(const struct cursor *cursor, void (*visit)(void *ctx, void *ptr, size_t bytes),
+                  void *ctx);
+/* Hands every allocation to move; as box_visit_allocations. */
+void cursor_move(struct cursor **cursor, box_move_fn move, void *ctx);
 
 #endif
