@@ -21,7 +21,8 @@ static void reply_one(struct box_key *bk, const struct render_box *box,
 
 static struct render_box present_state(const struct box_key *bk, uint64_t now_ms)
 {
-    return (struct render_box){box_key_name(bk), box_rev(bk->box), box_unread(bk->box, now_ms)};
+    return (struct render_box){
+        .key = box_key_name(bk), .rev = box_rev(bk->box), .unread = box_unread(bk->box, now_ms)};
 }
 
 /* All ids are checked before the reply begins. */
@@ -38,7 +39,7 @@ static bool check_ids(struct args *args, int end)
 static void reply_ids(struct box_key *bk, struct args *args, int end, bool json)
 {
     uint64_t now_ms = box_key_now(bk);
-    struct render_box box = {{NULL, 0}, 0, 0};
+    struct render_box box = {.rev = 0};
     struct box_entry entry;
     struct notify_id id;
 

@@ -390,7 +390,7 @@ static int announce(struct box_key *bk, const struct send_spec *spec,
                     const struct send_result *result)
 {
     struct text_buf *message = scratch_message();
-    struct render_box box = {box_key_name(bk), result->rev, result->unread};
+    struct render_box box = {.key = box_key_name(bk), .rev = result->rev, .unread = result->unread};
 
     if (SEEN(spec, OPT_NOSTORE))
         render_unstored(message, &box, &spec->entry, (uint64_t)rm_Milliseconds());

@@ -96,7 +96,7 @@ static bool has_news(const struct box_key *bk, const struct position *position)
 static void reply_box(struct box_key *bk, const struct position *position, uint64_t count)
 {
     uint64_t now_ms = box_key_now(bk);
-    struct render_box box = {box_key_name(bk), 0, 0};
+    struct render_box box = {.key = box_key_name(bk)};
     struct notify_id last = {0, 0}, trimmed = {0, 0};
     uint64_t more = 0;
     bool gap = !position->is_now && bk->box == NULL;

@@ -131,6 +131,12 @@ static void add_counts(struct text_buf *out, const struct render_box *box)
     text_buf_add_number(out, box->rev);
     TEXT_BUF_LITERAL(out, ",\"unread\":");
     text_buf_add_number(out, box->unread);
+    if (box->log.ptr == NULL)
+        return;
+    TEXT_BUF_LITERAL(out, ",\"log\":\"");
+    json_text_escape_lossy(out, box->log);
+    TEXT_BUF_LITERAL(out, "\",\"log_unread\":");
+    text_buf_add_number(out, box->log_unread);
 }
 
 static void add_entity(struct text_buf *out, const struct body *body)
@@ -260,6 +266,8 @@ static const struct notify_str change_names[] = {
     [RENDER_ARCHIVED] = {"archived", 8},
     [RENDER_UNARCHIVED] = {"unarchived", 10},
     [RENDER_DELETED] = {"deleted", 7},
+    [RENDER_FOLLOWED] = {"followed", 8},
+    [RENDER_UNFOLLOWED] = {"unfollowed", 10},
 };
 
 size_t render_change_ids(struct text_buf *out, const struct render_box *box,
@@ -285,5 +293,15 @@ void render_change_upto(struct text_buf *out, const struct render_box *box,
            id);
     if (category != CATEGORY_NONE)
         add_quoted(out, NOTIFY_STR(",\"category\":"), category_json(category));
+    text_buf_add_char(out, '}');
+}
+
+void render_follow(struct text_buf *out, const struct render_box *box, enum render_change change,
+                   struct notify_id start)
+{
+    add_start(out, change_names[change], box->key);
+    add_counts(out, box);
+    if (change == RENDER_FOLLOWED)
+        add_id(out, NOTIFY_STR(",\"start\":"), start);
     text_buf_add_char(out, '}');
 }

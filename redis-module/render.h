@@ -25,6 +25,8 @@ struct render_box {
     struct notify_str key;
     uint64_t rev;
     uint64_t unread;
+    struct notify_str log; /* the log whose cursor changed; .ptr NULL: the box itself did */
+    uint64_t log_unread;   /* what the box has not read of that log */
 };
 
 /* A stored entry: the live message when entry is as just appended, the replay message when it is as
@@ -45,6 +47,8 @@ enum render_change {
     RENDER_ARCHIVED,
     RENDER_UNARCHIVED,
     RENDER_DELETED,
+    RENDER_FOLLOWED,
+    RENDER_UNFOLLOWED,
 };
 
 /* "ids":[...] with the first min(count, RENDER_IDS_MAX) ids; returns how many it took. The caller
@@ -52,9 +56,14 @@ enum render_change {
 size_t render_change_ids(struct text_buf *out, const struct render_box *box,
                          enum render_change change, const struct notify_id *ids, size_t count);
 
-/* "upto":"id" (READ, SEEN), with "category" unless CATEGORY_NONE; for DELETED "before":"id". */
+/* Both take "log" and "log_unread" from the box when it has a log.
+ * "upto":"id" (READ, SEEN), with "category" unless CATEGORY_NONE; for DELETED "before":"id". */
 void render_change_upto(struct text_buf *out, const struct render_box *box,
                         enum render_change change, struct notify_id id, uint16_t category);
+
+/* FOLLOWED with "start":"id", or UNFOLLOWED, of box->log. */
+void render_follow(struct text_buf *out, const struct render_box *box, enum render_change change,
+                   struct notify_id start);
 
 /* ISO 8601 UTC with milliseconds; ms <= NOTIFY_ID_MAX_MS (greater ones are written as that). */
 void render_time(char out[RENDER_TIME_LEN], uint64_t ms);

@@ -43,7 +43,8 @@ static void check_box(const struct box *box)
     static struct text_buf out;
     struct box_range range = {
         .to = {UINT64_MAX, UINT64_MAX}, .reverse = true, .filter = BOX_FILTER_ALL};
-    struct render_box rb = {NOTIFY_STR("key"), box_rev(box), box_unread(box, BOX_NEVER_EXPIRE)};
+    struct render_box rb = {
+        .key = NOTIFY_STR("key"), .rev = box_rev(box), .unread = box_unread(box, BOX_NEVER_EXPIRE)};
     struct test_payload payload;
     struct box_audit audit;
     struct box_iter iter;

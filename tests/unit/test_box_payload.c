@@ -247,7 +247,8 @@ Test(box_payload, payloads_that_contradict_themselves_are_refused)
 static void use_box(const struct box *box)
 {
     struct box_range range = {.to = {UINT64_MAX, UINT64_MAX}, .filter = BOX_FILTER_ALL};
-    struct render_box rb = {NOTIFY_STR("key"), box_rev(box), box_unread(box, BOX_NEVER_EXPIRE)};
+    struct render_box rb = {
+        .key = NOTIFY_STR("key"), .rev = box_rev(box), .unread = box_unread(box, BOX_NEVER_EXPIRE)};
     struct test_payload payload;
     struct box_audit audit;
     struct box_iter iter;

@@ -22,7 +22,7 @@ static void setup(void)
     body_buf = TEXT_BUF_INIT;
     plain = (struct body){0};
     entry = (struct box_entry){.id = {UINT64_C(1795208400123), 0}};
-    box = (struct render_box){NOTIFY_STR("inbox:42"), 17, 3};
+    box = (struct render_box){.key = NOTIFY_STR("inbox:42"), .rev = 17, .unread = 3};
 }
 
 static void teardown(void)
