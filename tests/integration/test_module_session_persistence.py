@@ -1,0 +1,404 @@
+"""Session sets in RDB, AOF, replicas, DUMP/RESTORE and COPY: the same set everywhere, nobody announced
+twice, and what is replicated is the effect with absolute times."""
+
+import os
+import random
+
+import pytest
+
+from module_helpers import call, digest, error_of, listen, pairs  # noqa: F401
+from servers import wait_until
+from test_module_persistence import rewrite_aof, sealed
+
+KEY = "sessions:1"
+BIG = "sessions:big"
+KEYS = [KEY, BIG]
+LONG = 3_600_000
+
+
+def session(client, subcommand, key, *args):
+    return call(client, "NOTIFY.SESSION", subcommand, key, *args)
+
+
+def fill(client):
+    """Sets in every state: all fields, several sessions, renewed, expired, a large one."""
+    session(client, "OPEN", KEY, "s1", "c1", "LEASE", LONG, "NODE", "n1", "ADDR", "::1", "META", "[1]")
+    session(client, "OPEN", KEY, "s2", 'ä"\n', "LEASE", LONG, "META", '{"a":"ä"}')
+    session(client, "OPEN", KEY, "s1", "c2", "LEASE", LONG, "NODE", "n2")
+    session(client, "OPEN", KEY, "s1", "c1", "LEASE", LONG + 5, "NODE", "n3")
+    session(client, "TOUCH", KEY, "LEASE", LONG + 7, "c2")
+    for n in range(300):
+        session(client, "OPEN", BIG, f"s{n % 7}", f"c{n}", "LEASE", LONG + n, "META", '"' + "x" * n + '"')
+    for n in range(0, 300, 9):
+        session(client, "CLOSE", BIG, f"c{n}")
+    session(client, "KICK", BIG, "s3")
+
+
+def facts(client):
+    """Everything that the sets say of themselves, and when they end."""
+    return [
+        ([pairs(one) for one in session(client, "LIST", key)], client.execute_command("PEXPIRETIME", key))
+        for key in KEYS
+    ]  # fmt: skip
+
+
+def test_debug_reload_keeps_everything(redis_server):
+    client = redis_server.client()
+    fill(client)
+    before = digest(client, *KEYS), facts(client)
+    client.execute_command("DEBUG", "RELOAD")
+    assert (digest(client, *KEYS), facts(client)) == before
+    assert session(client, "OPEN", KEY, "s1", "c9", "LEASE", LONG, "MAXCONN", 3) == 1
+
+
+@pytest.mark.parametrize("preamble", ["yes", "no"])
+@pytest.mark.parametrize("rewrite", [True, False])
+def test_aof_keeps_everything_and_publishes_nothing(programs, preamble, rewrite):
+    server = programs.redis(appendonly="yes", appendfsync="always", aof_use_rdb_preamble=preamble)
+    client = server.client()
+    fill(client)
+    if rewrite:
+        rewrite_aof(server, client)
+        session(client, "OPEN", KEY, "s9", "after the rewrite", "LEASE", LONG)
+    before = digest(client, *KEYS), facts(client)
+    server.kill9()
+    server.restart()
+    client = server.client()
+    assert (digest(client, *KEYS), facts(client)) == before
+    assert client.info("notify")["notify_publishes"] == 0
+
+
+def test_an_aof_with_leases_that_have_passed_is_loaded(programs):
+    server = programs.redis(appendonly="yes", appendfsync="always", aof_use_rdb_preamble="no")
+    client = server.client()
+    session(client, "OPEN", KEY, "s1", "short", "LEASE", 50)
+    session(client, "OPEN", KEY, "s1", "long", "LEASE", LONG)
+    session(client, "OPEN", BIG, "s1", "all over", "LEASE", 50)
+    server.kill9()
+    wait_until(lambda: not server.running())
+    server.restart()
+    client = server.client()
+    wait_until(lambda: session(client, "COUNT", KEY, "CONNECTIONS") == 1)
+    wait_until(lambda: client.exists(BIG) == 0)
+    assert [pairs(one)["connection"] for one in session(client, "LIST", KEY)] == ["long"]
+
+
+def test_a_rewritten_aof_consists_of_bounded_commands(programs):
+    server = programs.redis(appendonly="yes", aof_use_rdb_preamble="no")
+    client = server.client()
+    for n in range(200):
+        session(client, "OPEN", BIG, f"s{n}", f"c{n}", "LEASE", LONG)
+    rewrite_aof(server, client)
+    folder = os.path.join(server.dir, "appendonlydir")
+    (base,) = [name for name in os.listdir(folder) if name.endswith("base.aof")]
+    with open(os.path.join(folder, base), "rb") as file:
+        text = file.read()
+    assert text.count(b"NOTIFY.SESSION") == text.count(b"APPLY") == 4
+    assert text.count(b"PUT") == 200 and text.count(b"PEXPIREAT") == 1
+
+
+def test_a_replica_is_equal_and_its_subscribers_hear_everything_once(programs, listen):
+    primary = programs.redis(name="primary")
+    early = programs.redis(name="early", replica_of=primary)
+    early.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    here, there = listen(primary, *KEYS), listen(early, *KEYS)
+    there.client = primary.client()  # its last message comes the same way as the others
+    client = primary.client()
+    fill(client)
+    with client.pipeline() as pipe:
+        pipe.multi()
+        pipe.execute_command("NOTIFY.SESSION", "OPEN", KEY, "s5", "c5", "LEASE", LONG)
+        pipe.execute_command("NOTIFY.SESSION", "KICK", KEY, "s2")
+        pipe.execute()
+    client.eval("redis.call('NOTIFY.SESSION', 'CLOSE', KEYS[1], 'c5')", 1, KEY)
+    published = here.raw()
+    assert len(published) == 2 + 7 + 2 + 1 + 2 + 1
+    assert there.raw() == published
+    late = programs.redis(name="late", replica_of=primary)
+    late.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    session(client, "TOUCH", KEY, "LEASE", LONG + 99, "c1")
+    early.wait_synced()
+    late.wait_synced()
+    for replica in (early, late):
+        assert digest(replica.client(), *KEYS) == digest(client, *KEYS)
+        assert facts(replica.client()) == facts(client)
+        assert replica.client().info("notify")["notify_publishes"] == 0
+
+
+def test_a_replica_hides_what_has_expired_but_deletes_only_what_it_is_told(programs, listen):
+    primary = programs.redis(name="primary")
+    replica = programs.redis(name="replica", replica_of=primary)
+    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    there = listen(replica, KEY)
+    there.client = primary.client()
+    client, reader = primary.client(), replica.client()
+    session(client, "OPEN", KEY, "s1", "short", "LEASE", 80)
+    session(client, "OPEN", KEY, "s2", "long", "LEASE", LONG)
+    replica.wait_synced()
+    stored = digest(client, KEY)
+    wait_until(lambda: session(reader, "COUNT", KEY) == 1)
+    assert [pairs(one)["connection"] for one in session(reader, "LIST", KEY)] == ["long"]
+    assert digest(reader, KEY) == digest(client, KEY) == stored, "nobody has removed it so far"
+    session(client, "TOUCH", KEY, "LEASE", LONG, "long")
+    replica.wait_synced()
+    assert digest(reader, KEY) == digest(client, KEY) != stored
+    events = [message["event"] for message in there.messages()]
+    assert events == ["join", "join", "leave"]
+
+
+def test_a_set_that_nobody_renews_vanishes_on_the_replica_too(programs):
+    primary = programs.redis(name="primary")
+    replica = programs.redis(name="replica", replica_of=primary)
+    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    session(primary.client(), "OPEN", KEY, "s1", "c1", "LEASE", 50)
+    replica.wait_synced()
+    wait_until(lambda: primary.client().dbsize() == 0)
+    wait_until(lambda: replica.client().dbsize() == 0)
+
+
+def test_what_is_replicated_is_the_effect(programs):
+    primary = programs.redis(name="primary")
+    client = primary.client()
+    replica = programs.redis(name="replica", replica_of=primary)
+    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    with replica.client().monitor() as monitor:
+        session(client, "OPEN", KEY, "s1", "c1", "LEASE", LONG, "NODE", "n", "MAXCONN", 1)
+        session(client, "OPEN", KEY, "s1", "c2", "LEASE", 40)
+        facts_then = {one["connection"]: one for one in map(pairs, session(client, "LIST", KEY))}
+        error_of(client, "NOTIFY.SESSION", "OPEN", KEY, "s1", "c3", "LEASE", LONG, "MAXCONN", 1)
+        session(client, "CLOSE", KEY, "nobody")
+        wait_until(lambda: session(client, "COUNT", KEY, "CONNECTIONS") == 1)
+        session(client, "TOUCH", KEY, "LEASE", LONG, "c1")
+        (fact_now,) = map(pairs, session(client, "LIST", KEY))
+        session(client, "KICK", KEY, "*")
+        call(client, "SET", "end", "1")
+        seen = []
+        while not seen or seen[-1][0] != "SET":
+            seen.append(monitor.next_command()["command"].split(" "))
+    commands = [words for words in seen if words[0] == "NOTIFY.SESSION"]
+    first, second, third, fourth = commands
+    rev = int(first[3])
+
+    def put(name, node):
+        fact = facts_then[name]
+        times = [str(fact["expires_at"]), str(fact["opened_at"])]
+        return ["PUT", "s1", name, *times, node, "", ""]
+
+    def head(number):
+        return ["NOTIFY.SESSION", "APPLY", KEY, str(number)]
+
+    assert first == head(rev) + put("c1", "n")
+    assert second == head(rev + 1) + put("c2", "")
+    assert third == head(rev + 2) + ["CLOSE", "c2", "LEASE", "c1", str(fact_now["expires_at"])]
+    assert fourth == head(rev + 3) + ["CLOSE", "c1"]
+    assert [words[0] for words in seen].count("PUBLISH") == 3  # join, kick, leave
+    assert replica.client().exists(KEY) == 0
+
+
+def test_dump_and_restore_copy_rename_and_move(shared_redis):
+    client = shared_redis.client()
+    raw = shared_redis.client(decode_responses=False)
+    fill(client)
+    before = digest(client, *KEYS)
+    for key in KEYS:
+        # A digest tells, too, whether the key expires.
+        ends = client.execute_command("PEXPIRETIME", key)
+        raw.restore(key + ":restored", ends, raw.dump(key), absttl=True)
+        assert client.execute_command("COPY", key, key + ":copy") == 1
+        assert digest(client, key + ":restored", key + ":copy") == digest(client, key) * 2
+        assert client.pttl(key + ":copy") > 0
+    session(client, "KICK", KEY + ":copy", "*")
+    assert digest(client, *KEYS) == before, "a copy is a value of its own"
+    assert client.memory_usage(BIG) > 300 * 100
+    client.rename(KEY, "renamed")
+    assert digest(client, "renamed")[0] == before[0]
+    assert client.move("renamed", 1) == 1
+    client.unlink(BIG)
+    client.execute_command("FLUSHALL", "ASYNC")
+
+
+def test_a_set_restored_without_a_ttl_gets_one_with_the_next_change(shared_redis):
+    client = shared_redis.client()
+    raw = shared_redis.client(decode_responses=False)
+    fill(client)
+    raw.restore("restored", 0, raw.dump(KEY))
+    assert client.pttl("restored") == -1
+    session(client, "TOUCH", "restored", "LEASE", 2 * LONG, "c1")
+    assert LONG + 1000 < client.pttl("restored") <= 2 * LONG
+
+
+def test_the_digest_knows_every_field(shared_redis):
+    client = shared_redis.client()
+    lease = client.time()[0] * 1000 + LONG
+    plain = {"rev": 7, "session": "s", "connection": "c", "lease": lease, "opened": 50, "node": "n",
+             "addr": "a", "meta": "1"}  # fmt: skip
+    other = {"rev": 8, "session": "s2", "connection": "c2", "lease": lease + 1, "opened": 51,
+             "node": "n2", "addr": "a2", "meta": "2"}  # fmt: skip
+    seen = set()
+    for field in [None, *plain]:
+        words = [other[name] if name == field else plain[name] for name in plain]
+        session(client, "APPLY", KEY, words[0], "PUT", *words[1:])
+        seen.update(digest(client, KEY))
+        client.delete(KEY)
+    assert len(seen) == 1 + len(plain)
+
+
+# -- APPLY
+
+
+def test_apply_puts_renews_and_closes(shared_redis, listen):
+    client = shared_redis.client()
+    listener = listen(shared_redis, KEY)
+    lease = client.time()[0] * 1000 + LONG
+    assert session(client, "APPLY", KEY, 5, "PUT", "s", "c1", lease, 1, "", "", "",
+                   "PUT", "s", "c2", lease, 1, "n", "a", "{}") == "OK"  # fmt: skip
+    assert session(client, "APPLY", KEY, 6, "LEASE", "c1", lease + 1, "CLOSE", "c2",
+                   "LEASE", "nobody", 9, "CLOSE", "nobody") == "OK"  # fmt: skip
+    assert list(map(pairs, session(client, "LIST", KEY))) == [
+        {"session": "s", "connection": "c1", "opened_at": 1, "expires_at": lease + 1}
+    ]
+    assert session(client, "APPLY", KEY, 7, "PUT", "other", "c1", lease, 1, "", "", "") == "OK"
+    assert pairs(session(client, "LIST", KEY)[0])["session"] == "other", "it is as it is told"
+    assert session(client, "APPLY", KEY, 8, "CLOSE", "c1") == "OK"
+    assert client.exists(KEY) == 0
+    assert session(client, "APPLY", KEY, 9, "CLOSE", "c1") == "OK"
+    assert client.exists(KEY) == 0
+    assert listener.raw() == []
+
+
+@pytest.mark.parametrize(
+    "words, error",
+    [
+        (["x"], "rev must be an integer from 0 to 18446744073709551615, not 'x'"),
+        (["1", "WHAT"], "change must be PUT, LEASE or CLOSE, not 'WHAT'"),
+        (["1", "CLOSE"], "syntax error: connection lacks its value"),
+        (["1", "LEASE", "c"], "syntax error: lease lacks its value"),
+        (["1", "LEASE", "c", "0"], "lease must be an integer from 1 to 253402300799999, not '0'"),
+        (["1", "PUT", "s", "c", "9", "9", "", ""], "syntax error: meta lacks its value"),
+        (["1", "PUT", "s", "c", "9", "0", "", "", ""],
+         "opened must be an integer from 1 to 253402300799999, not '0'"),
+        (["1", "PUT", "*", "c", "9", "9", "", "", ""],
+         "PUT must name a connection as OPEN takes it, with META minified"),
+        (["1", "PUT", "s", "c", "9", "9", "", "", "[1, 2]"],
+         "PUT must name a connection as OPEN takes it, with META minified"),
+    ],
+)  # fmt: skip
+def test_apply_refuses_what_is_wrong_as_a_whole(shared_redis, words, error):
+    client = shared_redis.client()
+    lease = client.time()[0] * 1000 + LONG
+    session(client, "OPEN", KEY, "s", "before", "LEASE", LONG)
+    before = digest(client, KEY)
+    good = [words[0], "PUT", "s", "first", lease, 1, "", "", "", *words[1:]]
+    assert error_of(client, "NOTIFY.SESSION", "APPLY", KEY, *good) == error
+    assert digest(client, KEY) == before
+
+
+def test_apply_fills_no_set_beyond_its_limit(shared_redis):
+    client = shared_redis.client()
+    lease = client.time()[0] * 1000 + LONG
+    puts = [word for n in range(1025) for word in ("PUT", "s", f"c{n}", lease, 1, "", "", "")]
+    assert session(client, "APPLY", KEY, 1, *puts[:-8]) == "OK"
+    client.delete(KEY)
+    assert error_of(client, "NOTIFY.SESSION", "APPLY", KEY, 1, *puts) == (
+        "LIMIT too many connections: a session set holds at most 1024"
+    )
+    assert client.exists(KEY) == 0
+
+
+# -- payloads from outside
+
+
+def test_a_corrupt_payload_is_refused_or_sound_but_never_a_crash(redis_server):
+    client = redis_server.client()
+    raw = redis_server.client(decode_responses=False)
+    fill(client)
+    rng = random.Random(7)
+    refused = 0
+    for key, rounds in ((KEY, 1500), (BIG, 100)):
+        body = raw.dump(key)[:-8]
+        for _ in range(rounds):
+            broken = bytearray(body)
+            for _ in range(rng.choice((1, 1, 2, 5))):
+                broken[rng.randrange(len(broken) - 2)] = rng.randrange(256)
+            if rng.random() < 0.1:
+                del broken[rng.randrange(len(broken) - 2) :][: rng.randrange(1, 9)]
+            try:
+                raw.restore("broken", 0, sealed(bytes(broken)), replace=True)
+            except Exception as error:  # noqa: BLE001 (any error reply will do)
+                assert "Bad data format" in str(error) or "DUMP payload" in str(error), error
+                refused += 1
+                continue
+            if client.type("broken") == "notifyses":
+                raw.execute_command("NOTIFY.SESSION", "LIST", "broken")
+                raw.execute_command("NOTIFY.SESSION", "TOUCH", "broken", "LEASE", LONG, "c1")
+                raw.execute_command("NOTIFY.SESSION", "OPEN", "broken", "s1", "new", "LEASE", LONG)
+                raw.execute_command("NOTIFY.SESSION", "KICK", "broken", "*")
+    assert refused > 500
+    assert client.ping()
+
+
+def test_a_truncated_payload_is_refused(redis_server):
+    client = redis_server.client()
+    raw = redis_server.client(decode_responses=False)
+    fill(client)
+    dump = raw.dump(KEY)
+    body, version = dump[:-10], dump[-10:-8]
+    for length in range(len(body)):
+        with pytest.raises(Exception, match="Bad data format|DUMP payload"):
+            raw.restore("cut", 0, sealed(body[:length] + version))
+    assert client.exists("cut") == 0
+    assert client.info("notify")["notify_loads_refused"] > 0
+
+
+# -- the same random commands everywhere
+
+
+def test_random_commands_give_equal_sets_everywhere(programs, listen):
+    primary = programs.redis(name="primary", appendonly="yes", appendfsync="always",
+                             aof_use_rdb_preamble="no")  # fmt: skip
+    replica = programs.redis(name="replica", replica_of=primary)
+    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    listener = listen(primary, KEY)
+    client = primary.client()
+    rng = random.Random(11)
+
+    def step():
+        name, connection = f"s{rng.randrange(4)}", f"c{rng.randrange(12)}"
+        lease = rng.choice((3, 20, LONG))
+        node = f"n{rng.randrange(3)}"
+        return rng.choices(
+            [
+                ["OPEN", KEY, name, connection, "LEASE", lease, "NODE", node, "MAXCONN", 3],
+                ["TOUCH", KEY, "LEASE", lease, connection, "c1", "c2"],
+                ["CLOSE", KEY, connection, "c3"],
+                ["KICK", KEY, name],
+                ["DROPNODE", KEY, node],
+            ],
+            [60, 20, 10, 2, 2],
+        )[0]
+
+    for _ in range(5):
+        # One key that never ends, so that watchers hear of everybody's end.
+        for command in [["OPEN", KEY, "stays", "stays", "LEASE", LONG]] + [step() for _ in range(800)]:
+            try:
+                call(client, "NOTIFY.SESSION", *command)
+            except Exception as error:  # noqa: BLE001
+                assert "LIMIT" in str(error) or "belongs to another session" in str(error), error
+        wanted = digest(client, KEY)
+        replica.wait_synced()
+        assert digest(replica.client(), KEY) == wanted
+        client.execute_command("DEBUG", "RELOAD")
+        assert digest(client, KEY) == wanted
+        client.execute_command("DEBUG", "LOADAOF")
+        assert digest(client, KEY) == wanted
+        rewrite_aof(primary, client)
+        client.execute_command("DEBUG", "LOADAOF")
+        assert digest(client, KEY) == wanted
+    session(client, "TOUCH", KEY, "LEASE", LONG, "stays")  # sweeps
+    there = set()
+    for message in listener.messages():
+        if message["type"] != "presence":
+            continue
+        assert (message["event"] == "leave") == (message["session_id"] in there)
+        there ^= {message["session_id"]}
+    assert there == {pairs(one)["session"] for one in session(client, "LIST", KEY)}
