@@ -126,6 +126,12 @@ struct model {
 
 static struct model model;
 
+/* For single stories: what else is to be done when something has come, or is live. */
+static void (*on_got)(const struct event *event);
+static void (*on_live)(const struct follow *follow);
+static int changes_had;
+static uint32_t last_count;
+
 static uint64_t below(uint64_t n)
 {
     model.random ^= model.random << 13;
@@ -477,6 +483,8 @@ static void get(struct peer *peer, struct watched *w, const struct event *event)
         get_entry(w, event->id);
     else
         get_state(w, id_of_state(event));
+    if (on_got != NULL)
+        on_got(event);
     peer->busy = chance(15);
 }
 
@@ -576,6 +584,8 @@ void client_on_live(struct follow *follow)
         w->start = w->side->box.last;
     w->told_gap |= follow->gap;
     follow->refilled = follow->gap = false;
+    if (on_live != NULL)
+        on_live(follow);
     follow->count = 0;
 }
 
@@ -884,4 +894,160 @@ Test(channel_model, every_follow_gets_every_entry_once_and_in_order, .timeout = 
     }
     for (uint64_t seed = 0; seed < count; seed++)
         scenario_run(seed);
+}
+
+/* Single stories, told with the model. */
+
+static struct side *story_begin(void)
+{
+    scenario_begin(0);
+    model.has_rollbacks = model.has_unreadable = false;
+    return &model.sides[0];
+}
+
+static void story_end(void)
+{
+    settle();
+    check_all();
+    scenario_end();
+}
+
+/* Everything that is on its way arrives. */
+static void let_run(struct side *side)
+{
+    for (int i = 0; i < 10; i++)
+        settle_side(side);
+}
+
+static struct watched *follow_from(size_t peer, struct side *side, const struct notify_id *from)
+{
+    struct watched *w = &model.peers[peer].watched[BOX(side)];
+
+    w->follow = (struct follow){.client = &model.peers[peer].client, .from_now = from == NULL};
+    if (from != NULL)
+        w->follow.pos = *from;
+    w->active = true;
+    w->side = side;
+    watched_begin(w, from);
+    cr_assert_eq(channel_add(side->channel, &w->follow), 0);
+    return w;
+}
+
+Test(channel_model, a_position_that_the_server_does_not_know_is_a_gap)
+{
+    struct side *side = story_begin();
+    struct watched *w;
+
+    publish(side, false);
+    w = follow_from(0, side, &(struct notify_id){999, 0});
+    let_run(side);
+    cr_assert(w->told_gap);
+    story_end();
+}
+
+Test(channel_model, a_position_is_a_gap_where_nothing_can_be_read)
+{
+    struct side *side = story_begin();
+
+    side->unreadable = side->was_unreadable = true;
+    publish(side, false);
+    (void)follow_from(0, side, NULL);
+    let_run(side);
+    struct watched *late = follow_from(1, side, &side->box.last);
+    let_run(side);
+    cr_assert_eq(late->follow.state, FOLLOW_LIVE);
+    cr_assert(late->told_gap);
+    cr_assert_not(model.peers[0].watched[0].told_gap, "who begins now lacks nothing");
+    publish(side, false);
+    let_run(side);
+    cr_assert(late->had[1], "and it listens");
+    story_end();
+}
+
+Test(channel_model, what_a_full_stash_gives_up_is_read_again)
+{
+    struct side *side = story_begin();
+
+    (void)follow_from(0, side, &(struct notify_id){0, 0});
+    (void)follow_from(1, side, &(struct notify_id){0, 0});
+    publish(side, false);
+    let_run(side);
+    side->subscribed = false; /* its message is lost */
+    publish(side, false);
+    side->subscribed = true;
+    publish(side, false);
+    receive(side);
+    cr_assert(side->question.asked);
+    work_off(side);
+    publish(side, false); /* after Redis has looked: only the stash knows of it */
+    receive(side);
+    for (int i = 0; i < 5000; i++) {
+        change_state(side);
+        receive(side);
+    }
+    story_end();
+}
+
+static void count_changes(const struct event *event)
+{
+    changes_had += event->kind == EVENT_STATE;
+}
+
+Test(channel_model, a_change_comes_once_to_each_live_follow)
+{
+    struct side *side = story_begin();
+
+    on_got = count_changes;
+    for (size_t i = 0; i < CLIENTS; i++)
+        (void)follow_from(i, side, NULL);
+    publish(side, false);
+    let_run(side);
+    change_state(side);
+    let_run(side);
+    settle();
+    cr_assert_eq(changes_had, CLIENTS);
+    story_end();
+}
+
+Test(channel_model, a_change_that_comes_while_a_hole_is_read_is_not_lost)
+{
+    struct side *side = story_begin();
+
+    on_got = count_changes;
+    for (size_t i = 0; i < CLIENTS; i++)
+        (void)follow_from(i, side, NULL);
+    publish(side, false);
+    let_run(side);
+    side->subscribed = false; /* its message is lost */
+    publish(side, false);
+    side->subscribed = true;
+    publish(side, false);
+    change_state(side);
+    receive(side);
+    receive(side);
+    cr_assert_eq(changes_had, 0);
+    settle();
+    cr_assert_eq(changes_had, CLIENTS);
+    story_end();
+}
+
+static void keep_count(const struct follow *follow)
+{
+    last_count = follow->count;
+}
+
+Test(channel_model, entries_got_while_catching_up_are_counted)
+{
+    struct side *side = story_begin();
+
+    model.answer_max = 3;
+    on_live = keep_count;
+    for (int i = 0; i < 10; i++)
+        publish(side, false);
+    model.peers[0].cap = 2; /* falls behind on the way */
+    model.peers[0].busy = true;
+    (void)follow_from(0, side, &side->box.entries[2].id);
+    settle();
+    cr_assert_eq(last_count, 7);
+    story_end();
 }
