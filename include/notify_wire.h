@@ -17,6 +17,7 @@
 #define NOTIFY_CATEGORY_MAX 64   /* bytes */
 #define NOTIFY_TYPE_MAX 64       /* bytes */
 #define NOTIFY_SESSION_MAX 128   /* bytes */
+#define NOTIFY_TOKEN_MAX 128     /* bytes of a collapse or idempotency token */
 #define NOTIFY_KEY_MAX 512       /* bytes of a key that the bridge follows */
 
 #define NOTIFY_EVENT_DEFAULT "notification"

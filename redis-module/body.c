@@ -15,6 +15,7 @@ struct field_rule {
 };
 
 static const struct field_rule rules[BODY_FIELD_COUNT] = {
+    [BODY_COLLAPSE] = {FORM_TEXT, false, true, NOTIFY_TOKEN_MAX},
     [BODY_EVENT] = {FORM_NAME, false, true, NOTIFY_EVENT_NAME_MAX},
     [BODY_TITLE] = {FORM_TEXT, true, true, NOTIFY_TITLE_MAX},
     [BODY_CONTENT] = {FORM_TEXT, false, false, 0},
@@ -103,7 +104,7 @@ static bool is_absent(enum body_field field, struct notify_str text)
 bool body_build(struct text_buf *out, const struct body *plain, struct body_error *ret_error)
 {
     text_buf_clear(out);
-    for (unsigned f = BODY_EVENT; f < BODY_FIELD_COUNT; f++) {
+    for (unsigned f = BODY_COLLAPSE; f < BODY_FIELD_COUNT; f++) {
         enum body_field field = (enum body_field)f;
         enum body_fault fault;
         if (is_absent(field, plain->field[f]))
@@ -144,7 +145,7 @@ bool body_parse(struct notify_str stored, struct body *ret_body)
     while (stored.len > 0) {
         unsigned field;
         struct notify_str text;
-        if (!take_field(&stored, &field, &text) || field <= last || field < BODY_EVENT ||
+        if (!take_field(&stored, &field, &text) || field <= last || field < BODY_COLLAPSE ||
             field >= BODY_FIELD_COUNT)
             return false;
         body.field[field] = text;
@@ -202,7 +203,7 @@ bool body_is_sound(struct notify_str stored)
 
     if (!body_parse(stored, &body))
         return false;
-    for (unsigned f = BODY_EVENT; f < BODY_FIELD_COUNT; f++)
+    for (unsigned f = BODY_COLLAPSE; f < BODY_FIELD_COUNT; f++)
         if (body.field[f].ptr != NULL && !field_is_sound((enum body_field)f, body.field[f]))
             return false;
     return true;

@@ -17,8 +17,8 @@
 #include "text_buf.h"
 
 enum body_field {
-    /* 1 belongs to the collapse token, which a search must find at the very front */
-    BODY_EVENT = 2, /* the event name; absent: NOTIFY_EVENT_DEFAULT */
+    BODY_COLLAPSE = 1, /* the collapse token: at the very front, where a search looks first */
+    BODY_EVENT,        /* the event name; absent: NOTIFY_EVENT_DEFAULT */
     BODY_TITLE,
     BODY_CONTENT,
     BODY_TYPE, /* notification_type */
@@ -39,8 +39,9 @@ struct body {
 
 enum body_fault {
     BODY_OK = 0,
-    BODY_EMPTY,    /* TITLE, EVENT: must not be empty */
-    BODY_TOO_LONG, /* EVENT, TITLE (in characters), TYPE, EXCLUDE, ENTITY_*: see body_field_max */
+    BODY_EMPTY,    /* COLLAPSE, TITLE, EVENT: must not be empty */
+    BODY_TOO_LONG, /* COLLAPSE, EVENT, TITLE (in characters), TYPE, EXCLUDE, ENTITY_*: see
+                      body_field_max */
     BODY_NOT_UTF8, /* any text */
     BODY_NOT_NAME, /* EVENT: [A-Za-z0-9_.:-] only */
     BODY_NOT_JSON, /* ACTION, DATA */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "box_store.h"
+#include "collapse.h"
 #include "mem.h"
 
 /* ---- life ---- */
@@ -111,6 +112,10 @@ static void count_entry(struct box *box, uint32_t span, const struct entry *e, i
 
 static void remove_entry(struct box *box, const struct place *place, const struct entry *e)
 {
+    struct notify_str token = collapse_token(notify_str_of((const char *)e->body, e->body_len));
+
+    if (token.ptr != NULL)
+        collapse_remove(box, token, e->id);
     count_entry(box, place->span, e, -1);
     store_remove(box, place, e->size);
     if (box->live == 0)
@@ -212,6 +217,23 @@ static void set_mark(struct box *box, const struct place *place, uint64_t seen_m
     time48_put(mark + TIME48_LEN, read_ms);
 }
 
+/* The last entry expires then, or never (0). */
+static void note_expiry(struct box *box, uint64_t expire_ms)
+{
+    uint64_t end_ms = store_key_end(box);
+
+    if (end_ms != 0) {
+        if (end_ms < expire_ms)
+            end_ms = expire_ms;
+        if (end_ms < box->last_ms)
+            end_ms = box->last_ms;
+        /* There is room for it: nothing moves. */
+        (void)store_set_key_end(&box, expire_ms == 0 ? 0 : end_ms);
+    }
+    if (expire_ms != 0 && (box->min_expire_ms == 0 || expire_ms < box->min_expire_ms))
+        box->min_expire_ms = expire_ms;
+}
+
 /* The counters and times of the entry that now is the last one. */
 static void enter_last(struct box *box, const struct box_entry *entry, const struct entry *e)
 {
@@ -226,11 +248,10 @@ static void enter_last(struct box *box, const struct box_entry *entry, const str
     }
     box->last_ms = e->id.ms;
     box->last_seq = e->id.seq;
-    if (e->expire_ms != 0 && (box->min_expire_ms == 0 || e->expire_ms < box->min_expire_ms))
-        box->min_expire_ms = e->expire_ms;
+    note_expiry(box, e->expire_ms);
 }
 
-int box_append(struct box **box, const struct box_entry *entry)
+static int append(struct box **box, const struct box_entry *entry)
 {
     struct entry e = {
         .id = entry->id,
@@ -239,15 +260,55 @@ int box_append(struct box **box, const struct box_entry *entry)
         .body = (const uint8_t *)entry->body.ptr,
         .body_len = (uint32_t)entry->body.len,
     };
-    int rc = check_entry(*box, entry);
+    int rc = need_category_slot(box, entry->category, &e.category_slot);
 
-    if (rc == 0)
-        rc = need_category_slot(box, entry->category, &e.category_slot);
     if (rc == 0)
         rc = store_append(box, &e, (e.flags & ENTRY_IS_SEEN) != 0);
     if (rc == 0)
         enter_last(*box, entry, &e);
     return rc;
+}
+
+int box_append(struct box **box, const struct box_entry *entry)
+{
+    struct notify_str token = collapse_token(entry->body);
+    int rc = check_entry(*box, entry);
+
+    if (rc == 0 && token.ptr != NULL)
+        rc = collapse_find(*box, token) != NULL ? -EEXIST : collapse_reserve(box);
+    if (rc == 0)
+        rc = append(box, entry);
+    if (rc == 0 && token.ptr != NULL)
+        collapse_add(*box, token, entry->id);
+    return rc;
+}
+
+int box_append_collapsing(struct box **box, const struct box_entry *entry, uint64_t now_ms,
+                          struct notify_id *ret_replaced)
+{
+    struct notify_str token = collapse_token(entry->body);
+    struct id_slot *slot = token.ptr == NULL ? NULL : collapse_find(*box, token);
+    struct notify_id old = {0, 0};
+    struct place place;
+    struct entry e;
+    int rc;
+
+    *ret_replaced = old;
+    if (slot == NULL)
+        return box_append(box, entry);
+    rc = check_entry(*box, entry);
+    if (rc == 0)
+        rc = append(box, entry);
+    if (rc != 0)
+        return rc;
+    old = slot->id;
+    slot->id = entry->id; /* so that removing the old one leaves the index alone */
+    (void)store_seek(*box, old, &place, &e);
+    if (!entry_is_expired(&e, now_ms))
+        *ret_replaced = old;
+    remove_entry(*box, &place, &e);
+    store_shrink(box);
+    return 0;
 }
 
 /* ---- marking ---- */
@@ -429,6 +490,20 @@ int box_delete(struct box **box, struct notify_id id, uint64_t now_ms)
 
     if (!store_seek(*box, id, &place, &e) || notify_id_cmp(e.id, id) != 0 ||
         entry_is_expired(&e, now_ms))
+        return 0;
+    remove_entry(*box, &place, &e);
+    store_shrink(box);
+    return 1;
+}
+
+int box_expire(struct box **box, struct notify_id id, uint64_t now_ms)
+{
+    struct place place;
+    struct entry e;
+
+    if (!store_seek(*box, id, &place, &e) || notify_id_cmp(e.id, id) != 0 || e.expire_ms == 0)
+        return 0;
+    if (now_ms != BOX_NEVER_EXPIRE && !entry_is_expired(&e, now_ms))
         return 0;
     remove_entry(*box, &place, &e);
     store_shrink(box);

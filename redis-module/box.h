@@ -98,11 +98,21 @@ void box_prefetch(const struct box *box, enum box_prefetch what);
 int box_next_id(const struct box *box, uint64_t now_ms, struct notify_id *ret_id);
 
 /* Appends a copy of entry. is_read, is_seen, archived and times are taken over (SEND leaves them
- * 0); is_read without is_seen sets seen_ms to read_ms; for events they are ignored. -ERANGE    id
- * is 0-0, beyond NOTIFY_ID_MAX_MS, or not greater than the last id -EMSGSIZE  body longer than
- * BOX_BODY_MAX -ENOSPC    BOX_ENTRIES_MAX reached -E2BIG     BOX_CATEGORIES_MAX reached -EINVAL a
- * time, level, kind or category that cannot be -ENOMEM */
+ * 0); is_read without is_seen sets seen_ms to read_ms; for events they are ignored.
+ * -ERANGE    id is 0-0, beyond NOTIFY_ID_MAX_MS, or not greater than the last id
+ * -EMSGSIZE  body longer than BOX_BODY_MAX
+ * -ENOSPC    BOX_ENTRIES_MAX reached
+ * -E2BIG     BOX_CATEGORIES_MAX reached
+ * -EEXIST    an entry carries the same collapse token
+ * -EINVAL    a time, level, kind or category that cannot be
+ * -ENOMEM */
 int box_append(struct box **box, const struct box_entry *entry);
+
+/* As box_append, but the entry takes the place of the one that carries the same collapse token,
+ * expired or not: that is removed. *ret_replaced is its id if it was visible at now_ms, else 0-0.
+ */
+int box_append_collapsing(struct box **box, const struct box_entry *entry, uint64_t now_ms,
+                          struct notify_id *ret_replaced);
 
 /* ---- reading ---- */
 
@@ -253,6 +263,27 @@ uint64_t box_min_expire_ms(const struct box *box);
 uint64_t box_max_expire_ms(const struct box *box);
 bool box_all_expire(const struct box *box);
 
+/* Removes the entry for having expired: 1; 0: unknown, without an expiry, or not expired at now_ms.
+ * BOX_NEVER_EXPIRE as now_ms: somebody else's clock has decided. Leaves no gap. */
+int box_expire(struct box **box, struct notify_id id, uint64_t now_ms);
+
+/* ---- the end of the key ----
+ *
+ * A box of which nothing lives on need not stay in memory. It has an end when every entry expires
+ * and nothing else is kept in it: no muted category, no cursors, and no trimmed id (a gap that must
+ * be told of) from before it had an end. The end lies behind every expiry and not before the time
+ * in the last id, so a box made after it begins with a greater id. Removing entries does not bring
+ * it forward; an entry that does not expire takes it away. It follows from the commands that were
+ * executed and from no clock, so that every replica knows the same. */
+
+uint64_t box_key_end_ms(const struct box *box); /* 0: none */
+/* To be called after a change. 0, or -ENOMEM and the box has no end. May move the box. */
+int box_settle_key_end(struct box **box);
+/* Takes over an end from a payload. -EINVAL: not one that this box can have; -ENOMEM. */
+int box_restore_key_end(struct box **box, uint64_t end_ms);
+bool box_key_end_is_sound(const struct box *box, uint64_t end_ms);
+bool box_keeps_settings(const struct box *box); /* muted categories or cursors */
+
 /* ---- checking ---- */
 
 /* Stored counters beside a recount of everything that is stored, expired or not. */
@@ -264,6 +295,8 @@ struct box_audit {
     size_t categories;       /* in the table */
     size_t categories_wrong; /* of them with a wrong total or unread */
     bool order_ok;           /* ids rise strictly and the greatest is not above the last id */
+    bool collapse_ok;        /* the index of collapse tokens finds each of them, and nothing else */
+    bool key_end_ok;         /* no entry outlives the end of the key */
     bool sound;              /* all of the above agree */
 };
 

@@ -5,6 +5,7 @@
 
 #include "box.h"
 #include "box_store.h"
+#include "collapse.h"
 #include "mem.h"
 
 /* Whether stored counters may include entries that have expired. */
@@ -153,40 +154,6 @@ int box_max_unread_level(const struct box *box, uint64_t now_ms)
     return max;
 }
 
-uint64_t box_min_expire_ms(const struct box *box)
-{
-    return box->min_expire_ms;
-}
-
-uint64_t box_max_expire_ms(const struct box *box)
-{
-    uint64_t max = 0;
-    struct walk walk;
-    struct entry e;
-
-    if (box->min_expire_ms == 0)
-        return 0;
-    walk_init(&walk, box);
-    while (walk_next(&walk, &e))
-        if (e.expire_ms > max)
-            max = e.expire_ms;
-    return max;
-}
-
-bool box_all_expire(const struct box *box)
-{
-    struct walk walk;
-    struct entry e;
-
-    if (box->live == 0 || box->min_expire_ms == 0)
-        return false;
-    walk_init(&walk, box);
-    while (walk_next(&walk, &e))
-        if (e.expire_ms == 0)
-            return false;
-    return true;
-}
-
 /* ---- checking ---- */
 
 /* Order of ids, the earliest expiry, and the spans' own counts. */
@@ -262,18 +229,20 @@ int box_verify(const struct box *box, struct box_audit *ret_audit)
         .stored = {box->live, box->unread, box->unseen},
         .actual = recount(box, BOX_NEVER_EXPIRE),
         .stored_min_expire_ms = box->min_expire_ms,
+        .collapse_ok = collapse_is_sound(box),
+        .key_end_ok = box_key_end_is_sound(box, box_key_end_ms(box)),
     };
 
     if (audit_categories(box, &audit) != 0)
         return -ENOMEM;
     audit_entries(box, &audit);
-    audit.sound = audit.order_ok && audit.categories_wrong == 0 && spans_agree(box) &&
-                  audit.stored.live == audit.actual.live &&
-                  audit.stored.unread == audit.actual.unread &&
-                  audit.stored.unseen == audit.actual.unseen &&
-                  (audit.actual_min_expire_ms == 0 ||
-                   (audit.stored_min_expire_ms != 0 &&
-                    audit.stored_min_expire_ms <= audit.actual_min_expire_ms));
+    audit.sound =
+        audit.order_ok && audit.collapse_ok && audit.key_end_ok && audit.categories_wrong == 0 &&
+        spans_agree(box) && audit.stored.live == audit.actual.live &&
+        audit.stored.unread == audit.actual.unread && audit.stored.unseen == audit.actual.unseen &&
+        (audit.actual_min_expire_ms == 0 ||
+         (audit.stored_min_expire_ms != 0 &&
+          audit.stored_min_expire_ms <= audit.actual_min_expire_ms));
     *ret_audit = audit;
     return 0;
 }

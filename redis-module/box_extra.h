@@ -9,11 +9,16 @@
 
 #include <stddef.h>
 
+#include "id_table.h"
+#include "tokens.h"
+
 struct box;
 struct cursors; /* cursors.h */
 
 struct box_extra {
-    struct cursors *cursors; /* owned; NULL: follows nothing */
+    struct cursors *cursors;  /* owned; NULL: follows nothing */
+    struct id_table collapse; /* see collapse.h */
+    struct tokens tokens;     /* of idempotent sends */
 };
 
 /* NULL: the box has none (yet). Borrowed; what moves the box does not move it. */
@@ -21,6 +26,20 @@ struct box_extra *box_extra(const struct box *box);
 
 /* Makes it if there is none. NULL: no memory, and nothing has changed. May move the box. */
 struct box_extra *box_need_extra(struct box **box);
+
+/* ---- idempotency tokens ---- */
+
+/* NULL: none remembered. */
+const struct tokens *box_tokens(const struct box *box);
+/* See tokens_find. */
+bool box_find_token(const struct box *box, struct notify_str text, uint64_t after_ms,
+                    struct notify_id *ret_id);
+/* Makes room for one more: 0, -ENOMEM. May move the box. */
+int box_reserve_token(struct box **box, size_t text_len);
+/* Remembers one more: 0; -EEXIST: there is one with this text; -ENOMEM. until_ms: see tokens.h. */
+int box_remember(struct box **box, const struct token *token, uint64_t until_ms);
+/* See tokens_forget. */
+void box_forget_tokens(struct box *box, uint64_t upto_ms, size_t keep);
 
 /* ---- for box_store.c ---- */
 

@@ -1,12 +1,14 @@
 /* box_payload -- a box as a sequence of blocks of bytes, and back. Everything is a varint unless
  * said otherwise.
  *
- *   first block   version, last ms, last seq, rev, trimmed ms, trimmed seq,
+ *   first block   version, last ms, last seq, rev, trimmed ms, trimmed seq, end of the key,
  *                 number of categories, for each: muted (0 or 1), length of the name, name;
- *                 number of entries
- *   other blocks  entries one behind the other, each: flags (1 byte, as in entry.h), length of the
- * body, ms minus that of the entry before, seq, category (1 is the first of the list; 0: none),
- *                 [expiry], [seen, read (0: never)], body
+ *                 number of entries, number of tokens, until when these matter
+ *   then blocks   entries one behind the other, each: flags (1 byte, as in entry.h), length of the
+ *                 body, ms minus that of the entry before, seq, category (1 is the first of the
+ *                 list; 0: none), [expiry], [seen, read (0: never)], body
+ *   then blocks   tokens one behind the other, each: ms minus that of the token before, ms and seq
+ *                 of the id, length of the text, text
  *
  * Categories go by name, because numbers hold in one process only. Counters are not saved. */
 #include <errno.h>
@@ -17,6 +19,7 @@
 #include "box_store.h"
 #include "mem.h"
 #include "text_buf.h"
+#include "utf8.h"
 #include "varint.h"
 
 #define BLOCK_BYTES 32768 /* a block is closed once it holds as much */
@@ -62,6 +65,7 @@ static void add_head(struct text_buf *out, const struct box *box, uint64_t categ
     add_varint(out, box->rev);
     add_varint(out, trimmed.ms);
     add_varint(out, trimmed.seq);
+    add_varint(out, box_key_end_ms(box));
     add_varint(out, category_count);
     for (size_t i = 0; i < box->category_slots; i++) {
         struct notify_str name = category_name((uint16_t)table[i].category);
@@ -72,6 +76,8 @@ static void add_head(struct text_buf *out, const struct box *box, uint64_t categ
         text_buf_add(out, name);
     }
     add_varint(out, box->live);
+    add_varint(out, box_tokens(box) == NULL ? 0 : tokens_count(box_tokens(box)));
+    add_varint(out, box_tokens(box) == NULL ? 0 : box_tokens(box)->until_ms);
 }
 
 static void add_entry(struct text_buf *out, const struct walk *walk, const struct entry *e,
@@ -100,29 +106,66 @@ static int write_block(struct text_buf *block, const struct box_sink *sink)
     return rc;
 }
 
+/* Writes the block if it is full, or if nothing follows and there is something in it. */
+static int end_item(struct text_buf *block, const struct box_sink *sink, bool is_last)
+{
+    size_t least = is_last ? 1 : BLOCK_BYTES;
+
+    return block->len >= least || block->failed ? write_block(block, sink) : 0;
+}
+
+static int save_entries(struct text_buf *block, const struct box *box, const uint16_t *numbers,
+                        const struct box_sink *sink)
+{
+    uint64_t last_ms = 0;
+    struct walk walk;
+    struct entry e;
+    int rc = 0;
+
+    walk_init(&walk, box);
+    while (rc == 0 && walk_next(&walk, &e)) {
+        add_entry(block, &walk, &e, last_ms, numbers);
+        last_ms = e.id.ms;
+        rc = end_item(block, sink, false);
+    }
+    return rc != 0 ? rc : end_item(block, sink, true);
+}
+
+static int save_tokens(struct text_buf *block, const struct box *box, const struct box_sink *sink)
+{
+    const struct tokens *tokens = box_tokens(box);
+    uint64_t last_ms = 0;
+    size_t position = 0;
+    struct token token;
+    int rc = 0;
+
+    while (rc == 0 && tokens != NULL && tokens_next(tokens, &position, &token)) {
+        add_varint(block, token.at_ms - last_ms);
+        add_varint(block, token.id.ms);
+        add_varint(block, token.id.seq);
+        add_varint(block, token.text.len);
+        text_buf_add(block, token.text);
+        last_ms = token.at_ms;
+        rc = end_item(block, sink, false);
+    }
+    return rc != 0 ? rc : end_item(block, sink, true);
+}
+
 int box_save(const struct box *box, const struct box_sink *sink)
 {
     struct text_buf block = TEXT_BUF_INIT;
     uint64_t category_count;
     uint16_t *numbers = number_categories(box, &category_count);
-    uint64_t last_ms = 0;
-    struct walk walk;
-    struct entry e;
     int rc = -ENOMEM;
 
     if (numbers == NULL && box->category_slots > 0)
         goto done;
     add_head(&block, box, category_count);
     rc = write_block(&block, sink);
-    walk_init(&walk, box);
-    while (rc == 0 && walk_next(&walk, &e)) {
-        add_entry(&block, &walk, &e, last_ms, numbers);
-        last_ms = e.id.ms;
-        if (block.len >= BLOCK_BYTES)
-            rc = write_block(&block, sink);
-    }
-    if (rc == 0 && (block.len > 0 || block.failed))
-        rc = write_block(&block, sink);
+    if (rc == 0)
+        rc = save_entries(&block, box, numbers, sink);
+    if (rc == 0)
+        rc = save_tokens(&block, box, sink);
 done:
     mem_free(numbers);
     text_buf_release(&block);
@@ -139,6 +182,9 @@ struct loader {
     uint16_t *categories; /* by place in the list, from 0 */
     uint64_t category_count;
     uint64_t entry_count;
+    uint64_t token_count;
+    uint64_t tokens_until_ms;
+    uint64_t key_end_ms;
     uint64_t rev;
     struct notify_id last;
     struct notify_id trimmed;
@@ -207,7 +253,7 @@ static bool load_head(struct loader *l)
         return refuse(l, "unknown version");
     if (!varint_take(&l->block, &l->last.ms) || !varint_take(&l->block, &l->last.seq) ||
         !varint_take(&l->block, &l->rev) || !varint_take(&l->block, &l->trimmed.ms) ||
-        !varint_take(&l->block, &l->trimmed.seq))
+        !varint_take(&l->block, &l->trimmed.seq) || !varint_take(&l->block, &l->key_end_ms))
         return refuse(l, "first block cut short");
     if (l->last.ms > NOTIFY_ID_MAX_MS || notify_id_cmp(l->trimmed, l->last) > 0)
         return refuse(l, "bad last or trimmed id");
@@ -215,6 +261,9 @@ static bool load_head(struct loader *l)
         return false;
     if (!varint_take(&l->block, &l->entry_count) || l->entry_count > BOX_ENTRIES_MAX)
         return refuse(l, "bad number of entries");
+    if (!varint_take(&l->block, &l->token_count) || l->token_count > TOKENS_MAX ||
+        !varint_take(&l->block, &l->tokens_until_ms) || l->tokens_until_ms > NOTIFY_ID_MAX_MS)
+        return refuse(l, "bad number of tokens");
     if (l->block.len > 0)
         return refuse(l, "first block too long");
     return true;
@@ -272,6 +321,13 @@ static bool take_entry(struct loader *l, struct box_entry *ret_entry)
     return true;
 }
 
+static const char *append_fault(int rc)
+{
+    if (rc == -ENOMEM)
+        return "no memory";
+    return rc == -EEXIST ? "collapse token used twice" : "entry out of order or out of range";
+}
+
 static bool load_entry(struct loader *l)
 {
     struct box_entry entry;
@@ -287,15 +343,21 @@ static bool load_entry(struct loader *l)
         return refuse(l, "id after the last one");
     rc = box_append(&l->box, &entry);
     if (rc != 0)
-        return refuse(l, rc == -ENOMEM ? "no memory" : "entry out of order or out of range");
+        return refuse(l, append_fault(rc));
     l->id = entry.id;
     return true;
+}
+
+/* Goes to the next block at the end of one. */
+static bool next_item(struct loader *l)
+{
+    return l->block.len > 0 || (l->source->read(l->source->ctx, &l->block) && l->block.len > 0);
 }
 
 static bool load_entries(struct loader *l)
 {
     for (uint64_t n = 0; n < l->entry_count; n++) {
-        if (l->block.len == 0 && (!l->source->read(l->source->ctx, &l->block) || l->block.len == 0))
+        if (!next_item(l))
             return refuse(l, "entries missing");
         if (!load_entry(l))
             return false;
@@ -305,20 +367,59 @@ static bool load_entries(struct loader *l)
     return true;
 }
 
+static bool take_token(struct loader *l, uint64_t *last_ms, struct token *ret_token)
+{
+    uint64_t delta;
+    uint64_t len;
+
+    if (!varint_take(&l->block, &delta) || delta > NOTIFY_ID_MAX_MS - *last_ms ||
+        !varint_take(&l->block, &ret_token->id.ms) || ret_token->id.ms > NOTIFY_ID_MAX_MS ||
+        !varint_take(&l->block, &ret_token->id.seq) || !varint_take(&l->block, &len) || len == 0 ||
+        len > NOTIFY_TOKEN_MAX || !take_bytes(&l->block, len, &ret_token->text))
+        return false;
+    *last_ms += delta;
+    ret_token->at_ms = *last_ms;
+    return utf8_is_valid(ret_token->text);
+}
+
+static bool load_tokens(struct loader *l)
+{
+    uint64_t last_ms = 0;
+    struct token token;
+    int rc;
+
+    for (uint64_t n = 0; n < l->token_count; n++) {
+        if (!next_item(l) || !take_token(l, &last_ms, &token))
+            return refuse(l, "bad token");
+        rc = box_remember(&l->box, &token, l->tokens_until_ms);
+        if (rc != 0)
+            return refuse(l, rc == -EEXIST ? "token listed twice" : "no memory");
+    }
+    if (l->block.len > 0)
+        return refuse(l, "bytes left over");
+    return true;
+}
+
 /* What lies behind the entries themselves: the marks of what is gone. */
 static bool load_tail(struct loader *l)
 {
+    int rc;
+
     if (box_raise_trimmed_id(&l->box, l->trimmed) != 0)
         return refuse(l, "no memory");
     box_raise_last_id(l->box, l->last);
     box_raise_rev_to(l->box, l->rev);
+    rc = box_restore_key_end(&l->box, l->key_end_ms);
+    if (rc != 0)
+        return refuse(l, rc == -EINVAL ? "bad end of the key" : "no memory");
     return true;
 }
 
 struct box *box_load(const struct box_source *source, const char **ret_why)
 {
     struct loader l = {.source = source, .box = box_new(), .why = "no memory"};
-    bool loaded = l.box != NULL && load_head(&l) && load_entries(&l) && load_tail(&l);
+    bool loaded =
+        l.box != NULL && load_head(&l) && load_entries(&l) && load_tokens(&l) && load_tail(&l);
 
     mem_free(l.categories);
     if (loaded)

@@ -8,6 +8,7 @@
 
 #include "body.h"
 #include "box.h"
+#include "box_extra.h"
 
 /* ---- a payload in memory: blocks, each a length (size_t) and that many bytes ---- */
 
@@ -71,6 +72,26 @@ static inline bool test_entries_equal(const struct box_entry *a, const struct bo
            a->expire_ms == b->expire_ms && notify_str_eq(a->body, b->body);
 }
 
+static inline bool test_tokens_equal(const struct box *a, const struct box *b)
+{
+    const struct tokens *ta = box_tokens(a);
+    const struct tokens *tb = box_tokens(b);
+    size_t pa = 0;
+    size_t pb = 0;
+    struct token x;
+    struct token y;
+
+    if (ta == NULL || tb == NULL)
+        return ta == tb;
+    if (tokens_count(ta) != tokens_count(tb) || ta->until_ms != tb->until_ms)
+        return false;
+    while (tokens_next(ta, &pa, &x))
+        if (!tokens_next(tb, &pb, &y) || !notify_str_eq(x.text, y.text) || x.at_ms != y.at_ms ||
+            notify_id_cmp(x.id, y.id) != 0)
+            return false;
+    return !tokens_next(tb, &pb, &y);
+}
+
 static inline bool test_boxes_equal(const struct box *a, const struct box *b)
 {
     struct box_range range = {.to = {UINT64_MAX, UINT64_MAX}, .filter = BOX_FILTER_ALL};
@@ -83,7 +104,8 @@ static inline bool test_boxes_equal(const struct box *a, const struct box *b)
 
     if (notify_id_cmp(box_last_id(a), box_last_id(b)) != 0 || box_rev(a) != box_rev(b) ||
         notify_id_cmp(box_trimmed_id(a), box_trimmed_id(b)) != 0 || ca.live != cb.live ||
-        ca.unread != cb.unread || ca.unseen != cb.unseen)
+        ca.unread != cb.unread || ca.unseen != cb.unseen ||
+        box_key_end_ms(a) != box_key_end_ms(b) || !test_tokens_equal(a, b))
         return false;
     box_iter_init(&ia, a, &range);
     box_iter_init(&ib, b, &range);

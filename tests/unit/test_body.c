@@ -180,9 +180,6 @@ Test(body, hostile_bytes_are_not_sound)
         {"\x00\x01"
          "a",
          3}, /* no such field */
-        {"\x01\x01"
-         "a",
-         3}, /* kept for later */
         {"\x0b\x01"
          "a",
          3}, /* no such field */

@@ -14,11 +14,21 @@
 #define MODEL_MAX 4000
 #define START_MS UINT64_C(1795208400000)
 #define SWEEP_IDS 7
+#define TOKENS_KEPT 6
+#define TOKEN_WINDOW_MS 500
 
 struct model_entry {
     struct box_entry entry; /* its body is owned */
     int type;               /* index of types[], -1: none */
     int event;              /* index of events[], -1: default */
+    int token;              /* index of collapse_tokens[], -1: none */
+};
+
+/* An idempotent send that is remembered. */
+struct model_token {
+    char text[16];
+    struct notify_id id;
+    uint64_t at_ms;
 };
 
 struct model {
@@ -30,13 +40,20 @@ struct model {
     uint16_t categories[6];
     uint64_t now;
     uint64_t seed;
-    size_t limit; /* how long the box may get */
+    struct model_token tokens[TOKENS_KEPT + 1]; /* oldest first */
+    size_t token_count;
+    uint64_t until_ms; /* of the tokens */
+    uint64_t end_ms;   /* of the key */
+    unsigned expiring; /* percent of the entries that expire */
+    bool mutes;        /* whether categories are ever muted */
+    size_t limit;      /* how long the box may get */
     struct box *box;
     struct text_buf body;
 };
 
 static const char *types[] = {"build", "a \"quoted\" type", "\xc3\xa9t\xc3\xa9"};
 static const char *events[] = {"alert", "progress"};
+static const char *collapse_tokens[] = {"job 1", "job 2", "\"quoted\"", "t", "\xc3\xa9"};
 
 static uint64_t next_random(struct model *m)
 {
@@ -102,6 +119,9 @@ static void build_body(struct model *m, struct model_entry *me)
     plain.field[BODY_CONTENT] = notify_str_of(content, len);
     me->type = chance(m, 50) ? (int)below(m, 3) : -1;
     me->event = chance(m, 30) ? (int)below(m, 2) : -1;
+    me->token = chance(m, 15) ? (int)below(m, 5) : -1;
+    if (me->token >= 0)
+        plain.field[BODY_COLLAPSE] = notify_str_z(collapse_tokens[me->token]);
     if (me->type >= 0)
         plain.field[BODY_TYPE] = notify_str_z(types[me->type]);
     if (me->event >= 0)
@@ -109,11 +129,57 @@ static void build_body(struct model *m, struct model_entry *me)
     cr_assert(body_build(&m->body, &plain, &error));
 }
 
+/* Takes out the entry with that collapse token; its id if it was visible. */
+static struct notify_id model_collapse(struct model *m, int token)
+{
+    struct notify_id id = {0, 0};
+
+    for (size_t i = 0; i < m->count; i++) {
+        if (token < 0 || m->entries[i].token != token)
+            continue;
+        if (!is_expired(m, &m->entries[i].entry))
+            id = m->entries[i].entry.id;
+        model_remove(m, i);
+        break;
+    }
+    return id;
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Appends to both; the box gives the id of what it replaced. */
+static void append(struct model *m, struct model_entry *me)
+{
+    struct box_entry *e = &me->entry;
+    struct notify_id replaced = {0, 0};
+    char *copy;
+
+    if (me->token >= 0 && chance(m, 20)) { /* the strict form refuses what would collapse */
+        bool taken = false;
+        for (size_t i = 0; i < m->count; i++)
+            taken = taken || m->entries[i].token == me->token;
+        if (taken)
+            cr_assert_eq(box_append(&m->box, e), -EEXIST);
+    }
+    cr_assert_eq(box_append_collapsing(&m->box, e, m->now, &replaced), 0);
+    cr_assert_eq(notify_id_cmp(replaced, model_collapse(m, me->token)), 0);
+    cr_assert_eq(box_append(&m->box, e), -ERANGE, "the same id is refused");
+    copy = malloc(e->body.len);
+    memcpy(copy, e->body.ptr, e->body.len);
+    e->body.ptr = copy;
+    m->entries[m->count++] = *me;
+    m->last = e->id;
+    if (m->end_ms != 0)
+        m->end_ms = e->expire_ms == 0 ? 0 : later(later(m->end_ms, e->expire_ms), e->id.ms);
+}
+
 static void op_append(struct model *m)
 {
     struct model_entry me = {0};
     struct box_entry *e = &me.entry;
-    char *copy;
 
     if (m->count == m->limit)
         return;
@@ -126,7 +192,7 @@ static void op_append(struct model *m)
     e->kind = chance(m, 20) ? ENTRY_EVENT : ENTRY_NOTIFICATION;
     e->level = (enum entry_level)below(m, LEVEL_COUNT);
     e->category = chance(m, 70) ? m->categories[below(m, 6)] : CATEGORY_NONE;
-    e->expire_ms = chance(m, 15) ? m->now + below(m, 3000) : 0;
+    e->expire_ms = chance(m, m->expiring) ? m->now + below(m, 3000) : 0;
     if (e->kind == ENTRY_NOTIFICATION && chance(m, 10)) { /* as when restoring */
         e->is_seen = true;
         e->seen_ms = m->now;
@@ -135,13 +201,69 @@ static void op_append(struct model *m)
     }
     e->archived = chance(m, 5);
     e->body = text_buf_str(&m->body);
-    cr_assert_eq(box_append(&m->box, e), 0);
-    cr_assert_eq(box_append(&m->box, e), -ERANGE, "the same id is refused");
-    copy = malloc(e->body.len);
-    memcpy(copy, e->body.ptr, e->body.len);
-    e->body.ptr = copy;
-    m->entries[m->count++] = me;
-    m->last = e->id;
+    append(m, &me);
+}
+
+static void model_forget(struct model *m, uint64_t upto_ms)
+{
+    while (m->token_count > 0 && (m->token_count > TOKENS_KEPT || m->tokens[0].at_ms <= upto_ms)) {
+        memmove(m->tokens, m->tokens + 1, --m->token_count * sizeof(m->tokens[0]));
+    }
+    if (m->token_count == 0)
+        m->until_ms = 0;
+}
+
+/* What an idempotent send does: finds the token, or forgets old ones and remembers it. */
+static void op_token(struct model *m)
+{
+    struct model_token *added = &m->tokens[m->token_count];
+    uint64_t after_ms = m->now - TOKEN_WINDOW_MS;
+    struct notify_id found = {0, 0};
+    struct notify_id id = {0, 0};
+    struct token token = {.id = m->last, .at_ms = m->now};
+    char text[16];
+
+    snprintf(text, sizeof(text), "token %u", (unsigned)below(m, 12));
+    token.text = notify_str_z(text);
+    for (size_t i = 0; i < m->token_count; i++)
+        if (strcmp(m->tokens[i].text, text) == 0 && m->tokens[i].at_ms > after_ms)
+            found = m->tokens[i].id;
+    cr_assert_eq(box_find_token(m->box, token.text, after_ms, &id), !notify_id_is_zero(found));
+    cr_assert_eq(notify_id_cmp(id, found), 0);
+    if (!notify_id_is_zero(found) || notify_id_is_zero(m->last))
+        return;
+    box_forget_tokens(m->box, after_ms, TOKENS_KEPT);
+    model_forget(m, after_ms);
+    cr_assert_eq(box_remember(&m->box, &token, m->now + TOKEN_WINDOW_MS), 0);
+    cr_assert_eq(box_remember(&m->box, &token, m->now), -EEXIST);
+    box_forget_tokens(m->box, 0, TOKENS_KEPT);
+    added = &m->tokens[m->token_count++];
+    memcpy(added->text, text, sizeof(text));
+    added->id = m->last;
+    added->at_ms = m->now;
+    m->until_ms = later(m->until_ms, m->now + TOKEN_WINDOW_MS);
+    model_forget(m, 0);
+}
+
+/* The end of the key, worked out from everything there is. */
+static void settle_end(struct model *m)
+{
+    bool all_expire = m->count > 0;
+    bool any_muted = false;
+    uint64_t end_ms = m->end_ms;
+
+    for (size_t i = 0; i < 6; i++)
+        any_muted = any_muted || m->muted[i];
+    for (size_t i = 0; i < m->count; i++)
+        all_expire = all_expire && m->entries[i].entry.expire_ms != 0;
+    for (size_t i = 0; m->end_ms == 0 && all_expire && i < m->count; i++)
+        if (notify_id_is_zero(m->trimmed))
+            end_ms = later(end_ms, m->entries[i].entry.expire_ms);
+    if (end_ms != 0)
+        end_ms = later(later(end_ms, m->last.ms), m->until_ms);
+    m->end_ms = any_muted ? 0 : end_ms;
+    cr_assert_eq(box_settle_key_end(&m->box), 0);
+    cr_assert_eq(box_key_end_ms(m->box), m->end_ms);
 }
 
 /* Mostly the id of an entry, else one near it. */
@@ -275,10 +397,27 @@ static void op_sweep(struct model *m)
     cr_assert_eq(count, expected);
 }
 
+static void op_expire(struct model *m)
+{
+    struct notify_id id = some_id(m);
+    uint64_t now = chance(m, 50) ? BOX_NEVER_EXPIRE : m->now;
+    long found = -1;
+
+    for (size_t i = 0; i < m->count; i++) {
+        const struct box_entry *e = &m->entries[i].entry;
+        if (notify_id_cmp(e->id, id) == 0 && e->expire_ms != 0 &&
+            (now == BOX_NEVER_EXPIRE || is_expired(m, e)))
+            found = (long)i;
+    }
+    cr_assert_eq(box_expire(&m->box, id, now), found >= 0);
+    if (found >= 0)
+        model_remove(m, (size_t)found);
+}
+
 static void op_mute(struct model *m)
 {
     size_t i = below(m, 6);
-    bool muted = chance(m, 50);
+    bool muted = m->mutes && chance(m, 50);
 
     cr_assert_eq(box_mute(&m->box, m->categories[i], muted), m->muted[i] != muted);
     m->muted[i] = muted;
@@ -473,8 +612,9 @@ struct operation {
 };
 
 static const struct operation operations[] = {
-    {op_append, 40}, {op_mark, 20}, {op_mark_upto, 2}, {op_delete, 12}, {op_trim, 2},
-    {op_sweep, 5},   {op_mute, 2},  {op_time, 16},     {op_reload, 1},
+    {op_append, 40}, {op_mark, 18},  {op_mark_upto, 2}, {op_delete, 10},
+    {op_trim, 2},    {op_sweep, 5},  {op_mute, 2},      {op_time, 15},
+    {op_reload, 1},  {op_expire, 1}, {op_token, 4},
 };
 
 static void run_step(struct model *m)
@@ -497,6 +637,8 @@ static void run_model(struct model *m, uint64_t seed, size_t limit, size_t steps
     memset(m, 0, sizeof(*m));
     m->seed = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     m->limit = limit;
+    m->expiring = seed % 4 == 0 ? 99 : seed % 5 == 0 ? 100 : 15;
+    m->mutes = m->expiring < 99;
     m->now = START_MS;
     m->box = box_new();
     for (size_t i = 0; i < 6; i++) {
@@ -506,6 +648,7 @@ static void run_model(struct model *m, uint64_t seed, size_t limit, size_t steps
     }
     for (size_t step = 0; step < steps; step++) {
         run_step(m);
+        settle_end(m);
         if (step % every == 0) {
             check_counts(m);
             check_single(m);

@@ -44,14 +44,18 @@ static struct box *make_box(uint64_t count)
 {
     struct box *box = box_new();
     char name[] = "c0";
+    char token[32];
 
     for (uint64_t n = 1; n <= count; n++) {
         struct body plain = {0};
         struct body_error error;
         struct box_entry e = {.id = {NOW + n, n % 3}};
+        snprintf(token, sizeof(token), "token \\ %d", (int)n);
         plain.field[BODY_TITLE] = NOTIFY_STR("A \"title\"");
         plain.field[BODY_CONTENT] = NOTIFY_STR("content \xc3\xa4");
         plain.field[BODY_DATA] = NOTIFY_STR("{\"a\":[1,2]}");
+        if (n % 9 == 0)
+            plain.field[BODY_COLLAPSE] = notify_str_z(token);
         if (n % 4 == 0)
             plain.field[BODY_EVENT] = NOTIFY_STR("alert");
         cr_assert(body_build(&body_buf, &plain, &error));
@@ -64,7 +68,12 @@ static struct box *make_box(uint64_t count)
         e.archived = n % 7 == 0;
         e.expire_ms = n % 6 == 0 ? NOW + 100000 + n : 0;
         cr_assert_eq(box_append(&box, &e), 0);
+        if (n % 2 == 0) {
+            struct token sent = {notify_str_z(token), e.id, NOW + n};
+            cr_assert_eq(box_remember(&box, &sent, NOW + n + 1000), 0);
+        }
     }
+    box_forget_tokens(box, NOW + 1, count / 3);
     cr_assert_geq(box_trim_maxlen(&box, count - count / 4, NULL), 0);
     box_raise_rev_to(box, 99);
     return box;
@@ -182,28 +191,59 @@ static struct box *load_blocks(struct notify_str first, struct notify_str second
     return box_load(&source, NULL);
 }
 
-/* version 1, last 9-9, rev 1, trimmed 0-0, no categories, n entries */
-#define HEAD(n) "\x01\x09\x09\x01\x00\x00\x00" n
+/* version 1, last 9-9, rev 1, trimmed 0-0, no end */
+#define START "\x01\x09\x09\x01\x00\x00\x00"
+/* no categories, n entries, t tokens, until 0 */
+#define COUNTS(n, t) "\x00" n t "\x00"
+#define HEAD(n) START COUNTS(n, "\x00")
+#define TOKENS(t) START COUNTS("\x00", t)
 
 Test(box_payload, payloads_that_contradict_themselves_are_refused)
 {
     static const struct refused rows[] = {
         {{"", 0}, {NULL, 0}},
         {NOTIFY_STR("\x00"), {NULL, 0}},
-        {NOTIFY_STR("\x02\x09\x09\x01\x00\x00\x00\x00"), {NULL, 0}},         /* version */
-        {NOTIFY_STR("\x01\x09\x09\x01\x00\x00\x00"), {NULL, 0}},             /* cut short */
-        {NOTIFY_STR(HEAD("\x00") "x"), {NULL, 0}},                           /* left over */
-        {NOTIFY_STR("\x01\x09\x09\x01\x0a\x00\x00\x00"), {NULL, 0}},         /* trimmed > last */
-        {NOTIFY_STR("\x01\x09\x09\x01\x00\x00\x01\x00\x00\x00"), {NULL, 0}}, /* empty name */
-        {NOTIFY_STR("\x01\x09\x09\x01\x00\x00\x01\x02\x01"
-                    "a\x00"),
+        {NOTIFY_STR("\x02\x09\x09\x01\x00\x00\x00" COUNTS("\x00", "\x00")),
+         {NULL, 0}},                               /* version */
+        {NOTIFY_STR(START), {NULL, 0}},            /* cut short */
+        {NOTIFY_STR(HEAD("\x00") "x"), {NULL, 0}}, /* left over */
+        {NOTIFY_STR("\x01\x09\x09\x01\x0a\x00\x00" COUNTS("\x00", "\x00")),
+         {NULL, 0}}, /* trimmed > last */
+        {NOTIFY_STR("\x01\x09\x09\x01\x00\x00\x08" COUNTS("\x00", "\x00")),
+         {NULL, 0}}, /* end before the last id */
+        {NOTIFY_STR("\x01\x09\x09\x01\x00\x00\x0a"
+                    "\x01\x01\x01"
+                    "a\x00\x00\x00"),
+         {NULL, 0}}, /* end in spite of a muted category */
+        {NOTIFY_STR("\x01\x09\x09\x01\x00\x00\x0a" COUNTS("\x01", "\x00")),
+         NOTIFY_STR("\x00\x03\x01\x01\x00\x03\x01"
+                    "a")}, /* entry that stays */
+        {NOTIFY_STR(START "\x01\x00\x00"
+                          "\x00\x00\x00"),
+         {NULL, 0}}, /* empty name */
+        {NOTIFY_STR(START "\x01\x02\x01"
+                          "a"
+                          "\x00\x00\x00"),
          {NULL, 0}}, /* muted 2 */
-        {NOTIFY_STR("\x01\x09\x09\x01\x00\x00\x02\x00\x01"
-                    "a\x00\x01"
-                    "a\x00"),
+        {NOTIFY_STR(START "\x02\x00\x01"
+                          "a"
+                          "\x00\x01"
+                          "a"
+                          "\x00\x00\x00"),
          {NULL, 0}},
-        {NOTIFY_STR("\x01\x09\x09\x01\x00\x00\xff\xff\x03\x00"), {NULL, 0}}, /* 65535 categories */
-        {NOTIFY_STR(HEAD("\x01")), {NULL, 0}},                               /* entry missing */
+        {NOTIFY_STR(START "\xff\xff\x03\x00\x00\x00"), {NULL, 0}},    /* 65535 categories */
+        {NOTIFY_STR(TOKENS("\x01")), {NULL, 0}},                      /* token missing */
+        {NOTIFY_STR(TOKENS("\x01")), NOTIFY_STR("\x01\x01\x01\x00")}, /* empty token */
+        {NOTIFY_STR(TOKENS("\x01")), NOTIFY_STR("\x01\x01\x01\x02"
+                                                "a")},                    /* cut short */
+        {NOTIFY_STR(TOKENS("\x01")), NOTIFY_STR("\x01\x01\x01\x01\xff")}, /* not UTF-8 */
+        {NOTIFY_STR(TOKENS("\x01")), NOTIFY_STR("\x01\x01\x01\x01"
+                                                "ab")}, /* left over */
+        {NOTIFY_STR(TOKENS("\x02")), NOTIFY_STR("\x00\x01\x01\x01"
+                                                "a"
+                                                "\x00\x01\x02\x01"
+                                                "a")}, /* twice */
+        {NOTIFY_STR(HEAD("\x01")), {NULL, 0}},         /* entry missing */
         {NOTIFY_STR(HEAD("\x01")), {"", 0}},
         {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x05\x03\x01\x01\x00\x03\x01"
                                               "a")}, /* level 5 */
@@ -231,12 +271,25 @@ Test(box_payload, payloads_that_contradict_themselves_are_refused)
         {NOTIFY_STR(HEAD("\x02")), NOTIFY_STR("\x00\x03\x01\x01\x00\x03\x01"
                                               "a\x00\x03\x00\x01\x00\x03\x01"
                                               "a")}, /* same id */
+        {NOTIFY_STR(HEAD("\x02")), NOTIFY_STR("\x00\x06\x01\x01\x00\x01\x01"
+                                              "t"
+                                              "\x03\x01"
+                                              "a"
+                                              "\x00\x06\x01\x01\x00\x01\x01"
+                                              "t"
+                                              "\x03\x01"
+                                              "a")}, /* same collapse token */
     };
     struct box *box =
         load_blocks(NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x00\x03\x01\x01\x00\x03\x01"
                                                          "a"));
 
     cr_assert_not_null(box, "the rows differ in one place from one that is accepted");
+    box_free(box);
+    box = load_blocks(NOTIFY_STR(TOKENS("\x02")), NOTIFY_STR("\x00\x01\x01\x01"
+                                                             "a\x00\x01\x02\x01"
+                                                             "b"));
+    cr_assert_not_null(box, "so do those about tokens");
     box_free(box);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         cr_assert_null(load_blocks(rows[i].first, rows[i].second), "row %zu", i);
