@@ -1,0 +1,74 @@
+"""A TCP proxy that can play dead: connections stay open, but nothing passes any more."""
+
+import socket
+import threading
+
+
+class TcpProxy:
+    """Stands in front of a local port; `url` is what a bridge is given for Redis."""
+
+    def __init__(self, port):
+        self.target = port
+        self.links = []
+        self._lock = threading.Lock()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", self.target))
+            link = _Link(near, far)
+            with self._lock:
+                self.links.append(link)
+
+    def freeze(self, word):
+        """Lets the connections play dead on which the client has said word; how many there are."""
+        with self._lock:
+            found = [link for link in self.links if word in link.head and not link.frozen]
+        for link in found:
+            link.frozen = True
+        return len(found)
+
+    def close(self):
+        self._listener.close()
+        with self._lock:
+            for link in self.links:
+                link.close()
+
+
+class _Link:
+    def __init__(self, near, far):
+        self.near, self.far = near, far
+        self.head = b""  # what the client said first: who it is
+        self.frozen = False
+        for source, sink in ((near, far), (far, near)):
+            threading.Thread(target=self._forward, args=(source, sink), daemon=True).start()
+
+    def _forward(self, source, sink):
+        try:
+            while True:
+                data = source.recv(65536)
+                if source is self.near and len(self.head) < 4096:
+                    self.head += data
+                if self.frozen:
+                    return  # both sides stay open, and what comes is read no more
+                if not data:
+                    break
+                sink.sendall(data)
+        except OSError:
+            pass
+        self.close()
+
+    def close(self):
+        for sock in (self.near, self.far):
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            sock.close()
