@@ -13,7 +13,9 @@ void change_init(struct change *change, struct rm_ctx *ctx, struct rm_string **a
     args_init(&change->args, argv, argc, first);
     change->bk = (struct box_key){.ctx = ctx, .name = argv[1]};
     change->at_ms = 0;
+    change->box = (struct render_box){.rev = 0};
     change->nopublish = false;
+    change->log = NULL;
     change->ids.count = 0;
     change->ids.memory = NULL;
 }
@@ -41,21 +43,34 @@ bool change_take_nopublish(struct args *args, void *into)
     return true;
 }
 
+bool change_take_log(struct args *args, void *into)
+{
+    struct change *change = into;
+
+    if (args_done(args))
+        return args_fail(args, "ERR syntax error: LOG needs the name of a log");
+    change->log = args->argv[args->pos++];
+    return true;
+}
+
 static const struct arg_option options[] = {
     ARG_OPTION("NOPUBLISH", change_take_nopublish),
     ARG_OPTION("AT", change_take_at),
+    ARG_OPTION("LOG", change_take_log),
 };
+enum { OPTIONS = sizeof options / sizeof options[0], OPTIONS_WITHOUT_MARKS = 1 };
 
 static bool is_option(struct notify_str word)
 {
-    return args_is_keyword(word, "AT", 2) || args_is_keyword(word, "NOPUBLISH", 9);
+    for (size_t i = 0; i < OPTIONS; i++)
+        if (args_is_keyword(word, options[i].name, options[i].len))
+            return true;
+    return false;
 }
 
-/* Room for all arguments that are left. */
-static bool make_room(struct change *change)
+bool change_reserve_ids(struct change *change, size_t max)
 {
     struct change_ids *ids = &change->ids;
-    size_t max = (size_t)(change->args.argc - change->args.pos);
 
     ids->ids = ids->inline_ids;
     ids->texts = ids->inline_texts;
@@ -74,7 +89,7 @@ bool change_take_ids(struct change *change)
     struct change_ids *ids = &change->ids;
     struct args *args = &change->args;
 
-    if (!make_room(change))
+    if (!change_reserve_ids(change, (size_t)(args->argc - args->pos)))
         return false;
     while (!args_done(args) && !is_option(args_at(args, args->pos))) {
         ids->texts[ids->count] = args->argv[args->pos];
@@ -85,11 +100,12 @@ bool change_take_ids(struct change *change)
     return ids->count > 0 || args_fail(args, "ERR syntax error: at least one id is needed");
 }
 
-bool change_take_options(struct change *change, bool with_at)
+bool change_take_options(struct change *change, bool marks)
 {
     uint32_t seen;
 
-    return args_take_options(&change->args, options, with_at ? 2 : 1, change, &seen);
+    return args_take_options(&change->args, options, marks ? OPTIONS : OPTIONS_WITHOUT_MARKS,
+                             change, &seen);
 }
 
 static bool publishes(const struct change *change)
@@ -152,5 +168,15 @@ void change_publish_upto(struct change *change, enum render_change what, struct 
     if (!publishes(change))
         return;
     render_change_upto(message, &change->box, what, id, category);
+    publish(change, message);
+}
+
+void change_publish_follow(struct change *change, enum render_change what, struct notify_id start)
+{
+    struct text_buf *message = scratch_message();
+
+    if (!publishes(change))
+        return;
+    render_follow(message, &change->box, what, start);
     publish(change, message);
 }

@@ -33,6 +33,7 @@ struct change {
     struct render_box box; /* after change_commit: what messages say about the box */
     uint64_t at_ms;        /* when it happened: AT, or the clock */
     bool nopublish;
+    struct rm_string *log; /* LOG: the log whose cursor changes; borrowed; NULL: the box itself */
     struct change_ids ids;
 };
 
@@ -41,15 +42,19 @@ void change_init(struct change *change, struct rm_ctx *ctx, struct rm_string **a
                  int first);
 void change_release(struct change *change);
 
+/* Room for count ids; they are kept until change_release. */
+bool change_reserve_ids(struct change *change, size_t count);
 /* Takes "id [id …]" up to the first word that is one of the options. At least one. */
 bool change_take_ids(struct change *change);
-/* Takes AT ms (if allowed) and NOPUBLISH up to the end. */
-bool change_take_options(struct change *change, bool with_at);
+/* Takes NOPUBLISH and, if the command marks entries, AT ms and LOG log up to the end. */
+bool change_take_options(struct change *change, bool marks);
 
-/* AT and NOPUBLISH as arg_option handlers, for commands with further options; into is the change.
+/* AT, NOPUBLISH and LOG as arg_option handlers, for commands with further options; into is the
+ * change.
  */
 bool change_take_at(struct args *args, void *into);
 bool change_take_nopublish(struct args *args, void *into);
+bool change_take_log(struct args *args, void *into);
 
 /* Checks the channel permission and opens the key for writing. False: an error has been replied.
  * The key may hold no box. */
@@ -64,5 +69,6 @@ void change_commit(struct change *change);
 void change_publish_ids(struct change *change, enum render_change what);
 void change_publish_upto(struct change *change, enum render_change what, struct notify_id id,
                          uint16_t category);
+void change_publish_follow(struct change *change, enum render_change what, struct notify_id start);
 
 #endif

@@ -4,7 +4,10 @@
 #include "args.h"
 #include "box_key.h"
 #include "filter_args.h"
+#include "log_count.h"
 #include "reply.h"
+
+static struct log_choice choice; /* too big for a stack, and one command runs at a time */
 
 static uint64_t unread_of(const struct box *box, const struct filter_categories *categories,
                           uint64_t now_ms)
@@ -19,23 +22,45 @@ static uint64_t unread_of(const struct box *box, const struct filter_categories 
     return unread;
 }
 
-/* NOTIFY.UNREAD key [CATEGORY c …] */
+/* What the box has not read of each log, one after the other. False: one is no box; replied. */
+static bool add_unread_logs(const struct box_key *bk, const struct filter_unread *wanted,
+                            uint64_t *unread)
+{
+    log_choice_init(&choice, bk->box, &wanted->categories);
+    for (size_t i = 0; i < wanted->logs.count; i++) {
+        struct rm_string *name = wanted->logs.names[i];
+        struct box_key log;
+        if (!box_key_open_or_reply(&log, bk->ctx, name, RM_READ))
+            return false;
+        *unread += log_count(log_cursor(bk->box, name), &log, &choice).unread;
+        box_key_close(&log);
+    }
+    return true;
+}
+
+/* NOTIFY.UNREAD key [CATEGORY c …] [LOGS numkeys log …] */
 int cmd_unread(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
-    struct filter_categories categories = {.count = 0};
+    struct filter_unread wanted;
     struct box_key bk;
     struct args args;
     uint64_t unread = 0;
+    bool counted;
 
     args_init(&args, argv, argc, 2);
-    if (!filter_args_take_categories(&categories, &args))
+    counted = filter_args_take_unread(&wanted, &args);
+    if (rm_IsKeysPositionRequest(ctx))
+        return log_args_tell_many(ctx, argv, counted ? &wanted.logs : NULL);
+    if (!counted)
         return reply_args_error(ctx, &args);
     if (!box_key_open_or_reply(&bk, ctx, argv[1], RM_READ))
         return RM_OK;
     if (bk.box != NULL)
-        unread = unread_of(bk.box, &categories, box_key_now(&bk));
+        unread = unread_of(bk.box, &wanted.categories, box_key_now(&bk));
+    if (wanted.logs.count > 0)
+        counted = add_unread_logs(&bk, &wanted, &unread);
     box_key_close(&bk);
-    return rm_ReplyWithLongLong(ctx, (long long)unread);
+    return counted ? rm_ReplyWithLongLong(ctx, (long long)unread) : RM_OK;
 }
 
 /* NOTIFY.LEN key */
@@ -95,6 +120,58 @@ static void reply_by_category(struct rm_ctx *ctx, const struct category_list *li
     rm_ReplySetMapLength(ctx, fields);
 }
 
+/* What BADGE says about one log. */
+struct log_share {
+    struct notify_str name; /* borrowed */
+    struct cursor_counts counts;
+    struct notify_id last;
+    uint64_t rev;
+};
+
+/* The share of each log. NULL with *ret_replied: one is no box; without: no memory. */
+static struct log_share *count_shares(const struct box_key *bk, const struct log_args *logs,
+                                      bool *ret_replied)
+{
+    struct log_share *shares = rm_TryAlloc(logs->count * sizeof shares[0]);
+
+    *ret_replied = false;
+    if (shares == NULL)
+        return NULL;
+    log_choice_init(&choice, bk->box, NULL);
+    for (size_t i = 0; i < logs->count; i++) {
+        struct box_key log;
+        if (!box_key_open_or_reply(&log, bk->ctx, logs->names[i], RM_READ)) {
+            *ret_replied = true;
+            rm_Free(shares);
+            return NULL;
+        }
+        shares[i] = (struct log_share){
+            .name = box_key_name(&log),
+            .counts = log_count(log_cursor(bk->box, logs->names[i]), &log, &choice)};
+        if (log.box != NULL) {
+            shares[i].last = box_last_id(log.box);
+            shares[i].rev = box_rev(log.box);
+        }
+        box_key_close(&log);
+    }
+    return shares;
+}
+
+static void reply_shares(struct rm_ctx *ctx, const struct log_share *shares, size_t count)
+{
+    reply_str(ctx, NOTIFY_STR("logs"));
+    rm_ReplyWithMap(ctx, (long)count);
+    for (size_t i = 0; i < count; i++) {
+        reply_str(ctx, shares[i].name);
+        rm_ReplyWithMap(ctx, 4);
+        reply_field_number(ctx, "unread", shares[i].counts.unread);
+        reply_field_number(ctx, "unseen", shares[i].counts.unseen);
+        reply_field_id(ctx, "last", shares[i].last);
+        reply_field_number(ctx, "rev", shares[i].rev);
+    }
+}
+
+/* The members of every badge; the map has begun. */
 static void reply_badge(struct box_key *bk, const struct category_list *list, uint64_t now_ms)
 {
     struct box_counts counts = {0, 0, 0};
@@ -106,7 +183,6 @@ static void reply_badge(struct box_key *bk, const struct category_list *list, ui
         last = box_last_id(bk->box);
         level = box_max_unread_level(bk->box, now_ms);
     }
-    rm_ReplyWithMap(bk->ctx, 6);
     reply_field_number(bk->ctx, "unread", counts.unread);
     reply_field_number(bk->ctx, "unseen", counts.unseen);
     reply_by_category(bk->ctx, list);
@@ -119,22 +195,45 @@ static void reply_badge(struct box_key *bk, const struct category_list *list, ui
     reply_field_number(bk->ctx, "rev", bk->box == NULL ? 0 : box_rev(bk->box));
 }
 
-/* NOTIFY.BADGE key */
+static void run_badge(struct box_key *bk, const struct log_args *logs)
+{
+    uint64_t now_ms = box_key_now(bk);
+    struct log_share *shares = NULL;
+    struct category_list list = {NULL, 0};
+    bool replied = false;
+
+    if (logs->count > 0)
+        shares = count_shares(bk, logs, &replied);
+    if ((logs->count > 0 && shares == NULL) || !category_list_init(&list, bk->box, now_ms)) {
+        if (!replied)
+            (void)reply_no_memory(bk->ctx);
+    } else {
+        rm_ReplyWithMap(bk->ctx, logs->count > 0 ? 7 : 6);
+        reply_badge(bk, &list, now_ms);
+        if (logs->count > 0)
+            reply_shares(bk->ctx, shares, logs->count);
+    }
+    category_list_release(&list);
+    rm_Free(shares);
+}
+
+/* NOTIFY.BADGE key [LOGS numkeys log …] */
 int cmd_badge(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
-    struct category_list list;
+    struct log_args logs = {NULL, 0};
     struct box_key bk;
-    uint64_t now_ms;
+    struct args args;
+    bool taken;
 
-    (void)argc;
+    args_init(&args, argv, argc, 2);
+    taken = args_done(&args) || log_args_take_only(&args, &logs);
+    if (rm_IsKeysPositionRequest(ctx))
+        return log_args_tell_many(ctx, argv, taken ? &logs : NULL);
+    if (!taken)
+        return reply_args_error(ctx, &args);
     if (!box_key_open_or_reply(&bk, ctx, argv[1], RM_READ))
         return RM_OK;
-    now_ms = box_key_now(&bk);
-    if (category_list_init(&list, bk.box, now_ms))
-        reply_badge(&bk, &list, now_ms);
-    else
-        (void)reply_no_memory(ctx);
-    category_list_release(&list);
+    run_badge(&bk, &logs);
     box_key_close(&bk);
     return RM_OK;
 }

@@ -1,20 +1,17 @@
 /* cmd_mark -- NOTIFY.READ, MARK, READALL and SEEN: change the state of entries.
  *
  * Replicated as MARK, READALL or SEEN with the time (AT), the ids or the watermark that took
- * effect, and NOPUBLISH. */
+ * effect, and NOPUBLISH. With LOG they change what the box has read of a log that it follows; that
+ * is log_change.c's. */
 #include "commands.h"
 
 #include "args.h"
 #include "change.h"
+#include "log_args.h"
+#include "log_change.h"
 #include "reply.h"
 
-static const struct mark {
-    const char *name;
-    size_t len;
-    enum box_mark mark;
-    enum render_change change;
-    const char *event;
-} marks[] = {
+static const struct mark_kind marks[] = {
     {"READ", 4, BOX_MARK_READ, RENDER_READ, "notify.read"},
     {"UNREAD", 6, BOX_MARK_UNREAD, RENDER_UNREAD_AGAIN, "notify.unread"},
     {"SEEN", 4, BOX_MARK_SEEN, RENDER_SEEN, "notify.seen"},
@@ -40,7 +37,7 @@ static void mark_ids(struct change *change, enum box_mark mark)
     change->ids.count = kept;
 }
 
-static int run_ids(struct change *change, const struct mark *mark)
+static int run_ids(struct change *change, const struct mark_kind *mark)
 {
     size_t count;
 
@@ -61,27 +58,31 @@ static int run_ids(struct change *change, const struct mark *mark)
     return rm_ReplyWithLongLong(change->ctx, (long long)count);
 }
 
-static int run_mark(struct change *change, const struct mark *mark)
+static int run_mark(struct change *change, const struct mark_kind *mark)
 {
     if (!change_take_ids(change) || !change_take_options(change, true))
         return reply_args_error(change->ctx, &change->args);
+    if (change->log != NULL)
+        return log_change_ids(change, mark);
     if (!change_open_or_reply(change))
         return RM_OK;
     return run_ids(change, mark);
 }
 
-/* NOTIFY.READ key id [id …] [AT ms] [NOPUBLISH] */
+/* NOTIFY.READ key id [id …] [LOG log] [AT ms] [NOPUBLISH] */
 int cmd_read(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     struct change change;
 
+    if (rm_IsKeysPositionRequest(ctx))
+        return log_args_tell_keyword(ctx, argv, argc, 2);
     change_init(&change, ctx, argv, argc, 2);
     (void)run_mark(&change, &marks[MARK_READ]);
     change_release(&change);
     return RM_OK;
 }
 
-static const struct mark *find_mark(struct args *args)
+static const struct mark_kind *find_mark(struct args *args)
 {
     struct notify_str word;
 
@@ -94,12 +95,14 @@ static const struct mark *find_mark(struct args *args)
     return NULL;
 }
 
-/* NOTIFY.MARK key READ|UNREAD|SEEN|ARCHIVED|UNARCHIVED id [id …] [AT ms] [NOPUBLISH] */
+/* NOTIFY.MARK key READ|UNREAD|SEEN|ARCHIVED|UNARCHIVED id [id …] [LOG log] [AT ms] [NOPUBLISH] */
 int cmd_mark(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
-    const struct mark *mark;
+    const struct mark_kind *mark;
     struct change change;
 
+    if (rm_IsKeysPositionRequest(ctx))
+        return log_args_tell_keyword(ctx, argv, argc, 3);
     change_init(&change, ctx, argv, argc, 2);
     mark = find_mark(&change.args);
     if (mark == NULL)
@@ -136,11 +139,11 @@ static bool take_category(struct args *args, void *into)
 }
 
 static const struct arg_option upto_options[] = {
-    ARG_OPTION("UPTO", take_upto), ARG_OPTION("NOPUBLISH", change_take_nopublish),
-    ARG_OPTION("AT", change_take_at),
+    ARG_OPTION("UPTO", take_upto),         ARG_OPTION("NOPUBLISH", change_take_nopublish),
+    ARG_OPTION("AT", change_take_at),      ARG_OPTION("LOG", change_take_log),
     ARG_OPTION("CATEGORY", take_category), /* the last: SEEN has it not */
 };
-enum { READALL_OPTIONS = sizeof upto_options / sizeof upto_options[0], SEEN_OPTIONS = 3 };
+enum { READALL_OPTIONS = sizeof upto_options / sizeof upto_options[0], SEEN_OPTIONS = 4 };
 
 /* How many changed. */
 static int64_t mark_upto(struct upto *upto, enum box_mark mark, uint16_t category)
@@ -171,7 +174,7 @@ static void replicate_upto(struct upto *upto, const char *command)
                      category.ptr, category.len, "AT", (long long)change->at_ms, "NOPUBLISH");
 }
 
-static int run_upto(struct upto *upto, const struct mark *mark, const char *command)
+static int run_upto(struct upto *upto, const struct mark_kind *mark, const char *command)
 {
     struct change *change = &upto->change;
     uint16_t category = upto->category.ptr == NULL ? CATEGORY_NONE : category_find(upto->category);
@@ -188,8 +191,19 @@ static int run_upto(struct upto *upto, const struct mark *mark, const char *comm
     return rm_ReplyWithLongLong(change->ctx, count);
 }
 
-static int mark_all(struct rm_ctx *ctx, struct rm_string **argv, int argc, const struct mark *mark,
-                    const char *command, size_t option_count)
+static int run(struct upto *upto, const struct mark_kind *mark, const char *command)
+{
+    struct log_upto wanted = {.id = {UINT64_MAX, UINT64_MAX}, .category = upto->category};
+
+    if (upto->has_id)
+        wanted.id = upto->id;
+    if (upto->change.log != NULL)
+        return log_change_upto(&upto->change, &wanted, mark, command);
+    return change_open_or_reply(&upto->change) ? run_upto(upto, mark, command) : RM_OK;
+}
+
+static int mark_all(struct rm_ctx *ctx, struct rm_string **argv, int argc,
+                    const struct mark_kind *mark, const char *command, size_t option_count)
 {
     struct upto upto;
     uint32_t seen;
@@ -198,20 +212,24 @@ static int mark_all(struct rm_ctx *ctx, struct rm_string **argv, int argc, const
     upto.category = (struct notify_str){NULL, 0};
     upto.has_id = false;
     if (!args_take_options(&upto.change.args, upto_options, option_count, &upto, &seen))
+        upto.change.log = NULL;
+    if (rm_IsKeysPositionRequest(ctx))
+        (void)log_args_tell_one(ctx, argv, argc, upto.change.log);
+    else if (upto.change.args.error[0] != '\0')
         (void)reply_args_error(ctx, &upto.change.args);
-    else if (change_open_or_reply(&upto.change))
-        (void)run_upto(&upto, mark, command);
+    else
+        (void)run(&upto, mark, command);
     change_release(&upto.change);
     return RM_OK;
 }
 
-/* NOTIFY.READALL key [UPTO id] [CATEGORY c] [AT ms] [NOPUBLISH] */
+/* NOTIFY.READALL key [UPTO id] [CATEGORY c] [LOG log] [AT ms] [NOPUBLISH] */
 int cmd_readall(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     return mark_all(ctx, argv, argc, &marks[MARK_READ], "NOTIFY.READALL", READALL_OPTIONS);
 }
 
-/* NOTIFY.SEEN key [UPTO id] [AT ms] [NOPUBLISH] */
+/* NOTIFY.SEEN key [UPTO id] [LOG log] [AT ms] [NOPUBLISH] */
 int cmd_seen(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     return mark_all(ctx, argv, argc, &marks[MARK_SEEN], "NOTIFY.SEEN", SEEN_OPTIONS);

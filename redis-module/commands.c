@@ -36,6 +36,13 @@
 #define IDS ARG("id", RM_ARG_STRING, NULL, RM_ARG_MULTIPLE)
 #define AT OPTION_TIME("unix-time-milliseconds", "AT")
 #define NOPUBLISH OPTION("nopublish", "NOPUBLISH")
+/* A log beside the key: a key of the second specification. */
+#define LOG_ARG(arg_token, arg_flags)                                                              \
+    {                                                                                              \
+        .name = "log", .type = RM_ARG_KEY, .key_spec_index = 1, .token = (arg_token),              \
+        .flags = (arg_flags)                                                                       \
+    }
+#define LOG LOG_ARG("LOG", RM_ARG_OPTIONAL)
 #define END                                                                                        \
     {                                                                                              \
         .name = NULL                                                                               \
@@ -124,12 +131,27 @@ static struct rm_arg since_args[] = {
     END,
 };
 
-static struct rm_arg unread_args[] = {KEY, CATEGORIES, END};
+static struct rm_arg logs_parts[] = {
+    ARG("numkeys", RM_ARG_INTEGER, NULL, 0),
+    LOG_ARG(NULL, RM_ARG_MULTIPLE),
+    END,
+};
+#define LOGS ARG_SUB("logs", RM_ARG_BLOCK, "LOGS", RM_ARG_OPTIONAL, logs_parts)
+
+static struct rm_arg unread_args[] = {KEY, CATEGORIES, LOGS, END};
+static struct rm_arg badge_args[] = {KEY, LOGS, END};
+static struct rm_arg count_args[] = {
+    KEY, ARG("start", RM_ARG_STRING, NULL, 0), ARG("end", RM_ARG_STRING, NULL, 0), CATEGORIES, END,
+};
+static struct rm_arg follow_args[] = {
+    KEY, LOG_ARG(NULL, RM_ARG_MULTIPLE), OPTION_STR("id", "FROM"), NOPUBLISH, END,
+};
+static struct rm_arg unfollow_args[] = {KEY, LOG_ARG(NULL, RM_ARG_MULTIPLE), NOPUBLISH, END};
 static struct rm_arg key_args[] = {KEY, END};
-static struct rm_arg read_args[] = {KEY, IDS, AT, NOPUBLISH, END};
+static struct rm_arg read_args[] = {KEY, IDS, LOG, AT, NOPUBLISH, END};
 
 static struct rm_arg readall_args[] = {
-    KEY, OPTION_STR("id", "UPTO"), OPTION_STR("category", "CATEGORY"), AT, NOPUBLISH, END,
+    KEY, OPTION_STR("id", "UPTO"), OPTION_STR("category", "CATEGORY"), LOG, AT, NOPUBLISH, END,
 };
 
 static struct rm_arg mark_names[] = {
@@ -137,10 +159,10 @@ static struct rm_arg mark_names[] = {
     TOKEN("archived", "ARCHIVED"), TOKEN("unarchived", "UNARCHIVED"), END,
 };
 static struct rm_arg mark_args[] = {
-    KEY, ARG_SUB("state", RM_ARG_ONEOF, NULL, 0, mark_names), IDS, AT, NOPUBLISH, END,
+    KEY, ARG_SUB("state", RM_ARG_ONEOF, NULL, 0, mark_names), IDS, LOG, AT, NOPUBLISH, END,
 };
 
-static struct rm_arg seen_args[] = {KEY, OPTION_STR("id", "UPTO"), AT, NOPUBLISH, END};
+static struct rm_arg seen_args[] = {KEY, OPTION_STR("id", "UPTO"), LOG, AT, NOPUBLISH, END};
 static struct rm_arg del_args[] = {KEY, IDS, NOPUBLISH, END};
 
 static struct rm_arg trim_strategies[] = {
@@ -228,6 +250,10 @@ enum key_use {
     KEY_UPDATE,
     KEY_DELETE,
     KEY_PAIRS,
+    KEY_READ_LOGS,  /* a key, and logs behind LOGS */
+    KEY_UPDATE_LOG, /* a key, and a log behind LOG */
+    KEY_FOLLOW,     /* a key, and logs up to the options */
+    KEY_UNFOLLOW,
     KEY_SUB_READ, /* of a subcommand, whose name comes before the key */
     KEY_SUB_INSERT,
     KEY_SUB_UPDATE,
@@ -247,9 +273,30 @@ enum key_use {
         }                                                                                          \
     }
 
-/* By enum key_use. The key spec of pairs is incomplete on purpose: COUNT n at the end stands where
- * a pair could, so the server asks the command itself ("getkeys-api"). */
-static struct rm_key_spec key_specs[][2] = {
+#define INDEX_SPEC(at, spec_flags)                                                                 \
+    {                                                                                              \
+        .flags = (spec_flags), .begin_search = RM_BEGIN_INDEX, .bs.index.pos = (at),               \
+        .find_keys = RM_FIND_RANGE, .fk.range = {                                                  \
+            0,                                                                                     \
+            1,                                                                                     \
+            0                                                                                      \
+        }                                                                                          \
+    }
+#define LOG_SPEC_FLAGS (RM_KEY_RO | RM_KEY_ACCESS | RM_KEY_INCOMPLETE)
+#define NAMED_LOGS_SPEC(spec_flags)                                                                \
+    {                                                                                              \
+        .notes = "up to the options", .flags = (spec_flags), .begin_search = RM_BEGIN_INDEX,       \
+        .bs.index.pos = 2, .find_keys = RM_FIND_RANGE, .fk.range = {                               \
+            -1,                                                                                    \
+            1,                                                                                     \
+            0                                                                                      \
+        }                                                                                          \
+    }
+
+/* By enum key_use. Some specs are incomplete on purpose, so that the server asks the command itself
+ * ("getkeys-api"): COUNT n at the end of pairs stands where a pair could, options stand where logs
+ * could, and the first word LOGS may be the name of a category. */
+static struct rm_key_spec key_specs[][3] = {
     [KEY_READ] = ONE_KEY(1, RM_KEY_RO | RM_KEY_ACCESS),
     [KEY_INSERT] = ONE_KEY(1, RM_KEY_RW | RM_KEY_INSERT),
     [KEY_UPDATE] = ONE_KEY(1, RM_KEY_RW | RM_KEY_UPDATE),
@@ -261,6 +308,28 @@ static struct rm_key_spec key_specs[][2] = {
                     .find_keys = RM_FIND_RANGE,
                     .fk.range = {-1, 2, 0}},
                    {.begin_search = 0}},
+    [KEY_READ_LOGS] = {INDEX_SPEC(1, RM_KEY_RO | RM_KEY_ACCESS),
+                       {.notes = "the word is an option unless it is the name of a category",
+                        .flags = LOG_SPEC_FLAGS,
+                        .begin_search = RM_BEGIN_KEYWORD,
+                        .bs.keyword = {"LOGS", 2},
+                        .find_keys = RM_FIND_KEYNUM,
+                        .fk.keynum = {0, 1, 1}},
+                       {.begin_search = 0}},
+    [KEY_UPDATE_LOG] = {INDEX_SPEC(1, RM_KEY_RW | RM_KEY_UPDATE),
+                        {.notes = "the word is an option unless it is the name of a category",
+                         .flags = LOG_SPEC_FLAGS,
+                         .begin_search = RM_BEGIN_KEYWORD,
+                         .bs.keyword = {"LOG", 2},
+                         .find_keys = RM_FIND_RANGE,
+                         .fk.range = {0, 1, 0}},
+                        {.begin_search = 0}},
+    [KEY_FOLLOW] = {INDEX_SPEC(1, RM_KEY_RW | RM_KEY_INSERT),
+                    NAMED_LOGS_SPEC(LOG_SPEC_FLAGS),
+                    {.begin_search = 0}},
+    [KEY_UNFOLLOW] = {INDEX_SPEC(1, RM_KEY_RW | RM_KEY_UPDATE),
+                      NAMED_LOGS_SPEC(RM_KEY_RO | RM_KEY_INCOMPLETE),
+                      {.begin_search = 0}},
     [KEY_SUB_READ] = ONE_KEY(2, RM_KEY_RO | RM_KEY_ACCESS),
     [KEY_SUB_INSERT] = ONE_KEY(2, RM_KEY_RW | RM_KEY_INSERT),
     [KEY_SUB_UPDATE] = ONE_KEY(2, RM_KEY_RW | RM_KEY_UPDATE),
@@ -273,9 +342,10 @@ static const struct {
     int first, last, step;
 } key_ranges[] = {
     [KEY_READ] = {1, 1, 1},       [KEY_INSERT] = {1, 1, 1},     [KEY_UPDATE] = {1, 1, 1},
-    [KEY_DELETE] = {1, 1, 1},     [KEY_PAIRS] = {1, -1, 2},     [KEY_SUB_READ] = {2, 2, 1},
-    [KEY_SUB_INSERT] = {2, 2, 1}, [KEY_SUB_UPDATE] = {2, 2, 1}, [KEY_SUB_DELETE] = {2, 2, 1},
-    [KEY_NONE] = {0, 0, 0},
+    [KEY_DELETE] = {1, 1, 1},     [KEY_PAIRS] = {1, -1, 2},     [KEY_READ_LOGS] = {1, 1, 1},
+    [KEY_UPDATE_LOG] = {1, 1, 1}, [KEY_FOLLOW] = {1, 1, 1},     [KEY_UNFOLLOW] = {1, 1, 1},
+    [KEY_SUB_READ] = {2, 2, 1},   [KEY_SUB_INSERT] = {2, 2, 1}, [KEY_SUB_UPDATE] = {2, 2, 1},
+    [KEY_SUB_DELETE] = {2, 2, 1}, [KEY_NONE] = {0, 0, 0},
 };
 
 /* ---- the table ---- */
@@ -313,14 +383,32 @@ static const struct command {
      "Returns, for each box that has news, the messages after the given position and what has been "
      "lost.",
      "O(K+N) for K keys and N messages", NULL, since_args},
-    {"NOTIFY.UNREAD", cmd_unread, "readonly fast", "read fast", -2, KEY_READ,
-     "Returns the number of unread notifications of a box, or of some of its categories.",
-     "O(1), with CATEGORY O(N) for N categories", NULL, unread_args},
-    {"NOTIFY.BADGE", cmd_badge, "readonly fast", "read fast", 2, KEY_READ,
+    {"NOTIFY.UNREAD", cmd_unread, "readonly fast getkeys-api", "read fast", -2, KEY_READ_LOGS,
+     "Returns the number of unread notifications of a box, or of some of its categories, and of "
+     "logs that it follows.",
+     "O(1), with CATEGORY O(N) for N categories; for each log as NOTIFY.COUNT, and "
+     "O(E*log(M)) for E entries that were marked out of order",
+     NULL, unread_args},
+    {"NOTIFY.BADGE", cmd_badge, "readonly fast getkeys-api", "read fast", -2, KEY_READ_LOGS,
      "Returns what a client shows when it connects: unread and unseen counts, highest unread "
      "level, "
      "last id and revision.",
-     "O(N) for N categories of the box", NULL, key_args},
+     "O(N) for N categories of the box; for each log as NOTIFY.UNREAD", NULL, badge_args},
+    {"NOTIFY.COUNT", cmd_count, "readonly fast", "read fast", -4, KEY_READ,
+     "Returns the number of notifications of a box within a range of ids, whatever is read.",
+     "O(log(M)+S) for S segments in the range of a box of M entries; O(N) for N entries in it with "
+     "CATEGORY, or while entries have expired",
+     NULL, count_args},
+    {"NOTIFY.CURSORS", cmd_cursors, "readonly", "read slow", 2, KEY_READ,
+     "Returns where a box stands in each log that it follows.", "O(N) for N logs and exceptions",
+     NULL, key_args},
+    {"NOTIFY.FOLLOW", cmd_follow, "write deny-oom getkeys-api", "write slow", -3, KEY_FOLLOW,
+     "Makes a box follow logs: other boxes whose notifications count for it until it has read "
+     "them.",
+     "O(N*log(M)) for N logs of a box that follows M", NULL, follow_args},
+    {"NOTIFY.UNFOLLOW", cmd_unfollow, "write getkeys-api", "write slow", -3, KEY_UNFOLLOW,
+     "Ends the following of logs and forgets what has been read of them.",
+     "O(N*log(M)) for N logs of a box that follows M", NULL, unfollow_args},
     {"NOTIFY.LEN", cmd_len, "readonly fast", "read fast", 2, KEY_READ,
      "Returns the number of live entries of a box.", "O(1)", NULL, key_args},
     {"NOTIFY.INFO", cmd_info, "readonly", "read slow", 2, KEY_READ,
@@ -329,16 +417,16 @@ static const struct command {
     {"NOTIFY.VERIFY", cmd_verify, "readonly", "read slow", 2, KEY_READ,
      "Recounts a box and returns its stored and its true counters.", "O(N) for N entries", NULL,
      key_args},
-    {"NOTIFY.READ", cmd_read, "write fast", "write fast", -3, KEY_UPDATE,
+    {"NOTIFY.READ", cmd_read, "write fast getkeys-api", "write fast", -3, KEY_UPDATE_LOG,
      "Marks notifications as read and returns how many were not.",
      "O(N*log(M)) for N ids in a box of M entries", NULL, read_args},
-    {"NOTIFY.READALL", cmd_readall, "write", "write slow", -2, KEY_UPDATE,
+    {"NOTIFY.READALL", cmd_readall, "write getkeys-api", "write slow", -2, KEY_UPDATE_LOG,
      "Marks all notifications, or those up to an id or of a category, as read.",
      "O(N) for N entries", NULL, readall_args},
-    {"NOTIFY.MARK", cmd_mark, "write fast", "write fast", -4, KEY_UPDATE,
+    {"NOTIFY.MARK", cmd_mark, "write fast getkeys-api", "write fast", -4, KEY_UPDATE_LOG,
      "Changes the state of entries: read or unread, seen, archived or unarchived.",
      "O(N*log(M)) for N ids in a box of M entries", NULL, mark_args},
-    {"NOTIFY.SEEN", cmd_seen, "write", "write slow", -2, KEY_UPDATE,
+    {"NOTIFY.SEEN", cmd_seen, "write getkeys-api", "write slow", -2, KEY_UPDATE_LOG,
      "Marks all notifications, or those up to an id, as seen.", "O(N) for N entries", NULL,
      seen_args},
     {"NOTIFY.DEL", cmd_del, "write fast", "write fast", -3, KEY_DELETE,

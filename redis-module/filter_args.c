@@ -76,6 +76,8 @@ static bool take_json(struct args *args, void *into)
 
 static bool take_range_categories(struct args *args, void *into);
 static bool take_only_categories(struct args *args, void *into);
+static bool take_unread_categories(struct args *args, void *into);
+static bool take_unread_logs(struct args *args, void *into);
 
 static const struct arg_option range_options[] = {
     ARG_OPTION("COUNT", take_count),   ARG_OPTION("JSON", take_json),
@@ -87,6 +89,10 @@ static const struct arg_option range_options[] = {
 };
 static const struct arg_option category_options[] = {
     ARG_OPTION_MANY("CATEGORY", take_only_categories),
+};
+static const struct arg_option unread_options[] = {
+    ARG_OPTION_MANY("CATEGORY", take_unread_categories),
+    ARG_OPTION("LOGS", take_unread_logs),
 };
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -138,6 +144,20 @@ static bool take_only_categories(struct args *args, void *into)
     return take_categories(into, args, category_options, COUNT_OF(category_options));
 }
 
+static bool take_unread_categories(struct args *args, void *into)
+{
+    struct filter_unread *wanted = into;
+
+    return take_categories(&wanted->categories, args, unread_options, COUNT_OF(unread_options));
+}
+
+static bool take_unread_logs(struct args *args, void *into)
+{
+    struct filter_unread *wanted = into;
+
+    return log_args_take(args, &wanted->logs);
+}
+
 bool filter_args_take(struct filter_args *wanted, struct args *args)
 {
     uint32_t seen;
@@ -157,4 +177,13 @@ bool filter_args_take_categories(struct filter_categories *categories, struct ar
 
     categories->count = 0;
     return args_take_options(args, category_options, COUNT_OF(category_options), categories, &seen);
+}
+
+bool filter_args_take_unread(struct filter_unread *wanted, struct args *args)
+{
+    uint32_t seen;
+
+    wanted->categories.count = 0;
+    wanted->logs = (struct log_args){NULL, 0};
+    return args_take_options(args, unread_options, COUNT_OF(unread_options), wanted, &seen);
 }

@@ -7,6 +7,7 @@
 
 #include "args.h"
 #include "box.h"
+#include "log_args.h"
 
 #define FILTER_CATEGORIES_MAX 64 /* categories that one command may name */
 
@@ -26,7 +27,16 @@ struct filter_args {
 /* Takes the options of RANGE to the end. */
 bool filter_args_take(struct filter_args *wanted, struct args *args);
 
-/* UNREAD's: CATEGORY name [name …], which may repeat. */
+/* COUNT's: CATEGORY name [name …], which may repeat. */
 bool filter_args_take_categories(struct filter_categories *categories, struct args *args);
+
+/* What UNREAD counts. */
+struct filter_unread {
+    struct filter_categories categories;
+    struct log_args logs;
+};
+
+/* UNREAD's: CATEGORY as above, LOGS numkeys log [log …]. */
+bool filter_args_take_unread(struct filter_unread *wanted, struct args *args);
 
 #endif
