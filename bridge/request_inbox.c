@@ -108,6 +108,11 @@ static void on_badge(struct client *client, const json_t *request_id, const stru
     json_t *answer = json_of(reply);
 
     (void)arg;
+    if (!json_is_object(answer)) {
+        answer_failed_reply(client, request_id, reply);
+        json_decref(answer);
+        return;
+    }
     (void)json_object_set_new(answer, "type", json_string("unread_count"));
     client_send_json(client, answer, request_id);
 }

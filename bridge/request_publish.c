@@ -13,6 +13,10 @@ static void on_published(struct client *client, const json_t *request_id, const 
     struct notify_str id = resp_str(reply);
 
     (void)arg;
+    if (id.len == 0) {
+        answer_failed_reply(client, request_id, reply);
+        return;
+    }
     client_send_json(client, json_pack("{s:s, s:s%}", "type", "ok", "id", id.ptr, id.len),
                      request_id);
 }
