@@ -19,9 +19,13 @@ static const char *const code_names[] = {
 void answer_error(struct client *client, const json_t *request_id, enum answer_code code,
                   const char *message)
 {
+    json_t *text = json_string(message);
+
+    if (text == NULL) /* Redis may cut its words in the middle of a character */
+        text = json_string("no further details");
     client_send_json(client,
-                     json_pack("{s:s, s:{s:s, s:s}}", "type", "error", "error", "code",
-                               code_names[code], "message", message),
+                     json_pack("{s:s, s:{s:s, s:o}}", "type", "error", "error", "code",
+                               code_names[code], "message", text),
                      request_id);
 }
 

@@ -1,0 +1,140 @@
+/* Lack of memory in what carries messages: frames, events, batches, outboxes. The files are
+ * compiled into this program once more, with an allocator that fails when it is told to. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static long fail_at; /* the request that fails; 0: none */
+
+static bool fails(void)
+{
+    return fail_at > 0 && --fail_at == 0;
+}
+
+static void *failing_malloc(size_t bytes)
+{
+    return fails() ? NULL : malloc(bytes);
+}
+
+static void *failing_calloc(size_t count, size_t bytes)
+{
+    return fails() ? NULL : calloc(count, bytes);
+}
+
+static void *failing_realloc(void *ptr, size_t bytes)
+{
+    return fails() ? NULL : realloc(ptr, bytes);
+}
+
+#define malloc failing_malloc
+#define calloc failing_calloc
+#define realloc failing_realloc
+#include "batch.c"
+#include "event.c"
+#include "outbox.c"
+#define append append_bytes /* a name of its own: all are one translation unit here */
+#include "frame.c"
+#undef malloc
+#undef calloc
+#undef realloc
+
+static struct event *entry_new(int ms)
+{
+    char text[200];
+    int len = snprintf(text, sizeof(text),
+                       "{\"type\":\"t\",\"key\":\"k\",\"id\":\"%d-0\",\"prev\":\"0-0\",\"data\":{"
+                       "\"title\":\"x\"}}",
+                       ms);
+
+    return event_decode(notify_str_of(text, (size_t)len));
+}
+
+Test(no_memory, an_event_that_cannot_be_held_is_none)
+{
+    fail_at = 1;
+    cr_assert_null(entry_new(1));
+    cr_assert_eq(fail_at, 0);
+}
+
+Test(no_memory, a_frame_that_cannot_be_made_is_tried_again)
+{
+    struct event *event = entry_new(1);
+
+    for (int d = 0; d < DIALECT_COUNT; d++) {
+        fail_at = 1;
+        cr_assert_null(event_frame(event, (enum dialect)d));
+        cr_assert_not_null(event_frame(event, (enum dialect)d));
+    }
+    event_unref(event);
+}
+
+Test(no_memory, a_batch_stays_as_it_was)
+{
+    struct batch batch = {0};
+    struct event *event = entry_new(1);
+
+    fail_at = 1;
+    cr_assert_eq(batch_push(&batch, event), -ENOMEM);
+    cr_assert_eq(batch.len, 0);
+    cr_assert_eq(batch.bytes, 0);
+    cr_assert_eq(event->refs, 1);
+    for (int i = 0; i < 8; i++)
+        cr_assert_eq(batch_push(&batch, event), 0);
+    fail_at = 1;
+    cr_assert_eq(batch_push(&batch, event), -ENOMEM);
+    cr_assert_eq(batch.len, 8);
+    cr_assert_eq(event->refs, 9);
+    batch_release(&batch);
+    cr_assert_eq(event->refs, 1);
+    event_unref(event);
+}
+
+Test(no_memory, a_joined_frame_that_cannot_be_made_is_tried_again)
+{
+    struct batch batch = {0};
+    int failures = 0;
+
+    for (int i = 1; i <= 3; i++) {
+        struct event *event = entry_new(i);
+        cr_assert_eq(batch_push(&batch, event), 0);
+        event_unref(event);
+    }
+    for (long n = 1; n < 100; n++) {
+        fail_at = n;
+        if (batch_frame(&batch, DIALECT_TOPIC) != NULL)
+            break;
+        failures++;
+    }
+    cr_assert_geq(failures, 3, "%d", failures);
+    fail_at = 0;
+    cr_assert_not_null(batch_frame(&batch, DIALECT_TOPIC));
+    batch_release(&batch);
+}
+
+Test(no_memory, an_outbox_stays_as_it_was)
+{
+    struct outbox outbox = {0};
+    struct notify_str part = NOTIFY_STR("{}");
+    struct frame *frame = frame_new_ws(1, &part);
+    const struct notify_id none = {0, 0};
+
+    fail_at = 1;
+    cr_assert_eq(outbox_push(&outbox, frame, NULL, none), -ENOMEM);
+    fail_at = 1;
+    cr_assert_eq(outbox_push_first(&outbox, frame), -ENOMEM);
+    cr_assert(outbox_is_empty(&outbox) && outbox.items == NULL && outbox.bytes == 0);
+    for (int i = 0; i < FIRST_ITEMS; i++)
+        cr_assert_eq(outbox_push(&outbox, frame, NULL, none), 0);
+    fail_at = 1;
+    cr_assert_eq(outbox_push(&outbox, frame, NULL, none), -ENOMEM);
+    fail_at = 1;
+    cr_assert_eq(outbox_push_first(&outbox, frame), -ENOMEM);
+    cr_assert_eq(outbox.len, FIRST_ITEMS);
+    cr_assert_eq(outbox.bytes, FIRST_ITEMS * frame->len);
+    cr_assert_eq(frame->refs, FIRST_ITEMS + 1);
+    outbox_release(&outbox);
+    cr_assert_eq(frame->refs, 1);
+    frame_unref(frame);
+}
