@@ -32,7 +32,7 @@ struct sessions {
 
 _Static_assert(SESSIONS_NAME_MAX <= UINT8_MAX, "a name's length is stored in one byte");
 _Static_assert(SESSIONS_META_MAX <= UINT16_MAX, "the length of meta is stored in two bytes");
-_Static_assert((sizeof(struct head) + 4 * SESSIONS_NAME_MAX + SESSIONS_META_MAX) *
+_Static_assert((sizeof(struct head) + 4u * SESSIONS_NAME_MAX + SESSIONS_META_MAX) *
                        SESSIONS_CONNECTIONS_MAX <
                    UINT32_MAX / 2,
                "offsets are 32 bits wide");
@@ -82,7 +82,7 @@ size_t sessions_length(const struct sessions *set)
 size_t sessions_bytes(const struct sessions *set)
 {
     /* The allocator may be asked only about a pointer that it could write through. */
-    return mem_usable_size((void *)(uintptr_t)set, sizeof(*set) + set->cap);
+    return mem_usable_size((void *)set, sizeof(*set) + set->cap);
 }
 
 /* ---- walking ---- */

@@ -31,7 +31,7 @@ bool sessions_effect_init(struct sessions_effect *effect, struct notify_str key,
 {
     size_t room = HEAD_WORDS + removals * CLOSE_WORDS + others * PUT_WORDS;
 
-    *effect = (struct sessions_effect){.words = rm_TryAlloc(room * sizeof effect->words[0])};
+    *effect = (struct sessions_effect){.words = rm_TryAlloc(room * sizeof(*effect->words))};
     if (effect->words == NULL)
         return false;
     effect->room = room;

@@ -148,20 +148,20 @@ static void on_digest(struct rm_digest *digest, void *value)
     }
 }
 
+static struct rm_type_methods methods = {
+    .version = RM_TYPE_METHODS_VERSION,
+    .rdb_load = on_rdb_load,
+    .rdb_save = on_rdb_save,
+    .aof_rewrite = on_aof_rewrite,
+    .digest = on_digest,
+    .free = on_free,
+    .mem_usage2 = on_mem_usage,
+    .free_effort2 = on_free_effort,
+    .copy2 = on_copy,
+};
+
 bool sessions_type_init(struct rm_ctx *ctx)
 {
-    struct rm_type_methods methods = {
-        .version = RM_TYPE_METHODS_VERSION,
-        .rdb_load = on_rdb_load,
-        .rdb_save = on_rdb_save,
-        .aof_rewrite = on_aof_rewrite,
-        .digest = on_digest,
-        .free = on_free,
-        .mem_usage2 = on_mem_usage,
-        .free_effort2 = on_free_effort,
-        .copy2 = on_copy,
-    };
-
     type = rm_CreateDataType(ctx, "notifyses", ENCODING_VERSION, &methods);
     return type != NULL;
 }

@@ -100,7 +100,7 @@ def test_a_rewritten_aof_consists_of_bounded_commands(programs):
 def test_a_replica_is_equal_and_its_subscribers_hear_everything_once(programs, listen):
     primary = programs.redis(name="primary")
     early = programs.redis(name="early", replica_of=primary)
-    early.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    early.wait_line("<-> REPLICA sync: Finished with success")
     here, there = listen(primary, *KEYS), listen(early, *KEYS)
     there.client = primary.client()  # its last message comes the same way as the others
     client = primary.client()
@@ -115,7 +115,7 @@ def test_a_replica_is_equal_and_its_subscribers_hear_everything_once(programs, l
     assert len(published) == 2 + 7 + 2 + 1 + 2 + 1
     assert there.raw() == published
     late = programs.redis(name="late", replica_of=primary)
-    late.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    late.wait_line("<-> REPLICA sync: Finished with success")
     session(client, "TOUCH", KEY, "LEASE", LONG + 99, "c1")
     early.wait_synced()
     late.wait_synced()
@@ -128,7 +128,7 @@ def test_a_replica_is_equal_and_its_subscribers_hear_everything_once(programs, l
 def test_a_replica_hides_what_has_expired_but_deletes_only_what_it_is_told(programs, listen):
     primary = programs.redis(name="primary")
     replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    replica.wait_line("<-> REPLICA sync: Finished with success")
     there = listen(replica, KEY)
     there.client = primary.client()
     client, reader = primary.client(), replica.client()
@@ -149,7 +149,7 @@ def test_a_replica_hides_what_has_expired_but_deletes_only_what_it_is_told(progr
 def test_a_set_that_nobody_renews_vanishes_on_the_replica_too(programs):
     primary = programs.redis(name="primary")
     replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    replica.wait_line("<-> REPLICA sync: Finished with success")
     session(primary.client(), "OPEN", KEY, "s1", "c1", "LEASE", 50)
     replica.wait_synced()
     wait_until(lambda: primary.client().dbsize() == 0)
@@ -160,7 +160,7 @@ def test_what_is_replicated_is_the_effect(programs):
     primary = programs.redis(name="primary")
     client = primary.client()
     replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    replica.wait_line("<-> REPLICA sync: Finished with success")
     with replica.client().monitor() as monitor:
         session(client, "OPEN", KEY, "s1", "c1", "LEASE", LONG, "NODE", "n", "MAXCONN", 1)
         session(client, "OPEN", KEY, "s1", "c2", "LEASE", 40)
@@ -357,7 +357,7 @@ def test_random_commands_give_equal_sets_everywhere(programs, listen):
     primary = programs.redis(name="primary", appendonly="yes", appendfsync="always",
                              aof_use_rdb_preamble="no")  # fmt: skip
     replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    replica.wait_line("<-> REPLICA sync: Finished with success")
     listener = listen(primary, KEY)
     client = primary.client()
     rng = random.Random(11)
