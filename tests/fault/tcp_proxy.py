@@ -1,4 +1,4 @@
-"""A TCP proxy that can play dead: connections stay open, but nothing passes any more."""
+"""A TCP proxy that can play dead (connections stay open, but nothing passes any more) or be slow."""
 
 import socket
 import threading
@@ -27,13 +27,26 @@ class TcpProxy:
             with self._lock:
                 self.links.append(link)
 
+    def _find(self, word):
+        """The connections on which the client has said word and that are alive."""
+        with self._lock:
+            return [link for link in self.links if word in link.head and not link.frozen]
+
     def freeze(self, word):
         """Lets the connections play dead on which the client has said word; how many there are."""
-        with self._lock:
-            found = [link for link in self.links if word in link.head and not link.frozen]
+        found = self._find(word)
         for link in found:
             link.frozen = True
         return len(found)
+
+    def hold(self, word):
+        """Keeps back what the server says on such connections, until release()."""
+        for link in self._find(word):
+            link.answers.clear()
+
+    def release(self, word):
+        for link in self._find(word):
+            link.answers.set()
 
     def close(self):
         self._listener.close()
@@ -47,6 +60,8 @@ class _Link:
         self.near, self.far = near, far
         self.head = b""  # what the client said first: who it is
         self.frozen = False
+        self.answers = threading.Event()  # may pass
+        self.answers.set()
         for source, sink in ((near, far), (far, near)):
             threading.Thread(target=self._forward, args=(source, sink), daemon=True).start()
 
@@ -56,6 +71,8 @@ class _Link:
                 data = source.recv(65536)
                 if source is self.near and len(self.head) < 4096:
                     self.head += data
+                if source is self.far:
+                    self.answers.wait()
                 if self.frozen:
                     return  # both sides stay open, and what comes is read no more
                 if not data:
@@ -66,6 +83,7 @@ class _Link:
         self.close()
 
     def close(self):
+        self.answers.set()
         for sock in (self.near, self.far):
             try:
                 sock.shutdown(socket.SHUT_RDWR)

@@ -6,10 +6,18 @@ import signal
 import pytest
 
 from crowd import Crowd, new_seed
-from servers import Bridge
+from servers import Bridge, wait_until
 from tcp_proxy import TcpProxy
+from ws_client import WsClient
 
 BOXES = {"notify.max-entries": 100000}
+
+
+class Behind:
+    """What a Bridge wants to know of its server: here the proxy before it."""
+
+    def __init__(self, url):
+        self.url = url
 
 
 @pytest.fixture
@@ -146,12 +154,6 @@ def test_a_redis_that_stands_still_is_noticed_and_nothing_is_lost(programs, star
     assert_nobody_was_disconnected(crowd)
 
 
-class Behind:
-    """What a Bridge wants to know of its server."""
-
-    def __init__(self, url):
-        self.url = url
-
 
 def test_a_half_open_link_is_noticed_and_repaired(programs, start_crowd):
     """The other end is gone without a word. One bridge loses the link that listens, the other one
@@ -182,3 +184,37 @@ def test_a_half_open_link_is_noticed_and_repaired(programs, start_crowd):
     finally:
         for proxy in proxies:
             proxy.close()
+
+
+def test_an_answer_from_before_a_new_subscription_is_not_taken_for_the_present(programs):
+    """A hole is being read; meanwhile the listening link is lost and comes back. What was sent in
+    between is neither in the answer nor on the new link: it has to be asked for again."""
+    server = programs.redis()
+    client = server.client()
+    proxy = TcpProxy(server.port)
+    try:
+        bridge = programs.add(Bridge(Behind(proxy.url))).start()
+        with WsClient(bridge.port, "/ws?topics=t") as tab:
+            tab.expect(type="connection")
+            reads = since_calls(client)
+            proxy.hold(b"notify-bridge:commands")
+            sent = [send(client, "NOPUBLISH"), send(client)]
+            wait_until(lambda: since_calls(client) > reads, "the question about the hole")
+            sent.append(send(client, "NOPUBLISH"))
+            mark = bridge.mark()
+            client.client_kill_filter(_type="pubsub")
+            bridge.wait_line("redis_link_up link=notify-bridge:subscriber", since=mark)
+            wait_until(lambda: client.pubsub_numsub("topic:t")[0][1] == 1, "the new subscription")
+            proxy.release(b"notify-bridge:commands")
+            assert [tab.expect(key="topic:t")["id"] for _ in sent] == sent
+    finally:
+        proxy.close()
+
+
+def send(client, *options):
+    return client.execute_command("NOTIFY.SEND", "topic:t", "t", *options)
+
+
+def since_calls(client):
+    stats = client.info("commandstats")
+    return stats.get("cmdstat_notify.since", stats.get("cmdstat_NOTIFY.SINCE", {})).get("calls", 0)
