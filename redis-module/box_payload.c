@@ -3,12 +3,14 @@
  *
  *   first block   version, last ms, last seq, rev, trimmed ms, trimmed seq, end of the key,
  *                 number of categories, for each: muted (0 or 1), length of the name, name;
- *                 number of entries, number of tokens, until when these matter
+ *                 number of entries, number of tokens, until when these matter,
+ *                 number of cursors
  *   then blocks   entries one behind the other, each: flags (1 byte, as in entry.h), length of the
  *                 body, ms minus that of the entry before, seq, category (1 is the first of the
  *                 list; 0: none), [expiry], [seen, read (0: never)], body
  *   then blocks   tokens one behind the other, each: ms minus that of the token before, ms and seq
  *                 of the id, length of the text, text
+ *   then blocks   cursors one behind the other, each: length, and as much as cursor_save gives
  *
  * Categories go by name, because numbers hold in one process only. Counters are not saved. */
 #include <errno.h>
@@ -17,6 +19,7 @@
 #include "body.h"
 #include "box.h"
 #include "box_store.h"
+#include "cursors.h"
 #include "mem.h"
 #include "text_buf.h"
 #include "utf8.h"
@@ -78,6 +81,7 @@ static void add_head(struct text_buf *out, const struct box *box, uint64_t categ
     add_varint(out, box->live);
     add_varint(out, box_tokens(box) == NULL ? 0 : tokens_count(box_tokens(box)));
     add_varint(out, box_tokens(box) == NULL ? 0 : box_tokens(box)->until_ms);
+    add_varint(out, cursors_count(box_cursors(box)));
 }
 
 static void add_entry(struct text_buf *out, const struct walk *walk, const struct entry *e,
@@ -151,6 +155,23 @@ static int save_tokens(struct text_buf *block, const struct box *box, const stru
     return rc != 0 ? rc : end_item(block, sink, true);
 }
 
+static int save_cursors(struct text_buf *block, const struct box *box, const struct box_sink *sink)
+{
+    const struct cursors *cursors = box_cursors(box);
+    struct text_buf bytes = TEXT_BUF_INIT;
+    int rc = 0;
+
+    for (uint32_t i = 0; rc == 0 && i < cursors_count(cursors); i++) {
+        text_buf_clear(&bytes);
+        cursor_save(cursors_at(cursors, i), &bytes);
+        add_varint(block, bytes.len);
+        text_buf_add(block, text_buf_str(&bytes));
+        rc = bytes.failed ? -ENOMEM : end_item(block, sink, false);
+    }
+    text_buf_release(&bytes);
+    return rc != 0 ? rc : end_item(block, sink, true);
+}
+
 int box_save(const struct box *box, const struct box_sink *sink)
 {
     struct text_buf block = TEXT_BUF_INIT;
@@ -166,6 +187,8 @@ int box_save(const struct box *box, const struct box_sink *sink)
         rc = save_entries(&block, box, numbers, sink);
     if (rc == 0)
         rc = save_tokens(&block, box, sink);
+    if (rc == 0)
+        rc = save_cursors(&block, box, sink);
 done:
     mem_free(numbers);
     text_buf_release(&block);
@@ -184,6 +207,7 @@ struct loader {
     uint64_t entry_count;
     uint64_t token_count;
     uint64_t tokens_until_ms;
+    uint64_t cursor_count;
     uint64_t key_end_ms;
     uint64_t rev;
     struct notify_id last;
@@ -264,6 +288,8 @@ static bool load_head(struct loader *l)
     if (!varint_take(&l->block, &l->token_count) || l->token_count > TOKENS_MAX ||
         !varint_take(&l->block, &l->tokens_until_ms) || l->tokens_until_ms > NOTIFY_ID_MAX_MS)
         return refuse(l, "bad number of tokens");
+    if (!varint_take(&l->block, &l->cursor_count) || l->cursor_count > CURSORS_MAX)
+        return refuse(l, "bad number of cursors");
     if (l->block.len > 0)
         return refuse(l, "first block too long");
     return true;
@@ -400,6 +426,36 @@ static bool load_tokens(struct loader *l)
     return true;
 }
 
+static bool load_cursor(struct loader *l)
+{
+    struct cursor *cursor;
+    struct notify_str bytes;
+    const char *why;
+    uint64_t len;
+
+    if (!next_item(l) || !varint_take(&l->block, &len) || !take_bytes(&l->block, len, &bytes))
+        return refuse(l, "cursors missing");
+    cursor = cursor_load(bytes, &why);
+    if (cursor == NULL)
+        return refuse(l, why);
+    if (cursors_find(box_cursors(l->box), cursor_name(cursor)) != NULL) {
+        cursor_free(cursor);
+        return refuse(l, "two cursors in one log");
+    }
+    if (box_put_cursor(&l->box, cursor) == 0)
+        return true;
+    cursor_free(cursor);
+    return refuse(l, "no memory");
+}
+
+static bool load_cursors(struct loader *l)
+{
+    for (uint64_t n = 0; n < l->cursor_count; n++)
+        if (!load_cursor(l))
+            return false;
+    return l->block.len == 0 || refuse(l, "bytes left over");
+}
+
 /* What lies behind the entries themselves: the marks of what is gone. */
 static bool load_tail(struct loader *l)
 {
@@ -418,8 +474,8 @@ static bool load_tail(struct loader *l)
 struct box *box_load(const struct box_source *source, const char **ret_why)
 {
     struct loader l = {.source = source, .box = box_new(), .why = "no memory"};
-    bool loaded =
-        l.box != NULL && load_head(&l) && load_entries(&l) && load_tokens(&l) && load_tail(&l);
+    bool loaded = l.box != NULL && load_head(&l) && load_entries(&l) && load_tokens(&l) &&
+                  load_cursors(&l) && load_tail(&l);
 
     mem_free(l.categories);
     if (loaded)

@@ -8,12 +8,16 @@
 
 #include <errno.h>
 
+#include "box_extra.h"
+#include "cursors.h"
 #include "info.h"
 
 enum {
     ENCODING_VERSION = 1,
     REWRITE_ENTRIES_MAX = 64,       /* entries in one command of a rewritten AOF */
     REWRITE_BYTES_MAX = 256 * 1024, /* bytes of bodies in it, unless one entry alone has more */
+    REWRITE_TOKENS_MAX = 1000,      /* tokens in it */
+    REWRITE_CURSORS_MAX = 32,       /* cursors in it: each up to 20 KiB */
     BLOCKS_MAX = 4096               /* blocks in it: far more than such a part can have */
 };
 
@@ -139,6 +143,8 @@ static int take_box_state(struct box **part, const struct box *box)
         rc = box_raise_trimmed_id(part, box_trimmed_id(box));
     box_raise_last_id(*part, box_last_id(box));
     box_raise_rev_to(*part, box_rev(box));
+    if (rc >= 0)
+        rc = box_restore_key_end(part, box_key_end_ms(box));
     rm_Free(counts);
     return rc < 0 ? rc : 0;
 }
@@ -160,21 +166,65 @@ static int fill_part(struct box **part, struct box_iter *iter, struct box_entry 
     return rc;
 }
 
+/* Copies tokens from *pos on, at most max, and moves *pos behind them; *ret_more: others follow. */
+static int take_tokens(struct box **part, const struct box *box, size_t *pos, size_t max,
+                       bool *ret_more)
+{
+    const struct tokens *tokens = box_tokens(box);
+    struct token token;
+    int rc = 0;
+
+    *ret_more = tokens != NULL;
+    while (*ret_more && max-- > 0 && rc == 0) {
+        *ret_more = tokens_next(tokens, pos, &token);
+        if (*ret_more)
+            rc = box_remember(part, &token, tokens->until_ms);
+    }
+    return rc;
+}
+
+/* Copies cursors from index *pos on, at most max, and moves *pos behind them. */
+static int take_cursors(struct box **part, const struct box *box, uint32_t *pos, uint32_t max)
+{
+    const struct cursors *cursors = box_cursors(box);
+    uint32_t left = cursors_count(cursors) - *pos;
+
+    for (uint32_t n = left < max ? left : max; n > 0; n--) {
+        struct cursor *copy = cursor_copy(cursors_at(cursors, *pos));
+        int rc = copy == NULL ? -ENOMEM : box_put_cursor(part, copy);
+        if (rc != 0) {
+            cursor_free(copy);
+            return rc;
+        }
+        (*pos)++;
+    }
+    return 0;
+}
+
 static void on_aof_rewrite(struct rm_io *io, struct rm_string *key, void *value)
 {
     struct box_range range = {
         .to = {UINT64_MAX, UINT64_MAX}, .now_ms = BOX_NEVER_EXPIRE, .filter = BOX_FILTER_ALL};
     struct box_iter iter;
     struct box_entry next;
+    uint32_t cursors = 0; /* that are done */
+    size_t tokens = 0;
+    bool more_tokens;
+    bool more_entries;
     bool more;
     int rc;
 
     box_iter_init(&iter, value, &range);
-    more = box_iter_next(&iter, &next);
+    more_entries = box_iter_next(&iter, &next);
     do {
         struct box *part = box_new();
 
-        rc = part == NULL ? -ENOMEM : fill_part(&part, &iter, &next, &more);
+        rc = part == NULL ? -ENOMEM : fill_part(&part, &iter, &next, &more_entries);
+        if (rc == 0)
+            rc = take_cursors(&part, value, &cursors, REWRITE_CURSORS_MAX);
+        if (rc == 0)
+            rc = take_tokens(&part, value, &tokens, REWRITE_TOKENS_MAX, &more_tokens);
+        more = more_entries || more_tokens || cursors < cursors_count(box_cursors(value));
         if (rc == 0 && !more)
             rc = take_box_state(&part, value);
         if (rc == 0)
@@ -219,6 +269,9 @@ int box_type_restore(struct box **box, struct args *args)
     struct box_source source = {read_argument, &reader};
     const char *why = NULL;
     struct box *part = box_load(&source, &why);
+    uint32_t cursors = 0;
+    size_t tokens = 0;
+    bool more;
     int rc;
 
     if (part == NULL || !args_done(args)) {
@@ -234,6 +287,10 @@ int box_type_restore(struct box **box, struct args *args)
         return 0;
     }
     rc = append_all(box, part);
+    if (rc == 0)
+        rc = take_cursors(box, part, &cursors, CURSORS_MAX);
+    if (rc == 0)
+        rc = take_tokens(box, part, &tokens, TOKENS_MAX, &more);
     if (rc == 0)
         rc = take_box_state(box, part);
     box_free(part);
@@ -296,6 +353,59 @@ static void digest_entry(struct rm_digest *digest, const struct box_entry *entry
     rm_DigestEndSequence(digest);
 }
 
+/* The saved form of a cursor depends on nothing but what it says. */
+/* Each ends a sequence of its own: their order does not matter. */
+static void digest_muted(struct rm_digest *digest, const struct box *box)
+{
+    struct box_category_count *counts = NULL;
+    size_t slots = box_category_slots(box);
+    size_t count = 0;
+
+    if (slots > 0)
+        counts = rm_TryAlloc(slots * sizeof counts[0]);
+    if (counts != NULL)
+        count = box_count_categories(box, BOX_NEVER_EXPIRE, counts, slots);
+    for (size_t i = 0; i < count; i++) {
+        if (!counts[i].muted)
+            continue;
+        digest_str(digest, NOTIFY_STR("muted"));
+        digest_str(digest, category_name(counts[i].category));
+        rm_DigestEndSequence(digest);
+    }
+    rm_Free(counts);
+}
+
+static void digest_tokens(struct rm_digest *digest, const struct tokens *tokens)
+{
+    size_t pos = 0;
+    struct token token;
+
+    while (tokens != NULL && tokens_next(tokens, &pos, &token)) {
+        digest_id(digest, token.id);
+        rm_DigestAddLongLong(digest, (long long)token.at_ms);
+        digest_str(digest, token.text);
+        rm_DigestEndSequence(digest);
+    }
+    if (tokens != NULL) {
+        digest_str(digest, NOTIFY_STR("until"));
+        rm_DigestAddLongLong(digest, (long long)tokens->until_ms);
+        rm_DigestEndSequence(digest);
+    }
+}
+
+static void digest_cursors(struct rm_digest *digest, const struct cursors *cursors)
+{
+    struct text_buf bytes = TEXT_BUF_INIT;
+
+    for (uint32_t i = 0; i < cursors_count(cursors); i++) {
+        text_buf_clear(&bytes);
+        cursor_save(cursors_at(cursors, i), &bytes);
+        digest_str(digest, text_buf_str(&bytes));
+        rm_DigestEndSequence(digest);
+    }
+    text_buf_release(&bytes);
+}
+
 /* What the box says, not how it lies in memory: equal boxes have equal digests on every server. */
 static void on_digest(struct rm_digest *digest, void *value)
 {
@@ -307,10 +417,14 @@ static void on_digest(struct rm_digest *digest, void *value)
     digest_id(digest, box_last_id(value));
     digest_id(digest, box_trimmed_id(value));
     rm_DigestAddLongLong(digest, (long long)box_rev(value));
+    rm_DigestAddLongLong(digest, (long long)box_key_end_ms(value));
     rm_DigestEndSequence(digest);
+    digest_muted(digest, value);
+    digest_tokens(digest, box_tokens(value));
     box_iter_init(&iter, value, &range);
     while (box_iter_next(&iter, &entry))
         digest_entry(digest, &entry);
+    digest_cursors(digest, box_cursors(value));
 }
 
 bool box_type_init(struct rm_ctx *ctx)

@@ -371,7 +371,7 @@ int cmd_cursors(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     (void)argc;
     if (!box_key_open_or_reply(&bk, ctx, argv[1], RM_READ))
         return RM_OK;
-    cursors = log_cursors(bk.box);
+    cursors = box_cursors(bk.box);
     rm_ReplyWithMap(ctx, (long)cursors_count(cursors));
     for (uint32_t i = 0; i < cursors_count(cursors); i++)
         reply_cursor(ctx, cursors_at(cursors, i));

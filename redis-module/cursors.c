@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "box_extra.h"
 #include "mem.h"
 
 struct cursors {
@@ -176,6 +177,20 @@ bool cursors_remove(struct cursors **cursors, struct notify_str name)
         *cursors = NULL;
     }
     return true;
+}
+
+struct cursors *box_cursors(const struct box *box)
+{
+    struct box_extra *extra = box == NULL ? NULL : box_extra(box);
+
+    return extra == NULL ? NULL : extra->cursors;
+}
+
+int box_put_cursor(struct box **box, struct cursor *cursor)
+{
+    struct box_extra *extra = box_need_extra(box);
+
+    return extra == NULL ? -ENOMEM : cursors_put(&extra->cursors, cursor);
 }
 
 void cursors_visit(const struct cursors *cursors, void (*visit)(void *ctx, void *ptr, size_t bytes),

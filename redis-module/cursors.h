@@ -32,6 +32,14 @@ bool cursors_remove(struct cursors **cursors, struct notify_str name);
  * cursor still belongs to the caller. */
 int cursors_put(struct cursors **cursors, struct cursor *cursor);
 
+/* ---- of a box ---- */
+
+struct cursors *box_cursors(const struct box *box); /* NULL: none, or no box. Borrowed */
+/* As cursors_put, in the box; may move it. */
+int box_put_cursor(struct box **box, struct cursor *cursor);
+
+/* ---- memory ---- */
+
 /* As cursor_visit and cursor_move, of everything. */
 void cursors_visit(const struct cursors *cursors, void (*visit)(void *ctx, void *ptr, size_t bytes),
                    void *ctx);

@@ -1,21 +1,12 @@
 /* log_count -- see log_count.h. */
 #include "log_count.h"
 
-#include "box_extra.h"
-
-struct cursors *log_cursors(const struct box *box)
-{
-    struct box_extra *extra = box == NULL ? NULL : box_extra(box);
-
-    return extra == NULL ? NULL : extra->cursors;
-}
-
 struct cursor *log_cursor(const struct box *box, const struct rm_string *log)
 {
     struct notify_str name;
 
     name.ptr = rm_StringPtrLen(log, &name.len);
-    return cursors_find(log_cursors(box), name);
+    return cursors_find(box_cursors(box), name);
 }
 
 void log_choice_init(struct log_choice *choice, const struct box *box,

@@ -7,8 +7,6 @@
 #include "cursors.h"
 #include "filter_args.h"
 
-/* The logs that the box follows; NULL: none, or no box. Borrowed. */
-struct cursors *log_cursors(const struct box *box);
 /* The box's cursor in the log of that name; NULL: it does not follow it. */
 struct cursor *log_cursor(const struct box *box, const struct rm_string *log);
 
