@@ -54,10 +54,10 @@ int RedisModule_OnLoad(struct rm_ctx *ctx, struct rm_string **argv, int argc)
         return RM_ERR;
     use_server_memory();
     set_options(ctx);
-    publish_init(ctx);
     /* The settings come first: they are what can be wrong, and the server forgets to free a type of
      * a module that it then does not load. */
-    if (!config_init(ctx, argv, argc) || !box_type_init(ctx) || !sessions_type_init(ctx) || !commands_init(ctx) ||
+    if (!config_init(ctx, argv, argc) || !publish_init(ctx) || !box_type_init(ctx) ||
+        !sessions_type_init(ctx) || !commands_init(ctx) ||
         rm_RegisterInfoFunc(ctx, info_report) != RM_OK) {
         rm_Log(ctx, "warning", "notify could not register itself with this server");
         return RM_ERR;

@@ -15,16 +15,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct rm_ctx;     /* a command's (or callback's) context */
-struct rm_string;  /* a string object of the server */
-struct rm_key;     /* an open key */
-struct rm_type;    /* a registered data type */
-struct rm_command; /* a registered command */
-struct rm_user;    /* an ACL user */
-struct rm_io;      /* an RDB or AOF stream */
-struct rm_digest;  /* a DEBUG DIGEST in the making */
-struct rm_info;    /* an INFO reply in the making */
-struct rm_optctx;  /* context of the type callbacks of version 4 */
+struct rm_ctx;         /* a command's (or callback's) context */
+struct rm_string;      /* a string object of the server */
+struct rm_key;         /* an open key */
+struct rm_type;        /* a registered data type */
+struct rm_command;     /* a registered command */
+struct rm_user;        /* an ACL user */
+struct rm_io;          /* an RDB or AOF stream */
+struct rm_digest;      /* a DEBUG DIGEST in the making */
+struct rm_server_info; /* an INFO reply that we asked for */
+struct rm_info;        /* an INFO reply in the making */
+struct rm_optctx;      /* context of the type callbacks of version 4 */
 
 typedef int (*rm_command_fn)(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 
@@ -37,6 +38,7 @@ enum { RM_KEYTYPE_EMPTY = 0, RM_KEYTYPE_MODULE = 6 };
 /* GetContextFlags */
 enum {
     RM_FLAG_LUA = 1 << 0,
+    RM_FLAG_REPLICA = 1 << 3,
     RM_FLAG_CLUSTER = 1 << 5,
     RM_FLAG_REPLICATED = 1 << 12,
     RM_FLAG_LOADING = 1 << 13
@@ -52,6 +54,7 @@ enum {
 
 /* keyspace events: class 'g', class 'd' */
 enum { RM_NOTIFY_GENERIC = 1 << 2, RM_NOTIFY_MODULE = 1 << 13 };
+enum { RM_NO_EXPIRE = -1 };           /* GetAbsExpire, SetAbsExpire */
 enum { RM_CHANNEL_PUBLISH = 1 << 1 }; /* ACLCheckChannelPermissions */
 enum { RM_ACL_LOG_CHANNEL = 3 };      /* ACLAddLogEntry */
 enum { RM_POSTPONED_LEN = -1 };       /* ReplyWithArray, ReplyWithMap */
@@ -178,6 +181,15 @@ typedef int (*rm_set_enum_fn)(const char *name, int value, void *privdata,
 typedef int (*rm_apply_fn)(struct rm_ctx *ctx, void *privdata, struct rm_string **error);
 typedef void (*rm_info_fn)(struct rm_info *info, int for_crash_report);
 
+/* Server events; passed by value. */
+struct rm_event {
+    uint64_t id;
+    uint64_t dataver; /* 1 */
+};
+enum { RM_EVENT_ROLE_CHANGED = 0, RM_EVENT_REPLICA_CHANGE = 6, RM_EVENT_FORK_CHILD = 13 };
+typedef void (*rm_event_fn)(struct rm_ctx *ctx, struct rm_event event, uint64_t subevent,
+                            void *data);
+
 /* X(need, result, name, arguments): the one list of functions. Log comes first so that a missing
  * one can be reported. */
 #define RM_API(X)                                                                                  \
@@ -223,6 +235,7 @@ typedef void (*rm_info_fn)(struct rm_info *info, int for_crash_report);
       (struct rm_key *, struct rm_type *, void *, void **))                                        \
     X(RM_REQUIRED, int, DeleteKey, (struct rm_key *))                                              \
     X(RM_REQUIRED, int, SetAbsExpire, (struct rm_key *, long long))                                \
+    X(RM_REQUIRED, long long, GetAbsExpire, (struct rm_key *))                                     \
     X(RM_REQUIRED, int, SignalModifiedKey, (struct rm_ctx *, struct rm_string *))                  \
     X(RM_REQUIRED, int, NotifyKeyspaceEvent,                                                       \
       (struct rm_ctx *, int, const char *, struct rm_string *))                                    \
@@ -239,6 +252,11 @@ typedef void (*rm_info_fn)(struct rm_info *info, int for_crash_report);
     X(RM_REQUIRED, void, ReplySetMapLength, (struct rm_ctx *, long))                               \
     /* replication and publishing */                                                               \
     X(RM_REQUIRED, int, Replicate, (struct rm_ctx *, const char *, const char *, ...))             \
+    X(RM_REQUIRED, struct rm_server_info *, GetServerInfo, (struct rm_ctx *, const char *))        \
+    X(RM_REQUIRED, unsigned long long, ServerInfoGetFieldUnsigned,                                 \
+      (struct rm_server_info *, const char *, int *))                                              \
+    X(RM_REQUIRED, void, FreeServerInfo, (struct rm_ctx *, struct rm_server_info *))               \
+    X(RM_REQUIRED, int, SubscribeToServerEvent, (struct rm_ctx *, struct rm_event, rm_event_fn))   \
     X(RM_REQUIRED, int, PublishMessage, (struct rm_ctx *, struct rm_string *, struct rm_string *)) \
     X(RM_REQUIRED, int, PublishMessageShard,                                                       \
       (struct rm_ctx *, struct rm_string *, struct rm_string *))                                   \
