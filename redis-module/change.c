@@ -46,10 +46,11 @@ bool change_take_nopublish(struct args *args, void *into)
 bool change_take_log(struct args *args, void *into)
 {
     struct change *change = into;
+    struct notify_str name;
 
-    if (args_done(args))
-        return args_fail(args, "ERR syntax error: LOG needs the name of a log");
-    change->log = args->argv[args->pos++];
+    if (!args_take_str(args, "LOG", &name))
+        return false;
+    change->log = args->argv[args->pos - 1];
     return true;
 }
 

@@ -179,9 +179,7 @@ def test_counts_of_a_box(client, five):
     assert call(client, "NOTIFY.UNREAD", KEY, "CATEGORY", "ci") == 1
     assert call(client, "NOTIFY.UNREAD", KEY, "CATEGORY", "ci", "ops", "ci") == 2
     assert call(client, "NOTIFY.UNREAD", KEY, "CATEGORY", "never-heard-of") == 0
-    assert error_of(client, "NOTIFY.UNREAD", KEY, "LOGS", "1", "x") == (
-        "syntax error: unknown option 'LOGS'"
-    )
+    assert error_of(client, "NOTIFY.UNREAD", KEY, "LOG", "x") == "syntax error: unknown option 'LOG'"
     assert badge(client, KEY) == {
         "unread": 2, "unseen": 2, "by_category": {"ci": 1, "ops": 1}, "max_level": "critical",
         "last": "5-0", "rev": 7,
