@@ -46,6 +46,8 @@ uint64_t hash_bytes(const struct hash_key *key, struct notify_str bytes)
     uint64_t word;
     size_t at = 0;
 
+    if (bytes.ptr == NULL) /* to which not even 0 may be added */
+        bytes.ptr = "";
     for (; bytes.len - at >= 8; at += 8) {
         word = word_at(bytes.ptr + at, 8);
         v[3] ^= word;

@@ -256,6 +256,8 @@ bool json_scan_object(struct notify_str text, json_member_fn fn, void *ctx)
 {
     struct scan s;
 
+    if (text.len == 0)
+        return false;
     s.at = (const unsigned char *)text.ptr;
     s.end = s.at + text.len;
     s.depth = 0; /* levels is written before it is read */

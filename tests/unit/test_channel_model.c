@@ -107,7 +107,6 @@ struct queued {
 };
 
 struct peer {
-    struct client client; /* first: only its address is used */
     struct watched watched[BOXES];
     struct queued queue[QUEUE_MAX];
     size_t len, cap;
@@ -441,6 +440,17 @@ static void lose_answer(struct side *side)
 
 /* Clients: the same rules as in client.c, with slots instead of bytes. */
 
+/* Channels only hand clients on, and so an address is enough. */
+static struct client *client_of(struct peer *peer)
+{
+    return (struct client *)(void *)peer;
+}
+
+static struct peer *peer_of(struct client *client)
+{
+    return (struct peer *)(void *)client;
+}
+
 static void get_entry(struct watched *w, struct notify_id id)
 {
     CHECK(w->start_known, "no entry comes before it is known where a follow begins");
@@ -544,7 +554,7 @@ static bool peer_enqueue(struct peer *peer, struct watched *w, struct event *eve
 void client_deliver(struct client *client, struct follow *follow, struct batch *batch,
                     struct notify_id newest)
 {
-    struct peer *peer = (struct peer *)client;
+    struct peer *peer = peer_of(client);
     struct watched *w = (struct watched *)follow;
 
     CHECK(w->active, "nothing comes to a follow that has ended");
@@ -650,7 +660,7 @@ static void follow_start(struct peer *peer, struct side *side)
     struct notify_id from = any_position(side);
     bool now = chance(40);
 
-    w->follow = (struct follow){.client = &peer->client, .from_now = now};
+    w->follow = (struct follow){.client = client_of(peer), .from_now = now};
     if (!now)
         w->follow.pos = from;
     w->active = true;
@@ -923,7 +933,7 @@ static struct watched *follow_from(size_t peer, struct side *side, const struct 
 {
     struct watched *w = &model.peers[peer].watched[BOX(side)];
 
-    w->follow = (struct follow){.client = &model.peers[peer].client, .from_now = from == NULL};
+    w->follow = (struct follow){.client = client_of(&model.peers[peer]), .from_now = from == NULL};
     if (from != NULL)
         w->follow.pos = *from;
     w->active = true;

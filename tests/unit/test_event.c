@@ -133,7 +133,7 @@ Test(event, the_topic_frame_has_the_title_as_message_before_all_else)
     cr_assert(notify_str_eq(notify_str_of(payload.ptr, start.len), start));
     cr_assert(notify_str_eq(
         notify_str_of(payload.ptr + payload.len - sizeof(ENTRY) + 2, sizeof(ENTRY) - 2),
-        notify_str_of(ENTRY + 1, sizeof(ENTRY) - 2)));
+        notify_str_of(&ENTRY[1], sizeof(ENTRY) - 2)));
     event_unref(event);
 }
 

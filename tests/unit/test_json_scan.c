@@ -122,8 +122,7 @@ static const char *const others[] = {
     "{\"a\n\":1}",
     "{\"a\":1}\v",
     "{\"a\":\f1}",
-    "{\"a\":\xc2\xa0"
-    "1}",
+    "{\"a\":\xc2\xa0[]}",
     /* Not UTF-8: a lone continuation, overlong forms, a surrogate, beyond U+10FFFF, cut short. */
     "{\"a\":\"\x80\"}",
     "{\"a\":\"\xbf\"}",
