@@ -161,6 +161,19 @@ static int check_entry(const struct box *box, const struct box_entry *entry)
     return 0;
 }
 
+int box_check_append(const struct box *box, const struct box_entry *entry)
+{
+    const struct box_category *table = store_categories(box);
+    int rc = check_entry(box, entry);
+
+    if (rc != 0 || entry->category == CATEGORY_NONE || box->category_slots < BOX_CATEGORIES_MAX)
+        return rc;
+    for (uint32_t i = 0; i < box->category_slots; i++)
+        if (table[i].category == entry->category || (table[i].total == 0 && !table[i].muted))
+            return 0;
+    return -E2BIG;
+}
+
 /* The slot (from 1) of a category, in a record of its own, a disused one or a new one. */
 static int need_category_slot(struct box **box, uint16_t category, uint32_t *ret_slot)
 {
@@ -461,6 +474,16 @@ static void count_category(struct box *box, uint32_t slot, int direction)
     while (walk_next(&walk, &e))
         if (e.category_slot == slot)
             count_entry(box, walk.place.span, &e, direction);
+}
+
+bool box_is_muted(const struct box *box, uint16_t category)
+{
+    const struct box_category *table = store_categories(box);
+
+    for (uint32_t i = 0; category != CATEGORY_NONE && i < box->category_slots; i++)
+        if (table[i].category == category)
+            return table[i].muted;
+    return false;
 }
 
 int box_mute(struct box **box, uint16_t category, bool muted)

@@ -54,6 +54,7 @@ struct box_entry {
     enum entry_level level;
     uint16_t category; /* CATEGORY_NONE: none */
     bool archived;
+    bool is_muted;          /* its category is, at present; ignored as input */
     bool is_read;           /* never true for events; neither is is_seen */
     bool is_seen;           /* always true when is_read */
     uint64_t read_ms;       /* when; 0 unless is_read */
@@ -107,6 +108,10 @@ int box_next_id(const struct box *box, uint64_t now_ms, struct notify_id *ret_id
  * -EINVAL    a time, level, kind or category that cannot be
  * -ENOMEM */
 int box_append(struct box **box, const struct box_entry *entry);
+
+/* 0 if the entry, with its id, could be appended; else what box_append would return, but for
+ * -ENOMEM and -EEXIST. */
+int box_check_append(const struct box *box, const struct box_entry *entry);
 
 /* As box_append, but the entry takes the place of the one that carries the same collapse token,
  * expired or not: that is removed. *ret_replaced is its id if it was visible at now_ms, else 0-0.
@@ -240,6 +245,7 @@ int64_t box_mark_upto(struct box **box, struct notify_id upto, uint16_t category
 /* Mutes or unmutes a category: 1 changed, 0 was so already, -E2BIG, -ENOMEM. Corrects the counts.
  */
 int box_mute(struct box **box, uint16_t category, bool muted);
+bool box_is_muted(const struct box *box, uint16_t category); /* O(categories) */
 
 /* 1: gone; 0: unknown, or expired at now_ms (that is for the sweep). Leaves no gap. */
 int box_delete(struct box **box, struct notify_id id, uint64_t now_ms);

@@ -29,13 +29,18 @@ int box_reserve_token(struct box **box, size_t text_len)
     return extra == NULL ? -ENOMEM : tokens_reserve(&extra->tokens, text_len);
 }
 
+void box_add_token(struct box *box, const struct token *token, uint64_t until_ms)
+{
+    tokens_add(&box_extra(box)->tokens, token, until_ms);
+}
+
 int box_remember(struct box **box, const struct token *token, uint64_t until_ms)
 {
     if (box_reserve_token(box, token->text.len) != 0)
         return -ENOMEM;
     if (tokens_has(&box_extra(*box)->tokens, token->text))
         return -EEXIST;
-    tokens_add(&box_extra(*box)->tokens, token, until_ms);
+    box_add_token(*box, token, until_ms);
     return 0;
 }
 

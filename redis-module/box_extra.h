@@ -36,6 +36,8 @@ bool box_find_token(const struct box *box, struct notify_str text, uint64_t afte
                     struct notify_id *ret_id);
 /* Makes room for one more: 0, -ENOMEM. May move the box. */
 int box_reserve_token(struct box **box, size_t text_len);
+/* After box_reserve_token: see tokens_add. */
+void box_add_token(struct box *box, const struct token *token, uint64_t until_ms);
 /* Remembers one more: 0; -EEXIST: there is one with this text; -ENOMEM. until_ms: see tokens.h. */
 int box_remember(struct box **box, const struct token *token, uint64_t until_ms);
 /* See tokens_forget. */

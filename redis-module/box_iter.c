@@ -20,8 +20,11 @@ static void fill_entry(const struct box *box, const struct span *span, uint32_t 
         .expire_ms = e->expire_ms,
         .body = notify_str_of((const char *)e->body, e->body_len),
     };
-    if (e->category_slot > 0)
-        ret->category = (uint16_t)store_categories(box)[e->category_slot - 1].category;
+    if (e->category_slot > 0) {
+        const struct box_category *category = &store_categories(box)[e->category_slot - 1];
+        ret->category = (uint16_t)category->category;
+        ret->is_muted = category->muted;
+    }
     if (ret->is_seen) {
         const uint8_t *mark = span->marks + ordinal * (size_t)MARK_LEN;
         ret->seen_ms = time48_get(mark);

@@ -4,6 +4,9 @@
 #include "box_type.h"
 #include "info.h"
 #include "reply.h"
+#include "scratch.h"
+
+enum { SWEEP_IDS = 64 }; /* entries that are taken out at a time */
 
 static uint64_t count_live(const struct box *box)
 {
@@ -24,8 +27,73 @@ bool box_key_open_or_reply(struct box_key *bk, struct rm_ctx *ctx, struct rm_str
     }
     bk->box = bk->stored = rm_ModuleTypeGetValue(bk->key);
     bk->live = count_live(bk->box);
+    bk->end_ms = box_key_end_ms(bk->box);
     return true;
 }
+
+/* ---- what has expired ---- */
+
+/* On a replica only its primary decides. */
+static bool may_sweep(const struct box_key *bk)
+{
+    return (rm_GetContextFlags(bk->ctx) &
+            (RM_FLAG_REPLICATED | RM_FLAG_LOADING | RM_FLAG_REPLICA)) == 0;
+}
+
+static void replicate_sweep(struct box_key *bk, const struct notify_id *ids, size_t count)
+{
+    struct rm_string *texts[SWEEP_IDS];
+
+    for (size_t i = 0; i < count; i++) {
+        struct notify_str text = scratch_id(ids[i]);
+        texts[i] = rm_CreateString(bk->ctx, text.ptr, text.len);
+    }
+    rm_Replicate(bk->ctx, "NOTIFY.DEL", "scv", bk->name, "EXPIRED", texts, count);
+    for (size_t i = 0; i < count; i++)
+        rm_FreeString(bk->ctx, texts[i]);
+}
+
+void box_key_sweep(struct box_key *bk, enum box_key_sweep how)
+{
+    struct notify_id ids[SWEEP_IDS];
+    size_t count;
+
+    if (bk->box == NULL || box_min_expire_ms(bk->box) == 0 ||
+        box_key_clock(bk) < box_min_expire_ms(bk->box) || !may_sweep(bk))
+        return;
+    do {
+        count = box_sweep_expired(&bk->box, bk->clock_ms, ids, SWEEP_IDS);
+        if (count == 0)
+            return;
+        replicate_sweep(bk, ids, count);
+        info_count(INFO_EXPIRED, count);
+        bk->swept = true;
+    } while (how == BOX_KEY_SWEEP_ALL && count == SWEEP_IDS);
+}
+
+/* ---- the end of the key ---- */
+
+void box_key_settle(struct box_key *bk)
+{
+    /* Without memory the key just stays: the next command settles it. */
+    (void)box_settle_key_end(&bk->box);
+    bk->settled = true;
+}
+
+static long long as_expire(uint64_t end_ms)
+{
+    return end_ms == 0 ? RM_NO_EXPIRE : (long long)end_ms;
+}
+
+static void apply_end(struct box_key *bk)
+{
+    uint64_t end_ms = box_key_end_ms(bk->box);
+
+    if (end_ms != bk->end_ms && rm_GetAbsExpire(bk->key) == as_expire(bk->end_ms))
+        rm_SetAbsExpire(bk->key, as_expire(end_ms));
+}
+
+/* ---- closing ---- */
 
 static void write_back(struct box_key *bk)
 {
@@ -46,10 +114,14 @@ void box_key_close(struct box_key *bk)
         return;
     if (bk->box != bk->stored)
         write_back(bk);
+    if (bk->settled)
+        apply_end(bk);
     if (bk->box != NULL)
         info_add_entries((long long)count_live(bk->box) - (long long)bk->live);
     rm_CloseKey(bk->key);
     bk->key = NULL;
+    if (bk->swept)
+        box_key_changed(bk, "notify.expired");
 }
 
 void box_key_changed(struct box_key *bk, const char *event)
@@ -64,7 +136,14 @@ uint64_t box_key_now(const struct box_key *bk)
         return BOX_NEVER_EXPIRE;
     if ((rm_GetContextFlags(bk->ctx) & (RM_FLAG_REPLICATED | RM_FLAG_LOADING)) != 0)
         return BOX_NEVER_EXPIRE;
-    return (uint64_t)rm_Milliseconds();
+    return bk->clock_ms != 0 ? bk->clock_ms : (uint64_t)rm_Milliseconds();
+}
+
+uint64_t box_key_clock(struct box_key *bk)
+{
+    if (bk->clock_ms == 0)
+        bk->clock_ms = (uint64_t)rm_Milliseconds();
+    return bk->clock_ms;
 }
 
 struct notify_str box_key_name(const struct box_key *bk)

@@ -118,9 +118,12 @@ bool change_open_or_reply(struct change *change)
 {
     if (publishes(change) && !publish_permitted_or_reply(change->ctx, change->bk.name))
         return false;
+    if (!box_key_open_or_reply(&change->bk, change->ctx, change->bk.name, RM_READ | RM_WRITE))
+        return false;
     if (change->at_ms == 0)
-        change->at_ms = (uint64_t)rm_Milliseconds();
-    return box_key_open_or_reply(&change->bk, change->ctx, change->bk.name, RM_READ | RM_WRITE);
+        change->at_ms = box_key_clock(&change->bk);
+    box_key_sweep(&change->bk, BOX_KEY_SWEEP_SOME);
+    return true;
 }
 
 void change_keep_id(struct change *change, size_t *kept, size_t i)
@@ -137,6 +140,7 @@ void change_commit(struct change *change)
     change->box.key = box_key_name(bk);
     change->box.rev = box_raise_rev(bk->box);
     change->box.unread = box_unread(bk->box, box_key_now(bk));
+    box_key_settle(bk);
     box_key_close(bk);
     info_count(INFO_STATE_CHANGES, 1);
 }
@@ -169,6 +173,17 @@ void change_publish_upto(struct change *change, enum render_change what, struct 
     if (!publishes(change))
         return;
     render_change_upto(message, &change->box, what, id, category);
+    publish(change, message);
+}
+
+void change_publish_categories(struct change *change, enum render_change what,
+                               const uint16_t *categories, size_t count)
+{
+    struct text_buf *message = scratch_message();
+
+    if (!publishes(change))
+        return;
+    render_change_categories(message, &change->box, what, categories, count);
     publish(change, message);
 }
 

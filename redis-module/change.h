@@ -69,6 +69,8 @@ void change_commit(struct change *change);
 void change_publish_ids(struct change *change, enum render_change what);
 void change_publish_upto(struct change *change, enum render_change what, struct notify_id id,
                          uint16_t category);
+void change_publish_categories(struct change *change, enum render_change what,
+                               const uint16_t *categories, size_t count);
 void change_publish_follow(struct change *change, enum render_change what, struct notify_id start);
 
 #endif

@@ -244,9 +244,10 @@ static void reply_categories(struct rm_ctx *ctx, const struct category_list *lis
     rm_ReplyWithMap(ctx, (long)list->count);
     for (size_t i = 0; i < list->count; i++) {
         reply_str(ctx, category_name(list->counts[i].category));
-        rm_ReplyWithMap(ctx, 2);
+        rm_ReplyWithMap(ctx, 3);
         reply_field_number(ctx, "length", list->counts[i].total);
         reply_field_number(ctx, "unread", list->counts[i].unread);
+        reply_field_number(ctx, "muted", list->counts[i].muted);
     }
 }
 
@@ -320,7 +321,7 @@ int cmd_verify(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     box_key_close(&bk);
     if (rc != 0)
         return reply_no_memory(ctx);
-    rm_ReplyWithMap(ctx, 8);
+    rm_ReplyWithMap(ctx, 10);
     reply_field_number(ctx, "sound", audit.sound);
     reply_pair(ctx, "length", audit.stored.live, audit.actual.live);
     reply_pair(ctx, "unread", audit.stored.unread, audit.actual.unread);
@@ -329,5 +330,7 @@ int cmd_verify(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     reply_field_number(ctx, "categories", audit.categories);
     reply_field_number(ctx, "categories_wrong", audit.categories_wrong);
     reply_field_number(ctx, "order_ok", audit.order_ok);
+    reply_field_number(ctx, "collapse_ok", audit.collapse_ok);
+    reply_field_number(ctx, "key_end_ok", audit.key_end_ok);
     return RM_OK;
 }

@@ -6,30 +6,51 @@
 #include "info.h"
 #include "reply.h"
 
-static void delete_ids(struct change *change)
+typedef int (*remove_fn)(struct box **box, struct notify_id id, uint64_t now_ms);
+
+/* Leaves in ids those that went. */
+static void remove_ids(struct change *change, remove_fn remove)
 {
     struct box_key *bk = &change->bk;
     uint64_t now_ms = box_key_now(bk);
     size_t kept = 0;
 
-    for (size_t i = 0; i < change->ids.count; i++)
-        if (box_delete(&bk->box, change->ids.ids[i], now_ms) > 0)
+    for (size_t i = 0; i < change->ids.count && bk->box != NULL; i++)
+        if (remove(&bk->box, change->ids.ids[i], now_ms) > 0)
             change_keep_id(change, &kept, i);
     change->ids.count = kept;
 }
 
+/* The replicated form of a sweep: no revision, no message, as on the primary. A client can do no
+ * harm with it, as only what has expired goes. */
+static int run_expired(struct change *change)
+{
+    size_t count;
+
+    remove_ids(change, box_expire);
+    count = change->ids.count;
+    change->bk.swept = change->bk.swept || count > 0;
+    if (count > 0) {
+        info_count(INFO_EXPIRED, count);
+        rm_Replicate(change->ctx, "NOTIFY.DEL", "scv", change->bk.name, "EXPIRED",
+                     change->ids.texts, count);
+    }
+    box_key_close(&change->bk);
+    return rm_ReplyWithLongLong(change->ctx, (long long)count);
+}
+
 static int run_del(struct change *change)
 {
+    bool expired = args_take_keyword(&change->args, "EXPIRED");
     size_t count;
 
     if (!change_take_ids(change) || !change_take_options(change, false))
         return reply_args_error(change->ctx, &change->args);
     if (!change_open_or_reply(change))
         return RM_OK;
-    if (change->bk.box != NULL)
-        delete_ids(change);
-    else
-        change->ids.count = 0;
+    if (expired)
+        return run_expired(change);
+    remove_ids(change, box_delete);
     count = change->ids.count;
     if (count == 0) {
         box_key_close(&change->bk);
@@ -44,7 +65,7 @@ static int run_del(struct change *change)
     return rm_ReplyWithLongLong(change->ctx, (long long)count);
 }
 
-/* NOTIFY.DEL key id [id …] [NOPUBLISH] */
+/* NOTIFY.DEL key [EXPIRED] id [id …] [NOPUBLISH] */
 int cmd_del(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     struct change change;
@@ -97,6 +118,7 @@ static int run_trim(struct trim *trim)
     struct notify_id before = {0, 0};
     int64_t count = 0;
 
+    box_key_sweep(bk, BOX_KEY_SWEEP_ALL); /* what has expired leaves no gap */
     if (bk->box != NULL && trim->by_id)
         count = box_trim_minid(&bk->box, trim->minid, &before);
     else if (bk->box != NULL)

@@ -63,24 +63,39 @@ static struct rm_arg entity_parts[] = {
     END,
 };
 
-static struct rm_arg send_args[] = {
-    KEY,
-    ARG("title", RM_ARG_STRING, NULL, 0),
-    OPTION_STR("text", "CONTENT"),
-    OPTION_STR("type", "TYPE"),
-    OPTION_STR("category", "CATEGORY"),
-    LEVEL,
-    OPTION_STR("event", "EVENT"),
-    OPTION_STR("action", "ACTION"),
-    ARG_SUB("entity", RM_ARG_BLOCK, "ENTITY", RM_ARG_OPTIONAL, entity_parts),
-    OPTION_STR("data", "DATA"),
-    OPTION_INT("maxlen", "MAXLEN"),
-    OPTION_STR("session", "EXCLUDE"),
-    OPTION_STR("id", "ID"),
-    CONDITION,
-    NOPUBLISH,
-    OPTION("withinfo", "WITHINFO"),
+static struct rm_arg expiries[] = {
+    ARG("seconds", RM_ARG_INTEGER, "EX", 0),
+    ARG("milliseconds", RM_ARG_INTEGER, "PX", 0),
+    ARG("unix-time-seconds", RM_ARG_UNIX_TIME, "EXAT", 0),
+    ARG("unix-time-milliseconds", RM_ARG_UNIX_TIME, "PXAT", 0),
     END,
+};
+#define EXPIRY OPTION_ONEOF("expiry", NULL, expiries)
+
+static struct rm_arg remember_parts[] = {
+    ARG("at", RM_ARG_UNIX_TIME, NULL, 0),
+    ARG("after", RM_ARG_UNIX_TIME, NULL, 0),
+    ARG("max", RM_ARG_INTEGER, NULL, 0),
+    END,
+};
+#define TOKENS                                                                                     \
+    OPTION_STR("collapse-token", "COLLAPSE"), OPTION_STR("idempotency-token", "IDEMPOTENT"),       \
+        ARG_SUB("remember", RM_ARG_BLOCK, "REMEMBER", RM_ARG_OPTIONAL, remember_parts)
+
+#define SEND_OPTIONS                                                                               \
+    ARG("title", RM_ARG_STRING, NULL, 0), OPTION_STR("text", "CONTENT"),                           \
+        OPTION_STR("type", "TYPE"), OPTION_STR("category", "CATEGORY"), LEVEL,                     \
+        OPTION_STR("event", "EVENT"), OPTION_STR("action", "ACTION"),                              \
+        ARG_SUB("entity", RM_ARG_BLOCK, "ENTITY", RM_ARG_OPTIONAL, entity_parts),                  \
+        OPTION_STR("data", "DATA"), EXPIRY, TOKENS, OPTION_INT("maxlen", "MAXLEN"),                \
+        OPTION_STR("session", "EXCLUDE"), OPTION_STR("id", "ID"), CONDITION, NOPUBLISH,            \
+        OPTION("withinfo", "WITHINFO"), END
+
+static struct rm_arg send_args[] = {KEY, SEND_OPTIONS};
+static struct rm_arg sendmany_args[] = {
+    ARG("numkeys", RM_ARG_INTEGER, NULL, 0),
+    {.name = "key", .type = RM_ARG_KEY, .key_spec_index = 0, .flags = RM_ARG_MULTIPLE},
+    SEND_OPTIONS,
 };
 
 static struct rm_arg event_args[] = {
@@ -89,6 +104,8 @@ static struct rm_arg event_args[] = {
     OPTION_STR("data", "DATA"),
     OPTION_STR("category", "CATEGORY"),
     LEVEL,
+    EXPIRY,
+    TOKENS,
     OPTION_INT("maxlen", "MAXLEN"),
     OPTION_STR("session", "EXCLUDE"),
     OPTION_STR("id", "ID"),
@@ -163,7 +180,13 @@ static struct rm_arg mark_args[] = {
 };
 
 static struct rm_arg seen_args[] = {KEY, OPTION_STR("id", "UPTO"), LOG, AT, NOPUBLISH, END};
-static struct rm_arg del_args[] = {KEY, IDS, NOPUBLISH, END};
+static struct rm_arg del_args[] = {KEY, OPTION("expired", "EXPIRED"), IDS, NOPUBLISH, END};
+static struct rm_arg mute_args[] = {
+    KEY,
+    ARG("category", RM_ARG_STRING, NULL, RM_ARG_MULTIPLE),
+    NOPUBLISH,
+    END,
+};
 
 static struct rm_arg trim_strategies[] = {
     ARG("maxlen", RM_ARG_INTEGER, "MAXLEN", 0),
@@ -249,6 +272,7 @@ enum key_use {
     KEY_INSERT,
     KEY_UPDATE,
     KEY_DELETE,
+    KEY_INSERT_MANY, /* numkeys, keys */
     KEY_PAIRS,
     KEY_READ_LOGS,  /* a key, and logs behind LOGS */
     KEY_UPDATE_LOG, /* a key, and a log behind LOG */
@@ -301,6 +325,12 @@ static struct rm_key_spec key_specs[][3] = {
     [KEY_INSERT] = ONE_KEY(1, RM_KEY_RW | RM_KEY_INSERT),
     [KEY_UPDATE] = ONE_KEY(1, RM_KEY_RW | RM_KEY_UPDATE),
     [KEY_DELETE] = ONE_KEY(1, RM_KEY_RW | RM_KEY_DELETE),
+    [KEY_INSERT_MANY] = {{.flags = RM_KEY_RW | RM_KEY_INSERT,
+                          .begin_search = RM_BEGIN_INDEX,
+                          .bs.index.pos = 1,
+                          .find_keys = RM_FIND_KEYNUM,
+                          .fk.keynum = {0, 1, 1}},
+                         {.begin_search = 0}},
     [KEY_PAIRS] = {{.notes = "every second argument, but for COUNT n at the end",
                     .flags = RM_KEY_RO | RM_KEY_ACCESS | RM_KEY_INCOMPLETE,
                     .begin_search = RM_BEGIN_INDEX,
@@ -345,7 +375,7 @@ static const struct {
     [KEY_DELETE] = {1, 1, 1},     [KEY_PAIRS] = {1, -1, 2},     [KEY_READ_LOGS] = {1, 1, 1},
     [KEY_UPDATE_LOG] = {1, 1, 1}, [KEY_FOLLOW] = {1, 1, 1},     [KEY_UNFOLLOW] = {1, 1, 1},
     [KEY_SUB_READ] = {2, 2, 1},   [KEY_SUB_INSERT] = {2, 2, 1}, [KEY_SUB_UPDATE] = {2, 2, 1},
-    [KEY_SUB_DELETE] = {2, 2, 1}, [KEY_NONE] = {0, 0, 0},
+    [KEY_SUB_DELETE] = {2, 2, 1}, [KEY_NONE] = {0, 0, 0},       [KEY_INSERT_MANY] = {0, 0, 0},
 };
 
 /* ---- the table ---- */
@@ -370,6 +400,9 @@ static const struct command {
      "Stores an event, which is never counted as unread, in a box and publishes it; NOSTORE only "
      "publishes.",
      "O(1), O(N) when it trims N entries", "nondeterministic_output", event_args},
+    {"NOTIFY.SENDMANY", cmd_sendmany, "write deny-oom", "write slow", -4, KEY_INSERT_MANY,
+     "Sends one notification to several boxes.", "O(N) for N keys", "nondeterministic_output",
+     sendmany_args},
     {"NOTIFY.GET", cmd_get, "readonly fast", "read fast", -3, KEY_READ,
      "Returns the entries with the given ids, nil for each that does not exist.",
      "O(N*log(M)) for N ids in a box of M entries", NULL, get_args},
@@ -435,6 +468,14 @@ static const struct command {
     {"NOTIFY.TRIM", cmd_trim, "write", "write slow", -4, KEY_DELETE,
      "Removes the oldest entries: all but the newest n, or those before an id.",
      "O(N) for N entries removed", NULL, trim_args},
+    {"NOTIFY.MUTE", cmd_mute, "write deny-oom", "write slow", -3, KEY_INSERT,
+     "Mutes categories of a box: their notifications are stored, but not counted.",
+     "O(N*M) for N categories in a box of M entries", NULL, mute_args},
+    {"NOTIFY.UNMUTE", cmd_unmute, "write", "write slow", -3, KEY_UPDATE,
+     "Counts the notifications of muted categories again.",
+     "O(N*M) for N categories in a box of M entries", NULL, mute_args},
+    {"NOTIFY.HELP", cmd_help, "fast", "fast", 1, KEY_NONE, "Returns one line about each command.",
+     "O(1)", NULL, NULL},
     {"NOTIFY.RESTOREBOX", cmd_restorebox, "write deny-oom", "write slow", -3, KEY_INSERT,
      "Internal: restores a box, or the next part of one, from a rewritten AOF or a slot migration.",
      "O(N) for N entries", NULL, restorebox_args},
@@ -533,5 +574,14 @@ bool commands_init(struct rm_ctx *ctx)
             return false;
         set_acl_categories(row, command, has_own);
     }
+    return true;
+}
+
+bool commands_at(size_t index, struct command_text *ret_text)
+{
+    if (index >= sizeof commands / sizeof commands[0])
+        return false;
+    *ret_text =
+        (struct command_text){commands[index].name, commands[index].summary, commands[index].args};
     return true;
 }

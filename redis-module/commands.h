@@ -9,8 +9,18 @@
 /* Registers every command with its documentation, key specifications and ACL categories. */
 bool commands_init(struct rm_ctx *ctx);
 
+/* What the table says about a command, for people. */
+struct command_text {
+    const char *name; /* of a subcommand: NOTIFY.SESSION|OPEN */
+    const char *summary;
+    const struct rm_arg *args; /* ends with a zeroed element; NULL: none */
+};
+/* False: there are no more. */
+bool commands_at(size_t index, struct command_text *ret_text);
+
 /* The server checks the number of arguments against the table before it calls any of these. */
 int cmd_send(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_sendmany(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_event(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_get(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_range(struct rm_ctx *ctx, struct rm_string **argv, int argc);
@@ -25,6 +35,9 @@ int cmd_read(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_readall(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_mark(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_seen(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_mute(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_unmute(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_help(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_del(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_trim(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_follow(struct rm_ctx *ctx, struct rm_string **argv, int argc);

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "args.h"
+#include "tokens.h"
 
 static struct config config;
 
@@ -17,6 +18,9 @@ static struct config_number {
     {"max-entries", 1000, 1, 10000000, RM_CONFIG_DEFAULT, &config.max_entries},
     {"max-entry-bytes", 64 * 1024, 1024, 16 * 1024 * 1024, RM_CONFIG_MEMORY,
      &config.max_entry_bytes},
+    {"idempotency-window-ms", 24 * 60 * 60 * 1000, 1, INT32_MAX, RM_CONFIG_DEFAULT,
+     &config.idempotency_window_ms},
+    {"idempotency-max", 1000, 1, TOKENS_MAX, RM_CONFIG_DEFAULT, &config.idempotency_max},
 };
 enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
 

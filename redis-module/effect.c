@@ -14,9 +14,8 @@ static uint64_t number;
 void effect_init(void)
 {
     static const char *const texts[EFFECT_WORDS] = {
-        [EFFECT_ID] = "ID",
-        [EFFECT_MAXLEN] = "MAXLEN",
-        [EFFECT_NOPUBLISH] = "NOPUBLISH",
+        [EFFECT_ID] = "ID",     [EFFECT_MAXLEN] = "MAXLEN",     [EFFECT_NOPUBLISH] = "NOPUBLISH",
+        [EFFECT_PXAT] = "PXAT", [EFFECT_REMEMBER] = "REMEMBER",
     };
 
     for (int i = 0; i < EFFECT_WORDS; i++)

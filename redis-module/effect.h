@@ -7,7 +7,14 @@
 
 #include "module_api.h"
 
-enum effect_word { EFFECT_ID, EFFECT_MAXLEN, EFFECT_NOPUBLISH, EFFECT_WORDS };
+enum effect_word {
+    EFFECT_ID,
+    EFFECT_MAXLEN,
+    EFFECT_NOPUBLISH,
+    EFFECT_PXAT,
+    EFFECT_REMEMBER,
+    EFFECT_WORDS
+};
 
 /* At load. */
 void effect_init(void);

@@ -100,9 +100,7 @@ void id_table_remove(struct id_table *table, struct id_slot *slot)
     }
     table->slots[free].tag = 0;
     table->count--;
-    if (table->count == 0)
-        id_table_release(table);
-    else if (table->cap > CAP_FIRST && table->count < table->cap / 8)
+    if (table->cap > CAP_FIRST && table->count < table->cap / 8)
         (void)resize(table, table->cap / 2); /* without memory it stays large */
 }
 

@@ -38,7 +38,7 @@ struct id_slot *id_table_find(const struct id_table *table, uint32_t hash, id_ta
 int id_table_reserve(struct id_table *table);
 /* After id_table_reserve. */
 void id_table_add(struct id_table *table, const struct id_slot *slot);
-/* The last one to go takes the memory with it. */
+/* Room for one more remains. */
 void id_table_remove(struct id_table *table, struct id_slot *slot);
 
 void id_table_release(struct id_table *table);

@@ -208,6 +208,8 @@ static void add_rest(struct text_buf *out, const struct render_box *box, const s
     if (m->category.ptr != NULL)
         add_quoted(out, NOTIFY_STR(",\"category\":"), m->category);
     add_quoted(out, NOTIFY_STR(",\"level\":"), level_names[m->entry->level]);
+    if (m->entry->is_muted)
+        TEXT_BUF_LITERAL(out, ",\"muted\":true");
     TEXT_BUF_LITERAL(out, ",\"timestamp\":");
     text_buf_add(out, m->time);
     add_data(out, m);
@@ -266,6 +268,8 @@ static const struct notify_str change_names[] = {
     [RENDER_ARCHIVED] = {"archived", 8},
     [RENDER_UNARCHIVED] = {"unarchived", 10},
     [RENDER_DELETED] = {"deleted", 7},
+    [RENDER_MUTED] = {"muted", 5},
+    [RENDER_UNMUTED] = {"unmuted", 7},
     [RENDER_FOLLOWED] = {"followed", 8},
     [RENDER_UNFOLLOWED] = {"unfollowed", 10},
 };
@@ -294,6 +298,17 @@ void render_change_upto(struct text_buf *out, const struct render_box *box,
     if (category != CATEGORY_NONE)
         add_quoted(out, NOTIFY_STR(",\"category\":"), category_json(category));
     text_buf_add_char(out, '}');
+}
+
+void render_change_categories(struct text_buf *out, const struct render_box *box,
+                              enum render_change change, const uint16_t *categories, size_t count)
+{
+    add_start(out, change_names[change], box->key);
+    add_counts(out, box);
+    TEXT_BUF_LITERAL(out, ",\"categories\":[");
+    for (size_t i = 0; i < count; i++)
+        add_quoted(out, i == 0 ? NOTIFY_STR("") : NOTIFY_STR(","), category_json(categories[i]));
+    TEXT_BUF_LITERAL(out, "]}");
 }
 
 void render_follow(struct text_buf *out, const struct render_box *box, enum render_change change,

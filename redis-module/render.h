@@ -47,6 +47,8 @@ enum render_change {
     RENDER_ARCHIVED,
     RENDER_UNARCHIVED,
     RENDER_DELETED,
+    RENDER_MUTED,
+    RENDER_UNMUTED,
     RENDER_FOLLOWED,
     RENDER_UNFOLLOWED,
 };
@@ -60,6 +62,10 @@ size_t render_change_ids(struct text_buf *out, const struct render_box *box,
  * "upto":"id" (READ, SEEN), with "category" unless CATEGORY_NONE; for DELETED "before":"id". */
 void render_change_upto(struct text_buf *out, const struct render_box *box,
                         enum render_change change, struct notify_id id, uint16_t category);
+
+/* "categories":["…"] (MUTED, UNMUTED). */
+void render_change_categories(struct text_buf *out, const struct render_box *box,
+                              enum render_change change, const uint16_t *categories, size_t count);
 
 /* FOLLOWED with "start":"id", or UNFOLLOWED, of box->log. */
 void render_follow(struct text_buf *out, const struct render_box *box, enum render_change change,

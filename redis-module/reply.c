@@ -96,6 +96,7 @@ static long reply_texts(struct rm_ctx *ctx, const struct box_entry *entry)
     reply_body_field(ctx, &body, BODY_ENTITY_ID, "entity_id", &fields);
     reply_body_field(ctx, &body, BODY_DATA, "data", &fields);
     reply_body_field(ctx, &body, BODY_EXCLUDE, "exclude", &fields);
+    reply_body_field(ctx, &body, BODY_COLLAPSE, "collapse", &fields);
     return fields;
 }
 

@@ -125,8 +125,12 @@ void tokens_forget(struct tokens *tokens, uint64_t upto_ms, size_t keep)
     while (tokens->table.count > 0 &&
            (tokens->table.count > keep || time_at(tokens, tokens->head) <= upto_ms))
         forget_oldest(tokens);
-    if (tokens->table.count == 0)
-        tokens_release(tokens);
+    if (tokens->table.count > 0)
+        return;
+    tokens->head = 0;
+    tokens->used = 0;
+    tokens->newest_ms = 0;
+    tokens->until_ms = 0;
 }
 
 bool tokens_next(const struct tokens *tokens, size_t *position, struct token *ret_token)

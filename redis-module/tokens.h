@@ -44,7 +44,8 @@ bool tokens_find(const struct tokens *tokens, struct notify_str text, uint64_t a
 int tokens_reserve(struct tokens *tokens, size_t text_len);
 /* After tokens_reserve; the token must not be there. until_ms: see above. */
 void tokens_add(struct tokens *tokens, const struct token *token, uint64_t until_ms);
-/* Forgets those of upto_ms and before, and then the oldest until at most keep are left. */
+/* Forgets those of upto_ms and before, and then the oldest until at most keep are left. The room
+ * that was reserved remains. */
 void tokens_forget(struct tokens *tokens, uint64_t upto_ms, size_t keep);
 
 /* Goes through all, oldest first; *position starts at 0. */
