@@ -359,6 +359,18 @@ static int build_transport(struct app *app)
     return app->listeners == NULL ? -ENOMEM : 0;
 }
 
+const char *app_check(const struct config *config)
+{
+    struct redis_address address;
+    const char *why = NULL;
+
+    if (redis_address_parse(&address, &why, config->redis) == 0) {
+        redis_address_release(&address);
+        return NULL;
+    }
+    return why;
+}
+
 struct app *app_new(const struct config *config)
 {
     struct app *app = calloc(1, sizeof(*app));

@@ -25,6 +25,14 @@ static bool print_only(const struct config *config)
     return true;
 }
 
+/* Can the program run with it? Asked also when it is only to be checked. */
+static const char *find_fault(const struct config *config)
+{
+    bool prints = config->help || config->help_markdown || config->version;
+
+    return prints ? NULL : app_check(config);
+}
+
 static int run(const struct config *config)
 {
     struct app *app;
@@ -44,10 +52,14 @@ int main(int argc, char **argv)
 {
     char error[CONFIG_ERROR_MAX];
     struct config config;
+    const char *fault;
     int status = EXIT_SUCCESS;
 
     if (config_read(&config, error, argc, argv, environ) != 0) {
         fprintf(stderr, "notify-bridge: %s\n", error);
+        status = EXIT_USAGE;
+    } else if ((fault = find_fault(&config)) != NULL) {
+        fprintf(stderr, "notify-bridge: redis: %s\n", fault);
         status = EXIT_USAGE;
     } else if (!print_only(&config)) {
         status = run(&config);

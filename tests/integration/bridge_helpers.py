@@ -4,6 +4,7 @@ uses, and clients that close with the test."""
 import itertools
 import os
 import re
+import urllib.request
 
 import pytest
 
@@ -135,8 +136,6 @@ def topic():
 
 def wait_ready(stand_):
     """Until the bridge answers requests again."""
-    import urllib.request
-
     def ready():
         try:
             with urllib.request.urlopen(stand_.daemon.http_url + "/readyz", timeout=5) as answer:

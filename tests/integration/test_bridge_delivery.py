@@ -257,7 +257,6 @@ def test_answers_are_not_dropped_with_the_queue(make_stand):
     for a while instead."""
     stand = make_stand("--outbox-bytes", "16K", "--log-level", "debug", redis_options=BIG_BOXES)
     tab = stand.tab("/ws?topics=t")
-    ids = stand.send_many("inbox:slow", 20)
     stop_reading(tab)
     for n in range(300):
         tab.send({"type": "request_notification_history", "topic": "t", "request_id": n})
@@ -266,7 +265,6 @@ def test_answers_are_not_dropped_with_the_queue(make_stand):
     stand.daemon.wait_line("event=client_behind")
     answers = [tab.expect(type="notification_history", timeout=60) for _ in range(300)]
     assert [answer["request_id"] for answer in answers] == list(range(300))
-    assert len(ids) == 20
 
 
 def test_a_client_that_never_reads_is_closed_with_4413(make_stand):

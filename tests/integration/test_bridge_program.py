@@ -139,10 +139,15 @@ def test_names_of_older_systems_work_in_the_environment():
     assert status == 2 and "ws-heartbeat-interval" in text
 
 
-def test_a_redis_url_that_is_none_ends_the_program_with_a_reason():
-    status, _, err = run("--auth", "none", "--listen", "127.0.0.1:0", "--redis", "http://x")
-    assert status == 1 or status == 2
-    assert "redis" in err
+NO_URLS = ["http://x", "redis://", "redis://x:70000", "redis://x/y", "unix:/"]
+
+
+@pytest.mark.parametrize("url", NO_URLS)
+def test_a_redis_url_that_is_none_is_wrong_usage(url):
+    for words in ((), ("--check-config",)):
+        status, out, err = run("--auth", "none", "--listen", "127.0.0.1:0", "--redis", url, *words)
+        assert (status, out) == (2, ""), url
+        assert err.startswith("notify-bridge: redis: ")
 
 
 def test_an_address_in_use_ends_the_program_with_status_1(stand):
@@ -233,7 +238,10 @@ def test_the_client_library_is_always_served_and_the_page_in_development_only(pr
     assert get(bridge, "/notify.js")[0] == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/notify.js/", "/NOTIFY.JS", "/../etc/passwd", "/healthz/x", "/ws"])
+NOTHING = ["/", "/notify.js/", "/NOTIFY.JS", "/../etc/passwd", "/healthz/x", "/ws"]
+
+
+@pytest.mark.parametrize("path", NOTHING)
 def test_what_is_not_there_is_not_found(stand, path):
     assert get(stand.daemon, path)[0] in (400, 404, 426)
 
