@@ -132,8 +132,8 @@ def test_a_replica_hides_what_has_expired_but_deletes_only_what_it_is_told(progr
     there = listen(replica, KEY)
     there.client = primary.client()
     client, reader = primary.client(), replica.client()
-    session(client, "OPEN", KEY, "s1", "short", "LEASE", 80)
     session(client, "OPEN", KEY, "s2", "long", "LEASE", LONG)
+    session(client, "OPEN", KEY, "s1", "short", "LEASE", 80)
     replica.wait_synced()
     stored = digest(client, KEY)
     wait_until(lambda: session(reader, "COUNT", KEY) == 1)
@@ -163,7 +163,7 @@ def test_what_is_replicated_is_the_effect(programs):
     replica.wait_line("<-> REPLICA sync: Finished with success")
     with replica.client().monitor() as monitor:
         session(client, "OPEN", KEY, "s1", "c1", "LEASE", LONG, "NODE", "n", "MAXCONN", 1)
-        session(client, "OPEN", KEY, "s1", "c2", "LEASE", 40)
+        session(client, "OPEN", KEY, "s1", "c2", "LEASE", 500)
         facts_then = {one["connection"]: one for one in map(pairs, session(client, "LIST", KEY))}
         error_of(client, "NOTIFY.SESSION", "OPEN", KEY, "s1", "c3", "LEASE", LONG, "MAXCONN", 1)
         session(client, "CLOSE", KEY, "nobody")
