@@ -99,7 +99,7 @@ def test_resp3_shows_entries_as_maps(shared_redis, client, five):
         assert (found, fields["title"]) == ("1-0", "one")
         assert resp3.call("NOTIFY.GET", KEY, "9-9") == [None]
         assert resp3.call("NOTIFY.BADGE", KEY)["by_category"] == {"ci": 1, "ops": 1}
-        assert resp3.call("NOTIFY.INFO", KEY)["categories"]["ci"] == {"length": 2, "unread": 1}
+        assert resp3.call("NOTIFY.INFO", KEY)["categories"]["ci"] == {"length": 2, "unread": 1, "muted": 0}
         assert resp3.call("NOTIFY.SINCE", KEY, "4-0")[0]["last"] == "5-0"
 
 
@@ -189,7 +189,9 @@ def test_counts_of_a_box(client, five):
     facts["categories"] = {k: pairs(v) for k, v in pairs(facts["categories"]).items()}
     assert facts.items() >= {
         "length": 5, "unread": 2, "unseen": 2, "first": "1-0", "last": "5-0", "trimmed": "0-0",
-        "rev": 7, "categories": {"ci": {"length": 2, "unread": 1}, "ops": {"length": 1, "unread": 1}},
+        "rev": 7, "categories": {
+            "ci": {"length": 2, "unread": 1, "muted": 0}, "ops": {"length": 1, "unread": 1, "muted": 0},
+        },
     }.items()  # fmt: skip
     verify(client, KEY)
 

@@ -13,6 +13,7 @@ KEY = "inbox:1"
 COMMANDS = {
     "NOTIFY.SEND": {"write", "denyoom", "fast"},
     "NOTIFY.EVENT": {"write", "denyoom", "fast"},
+    "NOTIFY.SENDMANY": {"write", "denyoom", "movablekeys"},
     "NOTIFY.GET": {"readonly", "fast"},
     "NOTIFY.RANGE": {"readonly"},
     "NOTIFY.REVRANGE": {"readonly"},
@@ -32,6 +33,9 @@ COMMANDS = {
     "NOTIFY.SEEN": {"write", "movablekeys"},
     "NOTIFY.DEL": {"write", "fast"},
     "NOTIFY.TRIM": {"write"},
+    "NOTIFY.MUTE": {"write", "denyoom"},
+    "NOTIFY.UNMUTE": {"write"},
+    "NOTIFY.HELP": {"fast"},
     "NOTIFY.RESTOREBOX": {"write", "denyoom"},
 }
 
@@ -292,6 +296,8 @@ def test_command_info_and_flags(resp):
         (["NOTIFY.SINCE", "a", "0", "b", "$", "COUNT", "5"], ["a", "b"]),
         (["NOTIFY.SINCE", "COUNT", "5"], ["COUNT"]),
         (["NOTIFY.TRIM", "k", "MAXLEN", "0"], ["k"]),
+        (["NOTIFY.SENDMANY", "2", "a", "b", "t", "DATA", "1"], ["a", "b"]),
+        (["NOTIFY.MUTE", "k", "c"], ["k"]),
     ],
 )
 def test_command_getkeys(resp, command, keys):
@@ -322,11 +328,12 @@ def test_command_docs_are_complete(resp):
     for name, doc in docs.items():
         assert doc["summary"].endswith("."), name
         assert doc["since"] == "0.1.0" and doc["complexity"].startswith("O("), name
-        first = doc["arguments"][0]["name"]
-        assert first == ("position" if name == "NOTIFY.SINCE" else "key"), name
+        first = [argument["name"] for argument in doc.get("arguments", [])][:1]
+        special = {"NOTIFY.SINCE": ["position"], "NOTIFY.SENDMANY": ["numkeys"], "NOTIFY.HELP": []}
+        assert first == special.get(name, ["key"]), name
     assert {one.get("token") for one in docs["NOTIFY.SEND"]["arguments"]} >= {
         "CONTENT", "TYPE", "CATEGORY", "LEVEL", "EVENT", "ACTION", "ENTITY", "DATA", "MAXLEN",
-        "EXCLUDE", "ID", "NOPUBLISH", "WITHINFO",
+        "EXCLUDE", "ID", "NOPUBLISH", "WITHINFO", "COLLAPSE", "IDEMPOTENT", "REMEMBER",
     }  # fmt: skip
 
 
@@ -335,6 +342,8 @@ def test_settings_have_ranges(client):
         "notify.publish": "auto",
         "notify.max-entries": "1000",
         "notify.max-entry-bytes": "65536",
+        "notify.idempotency-window-ms": "86400000",
+        "notify.idempotency-max": "1000",
     }
     for name, wrong in (("max-entries", "0"), ("max-entries", "x"), ("max-entry-bytes", "10"),
                         ("publish", "sometimes")):  # fmt: skip
@@ -355,12 +364,15 @@ class WithArguments(RedisServer):
 
 def test_settings_may_follow_loadmodule(programs):
     server = programs.add(
-        WithArguments("notify.max-entries", "3", "max-entry-bytes", "128kb", "PUBLISH", "off")
+        WithArguments("notify.max-entries", "3", "max-entry-bytes", "128kb", "PUBLISH", "off",
+                      "idempotency-window-ms", "5000")  # fmt: skip
     ).start()
     assert server.client().config_get("notify.*") == {
         "notify.publish": "off",
         "notify.max-entries": "3",
         "notify.max-entry-bytes": "131072",
+        "notify.idempotency-window-ms": "5000",
+        "notify.idempotency-max": "1000",
     }
 
 

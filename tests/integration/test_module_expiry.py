@@ -1,0 +1,327 @@
+"""Expiry: an expired entry is gone for every command from its instant on, is taken out by the next write,
+and a key of which nothing lives on goes by itself."""
+
+import json
+import time
+
+import pytest
+
+from module_helpers import (
+    badge, call, digest, entries, error_of, ids, info, listen, verify,
+)  # fmt: skip
+
+KEY = "inbox:1"
+FAR = 253402300799999
+
+
+@pytest.fixture
+def client(shared_redis):
+    return shared_redis.client()
+
+
+def now_ms(client):
+    seconds, micros = client.time()
+    return seconds * 1000 + micros // 1000
+
+
+def pass_by(client, at_ms):
+    """Waits for the server's clock to be there."""
+    while now_ms(client) < at_ms:
+        time.sleep(0.001)
+
+
+def send_short(client, key=KEY, lifetime_ms=60, *options):
+    """Sends an entry that expires soon; returns its id and the instant."""
+    at = now_ms(client) + lifetime_ms
+    return call(client, "NOTIFY.SEND", key, "short", "PXAT", at, *options), at
+
+
+def counts(client, key=KEY):
+    """What every counting command says; they must agree."""
+    about, shown = info(client, key), badge(client, key)
+    unread = call(client, "NOTIFY.UNREAD", key)
+    assert shown["unread"] == about["unread"] == unread
+    assert call(client, "NOTIFY.LEN", key) == about["length"]
+    assert shown["unseen"] == about["unseen"]
+    return about["length"], unread
+
+
+@pytest.mark.parametrize(
+    "option, value, expected_s",
+    [("EX", "100", 100), ("PX", "100000", 100), ("EXAT", None, 100), ("PXAT", None, 100)],
+)
+@pytest.mark.parametrize("command", ["NOTIFY.SEND", "NOTIFY.EVENT"])
+def test_the_four_ways_to_say_when(client, listen, shared_redis, command, option, value, expected_s):
+    listener = listen(shared_redis, KEY)
+    before = now_ms(client)
+    if option == "EXAT":
+        value = (before + 100000) // 1000
+    if option == "PXAT":
+        value = before + 100000
+    call(client, command, KEY, "subject", option, value)
+    ((_, fields),) = entries(call(client, "NOTIFY.RANGE", KEY, "-", "+"))
+    assert abs(fields["expires_at"] - (before + expected_s * 1000)) <= 1000
+    (message,) = listener.messages()
+    if command == "NOTIFY.SEND":
+        shown = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(fields["expires_at"] // 1000))
+        assert message["data"]["expires_at"].startswith(shown)
+
+
+@pytest.mark.parametrize("option", ["EX", "PX", "EXAT", "PXAT"])
+@pytest.mark.parametrize(
+    "value", ["0", "-1", "", "soon", "1.5", "9223372036854775807", "18446744073709551616", str(FAR + 1)]
+)
+def test_a_time_that_cannot_be_is_refused(client, option, value):
+    error = error_of(client, "NOTIFY.SEND", KEY, "t", option, value)
+    start = f"invalid expire time in 'NOTIFY.SEND' command: {option} must be an integer from 1 to "
+    assert error.startswith(start)
+    assert client.exists(KEY) == 0
+
+
+@pytest.mark.parametrize("option, value", [("EXAT", 1), ("PXAT", 1), ("PXAT", "now")])
+def test_a_time_that_has_passed_is_refused(client, option, value):
+    value = now_ms(client) if value == "now" else value
+    assert (
+        error_of(client, "NOTIFY.EVENT", KEY, "e", option, value)
+        == f"invalid expire time in 'NOTIFY.EVENT' command: {option} must lie in the future"
+    )
+    assert client.exists(KEY) == 0
+
+
+def test_an_expired_entry_is_gone_for_every_reading_command(client):
+    first = call(client, "NOTIFY.SEND", KEY, "stays", "CATEGORY", "ci")
+    short, at = send_short(client, KEY, 60, "CATEGORY", "ci", "LEVEL", "error")
+    assert counts(client) == (2, 2)
+    pass_by(client, at)
+    assert counts(client) == (1, 1)
+    assert call(client, "NOTIFY.UNREAD", KEY, "CATEGORY", "ci") == 1
+    shown = badge(client, KEY)
+    assert shown["by_category"] == {"ci": 1} and shown["max_level"] == "info"
+    assert shown["last"] == short  # the box goes on from there
+    assert call(client, "NOTIFY.GET", KEY, short) == [None]
+    for state in ("UNREAD", "UNSEEN", "ALL"):
+        assert ids(call(client, "NOTIFY.RANGE", KEY, "-", "+", state)) == [first]
+        assert ids(call(client, "NOTIFY.REVRANGE", KEY, "+", "-", state)) == [first]
+    (since,) = call(client, "NOTIFY.SINCE", KEY, "0")
+    since = dict(zip(since[::2], since[1::2]))
+    assert [json.loads(one)["id"] for one in since["entries"]] == [first]
+    assert (since["gap"], since["unread"], since["last"]) == (0, 1, short)
+    assert call(client, "NOTIFY.COUNT", KEY, "-", "+") == 1
+    assert verify(client, KEY)["length"] == [2, 2]  # it still lies there
+
+
+def test_an_expired_entry_is_gone_for_every_writing_command(client):
+    call(client, "NOTIFY.SEND", KEY, "stays")
+    short, at = send_short(client)
+    pass_by(client, at)
+    assert call(client, "NOTIFY.READ", KEY, short) == 0
+    for state in ("READ", "SEEN", "ARCHIVED"):
+        assert call(client, "NOTIFY.MARK", KEY, state, short) == 0
+    assert call(client, "NOTIFY.DEL", KEY, short) == 0
+    assert call(client, "NOTIFY.READALL", KEY) == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["NOTIFY.SEND", KEY, "t"], ["NOTIFY.EVENT", KEY, "e"], ["NOTIFY.READ", KEY, "1-1"],
+        ["NOTIFY.MARK", KEY, "SEEN", "1-1"], ["NOTIFY.READALL", KEY], ["NOTIFY.SEEN", KEY],
+        ["NOTIFY.DEL", KEY, "1-1"], ["NOTIFY.TRIM", KEY, "MAXLEN", "100"], ["NOTIFY.MUTE", KEY, "c"],
+        ["NOTIFY.UNMUTE", KEY, "c"], ["NOTIFY.SENDMANY", "1", KEY, "t"],
+    ],
+)  # fmt: skip
+def test_the_next_write_takes_expired_entries_out(client, command):
+    call(client, "NOTIFY.SEND", KEY, "stays")
+    _, at = send_short(client)
+    pass_by(client, at)
+    call(client, *command)
+    audit = verify(client, KEY)
+    assert audit["length"] == [1 + (command[0] in ("NOTIFY.SEND", "NOTIFY.EVENT", "NOTIFY.SENDMANY"))] * 2
+    assert audit["min_expire_ms"] == [0, 0]
+
+
+def test_a_sweep_is_told_to_nobody_but_replicas(programs, listen):
+    primary = programs.redis(name="primary", appendonly="yes")
+    replica = programs.redis(name="replica", replica_of=primary)
+    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    client, second = primary.client(), replica.client()
+    listener = listen(primary, KEY, "__keyevent@0__:notify.expired")
+    client.config_set("notify-keyspace-events", "Ed")
+    call(client, "NOTIFY.SEND", KEY, "stays")
+    shorts = [send_short(client, KEY, 100) for _ in range(150)]
+    replica.wait_synced()
+    pass_by(client, shorts[-1][1])
+    assert call(second, "NOTIFY.LEN", KEY) == 1  # hidden there ...
+    assert verify(second, KEY)["length"] == [151, 151]  # ... and not deleted
+    rev = info(client, KEY)["rev"]
+    listener.raw()
+    assert call(client, "NOTIFY.READ", KEY, "1-1") == 0
+    assert listener.raw() == [("__keyevent@0__:notify.expired", KEY)]
+    assert info(client, KEY)["rev"] == rev
+    assert verify(client, KEY)["length"] == [87, 87]  # a bounded number at a time
+    replica.wait_synced()
+    assert digest(second, KEY) == digest(client, KEY)
+    assert call(client, "NOTIFY.READALL", KEY) == 1  # looks at all, and takes all out
+    assert verify(client, KEY)["length"] == [1, 1]
+    replica.wait_synced()
+    assert digest(second, KEY) == digest(client, KEY)
+    client.execute_command("DEBUG", "LOADAOF")
+    assert digest(second, KEY) == digest(client, KEY)
+
+
+def test_expired_entries_are_no_gap_when_a_send_trims(client):
+    shorts = [send_short(client, KEY, 100) for _ in range(200)]
+    pass_by(client, shorts[-1][1])
+    call(client, "NOTIFY.SEND", KEY, "t", "MAXLEN", "5")
+    assert info(client, KEY)["trimmed"] == "0-0"
+    assert counts(client) == (1, 1)
+
+
+def test_a_client_cannot_delete_by_expired_what_has_not(client):
+    sent = call(client, "NOTIFY.SEND", KEY, "t", "EX", "100")
+    assert call(client, "NOTIFY.DEL", KEY, "EXPIRED", sent) == 0
+    assert counts(client) == (1, 1)
+
+
+def test_a_watching_client_notices_a_sweep(shared_redis, client):
+    call(client, "NOTIFY.SEND", KEY, "stays")
+    _, at = send_short(client)
+    pass_by(client, at)
+    with shared_redis.client().pipeline() as pipe:
+        pipe.watch(KEY)
+        call(client, "NOTIFY.READ", KEY, "1-1")
+        pipe.multi()
+        pipe.ping()
+        with pytest.raises(Exception, match="(?i)watch"):
+            pipe.execute()
+
+
+# ---- the key
+
+
+def end_of(client, key=KEY):
+    """The instant at which the key expires; -1: never."""
+    return client.execute_command("PEXPIRETIME", key)
+
+
+def test_a_key_of_which_nothing_lives_on_expires_with_its_last_entry(client):
+    call(client, "NOTIFY.EVENT", KEY, "e", "PXAT", FAR - 5)
+    assert end_of(client) == FAR - 5
+    call(client, "NOTIFY.EVENT", KEY, "e", "PXAT", FAR - 10)
+    assert end_of(client) == FAR - 5
+    call(client, "NOTIFY.EVENT", KEY, "e", "PXAT", FAR)
+    assert end_of(client) == FAR
+    call(client, "NOTIFY.DEL", KEY, info(client, KEY)["last"])
+    assert end_of(client) == FAR  # it is not brought forward
+    call(client, "NOTIFY.SEND", KEY, "stays")
+    assert end_of(client) == -1
+
+
+def test_the_key_really_goes(client):
+    _, at = send_short(client, KEY, 100)
+    assert end_of(client) == at
+    pass_by(client, at + 2)
+    assert client.exists(KEY) == 0
+    assert call(client, "NOTIFY.LEN", KEY) == 0
+
+
+def test_ids_go_on_after_the_key_went(client):
+    short, at = send_short(client, KEY, 50)
+    pass_by(client, at + 2)
+    following = call(client, "NOTIFY.SEND", KEY, "t")
+    assert int(following.split("-")[0]) > int(short.split("-")[0])
+
+
+def test_a_key_stays_until_the_time_in_its_last_id(client):
+    ahead = now_ms(client) + 1000000
+    call(client, "NOTIFY.SEND", KEY, "t", "ID", ahead, "EX", "10")
+    assert end_of(client) == ahead
+
+
+def test_a_key_with_an_entry_that_stays_gets_no_end(client):
+    first = call(client, "NOTIFY.SEND", KEY, "stays")
+    call(client, "NOTIFY.SEND", KEY, "t", "PXAT", FAR)
+    assert end_of(client) == -1
+    call(client, "NOTIFY.DEL", KEY, first)
+    assert end_of(client) == FAR  # now nothing stays
+
+
+def test_a_key_that_has_to_tell_of_a_gap_gets_no_end(client):
+    call(client, "NOTIFY.SEND", KEY, "stays")
+    call(client, "NOTIFY.SEND", KEY, "t", "PXAT", FAR, "MAXLEN", "1")
+    assert end_of(client) == -1
+    client.delete(KEY)
+    for _ in range(3):  # what is trimmed here would have expired by the end
+        call(client, "NOTIFY.SEND", KEY, "t", "PXAT", FAR, "MAXLEN", "1")
+    assert end_of(client) == FAR
+
+
+def test_a_key_with_settings_gets_no_end(client):
+    call(client, "NOTIFY.SEND", KEY, "t", "PXAT", FAR)
+    call(client, "NOTIFY.MUTE", KEY, "ci")
+    assert end_of(client) == -1
+    call(client, "NOTIFY.UNMUTE", KEY, "ci")
+    assert end_of(client) == FAR
+    call(client, "NOTIFY.FOLLOW", KEY, "topic:all")
+    assert end_of(client) == -1
+
+
+def test_a_key_stays_while_its_tokens_matter(client):
+    call(client, "NOTIFY.SEND", KEY, "t", "EX", "1", "IDEMPOTENT", "a")
+    assert abs(end_of(client) - now_ms(client) - 86400000) < 10000
+
+
+def test_the_time_to_live_that_somebody_gave_is_left_alone(client):
+    call(client, "NOTIFY.SEND", KEY, "stays")
+    client.execute_command("PEXPIREAT", KEY, FAR - 1)
+    call(client, "NOTIFY.SEND", KEY, "t", "PXAT", FAR)
+    assert end_of(client) == FAR - 1
+    call(client, "NOTIFY.SEND", KEY, "stays")
+    assert end_of(client) == FAR - 1
+    client.delete(KEY)
+    call(client, "NOTIFY.SEND", KEY, "t", "PXAT", FAR - 2)
+    client.persist(KEY)
+    call(client, "NOTIFY.SEND", KEY, "t", "PXAT", FAR)
+    assert end_of(client) == -1
+
+
+def test_the_end_survives_everything_and_is_the_same_on_a_replica(programs):
+    primary = programs.redis(name="primary", appendonly="yes", aof_use_rdb_preamble="no")
+    replica = programs.redis(name="replica", replica_of=primary)
+    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    client, second = primary.client(), replica.client()
+    for _ in range(100):
+        call(client, "NOTIFY.SEND", KEY, "t", "PXAT", FAR)
+    wanted = digest(client, KEY)
+
+    def check(one):
+        assert end_of(one) == FAR and digest(one, KEY) == wanted
+
+    check(client)
+    replica.wait_synced()
+    check(second)
+    client.execute_command("DEBUG", "RELOAD")
+    check(client)
+    client.execute_command("DEBUG", "LOADAOF")
+    check(client)
+    client.bgrewriteaof()
+    primary.wait_line("Background AOF rewrite finished successfully")
+    client.execute_command("DEBUG", "LOADAOF")
+    check(client)
+    client.copy(KEY, "inbox:2")
+    client.rename("inbox:2", KEY)
+    check(client)
+    call(client, "NOTIFY.SEND", KEY, "stays")
+    assert end_of(client) == -1
+
+
+def test_an_aof_with_times_that_have_passed_loads(programs):
+    server = programs.redis(appendonly="yes")
+    client = server.client()
+    call(client, "NOTIFY.SEND", KEY, "stays")
+    _, at = send_short(client)
+    pass_by(client, at)
+    wanted = digest(client, KEY)
+    client.execute_command("DEBUG", "LOADAOF")
+    assert digest(client, KEY) == wanted
+    assert counts(client) == (1, 1)
