@@ -18,6 +18,7 @@ struct question {
     struct notify_str key; /* borrowed from the owner */
     void *owner;
     struct notify_id from;
+    uint64_t rev; /* 0: not asked for */
     bool from_now;
     bool alone; /* a command that it shared was refused: find out which question is at fault */
 };
@@ -114,6 +115,8 @@ static void answer_from(struct catchup *catchup, struct question *q, const struc
         result.last = id_of(resp_member(map, "last"));
         result.trimmed = id_of(resp_member(map, "trimmed"));
         result.more = resp_integer(resp_member(map, "more"), 0) != 0;
+        result.rev = (uint64_t)resp_integer(resp_member(map, "rev"), 0);
+        result.unread = (uint64_t)resp_integer(resp_member(map, "unread"), 0);
         result.entries = resp_member(map, "entries");
         /* "more" without an entry would have us ask the same for ever. */
         if (result.entries == NULL || result.entries->len == 0)
@@ -197,19 +200,30 @@ static void on_reply(void *ctx, const struct resp *reply)
 
 /* Questions. */
 
-static size_t put_question(struct notify_str *argv, char *id_text, const struct question *q)
+#define POSITION_TEXT_MAX (NOTIFY_ID_TEXT_MAX + 1 + 20) /* id@rev */
+
+static struct notify_str position_text(char out[POSITION_TEXT_MAX + 1], const struct question *q)
 {
-    argv[0] = q->key;
-    argv[1] =
-        q->from_now ? NOTIFY_STR("$") : notify_str_of(id_text, notify_id_format(id_text, q->from));
-    return 2;
+    char digits[20];
+    char *rev = notify_id_put_number(digits + sizeof(digits), q->rev);
+    size_t len;
+
+    if (q->from_now)
+        return NOTIFY_STR("$");
+    len = notify_id_format(out, q->from);
+    if (q->rev != 0) {
+        out[len++] = '@';
+        memcpy(out + len, rev, (size_t)(digits + sizeof(digits) - rev));
+        len += (size_t)(digits + sizeof(digits) - rev);
+    }
+    return notify_str_of(out, len);
 }
 
 /* Takes questions off the queue into one command; one that must be alone gets one of its own. */
 static bool send_one(struct catchup *catchup)
 {
     struct notify_str argv[2 * QUESTIONS_PER_COMMAND + 3] = {NOTIFY_STR("NOTIFY.SINCE")};
-    char ids[QUESTIONS_PER_COMMAND][NOTIFY_ID_TEXT_MAX + 1];
+    char positions[QUESTIONS_PER_COMMAND][POSITION_TEXT_MAX + 1];
     struct command *command = calloc(1, sizeof(*command));
     struct question *q;
     size_t argc = 1;
@@ -221,7 +235,8 @@ static bool send_one(struct catchup *catchup)
     while ((q = TAILQ_FIRST(&catchup->queue)) != NULL && command->len < QUESTIONS_PER_COMMAND &&
            (command->len == 0 || !q->alone)) {
         TAILQ_REMOVE(&catchup->queue, q, queue);
-        argc += put_question(argv + argc, ids[command->len], q);
+        argv[argc++] = q->key;
+        argv[argc++] = position_text(positions[command->len], q);
         command->questions[command->len++] = q;
         if (q->alone)
             break;
@@ -270,7 +285,7 @@ void catchup_down(struct catchup *catchup)
 }
 
 int catchup_ask(struct catchup *catchup, struct notify_str key, const struct notify_id *from,
-                void *owner)
+                uint64_t rev, void *owner)
 {
     struct question *q = calloc(1, sizeof(*q));
 
@@ -279,6 +294,7 @@ int catchup_ask(struct catchup *catchup, struct notify_str key, const struct not
     q->key = key;
     q->owner = owner;
     q->from_now = from == NULL;
+    q->rev = rev;
     if (from != NULL)
         q->from = *from;
     TAILQ_INSERT_TAIL(&catchup->queue, q, queue);

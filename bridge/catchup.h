@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "notify_id.h"
 #include "notify_str.h"
@@ -20,6 +21,7 @@ struct resp;
 struct catchup_result {
     struct notify_id last;      /* the box's last id */
     struct notify_id trimmed;   /* entries up to here may have been trimmed away */
+    uint64_t rev, unread;       /* of the box; rev 0: as it was asked about, or no box */
     bool more;                  /* entries is cut short: ask again from its last */
     bool unreadable;            /* no box, or not for us: the channel can only be listened to */
     const struct resp *entries; /* array of messages, borrowed; NULL for none */
@@ -35,9 +37,10 @@ void catchup_free(struct catchup *catchup);
 void catchup_up(struct catchup *catchup, struct redis_link *link);
 void catchup_down(struct catchup *catchup);
 
-/* Asks for what follows *from in the box key; from == NULL: only for where it ends now. owner and
- * key must stay until the answer. 0 or -ENOMEM. */
+/* Asks for what follows *from in the box key, and for its revision when that is not rev (0: not
+ * asked for); from == NULL: only for where it ends now. owner and key must stay until the answer. 0
+ * or -ENOMEM. */
 int catchup_ask(struct catchup *catchup, struct notify_str key, const struct notify_id *from,
-                void *owner);
+                uint64_t rev, void *owner);
 
 #endif

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <jansson.h>
+
 #include "catchup.h"
 #include "client.h"
 #include "follow.h"
@@ -135,7 +137,7 @@ static void read_from(struct channel *channel, struct notify_id from)
     channel->read_stash = channel->stash == NULL ? 0 : channel->stash->len;
     channel->read_stale = false;
     channel->reading = catchup_ask(channel->shared->catchup, subscription_channel(channel->sub),
-                                   nowhere ? NULL : &from, channel) == 0;
+                                   nowhere ? NULL : &from, channel->rev, channel) == 0;
     if (!channel->reading)
         log_error("out_of_memory", "at", "catchup");
 }
@@ -170,7 +172,10 @@ static bool accept(struct channel *channel, struct event *event)
     }
     if (event->kind == EVENT_ENTRY)
         channel->last = event->id;
-    recent_push(channel, event, before);
+    if (event->rev > channel->rev)
+        channel->rev = event->rev;
+    if (event->kind != EVENT_VOLATILE) /* whoever comes back may have had it, and cannot say so */
+        recent_push(channel, event, before);
     return true;
 }
 
@@ -445,11 +450,12 @@ static bool has_live(const struct channel *channel)
 
 /* Begins at last, whatever was before. A live follow has missed nobody knows what; those who wait
  * are served from their own positions. */
-static void begin_anew(struct channel *channel, struct notify_id last)
+static void begin_anew(struct channel *channel, struct notify_id last, uint64_t rev)
 {
     recent_forget(channel);
     channel->known = true;
     channel->last = last;
+    channel->rev = rev;
     for (uint32_t i = 0; i < channel->len; i++) {
         struct follow *follow = channel->follows[i];
         if (follow->state != FOLLOW_LIVE)
@@ -468,20 +474,51 @@ static void only_listen(struct channel *channel)
         tell_gap(channel, NOWHERE);
 }
 
+/* {"type":"changed"}: something else than new entries has changed while we could not hear it. The
+ * count is right again with it; what it was, clients find out by asking. */
+static void tell_changed(struct channel *channel, const struct catchup_result *result)
+{
+    struct notify_str key = subscription_channel(channel->sub);
+    json_t *message =
+        json_pack("{s:s, s:s%, s:I, s:I}", "type", "changed", "key", key.ptr, key.len, "rev",
+                  (json_int_t)result->rev, "unread", (json_int_t)result->unread);
+    char *text = message == NULL ? NULL : json_dumps(message, JSON_COMPACT);
+    struct event *event = text == NULL ? NULL : event_decode(notify_str_z(text));
+
+    if (event != NULL)
+        (void)accept(channel, event);
+    event_unref(event);
+    free(text);
+    json_decref(message);
+}
+
+/* Each new entry raises the revision by one. What is more than that came from changes of state;
+ * their messages went the way of the entries', or are in the stash. */
+static bool shows_changes(const struct channel *channel, const struct catchup_result *result,
+                          uint64_t rev_before, size_t entries)
+{
+    return rev_before != 0 && result->rev != 0 && channel->state == CHANNEL_SYNCING &&
+           result->rev != rev_before + entries;
+}
+
 /* Hands out what the channel lacked as if it had just been published. False: not all of it. */
 static bool fill_hole(struct channel *channel, const struct catchup_result *result,
                       const struct batch *batch)
 {
     bool lost_entries = notify_id_cmp(channel->last, result->trimmed) < 0;
     bool complete = !result->more;
+    size_t start = batch_after(batch, channel->last);
+    uint64_t rev_before = channel->rev;
 
     if (lost_entries)
         tell_gap(channel, result->trimmed);
-    for (size_t i = batch_after(batch, channel->last); i < batch->len; i++)
+    for (size_t i = start; i < batch->len; i++)
         if (!accept(channel, batch->events[i])) {
             complete = false;
             break;
         }
+    if (complete && shows_changes(channel, result, rev_before, batch->len - start))
+        tell_changed(channel, result);
     channel_flush(channel);
     if (complete)
         channel->last = result->last; /* beyond the last entry when that is deleted */
@@ -508,11 +545,11 @@ static bool close_hole(struct channel *channel, const struct catchup_result *res
     }
     if (!channel->known) { /* the usual start, or it could only be listened to until now */
         bool complete = !result->more || has_live(channel);
-        begin_anew(channel, complete ? result->last : batch_last_id(batch));
+        begin_anew(channel, complete ? result->last : batch_last_id(batch), result->rev);
         return complete;
     }
     if (shows_lost_writes(channel, result)) {
-        begin_anew(channel, result->last);
+        begin_anew(channel, result->last, result->rev);
         return true;
     }
     if (notify_id_cmp(channel->read_from, channel->last) > 0 ||

@@ -51,10 +51,11 @@ struct channel {
     uint32_t len, cap;
     uint32_t waiting; /* follows in FOLLOW_WAITING */
     struct notify_id last;
-    struct notify_id read_from;   /* of the read under way: where it begins, */
-    struct notify_id read_last;   /* last when it was asked for, */
-    size_t read_stash;            /* and how long the stash was */
-    struct batch *recent;         /* contiguous up to last, for those who come back; or NULL */
+    uint64_t rev;               /* of the box, as far as known: reveals changes that were missed */
+    struct notify_id read_from; /* of the read under way: where it begins, */
+    struct notify_id read_last; /* last when it was asked for, */
+    size_t read_stash;          /* and how long the stash was */
+    struct batch *recent;       /* contiguous up to last, for those who come back; or NULL */
     struct notify_id recent_from; /* where recent begins: it holds all after this */
     struct batch *fresh;          /* accepted, not yet handed to the follows; or NULL */
     struct batch *stash;          /* arrived while the channel was not live; or NULL */

@@ -61,6 +61,7 @@ static bool decode(struct event *event)
         return false;
     if (!is_string(head[HEAD_TYPE]) || !is_string(head[HEAD_KEY]))
         return false;
+    (void)notify_id_take_number(&head[HEAD_REV], &event->rev); /* stays 0 if it is no number */
     event->data = head[HEAD_DATA];
     if (head[HEAD_ID].len > 0) {
         event->kind = EVENT_ENTRY;
@@ -69,7 +70,7 @@ static bool decode(struct event *event)
                parse_id(head[HEAD_PREV], &event->prev);
     }
     event->kind = event->data.len > 0 ? EVENT_VOLATILE : EVENT_STATE;
-    return event->data.len > 0 || head[HEAD_REV].len > 0;
+    return event->data.len > 0 || event->rev > 0;
 }
 
 struct event *event_decode(struct notify_str message)

@@ -31,6 +31,7 @@ struct event {
     unsigned refs;
     enum event_kind kind;
     struct notify_id id, prev; /* of EVENT_ENTRY; else 0-0 */
+    uint64_t rev;              /* of the box after it; 0: not said */
     struct notify_str title;   /* raw JSON string with quotes, or empty; points into payload */
     struct notify_str data;    /* raw JSON value, or empty; points into payload */
     struct frame *frames[DIALECT_COUNT]; /* owned; NULL until needed */

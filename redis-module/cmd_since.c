@@ -9,9 +9,12 @@
 
 enum { COUNT_DEFAULT = 1000 };
 
-/* A position: an id, or '$' for "from now on". */
+/* A position: an id, an id and the revision that goes with it ("id@rev"), or '$' for "from now on".
+ */
 struct position {
     struct notify_id id;
+    uint64_t rev;
+    bool has_rev;
     bool is_now;
 };
 
@@ -23,12 +26,24 @@ struct since {
 
 static bool take_position(struct args *args, struct position *ret_position)
 {
-    *ret_position = (struct position){{0, 0}, false};
+    struct notify_str text = args_at(args, args->pos);
+    const char *at = text.len == 0 ? NULL : memchr(text.ptr, '@', text.len);
+    struct notify_str rev;
+
+    *ret_position = (struct position){.is_now = false};
     if (args_take_keyword(args, "$")) {
         ret_position->is_now = true;
         return true;
     }
-    return args_take_id(args, "id", 0, &ret_position->id);
+    if (at == NULL)
+        return args_take_id(args, "id", 0, &ret_position->id);
+    args->pos++;
+    ret_position->has_rev = true;
+    rev = notify_str_of(at + 1, text.len - (size_t)(at + 1 - text.ptr));
+    if (!notify_id_parse(notify_str_of(text.ptr, (size_t)(at - text.ptr)), 0, &ret_position->id) ||
+        !notify_id_take_number(&rev, &ret_position->rev) || rev.len > 0)
+        return args_fail(args, "ERR id must be an id, id@rev or $");
+    return true;
 }
 
 /* Arguments come in pairs; COUNT n, if it is there, is the last one. */
@@ -83,14 +98,18 @@ static uint64_t reply_entries(struct box_key *bk, const struct render_box *box, 
     return more;
 }
 
-/* A key without a box is as an empty one: last id 0-0. */
+/* A key without a box is as an empty one: last id 0-0, revision 0. */
 static bool has_news(const struct box_key *bk, const struct position *position)
 {
     struct notify_id last = {0, 0};
+    uint64_t rev = 0;
 
-    if (bk->box != NULL)
+    if (bk->box != NULL) {
         last = box_last_id(bk->box);
-    return position->is_now || notify_id_cmp(last, position->id) != 0;
+        rev = box_rev(bk->box);
+    }
+    return position->is_now || notify_id_cmp(last, position->id) != 0 ||
+           (position->has_rev && rev != position->rev);
 }
 
 static void reply_box(struct box_key *bk, const struct position *position, uint64_t count)
@@ -170,7 +189,7 @@ static int tell_keys(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     return RM_OK;
 }
 
-/* NOTIFY.SINCE key id|$ [key id|$ …] [COUNT n] */
+/* NOTIFY.SINCE key id[@rev]|$ [key id[@rev]|$ …] [COUNT n] */
 int cmd_since(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     struct since since;

@@ -535,12 +535,22 @@
         if (message.request_id !== undefined) return; // its requester has given up on it
         if (message.type === 'error') this.#emit('error', { error: toError(message) });
         else this.#emitMessage(message);
+        if (message.type === 'resumed') this.#refilled(message.results);
         return;
       }
       this.#requests.delete(message.request_id);
       this.#clock.clearTimeout(request.timer);
       if (message.type === 'error') request.reject(toError(message));
       else request.resolve(message);
+    }
+
+    /* Unasked: this connection was too slow and has been refilled. Entries are complete again (or a
+     * gap is named); changes of state were dropped with the queue. */
+    #refilled(results) {
+      for (const [key, result] of Object.entries(results || {})) {
+        if (result && result.recovered === false) this.#emit('gap', { key });
+      }
+      this.unreadCount().catch((error) => this.#emit('error', { error }));
     }
 
     /* -- the badge: absolute counts of the inbox, the newest revision wins -- */

@@ -263,3 +263,31 @@ def test_new_ids_below_the_old_ones_are_delivered_after_lost_writes(make_stand):
     wait_ready(stand)
     live = stand.send_many("inbox:alice", 3)
     assert [tab.expect(type="notification")["id"] for _ in live] == live
+
+
+def test_a_change_that_the_bridge_could_not_hear_is_told(stand, tab, user):
+    key = f"inbox:{user}"
+    ids = stand.send_many(key, 2)
+    stand.drain(tab)
+    deaf = stand.client.pipeline(transaction=True)
+    deaf.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    deaf.execute_command("NOTIFY.READ", key, ids[0])
+    deaf.execute()
+    told = tab.expect(type="changed", key=key)
+    assert told == {"type": "changed", "key": key, "rev": 3, "unread": 1}
+    later = stand.send(key)
+    assert tab.recv()["id"] == later
+
+
+def test_entries_alone_that_the_bridge_could_not_hear_are_no_change(stand, tab, user):
+    key = f"inbox:{user}"
+    stand.send_many(key, 2)
+    stand.drain(tab)
+    deaf = stand.client.pipeline(transaction=True)
+    deaf.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    deaf.execute_command("NOTIFY.SEND", key, "one")
+    deaf.execute_command("NOTIFY.SEND", key, "two")
+    missed = deaf.execute()[1:]
+    assert [tab.recv()["id"] for _ in missed] == [i.decode() if isinstance(i, bytes) else i for i in missed]
+    later = stand.send(key)
+    assert tab.recv()["id"] == later

@@ -246,7 +246,15 @@ static struct resp *map_node(int key, const struct notify_id *from)
     return node;
 }
 
-/* NOTIFY.SINCE key id … COUNT n */
+/* The id of a position "id@rev"; these boxes keep no revisions. */
+static struct notify_str id_part(struct notify_str position)
+{
+    const char *at = memchr(position.ptr, '@', position.len);
+
+    return at == NULL ? position : notify_str_of(position.ptr, (size_t)(at - position.ptr));
+}
+
+/* NOTIFY.SINCE key id[@rev] … COUNT n */
 static struct resp *since(const struct link_testing_command *command)
 {
     struct resp *root = node_new(RESP_ARRAY, command->argc, NULL, 0);
@@ -258,7 +266,7 @@ static struct resp *since(const struct link_testing_command *command)
         int key = key_of_text(command->argv[i]);
         struct notify_id from = {0, 0};
         CHECK(key < KEYS, "a known key");
-        CHECK(now || notify_id_parse(command->argv[i + 1], 0, &from), "an id");
+        CHECK(now || notify_id_parse(id_part(command->argv[i + 1]), 0, &from), "an id");
         if (now || notify_id_cmp(from, boxes[key].last) != 0)
             root->items[root->len++] = map_node(key, now ? NULL : &from);
     }
