@@ -8,6 +8,7 @@
 
 #include "body.h"
 #include "box.h"
+#include "cursors.h"
 #include "box_extra.h"
 
 /* ---- a payload in memory: blocks, each a length (size_t) and that many bytes ---- */
@@ -92,6 +93,22 @@ static inline bool test_tokens_equal(const struct box *a, const struct box *b)
     return !tokens_next(tb, &pb, &y);
 }
 
+static inline bool test_cursors_equal(const struct cursors *a, const struct cursors *b)
+{
+    bool equal = cursors_count(a) == cursors_count(b);
+
+    for (uint32_t i = 0; equal && i < cursors_count(a); i++) {
+        struct text_buf saved = TEXT_BUF_INIT;
+        struct text_buf other = TEXT_BUF_INIT;
+        cursor_save(cursors_at(a, i), &saved);
+        cursor_save(cursors_at(b, i), &other);
+        equal = notify_str_eq(text_buf_str(&saved), text_buf_str(&other));
+        text_buf_release(&saved);
+        text_buf_release(&other);
+    }
+    return equal;
+}
+
 static inline bool test_boxes_equal(const struct box *a, const struct box *b)
 {
     struct box_range range = {.to = {UINT64_MAX, UINT64_MAX}, .filter = BOX_FILTER_ALL};
@@ -112,7 +129,7 @@ static inline bool test_boxes_equal(const struct box *a, const struct box *b)
     while (box_iter_next(&ia, &ea))
         if (!box_iter_next(&ib, &eb) || !test_entries_equal(&ea, &eb))
             return false;
-    return !box_iter_next(&ib, &eb);
+    return !box_iter_next(&ib, &eb) && test_cursors_equal(box_cursors(a), box_cursors(b));
 }
 
 /* ---- bodies ---- */

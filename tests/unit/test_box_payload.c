@@ -193,10 +193,14 @@ static struct box *load_blocks(struct notify_str first, struct notify_str second
 
 /* version 1, last 9-9, rev 1, trimmed 0-0, no end */
 #define START "\x01\x09\x09\x01\x00\x00\x00"
-/* no categories, n entries, t tokens, until 0 */
-#define COUNTS(n, t) "\x00" n t "\x00"
+/* no categories, n entries, t tokens, until 0, c cursors */
+#define COUNTS_OF(n, t, c) "\x00" n t "\x00" c
+#define COUNTS(n, t) COUNTS_OF(n, t, "\x00")
 #define HEAD(n) START COUNTS(n, "\x00")
 #define TOKENS(t) START COUNTS("\x00", t)
+#define CURSORS(c) START COUNTS_OF("\x00", "\x00", c)
+/* 9 bytes: the log x, start 2-0, read 5-0, seen 4-0, no exceptions */
+#define CURSOR "\x09\x01x\x02\x00\x05\x00\x04\x00\x00"
 
 Test(box_payload, payloads_that_contradict_themselves_are_refused)
 {
@@ -213,27 +217,27 @@ Test(box_payload, payloads_that_contradict_themselves_are_refused)
          {NULL, 0}}, /* end before the last id */
         {NOTIFY_STR("\x01\x09\x09\x01\x00\x00\x0a"
                     "\x01\x01\x01"
-                    "a\x00\x00\x00"),
+                    "a\x00\x00\x00\x00"),
          {NULL, 0}}, /* end in spite of a muted category */
         {NOTIFY_STR("\x01\x09\x09\x01\x00\x00\x0a" COUNTS("\x01", "\x00")),
          NOTIFY_STR("\x00\x03\x01\x01\x00\x03\x01"
                     "a")}, /* entry that stays */
         {NOTIFY_STR(START "\x01\x00\x00"
-                          "\x00\x00\x00"),
+                          "\x00\x00\x00\x00"),
          {NULL, 0}}, /* empty name */
         {NOTIFY_STR(START "\x01\x02\x01"
                           "a"
-                          "\x00\x00\x00"),
+                          "\x00\x00\x00\x00"),
          {NULL, 0}}, /* muted 2 */
         {NOTIFY_STR(START "\x02\x00\x01"
                           "a"
                           "\x00\x01"
                           "a"
-                          "\x00\x00\x00"),
+                          "\x00\x00\x00\x00"),
          {NULL, 0}},
-        {NOTIFY_STR(START "\xff\xff\x03\x00\x00\x00"), {NULL, 0}},    /* 65535 categories */
-        {NOTIFY_STR(TOKENS("\x01")), {NULL, 0}},                      /* token missing */
-        {NOTIFY_STR(TOKENS("\x01")), NOTIFY_STR("\x01\x01\x01\x00")}, /* empty token */
+        {NOTIFY_STR(START "\xff\xff\x03\x00\x00\x00\x00"), {NULL, 0}}, /* 65535 categories */
+        {NOTIFY_STR(TOKENS("\x01")), {NULL, 0}},                       /* token missing */
+        {NOTIFY_STR(TOKENS("\x01")), NOTIFY_STR("\x01\x01\x01\x00")},  /* empty token */
         {NOTIFY_STR(TOKENS("\x01")), NOTIFY_STR("\x01\x01\x01\x02"
                                                 "a")},                    /* cut short */
         {NOTIFY_STR(TOKENS("\x01")), NOTIFY_STR("\x01\x01\x01\x01\xff")}, /* not UTF-8 */
@@ -242,8 +246,15 @@ Test(box_payload, payloads_that_contradict_themselves_are_refused)
         {NOTIFY_STR(TOKENS("\x02")), NOTIFY_STR("\x00\x01\x01\x01"
                                                 "a"
                                                 "\x00\x01\x02\x01"
-                                                "a")}, /* twice */
-        {NOTIFY_STR(HEAD("\x01")), {NULL, 0}},         /* entry missing */
+                                                "a")},            /* twice */
+        {NOTIFY_STR(CURSORS("\x81\x08")), {NULL, 0}},             /* 1025 cursors */
+        {NOTIFY_STR(CURSORS("\x01")), {NULL, 0}},                 /* cursor missing */
+        {NOTIFY_STR(CURSORS("\x01")), NOTIFY_STR(CURSOR "x")},    /* left over */
+        {NOTIFY_STR(CURSORS("\x02")), NOTIFY_STR(CURSOR CURSOR)}, /* twice */
+        {NOTIFY_STR(CURSORS("\x01")), NOTIFY_STR("\x08" CURSOR)}, /* cut short */
+        {NOTIFY_STR("\x01\x09\x09\x01\x00\x00\x0a" COUNTS_OF("\x00", "\x00", "\x01")),
+         NOTIFY_STR(CURSOR)},                  /* end in spite of a cursor */
+        {NOTIFY_STR(HEAD("\x01")), {NULL, 0}}, /* entry missing */
         {NOTIFY_STR(HEAD("\x01")), {"", 0}},
         {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x05\x03\x01\x01\x00\x03\x01"
                                               "a")}, /* level 5 */
@@ -290,6 +301,9 @@ Test(box_payload, payloads_that_contradict_themselves_are_refused)
                                                              "a\x00\x01\x02\x01"
                                                              "b"));
     cr_assert_not_null(box, "so do those about tokens");
+    box_free(box);
+    box = load_blocks(NOTIFY_STR(CURSORS("\x01")), NOTIFY_STR(CURSOR));
+    cr_assert_not_null(box, "and those about cursors");
     box_free(box);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         cr_assert_null(load_blocks(rows[i].first, rows[i].second), "row %zu", i);
