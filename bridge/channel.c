@@ -210,10 +210,11 @@ static void take(struct channel *channel, struct event *event)
 
 void channel_on_message(struct channel *channel, struct notify_str message)
 {
+    struct notify_str name = subscription_channel(channel->sub);
     struct event *event = event_decode(message);
 
-    if (event == NULL) {
-        struct notify_str name = subscription_channel(channel->sub);
+    if (event == NULL || !event_is_of(event, name)) {
+        event_unref(event);
         channel->shared->foreign++;
         log_debug("foreign_message", "channel", log_bytes(name.ptr, name.len));
         return;

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include <jansson.h>
+
 #include "frame.h"
 #include "json_scan.h"
 #include "notify_wire.h"
@@ -62,6 +64,7 @@ static bool decode(struct event *event)
     if (!is_string(head[HEAD_TYPE]) || !is_string(head[HEAD_KEY]))
         return false;
     (void)notify_id_take_number(&head[HEAD_REV], &event->rev); /* stays 0 if it is no number */
+    event->key = head[HEAD_KEY];
     event->data = head[HEAD_DATA];
     if (head[HEAD_ID].len > 0) {
         event->kind = EVENT_ENTRY;
@@ -101,6 +104,24 @@ struct event *event_unref(struct event *event)
         frame_unref(event->frames[i]);
     free(event);
     return NULL;
+}
+
+/* A key with characters that JSON escapes is rare: for it the string is really decoded. */
+static bool is_escaped_form_of(struct notify_str json, struct notify_str key)
+{
+    json_t *string = json_loadb(json.ptr, json.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    struct notify_str text = notify_str_of(json_string_value(string), json_string_length(string));
+    bool same = notify_str_eq(text, key);
+
+    json_decref(string);
+    return same;
+}
+
+bool event_is_of(const struct event *event, struct notify_str key)
+{
+    struct notify_str plain = json_plain_string(event->key);
+
+    return plain.len > 0 ? notify_str_eq(plain, key) : is_escaped_form_of(event->key, key);
 }
 
 /* {"type":…  becomes  {"message":"<title>","type":… : the rest of the bytes stays as it is. */

@@ -32,6 +32,7 @@ struct event {
     enum event_kind kind;
     struct notify_id id, prev; /* of EVENT_ENTRY; else 0-0 */
     uint64_t rev;              /* of the box after it; 0: not said */
+    struct notify_str key;     /* raw JSON string with quotes; points into payload */
     struct notify_str title;   /* raw JSON string with quotes, or empty; points into payload */
     struct notify_str data;    /* raw JSON value, or empty; points into payload */
     struct frame *frames[DIALECT_COUNT]; /* owned; NULL until needed */
@@ -44,6 +45,10 @@ struct event {
 struct event *event_decode(struct notify_str message);
 struct event *event_ref(struct event *event);
 struct event *event_unref(struct event *event); /* returns NULL */
+
+/* Does it speak of this key? A channel carries what is said of the key of its name, nothing else.
+ */
+bool event_is_of(const struct event *event, struct notify_str key);
 
 /* Borrowed from the event. NULL: out of memory. */
 struct frame *event_frame(struct event *event, enum dialect dialect);

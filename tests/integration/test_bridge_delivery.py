@@ -2,6 +2,7 @@
 
 import os
 import socket
+import urllib.parse
 
 import pytest
 
@@ -313,3 +314,18 @@ def test_a_client_that_reads_in_drops_gets_everything(make_stand):
             got.append(tab.expect(type="notification", timeout=60)["id"])
     got += [tab.expect(type="notification", timeout=60)["id"] for _ in sent[len(got) :]]
     assert got == sent
+
+
+def test_a_message_that_names_another_key_than_its_channel_is_dropped(stand, tab, user):
+    key = f"inbox:{user}"
+    forged = '{"type":"read","key":"inbox:somebody-else","rev":9,"unread":0,"ids":[]}'
+    assert stand.call("PUBLISH", key, forged) == 1
+    id_ = stand.send(key)
+    assert tab.recv()["id"] == id_
+
+
+def test_a_user_whose_name_json_escapes_gets_everything(stand):
+    name = 'a"b\\c\x01' + new_name()
+    tab = stand.tab("/ws/quoted?user=" + urllib.parse.quote(name))
+    id_ = stand.send(f"inbox:{name}")
+    assert tab.recv()["id"] == id_

@@ -168,20 +168,21 @@ static void trace(const char *format, ...)
 
 /* Messages. */
 
-static size_t write_entry(char text[TEXT_MAX], const struct entry *entry, struct notify_id prev)
+static size_t write_entry(char text[TEXT_MAX], const char *key, const struct entry *entry,
+                          struct notify_id prev)
 {
     return (size_t)snprintf(text, TEXT_MAX,
-                            "{\"type\":\"notification\",\"key\":\"k\",\"id\":\"" ID_FORMAT
+                            "{\"type\":\"notification\",\"key\":\"%s\",\"id\":\"" ID_FORMAT
                             "\",\"prev\":\"" ID_FORMAT "\",\"rev\":1,\"data\":{\"title\":\"t\"}}",
-                            ID_ARGS(entry->id), ID_ARGS(prev));
+                            key, ID_ARGS(entry->id), ID_ARGS(prev));
 }
 
-static size_t write_state(char text[TEXT_MAX], const struct entry *entry)
+static size_t write_state(char text[TEXT_MAX], const char *key, const struct entry *entry)
 {
     return (size_t)snprintf(text, TEXT_MAX,
-                            "{\"type\":\"read\",\"key\":\"k\",\"rev\":2,\"unread\":0,"
+                            "{\"type\":\"read\",\"key\":\"%s\",\"rev\":2,\"unread\":0,"
                             "\"ids\":[\"" ID_FORMAT "\"]}",
-                            ID_ARGS(entry->id));
+                            key, ID_ARGS(entry->id));
 }
 
 static void pipe_push(struct side *side, enum pipe_kind kind, size_t entry)
@@ -324,9 +325,10 @@ static void receive(struct side *side)
         channel_on_held(side->channel);
         return;
     }
-    len = item.kind == PIPE_ENTRY ? write_entry(text, &side->box.entries[item.entry],
-                                                side->box.entries[item.entry].prev)
-                                  : write_state(text, &side->box.entries[item.entry]);
+    len = item.kind == PIPE_ENTRY
+              ? write_entry(text, side->sub.name, &side->box.entries[item.entry],
+                            side->box.entries[item.entry].prev)
+              : write_state(text, side->sub.name, &side->box.entries[item.entry]);
     trace("box %d: message %s", BOX(side), text);
     channel_on_message(side->channel, notify_str_of(text, len));
 }
@@ -364,12 +366,13 @@ int catchup_ask(struct catchup *catchup, struct notify_str key, const struct not
     return 0;
 }
 
-static void add_to_answer(struct question *q, const struct entry *entry, struct notify_id prev)
+static void add_to_answer(struct question *q, const char *key, const struct entry *entry,
+                          struct notify_id prev)
 {
     size_t n = q->list.len++;
 
     q->entries[n] = (struct resp){.kind = RESP_STRING};
-    q->entries[n].str = notify_str_of(q->texts[n], write_entry(q->texts[n], entry, prev));
+    q->entries[n].str = notify_str_of(q->texts[n], write_entry(q->texts[n], key, entry, prev));
     q->items[n] = &q->entries[n];
 }
 
@@ -402,7 +405,7 @@ static void work_off(struct side *side)
                 q->result.more = true;
                 return;
             }
-            add_to_answer(q, entry, prev);
+            add_to_answer(q, side->sub.name, entry, prev);
         }
         prev = entry->id;
     }

@@ -165,3 +165,15 @@ Test(event, lives_as_long_as_somebody_refers_to_it)
     cr_assert_null(event_unref(event));
     cr_assert_null(event_unref(NULL));
 }
+
+Test(event, speaks_of_its_key_however_json_writes_it)
+{
+    struct event *event = event_decode(
+        NOTIFY_STR("{\"type\":\"read\",\"key\":\"in\\u0062ox:\\\"a\\\\\",\"rev\":1,\"unread\":0}"));
+
+    cr_assert_not_null(event);
+    cr_assert(event_is_of(event, NOTIFY_STR("inbox:\"a\\")));
+    cr_assert_not(event_is_of(event, NOTIFY_STR("inbox:a")));
+    cr_assert_not(event_is_of(event, NOTIFY_STR("in\\u0062ox:\\\"a\\\\")));
+    event_unref(event);
+}
