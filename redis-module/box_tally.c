@@ -77,14 +77,35 @@ uint64_t box_tally(const struct box *box, struct notify_id from, struct notify_i
     return count;
 }
 
-bool box_tally_has(const struct box *box, struct notify_id id, const struct category_choice *choice,
-                   uint64_t now_ms)
+void box_probe_init(struct box_probe *probe, const struct box *box,
+                    const struct category_choice *choice, uint64_t now_ms)
 {
-    struct tally tally = {box, id, id, choice, now_ms, false};
-    struct place place;
+    *probe = (struct box_probe){.box = box, .choice = choice, .now_ms = now_ms, .span = UINT32_MAX};
+}
+
+bool box_probe_has(struct box_probe *probe, struct notify_id id)
+{
+    struct tally tally = {probe->box, id, id, probe->choice, probe->now_ms, false};
+    uint32_t index = store_span_of(probe->box, id);
+    struct span span;
     struct entry e;
 
-    return store_seek(box, id, &place, &e) && notify_id_cmp(e.id, id) == 0 && counts(&tally, &e);
+    if (index >= store_span_count(probe->box))
+        return false;
+    span = store_span(probe->box, index);
+    if (index != probe->span) {
+        probe->span = index;
+        probe->offset = span.head;
+    }
+    while (probe->offset < span.used) {
+        int order;
+        entry_unpack(span.bytes + probe->offset, span.base_ms, &e);
+        order = notify_id_cmp(e.id, id);
+        if (order >= 0)
+            return order == 0 && counts(&tally, &e);
+        probe->offset += e.size;
+    }
+    return false;
 }
 
 size_t box_tally_muted(const struct box *box, struct category_set *set)

@@ -16,9 +16,21 @@
 uint64_t box_tally(const struct box *box, struct notify_id from, struct notify_id to,
                    const struct category_choice *choice, uint64_t now_ms);
 
-/* Whether box_tally would count the entry with this id. O(log s + entries of a segment). */
-bool box_tally_has(const struct box *box, struct notify_id id, const struct category_choice *choice,
-                   uint64_t now_ms);
+/* Asks for one entry after the other whether box_tally would count it; their ids must rise, so that
+ * a segment is walked through once. Lives on the caller's stack; the box must not be changed
+ * meanwhile. */
+struct box_probe {
+    const struct box *box;
+    const struct category_choice *choice;
+    uint64_t now_ms;
+    uint32_t span; /* where it stands: no entry before has a greater id than the last asked for */
+    uint32_t offset;
+};
+
+void box_probe_init(struct box_probe *probe, const struct box *box,
+                    const struct category_choice *choice, uint64_t now_ms);
+/* O(log s + entries walked over). */
+bool box_probe_has(struct box_probe *probe, struct notify_id id);
 
 /* Adds the categories that the box has muted; returns how many. O(categories). */
 size_t box_tally_muted(const struct box *box, struct category_set *set);

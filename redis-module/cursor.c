@@ -163,6 +163,7 @@ struct cursor_counts cursor_count(const struct cursor *cursor, const struct box 
 {
     struct notify_id seen_to = later(cursor->read_mark, cursor->seen_mark);
     struct cursor_counts counts = {0, 0};
+    struct box_probe probe;
 
     if (log == NULL)
         return counts;
@@ -170,11 +171,12 @@ struct cursor_counts cursor_count(const struct cursor *cursor, const struct box 
     counts.unseen = notify_id_cmp(seen_to, cursor->read_mark) == 0
                         ? counts.unread
                         : box_tally(log, notify_id_after(seen_to), greatest, choice, now_ms);
+    box_probe_init(&probe, log, choice, now_ms);
     for (uint32_t i = 0; i < cursor->mark_count; i++) {
         const struct cursor_mark *mark = &cursor->marks[i];
         struct notify_id id = mark_id(mark);
         struct cursor_state state = mark_state(mark, cursor->read_mark, cursor->seen_mark);
-        if (!box_tally_has(log, id, choice, now_ms))
+        if (!box_probe_has(&probe, id))
             continue;
         /* What the mark says, instead of what the watermarks have said. */
         counts.unread += !state.is_read && !state.archived;
@@ -325,13 +327,15 @@ static uint64_t count_upto(const struct cursor_edit *edit, struct notify_id upto
     struct notify_id done_to =
         mark == BOX_MARK_READ ? edit->read_mark : later(edit->read_mark, edit->seen_mark);
     uint64_t count = box_tally(edit->log, notify_id_after(done_to), upto, &all, edit->now_ms);
+    struct box_probe probe;
 
+    box_probe_init(&probe, edit->log, &all, edit->now_ms);
     for (uint32_t i = 0; i < edit->mark_count; i++) {
         struct notify_id id = mark_id(&edit->marks[i]);
         struct cursor_state state;
         if (notify_id_cmp(id, upto) > 0)
             break;
-        if (!box_tally_has(edit->log, id, &all, edit->now_ms))
+        if (!box_probe_has(&probe, id))
             continue;
         state = mark_state(&edit->marks[i], edit->read_mark, edit->seen_mark);
         count += mark == BOX_MARK_READ ? !state.is_read : !state.is_seen;

@@ -2,6 +2,7 @@
 
 from module_helpers import badge, call, digest, error_of, listen, pairs, verify  # noqa: F401
 from resp import Resp
+from servers import wait_until
 
 INBOX, LOG = "inbox:1", "topic:all"
 
@@ -426,3 +427,63 @@ def test_a_replica_has_the_same_cursors(programs):
     replica.wait_synced()
     assert everything(there, logs) == everything(client, logs)
     assert badge(there, INBOX) == badge(client, INBOX)
+
+
+def test_expired_entries_do_not_make_a_replica_differ(programs):
+    primary = programs.redis(name="primary")
+    replica = programs.redis(name="replica", replica_of=primary)
+    replica.wait_line(r"<-> REPLICA sync: Finished with success")
+    client, there = primary.client(), replica.client()
+    inboxes = [f"inbox:{n}" for n in range(4)]
+    for key in inboxes:
+        call(client, "NOTIFY.FOLLOW", key, LOG)
+    for n in range(12):
+        send(client, LOG, "CATEGORY", "ci", *(["PX", 30] if n % 3 == 0 else []))
+    last = call(client, "NOTIFY.REVRANGE", LOG, "+", "-", "COUNT", 1)[0][0]
+    assert call(client, "NOTIFY.READ", inboxes[0], last, "LOG", LOG) == 1
+    wait_until(lambda: call(client, "NOTIFY.LEN", LOG) == 8)
+    assert call(client, "NOTIFY.READALL", inboxes[0], "CATEGORY", "ci", "LOG", LOG) == 7
+    assert call(client, "NOTIFY.READALL", inboxes[1], "UPTO", last, "LOG", LOG) == 8
+    assert call(client, "NOTIFY.SEEN", inboxes[2], "LOG", LOG) == 8
+    assert call(client, "NOTIFY.READ", inboxes[3], last, "LOG", LOG) == 1
+    assert [unread(client, key) for key in inboxes] == [0, 0, 8, 7]
+    replica.wait_synced()
+    assert [unread(there, key) for key in inboxes] == [0, 0, 8, 7]
+    assert digest(there, LOG, *inboxes) == digest(client, LOG, *inboxes)
+    send(client)  # which takes the expired ones out
+    assert [unread(client, key) for key in inboxes] == [1, 1, 9, 8]
+    replica.wait_synced()
+    assert digest(there, LOG, *inboxes) == digest(client, LOG, *inboxes)
+
+
+def test_a_box_that_follows_outlives_its_entries(programs):
+    server = programs.redis()
+    client = server.client()
+    send(client, INBOX, "PX", 20)
+    assert client.pttl(INBOX) > 0
+    call(client, "NOTIFY.FOLLOW", INBOX, LOG)
+    assert client.pttl(INBOX) == -1
+    wait_until(lambda: call(client, "NOTIFY.LEN", INBOX) == 0)
+    send(client)
+    assert unread(client) == 1
+
+
+def test_in_a_cluster_logs_must_share_the_slot_of_the_box(programs):
+    server = programs.redis(**{"cluster-enabled": "yes"})
+    client = server.client()
+    client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+    wait_until(lambda: "cluster_state:ok" in str(Resp(server.port).call("CLUSTER", "INFO")))
+    inbox, log = "inbox:{acme}:42", "topic:{acme}"
+    assert call(client, "NOTIFY.FOLLOW", inbox, log) == 1
+    number = send(client, log)
+    assert unread(client, inbox, log) == 1
+    assert call(client, "NOTIFY.READ", inbox, number, "LOG", log) == 1
+    for command in (
+        f"NOTIFY.FOLLOW {inbox} topic:all",
+        f"NOTIFY.UNFOLLOW {inbox} topic:all",
+        f"NOTIFY.UNREAD {inbox} CATEGORY LOGS LOGS 1 topic:all",
+        f"NOTIFY.BADGE {inbox} LOGS 2 {log} topic:all",
+        f"NOTIFY.READ {inbox} {number} LOG topic:all",
+        f"NOTIFY.READALL {inbox} CATEGORY LOG LOG topic:all",
+    ):
+        assert "same slot" in error_of(client, *command.split()), command
