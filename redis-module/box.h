@@ -315,10 +315,18 @@ size_t box_bytes(const struct box *box); /* of all allocations, as the allocator
 size_t box_allocations(const struct box *box); /* effort to free: 1 for a small box */
 size_t box_segments(const struct box *box);    /* 1 for a small box, also an empty one */
 
-/* Hands every allocation to move, which returns NULL (it stays) or its new address; for active
- * defragmentation. */
+/* Moving allocations, for active defragmentation. move returns NULL (it stays) or the new address.
+ */
 typedef void *(*box_move_fn)(void *ctx, void *ptr);
-void box_visit_allocations(struct box **box, box_move_fn move, void *ctx);
+struct box_mover {
+    box_move_fn move;
+    bool (*should_stop)(void *ctx); /* asked now and then; NULL: never */
+    void *ctx;
+};
+
+/* Hands every allocation to the mover, from *cursor on (0: the beginning). True: it was told to
+ * stop, and *cursor says where to go on; the box may change until then. */
+bool box_move(struct box **box, const struct box_mover *mover, unsigned long *cursor);
 
 /* ---- payloads ---- */
 

@@ -289,34 +289,3 @@ size_t box_segments(const struct box *box)
 {
     return store_span_count(box);
 }
-
-static void *moved(box_move_fn move, void *ctx, void *ptr)
-{
-    void *new_ptr = move(ctx, ptr);
-
-    return new_ptr != NULL ? new_ptr : ptr;
-}
-
-static void move_extra(struct box **box, box_move_fn move, void *ctx)
-{
-    struct box_extra *extra = moved(move, ctx, box_extra(*box));
-
-    (void)store_set_extra(box, extra); /* it has the field */
-    box_extra_move(extra, move, ctx);
-}
-
-void box_visit_allocations(struct box **box, box_move_fn move, void *ctx)
-{
-    *box = moved(move, ctx, *box);
-    if (box_extra(*box) != NULL)
-        move_extra(box, move, ctx);
-    if (!store_is_large(*box))
-        return;
-    (*box)->as.ring = moved(move, ctx, (*box)->as.ring);
-    for (uint32_t i = 0; i < (*box)->as.ring->count; i++) {
-        struct ring_slot *slot = ring_slot((*box)->as.ring, i);
-        slot->segment = moved(move, ctx, slot->segment);
-        if (slot->segment->marks != NULL)
-            slot->segment->marks = moved(move, ctx, slot->segment->marks);
-    }
-}

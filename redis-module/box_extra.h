@@ -53,7 +53,7 @@ typedef void (*box_extra_visit_fn)(void *ctx, void *ptr, size_t bytes);
 /* Every allocation with the bytes that are known to belong to it. */
 void box_extra_visit(const struct box_extra *extra, box_extra_visit_fn visit, void *ctx);
 
-/* As box_visit_allocations: hands every allocation but extra itself to move. */
+/* Hands every allocation but extra itself to move (see struct box_mover). */
 void box_extra_move(struct box_extra *extra, void *(*move)(void *ctx, void *ptr), void *ctx);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "box_extra.h"
 #include "cursors.h"
+#include "defrag.h"
 #include "info.h"
 
 enum {
@@ -439,6 +440,7 @@ bool box_type_init(struct rm_ctx *ctx)
         .mem_usage2 = on_mem_usage,
         .free_effort2 = on_free_effort,
         .copy2 = on_copy,
+        .defrag = defrag_box,
     };
 
     type = rm_CreateDataType(ctx, "notifybox", ENCODING_VERSION, &methods);

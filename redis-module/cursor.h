@@ -130,7 +130,7 @@ struct cursor *cursor_load(struct notify_str bytes, const char **ret_why);
 /* Every allocation with the bytes that are known to belong to it; as box_extra_visit. */
 void cursor_visit(const struct cursor *cursor, void (*visit)(void *ctx, void *ptr, size_t bytes),
                   void *ctx);
-/* Hands every allocation to move; as box_visit_allocations. */
+/* Hands every allocation to move (see struct box_mover). */
 void cursor_move(struct cursor **cursor, box_move_fn move, void *ctx);
 
 #endif

@@ -26,6 +26,7 @@ struct rm_digest;      /* a DEBUG DIGEST in the making */
 struct rm_server_info; /* an INFO reply that we asked for */
 struct rm_info;        /* an INFO reply in the making */
 struct rm_optctx;      /* context of the type callbacks of version 4 */
+struct rm_defrag;      /* the active defragmentation of one value */
 
 typedef int (*rm_command_fn)(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 
@@ -163,7 +164,7 @@ struct rm_type_methods {
     size_t (*free_effort)(struct rm_string *key, const void *value);
     void (*unlink)(struct rm_string *key, const void *value);
     void *(*copy)(struct rm_string *from, struct rm_string *to, const void *value);
-    int (*defrag)(void *ctx, struct rm_string *key, void **value);
+    int (*defrag)(struct rm_defrag *ctx, struct rm_string *key, void **value);
     size_t (*mem_usage2)(struct rm_optctx *ctx, const void *value, size_t sample_size);
     size_t (*free_effort2)(struct rm_optctx *ctx, const void *value);
     void (*unlink2)(struct rm_optctx *ctx, const void *value);
@@ -292,7 +293,12 @@ typedef void (*rm_event_fn)(struct rm_ctx *ctx, struct rm_event event, uint64_t 
     X(RM_REQUIRED, void, EmitAOF, (struct rm_io *, const char *, const char *, ...))               \
     X(RM_REQUIRED, void, DigestAddStringBuffer, (struct rm_digest *, const char *, size_t))        \
     X(RM_REQUIRED, void, DigestAddLongLong, (struct rm_digest *, long long))                       \
-    X(RM_REQUIRED, void, DigestEndSequence, (struct rm_digest *))
+    X(RM_REQUIRED, void, DigestEndSequence, (struct rm_digest *))                                  \
+    /* active defragmentation; the cursor exists only for a value that is done in several steps */ \
+    X(RM_REQUIRED, void *, DefragAlloc, (struct rm_defrag *, void *))                              \
+    X(RM_REQUIRED, int, DefragShouldStop, (struct rm_defrag *))                                    \
+    X(RM_REQUIRED, int, DefragCursorGet, (struct rm_defrag *, unsigned long *))                    \
+    X(RM_REQUIRED, int, DefragCursorSet, (struct rm_defrag *, unsigned long))
 
 #define RM_DECLARE(need, result, name, args) extern result(*rm_##name) args;
 RM_API(RM_DECLARE)

@@ -4,6 +4,7 @@
  * APPLY commands with a bounded number of connections each; the server adds the key's TTL. */
 #include "sessions_type.h"
 
+#include "defrag.h"
 #include "info.h"
 #include "sessions.h"
 #include "sessions_effect.h"
@@ -158,6 +159,7 @@ static struct rm_type_methods methods = {
     .mem_usage2 = on_mem_usage,
     .free_effort2 = on_free_effort,
     .copy2 = on_copy,
+    .defrag = defrag_sessions,
 };
 
 bool sessions_type_init(struct rm_ctx *ctx)

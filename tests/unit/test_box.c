@@ -410,13 +410,18 @@ Test(box, a_copy_that_runs_out_of_memory_leaks_nothing)
     box_free(copy);
 }
 
+struct moves {
+    size_t asked;
+    size_t until_stop; /* questions of should_stop that are answered with no */
+};
+
 static void *move_allocation(void *ctx, void *ptr)
 {
-    size_t *count = ctx;
+    struct moves *moves = ctx;
     size_t size = malloc_usable_size(ptr);
     void *moved;
 
-    if (++*count % 3 == 0)
+    if (++moves->asked % 3 == 0)
         return NULL;
     moved = malloc(size);
     memcpy(moved, ptr, size);
@@ -424,19 +429,53 @@ static void *move_allocation(void *ctx, void *ptr)
     return moved;
 }
 
+static bool stop_now(void *ctx)
+{
+    struct moves *moves = ctx;
+
+    return moves->until_stop-- == 0;
+}
+
 Test(box, every_allocation_can_be_moved)
 {
     struct box *copy;
-    size_t count = 0;
+    struct moves moves = {0};
+    struct box_mover mover = {.move = move_allocation, .ctx = &moves};
+    unsigned long cursor = 0;
 
     append_many(300);
     cr_assert_gt(box_mark_upto(&box, id_of(200), CATEGORY_NONE, BOX_MARK_READ, NOW, NOW), 0);
     copy = box_copy(box);
-    box_visit_allocations(&box, move_allocation, &count);
-    cr_assert_geq(count, box_allocations(box));
+    cr_assert_not(box_move(&box, &mover, &cursor));
+    cr_assert_geq(moves.asked, box_allocations(box));
     cr_assert(test_boxes_equal(box, copy));
     cr_assert(is_sound());
     box_free(copy);
+}
+
+Test(box, moving_goes_on_where_it_was_stopped_and_the_box_may_change_meanwhile)
+{
+    struct moves moves = {0};
+    struct box_mover mover = {.move = move_allocation, .should_stop = stop_now, .ctx = &moves};
+    unsigned long cursor = 0;
+    unsigned long before = 0;
+    int steps = 1;
+
+    append_many(12000);
+    cr_assert_gt(box_segments(box), 40);
+    for (; box_move(&box, &mover, &cursor); steps++) {
+        cr_assert_gt(cursor, before);
+        before = cursor;
+        moves.until_stop = 1;
+        cr_assert_gt(box_trim_maxlen(&box, 12000 - 100 * (uint64_t)steps, NULL), 0);
+        cr_assert(is_sound());
+    }
+    cr_assert_gt(steps, 2);
+    cr_assert_gt(moves.asked, box_segments(box));
+    cr_assert_eq(box_trim_maxlen(&box, 1, NULL), (int64_t)(12000 - 100 * (steps - 1) - 1));
+    cursor = before; /* behind what there is now */
+    cr_assert_not(box_move(&box, &mover, &cursor));
+    cr_assert(is_sound());
 }
 
 Test(box, the_revision_only_rises)
