@@ -27,7 +27,7 @@ WAIT_TIMEOUT_S = 15
 
 # What no program of ours may ever write.
 REPORTS = re.compile(
-    r"ERROR: (Address|Leak|Thread)Sanitizer|runtime error:|REDIS BUG REPORT START|VALKEY BUG REPORT"
+    r"ERROR: (Address|Leak|Thread)Sanitizer|runtime error:|(REDIS|VALKEY|REDICT) BUG REPORT START"
 )
 
 _libc = ctypes.CDLL(None, use_errno=True)
