@@ -487,3 +487,28 @@ def test_in_a_cluster_logs_must_share_the_slot_of_the_box(programs):
         f"NOTIFY.READALL {inbox} CATEGORY LOG LOG topic:all",
     ):
         assert "same slot" in error_of(client, *command.split()), command
+
+
+def test_a_caching_client_hears_of_changes_of_the_log(shared_redis):
+    client = shared_redis.client()
+    call(client, "NOTIFY.FOLLOW", INBOX, LOG)
+    with Resp(shared_redis.port, protocol=3) as resp:
+        resp.call("CLIENT", "TRACKING", "ON")
+        for change in (["NOTIFY.SEND", LOG, "t"], ["NOTIFY.READALL", INBOX, "LOG", LOG]):
+            resp.call("NOTIFY.UNREAD", INBOX, "LOGS", "1", LOG)
+            call(client, *change)
+            assert resp.read_push() == ["invalidate", [change[1]]]
+
+
+def test_a_transaction_and_a_script_count_logs_too(shared_redis):
+    client = shared_redis.client()
+    call(client, "NOTIFY.FOLLOW", INBOX, LOG)
+    with client.pipeline() as pipe:
+        pipe.execute_command("NOTIFY.SEND", LOG, "t", "ID", "5")
+        pipe.execute_command("NOTIFY.READ", INBOX, "5", "LOG", LOG)
+        pipe.execute_command("NOTIFY.UNREAD", INBOX, "LOGS", 1, LOG)
+        assert pipe.execute() == ["5-0", 1, 0]
+    script = "return redis.call('NOTIFY.UNREAD', KEYS[1], 'LOGS', 1, KEYS[2])"
+    assert client.eval(script, 2, INBOX, LOG) == 0
+    send(client)
+    assert client.execute_command("EVAL_RO", script, 2, INBOX, LOG) == 1

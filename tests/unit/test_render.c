@@ -192,6 +192,33 @@ Test(render, upto_may_name_a_category_and_a_trim_says_before)
            "\"before\":\"7-1\"}");
 }
 
+Test(render, a_change_in_a_log_names_it_and_what_is_unread_there)
+{
+    static const struct notify_id id = {1, 2};
+
+    box.log = NOTIFY_STR("topic:\"all\"");
+    box.log_unread = 5;
+    cr_assert_eq(render_change_ids(&out, &box, RENDER_READ, &id, 1), 1);
+    expect("{\"type\":\"read\",\"key\":\"inbox:42\",\"rev\":17,\"unread\":3,"
+           "\"log\":\"topic:\\\"all\\\"\",\"log_unread\":5,\"ids\":[\"1-2\"]}");
+    text_buf_clear(&out);
+    render_change_upto(&out, &box, RENDER_SEEN, id, CATEGORY_NONE);
+    expect("{\"type\":\"seen\",\"key\":\"inbox:42\",\"rev\":17,\"unread\":3,"
+           "\"log\":\"topic:\\\"all\\\"\",\"log_unread\":5,\"upto\":\"1-2\"}");
+}
+
+Test(render, following_a_log_says_where_it_starts)
+{
+    box.log = NOTIFY_STR("topic:all");
+    render_follow(&out, &box, RENDER_FOLLOWED, (struct notify_id){1, 2});
+    expect("{\"type\":\"followed\",\"key\":\"inbox:42\",\"rev\":17,\"unread\":3,"
+           "\"log\":\"topic:all\",\"log_unread\":0,\"start\":\"1-2\"}");
+    text_buf_clear(&out);
+    render_follow(&out, &box, RENDER_UNFOLLOWED, (struct notify_id){1, 2});
+    expect("{\"type\":\"unfollowed\",\"key\":\"inbox:42\",\"rev\":17,\"unread\":3,"
+           "\"log\":\"topic:all\",\"log_unread\":0}");
+}
+
 Test(render, more_than_128_ids_go_into_several_messages)
 {
     struct notify_id ids[300];
