@@ -183,7 +183,7 @@ class Model:
         actions = [self.send] * (2 if key == SHORT else 6) + [self.read, self.mark, self.delete, self.compare]
         actions += [
             self.rng.choice([
-                self.readall, self.seen, self.trim, self.drop, self.compare, self.mute, self.send_many,
+                self.readall, self.seen, self.trim, self.drop, self.compare, self.mute, self.send_many, self.linger,
             ])
         ]  # fmt: skip
         try:
@@ -356,6 +356,13 @@ class Model:
             assert self.run("DEL", key) == (key in self.boxes)
             self.boxes.pop(key, None)
 
+    def linger(self, key):
+        """Until the key has gone, if it is about to."""
+        box = self.box(SHORT)
+        if box and box.end and box.end - self.clock() < 100:
+            time.sleep(max(0, box.end + 2 - self.clock()) / 1000)
+        self.compare(SHORT)
+
     # -- comparing
 
     def compare(self, key):
@@ -424,7 +431,7 @@ def test_random_commands_agree_with_the_model(programs, seed):
     model = Model(client, random.Random(seed))
     for _ in range(STEPS):
         model.step()
-    assert model.late < 20, "the machine is too busy for this test"
+    assert model.late <= 20 + STEPS // 100, "the machine is too busy for this test"
     assert model.duplicates > 0 and model.expired > 0 and model.gone > 0
     # Entries that expire later would do so in the middle of what follows.
     time.sleep(0.1)
