@@ -87,10 +87,11 @@ void box_raise_last_id(struct box *box, struct notify_id id);
 int box_raise_trimmed_id(struct box **box,
                          struct notify_id id); /* 0, -ENOMEM; also raises last id */
 
-/* Hints for the processor that an append will follow; the order matters, as each reads what the one
- * before asked for. Some other work should lie between. Box may be NULL. */
+/* Hints for the processor that an append will follow, and then a trim to maxlen; the order matters,
+ * as each reads what the one before asked for. Some other work should lie between. Box may be NULL.
+ */
 enum box_prefetch { BOX_PREFETCH_RING, BOX_PREFETCH_SEGMENTS, BOX_PREFETCH_ENTRIES };
-void box_prefetch(const struct box *box, enum box_prefetch what);
+void box_prefetch(const struct box *box, enum box_prefetch what, uint64_t maxlen);
 
 /* ---- adding ---- */
 
@@ -303,6 +304,7 @@ struct box_audit {
     bool order_ok;           /* ids rise strictly and the greatest is not above the last id */
     bool collapse_ok;        /* the index of collapse tokens finds each of them, and nothing else */
     bool key_end_ok;         /* no entry outlives the end of the key */
+    bool cursors_ok;         /* their names and exceptions are in order and say something */
     bool sound;              /* all of the above agree */
 };
 

@@ -5,6 +5,7 @@
 
 #include "box.h"
 #include "box_store.h"
+#include "cursors.h"
 #include "collapse.h"
 #include "mem.h"
 
@@ -231,14 +232,15 @@ int box_verify(const struct box *box, struct box_audit *ret_audit)
         .stored_min_expire_ms = box->min_expire_ms,
         .collapse_ok = collapse_is_sound(box),
         .key_end_ok = box_key_end_is_sound(box, box_key_end_ms(box)),
+        .cursors_ok = cursors_are_sound(box_cursors(box)),
     };
 
     if (audit_categories(box, &audit) != 0)
         return -ENOMEM;
     audit_entries(box, &audit);
     audit.sound =
-        audit.order_ok && audit.collapse_ok && audit.key_end_ok && audit.categories_wrong == 0 &&
-        spans_agree(box) && audit.stored.live == audit.actual.live &&
+        audit.order_ok && audit.collapse_ok && audit.key_end_ok && audit.cursors_ok &&
+        audit.categories_wrong == 0 && spans_agree(box) && audit.stored.live == audit.actual.live &&
         audit.stored.unread == audit.actual.unread && audit.stored.unseen == audit.actual.unseen &&
         (audit.actual_min_expire_ms == 0 ||
          (audit.stored_min_expire_ms != 0 &&

@@ -321,7 +321,7 @@ int cmd_verify(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     box_key_close(&bk);
     if (rc != 0)
         return reply_no_memory(ctx);
-    rm_ReplyWithMap(ctx, 10);
+    rm_ReplyWithMap(ctx, 11);
     reply_field_number(ctx, "sound", audit.sound);
     reply_pair(ctx, "length", audit.stored.live, audit.actual.live);
     reply_pair(ctx, "unread", audit.stored.unread, audit.actual.unread);
@@ -332,5 +332,6 @@ int cmd_verify(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     reply_field_number(ctx, "order_ok", audit.order_ok);
     reply_field_number(ctx, "collapse_ok", audit.collapse_ok);
     reply_field_number(ctx, "key_end_ok", audit.key_end_ok);
+    reply_field_number(ctx, "cursors_ok", audit.cursors_ok);
     return RM_OK;
 }

@@ -208,6 +208,46 @@ bool cursor_next_mark(const struct cursor *cursor, enum cursor_mark_kind kind, u
     return false;
 }
 
+/* ---- soundness ---- */
+
+static bool watermarks_may_be(struct notify_id start, struct notify_id read_mark,
+                              struct notify_id seen_mark)
+{
+    return read_mark.ms <= NOTIFY_ID_MAX_MS && seen_mark.ms <= NOTIFY_ID_MAX_MS &&
+           notify_id_cmp(read_mark, start) >= 0 && notify_id_cmp(seen_mark, start) >= 0;
+}
+
+/* Whether a mark may follow the one with the id last: greater, after start, with flags that encode
+ * would give. */
+static bool mark_may_be(const struct cursor *cursor, struct notify_id last, struct notify_id id,
+                        uint64_t flags)
+{
+    struct cursor_state state;
+
+    if (flags == 0 || flags > MARK_FLAGS || id.ms > NOTIFY_ID_MAX_MS ||
+        notify_id_cmp(id, last) <= 0 || notify_id_cmp(id, cursor->start) <= 0)
+        return false;
+    state = decode((unsigned)flags, id, cursor->read_mark, cursor->seen_mark);
+    return encode(state, id, cursor->read_mark, cursor->seen_mark) == flags;
+}
+
+bool cursor_is_sound(const struct cursor *cursor)
+{
+    struct notify_id last = {0, 0};
+
+    if (!watermarks_may_be(cursor->start, cursor->read_mark, cursor->seen_mark) ||
+        cursor->mark_count > CURSOR_MARKS_MAX || cursor->name_len > CURSOR_NAME_MAX ||
+        (cursor->marks == NULL) != (cursor->mark_count == 0))
+        return false;
+    for (uint32_t i = 0; i < cursor->mark_count; i++) {
+        struct notify_id id = mark_id(&cursor->marks[i]);
+        if (!mark_may_be(cursor, last, id, cursor->marks[i].flags))
+            return false;
+        last = id;
+    }
+    return true;
+}
+
 /* ---- changing ---- */
 
 int cursor_edit_begin(struct cursor_edit *edit, struct cursor *cursor, const struct box *log,
@@ -546,8 +586,7 @@ void cursor_save(const struct cursor *cursor, struct text_buf *out)
 
 static bool take_id(struct notify_str *bytes, struct notify_id *ret_id)
 {
-    return varint_take(bytes, &ret_id->ms) && varint_take(bytes, &ret_id->seq) &&
-           ret_id->ms <= NOTIFY_ID_MAX_MS;
+    return varint_take(bytes, &ret_id->ms) && varint_take(bytes, &ret_id->seq);
 }
 
 static bool take_name(struct notify_str *bytes, struct notify_str *ret_name)
@@ -561,7 +600,6 @@ static bool take_name(struct notify_str *bytes, struct notify_str *ret_name)
     return true;
 }
 
-/* The next mark: after the one before and after start, and with flags that encode would give. */
 static bool take_mark(struct notify_str *bytes, const struct cursor *cursor, struct notify_id last,
                       struct cursor_mark *ret_mark)
 {
@@ -570,13 +608,10 @@ static bool take_mark(struct notify_str *bytes, const struct cursor *cursor, str
     uint64_t flags;
 
     if (!varint_take(bytes, &ms) || ms > NOTIFY_ID_MAX_MS || !varint_take(bytes, &id.seq) ||
-        !varint_take(bytes, &flags) || flags == 0 || flags > MARK_FLAGS)
+        !varint_take(bytes, &flags))
         return false;
     id.ms = last.ms + ms;
-    if (id.ms > NOTIFY_ID_MAX_MS || notify_id_cmp(id, last) <= 0 ||
-        notify_id_cmp(id, cursor->start) <= 0 ||
-        encode(decode((unsigned)flags, id, cursor->read_mark, cursor->seen_mark), id,
-               cursor->read_mark, cursor->seen_mark) != flags)
+    if (!mark_may_be(cursor, last, id, flags))
         return false;
     *ret_mark = (struct cursor_mark){id.ms, flags & MARK_FLAGS, id.seq};
     return true;
@@ -614,8 +649,7 @@ struct cursor *cursor_load(struct notify_str bytes, const char **ret_why)
 
     *ret_why = "bad cursor";
     if (!take_name(&bytes, &name) || !take_id(&bytes, &start) || !take_id(&bytes, &read_mark) ||
-        !take_id(&bytes, &seen_mark) || notify_id_cmp(read_mark, start) < 0 ||
-        notify_id_cmp(seen_mark, start) < 0)
+        !take_id(&bytes, &seen_mark) || !watermarks_may_be(start, read_mark, seen_mark))
         return NULL;
     *ret_why = "no memory";
     cursor = cursor_new(name, start);

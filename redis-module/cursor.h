@@ -83,6 +83,9 @@ enum cursor_mark_kind {
 bool cursor_next_mark(const struct cursor *cursor, enum cursor_mark_kind kind, uint32_t *pos,
                       struct notify_id *ret_id);
 
+/* Whether it is as described above; what cursor_load accepts is. */
+bool cursor_is_sound(const struct cursor *cursor);
+
 /* ---- changing: begin, any number of steps, then commit or abort ---- */
 
 struct cursor_edit {

@@ -179,6 +179,17 @@ bool cursors_remove(struct cursors **cursors, struct notify_str name)
     return true;
 }
 
+bool cursors_are_sound(const struct cursors *cursors)
+{
+    for (uint32_t i = 0; i < cursors_count(cursors); i++) {
+        if (!cursor_is_sound(cursors->list[i]) ||
+            (i > 0 &&
+             compare_names(cursor_name(cursors->list[i - 1]), cursor_name(cursors->list[i])) >= 0))
+            return false;
+    }
+    return cursors == NULL || (cursors->count > 0 && cursors->count <= cursors->cap);
+}
+
 struct cursors *box_cursors(const struct box *box)
 {
     struct box_extra *extra = box == NULL ? NULL : box_extra(box);

@@ -32,6 +32,9 @@ bool cursors_remove(struct cursors **cursors, struct notify_str name);
  * cursor still belongs to the caller. */
 int cursors_put(struct cursors **cursors, struct cursor *cursor);
 
+/* Whether every cursor is sound and names rise. */
+bool cursors_are_sound(const struct cursors *cursors);
+
 /* ---- of a box ---- */
 
 struct cursors *box_cursors(const struct box *box); /* NULL: none, or no box. Borrowed */

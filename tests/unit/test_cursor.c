@@ -341,3 +341,20 @@ Test(cursor, what_is_saved_loads_as_it_was_cut_short_never)
     text_buf_release(&saved);
     text_buf_release(&again);
 }
+
+Test(cursor, a_cursor_that_contradicts_itself_is_found_out)
+{
+    send_range(1, 10);
+    mark(4, BOX_MARK_READ);
+    cr_assert(cursor_is_sound(cursor));
+    cursor->read_mark = id_of(4);
+    cr_assert(cursor_is_sound(cursor), "its exception says unread now");
+    cursor->start = id_of(4);
+    cr_assert_not(cursor_is_sound(cursor), "an exception before the start");
+    cursor->start = id_of(5);
+    cr_assert_not(cursor_is_sound(cursor), "a watermark before the start");
+    cursor->start = id_of(0);
+    cursor->mark_count = 0;
+    cr_assert_not(cursor_is_sound(cursor), "exceptions that nobody counts");
+    cursor->mark_count = 1;
+}

@@ -339,6 +339,7 @@ static void check_inbox(struct model *m, size_t i, const bool *only)
         expected.unread += !e->state[i].is_read;
         expected.unseen += !e->state[i].is_seen;
     }
+    cr_assert(cursor_is_sound(inbox->cursor));
     counts = cursor_count(inbox->cursor, m->log, &choice, m->now);
     cr_assert_eq(counts.unread, expected.unread, "%" PRIu64 " unread, not %" PRIu64, counts.unread,
                  expected.unread);
