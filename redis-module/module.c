@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "config.h"
 #include "effect.h"
+#include "id_table.h"
 #include "info.h"
 #include "mem.h"
 #include "module_api.h"
@@ -48,11 +49,21 @@ static void set_options(struct rm_ctx *ctx)
     rm_SetModuleOptions(ctx, options);
 }
 
+/* Which texts collide in our tables is nobody's business. */
+static void set_seed(void)
+{
+    uint64_t seed;
+
+    rm_GetRandomBytes((unsigned char *)&seed, sizeof seed);
+    id_table_seed(seed);
+}
+
 int RedisModule_OnLoad(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     if (!module_api_init(ctx, "notify", MODULE_VERSION))
         return RM_ERR;
     use_server_memory();
+    set_seed();
     set_options(ctx);
     /* The settings come first: they are what can be wrong, and the server forgets to free a type of
      * a module that it then does not load. */

@@ -218,6 +218,7 @@ typedef void (*rm_event_fn)(struct rm_ctx *ctx, struct rm_event event, uint64_t 
     X(RM_REQUIRED, void *, TryAlloc, (size_t))                                                     \
     X(RM_OPTIONAL, void *, TryRealloc, (void *, size_t)) /* 7.4 */                                 \
     X(RM_REQUIRED, void, Free, (void *))                                                           \
+    X(RM_REQUIRED, void, GetRandomBytes, (unsigned char *, size_t))                                \
     X(RM_REQUIRED, size_t, MallocUsableSize, (void *))                                             \
     /* strings */                                                                                  \
     X(RM_REQUIRED, const char *, StringPtrLen, (const struct rm_string *, size_t *))               \

@@ -34,6 +34,18 @@ static struct notify_id id_of(uint64_t n)
     return (struct notify_id){NOW + n, 0};
 }
 
+/* A body with a collapse token. */
+static struct notify_str body_with(const char *token)
+{
+    struct body plain = {0};
+    struct body_error error;
+
+    plain.field[BODY_TITLE] = NOTIFY_STR("title");
+    plain.field[BODY_COLLAPSE] = notify_str_z(token);
+    cr_assert(body_build(&body_buf, &plain, &error));
+    return text_buf_str(&body_buf);
+}
+
 static struct box_entry entry_of(uint64_t n)
 {
     return (struct box_entry){.id = id_of(n), .body = test_body(&body_buf, "title", "content")};
@@ -55,6 +67,71 @@ static bool is_sound(void)
     struct box_audit audit;
 
     return box_verify(box, &audit) == 0 && audit.sound;
+}
+
+/* ---- collapse tokens, the end of the key ---- */
+
+static struct notify_id append_with(uint64_t n, const char *token, uint64_t now_ms)
+{
+    struct box_entry entry = {.id = id_of(n), .body = body_with(token)};
+    struct notify_id replaced;
+
+    cr_assert_eq(box_append_collapsing(&box, &entry, now_ms, &replaced), 0);
+    return replaced;
+}
+
+Test(box, an_entry_replaces_the_one_with_its_token)
+{
+    struct box_entry entry = {.id = id_of(9)};
+
+    cr_assert(notify_id_is_zero(append_with(1, "a", NOW)));
+    cr_assert(notify_id_is_zero(append_with(2, "b", NOW)));
+    cr_assert_eq(notify_id_cmp(append_with(3, "a", NOW), id_of(1)), 0);
+    cr_assert_eq(box_count(box, NOW).live, 2);
+    cr_assert_eq(box_unread(box, NOW), 2);
+    entry.body = body_with("b");
+    cr_assert_eq(box_append(&box, &entry), -EEXIST);
+    cr_assert_eq(box_delete(&box, id_of(2), NOW), 1);
+    entry.body = body_with("b");
+    cr_assert_eq(box_append(&box, &entry), 0);
+    cr_assert(is_sound());
+}
+
+Test(box, a_replaced_entry_that_had_expired_is_removed_but_not_named)
+{
+    struct box_entry entry = {.id = id_of(1), .expire_ms = NOW + 5, .body = body_with("a")};
+
+    append(entry);
+    cr_assert(notify_id_is_zero(append_with(2, "a", NOW + 5)));
+    cr_assert_eq(box_count(box, BOX_NEVER_EXPIRE).live, 1);
+}
+
+Test(box, a_key_has_an_end_when_everything_in_it_has)
+{
+    struct box_entry entry = entry_of(1);
+
+    entry.expire_ms = NOW + 100;
+    append(entry);
+    cr_assert_eq(box_settle_key_end(&box), 0);
+    cr_assert_eq(box_key_end_ms(box), NOW + 100);
+    entry.id = id_of(500);
+    entry.expire_ms = NOW + 50;
+    append(entry);
+    cr_assert_eq(box_key_end_ms(box), NOW + 500, "not before the time in the last id");
+    append(entry_of(501));
+    cr_assert_eq(box_key_end_ms(box), 0);
+    cr_assert_eq(box_delete(&box, id_of(501), NOW), 1);
+    cr_assert_eq(box_settle_key_end(&box), 0);
+    cr_assert_eq(box_key_end_ms(box), NOW + 501);
+    cr_assert_eq(box_restore_key_end(&box, NOW + 99), -EINVAL, "an entry lives longer");
+    cr_assert(is_sound());
+}
+
+Test(box, a_plain_box_has_no_extra)
+{
+    append_many(200);
+    cr_assert_null(box_extra(box));
+    cr_assert_eq(box_key_end_ms(box), 0);
 }
 
 /* ---- ids ---- */
@@ -343,6 +420,8 @@ static bool run_script(void)
 {
     static char content[3000];
     struct box_entry entry;
+    struct notify_id replaced;
+    struct token token = {.at_ms = NOW};
     uint16_t category;
     char name[] = "c0";
     bool ok = true;
@@ -356,7 +435,12 @@ static bool run_script(void)
         ok = category_intern(notify_str_z(name), &category) == 0 && ok;
         entry.category = category_find(notify_str_z(name));
         entry.is_seen = n % 9 == 0;
-        ok = box_append(&box, &entry) == 0 && ok;
+        if (n % 6 == 0)
+            entry.body = body_with(n % 4 == 0 ? "a" : "b");
+        ok = box_append_collapsing(&box, &entry, NOW, &replaced) == 0 && ok;
+        token.text = notify_str_z(name);
+        if (n <= 8)
+            ok = box_remember(&box, &token, NOW + 1) == 0 && ok;
         if (n % 5 == 0)
             ok = box_mark(&box, box_last_id(box), BOX_MARK_READ, NOW, NOW) >= 0 && ok;
         if (n == 20 || n == 50)
