@@ -4,7 +4,7 @@
  * A message is one JSON object without blanks outside strings. Its members stand in this order, and
  * those without a value are left out:
  *
- *   type key id prev replaces exclude rev unread category level timestamp data      (an entry)
+ *   type key id prev replaces exclude rev unread category level muted timestamp data (an entry)
  *   type key rev unread <what changed>                                             (a state change)
  *
  * Members up to rev are what the bridge routes by; it reads them without a JSON parser, which the
