@@ -466,7 +466,10 @@
     }
 
     #receivePushed(message) {
-      if (message.key === this.inboxKey) this.#applyBadge(message);
+      if (message.key === this.inboxKey) {
+        if (this.#isOfNewBox(message)) this.#badge.rev = -1;
+        this.#applyBadge(message);
+      }
       const held = this.#held.get(message.key);
       const stored = isId(message.id);
       // What has no id (a state change, an event that is not stored) stays behind the entries that
@@ -475,6 +478,18 @@
       if (waits) this.#hold(held, message);
       else if (stored) this.#deliver(message);
       else this.#emitMessage(message);
+    }
+
+    /* Nothing was before it, although something has been: the box has expired or was deleted, and this
+     * is another, whose revisions begin anew. */
+    #isOfNewBox(message) {
+      const position = this.#positions.get(message.key);
+      return (
+        message.prev === '0-0' &&
+        message.rev < this.#badge.rev &&
+        isId(message.id) &&
+        (position === undefined || compareIds(message.id, position) > 0)
+      );
     }
 
     /* Does message follow directly on what this key has delivered? (prev may be smaller: entries

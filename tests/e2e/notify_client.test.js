@@ -498,6 +498,17 @@ test('the badge follows the newest revision of the inbox and nothing else', asyn
   assert.deepEqual(scene.all('badge').map(({ unread }) => unread), [4, 2]);
 });
 
+test('the first entry of a new box is believed, whatever the revision of the old one was', async () => {
+  const scene = await Scene.start();
+  await scene.connectFirst({ unread: 4, rev: 10 });
+  await scene.receive(entry('101-0', '0-0', { rev: 1, unread: 1 }));
+  assert.equal(scene.client.unread, 1);
+  await scene.receive({ type: 'read', key: 'inbox:alice', rev: 2, unread: 0, ids: ['101-0'] });
+  assert.equal(scene.client.unread, 0);
+  await scene.receive(entry('90-0', '0-0', { rev: 1, unread: 7 })); // an old one, repeated
+  assert.equal(scene.client.unread, 0);
+});
+
 test('after a reconnect a lower revision is believed', async () => {
   const scene = await Scene.start();
   await scene.connectFirst({ unread: 4, rev: 10 });
