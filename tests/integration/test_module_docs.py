@@ -141,6 +141,11 @@ def test_an_error_that_the_module_does_not_know_is_noticed():
 # -- what surrounds them
 
 
+def test_the_settings_have_the_defaults_that_are_told(redis_server):
+    told = dict(re.findall(r"(?m)^\| `(notify\.[a-z-]+)` \| `?(\w+)`? \|", generate.read_source("_index.md")))
+    assert redis_server.client().config_get("notify.*") == told
+
+
 def test_links_between_the_documents_lead_somewhere():
     docs = os.path.join(ROOT, "docs")
     files = glob.glob(os.path.join(docs, "*.md")) + glob.glob(os.path.join(docs, "commands", "*.md"))
