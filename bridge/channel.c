@@ -172,7 +172,9 @@ static bool accept(struct channel *channel, struct event *event)
     }
     if (event->kind == EVENT_ENTRY)
         channel->last = event->id;
-    if (event->rev > channel->rev)
+    /* A box that is begun anew counts from 1 again. */
+    if (event->rev > channel->rev ||
+        (event->kind == EVENT_ENTRY && notify_id_is_zero(event->prev) && event->rev > 0))
         channel->rev = event->rev;
     if (event->kind != EVENT_VOLATILE) /* whoever comes back may have had it, and cannot say so */
         recent_push(channel, event, before);
@@ -523,6 +525,8 @@ static bool fill_hole(struct channel *channel, const struct catchup_result *resu
     channel_flush(channel);
     if (complete)
         channel->last = result->last; /* beyond the last entry when that is deleted */
+    if (complete && result->rev != 0)
+        channel->rev = result->rev;
     if (lost_entries)
         recent_forget(channel); /* it no longer holds all that it stands for */
     return complete;
