@@ -90,6 +90,37 @@ def test_the_examples_are_true_and_show_every_option(run, metadata, page):
     assert shown or metadata[name]["is_container"]
 
 
+def test_there_is_no_option_in_the_sources_that_no_command_documents(metadata):
+    known = {token for command in metadata.values() for token in tokens_of(command["arguments"])}
+    for path in glob.glob(os.path.join(ROOT, "redis-module", "*.c")):
+        with open(path, encoding="utf-8") as file:
+            options = set(re.findall(r'\bARG_OPTION(?:_MANY)?\("([A-Z]+)"', file.read()))
+        assert options <= known, (path, options - known)
+
+
+@pytest.mark.parametrize("page", SOURCES)
+def test_the_key_permissions_that_are_told_are_enough_and_needed(run, metadata, page):
+    (name,) = (name for name in metadata if generate.page_of(name) == page)
+    rows = [generate.key_row(metadata[name], i) for i in range(len(metadata[name]["keys"]))]
+    needed = {letter for row in rows for found in re.findall(r"%([RW]+)~", row) for letter in found}
+    own, accepted = [], []
+    for example in parse_examples(generate.examples_of(page)):
+        lists = [own, accepted] if run.check(example) else [own]
+        for commands in lists if example.command.startswith(name + " ") else []:
+            commands.append(run.words(example.command))
+
+    def refused(letters):
+        keys = [f"%{letters}~*"] if letters else []
+        run.resp.call("ACL", "SETUSER", "reader", "reset", "+@all", "&*", *keys)
+        verdicts = [str(run.resp.call("ACL", "DRYRUN", "reader", *words)) for words in accepted or own]
+        run.resp.call("ACL", "DELUSER", "reader")
+        return [verdict for verdict in verdicts if verdict != "OK"]
+
+    assert refused("".join(sorted(needed))) == []
+    for letter in needed:
+        assert refused("RW".replace(letter, "")), f"{name}: %{letter}~ is not needed"
+
+
 # -- errors
 
 
