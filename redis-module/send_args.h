@@ -38,8 +38,9 @@ enum send_option {
     SEND_OPTIONS
 };
 
-#define SEND_KEPT_MAX 48 /* arguments that are replicated as they came: each option at most once   \
-                          */
+#define SEND_KEPT_MAX                                                                              \
+    48 /* arguments that are replicated as they came: each option at most once                     \
+        */
 #define SEND_EFFECT_TAIL 11 /* and what is added to them */
 
 /* An idempotent send: which token, and how tokens are remembered. */
