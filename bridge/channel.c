@@ -145,6 +145,10 @@ static void read_from(struct channel *channel, struct notify_id from)
 /* Reads what the channel itself lacks. */
 static void sync_up(struct channel *channel)
 {
+    if (channel->state != CHANNEL_SYNCING) {
+        channel->hole_rev = channel->known ? channel->rev : 0;
+        channel->hole_entries = 0;
+    }
     channel->state = CHANNEL_SYNCING;
     read_from(channel, channel->known ? channel->last : NOWHERE);
 }
@@ -459,6 +463,7 @@ static void begin_anew(struct channel *channel, struct notify_id last, uint64_t 
     channel->known = true;
     channel->last = last;
     channel->rev = rev;
+    channel->hole_rev = 0;
     for (uint32_t i = 0; i < channel->len; i++) {
         struct follow *follow = channel->follows[i];
         if (follow->state != FOLLOW_LIVE)
@@ -497,11 +502,10 @@ static void tell_changed(struct channel *channel, const struct catchup_result *r
 
 /* Each new entry raises the revision by one. What is more than that came from changes of state;
  * their messages went the way of the entries', or are in the stash. */
-static bool shows_changes(const struct channel *channel, const struct catchup_result *result,
-                          uint64_t rev_before, size_t entries)
+static bool shows_changes(const struct channel *channel, const struct catchup_result *result)
 {
-    return rev_before != 0 && result->rev != 0 && channel->state == CHANNEL_SYNCING &&
-           result->rev != rev_before + entries;
+    return channel->hole_rev != 0 && result->rev != 0 && channel->state == CHANNEL_SYNCING &&
+           result->rev != channel->hole_rev + channel->hole_entries;
 }
 
 /* Hands out what the channel lacked as if it had just been published. False: not all of it. */
@@ -511,7 +515,6 @@ static bool fill_hole(struct channel *channel, const struct catchup_result *resu
     bool lost_entries = notify_id_cmp(channel->last, result->trimmed) < 0;
     bool complete = !result->more;
     size_t start = batch_after(batch, channel->last);
-    uint64_t rev_before = channel->rev;
 
     if (lost_entries)
         tell_gap(channel, result->trimmed);
@@ -520,7 +523,8 @@ static bool fill_hole(struct channel *channel, const struct catchup_result *resu
             complete = false;
             break;
         }
-    if (complete && shows_changes(channel, result, rev_before, batch->len - start))
+    channel->hole_entries += batch->len - start;
+    if (complete && shows_changes(channel, result))
         tell_changed(channel, result);
     channel_flush(channel);
     if (complete)

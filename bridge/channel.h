@@ -52,6 +52,8 @@ struct channel {
     uint32_t waiting; /* follows in FOLLOW_WAITING */
     struct notify_id last;
     uint64_t rev;               /* of the box, as far as known: reveals changes that were missed */
+    uint64_t hole_rev;          /* rev when the hole began that is being read; 0: not known */
+    size_t hole_entries;        /* that have filled it so far */
     struct notify_id read_from; /* of the read under way: where it begins, */
     struct notify_id read_last; /* last when it was asked for, */
     size_t read_stash;          /* and how long the stash was */
