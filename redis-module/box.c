@@ -533,13 +533,14 @@ int box_expire(struct box **box, struct notify_id id, uint64_t now_ms)
     return 1;
 }
 
-/* Whether the oldest entry has to go, and which it is. */
+/* Whether the oldest entry has to go, and which it is. It is only looked at if it may have to: in a
+ * box that is not full, that would be a wait for memory that nobody needs. */
 static bool find_surplus(const struct box *box, uint64_t maxlen, struct notify_id minid,
                          struct place *ret_place, struct entry *ret_entry)
 {
     struct walk walk;
 
-    if (box->live == 0)
+    if (box->live == 0 || (box->live <= maxlen && notify_id_is_zero(minid)))
         return false;
     walk_init(&walk, box);
     if (!walk_next(&walk, ret_entry))
