@@ -7,7 +7,7 @@
 #include "mem.h"
 
 #define RING_FIRST 4     /* slots; a power of two */
-#define SEGMENT_SHARE 8  /* a segment has room for at most an eighth of its box */
+#define SEGMENT_SHARE 2  /* a segment has room for at most half as much as its box */
 #define SEGMENT_SHRINK 8 /* with so many segments, half an empty one is not worth a copy */
 #define SHRINK_FROM 256  /* bytes; smaller allocations are not worth shrinking */
 #define SEGMENT_ROOM (BOX_SEGMENT_MAX - sizeof(struct segment))
@@ -275,14 +275,14 @@ static struct ring *new_ring(uint32_t cap)
     return ring;
 }
 
-/* How many bytes to ask for, for a segment that has to hold need bytes of entries. Coarse steps,
- * and for large boxes whole segments at once: memory that moves through one size class after the
- * other leaves each of them full of holes. */
-static size_t segment_size(const struct ring *ring, size_t need)
+/* How many bytes to ask for, for a segment that has to hold need bytes of entries, in a box that
+ * has room for present ones. Coarse steps: on each one all that is there is copied, and memory that
+ * moves through one size class after the other leaves each of them full of holes. */
+static size_t segment_size(uint64_t present, size_t need)
 {
-    static const size_t steps[] = {1024, 1536, 2048, 3072, 4096, 6144, BOX_SEGMENT_MAX};
+    static const size_t steps[] = {1024, 2048, 4096, 6144, BOX_SEGMENT_MAX};
     size_t least = sizeof(struct segment) + need;
-    size_t wanted = least + (size_t)(ring->bytes / SEGMENT_SHARE);
+    uint64_t wanted = least + present / SEGMENT_SHARE;
     size_t size = least;
 
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
@@ -354,7 +354,7 @@ static int push_segment(struct box *box, size_t need)
 
     if (box->as.ring->count == box->as.ring->cap && resize_ring(box, box->as.ring->cap * 2) != 0)
         return -ENOMEM;
-    segment = new_segment(segment_size(box->as.ring, need));
+    segment = new_segment(segment_size(box->as.ring->bytes, need));
     if (segment == NULL)
         return -ENOMEM;
     box->as.ring->count++;
@@ -402,7 +402,7 @@ static int large_room(struct box *box, size_t need)
     compact_segment(segment);
     if (len + need <= segment->cap)
         return 0;
-    return resize_segment(box->as.ring, slot, segment_size(box->as.ring, len + need));
+    return resize_segment(box->as.ring, slot, segment_size(box->as.ring->bytes, len + need));
 }
 
 /* Marks for all of the segment's entries, up to count. */
@@ -429,8 +429,7 @@ static int large_need_marks(struct segment *segment, uint32_t count)
  * needs: many boxes never hold more. Then the steps get coarser, for the same reason as above. */
 static size_t small_size(const struct box *box, size_t least)
 {
-    static const size_t steps[] = {512,  768,  1024, 1280, 1536,
-                                   1792, 2048, 2560, 3072, BOX_SMALL_MAX};
+    static const size_t steps[] = {512, 768, 1280, 2048, 3072, BOX_SMALL_MAX};
     size_t i = 0;
 
     if (box->live == 0)
@@ -483,15 +482,20 @@ static void small_take_front(struct box *box, size_t where, size_t delta)
     box->as.small.cap = (uint16_t)(box->as.small.cap - delta);
 }
 
-/* Copies the entries and marks of a small box into the first segment of ring. */
-static int fill_first_segment(const struct box *box, struct ring *ring)
+/* Copies the entries and marks of a small box into the first segment of ring. With room, it takes
+ * that many bytes more, if a segment can, and grows as segments do. */
+static int fill_first_segment(const struct box *box, struct ring *ring, size_t room)
 {
     struct span span = store_span(box, 0);
+    size_t len = span.used - span.head;
     struct segment *segment;
 
     if (span.count == 0)
         return 0;
-    segment = new_segment(sizeof(*segment) + span.used - span.head);
+    if (room == 0 || len + room > SEGMENT_ROOM)
+        segment = new_segment(sizeof(*segment) + len);
+    else
+        segment = new_segment(segment_size(len, len + room));
     if (segment == NULL)
         return -ENOMEM;
     segment->used = span.used - span.head;
@@ -517,13 +521,14 @@ static void count_segments(struct box *box)
         store_count_in_span(box, walk.place.span, &e, 1);
 }
 
-static int become_large(struct box **box_ptr)
+/* room: bytes that will be appended at once. */
+static int become_large(struct box **box_ptr, size_t room)
 {
     struct box *old = *box_ptr;
     struct ring *ring = new_ring(RING_FIRST);
     struct box *box = NULL;
 
-    if (ring == NULL || fill_first_segment(old, ring) != 0)
+    if (ring == NULL || fill_first_segment(old, ring, room) != 0)
         goto fail;
     box = mem_try_alloc(marks_offset(old));
     if (box == NULL)
@@ -595,7 +600,7 @@ static int insert_header(struct box **box_ptr, size_t where, size_t delta)
         if (rc == 0)
             small_take_front(*box_ptr, where, delta);
         if (rc == SMALL_TOO_BIG)
-            rc = become_large(box_ptr);
+            rc = become_large(box_ptr, 0);
         if (rc != 0 || !store_is_large(*box_ptr))
             return rc;
         box = *box_ptr;
@@ -725,7 +730,7 @@ int store_append(struct box **box_ptr, const struct entry *e, bool marked)
         int rc = small_append(box_ptr, e, marked);
         if (rc != SMALL_TOO_BIG)
             return rc;
-        if (become_large(box_ptr) != 0)
+        if (become_large(box_ptr, entry_packed_size(e, (*box_ptr)->as.small.base_ms)) != 0)
             return -ENOMEM;
     }
     return large_append(*box_ptr, e, marked);
@@ -747,7 +752,7 @@ int store_need_mark(struct box **box_ptr, struct notify_id id, struct place *pla
             (*box_ptr)->mark_count = (uint8_t)(place->ordinal + 1);
         }
         if (rc == SMALL_TOO_BIG)
-            rc = become_large(box_ptr);
+            rc = become_large(box_ptr, 0);
         if (rc != 0)
             return rc;
         box = *box_ptr;
