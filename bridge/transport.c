@@ -202,7 +202,7 @@ static void on_lws_log(int level, const char *line)
     }
     if (lines++ < LWS_LINES_PER_PERIOD)
         log_write(level == LLL_ERR ? LOG_WARN : LOG_DEBUG, "lws", "text", log_bytes(text, len),
-                  NULL);
+                  (const char *)NULL);
 }
 
 /* Above ten million lws thinks the limit a mistake and allows itself 2560 descriptors. */
