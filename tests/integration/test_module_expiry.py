@@ -155,6 +155,9 @@ def test_a_sweep_is_told_to_nobody_but_replicas(programs, listen):
     pass_by(client, at)
     assert call(second, "NOTIFY.LEN", KEY) == 1  # hidden there ...
     assert verify(second, KEY)["length"] == [151, 151]  # ... and not deleted
+    second.config_set("replica-read-only", "no")
+    assert call(second, "NOTIFY.READ", KEY, "1-1") == 0
+    assert verify(second, KEY)["length"] == [151, 151]  # ... not even by a write there
     rev = info(client, KEY)["rev"]
     listener.raw()
     assert call(client, "NOTIFY.READ", KEY, "1-1") == 0
