@@ -585,7 +585,7 @@ def test_keyspace_events_tell_what_was_done(redis_server):
     for _ in range(2):
         watcher.parse_response(block=True)
     open_(client, "s1", "c1")
-    session(client, "TOUCH", KEY, "LEASE", LONG - 1, "c1")
+    session(client, "TOUCH", KEY, "LEASE", LONG // 2, "c1")
     session(client, "TOUCH", KEY, "LEASE", LONG, "nobody")
     open_error(client, "s1", "c2", "LEASE", LONG, "MAXCONN", 1)
     session(client, "CLOSE", KEY, "c1")
