@@ -15,7 +15,13 @@
 #define TITLE "Build finished"
 #define TEXT_BYTES 200
 
-static const char description[] = "Fills boxes, streams and lists of 1, 5 and 1000 entries.";
+#define IDLE_ENTRIES 5
+#define IDLE_TARGET 10000000.0 /* users that the last table extrapolates to */
+#define GB 1e9
+
+static const char description[] =
+    "Fills boxes, streams and lists of 1, 5 and 1000 entries; then -n "
+    "of each with 5 entries.";
 
 struct size {
     uint32_t entries;
@@ -65,6 +71,10 @@ static void build_list(void *ctx, struct resp_text *text, uint32_t key)
     RESP_TEXT_ADD(text, "RPUSH", name, body);
 }
 
+static const struct holder holders[] = {
+    {"box", build_box}, {"stream", build_stream}, {"list", build_list}};
+#define HOLDERS (sizeof(holders) / sizeof(holders[0]))
+
 /* Bytes beyond the text, per key. */
 static double measure(struct pipeline *pipeline, struct resp *redis, const struct holder *holder,
                       const struct size *size)
@@ -80,11 +90,40 @@ static double measure(struct pipeline *pipeline, struct resp *redis, const struc
     return ((double)after - (double)before) / size->keys - (double)size->entries * TEXT_BYTES;
 }
 
+static void print_sizes(struct pipeline *pipeline, struct resp *redis)
+{
+    printf("memory: bytes of used_memory beyond the text (%d bytes an entry), key included\n",
+           TEXT_BYTES);
+    printf("%-8s %14s %14s %14s\n", "", "entries", "per key", "per entry");
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        for (size_t k = 0; k < HOLDERS; k++) {
+            double bytes = measure(pipeline, redis, &holders[k], &sizes[i]);
+            printf("%-8s %14" PRIu32 " %14.1f %14.1f\n", holders[k].name, sizes[i].entries, bytes,
+                   bytes / sizes[i].entries);
+        }
+    }
+}
+
+/* Very many users who are all away: now their text counts, too. */
+static void print_idle(struct pipeline *pipeline, struct resp *redis, uint32_t users)
+{
+    struct size size = {IDLE_ENTRIES, users};
+    double text = IDLE_ENTRIES * TEXT_BYTES;
+
+    printf("\n%" PRIu32 " users with %d entries each, and what %.0f of them would take\n", users,
+           IDLE_ENTRIES, IDLE_TARGET);
+    printf("%-8s %14s %14s %14s %16s\n", "", "bytes per user", "of it text", "GB",
+           "GB without text");
+    for (size_t k = 0; k < HOLDERS; k++) {
+        double beyond = measure(pipeline, redis, &holders[k], &size);
+        printf("%-8s %14.1f %14.1f %14.2f %16.2f\n", holders[k].name, beyond + text, text,
+               (beyond + text) * IDLE_TARGET / GB, beyond * IDLE_TARGET / GB);
+    }
+}
+
 int main(int argc, char **argv)
 {
-    static const struct holder holders[] = {
-        {"box", build_box}, {"stream", build_stream}, {"list", build_list}};
-    struct bench_options options = {.rounds = 1};
+    struct bench_options options = {.clients = 200000, .rounds = 1};
     struct pipeline pipeline;
     struct resp redis;
 
@@ -94,17 +133,8 @@ int main(int argc, char **argv)
     pipeline_open(&pipeline, options.redis_port, options.redis_pid);
     /* Each connection's buffers are there before the first reading. */
     (void)measure(&pipeline, &redis, &holders[0], &sizes[0]);
-
-    printf("memory: bytes of used_memory beyond the text (%d bytes an entry), key included\n",
-           TEXT_BYTES);
-    printf("%-8s %14s %14s %14s\n", "", "entries", "per key", "per entry");
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        for (size_t k = 0; k < sizeof(holders) / sizeof(holders[0]); k++) {
-            double bytes = measure(&pipeline, &redis, &holders[k], &sizes[i]);
-            printf("%-8s %14" PRIu32 " %14.1f %14.1f\n", holders[k].name, sizes[i].entries, bytes,
-                   bytes / sizes[i].entries);
-        }
-    }
+    print_sizes(&pipeline, &redis);
+    print_idle(&pipeline, &redis, (uint32_t)options.clients);
     pipeline_close(&pipeline);
     resp_close(&redis);
     return 0;
