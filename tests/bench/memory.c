@@ -1,9 +1,9 @@
 /* memory -- what a box costs in Redis beyond the text that it holds, beside a stream and a list.
  *
- * Counted is the growth of used_memory from an empty server to one with the keys, all of it: the
- * key's name and its place in the keyspace, headers, ids, slack of the allocator. Taken off is only
- * the text that was given (of a SEND its title and content; of the others the one field of as many
- * bytes), so field tags and lengths count as cost. */
+ * Counted is the growth of used_memory (without the buffers of clients) from an empty server to one
+ * with the keys, all of it: the key's name and its place in the keyspace, headers, ids, slack of
+ * the allocator. Taken off is only the text that was given (of a SEND its title and content; of the
+ * others the one field of as many bytes), so field tags and lengths count as cost. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -131,7 +131,7 @@ int main(int argc, char **argv)
     proc_pin_self(options.generator_core);
     resp_open(&redis, options.redis_port);
     pipeline_open(&pipeline, options.redis_port, options.redis_pid);
-    /* Each connection's buffers are there before the first reading. */
+    /* What is allocated only once is there before the first reading. */
     (void)measure(&pipeline, &redis, &holders[0], &sizes[0]);
     print_sizes(&pipeline, &redis);
     print_idle(&pipeline, &redis, (uint32_t)options.clients);

@@ -219,14 +219,22 @@ uint64_t resp_info_number(struct resp *resp, const char *section, const char *na
     return missing;
 }
 
+/* The buffers of connections come and go as the server pleases. */
+static uint64_t data_memory(struct resp *resp)
+{
+    uint64_t clients = resp_info_number(resp, "memory", "mem_clients_normal:", 0);
+
+    return resp_info_number(resp, "memory", "used_memory:", 0) - clients;
+}
+
 uint64_t resp_settled_memory(struct resp *resp)
 {
-    uint64_t before = resp_info_number(resp, "memory", "used_memory:", 0);
+    uint64_t before = data_memory(resp);
     int same = 0;
 
     for (int tries = 0; tries < SETTLE_TRIES; tries++) {
         (void)poll(NULL, 0, SETTLE_STEP_MS); /* no descriptor: only the time */
-        uint64_t now = resp_info_number(resp, "memory", "used_memory:", 0);
+        uint64_t now = data_memory(resp);
         same = now == before ? same + 1 : 0;
         if (same == SETTLE_STEPS)
             return now;

@@ -59,8 +59,8 @@ struct notify_str resp_reply_text(struct notify_str reply);
 uint64_t resp_info_number(struct resp *resp, const char *section, const char *name,
                           uint64_t missing);
 
-/* Waits until used_memory has not changed for several readings: tables have been rehashed and
- * buffers let go. Returns it in bytes. */
+/* used_memory without the buffers of clients, in bytes. Waits until it has not changed for several
+ * readings: tables have been rehashed. */
 uint64_t resp_settled_memory(struct resp *resp);
 
 #endif
