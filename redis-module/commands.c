@@ -400,9 +400,9 @@ static const struct command {
      "Stores an event, which is never counted as unread, in a box and publishes it; NOSTORE only "
      "publishes.",
      "O(1), O(N) when it trims N entries", "nondeterministic_output", event_args},
-    {"NOTIFY.SENDMANY", cmd_sendmany, "write deny-oom", "write slow", -4, KEY_INSERT_MANY,
-     "Sends one notification to several boxes.", "O(N) for N keys", "nondeterministic_output",
-     sendmany_args},
+    {"NOTIFY.SENDMANY", cmd_sendmany, "write deny-oom getkeys-api", "write slow", -4,
+     KEY_INSERT_MANY, "Sends one notification to several boxes.", "O(N) for N keys",
+     "nondeterministic_output", sendmany_args},
     {"NOTIFY.GET", cmd_get, "readonly fast", "read fast", -3, KEY_READ,
      "Returns the entries with the given ids, nil for each that does not exist.",
      "O(N*log(M)) for N ids in a box of M entries", NULL, get_args},
