@@ -143,7 +143,7 @@ def test_the_next_write_takes_expired_entries_out(client, command):
 def test_a_sweep_is_told_to_nobody_but_replicas(programs, listen):
     primary = programs.redis(name="primary", appendonly="yes")
     replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    replica.wait_line("<-> REPLICA sync: Finished with success")
     client, second = primary.client(), replica.client()
     listener = listen(primary, KEY, "__keyevent@0__:notify.expired")
     client.config_set("notify-keyspace-events", "Ed")
@@ -297,7 +297,7 @@ def test_the_time_to_live_that_somebody_gave_is_left_alone(client):
 def test_the_end_survives_everything_and_is_the_same_on_a_replica(programs):
     primary = programs.redis(name="primary", appendonly="yes", aof_use_rdb_preamble="no")
     replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    replica.wait_line("<-> REPLICA sync: Finished with success")
     client, second = primary.client(), replica.client()
     for _ in range(100):
         call(client, "NOTIFY.SEND", KEY, "t", "PXAT", FAR)

@@ -426,7 +426,7 @@ def copies(client, raw):
 def test_random_commands_agree_with_the_model(programs, seed):
     primary = programs.redis(name="primary", appendonly="yes", aof_use_rdb_preamble="no")
     replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    replica.wait_line("<-> REPLICA sync: Finished with success")
     client = primary.client()
     model = Model(client, random.Random(seed))
     for _ in range(STEPS):

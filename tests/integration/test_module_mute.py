@@ -109,7 +109,7 @@ def test_a_key_of_another_type_is_refused(client):
 def test_mutes_survive_everything(programs):
     primary = programs.redis(name="primary", appendonly="yes", aof_use_rdb_preamble="no")
     replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    replica.wait_line("<-> REPLICA sync: Finished with success")
     client, second = primary.client(), replica.client()
     call(client, "NOTIFY.MUTE", KEY, "ci", "ops", "gone")
     call(client, "NOTIFY.UNMUTE", KEY, "ops")

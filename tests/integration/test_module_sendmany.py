@@ -121,7 +121,7 @@ def test_a_subscriber_that_sends_gets_whole_replies(shared_redis, client):
 def test_what_is_replicated_are_sends(programs):
     primary = programs.redis(name="primary", appendonly="yes")
     replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    replica.wait_line("<-> REPLICA sync: Finished with success")
     client = primary.client()
     for n in range(20):
         many(client, f"t{n}", "EX", 100 + n, "COLLAPSE", f"c{n % 3}", "IDEMPOTENT", f"i{n % 15}")

@@ -202,7 +202,7 @@ def test_duplicates_are_counted(redis_server):
 def test_tokens_survive_everything(programs, preamble):
     primary = programs.redis(name="primary", appendonly="yes", aof_use_rdb_preamble=preamble)
     replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    replica.wait_line("<-> REPLICA sync: Finished with success")
     client, second = primary.client(), replica.client()
     client.config_set("notify.idempotency-max", 2500)
     sent = {}
@@ -241,7 +241,7 @@ def test_tokens_survive_everything(programs, preamble):
 def test_a_replica_does_as_its_primary_says_whatever_its_settings(programs):
     primary = programs.redis(name="primary")
     replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    replica.wait_line("<-> REPLICA sync: Finished with success")
     client, second = primary.client(), replica.client()
     second.config_set("notify.idempotency-max", 1)
     second.config_set("notify.idempotency-window-ms", 1)
