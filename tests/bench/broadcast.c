@@ -16,6 +16,7 @@
 #define LOG "topic:all"
 #define TITLE "Build finished"
 #define TEXT_BYTES 200
+#define LOG_OPERATIONS 1024 /* built beforehand: with fewer nothing would be pipelined */
 
 static const char description[] =
     "Lets -n inboxes follow a log that keeps -l entries, and measures "
@@ -149,16 +150,16 @@ static void measure_all(struct pipeline *pipeline, struct resp *redis,
 
     (void)snprintf(maxlen, sizeof(maxlen), "%ld", options->maxlen);
     print_us("one SEND to the log: everybody has it",
-             measure(pipeline, options, 1, build_log_send, maxlen));
+             measure(pipeline, options, LOG_OPERATIONS, build_log_send, maxlen));
     check_counts(redis, inboxes, options->maxlen); /* more were sent than are kept */
     print_us("UNREAD", measure(pipeline, options, inboxes, build_unread, NULL));
-    print_us("UNREAD … LOGS, nothing read",
+    print_us("UNREAD with LOGS, nothing read",
              measure(pipeline, options, inboxes, build_unread_logs, NULL));
-    print_us("BADGE … LOGS, nothing read",
+    print_us("BADGE with LOGS, nothing read",
              measure(pipeline, options, inboxes, build_badge_logs, NULL));
     run_once(pipeline, inboxes, build_readall);
     check_counts(redis, inboxes, 0);
-    print_us("UNREAD … LOGS, everything read",
+    print_us("UNREAD with LOGS, everything read",
              measure(pipeline, options, inboxes, build_unread_logs, NULL));
     double copy = measure(pipeline, options, inboxes, build_inbox_send, maxlen);
     printf("%-58s %10.0f us\n", "a copy in each inbox instead: one SEND times inboxes",
