@@ -46,6 +46,7 @@ struct transport {
     struct lws_vhost *vhost;                                    /* of context */
     struct heartbeat *heartbeat;                                /* owned */
     struct transport_config config;                             /* pointers in it borrowed */
+    uint64_t opened;                                            /* WebSocket connections so far */
     size_t count;                                               /* open WebSocket connections */
     struct request_texts texts;                                 /* of the request being handled */
     uint8_t input[TRANSPORT_READ_BYTES + TRANSPORT_READ_BYTES]; /* what was kept, what is new */

@@ -461,6 +461,17 @@ int transport_ws_confirm(struct transport *transport, struct lws *wsi, const cha
     return -1;
 }
 
+/* When ten thousand clients connect in the same second, as they do after a restart, their pings
+ * must not all be due in the same one: each would hold up everything else for as long as it takes
+ * to send and to answer them all. Multiples of the golden ratio spread evenly over the interval,
+ * however many there are. */
+static uint64_t first_ping_after(struct transport *transport)
+{
+    uint64_t golden = UINT64_C(0x9e3779b97f4a7c15) * ++transport->opened;
+
+    return 1 + ((golden >> 32) * transport->config.heartbeat_ms >> 32);
+}
+
 int transport_ws_opened(struct transport *transport, struct lws *wsi)
 {
     struct conn *conn = calloc(1, sizeof(*conn));
@@ -477,7 +488,7 @@ int transport_ws_opened(struct transport *transport, struct lws *wsi)
     conn->transport = transport;
     conn->code = CONN_CLOSE_ABNORMAL;
     conn->heard_ms = now_ms;
-    conn->ping_ms = now_ms + transport->config.heartbeat_ms;
+    conn->ping_ms = now_ms + first_ping_after(transport);
     lws_set_opaque_user_data(wsi, conn);
     loop_lws_take_input(transport->glue, wsi, on_readable, conn);
     transport->count++;
