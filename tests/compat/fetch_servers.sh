@@ -6,6 +6,9 @@
 #
 # usage: tests/compat/fetch_servers.sh FOLDER     makes FOLDER/<name>-<version>/<name>-server
 #
+# FOLDER/defrag/redis-server is the exception: built from a source package, with the jemalloc that
+# comes with it, because Debian's servers use the system's, which cannot defragment actively.
+#
 # What is there already is not fetched again; what cannot be had is told and left out.
 set -eu
 
@@ -34,11 +37,11 @@ say()
     echo "fetch_servers: $*" >&2
 }
 
-# $1 suites, comma-separated: makes a private apt tree whose only sources they are and which knows of
-# no installed package, and points APT_CONFIG at it.
+# $1 suites, comma-separated, $2 deb or deb-src: makes a private apt tree whose only sources they are and
+# which knows of no installed package, and points APT_CONFIG at it.
 use_suites()
 {
-    apt=$work/apt-$1
+    apt=$work/$2-$1
     APT_CONFIG=$apt/apt.conf
     export APT_CONFIG
     [ ! -e "$apt" ] || return 0
@@ -49,7 +52,7 @@ use_suites()
         [ ! -f "$part" ] || cp "$part" "$apt/etc/apt.conf.d/"
     done
     : >"$apt/status"
-    printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$uri" \
+    printf 'Types: %s\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$2" "$uri" \
         "$(echo "$1" | tr , ' ')" /usr/share/keyrings/debian-archive-keyring.gpg \
         >"$apt/sources.list.d/servers.sources"
     cat >"$APT_CONFIG" <<CONF
@@ -92,7 +95,7 @@ loader_of()
 # $1 name, $2 suites, $3 package
 fetch_server()
 {
-    use_suites "$2" || return 1
+    use_suites "$2" deb || return 1
     version=$(apt-cache policy "$3" | awk '/Candidate:/ { print $2 }')
     case $version in '' | '(none)') return 1 ;; esac
     version=$(echo "$version" | sed 's/^[0-9]*://; s/[-+~].*//')
@@ -115,6 +118,17 @@ fetch_server()
     "$place/$1-server" --version >/dev/null
 }
 
+build_defrag_server()
+{
+    [ ! -x "$folder/defrag/redis-server" ] || return 0
+    use_suites bookworm deb-src || return 1
+    mkdir -p "$work/source/redis" "$folder/defrag"
+    cd "$work/source"
+    apt-get -qq source --tar-only redis && tar -xf redis_*.orig.tar.gz -C redis --strip-components=1 &&
+        make -j "$(nproc)" -C redis/src redis-server MALLOC=jemalloc OPTIMIZATION=-O1 BUILD_TLS=no \
+            USE_SYSTEMD=no && cp redis/src/redis-server "$folder/defrag/redis-server"
+}
+
 # shellcheck disable=SC1091,SC2016
 uri=$(. /etc/os-release && apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
     "Release: $VERSION_CODENAME" | head -n 1)
@@ -130,4 +144,8 @@ while read -r name suites package; do
 done <<LIST
 $servers
 LIST
+if ! (build_defrag_server) >>"$work/log" 2>&1 </dev/null; then
+    missing=yes
+    say "could not build a server that defragments: $(tail -n 1 "$work/log")"
+fi
 [ -n "$missing" ] || : >"$folder/.complete"
