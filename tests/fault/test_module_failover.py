@@ -118,6 +118,14 @@ def check_sent(client, sent):
         assert not missing
 
 
+def wait_online(primary):
+    """Until its one replica can take over; that comes a little after the end of the synchronisation."""
+    wait_until(
+        lambda: primary.client().info("replication").get("slave0", {}).get("state") == "online",
+        "the replica's being online",
+    )
+
+
 @pytest.fixture
 def pair(programs):
     primary = programs.redis(name="primary")
@@ -152,6 +160,7 @@ def test_the_failover_command_under_traffic_loses_nothing(pair, traffic):
     writer = traffic(old)
     for source, target in ((old, new), (new, old)):
         writer.wait_more()
+        wait_online(source)
         source.client().execute_command("FAILOVER", "TO", "127.0.0.1", target.port)
         wait_until(lambda: target.client().info("replication")["role"] == "master", "the failover")
         wait_until(
