@@ -210,7 +210,7 @@ static void on_aof_rewrite(struct rm_io *io, struct rm_string *key, void *value)
     struct box_entry next;
     uint32_t cursors = 0; /* that are done */
     size_t tokens = 0;
-    bool more_tokens;
+    bool more_tokens = false;
     bool more_entries;
     bool more;
     int rc;
