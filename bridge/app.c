@@ -222,7 +222,7 @@ static void close_client(struct client *client, uint64_t spread_ms)
     conn_close(client->conn, CONN_CLOSE_RESTART, reason);
 }
 
-static void on_shutdown_check(void *ctx)
+static void on_shutdown_timeout(void *ctx)
 {
     struct app *app = ctx;
 
@@ -293,7 +293,7 @@ static int build_redis(struct app *app)
         redis_link_new(app->loop, "notify-bridge:commands", &app->address, &commands_handlers, app);
     app->router = router_new(app->loop, &limits);
     app->module_timer = loop_timer_new(app->loop, check_module, app);
-    app->shutdown_timer = loop_timer_new(app->loop, on_shutdown_check, app);
+    app->shutdown_timer = loop_timer_new(app->loop, on_shutdown_timeout, app);
     return app->subscriber == NULL || app->commands == NULL || app->router == NULL ||
                    app->module_timer == NULL || app->shutdown_timer == NULL
                ? -ENOMEM

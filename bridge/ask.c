@@ -38,20 +38,24 @@ void ask_await(struct ask *ask, struct follow *follow)
     ask->pending++;
 }
 
+void ask_put_result(json_t *results, const struct follow *follow, bool recovered)
+{
+    struct notify_str key = follow_key(follow);
+
+    /* A key that is no UTF-8 cannot come from a client: then this does nothing. */
+    (void)json_object_setn_new(
+        results, key.ptr, key.len,
+        json_pack("{s:b, s:i}", "recovered", recovered, "count", (int)follow->count));
+}
+
 void ask_resolve(struct ask *ask, const struct follow *follow)
 {
     for (size_t i = 0; i < ask->len; i++) {
-        struct notify_str key;
         if (ask->follows[i] != follow)
             continue;
         ask->follows[i] = NULL;
         ask->pending--;
-        if (ask->results == NULL)
-            continue;
-        key = follow_key(follow);
-        /* A key that is no UTF-8 cannot come from a client: then this does nothing. */
-        (void)json_object_setn_new(
-            ask->results, key.ptr, key.len,
-            json_pack("{s:b, s:i}", "recovered", !follow->gap, "count", (int)follow->count));
+        if (ask->results != NULL)
+            ask_put_result(ask->results, follow, !follow->gap);
     }
 }

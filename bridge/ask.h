@@ -35,4 +35,7 @@ void ask_await(struct ask *ask, struct follow *follow);
 /* follow is live, or will not be any more. */
 void ask_resolve(struct ask *ask, const struct follow *follow);
 
+/* Adds what is said of a follow: key -> {recovered, count}. */
+void ask_put_result(json_t *results, const struct follow *follow, bool recovered);
+
 #endif

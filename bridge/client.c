@@ -70,23 +70,29 @@ void client_send(struct client *client, size_t count, const struct notify_str *p
     frame_unref(frame);
 }
 
+/* The frame of a message, which is taken over. NULL: out of memory. */
+static struct frame *frame_of_json(json_t *message)
+{
+    char *text = message == NULL ? NULL : json_dumps(message, JSON_COMPACT);
+    struct notify_str part = notify_str_z(text);
+    struct frame *frame = text == NULL ? NULL : frame_new_ws(1, &part);
+
+    free(text);
+    json_decref(message);
+    return frame;
+}
+
 void client_send_json(struct client *client, json_t *message, const json_t *request_id)
 {
-    char *text = NULL;
-    struct notify_str part;
+    struct frame *frame;
 
     if (message != NULL && request_id != NULL)
         (void)json_object_set(message, "request_id", (json_t *)request_id); /* adds a reference */
-    if (message != NULL)
-        text = json_dumps(message, JSON_COMPACT);
-    if (text != NULL) {
-        part = notify_str_z(text);
-        client_send(client, 1, &part);
-    } else {
+    frame = frame_of_json(message);
+    if (frame == NULL)
         log_error("out_of_memory", "at", "answer");
-    }
-    free(text);
-    json_decref(message);
+    send_answer(client, frame);
+    frame_unref(frame);
 }
 
 /* As many whole frames as fit into one piece; 0 when the first alone is too large for it. */
@@ -312,12 +318,9 @@ void client_ask_cancel(struct client *client, struct ask *ask)
 /* {"type":"resumed"} without a request: what the bridge did by itself. */
 static void tell_resumed(struct follow *follow, bool recovered)
 {
-    struct notify_str key = follow_key(follow);
     json_t *results = json_object();
 
-    (void)json_object_setn_new(
-        results, key.ptr, key.len,
-        json_pack("{s:b, s:i}", "recovered", recovered, "count", (int)follow->count));
+    ask_put_result(results, follow, recovered);
     client_send_json(follow->client, json_pack("{s:s, s:o}", "type", "resumed", "results", results),
                      NULL);
 }
@@ -414,23 +417,11 @@ static struct frame *greeting_frame(const struct client *client)
 {
     struct notify_str user = client_user(client), id = client_id(client);
     char now[ISO_TIME_LEN + 1];
-    struct frame *frame = NULL;
-    struct notify_str text;
-    json_t *greeting;
-    char *dumped;
 
     iso_time_format(now, loop_wall_ms(client->shared->loop));
-    greeting =
-        json_pack("{s:s, s:s, s:s%, s:s%, s:s}", "type", "connection", "status", "connected",
-                  "client_id", id.ptr, id.len, "user_id", user.ptr, user.len, "timestamp", now);
-    dumped = greeting == NULL ? NULL : json_dumps(greeting, JSON_COMPACT);
-    if (dumped != NULL) {
-        text = notify_str_z(dumped);
-        frame = frame_new_ws(1, &text);
-    }
-    free(dumped);
-    json_decref(greeting);
-    return frame;
+    return frame_of_json(json_pack("{s:s, s:s, s:s%, s:s%, s:s}", "type", "connection", "status",
+                                   "connected", "client_id", id.ptr, id.len, "user_id", user.ptr,
+                                   user.len, "timestamp", now));
 }
 
 /* The greeting goes before what has come since the connection opened, which waits in the outbox. */
