@@ -13,7 +13,7 @@
 
 static struct config config;
 static char error[CONFIG_ERROR_MAX];
-static char file_name[] = "/tmp/notify-config-XXXXXX";
+static char file_name[] = P_tmpdir "/notify-config-XXXXXX";
 static bool has_file;
 
 static void teardown(void)
