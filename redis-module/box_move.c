@@ -6,7 +6,7 @@ enum { SEGMENTS_PER_CHECK = 16 }; /* moved between two looks at the clock */
 
 static void *moved(const struct box_mover *mover, void *ptr)
 {
-    void *new_ptr = ptr == NULL ? NULL : mover->move(mover->ctx, ptr);
+    void *new_ptr = mover->move(mover->ctx, ptr);
 
     return new_ptr != NULL ? new_ptr : ptr;
 }
@@ -30,7 +30,8 @@ static void move_frame(struct box **box, const struct box_mover *mover)
 static void move_segment(struct ring_slot *slot, const struct box_mover *mover)
 {
     slot->segment = moved(mover, slot->segment);
-    slot->segment->marks = moved(mover, slot->segment->marks);
+    if (slot->segment->marks != NULL)
+        slot->segment->marks = moved(mover, slot->segment->marks);
 }
 
 /* The cursor is 0, or 1 + the number of the segment to go on with. Between two calls segments may
