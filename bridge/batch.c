@@ -28,6 +28,13 @@ int batch_push(struct batch *batch, struct event *event)
     return 0;
 }
 
+int batch_append(struct batch **batch, struct event *event)
+{
+    if (*batch == NULL)
+        *batch = calloc(1, sizeof(**batch));
+    return *batch == NULL ? -ENOMEM : batch_push(*batch, event);
+}
+
 void batch_drop_first(struct batch *batch, size_t n)
 {
     forget_joined(batch);
@@ -50,6 +57,14 @@ void batch_release(struct batch *batch)
     batch_clear(batch);
     free(batch->events);
     *batch = (struct batch){0};
+}
+
+struct batch *batch_free(struct batch *batch)
+{
+    if (batch != NULL)
+        batch_release(batch);
+    free(batch);
+    return NULL;
 }
 
 /* A batch of one needs no joining: the event's own frame serves. */

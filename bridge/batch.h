@@ -18,10 +18,13 @@ struct batch {
 
 /* Takes its own reference. 0 or -ENOMEM. */
 int batch_push(struct batch *batch, struct event *event);
+/* The same; the first event makes the batch, which is to be freed with batch_free(). */
+int batch_append(struct batch **batch, struct event *event);
 /* Drops the first n events. */
 void batch_drop_first(struct batch *batch, size_t n);
 void batch_clear(struct batch *batch); /* memory is kept for the next use */
 void batch_release(struct batch *batch);
+struct batch *batch_free(struct batch *batch); /* returns NULL */
 
 /* All frames one behind the other. Borrowed from the batch. NULL: out of memory. */
 struct frame *batch_frame(struct batch *batch, enum dialect dialect);

@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include <jansson.h>
-
 #include "catchup.h"
 #include "client.h"
 #include "follow.h"
@@ -13,7 +11,6 @@
 #include "subscription.h"
 
 #define STASH_MAX_EVENTS 4096 /* then the hole is read again, up to a later end */
-#define RECENT_FACTOR_WHILE_WAITING 4
 
 struct channel *channel_new(struct channel_shared *shared)
 {
@@ -24,72 +21,22 @@ struct channel *channel_new(struct channel_shared *shared)
     return channel;
 }
 
-static void free_batch(struct batch **batch)
+/* Somebody is or will be served from what is kept now. */
+static bool is_awaited(const struct channel *channel)
 {
-    if (*batch != NULL)
-        batch_release(*batch);
-    free(*batch);
-    *batch = NULL;
-}
-
-static int push_to(struct batch **batch, struct event *event)
-{
-    if (*batch == NULL)
-        *batch = calloc(1, sizeof(**batch));
-    return *batch == NULL ? -ENOMEM : batch_push(*batch, event);
-}
-
-/* Recent events. */
-
-static void recent_forget(struct channel *channel)
-{
-    if (channel->recent != NULL)
-        channel->shared->recent_bytes -= channel->recent->bytes;
-    free_batch(&channel->recent);
-}
-
-static void recent_drop_first(struct channel *channel, size_t n)
-{
-    size_t before = channel->recent->bytes;
-
-    for (size_t i = 0; i < n; i++)
-        if (channel->recent->events[i]->kind == EVENT_ENTRY)
-            channel->recent_from = channel->recent->events[i]->id;
-    batch_drop_first(channel->recent, n);
-    channel->shared->recent_bytes -= before - channel->recent->bytes;
+    return channel->waiting > 0 || channel->reading;
 }
 
 /* A channel with a single follow, which an inbox nearly always is, keeps nothing: whoever comes
  * back to it costs one cheap read. */
-static bool recent_is_wanted(const struct channel *channel)
+static bool keeps_recent(const struct channel *channel)
 {
-    const struct channel_shared *shared = channel->shared;
-
-    return shared->recent_bytes < shared->recent_bytes_max &&
-           (channel->len != 1 || channel->waiting > 0 || channel->reading);
+    return channel->len != 1 || is_awaited(channel);
 }
 
-/* Called when event has just become the newest of the channel; before: last until then. */
-static void recent_push(struct channel *channel, struct event *event, struct notify_id before)
+static void forget_recent(struct channel *channel)
 {
-    size_t max = channel->shared->recent_events_max;
-
-    if (channel->waiting > 0 || channel->reading)
-        max *= RECENT_FACTOR_WHILE_WAITING;
-    if (!recent_is_wanted(channel)) {
-        recent_forget(channel);
-        return;
-    }
-    if (channel->recent == NULL)
-        channel->recent_from = before;
-    if (push_to(&channel->recent, event) != 0) {
-        recent_forget(channel);
-        return;
-    }
-    channel->shared->recent_bytes += event->len;
-    /* Half at a time, so that dropping costs nothing per event. */
-    if (channel->recent->len > max)
-        recent_drop_first(channel, channel->recent->len - max / 2);
+    recent_forget(&channel->recent, &channel->shared->recent);
 }
 
 void channel_free(struct channel *channel)
@@ -98,9 +45,9 @@ void channel_free(struct channel *channel)
         return;
     if (channel->dirty)
         TAILQ_REMOVE(&channel->shared->dirty, channel, dirty_link);
-    recent_forget(channel);
-    free_batch(&channel->fresh);
-    free_batch(&channel->stash);
+    forget_recent(channel);
+    batch_free(channel->fresh);
+    batch_free(channel->stash);
     free(channel->follows);
     free(channel);
 }
@@ -162,13 +109,22 @@ static void mark_dirty(struct channel *channel)
     channel->dirty = true;
 }
 
+/* event has just become the newest; before: last until then. */
+static void remember(struct channel *channel, struct event *event, struct notify_id before)
+{
+    if (keeps_recent(channel))
+        recent_push(&channel->recent, &channel->shared->recent, event, before, is_awaited(channel));
+    else
+        forget_recent(channel);
+}
+
 /* False: out of memory. Then last stays, and the next entry shows that one is missing. */
 static bool accept(struct channel *channel, struct event *event)
 {
     struct notify_id before = channel->last;
 
     if (channel->len > 0) {
-        if (push_to(&channel->fresh, event) != 0) {
+        if (batch_append(&channel->fresh, event) != 0) {
             log_error("out_of_memory", "at", "channel");
             return false;
         }
@@ -181,7 +137,7 @@ static bool accept(struct channel *channel, struct event *event)
         (event->kind == EVENT_ENTRY && notify_id_is_zero(event->prev) && event->rev > 0))
         channel->rev = event->rev;
     if (event->kind != EVENT_VOLATILE) /* whoever comes back may have had it, and cannot say so */
-        recent_push(channel, event, before);
+        remember(channel, event, before);
     return true;
 }
 
@@ -193,7 +149,7 @@ static void stash(struct channel *channel, struct event *event)
         batch_clear(channel->stash);
         channel->read_stale = true;
     }
-    if (push_to(&channel->stash, event) != 0)
+    if (batch_append(&channel->stash, event) != 0)
         channel->read_stale = true;
 }
 
@@ -276,7 +232,7 @@ void channel_flush(struct channel *channel)
         if (channel->follows[i]->state == FOLLOW_LIVE)
             hand_out(channel->follows[i], fresh, newest);
     }
-    free_batch(&fresh);
+    batch_free(fresh);
 }
 
 /* Serving those who wait. */
@@ -321,13 +277,6 @@ static bool send_after(struct follow *follow, const struct batch *source, struct
     return follow->state == FOLLOW_WAITING;
 }
 
-static bool recent_covers(const struct channel *channel, struct notify_id pos)
-{
-    struct notify_id from = channel->recent == NULL ? channel->last : channel->recent_from;
-
-    return notify_id_cmp(pos, from) >= 0 && notify_id_cmp(pos, channel->last) <= 0;
-}
-
 /* Serves a follow without asking Redis, if that can be done. */
 static void serve_from_memory(struct channel *channel, struct follow *follow, struct batch *shared,
                               size_t *shared_start)
@@ -338,11 +287,12 @@ static void serve_from_memory(struct channel *channel, struct follow *follow, st
         become_live(channel, follow);
         return;
     }
-    if (channel->known && !recent_covers(channel, follow->pos))
+    if (channel->known && !recent_covers(&channel->recent, follow->pos, channel->last))
         return;
     if (!channel->known)
         follow->gap = true; /* the channel can only be listened to: who knows what is missing */
-    if (channel->recent != NULL && !send_after(follow, channel->recent, shared, shared_start))
+    if (channel->recent.events != NULL &&
+        !send_after(follow, channel->recent.events, shared, shared_start))
         return;
     become_live(channel, follow);
 }
@@ -459,7 +409,7 @@ static bool has_live(const struct channel *channel)
  * are served from their own positions. */
 static void begin_anew(struct channel *channel, struct notify_id last, uint64_t rev)
 {
-    recent_forget(channel);
+    forget_recent(channel);
     channel->known = true;
     channel->last = last;
     channel->rev = rev;
@@ -476,7 +426,7 @@ static void begin_anew(struct channel *channel, struct notify_id last, uint64_t 
 /* Redis does not let us read: all that can be done is to listen. */
 static void only_listen(struct channel *channel)
 {
-    recent_forget(channel);
+    forget_recent(channel);
     channel->known = false;
     if (channel->state != CHANNEL_LIVE) /* there may have been a hole */
         tell_gap(channel, NOWHERE);
@@ -486,18 +436,12 @@ static void only_listen(struct channel *channel)
  * count is right again with it; what it was, clients find out by asking. */
 static void tell_changed(struct channel *channel, const struct catchup_result *result)
 {
-    struct notify_str key = subscription_channel(channel->sub);
-    json_t *message =
-        json_pack("{s:s, s:s%, s:I, s:I}", "type", "changed", "key", key.ptr, key.len, "rev",
-                  (json_int_t)result->rev, "unread", (json_int_t)result->unread);
-    char *text = message == NULL ? NULL : json_dumps(message, JSON_COMPACT);
-    struct event *event = text == NULL ? NULL : event_decode(notify_str_z(text));
+    struct event *event =
+        event_changed(subscription_channel(channel->sub), result->rev, result->unread);
 
     if (event != NULL)
         (void)accept(channel, event);
     event_unref(event);
-    free(text);
-    json_decref(message);
 }
 
 /* Each new entry raises the revision by one. What is more than that came from changes of state;
@@ -532,7 +476,7 @@ static bool fill_hole(struct channel *channel, const struct catchup_result *resu
     if (complete && result->rev != 0)
         channel->rev = result->rev;
     if (lost_entries)
-        recent_forget(channel); /* it no longer holds all that it stands for */
+        forget_recent(channel); /* it no longer holds all that it stands for */
     return complete;
 }
 
@@ -567,53 +511,18 @@ static bool close_hole(struct channel *channel, const struct catchup_result *res
     return fill_hole(channel, result, batch);
 }
 
-/* The events of *read up to last, then those of old (may be NULL) from old_start on. NULL: out of
- * memory. */
-static struct batch *join(const struct batch *read, struct notify_id last, const struct batch *old,
-                          size_t old_start)
-{
-    struct batch *joined = NULL;
-
-    for (size_t i = 0; i < read->len && notify_id_cmp(read->events[i]->id, last) <= 0; i++)
-        if (push_to(&joined, read->events[i]) != 0)
-            goto fail;
-    for (size_t i = old_start; old != NULL && i < old->len; i++)
-        if (push_to(&joined, old->events[i]) != 0)
-            goto fail;
-    return joined;
-fail:
-    free_batch(&joined);
-    return NULL;
-}
-
 /* Keeps what was read for those who will come back from as far: after a restart of the bridge,
- * thousands do. What was read must go further back than what is kept, and reach up to it. */
+ * thousands do. */
 static void remember_read(struct channel *channel, const struct catchup_result *result,
                           const struct batch *batch)
 {
-    struct channel_shared *shared = channel->shared;
-    struct batch *old = channel->recent, *joined;
-    size_t old_start = old == NULL ? 0 : batch_after(old, result->last);
-    size_t max = shared->recent_events_max * RECENT_FACTOR_WHILE_WAITING;
+    const struct recent_read read = {.events = batch,
+                                     .from = channel->read_from,
+                                     .last = result->last,
+                                     .trimmed = result->trimmed};
 
-    if (result->more || batch->len == 0 || !recent_is_wanted(channel))
-        return;
-    if (notify_id_cmp(old == NULL ? channel->last : channel->recent_from, result->last) > 0 ||
-        (old != NULL && notify_id_cmp(channel->recent_from, channel->read_from) <= 0))
-        return;
-    joined = join(batch, channel->last, old, old_start);
-    if (joined == NULL)
-        return;
-    recent_forget(channel);
-    channel->recent = joined;
-    channel->recent_from = channel->read_from;
-    shared->recent_bytes += joined->bytes;
-    if (notify_id_cmp(channel->recent_from, result->trimmed) < 0)
-        channel->recent_from = result->trimmed;
-    if (joined->len > max)
-        recent_drop_first(channel, joined->len - max);
-    if (shared->recent_bytes > shared->recent_bytes_max)
-        recent_forget(channel);
+    if (!result->more && keeps_recent(channel))
+        recent_extend(&channel->recent, &channel->shared->recent, &read, channel->last);
 }
 
 /* Serves a waiting follow from the read, then from what was published since. */
@@ -661,7 +570,7 @@ static void take_stash(struct channel *channel, size_t covered)
     for (size_t i = 0; stashed != NULL && i < stashed->len; i++)
         if (i >= covered || stashed->events[i]->kind != EVENT_ENTRY)
             take(channel, stashed->events[i]);
-    free_batch(&stashed);
+    batch_free(stashed);
 }
 
 void channel_on_read(struct channel *channel, const struct catchup_result *result)
@@ -705,5 +614,5 @@ void channel_on_lost(struct channel *channel)
 {
     channel->state = CHANNEL_JOINING;
     channel->read_stale = true;
-    free_batch(&channel->stash);
+    channel->stash = batch_free(channel->stash);
 }

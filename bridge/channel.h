@@ -21,6 +21,7 @@
 #include "batch.h"
 #include "notify_id.h"
 #include "notify_str.h"
+#include "recent.h"
 
 struct catchup;
 struct catchup_result;
@@ -32,11 +33,9 @@ struct subscription;
 struct channel_shared {
     struct catchup *catchup;
     TAILQ_HEAD(channel_queue, channel) dirty; /* have events that their follows have not got */
-    size_t recent_bytes;                      /* held by all channels for those who come back */
-    size_t recent_bytes_max;
-    size_t recent_events_max; /* per channel */
-    uint64_t foreign;         /* messages dropped because they are none of the module's */
-    uint64_t holes;           /* found and repaired */
+    struct recent_budget recent;              /* of all channels together */
+    uint64_t foreign; /* messages dropped because they are none of the module's */
+    uint64_t holes;   /* found and repaired */
 };
 
 enum channel_state { CHANNEL_JOINING, CHANNEL_SYNCING, CHANNEL_LIVE };
@@ -57,10 +56,9 @@ struct channel {
     struct notify_id read_from; /* of the read under way: where it begins, */
     struct notify_id read_last; /* last when it was asked for, */
     size_t read_stash;          /* and how long the stash was */
-    struct batch *recent;       /* contiguous up to last, for those who come back; or NULL */
-    struct notify_id recent_from; /* where recent begins: it holds all after this */
-    struct batch *fresh;          /* accepted, not yet handed to the follows; or NULL */
-    struct batch *stash;          /* arrived while the channel was not live; or NULL */
+    struct recent recent;       /* contiguous up to last, for those who come back */
+    struct batch *fresh;        /* owned; accepted, not yet handed to the follows; or NULL */
+    struct batch *stash;        /* owned; arrived while the channel was not live; or NULL */
     uint8_t state;
     bool known;      /* last is what Redis said, not a guess */
     bool reading;    /* a read is under way, */

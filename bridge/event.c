@@ -90,6 +90,18 @@ struct event *event_decode(struct notify_str message)
     return event;
 }
 
+struct event *event_changed(struct notify_str key, uint64_t rev, uint64_t unread)
+{
+    json_t *message = json_pack("{s:s, s:s%, s:I, s:I}", "type", "changed", "key", key.ptr, key.len,
+                                "rev", (json_int_t)rev, "unread", (json_int_t)unread);
+    char *text = message == NULL ? NULL : json_dumps(message, JSON_COMPACT);
+    struct event *event = text == NULL ? NULL : event_decode(notify_str_z(text));
+
+    free(text);
+    json_decref(message);
+    return event;
+}
+
 struct event *event_ref(struct event *event)
 {
     event->refs++;

@@ -43,6 +43,9 @@ struct event {
 /* Decodes a message. Takes a copy. One reference. NULL: it has not the shape of a message, or out
  * of memory. */
 struct event *event_decode(struct notify_str message);
+/* {"type":"changed"}: more has changed in the box of key than its messages told; rev and unread are
+ * what holds now. One reference. NULL: out of memory. */
+struct event *event_changed(struct notify_str key, uint64_t rev, uint64_t unread);
 struct event *event_ref(struct event *event);
 struct event *event_unref(struct event *event); /* returns NULL */
 

@@ -196,8 +196,8 @@ struct router *router_new(struct loop *loop, const struct router_limits *limits)
         return NULL;
     router->loop = loop;
     router->limits = *limits;
-    router->shared.recent_bytes_max = limits->recent_bytes;
-    router->shared.recent_events_max = limits->recent_events;
+    router->shared.recent.bytes_max = limits->recent_bytes;
+    router->shared.recent.events_max = limits->recent_events;
     TAILQ_INIT(&router->shared.dirty);
     TAILQ_INIT(&router->lingering);
     router->shared.catchup = catchup_new(loop, on_read);

@@ -1,27 +1,11 @@
 /* Lists of events, and what is found in them. */
 #include <criterion/criterion.h>
-#include <stdio.h>
 
 #include "batch.h"
+#include "event_testing.h"
 #include "frame.h"
 
 static struct batch batch;
-
-static struct event *entry_new(uint64_t ms)
-{
-    char text[200];
-    int len = snprintf(text, sizeof(text),
-                       "{\"type\":\"notification\",\"key\":\"k\",\"id\":\"%d-0\",\"prev\":\"0-0\","
-                       "\"rev\":1,\"data\":{\"title\":\"t%d\"}}",
-                       (int)ms, (int)ms);
-
-    return event_decode(notify_str_of(text, (size_t)len));
-}
-
-static struct event *state_new(void)
-{
-    return event_decode(NOTIFY_STR("{\"type\":\"seen\",\"key\":\"k\",\"rev\":2,\"unread\":0}"));
-}
 
 static void push(struct event *event)
 {
@@ -86,6 +70,21 @@ Test(batch, dropping_keeps_the_rest_and_its_size)
     batch_clear(&batch);
     cr_assert_eq(batch.len, 0);
     cr_assert_eq(batch.bytes, 0);
+}
+
+Test(batch, the_first_event_makes_one_that_is_appended_to)
+{
+    struct batch *made = NULL;
+
+    for (uint64_t ms = 1; ms <= 2; ms++) {
+        struct event *event = entry_new(ms);
+        cr_assert_eq(batch_append(&made, event), 0);
+        event_unref(event);
+    }
+    cr_assert_eq(made->len, 2);
+    cr_assert_eq(batch_last_id(made).ms, 2);
+    cr_assert_null(batch_free(made));
+    cr_assert_null(batch_free(NULL));
 }
 
 Test(batch, the_frame_of_one_event_is_the_events_own)

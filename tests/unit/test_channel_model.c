@@ -857,8 +857,8 @@ static void scenario_begin(uint64_t seed)
     model.answer_max = 1 + below(ANSWER_MAX);
     TAILQ_INIT(&model.shared.dirty);
     model.shared.catchup = (struct catchup *)&model; /* only handed on */
-    model.shared.recent_bytes_max = recent_bytes[below(4)];
-    model.shared.recent_events_max = chance(50) ? 1 + below(6) : 64;
+    model.shared.recent.bytes_max = recent_bytes[below(4)];
+    model.shared.recent.events_max = chance(50) ? 1 + below(6) : 64;
     for (int i = 0; i < BOXES; i++) {
         struct side *side = &model.sides[i];
         side->channel = channel_new(&model.shared);
@@ -879,7 +879,7 @@ static void scenario_end(void)
                 follow_end(peer, &peer->watched[i]);
     for (struct side *side = model.sides; side < model.sides + BOXES; side++)
         channel_free(side->channel);
-    CHECK(model.shared.recent_bytes == 0, "what is kept is counted");
+    CHECK(model.shared.recent.bytes == 0, "what is kept is counted");
     CHECK(TAILQ_EMPTY(&model.shared.dirty), "a freed channel is not dirty");
 }
 

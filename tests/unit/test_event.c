@@ -137,6 +137,20 @@ Test(event, the_topic_frame_has_the_title_as_message_before_all_else)
     event_unref(event);
 }
 
+Test(event, a_change_that_was_not_told_is_one_of_state)
+{
+    struct event *event = event_changed(NOTIFY_STR("in\"box"), 17, 3);
+    struct notify_str text =
+        NOTIFY_STR("{\"type\":\"changed\",\"key\":\"in\\\"box\",\"rev\":17,\"unread\":3}");
+
+    cr_assert_not_null(event);
+    cr_assert_eq(event->kind, EVENT_STATE);
+    cr_assert_eq(event->rev, 17);
+    cr_assert(event_is_of(event, NOTIFY_STR("in\"box")));
+    cr_assert(notify_str_eq(notify_str_of(event->payload, event->len), text));
+    event_unref(event);
+}
+
 static const char *const untitled[] = {
     HEAD ",\"id\":\"5-1\",\"prev\":\"0-0\",\"data\":{\"x\":1}}",
     HEAD ",\"id\":\"5-1\",\"prev\":\"0-0\",\"data\":{\"title\":null}}",

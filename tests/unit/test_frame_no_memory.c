@@ -1,5 +1,6 @@
-/* Lack of memory in what carries messages: frames, events, batches, outboxes. The files are
- * compiled into this program once more, with an allocator that fails when it is told to. */
+/* Lack of memory in what carries messages: frames, events, batches, outboxes, recent events. The
+ * files are compiled into this program once more, with an allocator that fails when it is told to.
+ */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
@@ -34,22 +35,14 @@ static void *failing_realloc(void *ptr, size_t bytes)
 #include "batch.c"
 #include "event.c"
 #include "outbox.c"
+#include "recent.c"
 #define append append_bytes /* a name of its own: all are one translation unit here */
 #include "frame.c"
 #undef malloc
 #undef calloc
 #undef realloc
 
-static struct event *entry_new(int ms)
-{
-    char text[200];
-    int len = snprintf(text, sizeof(text),
-                       "{\"type\":\"t\",\"key\":\"k\",\"id\":\"%d-0\",\"prev\":\"0-0\",\"data\":{"
-                       "\"title\":\"x\"}}",
-                       ms);
-
-    return event_decode(notify_str_of(text, (size_t)len));
-}
+#include "event_testing.h"
 
 Test(no_memory, an_event_that_cannot_be_held_is_none)
 {
@@ -110,6 +103,61 @@ Test(no_memory, a_joined_frame_that_cannot_be_made_is_tried_again)
     cr_assert_geq(failures, 3, "%d", failures);
     fail_at = 0;
     cr_assert_not_null(batch_frame(&batch, DIALECT_TOPIC));
+    batch_release(&batch);
+}
+
+/* What is not complete must not pass for it: whoever comes back then asks Redis. */
+Test(no_memory, recent_events_that_cannot_be_kept_are_all_forgotten)
+{
+    struct recent_budget budget = {.bytes_max = 1000, .events_max = 100};
+    struct recent recent = {0};
+    struct event *event = entry_new(1);
+
+    for (long n = 1; n <= 2; n++) {
+        fail_at = n;
+        recent_push(&recent, &budget, event, (struct notify_id){0, 0}, false);
+        cr_assert_null(recent.events);
+        cr_assert_eq(budget.bytes, 0);
+    }
+    for (int i = 0; i < 8; i++)
+        recent_push(&recent, &budget, event, (struct notify_id){0, 0}, false);
+    fail_at = 1;
+    recent_push(&recent, &budget, event, (struct notify_id){1, 0}, false);
+    cr_assert_null(recent.events);
+    cr_assert_eq(budget.bytes, 0);
+    cr_assert_eq(event->refs, 1);
+    event_unref(event);
+}
+
+Test(no_memory, recent_events_stay_as_they_were_when_a_read_cannot_be_added)
+{
+    struct recent_budget budget = {.bytes_max = 10000, .events_max = 100};
+    struct recent recent = {0};
+    struct batch batch = {0};
+    struct event *event = entry_new(20);
+    struct batch *before;
+    int failures = 0;
+
+    recent_push(&recent, &budget, event, (struct notify_id){19, 0}, false);
+    event_unref(event);
+    for (uint64_t ms = 1; ms <= 19; ms++) {
+        event = entry_new(ms);
+        cr_assert_eq(batch_push(&batch, event), 0);
+        event_unref(event);
+    }
+    before = recent.events;
+    for (fail_at = 1; fail_at < 100; fail_at = failures + 1) {
+        const struct recent_read read = {.events = &batch, .last = {19, 0}};
+        recent_extend(&recent, &budget, &read, (struct notify_id){20, 0});
+        if (recent.events != before)
+            break;
+        cr_assert_eq(recent.from.ms, 19);
+        failures++;
+    }
+    cr_assert_geq(failures, 3, "%d", failures);
+    cr_assert_eq(recent.events->len, 20);
+    fail_at = 0;
+    recent_forget(&recent, &budget);
     batch_release(&batch);
 }
 
