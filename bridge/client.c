@@ -14,6 +14,7 @@
 #include "key_names.h"
 #include "log.h"
 #include "loop.h"
+#include "opening.h"
 #include "router.h"
 #include "transport.h"
 
@@ -21,7 +22,7 @@
  * ten thousand slow clients must not hold ten thousand backlogs. */
 #define WRITE_MAX_BYTES 65536
 #define BEHIND_CHECK_MS 1000
-#define TOPICS_ARG_MAX 4096
+#define MADE_ID_BYTES 12
 
 struct notify_str client_user(const struct client *client)
 {
@@ -457,127 +458,83 @@ static void follow_by_itself(struct auto_keys *keys, struct notify_str key,
     keys->error = client_follow(client, key, from, from == NULL ? keys->ask : NULL);
 }
 
-static void follow_topics(struct auto_keys *keys, const char *topics)
+static void follow_topics(struct auto_keys *keys, const struct opening *opening)
 {
     const struct key_names *names = keys->client->shared->keys;
+    const char *rest = opening->topics;
     struct key_buffer buffer;
+    struct notify_str topic;
 
-    while (*topics != '\0') {
-        size_t len = strcspn(topics, ",");
-        follow_by_itself(keys, key_of(names, KEY_TOPIC, notify_str_of(topics, len), &buffer), NULL);
-        topics += len + (topics[len] == ',');
-    }
+    while (opening_next_topic(&rest, &topic))
+        follow_by_itself(keys, key_of(names, KEY_TOPIC, topic, &buffer), NULL);
 }
 
-/* How many keys a request has a client follow by itself: its inbox, the logs, the topics. */
-static size_t count_keys(const struct client_shared *shared, const char *topics)
+/* How many keys a client follows by itself: its inbox, the logs, the topics. */
+static size_t count_keys(const struct client_shared *shared, const struct opening *opening)
 {
-    size_t count = 1;
+    size_t count = 1 + opening_topic_count(opening);
 
     for (const char *const *log = shared->broadcast_logs; *log != NULL; log++)
         count++;
-    for (; *topics != '\0'; topics++)
-        count += *topics == ',' || topics[1] == '\0';
     return count;
 }
 
-static int follow_all(struct client *client, const struct conn_request *req)
+static int follow_all(struct client *client, const struct opening *opening)
 {
     struct client_shared *shared = client->shared;
     struct auto_keys keys = {.client = client};
     struct key_buffer buffer;
-    struct notify_id from;
-    char topics[TOPICS_ARG_MAX], last[NOTIFY_ID_TEXT_MAX + 1];
-    bool has_from = conn_request_arg(req, "last_event_id", last, sizeof(last)) > 0 &&
-                    notify_id_parse(notify_str_z(last), 0, &from);
 
-    if (conn_request_arg(req, "topics", topics, sizeof(topics)) < 0)
-        topics[0] = '\0';
-    keys.ask = ask_new(count_keys(shared, topics), greet, NULL, NULL, false);
+    keys.ask = ask_new(count_keys(shared, opening), greet, NULL, NULL, false);
     if (keys.ask == NULL)
         return -ENOMEM;
     client_ask_open(client, keys.ask);
     follow_by_itself(&keys, key_of(shared->keys, KEY_INBOX, client_user(client), &buffer),
-                     has_from ? &from : NULL);
+                     opening->has_last_id ? &opening->last_id : NULL);
     for (const char *const *log = shared->broadcast_logs; *log != NULL; log++)
         follow_by_itself(&keys, notify_str_z(*log), NULL);
-    follow_topics(&keys, topics);
+    follow_topics(&keys, opening);
     if (keys.error == 0)
         client_ask_close(client, keys.ask);
     return keys.error; /* a client that could not be opened takes the ask with it */
 }
 
-/* The part of /ws/{client_id} behind the second slash; empty for /ws and /ws/. */
-static struct notify_str id_of_path(struct notify_str path)
-{
-    struct notify_str prefix = NOTIFY_STR("/ws/");
-
-    if (path.len <= prefix.len)
-        return (struct notify_str){NULL, 0};
-    return notify_str_of(path.ptr + prefix.len, path.len - prefix.len);
-}
-
-/* Names become parts of keys and of JSON. */
-static bool is_utf8(struct notify_str text)
-{
-    json_t *string = json_stringn(text.ptr == NULL ? "" : text.ptr, text.len);
-    bool valid = string != NULL;
-
-    json_decref(string);
-    return valid;
-}
-
 int client_check(const struct client_shared *shared, const struct conn_request *req)
 {
-    struct notify_str id = id_of_path(req->path);
-    char user[CLIENT_NAME_MAX + 1], last[NOTIFY_ID_TEXT_MAX + 1], topics[TOPICS_ARG_MAX];
-    struct notify_id from;
+    struct opening opening;
+    int status = opening_read(&opening, req);
 
-    if (id.len > 0 && memchr(id.ptr, '/', id.len) != NULL)
-        return 404;
-    if (id.len > CLIENT_NAME_MAX || !is_utf8(id))
+    if (status == 0 && opening.topics[0] != '\0' &&
+        count_keys(shared, &opening) > shared->limits.subscriptions)
         return 400;
-    if (conn_request_has(req, "user") &&
-        (conn_request_arg(req, "user", user, sizeof(user)) <= 0 || !is_utf8(notify_str_z(user))))
-        return 400;
-    if (conn_request_has(req, "topics") &&
-        (conn_request_arg(req, "topics", topics, sizeof(topics)) < 0 ||
-         count_keys(shared, topics) > shared->limits.subscriptions))
-        return 400;
-    if (conn_request_has(req, "last_event_id") &&
-        (conn_request_arg(req, "last_event_id", last, sizeof(last)) < 0 ||
-         !notify_id_parse(notify_str_z(last), 0, &from)))
-        return 400;
-    return 0;
+    return status;
 }
 
-static size_t make_id(char out[CLIENT_NAME_MAX + 1])
+/* For a client that names none. */
+static struct notify_str make_id(char out[2 * MADE_ID_BYTES + 1])
 {
-    unsigned char random[12];
+    unsigned char random[MADE_ID_BYTES];
     size_t len = 0;
 
     evutil_secure_rng_get_bytes(random, sizeof(random));
     for (size_t i = 0; i < sizeof(random); i++)
         len += (size_t)snprintf(out + len, 3, "%02x", random[i]);
-    return len;
+    return notify_str_of(out, len);
 }
 
-static struct client *client_alloc(struct client_shared *shared, const struct conn_request *req)
+static struct client *client_alloc(struct client_shared *shared, const struct opening *opening)
 {
-    char made[CLIENT_NAME_MAX + 1], user[CLIENT_NAME_MAX + 1];
-    struct notify_str id = id_of_path(req->path);
-    int user_len = conn_request_arg(req, "user", user, sizeof(user));
-    struct client *client;
+    char made[2 * MADE_ID_BYTES + 1];
+    struct notify_str id = opening->client_id.len > 0 ? opening->client_id : make_id(made);
+    struct notify_str user = opening->user[0] != '\0' ? notify_str_z(opening->user) : id;
+    struct client *client = calloc(1, sizeof(*client) + user.len + id.len);
 
-    if (id.len == 0)
-        id = notify_str_of(made, make_id(made));
-    client = calloc(1, sizeof(*client) + id.len + (user_len > 0 ? (size_t)user_len : id.len));
     if (client == NULL)
         return NULL;
-    client->user_len = (uint8_t)(user_len > 0 ? (size_t)user_len : id.len);
+    client->user_len = (uint8_t)user.len; /* at most KEY_NAME_MAX, both of them */
     client->id_len = (uint8_t)id.len;
-    memcpy(client->names, user_len > 0 ? user : id.ptr, client->user_len);
-    memcpy(client->names + client->user_len, id.ptr, id.len);
+    memcpy(client->names, user.ptr, user.len);
+    memcpy(client->names + user.len, id.ptr, id.len);
     client->number = ++shared->next_number;
     return client;
 }
@@ -585,8 +542,11 @@ static struct client *client_alloc(struct client_shared *shared, const struct co
 struct client *client_open(struct client_shared *shared, struct conn *conn,
                            const struct conn_request *req)
 {
-    struct client *client = client_alloc(shared, req);
+    struct opening opening;
+    struct client *client = NULL;
 
+    if (opening_read(&opening, req) == 0)
+        client = client_alloc(shared, &opening);
     if (client == NULL)
         return NULL;
     client->shared = shared;
@@ -595,7 +555,7 @@ struct client *client_open(struct client_shared *shared, struct conn *conn,
     client->state = CLIENT_OPENING;
     TAILQ_INSERT_TAIL(&shared->all, client, all_link);
     shared->stats.opened++;
-    if (follow_all(client, req) != 0) {
+    if (follow_all(client, &opening) != 0) {
         client_on_closed(client, CONN_CLOSE_INTERNAL);
         return NULL;
     }

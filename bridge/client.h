@@ -31,7 +31,6 @@ struct loop;
 struct redis_link;
 struct router;
 
-#define CLIENT_NAME_MAX 128 /* bytes of a user's or client's id */
 #define CLIENT_MAX_CALLS 64 /* requests under way for one client; then its input waits */
 
 struct client_limits {
@@ -85,7 +84,7 @@ struct client {
 int client_shared_init(struct client_shared *shared);
 void client_shared_release(struct client_shared *shared);
 
-/* A connection on /ws or /ws/{client_id} has opened. NULL: out of memory. */
+/* A connection that client_check() lets in has opened. NULL: out of memory. */
 struct client *client_open(struct client_shared *shared, struct conn *conn,
                            const struct conn_request *req);
 /* 0, or the HTTP status with which such a request is refused. */

@@ -7,6 +7,8 @@
 #include "notify_str.h"
 #include "notify_wire.h"
 
+#define KEY_NAME_MAX 128 /* bytes of the name of a user, a client, a topic, a session */
+
 enum key_kind { KEY_INBOX, KEY_TOPIC, KEY_SESSION, KEY_KINDS };
 
 struct key_names {

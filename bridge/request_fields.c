@@ -30,7 +30,7 @@ bool request_name_or_fail(const struct request *r, const char *member, struct no
     const json_t *value = json_object_get(r->body, member);
 
     if (!json_is_string(value) || json_string_length(value) == 0 ||
-        json_string_length(value) > CLIENT_NAME_MAX) {
+        json_string_length(value) > KEY_NAME_MAX) {
         request_fail_field(r, member, "a string of 1 to 128 bytes");
         return false;
     }

@@ -33,7 +33,7 @@ void request_fail(const struct request *r, enum answer_code code, const char *me
 /* Says that member must be `expected`: MISSING_FIELD when it is not there, else INVALID_FIELD. */
 void request_fail_field(const struct request *r, const char *member, const char *expected);
 
-/* A string of 1 to CLIENT_NAME_MAX bytes: the name of a user, a topic, a session. */
+/* A string of 1 to KEY_NAME_MAX bytes: the name of a user, a topic, a session. */
 bool request_name_or_fail(const struct request *r, const char *member, struct notify_str *ret);
 /* Members that need not be there (or are null): *ret is empty then. */
 bool request_optional_id_or_fail(const struct request *r, const char *member,
