@@ -1,4 +1,4 @@
-/* config -- what can be set, from one table: flags, environment, file, --help and docs/options.md.
+/* config -- what has been set: by flags, environment and file, as the table in options.c allows.
  *
  * A flag beats the environment, which beats the file, which beats the default. In the file a line
  * is "name value"; in the environment --outbox-bytes is NOTIFY_OUTBOX_BYTES. */
@@ -8,7 +8,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 /* NULL-terminated; all owned. */
 struct string_list {
@@ -41,8 +40,5 @@ enum config_auth { CONFIG_AUTH_UNSET, CONFIG_AUTH_NONE };
 int config_read(struct config *ret, char error[CONFIG_ERROR_MAX], int argc, char *const *argv,
                 char *const *envp);
 void config_release(struct config *config);
-
-void config_print_help(FILE *out);
-void config_print_markdown(FILE *out);
 
 #endif

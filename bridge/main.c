@@ -6,6 +6,7 @@
 #include "app.h"
 #include "config.h"
 #include "log.h"
+#include "options.h"
 
 #define EXIT_USAGE 2
 
@@ -13,9 +14,9 @@
 static bool print_only(const struct config *config)
 {
     if (config->help)
-        config_print_help(stdout);
+        options_print_help(stdout);
     else if (config->help_markdown)
-        config_print_markdown(stdout);
+        options_print_markdown(stdout);
     else if (config->version)
         puts("notify-bridge " NOTIFY_VERSION);
     else if (config->check_config)

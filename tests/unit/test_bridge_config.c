@@ -8,6 +8,7 @@
 
 #include "config.h"
 #include "log.h"
+#include "options.h"
 
 #define WORDS_MAX 16
 
@@ -352,7 +353,7 @@ static const char *const all_options[] = {
 
 Test(bridge_config, help_names_every_option)
 {
-    char *help = printed(config_print_help), *markdown = printed(config_print_markdown);
+    char *help = printed(options_print_help), *markdown = printed(options_print_markdown);
     size_t rows = 0;
 
     for (size_t i = 0; i < sizeof(all_options) / sizeof(all_options[0]); i++) {
@@ -371,7 +372,7 @@ Test(bridge_config, help_names_every_option)
 
 Test(bridge_config, docs_tell_what_the_program_runs_on)
 {
-    char *markdown = printed(config_print_markdown), *docs = NULL;
+    char *markdown = printed(options_print_markdown), *docs = NULL;
     size_t cap = 0;
     char path[4096] = __FILE__;
     FILE *file;

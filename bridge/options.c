@@ -1,0 +1,259 @@
+#include "options.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "config.h"
+
+static const char *const auth_choices[] = {"", "none", NULL};
+static const char *const level_choices[] = {"error", "warn", "info", "debug", NULL};
+static const char *const format_choices[] = {"logfmt", "json", NULL};
+
+#define AT(member) offsetof(struct config, member)
+#define HOUR_MS UINT64_C(3600000)
+#define MIB UINT64_C(1048576)
+
+const struct option options[] = {
+    {.name = "listen",
+     .type = OPTION_LIST,
+     .at = AT(listen),
+     .def = "127.0.0.1:8080",
+     .metavar = "ADDRESS",
+     .help = "Where clients connect: host:port or unix:/path. May be given several times."},
+    {.name = "redis",
+     .type = OPTION_TEXT,
+     .at = AT(redis),
+     .def = "redis://127.0.0.1:6379",
+     .alias = "REDIS_URL",
+     .metavar = "URL",
+     .help = "redis://[user:password@]host[:port][/db] or unix:///path[?db=n]."},
+    {.name = "auth",
+     .type = OPTION_CHOICE,
+     .at = AT(auth),
+     .choices = auth_choices,
+     .metavar = "none",
+     .help = "Who clients are. none: whoever they say, for development and trusted networks. "
+             "Must be given."},
+    {.name = "dev",
+     .type = OPTION_FLAG,
+     .at = AT(dev),
+     .help = "Development mode: serves the test page /test-ws."},
+    {.name = "config",
+     .type = OPTION_TEXT,
+     .at = AT(config_file),
+     .metavar = "FILE",
+     .help = "Reads options from FILE, one \"name value\" per line; # begins a comment."},
+    {.name = "check-config",
+     .type = OPTION_FLAG,
+     .at = AT(check_config),
+     .help = "Checks the configuration and exits: 0 or 2."},
+    {.name = "log-level",
+     .type = OPTION_CHOICE,
+     .at = AT(log_level),
+     .def = "info",
+     .choices = level_choices,
+     .metavar = "LEVEL",
+     .help = "error, warn, info or debug."},
+    {.name = "log-format",
+     .type = OPTION_CHOICE,
+     .at = AT(log_format),
+     .def = "logfmt",
+     .choices = format_choices,
+     .metavar = "FORMAT",
+     .help = "logfmt or json."},
+    {.name = "inbox-key",
+     .type = OPTION_KEY,
+     .at = AT(inbox_key),
+     .def = "inbox:%s",
+     .metavar = "PATTERN",
+     .help = "Key of a user's inbox; %s is the user's id."},
+    {.name = "topic-key",
+     .type = OPTION_KEY,
+     .at = AT(topic_key),
+     .def = "topic:%s",
+     .metavar = "PATTERN",
+     .help = "Key of a topic."},
+    {.name = "session-key",
+     .type = OPTION_KEY,
+     .at = AT(session_key),
+     .def = "session:%s",
+     .metavar = "PATTERN",
+     .help = "Key of a session's log."},
+    {.name = "broadcast-log",
+     .type = OPTION_LIST,
+     .at = AT(broadcast_logs),
+     .def = "topic:all",
+     .metavar = "KEY",
+     .help = "Key that every client follows. May be given several times; empty for none."},
+    {.name = "ws-heartbeat-interval",
+     .type = OPTION_TIME,
+     .at = AT(heartbeat_ms),
+     .def = "30s",
+     .min = 100,
+     .max = HOUR_MS,
+     .alias = "WS_HEARTBEAT_INTERVAL",
+     .metavar = "TIME",
+     .help = "How often a client is pinged; after two intervals without a word it is gone."},
+    {.name = "ws-connection-timeout",
+     .type = OPTION_TIME,
+     .at = AT(idle_timeout_ms),
+     .def = "5m",
+     .min = 100,
+     .max = 24 * HOUR_MS,
+     .alias = "WS_CONNECTION_TIMEOUT",
+     .metavar = "TIME",
+     .help = "A connection without any frame for so long is closed (4408)."},
+    {.name = "max-connections",
+     .type = OPTION_NUMBER,
+     .at = AT(max_connections),
+     .def = "1000000",
+     .min = 1,
+     .max = 10000000,
+     .metavar = "N",
+     .help = "WebSocket connections at a time; more are refused with 503. The limit on open files "
+             "counts, too."},
+    {.name = "max-message-bytes",
+     .type = OPTION_BYTES,
+     .at = AT(max_message_bytes),
+     .def = "64K",
+     .min = 256,
+     .max = 16 * MIB,
+     .metavar = "BYTES",
+     .help = "A larger message of a client closes its connection (1009)."},
+    {.name = "max-subscriptions",
+     .type = OPTION_NUMBER,
+     .at = AT(max_subscriptions),
+     .def = "128",
+     .min = 8,
+     .max = 10000,
+     .metavar = "N",
+     .help = "Keys that one connection may follow."},
+    {.name = "outbox-bytes",
+     .type = OPTION_BYTES,
+     .at = AT(outbox_bytes),
+     .def = "1M",
+     .min = 4096,
+     .max = 1024 * MIB,
+     .metavar = "BYTES",
+     .help = "Queued for one client. Past it the queue is dropped, and the client is refilled from "
+             "Redis once its socket drains."},
+    {.name = "slow-client-timeout",
+     .type = OPTION_TIME,
+     .at = AT(slow_timeout_ms),
+     .def = "60s",
+     .min = 100,
+     .max = HOUR_MS,
+     .metavar = "TIME",
+     .help = "How long a client may take no byte while behind, before it is closed (4413)."},
+    {.name = "recent-events",
+     .type = OPTION_NUMBER,
+     .at = AT(recent_events),
+     .def = "256",
+     .min = 16,
+     .max = 65536,
+     .metavar = "N",
+     .help = "Events kept per shared key, so that clients who come back need not ask Redis."},
+    {.name = "recent-bytes",
+     .type = OPTION_BYTES,
+     .at = AT(recent_bytes),
+     .def = "64M",
+     .min = 0,
+     .max = 1024 * 1024 * MIB,
+     .metavar = "BYTES",
+     .help = "The same for all keys together."},
+    {.name = "channel-linger",
+     .type = OPTION_TIME,
+     .at = AT(linger_ms),
+     .def = "10s",
+     .min = 0,
+     .max = HOUR_MS,
+     .metavar = "TIME",
+     .help = "How long a key that nobody follows any more stays subscribed."},
+    {.name = "restart-spread",
+     .type = OPTION_TIME,
+     .at = AT(restart_spread_ms),
+     .def = "2s",
+     .min = 0,
+     .max = HOUR_MS,
+     .metavar = "TIME",
+     .help = "On shutdown clients are told to come back after a random part of this."},
+    {.name = "shutdown-timeout",
+     .type = OPTION_TIME,
+     .at = AT(shutdown_timeout_ms),
+     .def = "5s",
+     .min = 0,
+     .max = HOUR_MS,
+     .metavar = "TIME",
+     .help = "How long closing handshakes may take on shutdown."},
+    {.name = "version", .type = OPTION_FLAG, .at = AT(version), .help = "Prints the version."},
+    {.name = "help", .type = OPTION_FLAG, .at = AT(help), .help = "Prints this."},
+    {.name = "help-markdown",
+     .type = OPTION_FLAG,
+     .at = AT(help_markdown),
+     .help = "Prints this as docs/options.md."},
+};
+
+const struct option *option_find(const char *name, size_t len)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (strlen(options[i].name) == len && memcmp(options[i].name, name, len) == 0)
+            return &options[i];
+    return NULL;
+}
+
+void option_environment_name(const struct option *o, char out[OPTION_ENVIRONMENT_NAME_MAX])
+{
+    int len = snprintf(out, OPTION_ENVIRONMENT_NAME_MAX, "NOTIFY_%s", o->name);
+
+    for (int i = 0; i < len; i++)
+        out[i] = out[i] == '-' ? '_' : (char)toupper((unsigned char)out[i]);
+}
+
+/* Printing. */
+
+void options_print_help(FILE *out)
+{
+    fputs("Usage: notify-bridge --auth none [option …]\n\n"
+          "Forwards notifications from Redis to WebSocket clients.\n\n",
+          out);
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *o = &options[i];
+        fprintf(out, "  --%s%s%s\n        %s", o->name, o->metavar == NULL ? "" : " ",
+                o->metavar == NULL ? "" : o->metavar, o->help);
+        if (o->def != NULL)
+            fprintf(out, " Default: %s.", o->def);
+        fputs("\n", out);
+    }
+    fputs("\nEvery option can also be set in the environment (--outbox-bytes is "
+          "NOTIFY_OUTBOX_BYTES)\n"
+          "or in the file of --config. A flag beats the environment, which beats the file.\n"
+          "Times take ms, s, m or h (none: seconds), sizes K, M or G.\n"
+          "Exit status: 0 clean, 1 runtime failure, 2 wrong usage or configuration.\n",
+          out);
+}
+
+void options_print_markdown(FILE *out)
+{
+    char name[OPTION_ENVIRONMENT_NAME_MAX];
+
+    fputs(
+        "# Options of notify-bridge\n\n"
+        "Generated from the table that the program runs on: `notify-bridge --help-markdown`.\n\n"
+        "A flag beats the environment, which beats the file of `--config` (one `name value` per\n"
+        "line, `#` begins a comment), which beats the default. Times take `ms`, `s`, `m` or `h`\n"
+        "(none: seconds), sizes `K`, `M` or `G`. Exit status: 0 clean, 1 runtime failure, 2 wrong\n"
+        "usage or configuration.\n\n"
+        "| flag | environment | default | meaning |\n| --- | --- | --- | --- |\n",
+        out);
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *o = &options[i];
+        option_environment_name(o, name);
+        fprintf(out, "| `--%s%s%s` | `%s`", o->name, o->metavar == NULL ? "" : " ",
+                o->metavar == NULL ? "" : o->metavar, name);
+        if (o->alias != NULL)
+            fprintf(out, ", `%s`", o->alias);
+        fprintf(out, " | %s%s%s | %s |\n", o->def == NULL ? "" : "`", o->def == NULL ? "" : o->def,
+                o->def == NULL ? "" : "`", o->help);
+    }
+}
