@@ -1,6 +1,8 @@
 /* heartbeat -- the timing wheel: slots of one tick each, a node in the slot of its deadline.
  *
- * A deadline further away than one turn of the wheel stays in its slot until its turn has come. */
+ * A deadline further away than one turn of the wheel stays in its slot until its turn has come. The
+ * timer is set for the next slot that has nodes, not for the next tick, so that ticks may be short
+ * without costing anything where there is little to do. */
 #include "heartbeat.h"
 
 #include <stdbool.h>
@@ -8,7 +10,8 @@
 
 #include "loop.h"
 
-#define SLOTS 256 /* a power of two */
+#define SLOTS 4096       /* a power of two */
+#define NEVER UINT64_MAX /* as a tick */
 
 struct heartbeat {
     struct loop *loop;                  /* borrowed */
@@ -16,7 +19,8 @@ struct heartbeat {
     struct heartbeat_node slots[SLOTS]; /* heads of circular lists */
     heartbeat_fn fn;
     uint64_t tick_ms;
-    uint64_t done; /* the last tick that was served */
+    uint64_t done;  /* the last tick that was served */
+    uint64_t armed; /* the tick that the timer is set for; 0 while slots are served */
     uint64_t count;
 };
 
@@ -42,7 +46,8 @@ static void list_remove(struct heartbeat_node *node)
     node->next = NULL;
 }
 
-static void put(struct heartbeat *heartbeat, struct heartbeat_node *node)
+/* Returns the tick that node is to be served in. */
+static uint64_t put(struct heartbeat *heartbeat, struct heartbeat_node *node)
 {
     /* Rounded up, so that a slot is served when all of it is due; never one already served. */
     uint64_t tick = (node->due_ms + heartbeat->tick_ms - 1) / heartbeat->tick_ms;
@@ -50,6 +55,30 @@ static void put(struct heartbeat *heartbeat, struct heartbeat_node *node)
     if (tick <= heartbeat->done)
         tick = heartbeat->done + 1;
     list_add(&heartbeat->slots[tick % SLOTS], node);
+    return tick;
+}
+
+static void arm(struct heartbeat *heartbeat, uint64_t tick)
+{
+    uint64_t now_ms = loop_now_ms(heartbeat->loop);
+    uint64_t due_ms = tick * heartbeat->tick_ms;
+
+    heartbeat->armed = tick;
+    loop_timer_set(heartbeat->timer, due_ms > now_ms ? due_ms - now_ms : 0);
+}
+
+/* For the first slot that has nodes, even if their turn is a later one: then it is looked for
+ * again. */
+static void arm_next(struct heartbeat *heartbeat)
+{
+    uint64_t tick = heartbeat->done + 1;
+
+    heartbeat->armed = NEVER;
+    if (heartbeat->count == 0)
+        return;
+    while (heartbeat->slots[tick % SLOTS].next == &heartbeat->slots[tick % SLOTS])
+        tick++;
+    arm(heartbeat, tick);
 }
 
 /* Works on the slot's nodes of this moment: what fn sets anew may land in the same slot. */
@@ -84,12 +113,12 @@ static void on_tick(void *ctx)
 
     if (now - heartbeat->done > SLOTS) /* long asleep: once round serves all */
         heartbeat->done = now - SLOTS;
+    heartbeat->armed = 0;
     while (heartbeat->done < now) {
         heartbeat->done++;
         serve_slot(heartbeat, &heartbeat->slots[heartbeat->done % SLOTS], now_ms);
     }
-    if (heartbeat->count > 0)
-        loop_timer_set(heartbeat->timer, heartbeat->tick_ms);
+    arm_next(heartbeat);
 }
 
 struct heartbeat *heartbeat_new(struct loop *loop, uint64_t tick_ms, heartbeat_fn fn)
@@ -101,6 +130,7 @@ struct heartbeat *heartbeat_new(struct loop *loop, uint64_t tick_ms, heartbeat_f
     heartbeat->loop = loop;
     heartbeat->tick_ms = tick_ms;
     heartbeat->fn = fn;
+    heartbeat->armed = NEVER;
     heartbeat->timer = loop_timer_new(loop, on_tick, heartbeat);
     if (heartbeat->timer == NULL) {
         free(heartbeat);
@@ -122,15 +152,18 @@ void heartbeat_free(struct heartbeat *heartbeat)
 void heartbeat_set(struct heartbeat *heartbeat, struct heartbeat_node *node, uint64_t after_ms)
 {
     uint64_t now_ms = loop_now_ms(heartbeat->loop);
+    uint64_t tick;
 
     heartbeat_cancel(heartbeat, node);
-    if (heartbeat->count == 0) { /* the wheel stood still: nothing before now is to be served */
-        heartbeat->done = now_ms / heartbeat->tick_ms;
-        loop_timer_set(heartbeat->timer, heartbeat->tick_ms);
+    if (heartbeat->count == 0 && heartbeat->armed != 0) {
+        heartbeat->done = now_ms / heartbeat->tick_ms; /* it stood still: nothing is overdue */
+        heartbeat->armed = NEVER;
     }
     node->due_ms = now_ms + after_ms;
-    put(heartbeat, node);
+    tick = put(heartbeat, node);
     heartbeat->count++;
+    if (tick < heartbeat->armed)
+        arm(heartbeat, tick);
 }
 
 void heartbeat_cancel(struct heartbeat *heartbeat, struct heartbeat_node *node)

@@ -435,6 +435,21 @@ def test_connections_of_one_moment_are_not_pinged_in_one_moment(programs):
     assert min(quarters) >= 2, quarters
 
 
+def test_pings_go_out_one_by_one_and_not_a_tick_full_at_a_time(programs):
+    """All of a tick, and all their pongs, are in the way of whatever comes then."""
+    interval = 2.0
+    host = TransportHost(programs, 65536, int(interval * 1000), 60000)
+    waiting = {host.connect().sock for _ in range(64)}
+    moments = []
+    while waiting:
+        ready, _, _ = select.select(waiting, [], [], 10)
+        assert ready
+        moments += [time.monotonic()] * len(ready)
+        waiting -= set(ready)
+    apart = sum(later - sooner > 0.01 for sooner, later in zip(moments, moments[1:]))
+    assert apart > len(moments) / 2, moments
+
+
 def test_any_frame_is_a_sign_of_life(programs):
     host = TransportHost(programs, 65536, 150, 10000)
     client = host.connect()

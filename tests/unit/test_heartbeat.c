@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "heartbeat.h"
 #include "loop.h"
@@ -127,6 +128,50 @@ static void on_late(void *ctx)
     struct thing *thing = ctx;
 
     set(thing, thing->world, 10);
+}
+
+static long count_sleeps(void)
+{
+    struct rusage usage;
+
+    cr_assert_eq(getrusage(RUSAGE_SELF, &usage), 0);
+    return usage.ru_nvcsw;
+}
+
+Test(heartbeat, sleeps_until_something_is_due_and_not_from_tick_to_tick)
+{
+    struct world world = make_world();
+    struct thing cancelled = {.calls = 0};
+    struct thing sooner = {.calls = 0};
+    struct thing later = {.calls = 0};
+    long before = count_sleeps();
+
+    set(&later, &world, 400);
+    set(&cancelled, &world, 100);
+    set(&sooner, &world, 200);
+    heartbeat_cancel(world.heartbeat, &cancelled.node);
+    world.left = 2;
+    cr_assert_eq(loop_run(world.loop), 0);
+    cr_assert_eq(sooner.calls + later.calls, 2);
+    cr_assert_lt(count_sleeps() - before, 20); /* of 80 ticks */
+    free_world(&world);
+}
+
+Test(heartbeat, is_on_time_for_what_is_set_while_it_sleeps)
+{
+    struct world world = make_world();
+    struct thing far = {.calls = 0};
+    struct thing late = {.world = &world};
+    struct loop_timer *timer = loop_timer_new(world.loop, on_late, &late);
+
+    set(&far, &world, UINT64_C(60) * 60 * 1000);
+    loop_timer_set(timer, 50);
+    world.left = 1;
+    cr_assert_eq(loop_run(world.loop), 0);
+    cr_assert_eq(late.calls, 1);
+    cr_assert_eq(far.calls, 0);
+    loop_timer_free(timer);
+    free_world(&world);
 }
 
 Test(heartbeat, starts_again_after_it_stood_still)
