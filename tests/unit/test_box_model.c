@@ -10,6 +10,7 @@
 
 #include "box_testing.h"
 #include "mem_testing.h"
+#include "random_testing.h"
 
 #define MODEL_MAX 4000
 #define START_MS UINT64_C(1795208400000)
@@ -39,7 +40,6 @@ struct model {
     bool muted[6];
     uint16_t categories[6];
     uint64_t now;
-    uint64_t seed;
     struct model_token tokens[TOKENS_KEPT + 1]; /* oldest first */
     size_t token_count;
     uint64_t until_ms; /* of the tokens */
@@ -54,24 +54,6 @@ struct model {
 static const char *types[] = {"build", "a \"quoted\" type", "\xc3\xa9t\xc3\xa9"};
 static const char *events[] = {"alert", "progress"};
 static const char *collapse_tokens[] = {"job 1", "job 2", "\"quoted\"", "t", "\xc3\xa9"};
-
-static uint64_t next_random(struct model *m)
-{
-    m->seed ^= m->seed << 13;
-    m->seed ^= m->seed >> 7;
-    m->seed ^= m->seed << 17;
-    return m->seed;
-}
-
-static uint64_t below(struct model *m, uint64_t n)
-{
-    return next_random(m) % n;
-}
-
-static bool chance(struct model *m, unsigned percent)
-{
-    return below(m, 100) < percent;
-}
 
 static bool is_expired(const struct model *m, const struct box_entry *e)
 {
@@ -110,16 +92,16 @@ static void build_body(struct model *m, struct model_entry *me)
     static char content[70000];
     struct body plain = {0};
     struct body_error error;
-    size_t len = chance(m, 2) ? below(m, 20000) : below(m, 500);
+    size_t len = chance(2) ? below(20000) : below(500);
 
     memset(content, 'c', len);
-    if (len > 3 && chance(m, 20))
+    if (len > 3 && chance(20))
         memcpy(content, "\n\"\\", 3);
     plain.field[BODY_TITLE] = NOTIFY_STR("a title");
     plain.field[BODY_CONTENT] = notify_str_of(content, len);
-    me->type = chance(m, 50) ? (int)below(m, 3) : -1;
-    me->event = chance(m, 30) ? (int)below(m, 2) : -1;
-    me->token = chance(m, 15) ? (int)below(m, 5) : -1;
+    me->type = chance(50) ? (int)below(3) : -1;
+    me->event = chance(30) ? (int)below(2) : -1;
+    me->token = chance(15) ? (int)below(5) : -1;
     if (me->token >= 0)
         plain.field[BODY_COLLAPSE] = notify_str_z(collapse_tokens[me->token]);
     if (me->type >= 0)
@@ -157,7 +139,7 @@ static void append(struct model *m, struct model_entry *me)
     struct notify_id replaced = {0, 0};
     char *copy;
 
-    if (me->token >= 0 && chance(m, 20)) { /* the strict form refuses what would collapse */
+    if (me->token >= 0 && chance(20)) { /* the strict form refuses what would collapse */
         bool taken = false;
         for (size_t i = 0; i < m->count; i++)
             taken = taken || m->entries[i].token == me->token;
@@ -184,22 +166,22 @@ static void op_append(struct model *m)
     if (m->count == m->limit)
         return;
     cr_assert_eq(box_next_id(m->box, m->now, &e->id), 0);
-    if (chance(m, 5))
-        e->id.ms += below(m, 100000);
-    if (chance(m, 5))
-        e->id.seq += below(m, UINT64_C(1) << 40);
+    if (chance(5))
+        e->id.ms += below(100000);
+    if (chance(5))
+        e->id.seq += below(UINT64_C(1) << 40);
     build_body(m, &me);
-    e->kind = chance(m, 20) ? ENTRY_EVENT : ENTRY_NOTIFICATION;
-    e->level = (enum entry_level)below(m, LEVEL_COUNT);
-    e->category = chance(m, 70) ? m->categories[below(m, 6)] : CATEGORY_NONE;
-    e->expire_ms = chance(m, m->expiring) ? m->now + below(m, 3000) : 0;
-    if (e->kind == ENTRY_NOTIFICATION && chance(m, 10)) { /* as when restoring */
+    e->kind = chance(20) ? ENTRY_EVENT : ENTRY_NOTIFICATION;
+    e->level = (enum entry_level)below(LEVEL_COUNT);
+    e->category = chance(70) ? m->categories[below(6)] : CATEGORY_NONE;
+    e->expire_ms = chance(m->expiring) ? m->now + below(3000) : 0;
+    if (e->kind == ENTRY_NOTIFICATION && chance(10)) { /* as when restoring */
         e->is_seen = true;
         e->seen_ms = m->now;
-        e->is_read = chance(m, 50);
+        e->is_read = chance(50);
         e->read_ms = e->is_read ? m->now + 5 : 0;
     }
-    e->archived = chance(m, 5);
+    e->archived = chance(5);
     e->body = text_buf_str(&m->body);
     append(m, &me);
 }
@@ -223,7 +205,7 @@ static void op_token(struct model *m)
     struct token token = {.id = m->last, .at_ms = m->now};
     char text[16];
 
-    snprintf(text, sizeof(text), "token %u", (unsigned)below(m, 12));
+    snprintf(text, sizeof(text), "token %u", (unsigned)below(12));
     token.text = notify_str_z(text);
     for (size_t i = 0; i < m->token_count; i++)
         if (strcmp(m->tokens[i].text, text) == 0 && m->tokens[i].at_ms > after_ms)
@@ -272,10 +254,10 @@ static struct notify_id some_id(struct model *m)
     struct notify_id id = m->last;
 
     if (m->count > 0)
-        id = m->entries[below(m, m->count)].entry.id;
-    if (chance(m, 10))
-        id.seq += 1 + below(m, 3);
-    if (chance(m, 10))
+        id = m->entries[below(m->count)].entry.id;
+    if (chance(10))
+        id.seq += 1 + below(3);
+    if (chance(10))
         id = notify_id_before(id);
     return id;
 }
@@ -316,8 +298,8 @@ static bool model_mark(struct box_entry *e, enum box_mark mark, uint64_t at_ms)
 static void op_mark(struct model *m)
 {
     struct notify_id id = some_id(m);
-    enum box_mark mark = (enum box_mark)below(m, 5);
-    uint64_t at_ms = m->now + below(m, 50);
+    enum box_mark mark = (enum box_mark)below(5);
+    uint64_t at_ms = m->now + below(50);
     long i = model_find(m, id);
     bool changed = i >= 0 && model_mark(&m->entries[i].entry, mark, at_ms);
 
@@ -329,8 +311,8 @@ static void op_mark(struct model *m)
 static void op_mark_upto(struct model *m)
 {
     struct notify_id upto = some_id(m);
-    enum box_mark mark = chance(m, 50) ? BOX_MARK_READ : BOX_MARK_SEEN;
-    uint16_t category = chance(m, 40) ? m->categories[below(m, 6)] : CATEGORY_NONE;
+    enum box_mark mark = chance(50) ? BOX_MARK_READ : BOX_MARK_SEEN;
+    uint16_t category = chance(40) ? m->categories[below(6)] : CATEGORY_NONE;
     int64_t changed = 0;
 
     for (size_t i = 0; i < m->count; i++) {
@@ -355,15 +337,14 @@ static void op_delete(struct model *m)
 
 static void op_trim(struct model *m)
 {
-    bool by_id = chance(m, 50);
-    struct notify_id minid =
-        m->count > 0 ? m->entries[below(m, m->count / 4 + 1)].entry.id : m->last;
-    uint64_t maxlen = m->count > 0 ? m->count - below(m, m->count / 4 + 1) : below(m, 3);
+    bool by_id = chance(50);
+    struct notify_id minid = m->count > 0 ? m->entries[below(m->count / 4 + 1)].entry.id : m->last;
+    uint64_t maxlen = m->count > 0 ? m->count - below(m->count / 4 + 1) : below(3);
     struct notify_id before = {0, 0};
     int64_t count = 0;
 
-    if (chance(m, 3))
-        maxlen = below(m, 3);
+    if (chance(3))
+        maxlen = below(3);
     while (m->count > 0 &&
            (by_id ? notify_id_cmp(m->entries[0].entry.id, minid) < 0 : m->count > maxlen)) {
         m->trimmed = m->entries[0].entry.id;
@@ -400,7 +381,7 @@ static void op_sweep(struct model *m)
 static void op_expire(struct model *m)
 {
     struct notify_id id = some_id(m);
-    uint64_t now = chance(m, 50) ? BOX_NEVER_EXPIRE : m->now;
+    uint64_t now = chance(50) ? BOX_NEVER_EXPIRE : m->now;
     long found = -1;
 
     for (size_t i = 0; i < m->count; i++) {
@@ -416,8 +397,8 @@ static void op_expire(struct model *m)
 
 static void op_mute(struct model *m)
 {
-    size_t i = below(m, 6);
-    bool muted = m->mutes && chance(m, 50);
+    size_t i = below(6);
+    bool muted = m->mutes && chance(50);
 
     cr_assert_eq(box_mute(&m->box, m->categories[i], muted), m->muted[i] != muted);
     m->muted[i] = muted;
@@ -425,7 +406,7 @@ static void op_mute(struct model *m)
 
 static void op_time(struct model *m)
 {
-    m->now += below(m, 100);
+    m->now += below(100);
 }
 
 /* Goes on with what a payload or a copy gives. */
@@ -435,7 +416,7 @@ static void op_reload(struct model *m)
     const char *why = "";
     struct box *other;
 
-    if (chance(m, 50)) {
+    if (chance(50)) {
         other = box_copy(m->box);
     } else {
         cr_assert_eq(test_payload_save(&payload, m->box), 0);
@@ -556,22 +537,22 @@ static void check_range(struct model *m)
     struct box_iter iter;
     struct box_entry e;
 
-    if (chance(m, 50))
+    if (chance(50))
         range.from = (struct notify_id){0, 0};
-    if (chance(m, 50))
+    if (chance(50))
         range.to = (struct notify_id){UINT64_MAX, UINT64_MAX};
-    range.reverse = chance(m, 50);
-    filter->state = (enum box_state)below(m, 6);
-    if (chance(m, 20)) {
-        filter->categories = m->categories + below(m, 5);
+    range.reverse = chance(50);
+    filter->state = (enum box_state)below(6);
+    if (chance(20)) {
+        filter->categories = m->categories + below(5);
         filter->category_count = 2;
     }
-    if (chance(m, 20))
-        filter->type = notify_str_z(types[below(m, 3)]);
-    if (chance(m, 20))
-        filter->event = notify_str_z(chance(m, 30) ? "notification" : events[below(m, 2)]);
-    filter->has_level = chance(m, 20);
-    filter->level = (enum entry_level)below(m, LEVEL_COUNT);
+    if (chance(20))
+        filter->type = notify_str_z(types[below(3)]);
+    if (chance(20))
+        filter->event = notify_str_z(chance(30) ? "notification" : events[below(2)]);
+    filter->has_level = chance(20);
+    filter->level = (enum entry_level)below(LEVEL_COUNT);
     box_iter_init(&iter, m->box, &range);
     for (size_t i = 0; i < m->count; i++) {
         const struct model_entry *me = &m->entries[range.reverse ? m->count - 1 - i : i];
@@ -606,36 +587,18 @@ static void check_single(struct model *m)
 
 /* ---- the run ---- */
 
-struct operation {
-    void (*run)(struct model *m);
-    unsigned weight;
-};
-
-static const struct operation operations[] = {
+static const struct random_operation operations[] = {
     {op_append, 40}, {op_mark, 18},  {op_mark_upto, 2}, {op_delete, 10},
     {op_trim, 2},    {op_sweep, 5},  {op_mute, 2},      {op_time, 15},
     {op_reload, 1},  {op_expire, 1}, {op_token, 4},
 };
-
-static void run_step(struct model *m)
-{
-    uint64_t pick = below(m, 100);
-
-    for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
-        if (pick < operations[i].weight) {
-            operations[i].run(m);
-            return;
-        }
-        pick -= operations[i].weight;
-    }
-}
 
 static void run_model(struct model *m, uint64_t seed, size_t limit, size_t steps)
 {
     size_t every = limit > 100 ? limit / 8 : 1;
 
     memset(m, 0, sizeof(*m));
-    m->seed = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    random_begin(seed);
     m->limit = limit;
     m->expiring = seed % 4 == 0 ? 99 : seed % 5 == 0 ? 100 : 15;
     m->mutes = m->expiring < 99;
@@ -647,7 +610,7 @@ static void run_model(struct model *m, uint64_t seed, size_t limit, size_t steps
         cr_assert_eq(category_intern(notify_str_z(name), &m->categories[i]), 0);
     }
     for (size_t step = 0; step < steps; step++) {
-        run_step(m);
+        random_operation_run(operations, m);
         settle_end(m);
         if (step % every == 0) {
             check_counts(m);
@@ -662,13 +625,6 @@ static void run_model(struct model *m, uint64_t seed, size_t limit, size_t steps
         model_remove(m, 0);
     box_free(m->box);
     text_buf_release(&m->body);
-}
-
-static size_t setting(const char *name, size_t otherwise)
-{
-    const char *text = getenv(name);
-
-    return text == NULL ? otherwise : (size_t)strtoull(text, NULL, 10);
 }
 
 Test(box_model, box_and_model_agree_after_every_step, .timeout = 0)

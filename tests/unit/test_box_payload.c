@@ -8,20 +8,20 @@
 
 #include "box_testing.h"
 #include "mem_testing.h"
+#include "random_testing.h"
 #include "render.h"
 
 #define NOW UINT64_C(1795208400000)
 
 static struct text_buf body_buf;
 static struct text_buf out;
-static uint64_t seed;
 
 static void setup(void)
 {
     mem_testing_install(1);
     body_buf = TEXT_BUF_INIT;
     out = TEXT_BUF_INIT;
-    seed = 7;
+    random_begin(7);
 }
 
 static void teardown(void)
@@ -33,12 +33,6 @@ static void teardown(void)
 }
 
 TestSuite(box_payload, .init = setup, .fini = teardown);
-
-static uint64_t below(uint64_t n)
-{
-    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (seed >> 33) % n;
-}
 
 static struct box *make_box(uint64_t count)
 {
@@ -338,31 +332,9 @@ static void use_box(const struct box *box)
     free(payload.bytes);
 }
 
-static void mutate(struct test_payload *payload)
-{
-    for (uint64_t edits = 1 + below(4); edits > 0 && payload->len > 1; edits--) {
-        size_t at = below(payload->len);
-        switch (below(4)) {
-        case 0:
-            payload->bytes[at] = (char)(payload->bytes[at] ^ (1 << below(8)));
-            break;
-        case 1:
-            payload->bytes[at] = (char)below(256);
-            break;
-        case 2:
-            memmove(payload->bytes + at, payload->bytes + at + 1, --payload->len - at);
-            break;
-        default:
-            payload->bytes[at] = payload->bytes[below(payload->len)];
-            break;
-        }
-    }
-}
-
 Test(box_payload, mutated_payloads_are_refused_or_make_a_sound_box, .timeout = 0)
 {
-    const char *setting = getenv("NOTIFY_PAYLOAD_ROUNDS");
-    size_t rounds = setting == NULL ? 40000 : strtoul(setting, NULL, 10);
+    size_t rounds = setting("NOTIFY_PAYLOAD_ROUNDS", 40000);
     struct box *box = make_box(12);
     struct test_payload original;
     size_t accepted = 0;
@@ -372,7 +344,7 @@ Test(box_payload, mutated_payloads_are_refused_or_make_a_sound_box, .timeout = 0
         struct test_payload payload = {malloc(original.len), original.len, 0};
         struct box *loaded;
         memcpy(payload.bytes, original.bytes, original.len);
-        mutate(&payload);
+        payload.len = random_spoil(payload.bytes, payload.len, 4);
         loaded = test_payload_load(&payload, NULL);
         if (loaded != NULL) {
             accepted++;

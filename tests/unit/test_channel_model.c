@@ -10,7 +10,6 @@
  * prints what happens in it. */
 #include <criterion/criterion.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,6 +18,7 @@
 #include "channel.h"
 #include "client.h"
 #include "follow.h"
+#include "random_testing.h"
 #include "resp.h"
 #include "subscription.h"
 
@@ -117,10 +117,9 @@ struct model {
     struct channel_shared shared;
     struct side sides[BOXES];
     struct peer peers[CLIENTS];
-    uint64_t seed, random;
+    uint64_t seed;
     size_t answer_max;
     bool has_rollbacks, has_unreadable; /* kinds of fate in this scenario */
-    bool trace;
 };
 
 static struct model model;
@@ -130,33 +129,6 @@ static void (*on_got)(const struct event *event);
 static void (*on_live)(const struct follow *follow);
 static int changes_had;
 static uint32_t last_count;
-
-static uint64_t below(uint64_t n)
-{
-    model.random ^= model.random << 13;
-    model.random ^= model.random >> 7;
-    model.random ^= model.random << 17;
-    return (model.random >> 11) % n;
-}
-
-static bool chance(unsigned percent)
-{
-    return below(100) < percent;
-}
-
-static void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void trace(const char *format, ...)
-{
-    va_list args;
-
-    if (!model.trace)
-        return;
-    va_start(args, format);
-    (void)vfprintf(stderr, format, args); /* only for people */
-    va_end(args);
-    fputc('\n', stderr);
-}
 
 #define CHECK(condition, what)                                                                     \
     cr_assert(condition, "scenario %" PRIu64 ": %s (%s)", model.seed, what, #condition)
@@ -846,12 +818,10 @@ static void check_all(void)
 static void scenario_begin(uint64_t seed)
 {
     static const size_t recent_bytes[] = {0, 600, 1500, 1000000};
-    bool tracing = model.trace;
 
     memset(&model, 0, sizeof(model));
-    model.trace = tracing;
     model.seed = seed;
-    model.random = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    random_begin(seed);
     model.has_rollbacks = chance(30);
     model.has_unreadable = chance(20);
     model.answer_max = 1 + below(ANSWER_MAX);
@@ -898,16 +868,8 @@ static void scenario_run(uint64_t seed)
 
 Test(channel_model, every_follow_gets_every_entry_once_and_in_order, .timeout = 280)
 {
-    const char *one = getenv("NOTIFY_CHANNEL_SEED"), *many = getenv("NOTIFY_CHANNEL_SCENARIOS");
-    uint64_t count = many == NULL ? DEFAULT_SCENARIOS : strtoull(many, NULL, 10);
-
-    if (one != NULL) {
-        model.trace = true;
-        scenario_run(strtoull(one, NULL, 10));
-        return;
-    }
-    for (uint64_t seed = 0; seed < count; seed++)
-        scenario_run(seed);
+    random_scenarios_play(scenario_run, "NOTIFY_CHANNEL_SEED", "NOTIFY_CHANNEL_SCENARIOS",
+                          DEFAULT_SCENARIOS);
 }
 
 /* Single stories, told with the model. */

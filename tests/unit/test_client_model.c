@@ -9,7 +9,6 @@
  * prints what happens in it. */
 #include <criterion/criterion.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "ask.h"
@@ -22,6 +21,7 @@
 #include "link_testing.h"
 #include "log.h"
 #include "loop_testing.h"
+#include "random_testing.h"
 #include "request.h"
 #include "router.h"
 
@@ -86,39 +86,11 @@ static struct router *router;
 static struct client_shared shared;
 static struct peer peers[PEERS];
 static struct key_names names = {{"inbox:%s", "topic:%s", "session:%s"}};
-static uint64_t seed, random_state, clock_ms;
+static uint64_t seed, clock_ms;
 static size_t answer_max;
-static bool tracing;
 
 #define CHECK(condition, what)                                                                     \
     cr_assert(condition, "scenario %" PRIu64 ": %s (%s)", seed, what, #condition)
-
-static uint64_t below(uint64_t n)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (random_state >> 11) % n;
-}
-
-static bool chance(unsigned percent)
-{
-    return below(100) < percent;
-}
-
-static void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void trace(const char *format, ...)
-{
-    va_list args;
-
-    if (!tracing)
-        return;
-    va_start(args, format);
-    (void)vfprintf(stderr, format, args); /* only for people */
-    va_end(args);
-    fputc('\n', stderr);
-}
 
 /* Not random: a scenario must be the same each time. */
 
@@ -751,7 +723,7 @@ static void begin(uint64_t number)
     struct router_limits limits;
 
     seed = number;
-    random_state = (number + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    random_begin(number);
     memset(boxes, 0, sizeof(boxes));
     memset(peers, 0, sizeof(peers));
     clock_ms = loop_testing_now_ms = 1;
@@ -802,15 +774,7 @@ static void scenario(uint64_t number)
 
 Test(client_model, every_client_gets_every_entry_once_and_in_order, .timeout = 280)
 {
-    const char *one = getenv("NOTIFY_CLIENT_SEED"), *many = getenv("NOTIFY_CLIENT_SCENARIOS");
-    uint64_t count = many == NULL ? DEFAULT_SCENARIOS : strtoull(many, NULL, 10);
-
     log_setup(LOG_ERROR, LOG_LOGFMT);
-    if (one != NULL) {
-        tracing = true;
-        scenario(strtoull(one, NULL, 10));
-        return;
-    }
-    for (uint64_t number = 0; number < count; number++)
-        scenario(number);
+    random_scenarios_play(scenario, "NOTIFY_CLIENT_SEED", "NOTIFY_CLIENT_SCENARIOS",
+                          DEFAULT_SCENARIOS);
 }

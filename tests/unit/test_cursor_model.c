@@ -9,6 +9,7 @@
 #include "box_testing.h"
 #include "cursors.h"
 #include "mem_testing.h"
+#include "random_testing.h"
 
 #define LOG_MAX 3000
 #define INBOXES 6
@@ -36,29 +37,10 @@ struct model {
     struct model_inbox inboxes[INBOXES];
     uint16_t categories[CATEGORIES];
     uint64_t now;
-    uint64_t seed;
     size_t limit;
     struct box *log;
     struct text_buf body;
 };
-
-static uint64_t next_random(struct model *m)
-{
-    m->seed ^= m->seed << 13;
-    m->seed ^= m->seed >> 7;
-    m->seed ^= m->seed << 17;
-    return m->seed;
-}
-
-static uint64_t below(struct model *m, uint64_t n)
-{
-    return next_random(m) % n;
-}
-
-static bool chance(struct model *m, unsigned percent)
-{
-    return below(m, 100) < percent;
-}
 
 static bool is_expired(const struct model *m, const struct model_entry *e)
 {
@@ -82,9 +64,9 @@ static struct notify_id some_id(struct model *m)
     struct notify_id id = box_last_id(m->log);
 
     if (m->count > 0)
-        id = m->entries[below(m, m->count)].id;
-    if (chance(m, 5))
-        id.seq += 1 + below(m, 2);
+        id = m->entries[below(m->count)].id;
+    if (chance(5))
+        id.seq += 1 + below(2);
     return id;
 }
 
@@ -106,13 +88,13 @@ static void op_send(struct model *m)
 
     if (m->count == m->limit)
         return;
-    content[below(m, sizeof(content) - 1)] = '\0';
+    content[below(sizeof(content) - 1)] = '\0';
     cr_assert_eq(box_next_id(m->log, m->now, &e.id), 0);
-    e.id.seq += chance(m, 10) ? below(m, 1000) : 0;
-    e.kind = chance(m, 20) ? ENTRY_EVENT : ENTRY_NOTIFICATION;
-    e.category = chance(m, 60) ? m->categories[below(m, CATEGORIES)] : CATEGORY_NONE;
-    e.expire_ms = chance(m, 10) ? m->now + below(m, 2000) : 0;
-    e.withdrawn = chance(m, 5);
+    e.id.seq += chance(10) ? below(1000) : 0;
+    e.kind = chance(20) ? ENTRY_EVENT : ENTRY_NOTIFICATION;
+    e.category = chance(60) ? m->categories[below(CATEGORIES)] : CATEGORY_NONE;
+    e.expire_ms = chance(10) ? m->now + below(2000) : 0;
+    e.withdrawn = chance(5);
     entry.id = e.id;
     entry.kind = e.kind;
     entry.category = e.category;
@@ -136,7 +118,7 @@ static void op_delete(struct model *m)
 
 static void op_trim(struct model *m)
 {
-    size_t maxlen = chance(m, 2) ? below(m, 3) : m->count - below(m, m->count / 4 + 1);
+    size_t maxlen = chance(2) ? below(3) : m->count - below(m->count / 4 + 1);
 
     (void)box_trim_maxlen(&m->log, maxlen, NULL);
     while (m->count > maxlen)
@@ -156,7 +138,7 @@ static void op_withdraw(struct model *m)
 {
     struct notify_id id = some_id(m);
     struct model_entry *e = model_find(m, id);
-    bool withdrawn = chance(m, 50);
+    bool withdrawn = chance(50);
 
     if (box_mark(&m->log, id, withdrawn ? BOX_MARK_ARCHIVED : BOX_MARK_UNARCHIVED, m->now,
                  m->now) == 1)
@@ -171,21 +153,21 @@ static void op_log_read(struct model *m)
 
 static void op_time(struct model *m)
 {
-    m->now += below(m, 100);
+    m->now += below(100);
 }
 
 /* ---- what happens to the inboxes ---- */
 
 static void op_follow(struct model *m)
 {
-    size_t i = below(m, INBOXES);
+    size_t i = below(INBOXES);
     struct model_inbox *inbox = &m->inboxes[i];
 
-    if (inbox->cursor != NULL && !chance(m, 20))
+    if (inbox->cursor != NULL && !chance(20))
         return;
     cursor_free(inbox->cursor);
-    inbox->start = chance(m, 50) ? box_last_id(m->log) : some_id(m);
-    if (chance(m, 20))
+    inbox->start = chance(50) ? box_last_id(m->log) : some_id(m);
+    if (chance(20))
         inbox->start = (struct notify_id){0, 0};
     inbox->cursor = cursor_new(NOTIFY_STR("topic:all"), inbox->start);
     cr_assert_not_null(inbox->cursor);
@@ -195,7 +177,7 @@ static void op_follow(struct model *m)
 
 static void op_mute(struct model *m)
 {
-    m->inboxes[below(m, INBOXES)].mutes[below(m, CATEGORIES)] = chance(m, 50);
+    m->inboxes[below(INBOXES)].mutes[below(CATEGORIES)] = chance(50);
 }
 
 static bool model_mark(struct cursor_state *state, enum box_mark mark)
@@ -216,16 +198,16 @@ static bool model_mark(struct cursor_state *state, enum box_mark mark)
 /* A command with a few ids; now and then one that is given up again. */
 static void op_mark(struct model *m)
 {
-    size_t i = below(m, INBOXES);
+    size_t i = below(INBOXES);
     struct model_inbox *inbox = &m->inboxes[i];
-    enum box_mark mark = chance(m, 50) ? BOX_MARK_READ : (enum box_mark)below(m, 5);
-    bool abort = chance(m, 5);
+    enum box_mark mark = chance(50) ? BOX_MARK_READ : (enum box_mark)below(5);
+    bool abort = chance(5);
     struct cursor_edit edit;
 
     if (inbox->cursor == NULL)
         return;
     cr_assert_eq(cursor_edit_begin(&edit, inbox->cursor, m->log, m->now), 0);
-    for (size_t n = 1 + below(m, 4); n > 0; n--) {
+    for (size_t n = 1 + below(4); n > 0; n--) {
         struct notify_id id = some_id(m);
         struct model_entry *e = model_find(m, id);
         bool is_for_events = mark == BOX_MARK_ARCHIVED || mark == BOX_MARK_UNARCHIVED;
@@ -247,10 +229,10 @@ static void op_mark(struct model *m)
 
 static void op_upto(struct model *m)
 {
-    size_t i = below(m, INBOXES);
+    size_t i = below(INBOXES);
     struct model_inbox *inbox = &m->inboxes[i];
-    enum box_mark mark = chance(m, 60) ? BOX_MARK_READ : BOX_MARK_SEEN;
-    struct notify_id upto = chance(m, 50) ? some_id(m) : (struct notify_id){UINT64_MAX, 0};
+    enum box_mark mark = chance(60) ? BOX_MARK_READ : BOX_MARK_SEEN;
+    struct notify_id upto = chance(50) ? some_id(m) : (struct notify_id){UINT64_MAX, 0};
     struct notify_id told = {0, 0};
     struct cursor_edit edit;
     uint64_t expected = 0;
@@ -276,7 +258,7 @@ static void op_upto(struct model *m)
 /* Goes on with what a payload or a copy gives. */
 static void op_reload(struct model *m)
 {
-    struct model_inbox *inbox = &m->inboxes[below(m, INBOXES)];
+    struct model_inbox *inbox = &m->inboxes[below(INBOXES)];
     struct text_buf saved = TEXT_BUF_INIT;
     struct text_buf again = TEXT_BUF_INIT;
     const char *why = "";
@@ -285,7 +267,7 @@ static void op_reload(struct model *m)
     if (inbox->cursor == NULL)
         return;
     cursor_save(inbox->cursor, &saved);
-    other = chance(m, 50) ? cursor_copy(inbox->cursor) : cursor_load(text_buf_str(&saved), &why);
+    other = chance(50) ? cursor_copy(inbox->cursor) : cursor_load(text_buf_str(&saved), &why);
     cr_assert_not_null(other, "%s", why);
     cursor_save(other, &again);
     cr_assert(notify_str_eq(text_buf_str(&saved), text_buf_str(&again)));
@@ -349,14 +331,14 @@ static void check_inbox(struct model *m, size_t i, const bool *only)
 
 static void check_state(struct model *m)
 {
-    size_t i = below(m, INBOXES);
+    size_t i = below(INBOXES);
     const struct model_inbox *inbox = &m->inboxes[i];
     const struct model_entry *e;
     struct cursor_state state;
 
     if (m->count == 0 || inbox->cursor == NULL)
         return;
-    e = &m->entries[below(m, m->count)];
+    e = &m->entries[below(m->count)];
     if (notify_id_cmp(e->id, inbox->start) <= 0)
         return;
     state = cursor_state_of(inbox->cursor, e->id);
@@ -386,13 +368,13 @@ static void check(struct model *m, bool is_small)
     struct box_audit audit;
 
     for (size_t i = 0; i < CATEGORIES; i++)
-        only[i] = chance(m, 40);
-    for (size_t i = is_small ? 0 : below(m, INBOXES); i < INBOXES; i++)
+        only[i] = chance(40);
+    for (size_t i = is_small ? 0 : below(INBOXES); i < INBOXES; i++)
         check_inbox(m, i, NULL);
-    check_inbox(m, below(m, INBOXES), only);
+    check_inbox(m, below(INBOXES), only);
     check_state(m);
     check_tally(m);
-    if (chance(m, 2)) {
+    if (chance(2)) {
         cr_assert_eq(box_verify(m->log, &audit), 0);
         cr_assert(audit.sound);
     }
@@ -400,31 +382,15 @@ static void check(struct model *m, bool is_small)
 
 /* ---- the run ---- */
 
-static const struct operation {
-    void (*run)(struct model *m);
-    unsigned weight;
-} operations[] = {
+static const struct random_operation operations[] = {
     {op_send, 33}, {op_delete, 6}, {op_trim, 1}, {op_sweep, 3}, {op_withdraw, 3}, {op_log_read, 1},
     {op_time, 12}, {op_follow, 3}, {op_mute, 2}, {op_mark, 30}, {op_upto, 4},     {op_reload, 2},
 };
 
-static void run_step(struct model *m)
-{
-    uint64_t pick = below(m, 100);
-
-    for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
-        if (pick < operations[i].weight) {
-            operations[i].run(m);
-            return;
-        }
-        pick -= operations[i].weight;
-    }
-}
-
 static void run_model(struct model *m, uint64_t seed, size_t limit, size_t steps)
 {
     memset(m, 0, sizeof(*m));
-    m->seed = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    random_begin(seed);
     m->limit = limit;
     m->now = START_MS;
     m->log = box_new();
@@ -434,20 +400,13 @@ static void run_model(struct model *m, uint64_t seed, size_t limit, size_t steps
         cr_assert_eq(category_intern(notify_str_z(name), &m->categories[i]), 0);
     }
     for (size_t step = 0; step < steps; step++) {
-        run_step(m);
+        random_operation_run(operations, m);
         check(m, limit < 500);
     }
     for (size_t i = 0; i < INBOXES; i++)
         cursor_free(m->inboxes[i].cursor);
     box_free(m->log);
     text_buf_release(&m->body);
-}
-
-static size_t setting(const char *name, size_t otherwise)
-{
-    const char *text = getenv(name);
-
-    return text == NULL ? otherwise : (size_t)strtoull(text, NULL, 10);
 }
 
 Test(cursor_model, every_inbox_counts_what_the_model_counts_after_every_step, .timeout = 0)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "mem_testing.h"
+#include "random_testing.h"
 #include "sessions_diff.h"
 #include "sessions_testing.h"
 
@@ -29,19 +30,10 @@ struct model {
     size_t count;
     bool known[SESSIONS]; /* what a watcher believes */
     uint64_t now;
-    uint64_t seed;
     struct sessions *set;
 };
 
 static const char *metas[] = {"", "1", "{\"agent\":\"something longer, so that records move\"}"};
-
-static uint64_t below(struct model *m, uint64_t n)
-{
-    m->seed ^= m->seed << 13;
-    m->seed ^= m->seed >> 7;
-    m->seed ^= m->seed << 17;
-    return m->seed % n;
-}
 
 /* ---- the slow way ---- */
 
@@ -199,11 +191,11 @@ static bool is_over(void *ctx, const struct sessions_connection *c)
 static void open_one(struct model *m)
 {
     struct model_connection c = {
-        .session = (int)below(m, SESSIONS),
-        .id = (int)below(m, IDS),
-        .node = (int)below(m, NODES),
-        .meta = (int)below(m, 3),
-        .lease_ms = m->now + 1 + below(m, LEASE_MAX),
+        .session = (int)below(SESSIONS),
+        .id = (int)below(IDS),
+        .node = (int)below(NODES),
+        .meta = (int)below(3),
+        .lease_ms = m->now + 1 + below(LEASE_MAX),
         .opened_ms = m->now,
     };
     struct names names;
@@ -231,8 +223,8 @@ static void sweep_all(struct model *m)
 
 static void touch_some(struct model *m)
 {
-    uint64_t lease_ms = m->now + 1 + below(m, LEASE_MAX);
-    size_t step = 1 + below(m, 3);
+    uint64_t lease_ms = m->now + 1 + below(LEASE_MAX);
+    size_t step = 1 + below(3);
 
     sweep_all(m);
     for (size_t i = 0; i < m->count; i += step) {
@@ -250,7 +242,7 @@ static void close_one(struct model *m)
     sweep_all(m);
     if (m->count == 0)
         return;
-    at = below(m, m->count);
+    at = below(m->count);
     cr_assert(sessions_remove(m->set, real(&m->list[at], &names).connection));
     model_remove_at(m, at);
 }
@@ -298,9 +290,9 @@ static void step(struct model *m)
         open_one, open_one, open_one, open_one, touch_some, touch_some, close_one, sweep_all,
     };
     struct sessions *before = m->set;
-    uint64_t which = below(m, 100);
+    uint64_t which = below(100);
 
-    m->now += below(m, 3);
+    m->now += below(3);
     m->set = sessions_copy(before);
     if (which == 0)
         drop_node(m);
@@ -314,20 +306,14 @@ static void step(struct model *m)
     sessions_free(before);
 }
 
-static uint64_t setting(const char *name, uint64_t otherwise)
-{
-    const char *value = getenv(name);
-
-    return value == NULL ? otherwise : strtoull(value, NULL, 10);
-}
-
 Test(sessions_model, random_commands_do_what_the_slow_way_does, .timeout = 0)
 {
     uint64_t steps = setting("NOTIFY_MODEL_STEPS", 20000);
     uint64_t seeds = setting("NOTIFY_MODEL_SEEDS", 5);
 
     for (uint64_t seed = 1; seed <= seeds; seed++) {
-        struct model m = {.now = 1000, .seed = seed * UINT64_C(0x9e3779b97f4a7c15)};
+        struct model m = {.now = 1000};
+        random_begin(seed);
         mem_testing_install(seed % 2 == 0);
         m.set = sessions_new();
         for (uint64_t i = 0; i < steps; i++)

@@ -6,16 +6,16 @@
 #include <stdio.h>
 
 #include "mem_testing.h"
+#include "random_testing.h"
 #include "sessions_testing.h"
 
 static struct text_buf saved;
-static uint64_t seed;
 
 static void setup(void)
 {
     mem_testing_install(1);
     saved = TEXT_BUF_INIT;
-    seed = 7;
+    random_begin(7);
 }
 
 static void teardown(void)
@@ -25,12 +25,6 @@ static void teardown(void)
 }
 
 TestSuite(sessions_payload, .init = setup, .fini = teardown);
-
-static uint64_t below(uint64_t n)
-{
-    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (seed >> 33) % n;
-}
 
 static struct sessions *make_set(int count)
 {
@@ -134,28 +128,6 @@ Test(sessions_payload, every_cut_of_a_payload_is_refused)
     sessions_free(set);
 }
 
-static size_t mutate(char *bytes, size_t len)
-{
-    for (uint64_t edits = 1 + below(3); edits > 0 && len > 1; edits--) {
-        size_t at = below(len);
-        switch (below(4)) {
-        case 0:
-            bytes[at] = (char)(bytes[at] ^ (1 << below(8)));
-            break;
-        case 1:
-            bytes[at] = (char)below(256);
-            break;
-        case 2:
-            memmove(bytes + at, bytes + at + 1, --len - at);
-            break;
-        default:
-            bytes[at] = bytes[below(len)];
-            break;
-        }
-    }
-    return len;
-}
-
 /* What was accepted is sound, and saves to the bytes that it came from. */
 static void check_loaded(const struct sessions *set, struct notify_str payload)
 {
@@ -167,8 +139,7 @@ static void check_loaded(const struct sessions *set, struct notify_str payload)
 
 Test(sessions_payload, mutated_payloads_are_refused_or_make_a_sound_set, .timeout = 0)
 {
-    const char *setting = getenv("NOTIFY_PAYLOAD_ROUNDS");
-    size_t rounds = setting == NULL ? 40000 : strtoul(setting, NULL, 10);
+    size_t rounds = setting("NOTIFY_PAYLOAD_ROUNDS", 40000);
     struct sessions *set = make_set(12);
     struct text_buf original = TEXT_BUF_INIT;
     size_t accepted = 0;
@@ -179,7 +150,7 @@ Test(sessions_payload, mutated_payloads_are_refused_or_make_a_sound_set, .timeou
         struct sessions *loaded;
         size_t len;
         memcpy(bytes, original.ptr, original.len);
-        len = mutate(bytes, original.len);
+        len = random_spoil(bytes, original.len, 3);
         loaded = load(notify_str_of(bytes, len));
         if (loaded != NULL) {
             accepted++;

@@ -5,6 +5,7 @@
 
 #include "link_testing.h"
 #include "loop_testing.h"
+#include "random_testing.h"
 #include "subscription.h"
 
 #define NAMES 5
@@ -35,18 +36,10 @@ static struct push pipe_items[PIPE_MAX];
 static size_t pipe_len;
 static struct subscription_set *set;
 static struct redis_link redis_link;
-static uint64_t scenario, random_state;
+static uint64_t scenario;
 
 #define CHECK(condition, what)                                                                     \
     cr_assert(condition, "scenario %" PRIu64 ": %s (%s)", scenario, what, #condition)
-
-static uint64_t below(uint64_t n)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (random_state >> 11) % n;
-}
 
 static void on_held(void *owner)
 {
@@ -248,7 +241,7 @@ static void check_settled(void)
 static void begin(uint64_t number)
 {
     scenario = number;
-    random_state = (number + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    random_begin(number);
     memset(names, 0, sizeof(names));
     for (int i = 0; i < NAMES; i++)
         (void)snprintf(names[i].text, sizeof(names[i].text), "c%d", i);
