@@ -130,61 +130,70 @@ static bool cut_exclusive(struct notify_str *text)
     return true;
 }
 
+static const struct notify_id range_max = {UINT64_MAX, UINT64_MAX};
+
 static bool fail_range(struct args *args, const char *end, struct notify_str value)
 {
     return args_fail_value(args, end, "-, +, an id or (id", value);
 }
 
-bool args_take_range_start(struct args *args, struct notify_id *ret_id)
+/* An id of a range, up to the greatest numbers that a stream's id could have. */
+static bool parse_range_id(struct notify_str text, uint64_t missing_seq, struct notify_id *ret_id)
+{
+    struct notify_str rest = text;
+    uint64_t number;
+
+    if (notify_id_parse(text, missing_seq, ret_id))
+        return true;
+    if (!notify_id_take_number(&rest, &number) || number <= NOTIFY_ID_MAX_MS)
+        return false;
+    *ret_id = range_max;
+    if (rest.len == 0)
+        return true;
+    rest = notify_str_of(rest.ptr + 1, rest.len - 1); /* what ended the number is no digit */
+    return rest.ptr[-1] == '-' && notify_id_take_number(&rest, &number) && rest.len == 0;
+}
+
+/* '-', '+' or an id, which gets missing_seq; *ret_exclusive: '(' stood before it. */
+static bool take_range_end(struct args *args, const char *name, uint64_t missing_seq,
+                           struct notify_id *ret_id, bool *ret_exclusive)
 {
     struct notify_str text, id_text;
-    struct notify_id id = {0, 0};
-    bool exclusive;
 
-    if (!args_take_str(args, "start", &text))
+    if (!args_take_str(args, name, &text))
         return false;
     id_text = text;
-    exclusive = cut_exclusive(&id_text);
-    if (!exclusive && notify_str_eq(text, NOTIFY_STR("-"))) {
+    *ret_exclusive = cut_exclusive(&id_text);
+    if (!*ret_exclusive && notify_str_eq(text, NOTIFY_STR("-")))
         *ret_id = (struct notify_id){0, 0};
-        return true;
-    }
-    if (!exclusive && notify_str_eq(text, NOTIFY_STR("+"))) {
-        *ret_id = (struct notify_id){UINT64_MAX, UINT64_MAX};
-        return true;
-    }
-    if (!notify_id_parse(id_text, 0, &id))
-        return fail_range(args, "start", text);
-    if (exclusive) {
-        if (++id.seq == 0)
-            id.ms++; /* ms is far below its type's end: notify_id_parse() sees to it */
-    }
-    *ret_id = id;
+    else if (!*ret_exclusive && notify_str_eq(text, NOTIFY_STR("+")))
+        *ret_id = range_max;
+    else if (!parse_range_id(id_text, missing_seq, ret_id))
+        return fail_range(args, name, text);
+    return true;
+}
+
+bool args_take_range_start(struct args *args, struct notify_id *ret_id)
+{
+    struct notify_id id;
+    bool exclusive;
+
+    if (!take_range_end(args, "start", 0, &id, &exclusive))
+        return false;
+    /* No entry has the greatest id: "(" before it leaves nothing, as it does without. */
+    *ret_id = exclusive && notify_id_cmp(id, range_max) < 0 ? notify_id_after(id) : id;
     return true;
 }
 
 bool args_take_range_end(struct args *args, struct notify_id *ret_id)
 {
-    struct notify_str text, id_text;
     struct notify_id id;
     bool exclusive;
 
-    if (!args_take_str(args, "end", &text))
+    if (!take_range_end(args, "end", UINT64_MAX, &id, &exclusive))
         return false;
-    id_text = text;
-    exclusive = cut_exclusive(&id_text);
-    if (!exclusive && notify_str_eq(text, NOTIFY_STR("+"))) {
-        *ret_id = (struct notify_id){UINT64_MAX, UINT64_MAX};
-        return true;
-    }
-    if (!exclusive && notify_str_eq(text, NOTIFY_STR("-"))) {
-        *ret_id = (struct notify_id){0, 0};
-        return true;
-    }
-    if (!notify_id_parse(id_text, UINT64_MAX, &id))
-        return fail_range(args, "end", text);
     if (exclusive && notify_id_is_zero(id))
-        return fail_range(args, "end", text);
+        return fail_range(args, "end", args_at(args, args->pos - 1));
     *ret_id = exclusive ? notify_id_before(id) : id;
     return true;
 }
@@ -203,6 +212,25 @@ bool args_take_level(struct args *args, enum entry_level *ret_level)
         }
     }
     return args_fail_value(args, "LEVEL", "info, success, warning, error or critical", text);
+}
+
+bool args_is_option(struct notify_str word, const struct arg_option *options, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (args_is_keyword(word, options[i].name, options[i].len))
+            return true;
+    return false;
+}
+
+bool args_take_names(struct args *args, const char *what, const struct arg_option *options,
+                     size_t count)
+{
+    int first = args->pos++;
+
+    while (!args_done(args) && !args_is_option(args_at(args, args->pos), options, count))
+        args->pos++;
+    return args->pos == first + 1 || !args_is_option(args_at(args, first), options, count) ||
+           args_fail(args, "ERR syntax error: at least one %s is needed", what);
 }
 
 static bool fail_unknown(struct args *args, struct notify_str word)

@@ -64,13 +64,20 @@ bool args_take_number(struct args *args, const char *name, uint64_t min, uint64_
 /* <ms>-<seq>, or <ms> with missing_seq. */
 bool args_take_id(struct args *args, const char *name, uint64_t missing_seq,
                   struct notify_id *ret_id);
-/* The ends of a range as XRANGE knows them: '-', '+', an id, "(id" without that id itself. An end
- * of the range that leaves nothing, such as "(" before the greatest id, is an error as it is there.
- */
+/* The ends of a range as XRANGE knows them: '-', '+', an id, "(id" without that id itself. An id
+ * beyond all that can exist is the same as '+'. An end "(0-0" is an error as it is there. */
 bool args_take_range_start(struct args *args, struct notify_id *ret_id);
 bool args_take_range_end(struct args *args, struct notify_id *ret_id);
 
 bool args_take_level(struct args *args, enum entry_level *ret_level);
+
+bool args_is_option(struct notify_str word, const struct arg_option *options, size_t count);
+
+/* Moves past "name [name …]", which ends at the next word that is one of the options. The first
+ * word is always a name; one that is called like an option must be the only one, or else an option
+ * whose names were forgotten would silently become one. what: a name as an error reply calls it. */
+bool args_take_names(struct args *args, const char *what, const struct arg_option *options,
+                     size_t count);
 
 /* Takes options until the arguments end. *ret_seen gets bit i for options[i]. An unknown keyword,
  * or one given twice that may not be, is an error. At most 32 options. */

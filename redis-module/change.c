@@ -5,6 +5,7 @@
 #include "publish.h"
 #include "reply.h"
 #include "scratch.h"
+#include "utf8.h"
 
 void change_init(struct change *change, struct rm_ctx *ctx, struct rm_string **argv, int argc,
                  int first)
@@ -107,6 +108,12 @@ bool change_take_options(struct change *change, bool marks)
 
     return args_take_options(&change->args, options, marks ? OPTIONS : OPTIONS_WITHOUT_MARKS,
                              change, &seen);
+}
+
+bool change_check_name(struct change *change)
+{
+    return utf8_is_valid(box_key_name(&change->bk)) ||
+           args_fail(&change->args, "ERR key must be valid UTF-8");
 }
 
 static bool publishes(const struct change *change)

@@ -14,6 +14,7 @@
 #include "log_args.h"
 #include "log_count.h"
 #include "reply.h"
+#include "utf8.h"
 
 /* ---- FOLLOW and UNFOLLOW ---- */
 
@@ -25,6 +26,7 @@ struct follow_log {
     uint64_t unread; /* after it */
 };
 
+/* The change comes first: NOPUBLISH is taken into it. */
 struct follow {
     struct change change;
     struct rm_string **names; /* the arguments that are logs */
@@ -36,30 +38,39 @@ struct follow {
 
 enum { FIRST_LOG = 2 };
 
-/* Takes the options, which stand at the end, off it: a log may have the name of an option as long
- * as another argument follows it. Sets names and count. */
-static int strip_options(struct follow *follow, struct rm_string **argv, int argc, bool with_from)
+/* FROM $ or FROM id. */
+static bool take_from(struct args *args, void *into)
+{
+    struct follow *follow = into;
+
+    if (args_take_keyword(args, "$"))
+        return true;
+    follow->from_last = false;
+    return args_take_id(args, "FROM", 0, &follow->from);
+}
+
+static const struct arg_option follow_options[] = {
+    ARG_OPTION("NOPUBLISH", change_take_nopublish),
+    ARG_OPTION("FROM", take_from), /* the last: UNFOLLOW has it not */
+};
+enum { FOLLOW_OPTIONS = 2, UNFOLLOW_OPTIONS = 1 };
+
+/* The logs and, with them, where the options begin. */
+static bool take_names(struct follow *follow, size_t option_count)
 {
     struct args *args = &follow->change.args;
-    int from = 0;
-    int end = argc;
-    bool more = true;
+    bool ok = args_take_names(args, "log", follow_options, option_count);
 
-    while (more && end > FIRST_LOG + 1) {
-        more = false;
-        if (!follow->change.nopublish && args_is_keyword(args_at(args, end - 1), "NOPUBLISH", 9)) {
-            follow->change.nopublish = more = true;
-            end--;
-        } else if (with_from && from == 0 && end > FIRST_LOG + 2 &&
-                   args_is_keyword(args_at(args, end - 2), "FROM", 4)) {
-            from = end - 1;
-            more = true;
-            end -= 2;
-        }
-    }
-    follow->names = argv + FIRST_LOG;
-    follow->count = (size_t)(end - FIRST_LOG);
-    return from;
+    follow->names = args->argv + FIRST_LOG;
+    follow->count = (size_t)(args->pos - FIRST_LOG);
+    return ok;
+}
+
+static bool take_options(struct follow *follow, size_t option_count)
+{
+    uint32_t seen;
+
+    return args_take_options(&follow->change.args, follow_options, option_count, follow, &seen);
 }
 
 static void follow_init(struct follow *follow, struct rm_ctx *ctx, struct rm_string **argv,
@@ -85,6 +96,7 @@ static struct notify_str name_of(const struct rm_string *string)
     return name;
 }
 
+/* What can be followed. To leave, any name will do: RENAME may have made a box follow itself. */
 static bool check_names(struct follow *follow)
 {
     struct args *args = &follow->change.args;
@@ -94,29 +106,22 @@ static bool check_names(struct follow *follow)
         struct notify_str name = name_of(follow->names[i]);
         if (name.len > CURSOR_NAME_MAX)
             return args_fail(args, "ERR log must be at most %d bytes", CURSOR_NAME_MAX);
+        if (!utf8_is_valid(name)) /* messages contain it */
+            return args_fail(args, "ERR log must be valid UTF-8");
         if (notify_str_eq(name, key))
             return args_fail(args, "ERR log must be another box than the key itself");
     }
+    return change_check_name(&follow->change);
+}
+
+static bool make_logs(struct follow *follow)
+{
     follow->logs = rm_TryAlloc(follow->count * sizeof follow->logs[0]);
     if (follow->logs == NULL)
-        return args_fail(args, "ERR not enough memory; nothing was changed");
+        return args_fail(&follow->change.args, "ERR not enough memory; nothing was changed");
     for (size_t i = 0; i < follow->count; i++)
         follow->logs[i] = (struct follow_log){.name = follow->names[i]};
     return true;
-}
-
-/* FROM $, FROM id or nothing. */
-static bool take_from(struct follow *follow, int from)
-{
-    struct args *args = &follow->change.args;
-
-    if (from == 0)
-        return true;
-    args->pos = from;
-    if (args_take_keyword(args, "$"))
-        return true;
-    follow->from_last = false;
-    return args_take_id(args, "FROM", 0, &follow->from);
 }
 
 /* Finds where each log starts; nothing is changed yet. False: a key of another type, replied. */
@@ -239,7 +244,7 @@ static int run_follow(struct follow *follow)
         give_up(follow);
         return added < 0 ? reply_refused(follow, added) : rm_ReplyWithLongLong(change->ctx, 0);
     }
-    for (size_t i = 0; i < follow->count; i++)
+    for (size_t i = 0; i < follow->count && !follow->from_last; i++)
         if (follow->logs[i].rev != 0)
             follow->logs[i].unread = count_unread(follow, &follow->logs[i]);
     commit(follow);
@@ -268,13 +273,14 @@ static int tell_keys(const struct follow *follow, struct rm_ctx *ctx, int key_fl
 int cmd_follow(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     struct follow follow;
-    int from;
+    bool named;
 
     follow_init(&follow, ctx, argv, argc);
-    from = strip_options(&follow, argv, argc, true);
+    named = take_names(&follow, FOLLOW_OPTIONS);
     if (rm_IsKeysPositionRequest(ctx))
         return tell_keys(&follow, ctx, RM_KEY_INSERT, RM_KEY_ACCESS);
-    if (!take_from(&follow, from) || !check_names(&follow))
+    if (!named || !take_options(&follow, FOLLOW_OPTIONS) || !check_names(&follow) ||
+        !make_logs(&follow))
         (void)reply_args_error(ctx, &follow.change.args);
     else if (look_at_logs(&follow) && change_open_or_reply(&follow.change))
         (void)run_follow(&follow);
@@ -311,12 +317,14 @@ static int run_unfollow(struct follow *follow)
 int cmd_unfollow(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     struct follow follow;
+    bool named;
 
     follow_init(&follow, ctx, argv, argc);
-    (void)strip_options(&follow, argv, argc, false);
+    named = take_names(&follow, UNFOLLOW_OPTIONS);
     if (rm_IsKeysPositionRequest(ctx))
         return tell_keys(&follow, ctx, RM_KEY_UPDATE, 0);
-    if (!check_names(&follow) || !change_reserve_ids(&follow.change, follow.count))
+    if (!named || !take_options(&follow, UNFOLLOW_OPTIONS) || !make_logs(&follow) ||
+        !change_reserve_ids(&follow.change, follow.count))
         (void)reply_args_error(ctx, &follow.change.args);
     else if (change_open_or_reply(&follow.change))
         (void)run_unfollow(&follow);

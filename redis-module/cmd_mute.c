@@ -12,6 +12,7 @@
 #include "filter_args.h"
 #include "reply.h"
 
+/* The change comes first: NOPUBLISH is taken into it. */
 struct mute {
     struct change change;
     bool muted; /* what they are to be */
@@ -52,19 +53,23 @@ static bool take_category(struct mute *mute)
     return true;
 }
 
-/* category [category …], and NOPUBLISH at the end: a category may have that name elsewhere. */
+/* category [category …] [NOPUBLISH] */
 static bool take_arguments(struct mute *mute)
 {
+    static const struct arg_option options[] = {ARG_OPTION("NOPUBLISH", change_take_nopublish)};
     struct args *args = &mute->change.args;
-    int end = args->argc;
+    int first = args->pos;
+    uint32_t seen;
+    int end;
 
-    if (end - args->pos > 1 && args_is_keyword(args_at(args, end - 1), "NOPUBLISH", 9)) {
-        mute->change.nopublish = true;
-        end--;
-    }
-    if (end - args->pos > FILTER_CATEGORIES_MAX)
+    if (!args_take_names(args, "category", options, 1))
+        return false;
+    end = args->pos;
+    if (end - first > FILTER_CATEGORIES_MAX)
         return args_fail(args, "ERR there must be at most %d categories", FILTER_CATEGORIES_MAX);
-    while (args->pos < end)
+    if (!args_take_options(args, options, 1, mute, &seen))
+        return false;
+    for (args->pos = first; args->pos < end;)
         if (!take_category(mute))
             return false;
     return true;
@@ -145,7 +150,7 @@ static int mute_categories(struct rm_ctx *ctx, struct rm_string **argv, int argc
     mute.muted = muted;
     mute.count = 0;
     change_init(&mute.change, ctx, argv, argc, 2);
-    if (!take_arguments(&mute))
+    if (!take_arguments(&mute) || (muted && !change_check_name(&mute.change)))
         (void)reply_args_error(ctx, &mute.change.args);
     else if (change_open_or_reply(&mute.change))
         (void)run(&mute);

@@ -21,7 +21,8 @@ struct position {
 struct since {
     struct args args;
     int pairs;
-    uint64_t count; /* entries for each key */
+    uint64_t count;        /* entries for each key */
+    struct box_key *boxes; /* owned, one for each pair */
 };
 
 static bool take_position(struct args *args, struct position *ret_position)
@@ -142,35 +143,42 @@ static void reply_box(struct box_key *bk, const struct position *position, uint6
     reply_field_number(bk->ctx, "more", more);
 }
 
-/* Any key of another type refuses the whole command before the reply begins. */
-static bool check_keys_or_reply(struct rm_ctx *ctx, struct rm_string **argv, int pairs)
+static void close_boxes(struct since *since, int count)
 {
-    struct box_key bk;
+    for (int i = 0; i < count; i++)
+        box_key_close(&since->boxes[i]);
+    rm_Free(since->boxes);
+}
 
-    for (int i = 0; i < pairs; i++) {
-        if (!box_key_open_or_reply(&bk, ctx, argv[1 + 2 * i], RM_READ))
+/* Each key is looked up once, before the reply begins: one of another type refuses the command. */
+static bool open_boxes_or_reply(struct rm_ctx *ctx, struct since *since)
+{
+    since->boxes = rm_TryAlloc((size_t)since->pairs * sizeof since->boxes[0]);
+    if (since->boxes == NULL) {
+        (void)reply_no_memory(ctx);
+        return false;
+    }
+    for (int i = 0; i < since->pairs; i++) {
+        if (!box_key_open_or_reply(&since->boxes[i], ctx, since->args.argv[1 + 2 * i], RM_READ)) {
+            close_boxes(since, i);
             return false;
-        box_key_close(&bk);
+        }
     }
     return true;
 }
 
-static long reply_keys(struct rm_ctx *ctx, struct since *since)
+static long reply_boxes(struct since *since)
 {
     struct position position;
-    struct box_key bk;
     long answered = 0;
 
     for (int i = 0; i < since->pairs; i++) {
         since->args.pos = 2 + 2 * i;
-        (void)take_position(&since->args, &position); /* checked before, and so is the type */
-        if (!box_key_open_or_reply(&bk, ctx, since->args.argv[1 + 2 * i], RM_READ))
+        (void)take_position(&since->args, &position); /* checked before */
+        if (!has_news(&since->boxes[i], &position))
             continue;
-        if (has_news(&bk, &position)) {
-            reply_box(&bk, &position, since->count);
-            answered++;
-        }
-        box_key_close(&bk);
+        reply_box(&since->boxes[i], &position, since->count);
+        answered++;
     }
     return answered;
 }
@@ -198,10 +206,11 @@ int cmd_since(struct rm_ctx *ctx, struct rm_string **argv, int argc)
         return tell_keys(ctx, argv, argc);
     if (!parse(&since, argv, argc))
         return reply_args_error(ctx, &since.args);
-    if (!check_keys_or_reply(ctx, argv, since.pairs))
+    if (!open_boxes_or_reply(ctx, &since))
         return RM_OK;
     rm_ReplyWithArray(ctx, RM_POSTPONED_LEN);
-    rm_ReplySetArrayLength(ctx, reply_keys(ctx, &since));
+    rm_ReplySetArrayLength(ctx, reply_boxes(&since));
+    close_boxes(&since, since.pairs);
     scratch_shrink();
     return RM_OK;
 }

@@ -96,14 +96,6 @@ static const struct arg_option unread_options[] = {
 };
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-static bool is_option(struct notify_str word, const struct arg_option *options, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (args_is_keyword(word, options[i].name, options[i].len))
-            return true;
-    return false;
-}
-
 static bool add_category(struct filter_categories *categories, struct args *args,
                          struct notify_str name)
 {
@@ -128,7 +120,7 @@ static bool take_categories(struct filter_categories *categories, struct args *a
     do {
         if (!args_take_str(args, "CATEGORY", &name) || !add_category(categories, args, name))
             return false;
-    } while (!args_done(args) && !is_option(args_at(args, args->pos), options, count));
+    } while (!args_done(args) && !args_is_option(args_at(args, args->pos), options, count));
     return true;
 }
 

@@ -1,6 +1,6 @@
 """Inboxes that follow logs: FOLLOW, UNFOLLOW, CURSORS, COUNT, and LOGS/LOG of the other commands."""
 
-from module_helpers import badge, call, digest, error_of, listen, pairs, verify  # noqa: F401
+from module_helpers import badge, call, digest, error_of, pairs, verify# noqa: F401
 from resp import Resp
 from servers import wait_until
 
@@ -225,6 +225,18 @@ def test_errors_name_what_is_wrong_and_change_nothing(shared_redis):
         (["NOTIFY.FOLLOW", INBOX, INBOX], "log must be another box than the key itself"),
         (["NOTIFY.FOLLOW", INBOX, "x" * 513], "log must be at most 512 bytes"),
         (["NOTIFY.FOLLOW", INBOX, "a", "FROM", "x"], "FROM must be an id"),
+        (["NOTIFY.FOLLOW", INBOX, "a", "FROM"], "syntax error: FROM lacks its value"),
+        (["NOTIFY.FOLLOW", INBOX, "a", "FROM", 0, "from", 1], "syntax error: FROM is given twice"),
+        (["NOTIFY.FOLLOW", INBOX, "a", "FROM", 0, "b"], "syntax error: unknown option 'b'"),
+        (["NOTIFY.FOLLOW", INBOX, "FROM", 0], "syntax error: at least one log is needed"),
+        (["NOTIFY.FOLLOW", INBOX, "NOPUBLISH", "a"], "syntax error: at least one log is needed"),
+        (["NOTIFY.UNFOLLOW", INBOX, "NOPUBLISH", LOG], "syntax error: at least one log is needed"),
+        (
+            ["NOTIFY.UNFOLLOW", INBOX, LOG, "NOPUBLISH", "NOPUBLISH"],
+            "syntax error: NOPUBLISH is given twice",
+        ),
+        (["NOTIFY.FOLLOW", INBOX, b"\xff"], "log must be valid UTF-8"),
+        (["NOTIFY.FOLLOW", b"\xff", LOG], "key must be valid UTF-8"),
         (["NOTIFY.READ", INBOX, number, "LOG", INBOX], "LOG must be another box than the key"),
         (["NOTIFY.READ", INBOX, number, "LOG"], "LOG lacks its value"),
         (["NOTIFY.UNREAD", INBOX, "LOGS"], "LOGS"),
@@ -238,15 +250,28 @@ def test_errors_name_what_is_wrong_and_change_nothing(shared_redis):
     for command, expected in cases:
         assert expected in error_of(client, *command), command
     assert digest(client, INBOX, LOG) == before
-    assert not client.exists("topic:b", "a")
+    assert not client.exists("topic:b", "a", b"\xff")
 
 
-def test_a_log_may_have_the_name_of_an_option(shared_redis):
-    client = shared_redis.client()
-    assert call(client, "NOTIFY.FOLLOW", INBOX, "FROM", "NOPUBLISH", "x", "FROM", "0") == 3
+def test_a_log_that_has_the_name_of_an_option_is_named_alone(programs, redis_server):
+    replica = programs.redis(name="replica", replica_of=redis_server)
+    client = redis_server.client()
+    assert call(client, "NOTIFY.FOLLOW", INBOX, "FROM", "FROM", "0") == 1
+    assert call(client, "NOTIFY.FOLLOW", INBOX, "NOPUBLISH", "NOPUBLISH") == 1
+    assert call(client, "NOTIFY.FOLLOW", INBOX, "x") == 1
     assert sorted(cursors(client)) == ["FROM", "NOPUBLISH", "x"]
     assert call(client, "NOTIFY.UNFOLLOW", INBOX, "NOPUBLISH") == 1
-    assert call(client, "NOTIFY.UNFOLLOW", INBOX, "FROM", "x") == 2
+    assert call(client, "NOTIFY.UNFOLLOW", INBOX, "x", "FROM") == 2
+    replica.wait_synced()
+    assert cursors(replica.client()) == cursors(client) == {}
+
+
+def test_a_box_that_was_renamed_to_what_it_follows_can_leave_it(shared_redis):
+    client = shared_redis.client()
+    call(client, "NOTIFY.FOLLOW", INBOX, LOG)
+    client.rename(INBOX, LOG)
+    assert call(client, "NOTIFY.UNFOLLOW", LOG, LOG) == 1
+    assert cursors(client, LOG) == {}
 
 
 def test_an_inbox_follows_a_limited_number_of_logs(shared_redis):
@@ -416,8 +441,7 @@ def test_cursors_survive_reload_rewrite_and_copies(programs):
 
 def test_a_replica_has_the_same_cursors(programs):
     primary = programs.redis(name="primary")
-    replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line(r"<-> REPLICA sync: Finished with success")
+    replica = programs.replica(primary)
     client, there = primary.client(), replica.client()
     logs = many_cursors(client)
     for _ in range(3):
@@ -431,8 +455,7 @@ def test_a_replica_has_the_same_cursors(programs):
 
 def test_expired_entries_do_not_make_a_replica_differ(programs):
     primary = programs.redis(name="primary")
-    replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line(r"<-> REPLICA sync: Finished with success")
+    replica = programs.replica(primary)
     client, there = primary.client(), replica.client()
     inboxes = [f"inbox:{n}" for n in range(4)]
     for key in inboxes:

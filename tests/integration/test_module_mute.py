@@ -4,14 +4,9 @@ import json
 
 import pytest
 
-from module_helpers import badge, call, digest, error_of, ids, info, listen, pairs, verify
+from module_helpers import badge, call, digest, error_of, ids, info, pairs, verify
 
 KEY = "inbox:1"
-
-
-@pytest.fixture
-def client(shared_redis):
-    return shared_redis.client()
 
 
 @pytest.fixture
@@ -93,11 +88,26 @@ def test_muting_makes_a_box_and_unmuting_none(client):
         (["ok", "x" * 65], "category must have 1 to 64 bytes of UTF-8 without control characters"),
         ([b"\xff"], "category must have 1 to 64 bytes of UTF-8 without control characters"),
         ([f"c{n}" for n in range(65)], "there must be at most 64 categories"),
+        (["ok", "NOPUBLISH", "nopublish"], "syntax error: NOPUBLISH is given twice"),
+        (["ok", "NOPUBLISH", "more"], "syntax error: unknown option 'more'"),
+        (["NOPUBLISH", "ok"], "syntax error: at least one category is needed"),
     ],
 )
 def test_a_wrong_category_is_refused_and_changes_nothing(client, categories, error):
     assert error_of(client, "NOTIFY.MUTE", KEY, *categories) == error
     assert client.exists(KEY) == 0
+
+
+def test_a_category_that_has_the_name_of_the_option_is_named_alone(client):
+    assert call(client, "NOTIFY.MUTE", KEY, "NOPUBLISH", "NOPUBLISH") == 1
+    assert list(pairs(info(client, KEY)["categories"])) == ["NOPUBLISH"]
+    assert call(client, "NOTIFY.UNMUTE", KEY, "NOPUBLISH") == 1
+
+
+def test_no_box_is_made_under_a_name_that_no_message_can_carry(client):
+    assert error_of(client, "NOTIFY.MUTE", b"\xff", "ci") == "key must be valid UTF-8"
+    assert call(client, "NOTIFY.UNMUTE", b"\xff", "ci") == 0
+    assert client.exists(b"\xff") == 0
 
 
 def test_a_key_of_another_type_is_refused(client):
@@ -108,8 +118,7 @@ def test_a_key_of_another_type_is_refused(client):
 
 def test_mutes_survive_everything(programs):
     primary = programs.redis(name="primary", appendonly="yes", aof_use_rdb_preamble="no")
-    replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("<-> REPLICA sync: Finished with success")
+    replica = programs.replica(primary)
     client, second = primary.client(), replica.client()
     call(client, "NOTIFY.MUTE", KEY, "ci", "ops", "gone")
     call(client, "NOTIFY.UNMUTE", KEY, "ops")

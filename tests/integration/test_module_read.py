@@ -4,17 +4,10 @@ import json
 
 import pytest
 
-from module_helpers import (
-    listen, badge, call, entries, entry, error_of, ids, info, pairs, verify,
-)  # fmt: skip
+from module_helpers import badge, call, entries, entry, error_of, ids, info, pairs, verify
 from resp import Resp
 
 KEY = "inbox:1"
-
-
-@pytest.fixture
-def client(shared_redis):
-    return shared_redis.client()
 
 
 @pytest.fixture
@@ -41,6 +34,9 @@ def five(client):
         ("+", "-", ""),
         ("6", "+", ""),
         ("-", "0-5", ""),
+        ("0", "18446744073709551615-18446744073709551615", "1235"),
+        ("(2", "(9999999999999999", "35"),
+        ("9999999999999999-1", "+", ""),
     ],
 )
 def test_range_takes_the_ends_of_xrange(client, five, start, end, expected):
@@ -224,6 +220,16 @@ def test_since_answers_what_came_after(client, five):
     assert reply == {
         "key": KEY, "last": "5-0", "rev": 7, "unread": 2, "trimmed": "0-0", "gap": 0, "more": 0
     }  # fmt: skip
+
+
+def test_since_looks_each_key_up_once(client, five):
+    def lookups():
+        stats = client.info("stats")
+        return stats["keyspace_hits"], stats["keyspace_misses"]
+
+    hits, misses = lookups()
+    call(client, "NOTIFY.SINCE", KEY, "0", "missing", "0")
+    assert lookups() == (hits + 1, misses + 1)
 
 
 def test_since_is_silent_about_keys_without_news(client, five):

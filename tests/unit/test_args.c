@@ -131,9 +131,30 @@ Test(args, range_ends_are_those_of_xrange)
     assert_end("(5-0", 4, UINT64_MAX);
 }
 
+Test(args, an_id_beyond_all_that_can_exist_is_the_end_of_a_range)
+{
+    assert_start("253402300799999-7", 253402300799999, 7);
+    assert_start("253402300800000", UINT64_MAX, UINT64_MAX);
+    assert_start("(18446744073709551615-18446744073709551615", UINT64_MAX, UINT64_MAX);
+    assert_end("253402300800000-1", UINT64_MAX, UINT64_MAX);
+    assert_end("18446744073709551615-18446744073709551615", UINT64_MAX, UINT64_MAX);
+    assert_end("(18446744073709551615", UINT64_MAX, UINT64_MAX - 1);
+}
+
 Test(args, wrong_range_ends_are_refused)
 {
-    static const char *const wrong[] = {"(-", "(+", "x", "5-", "5-x", "(", "-5", "5-1-1"};
+    static const char *const wrong[] = {"(-",
+                                        "(+",
+                                        "x",
+                                        "5-",
+                                        "5-x",
+                                        "(",
+                                        "-5",
+                                        "5-1-1",
+                                        "18446744073709551616",
+                                        "253402300800000-",
+                                        "253402300800000-x",
+                                        "253402300800000x1"};
     struct notify_id id;
 
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
