@@ -7,7 +7,9 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 
-from servers import Group  # noqa: E402  (needs the path above)
+from module_helpers import Listener  # noqa: E402  (needs the path above)
+from resp import Resp  # noqa: E402
+from servers import Group  # noqa: E402
 from ws_client import WsClient  # noqa: E402
 
 
@@ -63,6 +65,51 @@ def shared_redis(session_programs):
     client.execute_command("CLIENT", "KILL", "TYPE", "normal")
     client.flushall()
     return server
+
+
+@pytest.fixture
+def client(shared_redis):
+    return shared_redis.client()
+
+
+@pytest.fixture
+def resp(shared_redis):
+    """A connection whose replies no client library has rearranged."""
+    with Resp(shared_redis.port, protocol=3) as connection:
+        yield connection
+
+
+@pytest.fixture
+def limited(shared_redis):
+    """limited(*rules): a raw connection of a user with these rules and no others."""
+    client = shared_redis.client()
+    opened = []
+
+    def open_limited(*rules):
+        client.execute_command("ACL", "SETUSER", "limited", "reset", "on", ">pw", *rules)
+        opened.append(Resp(shared_redis.port))
+        opened[-1].call("AUTH", "limited", "pw")
+        return opened[-1]
+
+    yield open_limited
+    for one in opened:
+        one.close()
+    client.execute_command("ACL", "DELUSER", "limited")
+    client.execute_command("ACL", "LOG", "RESET")
+
+
+@pytest.fixture
+def listen():
+    """listen(server, *channels): a Listener that ends with the test."""
+    listeners = []
+
+    def open_listener(server, *channels, **options):
+        listeners.append(Listener(server, *channels, **options))
+        return listeners[-1]
+
+    yield open_listener
+    for listener in listeners:
+        listener.close()
 
 
 @pytest.fixture

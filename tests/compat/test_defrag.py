@@ -1,16 +1,13 @@
 """Active defragmentation by a real server. Only one with a jemalloc of its own can do it, which none of
 Debian's is; fetch_servers.sh builds one. Elsewhere these tests are skipped."""
 
-import sys
 
 import pytest
 import redis
 
 from servers import wait_until
 
-sys.path.insert(0, __file__.rsplit("/", 2)[0] + "/integration")
-
-from module_helpers import call, digest, verify  # noqa: E402
+from module_helpers import call, digest, verify
 
 SETTINGS = {
     "active-defrag-ignore-bytes": "1",

@@ -1,7 +1,6 @@
 """The module in a real cluster: who hears what, which keys go together, slots that move and primaries
 that change while somebody writes."""
 
-import sys
 
 import pytest
 
@@ -9,9 +8,7 @@ from cluster import Cluster, Writer, knows, slot_of, tag_in
 from resp import Resp, RespError
 from servers import Group, wait_until
 
-sys.path.insert(0, __file__.rsplit("/", 2)[0] + "/integration")
-
-from module_helpers import digest, listen  # noqa: E402, F401
+from module_helpers import digest
 
 
 @pytest.fixture
@@ -56,8 +53,7 @@ def test_every_node_of_a_keys_shard_hears_each_message_once_and_no_other_does(ca
     for shard, nodes in enumerate(calm.shards):
         for node in nodes:
             key = key_on(calm, shard)
-            listeners[node] = listen(node, key, shard=True, end=end_on(calm, shard))
-            listeners[node].client = nodes[0].client()
+            listeners[node] = listen(node, key, shard=True, end=end_on(calm, shard), via=nodes[0])
     everywhere = [listen(node, *(key_on(calm, n) for n in range(3))) for node in calm.nodes]
     for shard in range(3):
         key = key_on(calm, shard)
@@ -222,8 +218,7 @@ def test_a_wanted_failover_under_writers_loses_and_doubles_nothing(cluster, list
     writer.wait_more()
     cluster.wait_replica(old)
     cluster.wait_agreement()
-    listener = listen(old, keys[0], shard=True, end=f"end:{{{tag}}}")
-    listener.client = new.client()
+    listener = listen(old, keys[0], shard=True, end=f"end:{{{tag}}}", via=new)
     writer.finish()
     client = cluster.client()
     client.call("NOTIFY.READALL", keys[0])

@@ -1,7 +1,6 @@
 """Plain replication while primaries change and writes are paused: nothing may write by itself then (the
 server would end itself), and all must be equal afterwards."""
 
-import sys
 import threading
 
 import pytest
@@ -9,12 +8,9 @@ import pytest
 from resp import Resp, RespError
 from servers import wait_until
 
-sys.path.insert(0, __file__.rsplit("/", 2)[0] + "/integration")
-
-from module_helpers import call, digest, listen, verify  # noqa: E402, F401
+from module_helpers import call, digest, verify
 
 KEYS = [f"inbox:{n}" for n in range(5)]
-SYNCED = r"<-> REPLICA sync: Finished with success"
 GONE = "0" * 40  # the digest of a key that is not there
 
 
@@ -129,8 +125,7 @@ def wait_online(primary):
 @pytest.fixture
 def pair(programs):
     primary = programs.redis(name="primary")
-    replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line(SYNCED)
+    replica = programs.replica(primary)
     return primary, replica
 
 
@@ -178,10 +173,8 @@ def test_the_failover_command_under_traffic_loses_nothing(pair, traffic):
 
 def test_a_chain_goes_on_when_its_middle_is_promoted(programs, traffic, listen):
     primary = programs.redis(name="primary", appendonly="yes")
-    middle = programs.redis(name="middle", replica_of=primary)
-    middle.wait_line(SYNCED)
-    last = programs.redis(name="last", replica_of=middle)
-    last.wait_line(SYNCED)
+    middle = programs.replica(primary, name="middle")
+    last = programs.replica(middle, name="last")
     writer = traffic(primary)
     writer.wait_more()
     first = list(writer.sent)
@@ -190,8 +183,7 @@ def test_a_chain_goes_on_when_its_middle_is_promoted(programs, traffic, listen):
     writer.port = middle.port
     primary.kill9()
     writer.wait_more()
-    listener = listen(last, KEYS[0])
-    listener.client = middle.client()
+    listener = listen(last, KEYS[0], via=middle)
     writer.finish()
     call(middle.client(), "NOTIFY.SEND", KEYS[0], "after all")
     assert listener.messages()[-1]["data"]["title"] == "after all"

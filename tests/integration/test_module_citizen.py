@@ -4,7 +4,7 @@ cached by clients, be used by scripts and functions."""
 import pytest
 import redis
 
-from module_helpers import call, digest, error_of, ids, listen, verify  # noqa: F401
+from module_helpers import call, digest, error_of, ids, verify
 from resp import Resp, RespError
 from servers import wait_until
 
@@ -308,8 +308,7 @@ def test_read_only_scripts_read(shared_redis):
 
 def test_scripts_on_a_replica_read_and_cannot_write(programs):
     primary = programs.redis(name="primary")
-    replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line(r"<-> REPLICA sync: Finished with success")
+    replica = programs.replica(primary)
     call(primary.client(), "NOTIFY.SEND", KEY, "t")
     replica.wait_synced()
     there = replica.client()
@@ -324,8 +323,7 @@ def test_scripts_on_a_replica_read_and_cannot_write(programs):
 
 def test_a_script_replicates_its_effects_and_not_its_clock(programs):
     primary = programs.redis(name="primary")
-    replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line(r"<-> REPLICA sync: Finished with success")
+    replica = programs.replica(primary)
     client = primary.client()
     script = """for i = 1, 20 do redis.call('NOTIFY.SEND', KEYS[1], 't' .. i, 'EX', '1000') end
                 redis.call('NOTIFY.READALL', KEYS[1])

@@ -7,16 +7,11 @@ import time
 import pytest
 
 from module_helpers import (
-    badge, call, digest, entries, error_of, ids, info, listen, verify,
+    badge, call, check_everywhere, digest, entries, error_of, ids, info, verify,
 )  # fmt: skip
 
 KEY = "inbox:1"
 FAR = 253402300799999
-
-
-@pytest.fixture
-def client(shared_redis):
-    return shared_redis.client()
 
 
 def now_ms(client):
@@ -142,8 +137,7 @@ def test_the_next_write_takes_expired_entries_out(client, command):
 
 def test_a_sweep_is_told_to_nobody_but_replicas(programs, listen):
     primary = programs.redis(name="primary", appendonly="yes")
-    replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("<-> REPLICA sync: Finished with success")
+    replica = programs.replica(primary)
     client, second = primary.client(), replica.client()
     listener = listen(primary, KEY, "__keyevent@0__:notify.expired")
     client.config_set("notify-keyspace-events", "Ed")
@@ -296,9 +290,8 @@ def test_the_time_to_live_that_somebody_gave_is_left_alone(client):
 
 def test_the_end_survives_everything_and_is_the_same_on_a_replica(programs):
     primary = programs.redis(name="primary", appendonly="yes", aof_use_rdb_preamble="no")
-    replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("<-> REPLICA sync: Finished with success")
-    client, second = primary.client(), replica.client()
+    replica = programs.replica(primary)
+    client = primary.client()
     for _ in range(100):
         call(client, "NOTIFY.SEND", KEY, "t", "PXAT", FAR)
     wanted = digest(client, KEY)
@@ -307,16 +300,7 @@ def test_the_end_survives_everything_and_is_the_same_on_a_replica(programs):
         assert end_of(one) == FAR and digest(one, KEY) == wanted
 
     check(client)
-    replica.wait_synced()
-    check(second)
-    client.execute_command("DEBUG", "RELOAD")
-    check(client)
-    client.execute_command("DEBUG", "LOADAOF")
-    check(client)
-    client.bgrewriteaof()
-    primary.wait_line("Background AOF rewrite finished successfully")
-    client.execute_command("DEBUG", "LOADAOF")
-    check(client)
+    check_everywhere(check, primary, replica)
     client.copy(KEY, "inbox:2")
     client.rename("inbox:2", KEY)
     check(client)

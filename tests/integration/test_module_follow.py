@@ -1,6 +1,6 @@
 """Inboxes that follow logs: FOLLOW, UNFOLLOW, CURSORS, COUNT, and LOGS/LOG of the other commands."""
 
-from module_helpers import badge, call, digest, error_of, pairs, verify# noqa: F401
+from module_helpers import badge, call, digest, error_of, pairs, verify
 from resp import Resp
 from servers import wait_until
 

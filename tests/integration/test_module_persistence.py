@@ -1,13 +1,12 @@
 """RDB, AOF, replicas, DUMP/RESTORE, COPY: the same box everywhere, and nothing published twice."""
 
-import os
 import random
-import struct
 
 import pytest
 import redis
 
-from module_helpers import call, digest, error_of, ids, info, listen, verify  # noqa: F401
+from dump_helpers import check_cuts_refused, restore_broken, sealed
+from module_helpers import call, digest, error_of, ids, info, verify
 
 KEY = "inbox:1"
 BIG = "inbox:big"
@@ -76,7 +75,7 @@ def test_aof_keeps_everything_and_publishes_nothing(programs, listen, preamble, 
     client = server.client()
     fill(client)
     if rewrite:
-        rewrite_aof(server, client)
+        server.rewrite_aof()
         call(client, "NOTIFY.SEND", KEY, "after the rewrite", "ID", 253402300000100)
     before = digest(client, *KEYS), facts(client), totals(client)
     server.kill9()
@@ -86,41 +85,28 @@ def test_aof_keeps_everything_and_publishes_nothing(programs, listen, preamble, 
     assert client.info("notify")["notify_publishes"] == 0
 
 
-def rewrite_aof(server, client):
-    mark = server.mark()
-    client.bgrewriteaof()
-    server.wait_line("Background AOF rewrite finished successfully", since=mark)
-    assert not server.has_line("could not be written", since=mark)
-
-
 def test_a_rewritten_aof_consists_of_bounded_commands(programs):
     server = programs.redis(appendonly="yes", aof_use_rdb_preamble="no")
     client = server.client()
     for n in range(300):
         call(client, "NOTIFY.SEND", KEY, "t", "CONTENT", "x" * 400)
-    rewrite_aof(server, client)
-    folder = os.path.join(server.dir, "appendonlydir")
-    (base,) = [name for name in os.listdir(folder) if name.endswith("base.aof")]
-    with open(os.path.join(folder, base), "rb") as file:
-        text = file.read()
+    server.rewrite_aof()
+    text = server.aof_base()
     assert 300 / 64 <= text.count(b"NOTIFY.RESTOREBOX") <= 300 / 64 + 1
     assert b"NOTIFY.SEND" not in text
 
 
 def test_a_replica_is_equal_and_its_subscribers_hear_everything_once(programs, listen):
     primary = programs.redis(name="primary")
-    early = programs.redis(name="early", replica_of=primary)
-    early.wait_line(r"<-> REPLICA sync: Finished with success")
-    here, there = listen(primary, *KEYS), listen(early, *KEYS)
-    there.client = primary.client()  # its last message comes the same way as the others
+    early = programs.replica(primary, name="early")
+    here, there = listen(primary, *KEYS), listen(early, *KEYS, via=primary)
     client = primary.client()
     fill(client)
     call(client, "NOTIFY.EVENT", KEY, "typing", "NOSTORE")
     published = here.raw()
     assert len(published) > 700
     assert there.raw() == published
-    late = programs.redis(name="late", replica_of=primary)
-    late.wait_line(r"<-> REPLICA sync: Finished with success")
+    late = programs.replica(primary, name="late")
     call(client, "NOTIFY.READALL", BIG)
     early.wait_synced()
     late.wait_synced()
@@ -133,8 +119,7 @@ def test_a_replica_is_equal_and_its_subscribers_hear_everything_once(programs, l
 def test_a_chained_replica_with_an_aof_ends_equal(programs):
     primary = programs.redis(name="primary")
     middle = programs.redis(name="middle", replica_of=primary)
-    last = programs.redis(name="last", replica_of=middle, appendonly="yes", appendfsync="always")
-    last.wait_line(r"<-> REPLICA sync: Finished with success")
+    last = programs.replica(middle, name="last", appendonly="yes", appendfsync="always")
     client = primary.client()
     fill(client)
     wanted = digest(client, *KEYS)
@@ -149,11 +134,10 @@ def test_a_chained_replica_with_an_aof_ends_equal(programs):
 
 def test_a_replica_with_other_settings_ends_equal(programs):
     primary = programs.redis(name="primary", config={"notify.max-entries": 5})
-    replica = programs.redis(
-        name="replica", replica_of=primary,
+    replica = programs.replica(
+        primary,
         config={"notify.max-entries": 2, "notify.max-entry-bytes": 1024, "notify.publish": "off"},
-    )  # fmt: skip
-    replica.wait_line(r"<-> REPLICA sync: Finished with success")
+    )
     client = primary.client()
     for _ in range(9):
         call(client, "NOTIFY.SEND", KEY, "t", "CONTENT", "x" * 2000)
@@ -165,8 +149,7 @@ def test_a_replica_with_other_settings_ends_equal(programs):
 def test_what_is_replicated_is_the_effect(programs):
     primary = programs.redis(name="primary")
     client = primary.client()
-    replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line(r"<-> REPLICA sync: Finished with success")
+    replica = programs.replica(primary)
     watcher = replica.client()
     with watcher.monitor() as monitor:
         sent = call(client, "NOTIFY.SEND", KEY, "t", "NX", "WITHINFO", "CONTENT", "c")[1]
@@ -238,27 +221,6 @@ def test_memory_usage_counts_the_entries(shared_redis):
     assert client.memory_usage(KEY) > 50000
 
 
-def crc64_table():
-    poly, table = 0x95AC9329AC4BC9B5, []
-    for byte in range(256):
-        crc = byte
-        for _ in range(8):
-            crc = (crc >> 1) ^ poly if crc & 1 else crc >> 1
-        table.append(crc)
-    return table
-
-
-CRC64 = crc64_table()
-
-
-def sealed(payload):
-    """payload with the check sum that DUMP appends: what is wrong in it must be found by us."""
-    crc = 0
-    for byte in payload:
-        crc = CRC64[(crc ^ byte) & 0xFF] ^ (crc >> 8)
-    return payload + struct.pack("<Q", crc)
-
-
 def test_the_check_sum_of_the_tests_is_that_of_dump(shared_redis):
     client = shared_redis.client(decode_responses=False)
     call(client, "NOTIFY.SEND", KEY, "t")
@@ -271,27 +233,19 @@ def test_a_corrupt_payload_is_refused_or_sound_but_never_a_crash(redis_server):
     raw = redis_server.client(decode_responses=False)
     fill(client)
     rng = random.Random(7)
-    refused = 0
-    for key, rounds in ((KEY, 1500), (EMPTY, 300), (BIG, 60)):
-        body = raw.dump(key)[:-8]
-        for _ in range(rounds):
-            broken = bytearray(body)
-            for _ in range(rng.choice((1, 1, 2, 5))):
-                broken[rng.randrange(len(broken) - 2)] = rng.randrange(256)
-            if rng.random() < 0.1:
-                del broken[rng.randrange(len(broken) - 2) :][: rng.randrange(1, 9)]
-            try:
-                raw.restore("broken", 0, sealed(bytes(broken)), replace=True)
-            except Exception as error:  # noqa: BLE001 (any error reply will do)
-                assert "Bad data format" in str(error) or "DUMP payload" in str(error), error
-                refused += 1
-                continue
-            if client.type("broken") == "notifybox":
-                verify(client, "broken")
-                call(client, "NOTIFY.RANGE", "broken", "-", "+", "ALL")
-                call(client, "NOTIFY.RANGE", "broken", "-", "+", "ALL", "JSON")
-                call(client, "NOTIFY.READALL", "broken", "NOPUBLISH")
-                verify(client, "broken")
+
+    def use():
+        if client.type("broken") == "notifybox":
+            verify(client, "broken")
+            call(client, "NOTIFY.RANGE", "broken", "-", "+", "ALL")
+            call(client, "NOTIFY.RANGE", "broken", "-", "+", "ALL", "JSON")
+            call(client, "NOTIFY.READALL", "broken", "NOPUBLISH")
+            verify(client, "broken")
+
+    refused = sum(
+        restore_broken(raw, raw.dump(key), rounds, rng, use)
+        for key, rounds in ((KEY, 1500), (EMPTY, 300), (BIG, 60))
+    )
     assert refused > 500
     assert client.ping()
 
@@ -300,22 +254,14 @@ def test_a_truncated_payload_is_refused(redis_server):
     client = redis_server.client()
     raw = redis_server.client(decode_responses=False)
     fill(client)
-    body = raw.dump(KEY)[:-10]  # without version and check sum
-    version = raw.dump(KEY)[-10:-8]
-    for length in range(0, len(body), 7):
-        with pytest.raises(Exception, match="Bad data format|DUMP payload"):
-            raw.restore("cut", 0, sealed(body[:length] + version))
-    assert client.exists("cut") == 0
+    check_cuts_refused(raw, raw.dump(KEY))
     assert client.info("notify")["notify_loads_refused"] > 0
 
 
 def rewritten_commands(server):
     """The commands of the AOF that a rewrite makes, as lists of bytes."""
-    rewrite_aof(server, server.client())
-    folder = os.path.join(server.dir, "appendonlydir")
-    (base,) = [name for name in os.listdir(folder) if name.endswith("base.aof")]
-    with open(os.path.join(folder, base), "rb") as file:
-        text = file.read()
+    server.rewrite_aof()
+    text = server.aof_base()
     commands, at = [], 0
     while at < len(text):
         end = text.index(b"\r\n", at)
@@ -334,8 +280,7 @@ def rewritten_commands(server):
 def test_restorebox_rebuilds_the_box_part_by_part(programs):
     server = programs.redis(appendonly="yes", aof_use_rdb_preamble="no")
     primary = programs.redis(name="primary")
-    replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line(r"<-> REPLICA sync: Finished with success")
+    replica = programs.replica(primary)
     fill(server.client())
     commands = rewritten_commands(server)
     client = primary.client(decode_responses=False)

@@ -7,8 +7,8 @@ import random
 
 import redis
 
+from dump_helpers import sealed
 from module_helpers import call, digest, pairs
-from test_module_persistence import rewrite_aof, sealed
 
 FAR = 4000000000000  # an expiry that no test lives to see
 ROUNDS = 400  # for each kind
@@ -193,7 +193,7 @@ def test_what_restore_accepts_is_sound_and_survives_everything(programs):
     before = digest(client, *kept)
     client.execute_command("DEBUG", "RELOAD")
     assert differing(client, kept, before) == []
-    rewrite_aof(server, client)
+    server.rewrite_aof()
     server.restart()
     assert differing(server.client(), kept, before) == []
 

@@ -5,15 +5,10 @@ import time
 
 import pytest
 
-from module_helpers import listen, call, entry, error_of, ids, info, pairs, verify
+from module_helpers import call, entry, error_of, ids, info, pairs, verify
 from resp import Resp
 
 KEY = "inbox:1"
-
-
-@pytest.fixture
-def client(shared_redis):
-    return shared_redis.client()
 
 
 def only_entry(client, key=KEY):

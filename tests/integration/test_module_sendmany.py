@@ -2,15 +2,10 @@
 
 import pytest
 
-from module_helpers import call, digest, entries, error_of, listen, pairs
+from module_helpers import call, digest, entries, error_of, pairs
 from resp import Resp
 
 KEYS = ["inbox:1", "inbox:2", "inbox:3"]
-
-
-@pytest.fixture
-def client(shared_redis):
-    return shared_redis.client()
 
 
 def many(client, *arguments, keys=KEYS):
@@ -120,8 +115,7 @@ def test_a_subscriber_that_sends_gets_whole_replies(shared_redis, client):
 
 def test_what_is_replicated_are_sends(programs):
     primary = programs.redis(name="primary", appendonly="yes")
-    replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("<-> REPLICA sync: Finished with success")
+    replica = programs.replica(primary)
     client = primary.client()
     for n in range(20):
         many(client, f"t{n}", "EX", 100 + n, "COLLAPSE", f"c{n % 3}", "IDEMPOTENT", f"i{n % 15}")

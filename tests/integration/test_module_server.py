@@ -5,9 +5,9 @@ import subprocess
 import pytest
 import redis
 
-from module_helpers import call, digest, error_of, ids, listen, pairs, verify  # noqa: F401
-from resp import Resp, RespError
-from servers import RedisServer, module_path, wait_until
+from module_helpers import call, digest, error_of, pairs, raw_error
+from resp import Resp
+from servers import REPLICA_SYNCED, RedisServer, module_path, wait_until
 
 KEY = "inbox:1"
 COMMANDS = {
@@ -40,18 +40,6 @@ COMMANDS = {
 }
 
 
-@pytest.fixture
-def client(shared_redis):
-    return shared_redis.client()
-
-
-def raw_error(resp, *command):
-    resp.send(*command)
-    reply = resp.read()
-    assert isinstance(reply, RespError), reply
-    return str(reply)
-
-
 # -- publishing
 
 
@@ -80,11 +68,9 @@ def test_a_script_sends_and_publishes_once(shared_redis, client, listen):
 
 def test_in_a_transaction_replicas_hear_once_too(programs, listen):
     primary = programs.redis(name="primary")
-    replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line(r"<-> REPLICA sync: Finished with success")
+    replica = programs.replica(primary)
     client = primary.client()
-    there = listen(replica, KEY)
-    there.client = client
+    there = listen(replica, KEY, via=primary)
     with client.pipeline() as pipe:
         pipe.multi()
         pipe.execute_command("NOTIFY.SEND", KEY, "one")
@@ -134,12 +120,11 @@ def test_in_a_cluster_every_node_of_the_shard_hears_once(programs, listen):
     node = client.execute_command("CLUSTER", "MYID")
     wait_until(lambda: node in str(other.execute_command("CLUSTER", "NODES")), "the meeting")
     wait_until(lambda: try_replicate(other, node), "becoming a replica")
-    replica.wait_line(r"<-> REPLICA sync: Finished with success")
+    replica.wait_line(REPLICA_SYNCED)
     wait_until(lambda: "cluster_state:ok" in raw_info(primary), "the cluster's being up")
     here = listen(primary, TAGGED, shard=True, end=END)
-    there = listen(replica, TAGGED, shard=True, end=END)
+    there = listen(replica, TAGGED, shard=True, end=END, via=primary)
     plain = listen(primary, TAGGED, end=END)
-    there.client = plain.client = client
     call(client, "NOTIFY.SEND", TAGGED, "one")
     call(client, "NOTIFY.READALL", TAGGED)
     call(client, "NOTIFY.EVENT", TAGGED, "typing", "NOSTORE")
@@ -167,25 +152,6 @@ def raw_info(server):
 # -- permissions
 
 
-@pytest.fixture
-def limited(shared_redis, client):
-    """limited(*rules): a raw connection of a user with these rules beside all commands."""
-    opened = []
-
-    def connect(*rules):
-        client.execute_command("ACL", "SETUSER", "limited", "reset", "on", ">pw", "+@all", *rules)
-        resp = Resp(shared_redis.port)
-        opened.append(resp)
-        resp.call("AUTH", "limited", "pw")
-        return resp
-
-    yield connect
-    for resp in opened:
-        resp.close()
-    client.execute_command("ACL", "DELUSER", "limited")
-    client.execute_command("ACL", "LOG", "RESET")
-
-
 WRITES = [
     ["NOTIFY.SEND", KEY, "t"],
     ["NOTIFY.EVENT", KEY, "e"],
@@ -203,7 +169,7 @@ def test_a_user_without_the_channel_changes_nothing(shared_redis, client, limite
     call(client, "NOTIFY.SEND", KEY, "t", "ID", "1")
     before = digest(client, KEY)
     listener = listen(shared_redis, KEY)
-    user = limited("~*", "resetchannels", "&topic:*")
+    user = limited("+@all", "~*", "resetchannels", "&topic:*")
     for command in WRITES:
         assert raw_error(user, *command).startswith("NOPERM"), command
     assert "NOPERM" in raw_error(user, "EVAL", "return redis.call('NOTIFY.SEND', KEYS[1], 't')", 1, KEY)
@@ -218,7 +184,7 @@ def test_a_user_without_the_channel_changes_nothing(shared_redis, client, limite
 
 
 def test_a_user_without_the_key_is_refused_by_the_server(limited):
-    user = limited("~other:*", "allchannels")
+    user = limited("+@all", "~other:*", "allchannels")
     for command in WRITES + [["NOTIFY.LEN", KEY], ["NOTIFY.RANGE", KEY, "-", "+"],
                              ["NOTIFY.SINCE", "other:1", "0", KEY, "0"]]:  # fmt: skip
         assert raw_error(user, *command).startswith("NOPERM"), command
@@ -226,7 +192,7 @@ def test_a_user_without_the_key_is_refused_by_the_server(limited):
 
 def test_read_permission_is_enough_to_read(client, limited):
     call(client, "NOTIFY.SEND", KEY, "t", "ID", "1")
-    user = limited("%R~*", "allchannels")
+    user = limited("+@all", "%R~*", "allchannels")
     for command in (["NOTIFY.LEN", KEY], ["NOTIFY.RANGE", KEY, "-", "+"], ["NOTIFY.GET", KEY, "1"],
                     ["NOTIFY.SINCE", KEY, "0", "COUNT", "5"], ["NOTIFY.BADGE", KEY],
                     ["NOTIFY.UNREAD", KEY], ["NOTIFY.INFO", KEY], ["NOTIFY.VERIFY", KEY],
@@ -239,8 +205,7 @@ def test_read_permission_is_enough_to_read(client, limited):
 def test_a_replica_executes_what_a_limited_user_sent(programs):
     """The link to a primary has no user: asking for it crashes Redis 7.0."""
     primary = programs.redis(name="primary")
-    replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line(r"<-> REPLICA sync: Finished with success")
+    replica = programs.replica(primary)
     client = primary.client()
     for command in WRITES[:2] + WRITES[4:]:
         call(client, *command)
@@ -274,13 +239,6 @@ def test_a_key_that_expires_takes_its_box_along(redis_server, client):
 
 
 # -- what the server is told
-
-
-@pytest.fixture
-def resp(shared_redis, client):
-    """A connection whose replies no client library has rearranged."""
-    with Resp(shared_redis.port, protocol=3) as connection:
-        yield connection
 
 
 def test_command_info_and_flags(resp):

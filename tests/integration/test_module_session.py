@@ -6,8 +6,8 @@ import threading
 import pytest
 import redis
 
-from module_helpers import call, digest, error_of, listen, pairs  # noqa: F401
-from resp import Resp, RespError
+from module_helpers import call, digest, error_of, pairs, raw_error
+from resp import Resp
 from servers import wait_until
 
 KEY = "sessions:1"
@@ -25,11 +25,6 @@ COMMANDS = {
     "NOTIFY.SESSION|APPLY": {"write", "denyoom"},
     "NOTIFY.SESSION|HELP": {"fast"},
 }
-
-
-@pytest.fixture
-def client(shared_redis):
-    return shared_redis.client()
 
 
 def session(client, subcommand, key, *args):
@@ -501,32 +496,6 @@ def test_nothing_is_published_when_publishing_is_off(redis_server, listen):
 # -- permissions, limits of the server, metadata
 
 
-def raw_error(resp, *command):
-    resp.send(*command)
-    reply = resp.read()
-    assert isinstance(reply, RespError), reply
-    return str(reply)
-
-
-@pytest.fixture
-def limited(shared_redis, client):
-    """limited(*rules): a raw connection of a user with these rules beside all commands."""
-    opened = []
-
-    def connect(*rules):
-        client.execute_command("ACL", "SETUSER", "limited", "reset", "on", ">pw", *rules)
-        resp = Resp(shared_redis.port)
-        opened.append(resp)
-        resp.call("AUTH", "limited", "pw")
-        return resp
-
-    yield connect
-    for resp in opened:
-        resp.close()
-    client.execute_command("ACL", "DELUSER", "limited")
-    client.execute_command("ACL", "LOG", "RESET")
-
-
 WRITES = [
     ["OPEN", KEY, "s1", "c9", "LEASE", "1000"],
     ["TOUCH", KEY, "LEASE", "1000", "c1"],
@@ -627,13 +596,6 @@ def test_info_counts_sessions(redis_server):
         "sessions_opened", "sessions_expired", "session_opens_refused", "publishes")} == {
         "sessions_opened": 2, "sessions_expired": 1, "session_opens_refused": 1, "publishes": 4,
     }  # fmt: skip
-
-
-@pytest.fixture
-def resp(shared_redis, client):
-    """A connection whose replies no client library has rearranged."""
-    with Resp(shared_redis.port, protocol=3) as connection:
-        yield connection
 
 
 def test_command_info_and_docs_are_complete(resp):

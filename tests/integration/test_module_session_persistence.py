@@ -1,15 +1,14 @@
 """Session sets in RDB, AOF, replicas, DUMP/RESTORE and COPY: the same set everywhere, nobody announced
 twice, and what is replicated is the effect with absolute times."""
 
-import os
 import random
 import time
 
 import pytest
 
-from module_helpers import call, digest, error_of, listen, pairs  # noqa: F401
+from dump_helpers import check_cuts_refused, restore_broken
+from module_helpers import call, check_everywhere, digest, error_of, pairs
 from servers import wait_until
-from test_module_persistence import rewrite_aof, sealed
 
 KEY = "sessions:1"
 BIG = "sessions:big"
@@ -59,7 +58,7 @@ def test_aof_keeps_everything_and_publishes_nothing(programs, preamble, rewrite)
     client = server.client()
     fill(client)
     if rewrite:
-        rewrite_aof(server, client)
+        server.rewrite_aof()
         session(client, "OPEN", KEY, "s9", "after the rewrite", "LEASE", LONG)
     before = digest(client, *KEYS), facts(client)
     server.kill9()
@@ -89,21 +88,16 @@ def test_a_rewritten_aof_consists_of_bounded_commands(programs):
     client = server.client()
     for n in range(200):
         session(client, "OPEN", BIG, f"s{n}", f"c{n}", "LEASE", LONG)
-    rewrite_aof(server, client)
-    folder = os.path.join(server.dir, "appendonlydir")
-    (base,) = [name for name in os.listdir(folder) if name.endswith("base.aof")]
-    with open(os.path.join(folder, base), "rb") as file:
-        text = file.read()
+    server.rewrite_aof()
+    text = server.aof_base()
     assert text.count(b"NOTIFY.SESSION") == text.count(b"APPLY") == 4
     assert text.count(b"PUT") == 200 and text.count(b"PEXPIREAT") == 1
 
 
 def test_a_replica_is_equal_and_its_subscribers_hear_everything_once(programs, listen):
     primary = programs.redis(name="primary")
-    early = programs.redis(name="early", replica_of=primary)
-    early.wait_line("<-> REPLICA sync: Finished with success")
-    here, there = listen(primary, *KEYS), listen(early, *KEYS)
-    there.client = primary.client()  # its last message comes the same way as the others
+    early = programs.replica(primary, name="early")
+    here, there = listen(primary, *KEYS), listen(early, *KEYS, via=primary)
     client = primary.client()
     fill(client)
     with client.pipeline() as pipe:
@@ -115,8 +109,7 @@ def test_a_replica_is_equal_and_its_subscribers_hear_everything_once(programs, l
     published = here.raw()
     assert len(published) == 2 + 7 + 2 + 1 + 2 + 1
     assert there.raw() == published
-    late = programs.redis(name="late", replica_of=primary)
-    late.wait_line("<-> REPLICA sync: Finished with success")
+    late = programs.replica(primary, name="late")
     session(client, "TOUCH", KEY, "LEASE", LONG + 99, "c1")
     early.wait_synced()
     late.wait_synced()
@@ -128,10 +121,8 @@ def test_a_replica_is_equal_and_its_subscribers_hear_everything_once(programs, l
 
 def test_a_replica_hides_what_has_expired_but_deletes_only_what_it_is_told(programs, listen):
     primary = programs.redis(name="primary")
-    replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("<-> REPLICA sync: Finished with success")
-    there = listen(replica, KEY)
-    there.client = primary.client()
+    replica = programs.replica(primary)
+    there = listen(replica, KEY, via=primary)
     client, reader = primary.client(), replica.client()
     session(client, "OPEN", KEY, "s2", "long", "LEASE", LONG)
     session(client, "OPEN", KEY, "s1", "short", "LEASE", 80)
@@ -149,8 +140,7 @@ def test_a_replica_hides_what_has_expired_but_deletes_only_what_it_is_told(progr
 
 def test_a_set_that_nobody_renews_vanishes_on_the_replica_too(programs):
     primary = programs.redis(name="primary")
-    replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("<-> REPLICA sync: Finished with success")
+    replica = programs.replica(primary)
     session(primary.client(), "OPEN", KEY, "s1", "c1", "LEASE", 50)
     replica.wait_synced()
     wait_until(lambda: primary.client().dbsize() == 0)
@@ -160,8 +150,7 @@ def test_a_set_that_nobody_renews_vanishes_on_the_replica_too(programs):
 def test_what_is_replicated_is_the_effect(programs):
     primary = programs.redis(name="primary")
     client = primary.client()
-    replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("<-> REPLICA sync: Finished with success")
+    replica = programs.replica(primary)
     with replica.client().monitor() as monitor:
         session(client, "OPEN", KEY, "s1", "c1", "LEASE", LONG, "NODE", "n", "MAXCONN", 1)
         session(client, "OPEN", KEY, "s1", "c2", "LEASE", 500)
@@ -314,26 +303,17 @@ def test_a_corrupt_payload_is_refused_or_sound_but_never_a_crash(redis_server):
     raw = redis_server.client(decode_responses=False)
     fill(client)
     rng = random.Random(7)
-    refused = 0
-    for key, rounds in ((KEY, 1500), (BIG, 100)):
-        body = raw.dump(key)[:-8]
-        for _ in range(rounds):
-            broken = bytearray(body)
-            for _ in range(rng.choice((1, 1, 2, 5))):
-                broken[rng.randrange(len(broken) - 2)] = rng.randrange(256)
-            if rng.random() < 0.1:
-                del broken[rng.randrange(len(broken) - 2) :][: rng.randrange(1, 9)]
-            try:
-                raw.restore("broken", 0, sealed(bytes(broken)), replace=True)
-            except Exception as error:  # noqa: BLE001 (any error reply will do)
-                assert "Bad data format" in str(error) or "DUMP payload" in str(error), error
-                refused += 1
-                continue
-            if client.type("broken") == "notifyses":
-                raw.execute_command("NOTIFY.SESSION", "LIST", "broken")
-                raw.execute_command("NOTIFY.SESSION", "TOUCH", "broken", "LEASE", LONG, "c1")
-                raw.execute_command("NOTIFY.SESSION", "OPEN", "broken", "s1", "new", "LEASE", LONG)
-                raw.execute_command("NOTIFY.SESSION", "KICK", "broken", "*")
+
+    def use():
+        if client.type("broken") == "notifyses":
+            session(raw, "LIST", "broken")
+            session(raw, "TOUCH", "broken", "LEASE", LONG, "c1")
+            session(raw, "OPEN", "broken", "s1", "new", "LEASE", LONG)
+            session(raw, "KICK", "broken", "*")
+
+    refused = sum(
+        restore_broken(raw, raw.dump(key), rounds, rng, use) for key, rounds in ((KEY, 1500), (BIG, 100))
+    )
     assert refused > 500
     assert client.ping()
 
@@ -342,12 +322,7 @@ def test_a_truncated_payload_is_refused(redis_server):
     client = redis_server.client()
     raw = redis_server.client(decode_responses=False)
     fill(client)
-    dump = raw.dump(KEY)
-    body, version = dump[:-10], dump[-10:-8]
-    for length in range(len(body)):
-        with pytest.raises(Exception, match="Bad data format|DUMP payload"):
-            raw.restore("cut", 0, sealed(body[:length] + version))
-    assert client.exists("cut") == 0
+    check_cuts_refused(raw, raw.dump(KEY))
     assert client.info("notify")["notify_loads_refused"] > 0
 
 
@@ -361,8 +336,7 @@ def left_ms(connection):
 def test_random_commands_give_equal_sets_everywhere(programs, listen):
     primary = programs.redis(name="primary", appendonly="yes", appendfsync="always",
                              aof_use_rdb_preamble="no")  # fmt: skip
-    replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("<-> REPLICA sync: Finished with success")
+    replica = programs.replica(primary)
     listener = listen(primary, KEY)
     client = primary.client()
     rng = random.Random(11)
@@ -390,15 +364,11 @@ def test_random_commands_give_equal_sets_everywhere(programs, listen):
             except Exception as error:  # noqa: BLE001
                 assert "LIMIT" in str(error) or "belongs to another session" in str(error), error
         wanted = digest(client, KEY)
-        replica.wait_synced()
-        assert digest(replica.client(), KEY) == wanted
-        client.execute_command("DEBUG", "RELOAD")
-        assert digest(client, KEY) == wanted
-        client.execute_command("DEBUG", "LOADAOF")
-        assert digest(client, KEY) == wanted
-        rewrite_aof(primary, client)
-        client.execute_command("DEBUG", "LOADAOF")
-        assert digest(client, KEY) == wanted
+
+        def check(one, wanted=wanted):
+            assert digest(one, KEY) == wanted
+
+        check_everywhere(check, primary, replica)
     # A short lease that ended between the sweep and LIST would be missing here and there.
     wait_until(lambda: all(left_ms(one) > 1000 for one in session(client, "LIST", KEY)), "short leases' end")
     session(client, "TOUCH", KEY, "LEASE", LONG, "stays")  # sweeps

@@ -4,14 +4,9 @@ import time
 
 import pytest
 
-from module_helpers import listen, badge, call, entries, error_of, ids, info, pairs, verify
+from module_helpers import badge, call, entries, error_of, ids, info, verify
 
 KEY = "inbox:1"
-
-
-@pytest.fixture
-def client(shared_redis):
-    return shared_redis.client()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from module_helpers import (
-    call, digest, entries, error_of, ids, info, listen, pairs, verify,
+    call, check_everywhere, digest, entries, error_of, ids, info, pairs, verify,
 )  # fmt: skip
 
 KEY = "inbox:1"
@@ -201,8 +201,7 @@ def test_duplicates_are_counted(redis_server):
 @pytest.mark.parametrize("preamble", ["yes", "no"])
 def test_tokens_survive_everything(programs, preamble):
     primary = programs.redis(name="primary", appendonly="yes", aof_use_rdb_preamble=preamble)
-    replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("<-> REPLICA sync: Finished with success")
+    replica = programs.replica(primary)
     client, second = primary.client(), replica.client()
     client.config_set("notify.idempotency-max", 2500)
     sent = {}
@@ -216,16 +215,7 @@ def test_tokens_survive_everything(programs, preamble):
         assert digest(one, KEY) == wanted
         verify(one, KEY)
 
-    replica.wait_synced()
-    check(second)
-    client.execute_command("DEBUG", "RELOAD")
-    check(client)
-    client.execute_command("DEBUG", "LOADAOF")
-    check(client)
-    client.bgrewriteaof()
-    primary.wait_line("Background AOF rewrite finished successfully")
-    client.execute_command("DEBUG", "LOADAOF")
-    check(client)
+    check_everywhere(check, primary, replica)
     client.copy(KEY, "inbox:copy")
     assert digest(client, "inbox:copy") == wanted
     payload = redis.Redis(port=primary.port).execute_command("DUMP", KEY)
@@ -240,8 +230,7 @@ def test_tokens_survive_everything(programs, preamble):
 
 def test_a_replica_does_as_its_primary_says_whatever_its_settings(programs):
     primary = programs.redis(name="primary")
-    replica = programs.redis(name="replica", replica_of=primary)
-    replica.wait_line("<-> REPLICA sync: Finished with success")
+    replica = programs.replica(primary)
     client, second = primary.client(), replica.client()
     second.config_set("notify.idempotency-max", 1)
     second.config_set("notify.idempotency-window-ms", 1)

@@ -21,6 +21,8 @@ import redis
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+REPLICA_SYNCED = r"<-> REPLICA sync: Finished with success"
+
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 30
 WAIT_TIMEOUT_S = 15
@@ -305,6 +307,19 @@ class RedisServer(Program):
 
         wait_until(is_synced, "the replica's being up to date")
 
+    def rewrite_aof(self):
+        mark = self.mark()
+        self.client().bgrewriteaof()
+        self.wait_line("Background AOF rewrite finished successfully", since=mark)
+        assert not self.has_line("could not be written", since=mark)
+
+    def aof_base(self):
+        """The bytes that the last rewrite wrote."""
+        folder = os.path.join(self.dir, "appendonlydir")
+        (base,) = [name for name in os.listdir(folder) if name.endswith("base.aof")]
+        with open(os.path.join(folder, base), "rb") as file:
+            return file.read()
+
     def stop(self):
         try:
             super().stop()
@@ -377,6 +392,12 @@ class Group:
 
     def redis(self, **options):
         return self.add(RedisServer(**options)).start()
+
+    def replica(self, primary, name="replica", **options):
+        """Handed out once it has all that its primary had."""
+        replica = self.redis(name=name, replica_of=primary, **options)
+        replica.wait_line(REPLICA_SYNCED)
+        return replica
 
     def bridge(self, server, *args, **options):
         return self.add(Bridge(server, *args, **options)).start()

@@ -2,8 +2,9 @@
 
 import json
 
-import pytest
 import redis
+
+from resp import RespError
 
 
 def call(client, *args):
@@ -19,6 +20,14 @@ def error_of(client, *args):
         # redis-py cuts the code "ERR" off and turns some others into exceptions of their own.
         return str(error)
     raise AssertionError(f"{args} was accepted: {reply!r}")
+
+
+def raw_error(resp, *command):
+    """The same of a Resp connection."""
+    resp.send(*command)
+    reply = resp.read()
+    assert isinstance(reply, RespError), reply
+    return str(reply)
 
 
 def pairs(flat):
@@ -62,12 +71,27 @@ def digest(client, *keys):
     return [one.decode() if isinstance(one, bytes) else one for one in reply]
 
 
+def check_everywhere(check, primary, replica):
+    """check(client): of the replica, then of the primary, which loads its data again in every way
+    that there is. It needs an AOF."""
+    replica.wait_synced()
+    check(replica.client())
+    client = primary.client()
+    for way in ("RELOAD", "LOADAOF"):
+        client.execute_command("DEBUG", way)
+        check(client)
+    primary.rewrite_aof()
+    client.execute_command("DEBUG", "LOADAOF")
+    check(client)
+
+
 class Listener:
     """A subscriber whose messages can be read without sleeping: everything that was published before
-    messages() is called is in its answer, as a message of our own comes last."""
+    messages() is called is in its answer, as a message of our own comes last. On a replica that one
+    must come the way of the others: through its primary, `via`."""
 
-    def __init__(self, server, *channels, shard=False, end="test:end"):
-        self.client = server.client()
+    def __init__(self, server, *channels, shard=False, end="test:end", via=None):
+        self.client = (via or server).client()
         self.shard = shard
         self.end = end
         self.pubsub = server.client().pubsub()
@@ -97,16 +121,3 @@ class Listener:
     def close(self):
         self.pubsub.close()
 
-
-@pytest.fixture
-def listen():
-    """listen(server, *channels): a Listener that ends with the test. To be imported by name."""
-    listeners = []
-
-    def open_listener(server, *channels, **options):
-        listeners.append(Listener(server, *channels, **options))
-        return listeners[-1]
-
-    yield open_listener
-    for listener in listeners:
-        listener.close()
