@@ -474,8 +474,8 @@ static const struct command {
     {"NOTIFY.UNMUTE", cmd_unmute, "write", "write slow", -3, KEY_UPDATE,
      "Counts the notifications of muted categories again.",
      "O(N*M) for N categories in a box of M entries", NULL, mute_args},
-    {"NOTIFY.HELP", cmd_help, "fast", "fast", 1, KEY_NONE, "Returns one line about each command.",
-     "O(1)", NULL, NULL},
+    {"NOTIFY.HELP", cmd_help, "fast allow-loading allow-stale", "fast", 1, KEY_NONE,
+     "Returns how each command is written and what it does.", "O(1)", NULL, NULL},
     {"NOTIFY.RESTOREBOX", cmd_restorebox, "write deny-oom", "write slow", -3, KEY_INSERT,
      "Internal: restores a box, or the next part of one, from a rewritten AOF or a slot migration.",
      "O(N) for N entries", NULL, restorebox_args},
@@ -508,7 +508,7 @@ static const struct command {
     {"NOTIFY.SESSION|APPLY", cmd_session_apply, "write deny-oom", "write slow", -4, KEY_SUB_INSERT,
      "Internal: applies the changes of a session set that another server or the AOF tells of.",
      "O(N*M) for M changes to N connections", NULL, session_apply_args},
-    {"NOTIFY.SESSION|HELP", cmd_session_help, "fast", "fast", 2, KEY_NONE,
+    {"NOTIFY.SESSION|HELP", cmd_session_help, "fast allow-loading allow-stale", "fast", 2, KEY_NONE,
      "Returns helpful text about the subcommands.", "O(1)", NULL, no_args},
 };
 

@@ -35,7 +35,7 @@ COMMANDS = {
     "NOTIFY.TRIM": {"write"},
     "NOTIFY.MUTE": {"write", "denyoom"},
     "NOTIFY.UNMUTE": {"write"},
-    "NOTIFY.HELP": {"fast"},
+    "NOTIFY.HELP": {"fast", "loading", "stale"},
     "NOTIFY.RESTOREBOX": {"write", "denyoom"},
 }
 

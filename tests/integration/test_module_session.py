@@ -23,7 +23,7 @@ COMMANDS = {
     "NOTIFY.SESSION|KICK": {"write"},
     "NOTIFY.SESSION|DROPNODE": {"write"},
     "NOTIFY.SESSION|APPLY": {"write", "denyoom"},
-    "NOTIFY.SESSION|HELP": {"fast"},
+    "NOTIFY.SESSION|HELP": {"fast", "loading", "stale"},
 }
 
 
