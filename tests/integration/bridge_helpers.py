@@ -134,6 +134,12 @@ def topic():
     return new_name("t")
 
 
+@pytest.fixture
+def tab(stand, user):
+    """A client of user that has been greeted."""
+    return stand.tab(f"/ws/tab?user={user}")
+
+
 def wait_ready(stand_):
     """Until the bridge answers requests again."""
     def ready():

@@ -5,17 +5,7 @@ import urllib.parse
 
 import pytest
 
-from bridge_helpers import (  # noqa: F401  (fixtures are used by name)
-    ISO_TIME,
-    ids_of,
-    make_stand,
-    new_name,
-    number_of,
-    shared_stand,
-    stand,
-    topic,
-    user,
-)
+from bridge_helpers import ISO_TIME, ids_of, new_name, number_of
 from servers import wait_until
 from ws_client import Refused, WsClient
 

@@ -6,22 +6,8 @@ import urllib.parse
 
 import pytest
 
-from bridge_helpers import (  # noqa: F401  (fixtures are used by name)
-    ids_of,
-    make_stand,
-    new_name,
-    number_of,
-    shared_stand,
-    stand,
-    topic,
-    user,
-)
+from bridge_helpers import ids_of, new_name, number_of
 from servers import wait_until
-
-
-@pytest.fixture
-def tab(stand, user):
-    return stand.tab(f"/ws/tab?user={user}")
 
 
 def now_ms(stand):

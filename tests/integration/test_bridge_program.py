@@ -11,12 +11,7 @@ import urllib.request
 
 import pytest
 
-from bridge_helpers import (  # noqa: F401  (fixtures are used by name)
-    make_stand,
-    shared_stand,
-    stand,
-    wait_ready,
-)
+from bridge_helpers import wait_ready
 from servers import Bridge, RedisServer, bridge_path, free_port, module_path, wait_until
 from ws_client import Closed, Refused, WsClient
 

@@ -6,23 +6,8 @@ import threading
 
 import pytest
 
-from bridge_helpers import (  # noqa: F401  (fixtures are used by name)
-    ISO_TIME,
-    ids_of,
-    make_stand,
-    new_name,
-    shared_stand,
-    stand,
-    topic,
-    user,
-    wait_ready,
-)
+from bridge_helpers import ISO_TIME, ids_of, new_name, wait_ready
 from servers import wait_until
-
-
-@pytest.fixture
-def tab(stand, user):
-    return stand.tab(f"/ws/tab?user={user}")
 
 
 def error_of(answer):

@@ -2,23 +2,8 @@
 
 import pytest
 
-from bridge_helpers import (  # noqa: F401  (fixtures are used by name)
-    id_before,
-    ids_of,
-    make_stand,
-    new_name,
-    shared_stand,
-    stand,
-    topic,
-    user,
-    wait_ready,
-)
+from bridge_helpers import id_before, ids_of, wait_ready
 from servers import wait_until
-
-
-@pytest.fixture
-def tab(stand, user):
-    return stand.tab(f"/ws/tab?user={user}")
 
 
 def read_resumed(tab, **members):

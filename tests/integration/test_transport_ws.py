@@ -15,7 +15,7 @@ import pytest
 import websockets
 
 from servers import wait_until
-from ws_client import BINARY, CLOSE, PING, PONG, TEXT, Closed, Refused, WsClient
+from ws_client import BINARY, CLOSE, PING, PONG, TEXT, Closed, WsClient
 
 CONT = 0
 
