@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
 
 #include "render.h"
@@ -212,6 +213,31 @@ bool args_take_level(struct args *args, enum entry_level *ret_level)
         }
     }
     return args_fail_value(args, "LEVEL", "info, success, warning, error or critical", text);
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    const struct notify_str *x = a, *y = b;
+
+    if (x->len != y->len)
+        return x->len < y->len ? -1 : 1;
+    return x->len == 0 ? 0 : memcmp(x->ptr, y->ptr, x->len);
+}
+
+bool args_check_distinct(struct args *args, int first, size_t count, const char *what)
+{
+    struct notify_str *texts = rm_TryAlloc(count * sizeof texts[0]);
+    size_t i = 1;
+
+    if (texts == NULL)
+        return args_fail(args, "ERR not enough memory; nothing was changed");
+    for (size_t k = 0; k < count; k++)
+        texts[k] = args_at(args, first + (int)k);
+    qsort(texts, count, sizeof texts[0], compare_texts);
+    while (i < count && !notify_str_eq(texts[i - 1], texts[i]))
+        i++;
+    rm_Free(texts);
+    return i >= count || args_fail(args, "ERR %s must be named once", what);
 }
 
 bool args_is_option(struct notify_str word, const struct arg_option *options, size_t count)

@@ -71,6 +71,9 @@ bool args_take_range_end(struct args *args, struct notify_id *ret_id);
 
 bool args_take_level(struct args *args, enum entry_level *ret_level);
 
+/* The count arguments from first on must differ from each other. what: one of them, in an error. */
+bool args_check_distinct(struct args *args, int first, size_t count, const char *what);
+
 bool args_is_option(struct notify_str word, const struct arg_option *options, size_t count);
 
 /* Moves past "name [name …]", which ends at the next word that is one of the options. The first

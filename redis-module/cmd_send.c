@@ -64,6 +64,8 @@ int cmd_event(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 
 /* ---- many ---- */
 
+enum { FIRST_KEY = 2 };
+
 /* Of each key: its name, the user's permission, its type, and that an explicit ID fits. */
 static bool check_key_or_reply(struct rm_ctx *ctx, struct args *args, struct send_spec *spec,
                                struct rm_string *key)
@@ -86,10 +88,18 @@ static bool check_key_or_reply(struct rm_ctx *ctx, struct args *args, struct sen
     return fits;
 }
 
+/* A box takes an ID once. The second of the same key would be refused when the first is stored and
+ * published already, unless NX skips it or IDEMPOTENT finds the first. */
+static bool check_distinct(struct args *args, const struct send_spec *spec, uint64_t count)
+{
+    return !send_has(spec, SEND_ID) || send_has(spec, SEND_NX) || send_has(spec, SEND_IDEMPOTENT) ||
+           args_check_distinct(args, FIRST_KEY, (size_t)count, "each key of an ID");
+}
+
 static bool check_keys_or_reply(struct rm_ctx *ctx, struct args *args, struct send_spec *spec,
                                 struct rm_string **keys, uint64_t count)
 {
-    if (!send_args_make_entry(spec, args, ctx)) {
+    if (!check_distinct(args, spec, count) || !send_args_make_entry(spec, args, ctx)) {
         (void)reply_args_error(ctx, args);
         return false;
     }
@@ -124,14 +134,14 @@ static void send_all(struct rm_ctx *ctx, struct args *args, struct send_spec *sp
 static int tell_keys(struct rm_ctx *ctx, uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++)
-        rm_KeyAtPosWithFlags(ctx, 2 + (int)i, RM_KEY_RW | RM_KEY_INSERT);
+        rm_KeyAtPosWithFlags(ctx, FIRST_KEY + (int)i, RM_KEY_RW | RM_KEY_INSERT);
     return RM_OK;
 }
 
 /* NOTIFY.SENDMANY numkeys key [key …] title [option …] */
 int cmd_sendmany(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
-    struct rm_string **keys = argv + 2;
+    struct rm_string **keys = argv + FIRST_KEY;
     struct send_result *results;
     struct send_spec spec;
     struct args args;

@@ -48,6 +48,16 @@ def test_a_key_may_stand_twice(client):
     assert first != second and call(client, "NOTIFY.LEN", "inbox:1") == 2
 
 
+def test_a_key_that_stands_twice_with_one_id_refuses_all(client):
+    keys = ["inbox:1", "inbox:2", "inbox:1"]
+    assert "each key of an ID must be named once" in error_of(
+        client, "NOTIFY.SENDMANY", len(keys), *keys, "t", "ID", "5"
+    )
+    assert client.exists(*keys) == 0
+    assert many(client, "t", "ID", "5", "NX", keys=keys) == ["5-0", "5-0", None]
+    assert many(client, "t", "ID", "6", "IDEMPOTENT", "x", keys=keys) == ["6-0", "6-0", "6-0"]
+
+
 @pytest.mark.parametrize(
     "arguments, error",
     [

@@ -141,6 +141,26 @@ Test(args, an_id_beyond_all_that_can_exist_is_the_end_of_a_range)
     assert_end("(18446744073709551615", UINT64_MAX, UINT64_MAX - 1);
 }
 
+static void *out_of_memory(size_t bytes)
+{
+    (void)bytes;
+    return NULL;
+}
+
+Test(args, arguments_that_must_differ_are_compared_whole)
+{
+    rm_TryAlloc = malloc;
+    rm_Free = free;
+    given("c b a bb ab a");
+    cr_assert(args_check_distinct(&args, 0, 5, "key"));
+    cr_assert(args_check_distinct(&args, 3, 1, "key"));
+    cr_assert_not(args_check_distinct(&args, 0, 6, "key"));
+    cr_assert_str_eq(args.error, "ERR key must be named once");
+    rm_TryAlloc = out_of_memory;
+    cr_assert_not(args_check_distinct(&args, 0, 5, "key"));
+    cr_assert_str_eq(args.error, "ERR not enough memory; nothing was changed");
+}
+
 Test(args, wrong_range_ends_are_refused)
 {
     static const char *const wrong[] = {"(-",
