@@ -50,7 +50,9 @@
 
   /* Events of the library itself. A message from Redis may have any name: one of these it could not
    * take over, and is to be had from '*' only. */
-  const OWN_EVENTS = new Set(['*', 'status', 'ready', 'badge', 'gap', 'stopped', 'frame', 'error']);
+  const OWN_EVENTS = new Set(
+    ['*', 'status', 'ready', 'badge', 'gap', 'resumed', 'stopped', 'frame', 'error'],
+  );
 
   /* Worth another try on the same connection: Redis was away, or the answer got stuck behind it. */
   const PASSING_ERRORS = new Set(['UNAVAILABLE', 'TIMEOUT']);
@@ -186,6 +188,134 @@
     }
   }
 
+  /* -- order: what was missed on a key goes out before what comes now --------------------------- */
+
+  class Backlog {
+    #positions;
+    #kept = new Map(); // key -> messages that wait until what was missed before them has come
+
+    constructor(positions) {
+      this.#positions = positions;
+    }
+
+    /* From here on, what comes on key waits until release(). */
+    hold(key) {
+      this.#kept.set(key, []);
+    }
+
+    /* What waited on key, entries first and in order; nothing waits any more. */
+    release(key) {
+      const kept = this.#kept.get(key) || [];
+      this.#kept.delete(key);
+      const entries = kept.filter((message) => isId(message.id));
+      entries.sort((a, b) => compareIds(a.id, b.id));
+      return [...entries, ...kept.filter((message) => !isId(message.id))];
+    }
+
+    reset() {
+      this.#kept.clear();
+    }
+
+    /* Keeps a message that has to wait; false: it may go out. What has no id (a state change, an event
+     * that is not stored) stays behind the entries that wait, which it may be about. */
+    keep(message) {
+      const kept = this.#kept.get(message.key);
+      const waits = kept && (isId(message.id) ? !this.#isNext(message) : kept.length > 0);
+      if (waits) kept.push(message);
+      return Boolean(waits);
+    }
+
+    isFull(key) {
+      return this.#kept.get(key).length > LIMITS.heldMessages;
+    }
+
+    /* Does message follow directly on what this key has delivered? (prev may be smaller: entries
+     * between may have been deleted.) */
+    #isNext(message) {
+      const position = this.#positions.get(message.key);
+      return (
+        position !== undefined &&
+        isId(message.prev) &&
+        compareIds(message.prev, position) <= 0 &&
+        compareIds(message.id, position) > 0
+      );
+    }
+  }
+
+  /* -- requests that wait for their answers ------------------------------------------------------ */
+
+  class Requests {
+    #clock;
+    #open = new Map(); // request_id -> { resolve, reject, timer }
+    #next = 1;
+
+    constructor(clock) {
+      this.#clock = clock;
+    }
+
+    /* send(id) sends it. Resolves with the answer, rejects with a NotifyError. */
+    begin(type, timeoutMs, send) {
+      const id = this.#next++;
+      return new Promise((resolve, reject) => {
+        const timer = this.#clock.setTimeout(() => {
+          this.#open.delete(id);
+          reject(new NotifyError('TIMEOUT', `no answer to ${type}`));
+        }, timeoutMs);
+        this.#open.set(id, { resolve, reject, timer });
+        send(id);
+      });
+    }
+
+    /* False: nobody waits for this answer. */
+    settle(answer) {
+      const request = this.#open.get(answer.request_id);
+      if (!request) return false;
+      this.#open.delete(answer.request_id);
+      this.#clock.clearTimeout(request.timer);
+      if (answer.type === 'error') request.reject(toError(answer));
+      else request.resolve(answer);
+      return true;
+    }
+
+    rejectAll(error) {
+      const requests = [...this.#open.values()];
+      this.#open.clear();
+      for (const request of requests) {
+        this.#clock.clearTimeout(request.timer);
+        request.reject(error);
+      }
+    }
+  }
+
+  /* -- timers by name: one of each --------------------------------------------------------------- */
+
+  class Timers {
+    #clock;
+    #running = new Map();
+
+    constructor(clock) {
+      this.#clock = clock;
+    }
+
+    set(name, ms, fn) {
+      this.clear(name);
+      this.#running.set(name, this.#clock.setTimeout(fn, ms));
+    }
+
+    has(name) {
+      return this.#running.has(name);
+    }
+
+    clear(name) {
+      if (this.#running.has(name)) this.#clock.clearTimeout(this.#running.get(name));
+      this.#running.delete(name);
+    }
+
+    clearAll() {
+      for (const name of [...this.#running.keys()]) this.clear(name);
+    }
+  }
+
   /* -- the client ------------------------------------------------------------------------------ */
 
   class NotifyClient {
@@ -195,13 +325,12 @@
     #listeners = new Map();
     #positions;
     #topics; // wanted; kept over reconnects
-    #held = new Map(); // key -> messages that wait until what was missed before them has come
-    #requests = new Map(); // request_id -> { resolve, reject, timer }
-    #nextRequest = 1;
+    #backlog;
+    #requests;
     #socket = null;
     #epoch = 0; // counts connections; what belongs to an earlier one is void
     #attempt = 0;
-    #timers = new Map(); // by name: one of each
+    #timers;
     #lastHeard = 0;
     #connectedAt = 0;
     #wanted = false; // open() was called, close() was not
@@ -219,6 +348,9 @@
       this.#topics = new Set(this.#options.topics);
       const { user = '', storage } = this.#options;
       this.#positions = new Positions(storage, `notify:${url || '/ws'}:${user}`);
+      this.#backlog = new Backlog(this.#positions);
+      this.#requests = new Requests(this.#clock);
+      this.#timers = new Timers(this.#clock);
     }
 
     /* A client that is already connecting. */
@@ -318,7 +450,7 @@
 
     #stop() {
       this.#wanted = false;
-      this.#clearTimers();
+      this.#timers.clearAll();
       this.#positions.save();
       if (typeof removeEventListener === 'function') {
         removeEventListener('online', this.#onOnline);
@@ -328,9 +460,9 @@
 
     async #connect() {
       const epoch = ++this.#epoch;
-      this.#clearTimers();
+      this.#timers.clearAll();
       this.#setStatus('connecting', { attempt: this.#attempt });
-      this.#setTimer('connect', this.#options.connectMs, () => this.#lost(CLOSE_ABNORMAL, 'no greeting'));
+      this.#timers.set('connect', this.#options.connectMs, () => this.#lost(CLOSE_ABNORMAL, 'no greeting'));
       try {
         const token = await this.#token();
         if (epoch !== this.#epoch || !this.#wanted) return;
@@ -362,14 +494,10 @@
       const socket = this.#socket;
       this.#socket = null;
       this.#epoch++;
-      this.#held.clear();
-      const error = new NotifyError('DISCONNECTED', 'the connection was lost before the answer came');
-      const requests = [...this.#requests.values()];
-      this.#requests.clear();
-      for (const request of requests) {
-        this.#clock.clearTimeout(request.timer);
-        request.reject(error);
-      }
+      this.#backlog.reset();
+      this.#requests.rejectAll(
+        new NotifyError('DISCONNECTED', 'the connection was lost before the answer came'),
+      );
       if (!socket) return;
       socket.onmessage = socket.onclose = null;
       try {
@@ -383,7 +511,7 @@
     #lost(code, reason) {
       const stable = this.#connectedAt && this.#clock.now() - this.#connectedAt >= this.#options.stableMs;
       this.#connectedAt = 0;
-      this.#clearTimers();
+      this.#timers.clearAll();
       this.#positions.save();
       this.#leaveSocket(1000);
       if (!this.#wanted) return;
@@ -401,7 +529,7 @@
         asked !== null ? asked : backoffDelay(this.#attempt, backoffMs, backoffMaxMs, this.#clock.random);
       this.#attempt++;
       this.#setStatus('waiting', { code, reason, delay, attempt: this.#attempt });
-      if (this.#status === 'waiting') this.#setTimer('retry', delay, () => this.#connect());
+      if (this.#status === 'waiting') this.#timers.set('retry', delay, () => this.#connect());
     }
 
     /* The network is back: no reason to sit out the pause. */
@@ -410,26 +538,12 @@
       else if (this.#status === 'connected') this.#tryLink();
     }
 
-    #setTimer(name, ms, fn) {
-      this.#clearTimer(name);
-      this.#timers.set(name, this.#clock.setTimeout(fn, ms));
-    }
-
-    #clearTimer(name) {
-      if (this.#timers.has(name)) this.#clock.clearTimeout(this.#timers.get(name));
-      this.#timers.delete(name);
-    }
-
-    #clearTimers() {
-      for (const name of [...this.#timers.keys()]) this.#clearTimer(name);
-    }
-
     /* -- heartbeat: a link that died without a word is noticed -- */
 
     #watchLink() {
       const { heartbeatMs } = this.#options;
       const silent = this.#clock.now() - this.#lastHeard;
-      this.#setTimer('heartbeat', Math.max(heartbeatMs - silent, 1), () => {
+      this.#timers.set('heartbeat', Math.max(heartbeatMs - silent, 1), () => {
         if (this.#clock.now() - this.#lastHeard >= heartbeatMs) this.#tryLink();
         else this.#watchLink();
       });
@@ -470,14 +584,9 @@
         if (this.#isOfNewBox(message)) this.#badge.rev = -1;
         this.#applyBadge(message);
       }
-      const held = this.#held.get(message.key);
-      const stored = isId(message.id);
-      // What has no id (a state change, an event that is not stored) stays behind the entries that
-      // wait, which it may be about.
-      const waits = held && (stored ? !this.#isNext(message) : held.length > 0);
-      if (waits) this.#hold(held, message);
-      else if (stored) this.#deliver(message);
-      else this.#emitMessage(message);
+      if (!this.#backlog.keep(message)) this.#deliver(message);
+      // Positions have not moved: the next connection gets all of it.
+      else if (this.#backlog.isFull(message.key)) this.#lost(CLOSE_ABNORMAL, 'too far behind');
     }
 
     /* Nothing was before it, although something has been: the box has expired or was deleted, and this
@@ -492,35 +601,20 @@
       );
     }
 
-    /* Does message follow directly on what this key has delivered? (prev may be smaller: entries
-     * between may have been deleted.) */
-    #isNext(message) {
-      const position = this.#positions.get(message.key);
-      return (
-        position !== undefined &&
-        isId(message.prev) &&
-        compareIds(message.prev, position) <= 0 &&
-        compareIds(message.id, position) > 0
-      );
-    }
-
-    #hold(held, message) {
-      held.push(message);
-      // Positions have not moved: the next connection gets all of it.
-      if (held.length > LIMITS.heldMessages) this.#lost(CLOSE_ABNORMAL, 'too far behind');
-    }
-
+    /* Hands out a message, an entry only the first time that it comes. */
     #deliver(message) {
-      if (!this.#positions.isNew(message.key, message.id)) return;
-      this.#positions.deliver(message.key, message.id);
-      this.#setSaveTimer();
+      if (isId(message.id)) {
+        if (!this.#positions.isNew(message.key, message.id)) return;
+        this.#positions.deliver(message.key, message.id);
+        this.#setSaveTimer();
+      }
       this.#emitMessage(message);
     }
 
     #setSaveTimer() {
       if (this.#options.storage && !this.#timers.has('save')) {
-        this.#setTimer('save', 250, () => {
-          this.#timers.delete('save');
+        this.#timers.set('save', 250, () => {
+          this.#timers.clear('save');
           this.#positions.save();
         });
       }
@@ -528,15 +622,11 @@
 
     /* What was missed on key is here, and so may what waited for it go out. */
     #release(key, recovered) {
-      const held = this.#held.get(key) || [];
-      this.#held.delete(key);
-      const entries = held.filter((message) => isId(message.id));
-      entries.sort((a, b) => compareIds(a.id, b.id));
-      for (const message of entries) this.#deliver(message);
-      for (const message of held) if (!isId(message.id)) this.#emitMessage(message);
+      const released = this.#backlog.release(key);
+      for (const message of released) this.#deliver(message);
       if (recovered) return;
       // Perhaps Redis lost writes, and ids begin below the position: it is taken anew.
-      const last = entries.length > 0 ? entries[entries.length - 1].id : undefined;
+      const last = released.map((message) => message.id).filter(isId).pop();
       if (last === undefined || compareIds(last, this.#positions.get(key) || last) < 0) {
         this.#positions.forget(key);
         this.#positions.start(key, last);
@@ -545,24 +635,19 @@
     }
 
     #receiveAnswer(message) {
-      const request = this.#requests.get(message.request_id);
-      if (!request) {
-        if (message.request_id !== undefined) return; // its requester has given up on it
-        if (message.type === 'error') this.#emit('error', { error: toError(message) });
-        else this.#emitMessage(message);
-        if (message.type === 'resumed') this.#refilled(message.results);
-        return;
-      }
-      this.#requests.delete(message.request_id);
-      this.#clock.clearTimeout(request.timer);
-      if (message.type === 'error') request.reject(toError(message));
-      else request.resolve(message);
+      if (this.#requests.settle(message)) return;
+      if (message.request_id !== undefined) return; // its requester has given up on it
+      if (message.type === 'error') this.#emit('error', { error: toError(message) });
+      else if (message.type === 'resumed') this.#refilled(message);
+      else this.#emitMessage(message);
     }
 
     /* Unasked: this connection was too slow and has been refilled. Entries are complete again (or a
      * gap is named); changes of state were dropped with the queue. */
-    #refilled(results) {
-      for (const [key, result] of Object.entries(results || {})) {
+    #refilled(message) {
+      this.#emit('resumed', message);
+      this.#emit('*', message);
+      for (const [key, result] of Object.entries(message.results || {})) {
         if (result && result.recovered === false) this.#emit('gap', { key });
       }
       this.unreadCount().catch((error) => this.#emit('error', { error }));
@@ -583,7 +668,7 @@
       this.#greeting = greeting;
       this.#connectedAt = this.#clock.now();
       this.#badge = { unread: this.#badge.unread, rev: -1 }; // Redis may have lost revisions since
-      this.#clearTimer('connect');
+      this.#timers.clear('connect');
       this.#watchLink();
       const epoch = this.#epoch;
       const positions = this.#automaticPositions();
@@ -636,7 +721,7 @@
           }
         }
         const ms = backoffDelay(attempt, backoffMs, backoffMaxMs, this.#clock.random);
-        await new Promise((done) => this.#setTimer(`insist ${type} ${fields.topic || ''}`, ms, done));
+        await new Promise((done) => this.#timers.set(`insist ${type} ${fields.topic || ''}`, ms, done));
       }
       return null;
     }
@@ -645,7 +730,7 @@
     async #resume(positions, epoch) {
       const keys = Object.keys(positions);
       if (keys.length === 0) return [];
-      for (const key of keys) this.#held.set(key, []);
+      for (const key of keys) this.#backlog.hold(key);
       const answer = await this.#insist(epoch, 'resume', { positions });
       if (epoch !== this.#epoch) return [];
       const results = (answer && answer.results) || {};
@@ -662,7 +747,7 @@
     async #follow(topic, epoch) {
       const key = this.#topicKey(topic);
       const position = this.#positions.get(key);
-      if (position) this.#held.set(key, []);
+      if (position) this.#backlog.hold(key);
       const fields = position ? { topic, last_id: position } : { topic };
       const answer = await this.#insist(epoch, 'subscribe', fields);
       if (epoch !== this.#epoch) return [];
@@ -694,14 +779,8 @@
       if (!this.#socket || this.#status === 'waiting' || this.#socket.readyState !== 1) {
         return Promise.reject(new NotifyError('NOT_CONNECTED', 'there is no connection'));
       }
-      const id = this.#nextRequest++;
-      const text = JSON.stringify({ type, ...fields, request_id: id });
-      return new Promise((resolve, reject) => {
-        const timer = this.#clock.setTimeout(() => {
-          this.#requests.delete(id);
-          reject(new NotifyError('TIMEOUT', `no answer to ${type}`));
-        }, timeoutMs);
-        this.#requests.set(id, { resolve, reject, timer });
+      return this.#requests.begin(type, timeoutMs, (id) => {
+        const text = JSON.stringify({ type, ...fields, request_id: id });
         this.#socket.send(text);
         this.#emit('frame', { direction: 'out', text, message: JSON.parse(text) });
       });
@@ -716,7 +795,7 @@
       if (this.#status !== 'connected') return { topic, status: 'pending' };
       const epoch = this.#epoch;
       const position = isId(lastId) ? lastId : undefined;
-      if (position) this.#held.set(key, []);
+      if (position) this.#backlog.hold(key);
       try {
         const answer = await this.request('subscribe', position ? { topic, last_id: position } : { topic });
         if (epoch === this.#epoch) this.#followed(key, position, answer);

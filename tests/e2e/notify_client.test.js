@@ -517,15 +517,31 @@ test('after a reconnect a lower revision is believed', async () => {
   assert.equal(scene.client.unread, 1);
 });
 
+test('a refill that nobody asked for is told, with the places that were lost, and counted anew', async () => {
+  const scene = await Scene.start();
+  await scene.connectFirst();
+  const told = [];
+  scene.client.on('resumed', ({ results }) => told.push(Object.keys(results)));
+  scene.client.on('gap', ({ key }) => told.push(key));
+  await scene.receive({
+    type: 'resumed',
+    results: { 'inbox:alice': { recovered: true, count: 3 }, 'topic:all': { recovered: false, count: 0 } },
+  });
+  assert.deepEqual(told, [['inbox:alice', 'topic:all'], 'topic:all']);
+  assert.deepEqual(scene.got.map(({ type }) => type), ['resumed']);
+  await scene.answer('unread_count', { type: 'unread_count', unread: 5, last: '103-0', rev: 9 });
+  assert.equal(scene.client.unread, 5);
+});
+
 /* -- hostile input -- */
 
 test('what is not a message is ignored, and an event cannot pose as an answer or as the library', async () => {
   const scene = await Scene.start();
   await scene.connectFirst();
   const frames = [];
-  const status = [];
+  const told = [];
   scene.client.on('frame', (frame) => frames.push(frame));
-  scene.client.on('status', (event) => status.push(event));
+  for (const type of ['status', 'resumed']) scene.client.on(type, (event) => told.push(event));
   await scene.receive('', 'x', 'null', '[]', '1', '{}', '{"type":7}', '{"type":"ok","request_id":999}');
   assert.equal(scene.got.length, 0);
   assert.equal(frames.length, 8);
@@ -533,13 +549,14 @@ test('what is not a message is ignored, and an event cannot pose as an answer or
   const { request_id } = scene.request('heartbeat');
   await scene.receive(
     { type: 'status', key: 'inbox:alice', status: 'stopped', data: {} },
+    { type: 'resumed', key: 'inbox:alice', results: {}, data: {} },
     { type: 'connection', key: 'inbox:alice', user_id: 'mallory', data: {} },
     { type: 'error', key: 'inbox:alice', request_id, error: { code: 'X' }, data: {} },
     { type: '__proto__', key: 'inbox:alice', data: {} },
   );
-  assert.deepEqual(status, []);
+  assert.deepEqual(told, []);
   assert.equal(scene.client.userId, 'alice');
-  assert.deepEqual(scene.got.map(({ type }) => type), ['status', 'connection', 'error', '__proto__']);
+  assert.deepEqual(scene.got.map(({ type }) => type), ['status', 'resumed', 'connection', 'error', '__proto__']);
   await scene.answer('heartbeat', { type: 'heartbeat' });
   await pending;
 });
