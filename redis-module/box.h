@@ -90,7 +90,12 @@ int box_raise_trimmed_id(struct box **box,
 /* Hints for the processor that an append will follow, and then a trim to maxlen; the order matters,
  * as each reads what the one before asked for. Some other work should lie between. Box may be NULL.
  */
-enum box_prefetch { BOX_PREFETCH_RING, BOX_PREFETCH_SEGMENTS, BOX_PREFETCH_ENTRIES };
+enum box_prefetch {
+    BOX_PREFETCH_HEADER,
+    BOX_PREFETCH_RING,
+    BOX_PREFETCH_SEGMENTS,
+    BOX_PREFETCH_ENTRIES
+};
 void box_prefetch(const struct box *box, enum box_prefetch what, uint64_t maxlen);
 
 /* ---- adding ---- */

@@ -10,25 +10,38 @@ enum { SWEEP_IDS = 64 }; /* entries that are taken out at a time */
 
 static uint64_t count_live(const struct box *box)
 {
-    return box == NULL ? 0 : box_count(box, BOX_NEVER_EXPIRE).live;
+    return box_count(box, BOX_NEVER_EXPIRE).live;
+}
+
+void box_key_fetch(struct box_key *bk, struct rm_ctx *ctx, struct rm_string *name, int mode)
+{
+    *bk = (struct box_key){.ctx = ctx, .name = name, .key = rm_OpenKey(ctx, name, mode)};
+    if (bk->key == NULL || rm_KeyType(bk->key) != RM_KEYTYPE_MODULE ||
+        rm_ModuleTypeGetType(bk->key) != box_type_get())
+        return;
+    bk->box = bk->stored = rm_ModuleTypeGetValue(bk->key);
+    box_prefetch(bk->box, BOX_PREFETCH_HEADER, 0);
+}
+
+bool box_key_check_or_reply(struct box_key *bk)
+{
+    if (bk->box == NULL && bk->key != NULL && rm_KeyType(bk->key) != RM_KEYTYPE_EMPTY) {
+        rm_CloseKey(bk->key);
+        bk->key = NULL;
+        reply_wrong_type(bk->ctx);
+        return false;
+    }
+    if (bk->box != NULL) {
+        bk->live = count_live(bk->box);
+        bk->end_ms = box_key_end_ms(bk->box);
+    }
+    return true;
 }
 
 bool box_key_open_or_reply(struct box_key *bk, struct rm_ctx *ctx, struct rm_string *name, int mode)
 {
-    *bk = (struct box_key){.ctx = ctx, .name = name, .key = rm_OpenKey(ctx, name, mode)};
-    if (bk->key == NULL || rm_KeyType(bk->key) == RM_KEYTYPE_EMPTY)
-        return true;
-    if (rm_KeyType(bk->key) != RM_KEYTYPE_MODULE ||
-        rm_ModuleTypeGetType(bk->key) != box_type_get()) {
-        rm_CloseKey(bk->key);
-        bk->key = NULL;
-        reply_wrong_type(ctx);
-        return false;
-    }
-    bk->box = bk->stored = rm_ModuleTypeGetValue(bk->key);
-    bk->live = count_live(bk->box);
-    bk->end_ms = box_key_end_ms(bk->box);
-    return true;
+    box_key_fetch(bk, ctx, name, mode);
+    return box_key_check_or_reply(bk);
 }
 
 /* ---- what has expired ---- */
@@ -101,7 +114,7 @@ static void write_back(struct box_key *bk)
 
     if (bk->stored == NULL) {
         rm_ModuleTypeSetValue(bk->key, box_type_get(), bk->box);
-        info_add_boxes(1);
+        info_add_box();
     } else {
         rm_ModuleTypeReplaceValue(bk->key, box_type_get(), bk->box, &old);
     }

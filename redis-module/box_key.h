@@ -28,6 +28,11 @@ struct box_key {
 bool box_key_open_or_reply(struct box_key *bk, struct rm_ctx *ctx, struct rm_string *name,
                            int mode);
 
+/* The same in two steps, for a command that has something to do while the box comes from memory:
+ * between them nothing but box_key_close may be called. */
+void box_key_fetch(struct box_key *bk, struct rm_ctx *ctx, struct rm_string *name, int mode);
+bool box_key_check_or_reply(struct box_key *bk);
+
 enum box_key_sweep {
     BOX_KEY_SWEEP_SOME, /* a bounded number: every writing command does a little */
     BOX_KEY_SWEEP_ALL,  /* for commands that look at all entries anyway */

@@ -26,39 +26,47 @@ static void prefetch_ring(const struct ring *ring)
     __builtin_prefetch((const uint8_t *)ring + LINE);
 }
 
-static void prefetch_segments(const struct ring *ring, bool trims)
+/* Where the last entry ends the segment says itself, but so does the box, which is here already. */
+static void prefetch_segments(const struct ring *ring, uint16_t used, bool trims)
 {
-    __builtin_prefetch(segment_at(ring, ring->count - 1), 1);
+    const struct segment *last = segment_at(ring, ring->count - 1);
+
+    __builtin_prefetch(last, 1);
+    prefetch_room(last->bytes + used);
     if (trims)
         __builtin_prefetch(segment_at(ring, 0), 1);
 }
 
-static void prefetch_entries(const struct ring *ring, bool trims)
+static void prefetch_entries(const struct ring *ring)
 {
     const struct segment *first = segment_at(ring, 0);
-    const struct segment *last = segment_at(ring, ring->count - 1);
 
-    prefetch_room(last->bytes + last->used);
-    if (trims)
-        __builtin_prefetch(first->bytes + first->head);
+    __builtin_prefetch(first->bytes + first->head);
 }
 
-static void prefetch_large(const struct ring *ring, enum box_prefetch what, bool trims)
+static void prefetch_large(const struct box *box, enum box_prefetch what, uint64_t maxlen)
 {
+    const struct ring *ring = box->as.ring;
+    bool trims = box->live >= maxlen;
+
     if (what == BOX_PREFETCH_RING)
         prefetch_ring(ring);
     else if (ring->count > 0 && what == BOX_PREFETCH_SEGMENTS)
-        prefetch_segments(ring, trims);
-    else if (ring->count > 0)
-        prefetch_entries(ring, trims);
+        prefetch_segments(ring, box->used, trims);
+    else if (ring->count > 0 && trims)
+        prefetch_entries(ring);
 }
 
 void box_prefetch(const struct box *box, enum box_prefetch what, uint64_t maxlen)
 {
     if (box == NULL)
         return;
-    if (store_is_large(box))
-        prefetch_large(box->as.ring, what, box->live >= maxlen);
-    else if (what == BOX_PREFETCH_RING)
+    if (what == BOX_PREFETCH_HEADER) {
+        __builtin_prefetch(box, 1);
+        __builtin_prefetch((const uint8_t *)box + sizeof(*box), 1);
+    } else if (store_is_large(box)) {
+        prefetch_large(box, what, maxlen);
+    } else if (what == BOX_PREFETCH_RING) {
         prefetch_room((const uint8_t *)box + sizeof(*box) + box->used);
+    }
 }

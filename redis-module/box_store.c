@@ -721,6 +721,7 @@ static int large_append(struct box *box, const struct entry *e, bool marked)
     entry_pack(segment->bytes + segment->used, e, slot->base_ms);
     segment->used += (uint32_t)entry_packed_size(e, slot->base_ms);
     segment->count++;
+    box->used = (uint16_t)segment->used;
     return 0;
 }
 

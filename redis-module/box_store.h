@@ -76,7 +76,7 @@ struct box {
     uint32_t unread;
     uint32_t unseen;
     uint16_t head; /* small form, as in struct segment */
-    uint16_t used;
+    uint16_t used; /* likewise; large form: the last segment's, for box_prefetch, or not far from it */
     union {
         struct {
             uint64_t base_ms : 48;

@@ -66,7 +66,7 @@ static bool read_block(void *ctx, struct notify_str *ret_block)
 static struct box *count_in(struct box *box)
 {
     if (box != NULL) {
-        info_add_boxes(1);
+        info_add_box();
         info_add_entries((long long)box_count(box, BOX_NEVER_EXPIRE).live);
     }
     return box;
@@ -306,8 +306,7 @@ int box_type_restore(struct box **box, struct args *args)
 
 static void on_free(void *value)
 {
-    info_add_boxes(-1);
-    info_add_entries(-(long long)box_count(value, BOX_NEVER_EXPIRE).live);
+    info_drop_box((long long)box_count(value, BOX_NEVER_EXPIRE).live);
     box_free(value);
 }
 

@@ -35,14 +35,16 @@ static int send_one(struct rm_ctx *ctx, struct rm_string **argv, int argc, enum 
     struct args args;
 
     args_init(&args, argv, argc, 2);
-    if (!send_args_take(&spec, &args, kind, argv[1]))
+    box_key_fetch(&bk, ctx, argv[1], RM_READ | RM_WRITE);
+    if (!send_args_take(&spec, &args, kind, argv[1])) {
+        box_key_close(&bk);
         return reply_args_error(ctx, &args);
-    if (!box_key_open_or_reply(&bk, ctx, argv[1], RM_READ | RM_WRITE))
+    }
+    if (!box_key_check_or_reply(&bk))
         return RM_OK;
     if (check_or_reply(&bk, &args, &spec)) {
         send_run(&bk, &args, &spec, &result);
         send_reply(ctx, &args, &spec, &result);
-        send_release(ctx, &result);
     } else {
         box_key_close(&bk);
     }
@@ -123,10 +125,8 @@ static void send_all(struct rm_ctx *ctx, struct args *args, struct send_spec *sp
             send_run(&bk, args, spec, &results[i]);
     }
     rm_ReplyWithArray(ctx, (long)count);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         send_reply(ctx, args, spec, &results[i]);
-        send_release(ctx, &results[i]);
-    }
 }
 
 /* The key specification says the same, but to find the node of a cluster no server looks at one

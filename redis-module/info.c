@@ -4,8 +4,8 @@
 #include <stdatomic.h>
 
 static uint64_t counters[INFO_COUNTERS];
-static atomic_long total_boxes;
-static atomic_llong total_entries;
+static long long boxes_added, entries_added;
+static atomic_llong boxes_dropped, entries_dropped;
 
 static const char *const counter_names[INFO_COUNTERS] = {
     [INFO_SENDS] = "sends",
@@ -30,18 +30,27 @@ void info_count(enum info_counter counter, uint64_t times)
     counters[counter] += times;
 }
 
-void info_add_boxes(long boxes)
+void info_add_box(void)
 {
-    atomic_fetch_add_explicit(&total_boxes, boxes, memory_order_relaxed);
+    boxes_added++;
 }
 
 void info_add_entries(long long entries)
 {
-    atomic_fetch_add_explicit(&total_entries, entries, memory_order_relaxed);
+    entries_added += entries;
 }
 
-static void report_total(struct rm_info *info, const char *name, long long total)
+void info_drop_box(long long entries)
 {
+    atomic_fetch_add_explicit(&boxes_dropped, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&entries_dropped, entries, memory_order_relaxed);
+}
+
+static void report_total(struct rm_info *info, const char *name, long long added,
+                         const atomic_llong *dropped)
+{
+    long long total = added - atomic_load_explicit(dropped, memory_order_relaxed);
+
     rm_InfoAddFieldULongLong(info, name, total < 0 ? 0 : (unsigned long long)total);
 }
 
@@ -51,8 +60,8 @@ void info_report(struct rm_info *info, int for_crash_report)
     if (rm_InfoAddSection(info, "") != RM_OK)
         return; /* this section was not asked for */
     rm_InfoAddFieldCString(info, "version", NOTIFY_VERSION);
-    report_total(info, "boxes", atomic_load_explicit(&total_boxes, memory_order_relaxed));
-    report_total(info, "entries", atomic_load_explicit(&total_entries, memory_order_relaxed));
+    report_total(info, "boxes", boxes_added, &boxes_dropped);
+    report_total(info, "entries", entries_added, &entries_dropped);
     for (int i = 0; i < INFO_COUNTERS; i++)
         rm_InfoAddFieldULongLong(info, counter_names[i], counters[i]);
 }

@@ -2,7 +2,8 @@
  *
  * They are counted since the server was started and tell what this server did: a replica counts
  * what it replays. The totals of boxes and entries are kept right by whoever makes or frees a box
- * or changes its length; freeing may happen in another thread, so those are atomic. */
+ * or changes its length. Freeing may happen in another thread; it has sums of its own, as what
+ * every SEND would have to add to atomically makes it wait for the memory it has just written. */
 #ifndef INFO_H
 #define INFO_H
 
@@ -32,9 +33,11 @@ enum info_counter {
 /* On the main thread only. */
 void info_count(enum info_counter counter, uint64_t times);
 
-/* From any thread. */
-void info_add_boxes(long boxes);
+/* A box came to be, from wherever; on the main thread only, as the next. */
+void info_add_box(void);
 void info_add_entries(long long entries);
+/* A box with so many entries is freed; from any thread. */
+void info_drop_box(long long entries);
 
 /* The callback of RegisterInfoFunc; allocates nothing, as it runs in crash reports too. */
 void info_report(struct rm_info *info, int for_crash_report);

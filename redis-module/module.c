@@ -9,6 +9,7 @@
 #include "mem.h"
 #include "module_api.h"
 #include "publish.h"
+#include "replication.h"
 #include "sessions_type.h"
 
 #define EXPORTED __attribute__((visibility("default")))
@@ -67,12 +68,13 @@ int RedisModule_OnLoad(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     set_options(ctx);
     /* The settings come first: they are what can be wrong, and the server forgets to free a type of
      * a module that it then does not load. */
-    if (!config_init(ctx, argv, argc) || !publish_init(ctx) || !box_type_init(ctx) ||
+    if (!config_init(ctx, argv, argc) || !replication_init(ctx) || !box_type_init(ctx) ||
         !sessions_type_init(ctx) || !commands_init(ctx) ||
         rm_RegisterInfoFunc(ctx, info_report) != RM_OK) {
         rm_Log(ctx, "warning", "notify could not register itself with this server");
         return RM_ERR;
     }
+    publish_init(ctx);
     effect_init();
     return RM_OK;
 }

@@ -41,6 +41,7 @@ enum {
     RM_FLAG_LUA = 1 << 0,
     RM_FLAG_REPLICA = 1 << 3,
     RM_FLAG_CLUSTER = 1 << 5,
+    RM_FLAG_AOF = 1 << 6,
     RM_FLAG_REPLICATED = 1 << 12,
     RM_FLAG_LOADING = 1 << 13
 };
@@ -254,6 +255,7 @@ typedef void (*rm_event_fn)(struct rm_ctx *ctx, struct rm_event event, uint64_t 
     X(RM_REQUIRED, void, ReplySetMapLength, (struct rm_ctx *, long))                               \
     /* replication and publishing */                                                               \
     X(RM_REQUIRED, int, Replicate, (struct rm_ctx *, const char *, const char *, ...))             \
+    X(RM_REQUIRED, int, ReplicateVerbatim, (struct rm_ctx *))                                      \
     X(RM_REQUIRED, struct rm_server_info *, GetServerInfo, (struct rm_ctx *, const char *))        \
     X(RM_REQUIRED, unsigned long long, ServerInfoGetFieldUnsigned,                                 \
       (struct rm_server_info *, const char *, int *))                                              \

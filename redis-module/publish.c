@@ -3,60 +3,13 @@
 
 #include "config.h"
 #include "info.h"
+#include "replication.h"
 
 static bool in_cluster;
 
-/* Whether messages are replicated for the subscribers of replicas: a good part of what a SEND
- * costs, and for nobody while there is neither a replica nor a backlog from which one could take
- * what it has missed. Once on it stays on. From a replica's first moment nothing may be left out:
- * that is the fork which takes its snapshot, long before the server reports it as online. */
-static enum { RELAY_UNKNOWN, RELAY_OFF, RELAY_ON } relay;
-
-static bool has_replication(struct rm_ctx *ctx)
+void publish_init(struct rm_ctx *ctx)
 {
-    struct rm_server_info *info = rm_GetServerInfo(ctx, "replication");
-    int no_replicas = 0, no_backlog = 0;
-    bool found;
-
-    if (info == NULL)
-        return true;
-    found = rm_ServerInfoGetFieldUnsigned(info, "connected_slaves", &no_replicas) > 0 ||
-            rm_ServerInfoGetFieldUnsigned(info, "repl_backlog_active", &no_backlog) > 0 ||
-            no_replicas != RM_OK || no_backlog != RM_OK;
-    rm_FreeServerInfo(ctx, info);
-    return found;
-}
-
-static bool relays(struct rm_ctx *ctx)
-{
-    /* A primary may have been started with a backlog: nothing tells but INFO. */
-    if (relay == RELAY_UNKNOWN)
-        relay = has_replication(ctx) ? RELAY_ON : RELAY_OFF;
-    return relay == RELAY_ON;
-}
-
-/* A fork serves replicas only if one is waiting; a change of replicas or of the own role says that
- * there is a backlog. */
-static void on_replication_event(struct rm_ctx *ctx, struct rm_event event, uint64_t subevent,
-                                 void *data)
-{
-    (void)subevent, (void)data;
-    if (relay != RELAY_ON && (event.id != RM_EVENT_FORK_CHILD || has_replication(ctx)))
-        relay = RELAY_ON;
-}
-
-bool publish_init(struct rm_ctx *ctx)
-{
-    static const uint64_t events[] = {RM_EVENT_REPLICA_CHANGE, RM_EVENT_ROLE_CHANGED,
-                                      RM_EVENT_FORK_CHILD};
-
     in_cluster = (rm_GetContextFlags(ctx) & RM_FLAG_CLUSTER) != 0;
-    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
-        struct rm_event event = {events[i], 1};
-        if (rm_SubscribeToServerEvent(ctx, event, on_replication_event) != RM_OK)
-            return false;
-    }
-    return true;
 }
 
 bool publish_is_on(void)
@@ -128,7 +81,7 @@ int publish_message(struct rm_ctx *ctx, struct rm_string *key, struct notify_str
         return 0;
     text = rm_CreateString(ctx, message.ptr, message.len);
     receivers = shard ? rm_PublishMessageShard(ctx, key, text) : rm_PublishMessage(ctx, key, text);
-    if (!in_cluster && relays(ctx))
+    if (!in_cluster && replication_has_replicas(ctx))
         rm_Replicate(ctx, shard ? "SPUBLISH" : "PUBLISH", "Ass", key, text);
     rm_FreeString(ctx, text);
     info_count(INFO_PUBLISHES, 1);

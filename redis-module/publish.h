@@ -12,9 +12,8 @@
 #include "module_api.h"
 #include "notify_str.h"
 
-/* Once, at load: is this server part of a cluster, will it have replicas? False: the server does
- * not let us know. */
-bool publish_init(struct rm_ctx *ctx);
+/* Once, at load: is this server part of a cluster? */
+void publish_init(struct rm_ctx *ctx);
 
 /* Does notify.publish let anything out at all? */
 bool publish_is_on(void);

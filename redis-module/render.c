@@ -7,7 +7,8 @@
 #include "json_text.h"
 #include "notify_wire.h"
 
-#define MS_PER_DAY UINT64_C(86400000)
+#define S_PER_DAY UINT64_C(86400)
+#define SECOND_LEN 20  /* of the text of a time, up to the milliseconds */
 #define HEAD_ROOM 1024 /* bytes of a message besides its key and its body, at most */
 
 static const struct notify_str level_names[LEVEL_COUNT] = {
@@ -52,23 +53,38 @@ static void put_date(char *out, uint64_t day)
     put_digits(out + 8, 2, day_of_year - (153 * march_month + 2) / 5 + 1);
 }
 
+/* 2026-11-20T21:00:00. */
+static void put_second(char out[SECOND_LEN], uint64_t second)
+{
+    uint64_t rest = second % S_PER_DAY;
+
+    put_date(out, second / S_PER_DAY);
+    out[10] = 'T';
+    put_digits(out + 11, 2, rest / 3600);
+    out[13] = ':';
+    put_digits(out + 14, 2, rest / 60 % 60);
+    out[16] = ':';
+    put_digits(out + 17, 2, rest % 60);
+    out[19] = '.';
+}
+
 void render_time(char out[RENDER_TIME_LEN], uint64_t ms)
 {
-    uint64_t rest;
+    /* One message after the other is of the same second. */
+    static struct {
+        uint64_t second;
+        char text[SECOND_LEN];
+    } last = {UINT64_MAX, ""};
 
     if (ms > NOTIFY_ID_MAX_MS)
         ms = NOTIFY_ID_MAX_MS;
-    rest = ms % MS_PER_DAY;
-    put_date(out, ms / MS_PER_DAY);
-    out[10] = 'T';
-    put_digits(out + 11, 2, rest / 3600000);
-    out[13] = ':';
-    put_digits(out + 14, 2, rest / 60000 % 60);
-    out[16] = ':';
-    put_digits(out + 17, 2, rest / 1000 % 60);
-    out[19] = '.';
-    put_digits(out + 20, 3, rest % 1000);
-    out[23] = 'Z';
+    if (last.second != ms / 1000) {
+        last.second = ms / 1000;
+        put_second(last.text, last.second);
+    }
+    memcpy(out, last.text, SECOND_LEN);
+    put_digits(out + SECOND_LEN, 3, ms % 1000);
+    out[RENDER_TIME_LEN - 1] = 'Z';
 }
 
 static void add_time(struct text_buf *out, uint64_t ms)
@@ -158,7 +174,13 @@ struct message {
     struct body body;
     struct notify_str category; /* escaped; .ptr NULL: none */
     struct notify_str time;     /* quoted */
-    bool is_stored;
+    struct notify_str id;       /* quoted; null: it is not stored */
+};
+
+/* The texts that it names more than once. */
+struct message_texts {
+    char time[RENDER_TIME_LEN + 2];
+    char id[NOTIFY_ID_TEXT_MAX + 2];
 };
 
 static void add_data(struct text_buf *out, const struct message *m)
@@ -171,10 +193,8 @@ static void add_data(struct text_buf *out, const struct message *m)
         text_buf_add(out, field[BODY_DATA].ptr != NULL ? field[BODY_DATA] : NOTIFY_STR("{}"));
         return;
     }
-    if (m->is_stored)
-        add_id(out, NOTIFY_STR("{\"id\":"), entry->id);
-    else
-        TEXT_BUF_LITERAL(out, "{\"id\":null");
+    TEXT_BUF_LITERAL(out, "{\"id\":");
+    text_buf_add(out, m->id);
     add_text(out, NOTIFY_STR(",\"title\":"), field[BODY_TITLE]);
     add_text(out, NOTIFY_STR(",\"content\":"), field[BODY_CONTENT]);
     add_text(out, NOTIFY_STR(",\"notification_type\":"), field[BODY_TYPE]);
@@ -216,19 +236,35 @@ static void add_rest(struct text_buf *out, const struct render_box *box, const s
     text_buf_add_char(out, '}');
 }
 
-/* Fills in *ret and starts the message. time_text holds the quoted time of the message. */
+static struct notify_str quote_time(char out[RENDER_TIME_LEN + 2], uint64_t ms)
+{
+    out[0] = '"';
+    render_time(out + 1, ms);
+    out[RENDER_TIME_LEN + 1] = '"';
+    return notify_str_of(out, RENDER_TIME_LEN + 2);
+}
+
+static struct notify_str quote_id(char out[NOTIFY_ID_TEXT_MAX + 2], struct notify_id id)
+{
+    size_t len;
+
+    out[0] = '"';
+    len = notify_id_format(out + 1, id); /* the closing quote is where it puts its NUL */
+    out[len + 1] = '"';
+    return notify_str_of(out, len + 2);
+}
+
+/* Fills in *ret and starts the message. */
 static void start_message(struct text_buf *out, const struct render_box *box,
                           const struct box_entry *entry, uint64_t time_ms,
-                          char time_text[RENDER_TIME_LEN + 2], struct message *ret)
+                          struct message_texts *texts, struct message *ret)
 {
     struct notify_str event;
 
-    *ret = (struct message){.entry = entry, .category = category_json(entry->category)};
+    *ret = (struct message){
+        .entry = entry, .category = category_json(entry->category), .id = NOTIFY_STR("null")};
     (void)body_parse(entry->body, &ret->body);
-    time_text[0] = '"';
-    render_time(time_text + 1, time_ms);
-    time_text[RENDER_TIME_LEN + 1] = '"';
-    ret->time = notify_str_of(time_text, RENDER_TIME_LEN + 2);
+    ret->time = quote_time(texts->time, time_ms);
     (void)text_buf_room(out, HEAD_ROOM + box->key.len + entry->body.len);
     event = ret->body.field[BODY_EVENT];
     add_start(out, event.ptr != NULL ? event : NOTIFY_STR(NOTIFY_EVENT_DEFAULT), box->key);
@@ -237,12 +273,13 @@ static void start_message(struct text_buf *out, const struct render_box *box,
 void render_entry(struct text_buf *out, const struct render_box *box, const struct box_entry *entry,
                   struct notify_id prev, struct notify_id replaces)
 {
-    char time_text[RENDER_TIME_LEN + 2];
+    struct message_texts texts;
     struct message m;
 
-    start_message(out, box, entry, entry->id.ms, time_text, &m);
-    m.is_stored = true;
-    add_id(out, NOTIFY_STR(",\"id\":"), entry->id);
+    start_message(out, box, entry, entry->id.ms, &texts, &m);
+    m.id = quote_id(texts.id, entry->id);
+    TEXT_BUF_LITERAL(out, ",\"id\":");
+    text_buf_add(out, m.id);
     add_id(out, NOTIFY_STR(",\"prev\":"), prev);
     if (!notify_id_is_zero(replaces))
         add_id(out, NOTIFY_STR(",\"replaces\":"), replaces);
@@ -252,10 +289,10 @@ void render_entry(struct text_buf *out, const struct render_box *box, const stru
 void render_unstored(struct text_buf *out, const struct render_box *box,
                      const struct box_entry *entry, uint64_t now_ms)
 {
-    char time_text[RENDER_TIME_LEN + 2];
+    struct message_texts texts;
     struct message m;
 
-    start_message(out, box, entry, now_ms, time_text, &m);
+    start_message(out, box, entry, now_ms, &texts, &m);
     add_rest(out, box, &m);
 }
 

@@ -8,6 +8,7 @@
 #include "effect.h"
 #include "info.h"
 #include "render.h"
+#include "replication.h"
 #include "reply.h"
 #include "scratch.h"
 
@@ -130,8 +131,10 @@ static struct rm_string *own_number(struct rm_ctx *ctx, struct own_texts *own, u
     return own->texts[own->count++];
 }
 
-static void replicate(struct rm_ctx *ctx, struct send_spec *spec, struct rm_string *id_text)
+static void replicate_effect(struct rm_ctx *ctx, struct send_spec *spec)
 {
+    struct notify_str id = scratch_id(spec->entry.id);
+    struct rm_string *id_text = rm_CreateString(ctx, id.ptr, id.len);
     struct rm_string **end = spec->kept + spec->kept_count;
     struct own_texts own = {.count = 0};
 
@@ -151,8 +154,17 @@ static void replicate(struct rm_ctx *ctx, struct send_spec *spec, struct rm_stri
     }
     *end++ = effect_word(EFFECT_NOPUBLISH);
     rm_Replicate(ctx, spec->command, "v", spec->kept, (size_t)(end - spec->kept));
+    rm_FreeString(ctx, id_text);
     for (size_t i = 0; i < own.count; i++)
         rm_FreeString(ctx, own.texts[i]);
+}
+
+static void replicate(struct rm_ctx *ctx, struct send_spec *spec)
+{
+    if (replication_is_heard(ctx))
+        replicate_effect(ctx, spec);
+    else
+        rm_ReplicateVerbatim(ctx);
 }
 
 /* ---- publishing and answering ---- */
@@ -194,13 +206,6 @@ static void publish_only(struct box_key *bk, struct send_spec *spec, struct send
         result->receivers = announce(bk, spec, result);
 }
 
-static struct rm_string *make_id_text(struct rm_ctx *ctx, struct notify_id id)
-{
-    struct notify_str text = scratch_id(id);
-
-    return rm_CreateString(ctx, text.ptr, text.len);
-}
-
 static void store_and_tell(struct box_key *bk, struct args *args, struct send_spec *spec,
                            struct send_result *result)
 {
@@ -216,8 +221,7 @@ static void store_and_tell(struct box_key *bk, struct args *args, struct send_sp
     if (!stored)
         return;
     info_count(spec->entry.kind == ENTRY_EVENT ? INFO_EVENTS : INFO_SENDS, 1);
-    result->id_text = make_id_text(ctx, result->id);
-    replicate(ctx, spec, result->id_text);
+    replicate(ctx, spec);
     if (send_publishes(spec))
         result->receivers = announce(bk, spec, result);
     box_key_changed(bk, spec->event);
@@ -252,9 +256,7 @@ void send_run(struct box_key *bk, struct args *args, struct send_spec *spec,
 
 static void reply_id_of(struct rm_ctx *ctx, const struct send_result *result)
 {
-    if (result->id_text != NULL)
-        rm_ReplyWithString(ctx, result->id_text);
-    else if (result->outcome == SEND_DUPLICATE)
+    if (result->outcome == SEND_STORED || result->outcome == SEND_DUPLICATE)
         reply_id(ctx, result->id);
     else
         rm_ReplyWithNull(ctx);
@@ -278,10 +280,4 @@ void send_reply(struct rm_ctx *ctx, const struct args *args, const struct send_s
         rm_ReplyWithSimpleString(ctx, "OK");
     else
         reply_id_of(ctx, result);
-}
-
-void send_release(struct rm_ctx *ctx, struct send_result *result)
-{
-    if (result->id_text != NULL)
-        rm_FreeString(ctx, result->id_text);
 }

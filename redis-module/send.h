@@ -26,7 +26,6 @@ struct send_result {
     uint64_t rev;
     uint64_t unread;
     int receivers;
-    struct rm_string *id_text; /* owned: send_release; NULL: not stored */
 };
 
 static inline bool send_publishes(const struct send_spec *spec)
@@ -44,6 +43,5 @@ void send_run(struct box_key *bk, struct args *args, struct send_spec *spec,
 /* The reply for it; args.error if it failed. */
 void send_reply(struct rm_ctx *ctx, const struct args *args, const struct send_spec *spec,
                 const struct send_result *result);
-void send_release(struct rm_ctx *ctx, struct send_result *result);
 
 #endif

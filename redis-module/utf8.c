@@ -42,7 +42,7 @@ size_t utf8_char_len(struct notify_str text)
     return 0;
 }
 
-/* How many bytes at the start of text are ASCII, in steps of eight. */
+/* How many bytes at the start of text are ASCII: eight at a time, then one by one. */
 static size_t ascii_run(struct notify_str text)
 {
     size_t n = 0;
@@ -54,6 +54,8 @@ static size_t ascii_run(struct notify_str text)
             break;
         n += 8;
     }
+    while (n < text.len && (unsigned char)text.ptr[n] < 0x80)
+        n++;
     return n;
 }
 

@@ -24,8 +24,7 @@ static struct {
     bool user_exists;
     unsigned long long client;
     int names_asked, denials_logged, errors, plain, sharded;
-    unsigned long long replicas, backlog;
-    int info_asked;
+    unsigned long long replicas;
     char replicated[64];
 } server;
 
@@ -137,28 +136,11 @@ static int replicate(struct rm_ctx *c, const char *command, const char *format, 
     return RM_OK;
 }
 
-static rm_event_fn replication_events;
-
-static int subscribe(struct rm_ctx *c, struct rm_event event, rm_event_fn callback)
-{
-    (void)c;
-    cr_assert_eq(event.dataver, 1);
-    replication_events = callback;
-    return RM_OK;
-}
-
-static void happens(uint64_t event)
-{
-    replication_events(&ctx, (struct rm_event){event, 1}, 0, NULL);
-}
-
 static struct rm_server_info *get_info(struct rm_ctx *c, const char *section)
 {
     static char info;
 
-    (void)c;
-    cr_assert_str_eq(section, "replication");
-    server.info_asked++;
+    (void)c, (void)section;
     return (struct rm_server_info *)(void *)&info;
 }
 
@@ -166,20 +148,12 @@ static unsigned long long get_field(struct rm_server_info *info, const char *fie
 {
     (void)info;
     *error = RM_OK;
-    return strcmp(field, "connected_slaves") == 0 ? server.replicas : server.backlog;
+    return strcmp(field, "connected_slaves") == 0 ? server.replicas : 0;
 }
 
 static void free_info(struct rm_ctx *c, struct rm_server_info *info)
 {
     (void)c, (void)info;
-}
-
-/* Whether a message is replicated for the subscribers of replicas. */
-static bool is_relayed(void)
-{
-    server.replicated[0] = '\0';
-    publish_message(&ctx, &key, NOTIFY_STR("{}"));
-    return server.replicated[0] != '\0';
 }
 
 static void set_up(void)
@@ -205,7 +179,6 @@ static void set_up(void)
     rm_PublishMessage = publish_plain;
     rm_PublishMessageShard = publish_shard;
     rm_Replicate = replicate;
-    rm_SubscribeToServerEvent = subscribe;
     rm_GetServerInfo = get_info;
     rm_ServerInfoGetFieldUnsigned = get_field;
     rm_FreeServerInfo = free_info;
@@ -272,8 +245,7 @@ Test(publish, a_script_has_its_callers_user)
 
 Test(publish, standalone_replicas_get_it_by_a_replicated_publish)
 {
-    cr_assert(publish_init(&ctx));
-    happens(RM_EVENT_REPLICA_CHANGE);
+    server.replicas = 1;
     cr_assert_eq(publish_message(&ctx, &key, NOTIFY_STR("{}")), 3);
     cr_assert_eq(server.plain, 1);
     cr_assert_str_eq(server.replicated, "PUBLISH Ass", "it must stay out of the AOF");
@@ -281,45 +253,15 @@ Test(publish, standalone_replicas_get_it_by_a_replicated_publish)
 
 Test(publish, without_replicas_nothing_is_replicated_for_subscribers)
 {
-    cr_assert(publish_init(&ctx));
-    cr_assert_not(is_relayed());
-    happens(RM_EVENT_FORK_CHILD); /* a snapshot for the disk */
-    cr_assert_not(is_relayed());
-    cr_assert_leq(server.info_asked, 2, "not for every message");
-}
-
-Test(publish, a_replica_misses_nothing_from_the_fork_for_its_snapshot_on)
-{
-    cr_assert(publish_init(&ctx));
-    cr_assert_not(is_relayed());
-    server.replicas = 1;
-    happens(RM_EVENT_FORK_CHILD);
-    cr_assert(is_relayed());
-    server.replicas = 0;
-    happens(RM_EVENT_REPLICA_CHANGE);
-    cr_assert(is_relayed(), "it may come back and go on from the backlog");
-}
-
-Test(publish, a_backlog_from_before_a_restart_or_a_promotion_gets_all)
-{
-    cr_assert(publish_init(&ctx));
-    server.backlog = 1;
-    cr_assert(is_relayed());
-}
-
-Test(publish, a_promoted_replica_relays)
-{
-    cr_assert(publish_init(&ctx));
-    cr_assert_not(is_relayed());
-    happens(RM_EVENT_ROLE_CHANGED);
-    cr_assert(is_relayed());
+    cr_assert_eq(publish_message(&ctx, &key, NOTIFY_STR("{}")), 3);
+    cr_assert_str_eq(server.replicated, "");
 }
 
 Test(publish, in_a_cluster_the_bus_carries_it)
 {
     server.flags = RM_FLAG_CLUSTER;
-    cr_assert(publish_init(&ctx));
-    happens(RM_EVENT_REPLICA_CHANGE);
+    server.replicas = 1;
+    publish_init(&ctx);
     cr_assert_eq(publish_message(&ctx, &key, NOTIFY_STR("{}")), 4);
     cr_assert_eq(server.sharded, 1);
     cr_assert_str_eq(server.replicated, "", "replicas would get it twice");
