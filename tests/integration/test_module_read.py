@@ -232,6 +232,16 @@ def test_since_looks_each_key_up_once(client, five):
     assert lookups() == (hits + 1, misses + 1)
 
 
+def test_what_since_makes_a_listener_hear_never_stands_within_its_reply(programs):
+    server = programs.redis(notify_keyspace_events="Em")
+    with Resp(server.port, protocol=3) as resp:
+        resp.send("SUBSCRIBE", "__keyevent@0__:keymiss")
+        resp.read_push()
+        reply = resp.call("NOTIFY.SINCE", "missing", "5", "another", "5")
+        assert [one["key"] for one in reply] == ["missing", "another"]
+        assert [push[-1] for push in resp.pushes] == ["missing", "another"]
+
+
 def test_since_is_silent_about_keys_without_news(client, five):
     call(client, "NOTIFY.SEND", "inbox:2", "t", "ID", "9")
     assert since(client, KEY, "5-0", "inbox:none", "0-0") == []
