@@ -91,40 +91,39 @@ static void add_escaped(struct text_buf *out, unsigned char c)
     text_buf_add(out, notify_str_of(text, len));
 }
 
-bool json_text_escape(struct text_buf *out, struct notify_str text)
+/* other: what takes the place of a byte that is no UTF-8; NULL: such a text is refused. */
+static inline bool escape(struct text_buf *out, struct notify_str text, const char *other)
 {
-    size_t start = out->len;
-
     while (text.len > 0) {
         size_t run = plain_run(text);
         text_buf_add(out, notify_str_of(text.ptr, run));
         text = skip_bytes(text, run);
         if (text.len == 0)
             break;
-        if ((unsigned char)text.ptr[0] >= 0x80) {
-            out->len = start;
+        if ((unsigned char)text.ptr[0] < 0x80)
+            add_escaped(out, (unsigned char)text.ptr[0]);
+        else if (other != NULL)
+            text_buf_add(out, notify_str_z(other));
+        else
             return false;
-        }
-        add_escaped(out, (unsigned char)text.ptr[0]);
         text = skip_bytes(text, 1);
     }
     return true;
 }
 
+bool json_text_escape(struct text_buf *out, struct notify_str text)
+{
+    size_t start = out->len;
+    bool is_utf8 = escape(out, text, NULL);
+
+    if (!is_utf8)
+        out->len = start;
+    return is_utf8;
+}
+
 void json_text_escape_lossy(struct text_buf *out, struct notify_str text)
 {
-    while (text.len > 0) {
-        size_t run = plain_run(text);
-        text_buf_add(out, notify_str_of(text.ptr, run));
-        text = skip_bytes(text, run);
-        if (text.len == 0)
-            break;
-        if ((unsigned char)text.ptr[0] >= 0x80)
-            TEXT_BUF_LITERAL(out, "\xef\xbf\xbd");
-        else
-            add_escaped(out, (unsigned char)text.ptr[0]);
-        text = skip_bytes(text, 1);
-    }
+    (void)escape(out, text, "\xef\xbf\xbd"); /* never refused */
 }
 
 /* ---- escapes, read ---- */
