@@ -10,7 +10,7 @@
 
 #include "loop.h"
 
-#define SLOTS 4096       /* a power of two */
+#define SLOTS 1024       /* a power of two */
 #define NEVER UINT64_MAX /* as a tick */
 
 struct heartbeat {
@@ -81,13 +81,24 @@ static void arm_next(struct heartbeat *heartbeat)
     arm(heartbeat, tick);
 }
 
-/* Works on the slot's nodes of this moment: what fn sets anew may land in the same slot. */
-static void serve_slot(struct heartbeat *heartbeat, struct heartbeat_node *slot, uint64_t now_ms)
+/* The other way round from what serve_slot() begins with: what is left goes back to the front. */
+static void give_back(struct heartbeat_node *slot, struct heartbeat_node *batch)
+{
+    batch->prev->next = slot->next;
+    slot->next->prev = batch->prev;
+    slot->next = batch->next;
+    slot->next->prev = slot;
+}
+
+/* Works on the slot's nodes of this moment: what fn sets anew may land in the same slot. False:
+ * *budget is used up before all were served. */
+static bool serve_slot(struct heartbeat *heartbeat, struct heartbeat_node *slot, uint64_t now_ms,
+                       unsigned *budget)
 {
     struct heartbeat_node batch;
 
     if (slot->next == slot)
-        return;
+        return true;
     batch = *slot;
     batch.next->prev = &batch;
     batch.prev->next = &batch;
@@ -95,14 +106,21 @@ static void serve_slot(struct heartbeat *heartbeat, struct heartbeat_node *slot,
     while (batch.next != &batch) {
         struct heartbeat_node *node = batch.next;
 
-        list_remove(node);
         if (node->due_ms > now_ms) {
+            list_remove(node);
             list_add(slot, node);
             continue;
         }
+        if (*budget == 0) {
+            give_back(slot, &batch);
+            return false;
+        }
+        list_remove(node);
+        --*budget;
         heartbeat->count--;
         heartbeat->fn(node);
     }
+    return true;
 }
 
 static void on_tick(void *ctx)
@@ -110,13 +128,17 @@ static void on_tick(void *ctx)
     struct heartbeat *heartbeat = ctx;
     uint64_t now_ms = loop_now_ms(heartbeat->loop);
     uint64_t now = now_ms / heartbeat->tick_ms;
+    unsigned budget = HEARTBEAT_AT_ONCE;
 
     if (now - heartbeat->done > SLOTS) /* long asleep: once round serves all */
         heartbeat->done = now - SLOTS;
     heartbeat->armed = 0;
     while (heartbeat->done < now) {
         heartbeat->done++;
-        serve_slot(heartbeat, &heartbeat->slots[heartbeat->done % SLOTS], now_ms);
+        if (!serve_slot(heartbeat, &heartbeat->slots[heartbeat->done % SLOTS], now_ms, &budget)) {
+            heartbeat->done--; /* the same slot once more, after the others had their turn */
+            break;
+        }
     }
     arm_next(heartbeat);
 }

@@ -1,11 +1,15 @@
 /* heartbeat -- a timing wheel: one deadline for each of many connections, all on one loop timer.
  *
  * Setting and cancelling cost the same however many there are, which the loop's own timers (a heap)
- * and those of lws (a sorted list) cannot say. A deadline is late by one tick at most. */
+ * and those of lws (a sorted list) cannot say. A deadline is late by one tick at most, or by as
+ * long as it takes to serve those before it. */
 #ifndef HEARTBEAT_H
 #define HEARTBEAT_H
 
 #include <stdint.h>
+
+/* So many are served in one turn of the loop; then everything else has its turn. */
+#define HEARTBEAT_AT_ONCE 64
 
 struct heartbeat;
 struct loop;

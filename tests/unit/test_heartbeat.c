@@ -174,6 +174,44 @@ Test(heartbeat, is_on_time_for_what_is_set_while_it_sleeps)
     free_world(&world);
 }
 
+struct turns {
+    struct world *world;
+    const struct thing *things;
+    int count, seen, most; /* of things, called until the last turn, in one turn */
+};
+
+static void on_turn(void *ctx)
+{
+    struct turns *turns = ctx;
+    int calls = 0;
+
+    for (int i = 0; i < turns->count; i++)
+        calls += turns->things[i].calls;
+    if (calls - turns->seen > turns->most)
+        turns->most = calls - turns->seen;
+    turns->seen = calls;
+    if (calls < turns->count)
+        loop_defer(turns->world->loop, on_turn, turns);
+}
+
+Test(heartbeat, lets_others_have_their_turn_between_many_of_one_moment)
+{
+    enum { COUNT = 5 * HEARTBEAT_AT_ONCE + 3 };
+    static struct thing things[COUNT];
+    struct world world = make_world();
+    struct turns turns = {.world = &world, .things = things, .count = COUNT};
+
+    for (int i = 0; i < COUNT; i++)
+        set(&things[i], &world, 20);
+    loop_defer(world.loop, on_turn, &turns);
+    world.left = COUNT;
+    cr_assert_eq(loop_run(world.loop), 0);
+    for (int i = 0; i < COUNT; i++)
+        cr_assert_eq(things[i].calls, 1);
+    cr_assert_eq(turns.most, HEARTBEAT_AT_ONCE);
+    free_world(&world);
+}
+
 Test(heartbeat, starts_again_after_it_stood_still)
 {
     struct world world = make_world();
