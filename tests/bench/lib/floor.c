@@ -1,23 +1,17 @@
 /* floor -- the plain loop of send(); see floor.h. */
 #include "floor.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench.h"
+#include "child.h"
 #include "proc.h"
 
-#define BACKLOG 4096
 #define EVENTS_MAX 512
 #define FRAME_BYTES_MAX 65536
 
@@ -31,72 +25,45 @@ struct floor_account {
     uint64_t wall_ns;
 };
 
-struct floor {
-    uint32_t connections;
-    pid_t sender, receiver;
-    int to_sender, to_receiver; /* orders go down, accounts come up */
-};
-
 /* What both children start with. */
-struct child {
+struct parts {
     uint32_t connections;
-    int core;
-    int control;  /* to the parent */
     int partner;  /* receiver to sender: one byte for each round that has arrived */
     int listener; /* the sender's */
     struct sockaddr_in address;
 };
 
-static void read_all(int fd, void *out, size_t len)
-{
-    for (size_t at = 0; at < len;) {
-        ssize_t got = read(fd, (char *)out + at, len - at);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            bench_die("floor: %s", got < 0 ? strerror(errno) : "a process has ended");
-        at += (size_t)got;
-    }
-}
-
-static void write_all(int fd, const void *bytes, size_t len)
-{
-    /* A few bytes into an empty socket pair: all or nothing. */
-    if (send(fd, bytes, len, MSG_NOSIGNAL) != (ssize_t)len)
-        bench_die("floor: %s", strerror(errno));
-}
+struct floor {
+    uint32_t connections;
+    struct child sender, receiver; /* orders go down, accounts come up */
+};
 
 static void send_round(const int *sockets, uint32_t count, const char *bytes, size_t len)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (send(sockets[i], bytes, len, MSG_NOSIGNAL) != (ssize_t)len)
-            bench_die("floor: send: %s", strerror(errno));
-    }
+    for (uint32_t i = 0; i < count; i++)
+        child_write(sockets[i], bytes, len);
 }
 
-static _Noreturn void run_sender(const struct child *child)
+static void run_sender(void *ctx, int control)
 {
     static char bytes[FRAME_BYTES_MAX];
-    int *sockets = bench_alloc(child->connections * sizeof(int));
+    const struct parts *parts = ctx;
+    int *sockets = bench_alloc(parts->connections * sizeof(int));
     struct floor_order order;
     char arrived;
 
-    for (uint32_t i = 0; i < child->connections; i++) {
-        sockets[i] = accept(child->listener, NULL, NULL);
-        if (sockets[i] < 0)
-            bench_die("floor: accept: %s", strerror(errno));
-        (void)setsockopt(sockets[i], IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); /* speed */
-    }
-    write_all(child->control, "r", 1);
+    for (uint32_t i = 0; i < parts->connections; i++)
+        sockets[i] = child_accept(parts->listener);
+    child_ready(control);
     for (;;) {
-        read_all(child->control, &order, sizeof(order));
+        child_read(control, &order, sizeof(order));
         uint64_t cpu = proc_cpu_ns(getpid()), wall = bench_now_ns();
         for (uint64_t round = 0; round < order.rounds; round++) {
-            send_round(sockets, child->connections, bytes, order.bytes);
-            read_all(child->partner, &arrived, 1);
+            send_round(sockets, parts->connections, bytes, order.bytes);
+            child_read(parts->partner, &arrived, 1);
         }
         struct floor_account account = {proc_cpu_ns(getpid()) - cpu, bench_now_ns() - wall};
-        write_all(child->control, &account, sizeof(account));
+        child_write(control, &account, sizeof(account));
     }
 }
 
@@ -117,101 +84,57 @@ static void receive_round(int epoll, uint64_t expected)
     }
 }
 
-static int connect_all(const struct child *child)
+static int connect_all(const struct parts *parts)
 {
     int epoll = epoll_create1(EPOLL_CLOEXEC);
 
-    for (uint32_t i = 0; i < child->connections; i++) {
-        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    for (uint32_t i = 0; i < parts->connections; i++) {
+        int fd = child_connect(&parts->address);
         struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-        if (fd < 0 ||
-            connect(fd, (const struct sockaddr *)&child->address, sizeof(child->address)) != 0 ||
-            epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0)
-            bench_die("floor: connect: %s", strerror(errno));
+        if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0)
+            bench_die("floor: epoll_ctl: %s", strerror(errno));
     }
     return epoll;
 }
 
-static _Noreturn void run_receiver(const struct child *child)
+static void run_receiver(void *ctx, int control)
 {
+    const struct parts *parts = ctx;
     struct floor_order order;
-    int epoll = connect_all(child);
+    int epoll = connect_all(parts);
 
-    write_all(child->control, "r", 1);
+    child_ready(control);
     for (;;) {
-        read_all(child->control, &order, sizeof(order));
+        child_read(control, &order, sizeof(order));
         uint64_t cpu = proc_cpu_ns(getpid()), wall = bench_now_ns();
         for (uint64_t round = 0; round < order.rounds; round++) {
-            receive_round(epoll, order.bytes * child->connections);
-            write_all(child->partner, "1", 1);
+            receive_round(epoll, order.bytes * parts->connections);
+            child_write(parts->partner, "1", 1);
         }
         struct floor_account account = {proc_cpu_ns(getpid()) - cpu, bench_now_ns() - wall};
-        write_all(child->control, &account, sizeof(account));
+        child_write(control, &account, sizeof(account));
     }
-}
-
-/* Forks a child that runs fn for ever; returns its pid and the parent's end of its control. */
-static pid_t child_start(struct child child, void (*fn)(const struct child *), int *ret_control)
-{
-    int pair[2];
-    pid_t parent = getpid();
-
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-        bench_die("socketpair: %s", strerror(errno));
-    pid_t pid = fork();
-    if (pid < 0)
-        bench_die("fork: %s", strerror(errno));
-    if (pid == 0) {
-        /* With the parent gone there is nobody left to read the account. */
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != parent)
-            _exit(1);
-        (void)close(pair[0]);
-        child.control = pair[1];
-        proc_pin_self(child.core);
-        fn(&child);
-    }
-    (void)close(pair[1]);
-    *ret_control = pair[0];
-    return pid;
-}
-
-static void listen_on_loopback(struct child *child)
-{
-    socklen_t len = sizeof(child->address);
-
-    child->address.sin_family = AF_INET;
-    child->address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    child->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (child->listener < 0 ||
-        bind(child->listener, (struct sockaddr *)&child->address, len) != 0 ||
-        listen(child->listener, BACKLOG) != 0 ||
-        getsockname(child->listener, (struct sockaddr *)&child->address, &len) != 0)
-        bench_die("floor: listen: %s", strerror(errno));
 }
 
 struct floor *floor_new(uint32_t connections, int sender_core, int receiver_core)
 {
     struct floor *floor = bench_alloc(sizeof(*floor));
-    struct child child = {.connections = connections};
+    struct parts parts = {.connections = connections};
     int pair[2];
-    char ready;
 
-    listen_on_loopback(&child);
+    parts.listener = child_listen(&parts.address);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
         bench_die("socketpair: %s", strerror(errno));
-    *floor = (struct floor){.connections = connections};
-    child.core = sender_core;
-    child.partner = pair[0];
-    floor->sender = child_start(child, run_sender, &floor->to_sender);
-    child.core = receiver_core;
-    child.partner = pair[1];
-    floor->receiver = child_start(child, run_receiver, &floor->to_receiver);
+    floor->connections = connections;
+    parts.partner = pair[0];
+    floor->sender = child_start(sender_core, run_sender, &parts);
+    parts.partner = pair[1];
+    floor->receiver = child_start(receiver_core, run_receiver, &parts);
     (void)close(pair[0]);
     (void)close(pair[1]);
-    (void)close(child.listener);
-    read_all(floor->to_sender, &ready, 1);
-    read_all(floor->to_receiver, &ready, 1);
+    (void)close(parts.listener);
+    child_await(&floor->sender);
+    child_await(&floor->receiver);
     return floor;
 }
 
@@ -219,12 +142,8 @@ void floor_free(struct floor *floor)
 {
     if (floor == NULL)
         return;
-    (void)kill(floor->sender, SIGKILL);
-    (void)kill(floor->receiver, SIGKILL);
-    (void)waitpid(floor->sender, NULL, 0);
-    (void)waitpid(floor->receiver, NULL, 0);
-    (void)close(floor->to_sender);
-    (void)close(floor->to_receiver);
+    child_stop(&floor->sender);
+    child_stop(&floor->receiver);
     free(floor);
 }
 
@@ -236,10 +155,10 @@ struct floor_result floor_run(struct floor *floor, size_t bytes, uint32_t rounds
 
     if (bytes == 0 || bytes > FRAME_BYTES_MAX)
         bench_die("floor: frames of %zu bytes", bytes);
-    write_all(floor->to_receiver, &order, sizeof(order));
-    write_all(floor->to_sender, &order, sizeof(order));
-    read_all(floor->to_sender, &sent, sizeof(sent));
-    read_all(floor->to_receiver, &received, sizeof(received));
+    child_write(floor->receiver.control, &order, sizeof(order));
+    child_write(floor->sender.control, &order, sizeof(order));
+    child_read(floor->sender.control, &sent, sizeof(sent));
+    child_read(floor->receiver.control, &received, sizeof(received));
     return (struct floor_result){(double)sent.cpu_ns / sends, (double)received.cpu_ns / sends,
                                  (double)sent.wall_ns / sends};
 }
