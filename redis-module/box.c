@@ -583,32 +583,91 @@ int64_t box_trim_minid(struct box **box, struct notify_id minid, struct notify_i
     return trim(box, UINT64_MAX, minid, ret_before);
 }
 
+/* To the entry with this number in the span. False: there are fewer. */
+static bool walk_to_ordinal(struct walk *walk, const struct box *box, uint32_t span,
+                            uint32_t ordinal, struct entry *ret_entry)
+{
+    struct place place = {span, 0, 0};
+
+    walk_init_at(walk, box, &place);
+    walk->next_offset = walk->span.head;
+    do {
+        if (walk->next_offset >= walk->span.used)
+            return false;
+        (void)walk_next(walk, ret_entry);
+    } while (walk->place.ordinal < ordinal);
+    return true;
+}
+
+/* What a sweep has taken out. */
+struct sweep {
+    uint64_t now_ms;
+    struct notify_id *ids;
+    size_t count;
+    size_t capacity;
+};
+
+/* Takes what has expired out of a span, which goes when it becomes empty. False: there is more than
+ * there is room for. */
+static bool sweep_span(struct box *box, uint32_t span, struct sweep *sweep)
+{
+    uint32_t spans = store_span_count(box);
+    uint32_t ordinal = 0;
+    uint64_t min_ms = 0;
+    struct walk walk;
+    struct entry e;
+    bool more = walk_to_ordinal(&walk, box, span, 0, &e);
+
+    while (more) {
+        if (entry_is_expired(&e, sweep->now_ms)) {
+            if (sweep->count == sweep->capacity)
+                return false;
+            sweep->ids[sweep->count++] = e.id;
+            remove_entry(box, &walk.place, &e);
+            if (store_span_count(box) < spans)
+                return true;
+            more = walk_to_ordinal(&walk, box, span, ordinal, &e);
+        } else {
+            if (e.expire_ms != 0 && (min_ms == 0 || e.expire_ms < min_ms))
+                min_ms = e.expire_ms;
+            ordinal++;
+            more = walk.next_offset < walk.span.used && walk_next(&walk, &e);
+        }
+    }
+    store_set_span_min_expire(box, span, min_ms);
+    return true;
+}
+
+static void find_min_expire(struct box *box)
+{
+    uint64_t min_ms = 0;
+
+    for (uint32_t i = 0; i < store_span_count(box); i++) {
+        uint64_t span_ms = store_span_min_expire(box, i);
+        if (span_ms != 0 && (min_ms == 0 || span_ms < min_ms))
+            min_ms = span_ms;
+    }
+    box->min_expire_ms = min_ms;
+}
+
 size_t box_sweep_expired(struct box **box, uint64_t now_ms, struct notify_id *ret_ids,
                          size_t capacity)
 {
-    struct notify_id from = {0, 0};
-    uint64_t min_ms = 0;
-    size_t count = 0;
-    struct place place;
-    struct entry e;
+    struct sweep sweep = {now_ms, ret_ids, 0, capacity};
+    bool done = true;
 
     if ((*box)->min_expire_ms == 0 || now_ms < (*box)->min_expire_ms)
         return 0;
-    while (count < capacity && store_seek(*box, from, &place, &e)) {
-        struct walk walk;
-        walk_init_at(&walk, *box, &place);
-        while (walk_next(&walk, &e) && !entry_is_expired(&e, now_ms))
-            if (e.expire_ms != 0 && (min_ms == 0 || e.expire_ms < min_ms))
-                min_ms = e.expire_ms;
-        if (!entry_is_expired(&e, now_ms))
-            break;
-        remove_entry(*box, &walk.place, &e);
-        ret_ids[count++] = e.id;
-        from = e.id;
+    for (uint32_t i = 0; done && i < store_span_count(*box);) {
+        uint32_t spans = store_span_count(*box);
+        if (store_span_has_expired(*box, i, now_ms))
+            done = sweep_span(*box, i, &sweep);
+        if (store_span_count(*box) == spans)
+            i++;
     }
-    if (count < capacity)
-        (*box)->min_expire_ms = min_ms;
-    if (count > 0)
+    if (done)
+        find_min_expire(*box);
+    if (sweep.count > 0)
         store_shrink(box);
-    return count;
+    return sweep.count;
 }

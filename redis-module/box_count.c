@@ -27,21 +27,20 @@ static bool is_muted(const struct box *box, const struct entry *e)
     return category != NULL && category->muted;
 }
 
-static struct box_counts recount(const struct box *box, uint64_t now_ms)
+/* What is stored but for what has expired. */
+static struct box_counts count_unexpired(const struct box *box, uint64_t now_ms)
 {
-    struct box_counts counts = {0, 0, 0};
+    struct box_counts counts = {box->live, box->unread, box->unseen};
     struct walk walk;
     struct entry e;
 
     walk_init(&walk, box);
-    while (walk_next(&walk, &e)) {
-        if (entry_is_expired(&e, now_ms))
-            continue;
-        counts.live++;
+    while (walk_next_expired(&walk, now_ms, &e)) {
+        counts.live--;
         if (is_muted(box, &e))
             continue;
-        counts.unread += entry_is_unread(&e);
-        counts.unseen += entry_is_unseen(&e);
+        counts.unread -= entry_is_unread(&e);
+        counts.unseen -= entry_is_unseen(&e);
     }
     return counts;
 }
@@ -49,27 +48,27 @@ static struct box_counts recount(const struct box *box, uint64_t now_ms)
 struct box_counts box_count(const struct box *box, uint64_t now_ms)
 {
     if (must_recount(box, now_ms))
-        return recount(box, now_ms);
+        return count_unexpired(box, now_ms);
     return (struct box_counts){box->live, box->unread, box->unseen};
 }
 
 uint64_t box_unread(const struct box *box, uint64_t now_ms)
 {
-    return must_recount(box, now_ms) ? recount(box, now_ms).unread : box->unread;
+    return must_recount(box, now_ms) ? count_unexpired(box, now_ms).unread : box->unread;
 }
 
-static uint64_t recount_unread_of(const struct box *box, const struct box_category *category,
-                                  uint64_t now_ms)
+static uint64_t count_unread_of(const struct box *box, const struct box_category *category,
+                                uint64_t now_ms)
 {
-    uint64_t unread = 0;
+    uint64_t unread = category->unread;
     struct walk walk;
     struct entry e;
 
+    if (!must_recount(box, now_ms))
+        return unread;
     walk_init(&walk, box);
-    while (walk_next(&walk, &e))
-        if (category_of(box, &e) == category && entry_is_unread(&e) &&
-            !entry_is_expired(&e, now_ms))
-            unread++;
+    while (walk_next_expired(&walk, now_ms, &e))
+        unread -= category_of(box, &e) == category && entry_is_unread(&e);
     return unread;
 }
 
@@ -82,8 +81,7 @@ uint64_t box_unread_of(const struct box *box, uint16_t category, uint64_t now_ms
             continue;
         if (table[i].muted)
             return 0;
-        return must_recount(box, now_ms) ? recount_unread_of(box, &table[i], now_ms)
-                                         : table[i].unread;
+        return count_unread_of(box, &table[i], now_ms);
     }
     return 0;
 }
@@ -93,23 +91,19 @@ size_t box_category_slots(const struct box *box)
     return box->category_slots;
 }
 
-/* Totals and unread by slot, as if nothing were muted, into the first `slots` counts. */
-static void recount_categories(const struct box *box, uint64_t now_ms,
-                               struct box_category_count *counts, size_t slots)
+/* Takes what has expired out of the first `slots` counts. */
+static void take_expired(const struct box *box, uint64_t now_ms, struct box_category_count *counts,
+                         size_t slots)
 {
     struct walk walk;
     struct entry e;
 
-    for (size_t i = 0; i < slots; i++) {
-        counts[i].total = 0;
-        counts[i].unread = 0;
-    }
     walk_init(&walk, box);
-    while (walk_next(&walk, &e)) {
-        if (e.category_slot == 0 || e.category_slot > slots || entry_is_expired(&e, now_ms))
+    while (walk_next_expired(&walk, now_ms, &e)) {
+        if (e.category_slot == 0 || e.category_slot > slots)
             continue;
-        counts[e.category_slot - 1].total++;
-        counts[e.category_slot - 1].unread += entry_is_unread(&e);
+        counts[e.category_slot - 1].total--;
+        counts[e.category_slot - 1].unread -= entry_is_unread(&e);
     }
 }
 
@@ -124,7 +118,7 @@ size_t box_count_categories(const struct box *box, uint64_t now_ms,
         counts[i] = (struct box_category_count){(uint16_t)table[i].category, table[i].muted,
                                                 table[i].total, table[i].unread};
     if (must_recount(box, now_ms))
-        recount_categories(box, now_ms, counts, slots);
+        take_expired(box, now_ms, counts, slots);
     for (size_t i = 0; i < slots; i++) {
         if (counts[i].total == 0 && !counts[i].muted)
             continue;
@@ -179,6 +173,57 @@ static void audit_entries(const struct box *box, struct box_audit *audit)
         audit->order_ok = false;
 }
 
+/* What is there, whatever the counters say. */
+static struct box_counts recount(const struct box *box)
+{
+    struct box_counts counts = {0, 0, 0};
+    struct walk walk;
+    struct entry e;
+
+    walk_init(&walk, box);
+    while (walk_next(&walk, &e)) {
+        counts.live++;
+        if (is_muted(box, &e))
+            continue;
+        counts.unread += entry_is_unread(&e);
+        counts.unseen += entry_is_unseen(&e);
+    }
+    return counts;
+}
+
+/* Totals and unread by slot, as if nothing were muted. */
+static void recount_categories(const struct box *box, struct box_category_count *counts)
+{
+    struct walk walk;
+    struct entry e;
+
+    memset(counts, 0, box->category_slots * sizeof(*counts));
+    walk_init(&walk, box);
+    while (walk_next(&walk, &e)) {
+        if (e.category_slot == 0)
+            continue;
+        counts[e.category_slot - 1].total++;
+        counts[e.category_slot - 1].unread += entry_is_unread(&e);
+    }
+}
+
+/* Whether what a large box says of a span's expiries agrees with its entries. */
+static bool expiries_agree(const struct box *box, uint32_t index)
+{
+    uint64_t min_ms = store_span_min_expire(box, index);
+    struct span span = store_span(box, index);
+    uint32_t staying = 0;
+    struct entry e;
+
+    for (uint32_t offset = span.head; offset < span.used; offset += e.size) {
+        entry_unpack(span.bytes + offset, span.base_ms, &e);
+        staying += e.expire_ms == 0;
+        if (e.expire_ms != 0 && (min_ms == 0 || e.expire_ms < min_ms))
+            return false;
+    }
+    return !store_is_large(box) || staying == ring_slot(box->as.ring, index)->staying;
+}
+
 /* Whether every span's own counts agree with its entries. */
 static bool spans_agree(const struct box *box)
 {
@@ -198,7 +243,8 @@ static bool spans_agree(const struct box *box)
             if ((e.flags & ENTRY_IS_SEEN) != 0 && count > span.mark_count)
                 agree = false;
         }
-        agree = agree && count == span.count && span.used <= span.cap && span.mark_count <= count &&
+        agree = agree && expiries_agree(box, i) && count == span.count && span.used <= span.cap &&
+                span.mark_count <= count &&
                 (!store_is_large(box) || (unread == span.unread && countable == span.countable));
     }
     return agree;
@@ -216,7 +262,7 @@ static int audit_categories(const struct box *box, struct box_audit *audit)
     counts = mem_try_alloc(slots * sizeof(*counts));
     if (counts == NULL)
         return -ENOMEM;
-    recount_categories(box, BOX_NEVER_EXPIRE, counts, slots);
+    recount_categories(box, counts);
     for (size_t i = 0; i < slots; i++)
         if (counts[i].total != table[i].total || counts[i].unread != table[i].unread)
             audit->categories_wrong++;
@@ -228,7 +274,7 @@ int box_verify(const struct box *box, struct box_audit *ret_audit)
 {
     struct box_audit audit = {
         .stored = {box->live, box->unread, box->unseen},
-        .actual = recount(box, BOX_NEVER_EXPIRE),
+        .actual = recount(box),
         .stored_min_expire_ms = box->min_expire_ms,
         .collapse_ok = collapse_is_sound(box),
         .key_end_ok = box_key_end_is_sound(box, box_key_end_ms(box)),

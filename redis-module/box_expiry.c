@@ -27,16 +27,7 @@ uint64_t box_max_expire_ms(const struct box *box)
 
 bool box_all_expire(const struct box *box)
 {
-    struct walk walk;
-    struct entry e;
-
-    if (box->live == 0 || box->min_expire_ms == 0)
-        return false;
-    walk_init(&walk, box);
-    while (walk_next(&walk, &e))
-        if (e.expire_ms == 0)
-            return false;
-    return true;
+    return box->live > 0 && box->min_expire_ms != 0 && !store_has_staying(box);
 }
 
 bool box_keeps_settings(const struct box *box)

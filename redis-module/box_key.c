@@ -1,12 +1,17 @@
 /* box_key -- see box_key.h. */
 #include "box_key.h"
 
+#include <limits.h>
+
 #include "box_type.h"
 #include "info.h"
 #include "reply.h"
 #include "scratch.h"
 
-enum { SWEEP_IDS = 64 }; /* entries that are taken out at a time */
+enum {
+    SWEEP_IDS = 64,   /* entries that are taken out at a time */
+    SWEEP_ROUNDS = 16 /* such times in a command that does not look at all entries anyway */
+};
 
 static uint64_t count_live(const struct box *box)
 {
@@ -69,6 +74,7 @@ static void replicate_sweep(struct box_key *bk, const struct notify_id *ids, siz
 void box_key_sweep(struct box_key *bk, enum box_key_sweep how)
 {
     struct notify_id ids[SWEEP_IDS];
+    int rounds = how == BOX_KEY_SWEEP_ALL ? INT_MAX : SWEEP_ROUNDS;
     size_t count;
 
     if (bk->box == NULL || box_min_expire_ms(bk->box) == 0 ||
@@ -81,7 +87,7 @@ void box_key_sweep(struct box_key *bk, enum box_key_sweep how)
         replicate_sweep(bk, ids, count);
         info_count(INFO_EXPIRED, count);
         bk->swept = true;
-    } while (how == BOX_KEY_SWEEP_ALL && count == SWEEP_IDS);
+    } while (count == SWEEP_IDS && --rounds > 0);
 }
 
 /* ---- the end of the key ---- */

@@ -153,6 +153,54 @@ void store_count_in_span(struct box *box, uint32_t span, const struct entry *e, 
         segment->countable = (uint8_t)(segment->countable + direction);
 }
 
+/* ---- when the entries of a span expire ---- */
+
+uint64_t store_span_min_expire(const struct box *box, uint32_t span)
+{
+    return store_is_large(box) ? ring_slot(box->as.ring, span)->min_expire_ms : box->min_expire_ms;
+}
+
+bool store_span_has_expired(const struct box *box, uint32_t span, uint64_t now_ms)
+{
+    uint64_t min_ms = store_span_min_expire(box, span);
+
+    return min_ms != 0 && min_ms <= now_ms;
+}
+
+void store_set_span_min_expire(struct box *box, uint32_t span, uint64_t min_ms)
+{
+    if (store_is_large(box))
+        ring_slot(box->as.ring, span)->min_expire_ms = min_ms;
+    else
+        box->min_expire_ms = min_ms;
+}
+
+static void note_expiry(struct ring_slot *slot, const struct entry *e)
+{
+    if (e->expire_ms == 0)
+        slot->staying++;
+    else if (slot->min_expire_ms == 0 || e->expire_ms < slot->min_expire_ms)
+        slot->min_expire_ms = e->expire_ms;
+}
+
+bool store_has_staying(const struct box *box)
+{
+    struct walk walk;
+    struct entry e;
+
+    if (store_is_large(box)) {
+        for (uint32_t i = 0; i < box->as.ring->count; i++)
+            if (ring_slot(box->as.ring, i)->staying > 0)
+                return true;
+        return false;
+    }
+    walk_init(&walk, box);
+    while (walk_next(&walk, &e))
+        if (e.expire_ms == 0)
+            return true;
+    return false;
+}
+
 /* ---- searching and walking ---- */
 
 static bool slot_is_after(const struct ring_slot *slot, struct notify_id id)
@@ -219,6 +267,35 @@ bool walk_next(struct walk *walk, struct entry *ret_entry)
     walk->place.ordinal = walk->next_ordinal++;
     walk->next_offset += ret_entry->size;
     return true;
+}
+
+/* To a span that may have such an entry, and in it behind those seen already. */
+static bool walk_to_expired_span(struct walk *walk, uint64_t now_ms)
+{
+    struct place place = {walk->place.span, 0, 0};
+    uint32_t count = store_span_count(walk->box);
+
+    if (walk->next_offset < walk->span.used &&
+        store_span_has_expired(walk->box, place.span, now_ms))
+        return true;
+    do
+        place.span++;
+    while (place.span < count && !store_span_has_expired(walk->box, place.span, now_ms));
+    walk_init_at(walk, walk->box, &place);
+    walk->next_offset = walk->span.head;
+    return place.span < count;
+}
+
+bool walk_next_expired(struct walk *walk, uint64_t now_ms, struct entry *ret_entry)
+{
+    while (walk_to_expired_span(walk, now_ms)) {
+        while (walk->next_offset < walk->span.used) {
+            (void)walk_next(walk, ret_entry);
+            if (entry_is_expired(ret_entry, now_ms))
+                return true;
+        }
+    }
+    return false;
 }
 
 bool store_seek(const struct box *box, struct notify_id id, struct place *ret_place,
@@ -358,7 +435,7 @@ static int push_segment(struct box *box, size_t need)
     if (segment == NULL)
         return -ENOMEM;
     box->as.ring->count++;
-    *ring_slot(box->as.ring, box->as.ring->count - 1) = (struct ring_slot){0, segment};
+    *ring_slot(box->as.ring, box->as.ring->count - 1) = (struct ring_slot){.segment = segment};
     box->as.ring->bytes += segment->cap;
     return 0;
 }
@@ -501,7 +578,7 @@ static int fill_first_segment(const struct box *box, struct ring *ring, size_t r
     segment->used = span.used - span.head;
     segment->count = (uint8_t)span.count;
     memcpy(segment->bytes, span.bytes + span.head, segment->used);
-    ring->slots[0] = (struct ring_slot){span.base_ms, segment};
+    ring->slots[0] = (struct ring_slot){.base_ms = span.base_ms, .segment = segment};
     ring->count = 1;
     ring->bytes = segment->cap;
     if (large_need_marks(segment, span.mark_count) != 0)
@@ -517,8 +594,10 @@ static void count_segments(struct box *box)
     struct entry e;
 
     walk_init(&walk, box);
-    while (walk_next(&walk, &e))
+    while (walk_next(&walk, &e)) {
         store_count_in_span(box, walk.place.span, &e, 1);
+        note_expiry(ring_slot(box->as.ring, walk.place.span), &e);
+    }
 }
 
 /* room: bytes that will be appended at once. */
@@ -721,6 +800,7 @@ static int large_append(struct box *box, const struct entry *e, bool marked)
     entry_pack(segment->bytes + segment->used, e, slot->base_ms);
     segment->used += (uint32_t)entry_packed_size(e, slot->base_ms);
     segment->count++;
+    note_expiry(slot, e);
     box->used = (uint16_t)segment->used;
     return 0;
 }
@@ -812,6 +892,8 @@ static void large_remove(struct box *box, const struct place *place, uint32_t si
         drop_segment(ring, place->span);
         return;
     }
+    if ((segment->bytes[place->offset] & ENTRY_EXPIRES) == 0)
+        slot->staying--;
     if (place->ordinal < segment->mark_count) {
         cut_mark(segment->marks, place->ordinal, segment->mark_count);
         segment->mark_count--;
@@ -928,7 +1010,8 @@ static struct ring *copy_ring(const struct ring *ring)
             free_ring(copy);
             return NULL;
         }
-        copy->slots[i] = (struct ring_slot){slot->base_ms, segment};
+        copy->slots[i] = *slot;
+        copy->slots[i].segment = segment;
         copy->bytes += segment->cap;
         copy->count++;
     }

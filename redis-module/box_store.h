@@ -45,7 +45,9 @@ struct segment {
 
 struct ring_slot {
     uint64_t base_ms;
-    struct segment *segment; /* owned */
+    uint64_t min_expire_ms : 48; /* none of its entries expires earlier; 0: none expires */
+    uint64_t staying : 16;       /* its entries that never expire */
+    struct segment *segment;     /* owned */
 };
 
 struct ring {
@@ -165,6 +167,14 @@ void store_shrink(struct box **box);
 struct box *store_copy(const struct box *box); /* NULL: no memory */
 void store_free(struct box *box);
 
+/* No entry of the span expires earlier; 0: none of it expires. The last of the three says so once
+ * it is known exactly. */
+uint64_t store_span_min_expire(const struct box *box, uint32_t span);
+bool store_span_has_expired(const struct box *box, uint32_t span, uint64_t now_ms); /* may have */
+void store_set_span_min_expire(struct box *box, uint32_t span, uint64_t min_ms);
+/* Whether there is an entry that never expires. O(spans), or the entries of a small box. */
+bool store_has_staying(const struct box *box);
+
 /* Counts an entry into (+1) or out of (-1) the counters of its span. */
 void store_count_in_span(struct box *box, uint32_t span, const struct entry *e, int direction);
 
@@ -188,5 +198,8 @@ void walk_init_at(struct walk *walk, const struct box *box, const struct place *
 bool walk_next(struct walk *walk, struct entry *ret_entry);
 /* The next entry that walk_next gives is the first of the following span. */
 void walk_skip_span(struct walk *walk);
+/* The next entry that has expired. Spans in which none can have are not looked into, so that in a
+ * large box this costs what has expired and little more. */
+bool walk_next_expired(struct walk *walk, uint64_t now_ms, struct entry *ret_entry);
 
 #endif

@@ -58,7 +58,6 @@ uint64_t box_tally(const struct box *box, struct notify_id from, struct notify_i
                    const struct category_choice *choice, uint64_t now_ms)
 {
     struct tally tally = {box, from, to, choice, now_ms, admits_all(box, choice)};
-    bool has_expired = box->min_expire_ms != 0 && now_ms >= box->min_expire_ms;
     uint64_t count = 0;
     uint32_t first;
     uint32_t last;
@@ -69,7 +68,7 @@ uint64_t box_tally(const struct box *box, struct notify_id from, struct notify_i
     last = store_span_of(box, to);
     for (uint32_t i = first; i <= last; i++) {
         struct span span = store_span(box, i);
-        if (i > first && i < last && tally.admits_all && !has_expired)
+        if (i > first && i < last && tally.admits_all && !store_span_has_expired(box, i, now_ms))
             count += span.countable;
         else
             count += count_span(&tally, &span);

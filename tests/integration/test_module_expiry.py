@@ -143,21 +143,21 @@ def test_a_sweep_is_told_to_nobody_but_replicas(programs, listen):
     client.config_set("notify-keyspace-events", "Ed")
     call(client, "NOTIFY.SEND", KEY, "stays")
     at = now_ms(client) + 1000
-    for _ in range(150):
-        call(client, "NOTIFY.SEND", KEY, "short", "PXAT", at)
+    for _ in range(1500):
+        call(client, "NOTIFY.SEND", KEY, "short", "PXAT", at, "MAXLEN", 5000)
     replica.wait_synced()
     pass_by(client, at)
     assert call(second, "NOTIFY.LEN", KEY) == 1  # hidden there ...
-    assert verify(second, KEY)["length"] == [151, 151]  # ... and not deleted
+    assert verify(second, KEY)["length"] == [1501, 1501]  # ... and not deleted
     second.config_set("replica-read-only", "no")
     assert call(second, "NOTIFY.READ", KEY, "1-1") == 0
-    assert verify(second, KEY)["length"] == [151, 151]  # ... not even by a write there
+    assert verify(second, KEY)["length"] == [1501, 1501]  # ... not even by a write there
     rev = info(client, KEY)["rev"]
     listener.raw()
     assert call(client, "NOTIFY.READ", KEY, "1-1") == 0
     assert listener.raw() == [("__keyevent@0__:notify.expired", KEY)]
     assert info(client, KEY)["rev"] == rev
-    assert verify(client, KEY)["length"] == [87, 87]  # a bounded number at a time
+    assert verify(client, KEY)["length"] == [477, 477]  # a bounded number at a time
     replica.wait_synced()
     assert digest(second, KEY) == digest(client, KEY)
     assert call(client, "NOTIFY.READALL", KEY) == 1  # looks at all, and takes all out

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "box_testing.h"
 #include "mem_testing.h"
@@ -319,6 +320,86 @@ Test(box, the_sweep_takes_expired_entries_oldest_first_and_knows_when_it_is_done
     append(entry_of(6));
     cr_assert_not(box_all_expire(box));
     cr_assert(notify_id_is_zero(box_trimmed_id(box)), "expiry leaves no gap");
+}
+
+enum { MANY = 200000 };
+
+/* Many entries, of which those from first_expiring on expire one after the other. */
+static void append_expiring(uint64_t first_expiring)
+{
+    for (uint64_t n = 1; n <= MANY; n++) {
+        struct box_entry entry = entry_of(n);
+        entry.expire_ms = n < first_expiring ? 0 : NOW + n;
+        append(entry);
+    }
+}
+
+/* What a few looks at every entry cost: a slow machine and a sanitizer change this measure too. */
+static double seconds_of_verify(void)
+{
+    struct box_audit audit;
+    clock_t start = clock();
+
+    for (int i = 0; i < 10; i++) {
+        cr_assert_eq(box_verify(box, &audit), 0);
+        cr_assert(audit.sound);
+    }
+    return (double)(clock() - start) / CLOCKS_PER_SEC;
+}
+
+Test(box, sweeping_step_by_step_does_not_begin_anew_with_every_step)
+{
+    struct notify_id ids[64];
+    double limit, seconds;
+    clock_t start;
+    size_t swept = 0, count;
+
+    append_expiring(MANY / 2 + 1);
+    limit = seconds_of_verify();
+    start = clock();
+    do {
+        count = box_sweep_expired(&box, NOW + MANY, ids, 64);
+        swept += count;
+    } while (count == 64);
+    seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    cr_assert_eq(swept, MANY / 2);
+    cr_assert_lt(seconds, limit, "%f s, ten times looking at everything takes %f s", seconds,
+                 limit);
+}
+
+Test(box, what_expires_one_by_one_is_found_and_counted_without_looking_at_everything)
+{
+    struct notify_id ids[64];
+    double limit, seconds;
+    clock_t start;
+
+    append_expiring(1);
+    limit = seconds_of_verify();
+    start = clock();
+    for (uint64_t n = 1; n <= 1000; n++) {
+        cr_assert_eq(box_count(box, NOW + n).unread, MANY - n);
+        cr_assert_eq(box_sweep_expired(&box, NOW + n, ids, 64), 1);
+        cr_assert_eq(box_min_expire_ms(box), NOW + n + 1);
+    }
+    seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    cr_assert_lt(seconds, limit, "%f s, ten times looking at everything takes %f s", seconds,
+                 limit);
+}
+
+Test(box, one_entry_that_stays_is_found_without_looking_at_everything)
+{
+    double limit, seconds;
+    clock_t start;
+
+    append_expiring(1);
+    append(entry_of(MANY + 1));
+    limit = seconds_of_verify();
+    start = clock();
+    for (int i = 0; i < 1000; i++)
+        cr_assert_not(box_all_expire(box));
+    seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    cr_assert_lt(seconds, limit, "%f s, ten times looking at everything takes %f s", seconds,
+                 limit);
 }
 
 /* ---- gaps ---- */
