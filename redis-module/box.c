@@ -199,6 +199,8 @@ static int need_category_slot(struct box **box, uint16_t category, uint32_t *ret
             return -ENOMEM;
         table = store_categories(*box);
     }
+    category_hold(category);
+    category_release((uint16_t)table[slot].category);
     table[slot] = (struct box_category){.category = category & 0x7fffu};
     *ret_slot = slot + 1;
     return 0;

@@ -474,8 +474,11 @@ static bool load_tail(struct loader *l)
 struct box *box_load(const struct box_source *source, const char **ret_why)
 {
     struct loader l = {.source = source, .box = box_new(), .why = "no memory"};
-    bool loaded = l.box != NULL && load_head(&l) && load_entries(&l) && load_tokens(&l) &&
-                  load_cursors(&l) && load_tail(&l);
+    bool loaded;
+
+    category_make_room();
+    loaded = l.box != NULL && load_head(&l) && load_entries(&l) && load_tokens(&l) &&
+             load_cursors(&l) && load_tail(&l);
 
     mem_free(l.categories);
     if (loaded)

@@ -963,10 +963,23 @@ void store_shrink(struct box **box_ptr)
 
 /* ---- the whole ---- */
 
+static void hold_categories(const struct box *box)
+{
+    for (uint32_t i = 0; i < box->category_slots; i++)
+        category_hold((uint16_t)store_categories(box)[i].category);
+}
+
+static void release_categories(const struct box *box)
+{
+    for (uint32_t i = 0; i < box->category_slots; i++)
+        category_release((uint16_t)store_categories(box)[i].category);
+}
+
 void store_free(struct box *box)
 {
     if (box == NULL)
         return;
+    release_categories(box);
     if (store_is_large(box))
         free_ring(box->as.ring);
     box_extra_free(box_extra(box));
@@ -1027,6 +1040,7 @@ struct box *store_copy(const struct box *box)
     if (copy == NULL)
         return NULL;
     memcpy(copy, box, size);
+    hold_categories(copy);
     if (store_is_large(box))
         copy->as.ring = copy_ring(box->as.ring);
     else

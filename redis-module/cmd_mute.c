@@ -69,6 +69,7 @@ static bool take_arguments(struct mute *mute)
         return args_fail(args, "ERR there must be at most %d categories", FILTER_CATEGORIES_MAX);
     if (!args_take_options(args, options, 1, mute, &seen))
         return false;
+    category_make_room();
     for (args->pos = first; args->pos < end;)
         if (!take_category(mute))
             return false;

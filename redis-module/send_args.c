@@ -350,6 +350,7 @@ static bool set_category(struct args *args, struct send_spec *spec)
 {
     if (!send_has(spec, SEND_CATEGORY))
         return true;
+    category_make_room();
     switch (category_intern(spec->category, &spec->entry.category)) {
     case 0:
         return true;

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from module_helpers import call, entry, error_of, ids, info, pairs, verify
+from module_helpers import call, digest, entry, error_of, ids, info, pairs, verify
 from resp import Resp
 
 KEY = "inbox:1"
@@ -316,3 +316,33 @@ def test_the_number_of_arguments_is_checked(client):
                     ["NOTIFY.LEN"], ["NOTIFY.LEN", KEY, "x"], ["NOTIFY.MARK", KEY, "READ"],
                     ["NOTIFY.SINCE", KEY], ["NOTIFY.TRIM", KEY, "MAXLEN"]):  # fmt: skip
         assert "wrong number of arguments" in error_of(client, *command)
+
+
+def test_categories_of_boxes_that_went_make_room_for_others(programs):
+    # 32767 names fit into a process. A replica has seen them all, its primary only those since it
+    # was started: both must be able to go on.
+    primary = programs.redis(name="primary", appendonly="yes")
+    replica = programs.replica(primary)
+    client, second = primary.client(), replica.client()
+    call(client, "NOTIFY.SEND", KEY, "stays", "CATEGORY", "held")
+    call(client, "NOTIFY.MUTE", "muted", "quiet")
+    call(client, "COPY", KEY, "copy")
+    call(client, "UNLINK", KEY)
+    for first in range(0, 26000, 1000):
+        pipe = client.pipeline(transaction=False)
+        for i in range(first, first + 1000):
+            pipe.execute_command("NOTIFY.SEND", "one", "t", "CATEGORY", f"c{i}", "MAXLEN", 1)
+            if i % 2:
+                pipe.execute_command("NOTIFY.SEND", f"box:{i}", "t", "CATEGORY", f"other{i}")
+                pipe.execute_command("UNLINK", f"box:{i}")
+        pipe.execute()
+    replica.wait_synced()
+    for one in (client, second):
+        assert call(one, "NOTIFY.UNREAD", "copy", "CATEGORY", "held") == 1
+        assert call(one, "NOTIFY.UNREAD", "one", "CATEGORY", "c25999") == 1
+        assert pairs(info(one, "muted")["categories"])["quiet"] is not None
+        for key in ("copy", "one", "muted"):
+            verify(one, key)
+    assert digest(second, "copy", "one", "muted") == digest(client, "copy", "one", "muted")
+    client.execute_command("DEBUG", "LOADAOF")
+    assert digest(second, "copy", "one", "muted") == digest(client, "copy", "one", "muted")

@@ -79,6 +79,64 @@ Test(category, the_number_of_names_is_limited)
     cr_assert(notify_str_eq(category_name(number), NOTIFY_STR("c12345")));
 }
 
+static uint16_t intern_number(int i)
+{
+    char name[16];
+    uint16_t number;
+    int len = snprintf(name, sizeof(name), "c%d", i);
+
+    cr_assert_eq(category_intern(notify_str_of(name, (size_t)len), &number), 0);
+    return number;
+}
+
+Test(category, names_that_no_box_holds_make_room_for_others)
+{
+    uint16_t held = intern_number(0);
+    uint16_t twice = intern_number(1);
+    uint16_t number;
+
+    category_hold(held);
+    category_hold(twice);
+    category_hold(twice);
+    category_release(twice);
+    for (int i = 2; i < CATEGORY_LIMIT; i++)
+        (void)intern_number(i);
+    category_make_room();
+    cr_assert_eq(category_find(NOTIFY_STR("c2")), CATEGORY_NONE);
+    cr_assert_null(category_name(3).ptr);
+    cr_assert_eq(category_find(NOTIFY_STR("c0")), held);
+    cr_assert_eq(category_find(NOTIFY_STR("c1")), twice);
+    for (int i = 2; i < CATEGORY_LIMIT; i++)
+        number = intern_number(-i);
+    cr_assert_eq(category_count(), CATEGORY_LIMIT);
+    cr_assert(notify_str_eq(category_name(held), NOTIFY_STR("c0")));
+    cr_assert_eq(category_intern(NOTIFY_STR("one more"), &number), -ENOSPC);
+}
+
+Test(category, a_full_table_takes_another_name_as_soon_as_one_is_released)
+{
+    uint16_t number;
+
+    for (int i = 0; i < CATEGORY_LIMIT; i++)
+        category_hold(intern_number(i));
+    category_make_room();
+    cr_assert_eq(category_intern(NOTIFY_STR("one more"), &number), -ENOSPC);
+    category_release(category_find(NOTIFY_STR("c777")));
+    category_make_room();
+    cr_assert_eq(category_intern(NOTIFY_STR("one more"), &number), 0);
+    cr_assert_eq(category_find(NOTIFY_STR("c777")), CATEGORY_NONE);
+    cr_assert_eq(category_find(NOTIFY_STR("c776")), number - 1);
+    cr_assert_eq(category_find(NOTIFY_STR("c778")), number + 1);
+}
+
+Test(category, while_there_is_room_nothing_is_forgotten)
+{
+    for (int i = 0; i < 10000; i++)
+        (void)intern_number(i);
+    category_make_room();
+    cr_assert_eq(category_find(NOTIFY_STR("c0")), 1);
+}
+
 Test(category, lack_of_memory_changes_nothing)
 {
     uint16_t number;
