@@ -188,7 +188,12 @@ struct rm_event {
     uint64_t id;
     uint64_t dataver; /* 1 */
 };
-enum { RM_EVENT_ROLE_CHANGED = 0, RM_EVENT_REPLICA_CHANGE = 6, RM_EVENT_FORK_CHILD = 13 };
+enum {
+    RM_EVENT_ROLE_CHANGED = 0,
+    RM_EVENT_PERSISTENCE = 1,
+    RM_EVENT_REPLICA_CHANGE = 6,
+    RM_EVENT_FORK_CHILD = 13
+};
 typedef void (*rm_event_fn)(struct rm_ctx *ctx, struct rm_event event, uint64_t subevent,
                             void *data);
 

@@ -18,6 +18,7 @@ static struct {
 
 static struct rm_ctx ctx;
 static rm_event_fn callback;
+static unsigned subscribed; /* a bit for each event */
 
 static int get_flags(struct rm_ctx *c)
 {
@@ -29,6 +30,7 @@ static int subscribe(struct rm_ctx *c, struct rm_event event, rm_event_fn on_eve
 {
     (void)c;
     cr_assert_eq(event.dataver, 1);
+    subscribed |= 1u << event.id;
     callback = on_event;
     return RM_OK;
 }
@@ -41,6 +43,7 @@ static int refuse_to_subscribe(struct rm_ctx *c, struct rm_event event, rm_event
 
 static void happens(uint64_t event)
 {
+    cr_assert((subscribed & 1u << event) != 0);
     callback(&ctx, (struct rm_event){event, 1}, 0, NULL);
 }
 
@@ -105,6 +108,35 @@ Test(replication, a_replica_misses_nothing_from_the_fork_for_its_snapshot_on)
     server.replicas = 0;
     happens(RM_EVENT_REPLICA_CHANGE);
     cr_assert(replication_is_heard(&ctx), "it may come back and go on from the backlog");
+}
+
+Test(replication, a_file_that_is_saved_while_a_replica_waits_is_a_place_to_go_on_from)
+{
+    cr_assert_not(replication_is_heard(&ctx));
+    happens(RM_EVENT_PERSISTENCE); /* nobody waits */
+    cr_assert_not(replication_is_heard(&ctx));
+    server.backlog = 1;
+    happens(RM_EVENT_PERSISTENCE);
+    cr_assert(replication_is_heard(&ctx));
+}
+
+Test(replication, what_a_server_is_like_while_it_loads_tells_nothing)
+{
+    server.flags = RM_FLAG_LOADING;
+    cr_assert(replication_is_heard(&ctx));
+    cr_assert(replication_has_replicas(&ctx));
+    cr_assert_eq(server.info_asked, 0);
+    server.flags = 0;
+    server.backlog = 1;
+    cr_assert(replication_is_heard(&ctx));
+}
+
+Test(replication, a_lonely_server_that_has_loaded_is_not_heard)
+{
+    server.flags = RM_FLAG_LOADING;
+    cr_assert(replication_is_heard(&ctx));
+    server.flags = 0;
+    cr_assert_not(replication_is_heard(&ctx));
 }
 
 Test(replication, a_backlog_from_before_a_restart_or_a_promotion_gets_all)
