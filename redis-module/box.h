@@ -87,16 +87,10 @@ void box_raise_last_id(struct box *box, struct notify_id id);
 int box_raise_trimmed_id(struct box **box,
                          struct notify_id id); /* 0, -ENOMEM; also raises last id */
 
-/* Hints for the processor that an append will follow, and then a trim to maxlen; the order matters,
- * as each reads what the one before asked for. Some other work should lie between. Box may be NULL.
- */
-enum box_prefetch {
-    BOX_PREFETCH_HEADER,
-    BOX_PREFETCH_RING,
-    BOX_PREFETCH_SEGMENTS,
-    BOX_PREFETCH_ENTRIES
-};
-void box_prefetch(const struct box *box, enum box_prefetch what, uint64_t maxlen);
+/* Hints for the processor that an append will follow, and then a trim to maxlen. The second reads
+ * what the first asked for: some other work should lie between, and behind. */
+void box_prefetch_header(const struct box *box);
+void box_prefetch_append(const struct box *box, uint64_t maxlen);
 
 /* ---- adding ---- */
 

@@ -221,7 +221,7 @@ static bool expiries_agree(const struct box *box, uint32_t index)
         if (e.expire_ms != 0 && (min_ms == 0 || e.expire_ms < min_ms))
             return false;
     }
-    return !store_is_large(box) || staying == ring_slot(box->as.ring, index)->staying;
+    return !store_is_large(box) || staying == ring_segment(store_ring(box), index)->staying;
 }
 
 /* Whether every span's own counts agree with its entries. */
@@ -326,7 +326,7 @@ static void add_allocation(void *ctx, void *ptr, size_t bytes)
 
 size_t box_allocations(const struct box *box)
 {
-    size_t count = store_is_large(box) ? 2 + (size_t)box->as.ring->count : 1;
+    size_t count = 1 + (store_is_large(box) ? store_span_count(box) : 0);
 
     if (box_extra(box) != NULL)
         box_extra_visit(box_extra(box), add_allocation, &count);

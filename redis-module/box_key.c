@@ -25,7 +25,7 @@ void box_key_fetch(struct box_key *bk, struct rm_ctx *ctx, struct rm_string *nam
         rm_ModuleTypeGetType(bk->key) != box_type_get())
         return;
     bk->box = bk->stored = rm_ModuleTypeGetValue(bk->key);
-    box_prefetch(bk->box, BOX_PREFETCH_HEADER, 0);
+    box_prefetch_header(bk->box);
 }
 
 bool box_key_check_or_reply(struct box_key *bk)

@@ -11,7 +11,7 @@ static void *moved(const struct box_mover *mover, void *ptr)
     return new_ptr != NULL ? new_ptr : ptr;
 }
 
-/* What there is once: header, extra, ring. */
+/* What there is once: the box itself and its extra. */
 static void move_frame(struct box **box, const struct box_mover *mover)
 {
     struct box_extra *extra;
@@ -23,15 +23,13 @@ static void move_frame(struct box **box, const struct box_mover *mover)
         (void)store_set_extra(box, extra); /* it has the field: nothing moves */
         box_extra_move(extra, mover->move, mover->ctx);
     }
-    if (store_is_large(*box))
-        (*box)->as.ring = moved(mover, (*box)->as.ring);
 }
 
-static void move_segment(struct ring_slot *slot, const struct box_mover *mover)
+static void move_segment(struct segment *segment, const struct box_mover *mover)
 {
-    slot->segment = moved(mover, slot->segment);
-    if (slot->segment->marks != NULL)
-        slot->segment->marks = moved(mover, slot->segment->marks);
+    segment->bytes = moved(mover, segment->bytes);
+    if (segment->marks != NULL)
+        segment->marks = moved(mover, segment->marks);
 }
 
 /* The cursor is 0, or 1 + the number of the segment to go on with. Between two calls segments may
@@ -44,8 +42,8 @@ bool box_move(struct box **box, const struct box_mover *mover, unsigned long *cu
     }
     if (!store_is_large(*box))
         return false;
-    while (*cursor <= (*box)->as.ring->count) {
-        move_segment(ring_slot((*box)->as.ring, (uint32_t)*cursor - 1), mover);
+    while (*cursor <= store_ring(*box)->count) {
+        move_segment(ring_segment(store_ring(*box), (uint32_t)*cursor - 1), mover);
         if (++*cursor % SEGMENTS_PER_CHECK == 0 && mover->should_stop != NULL &&
             mover->should_stop(mover->ctx))
             return true;

@@ -1,72 +1,36 @@
 /* box_prefetch -- asks for the memory of a box before it is needed.
  *
- * With many boxes nearly every step of an append waits for main memory: the header, the ring, its
- * slots, the first and the last segment, each found through the one before. A command has other
- * work between (permissions, rendering) that these waits can pass behind. What it will not touch is
- * not asked for: the way to memory is narrow, too. */
+ * With many boxes each step of an append waits for main memory: the header, the place of the next
+ * entry, the oldest entry if it is trimmed. A command has other work between (its arguments,
+ * permissions) that these waits can pass behind. What it will not touch is not asked for: the way
+ * to memory is narrow, too. */
 #include "box_store.h"
 
-#define LINE 64       /* bytes that come at once */
-#define ENTRY_LINES 4 /* of a usual entry that is about to be written */
+#define LINE 64        /* bytes that come at once */
+#define HEADER_LINES 4 /* the fixed part, fields, a few categories, and a ring of two segments */
+#define ENTRY_LINES 4  /* of a usual entry that is about to be written */
 
-static void prefetch_room(const uint8_t *bytes)
+static void prefetch_lines(const void *start, size_t lines)
 {
-    for (size_t i = 0; i < ENTRY_LINES; i++)
-        __builtin_prefetch(bytes + i * LINE, 1);
+    for (size_t i = 0; i < lines; i++)
+        __builtin_prefetch((const uint8_t *)start + i * LINE, 1);
 }
 
-static const struct segment *segment_at(const struct ring *ring, uint32_t index)
+void box_prefetch_header(const struct box *box)
 {
-    return ring_slot(ring, index)->segment;
+    prefetch_lines(box, HEADER_LINES);
 }
 
-static void prefetch_ring(const struct ring *ring)
+void box_prefetch_append(const struct box *box, uint64_t maxlen)
 {
-    __builtin_prefetch(ring);
-    __builtin_prefetch((const uint8_t *)ring + LINE);
-}
+    struct span span;
 
-/* Where the last entry ends the segment says itself, but so does the box, which is here already. */
-static void prefetch_segments(const struct ring *ring, uint16_t used, bool trims)
-{
-    const struct segment *last = segment_at(ring, ring->count - 1);
-
-    __builtin_prefetch(last, 1);
-    prefetch_room(last->bytes + used);
-    if (trims)
-        __builtin_prefetch(segment_at(ring, 0), 1);
-}
-
-static void prefetch_entries(const struct ring *ring)
-{
-    const struct segment *first = segment_at(ring, 0);
-
-    __builtin_prefetch(first->bytes + first->head);
-}
-
-static void prefetch_large(const struct box *box, enum box_prefetch what, uint64_t maxlen)
-{
-    const struct ring *ring = box->as.ring;
-    bool trims = box->live >= maxlen;
-
-    if (what == BOX_PREFETCH_RING)
-        prefetch_ring(ring);
-    else if (ring->count > 0 && what == BOX_PREFETCH_SEGMENTS)
-        prefetch_segments(ring, box->used, trims);
-    else if (ring->count > 0 && trims)
-        prefetch_entries(ring);
-}
-
-void box_prefetch(const struct box *box, enum box_prefetch what, uint64_t maxlen)
-{
-    if (box == NULL)
+    if (store_span_count(box) == 0)
         return;
-    if (what == BOX_PREFETCH_HEADER) {
-        __builtin_prefetch(box, 1);
-        __builtin_prefetch((const uint8_t *)box + sizeof(*box), 1);
-    } else if (store_is_large(box)) {
-        prefetch_large(box, what, maxlen);
-    } else if (what == BOX_PREFETCH_RING) {
-        prefetch_room((const uint8_t *)box + sizeof(*box) + box->used);
-    }
+    span = store_span(box, store_span_count(box) - 1);
+    prefetch_lines(span.bytes + span.used, ENTRY_LINES);
+    if (box->live < maxlen)
+        return;
+    span = store_span(box, 0);
+    __builtin_prefetch(span.bytes + span.head);
 }

@@ -1,15 +1,19 @@
 /* box_store -- how a box lies in memory; internal to the box*.c files.
  *
- * Small form, one allocation:
+ * Small form (box_small), one allocation:
  *     struct box | [fields] | category table | marks | entries ... room
- * Large form:
- *     struct box | [fields] | category table        -> ring -> segments (entries) -> marks
+ * Large form (box_ring):
+ *     struct box | [fields] | category table | ring  -> entries of a segment ... room, its marks
  * Fields are what only some boxes have: the trimmed id, a pointer to the extra, the key's end.
  *
  * Both are seen through `struct span`: a run of packed entries with their marks. A small box is
  * span 0. Marks are the times of seeing and reading, MARK_LEN bytes for each of the first
  * mark_count entries of a span, in their order; they are made when the first entry is marked, and
  * only up to that one.
+ *
+ * The ring lies in the box, and what is known about a segment in the ring: from the address of a
+ * box it is one step to the place where its next entry goes, in either form. With many boxes each
+ * step waits for main memory.
  *
  * This layer moves bytes and keeps the fields of spans right; the counters are box.c's. */
 #ifndef BOX_STORE_H
@@ -31,23 +35,19 @@
 #define BOX_HAS_KEY_END 0x08u
 
 struct segment {
+    uint64_t base_ms;            /* entries store their times as what they are beyond it */
+    uint64_t base_seq;           /* with base_ms the id of the first entry that was put here */
+    uint8_t *bytes;              /* owned: the entries */
+    uint8_t *marks;              /* owned; NULL while mark_count is 0 */
+    uint64_t min_expire_ms : 48; /* none of its entries expires earlier; 0: none expires */
+    uint64_t staying : 16;       /* its entries that never expire */
     uint32_t head; /* offset of the first entry: what was before it has been removed */
     uint32_t used; /* offset behind the last entry */
-    uint32_t cap;  /* bytes[] */
+    uint32_t cap;  /* of bytes */
     uint8_t count;
     uint8_t unread;    /* entries with entry_is_unread(), whatever is muted or expired */
     uint8_t countable; /* entries with entry_is_countable(), likewise */
     uint8_t mark_count;
-    uint64_t base_seq; /* with the slot's base_ms the id of the first entry that was put here */
-    uint8_t *marks;    /* owned; NULL while mark_count is 0 */
-    uint8_t bytes[];
-};
-
-struct ring_slot {
-    uint64_t base_ms;
-    uint64_t min_expire_ms : 48; /* none of its entries expires earlier; 0: none expires */
-    uint64_t staying : 16;       /* its entries that never expire */
-    struct segment *segment;     /* owned */
 };
 
 struct ring {
@@ -55,7 +55,7 @@ struct ring {
     uint32_t head;
     uint32_t count;
     uint32_t cap; /* a power of two */
-    struct ring_slot slots[];
+    struct segment segments[];
 };
 
 struct box_category {
@@ -77,15 +77,11 @@ struct box {
     uint32_t live;
     uint32_t unread;
     uint32_t unseen;
-    uint16_t head; /* small form, as in struct segment */
-    uint16_t used; /* likewise; large form: the last segment's, for box_prefetch, or not far from it */
-    union {
-        struct {
-            uint64_t base_ms : 48;
-            uint64_t cap : 16;
-        } small;
-        struct ring *ring; /* large form, owned */
-    } as;
+    /* The rest is of the small form, as in struct segment; 0 in the large one. */
+    uint16_t head;
+    uint16_t used;
+    uint64_t base_ms : 48;
+    uint64_t cap : 16;
 };
 
 _Static_assert(sizeof(struct box) == 56, "every key pays for the header");
@@ -127,9 +123,26 @@ static inline struct notify_id store_last_id(const struct box *box)
     return (struct notify_id){box->last_ms, box->last_seq};
 }
 
-static inline struct ring_slot *ring_slot(const struct ring *ring, uint32_t index)
+/* Where the table of categories begins and ends. Behind it lie the marks of a small box, or the
+ * ring of a large one. */
+size_t store_table_offset(const struct box *box);
+size_t store_table_end(const struct box *box);
+
+static inline void *store_at(const struct box *box, size_t offset)
 {
-    return (struct ring_slot *)&ring->slots[(ring->head + index) & (ring->cap - 1)];
+    return (uint8_t *)box + offset;
+}
+
+/* Of a large box. */
+static inline struct ring *store_ring(const struct box *box)
+{
+    return store_at(box, store_table_end(box));
+}
+
+/* The segment with that number, the oldest being 0. */
+static inline struct segment *ring_segment(const struct ring *ring, uint32_t index)
+{
+    return (struct segment *)&ring->segments[(ring->head + index) & (ring->cap - 1)];
 }
 
 struct box_category *store_categories(const struct box *box);
@@ -174,6 +187,10 @@ bool store_span_has_expired(const struct box *box, uint32_t span, uint64_t now_m
 void store_set_span_min_expire(struct box *box, uint32_t span, uint64_t min_ms);
 /* Whether there is an entry that never expires. O(spans), or the entries of a small box. */
 bool store_has_staying(const struct box *box);
+
+/* Closes the gap that an entry, or its mark, leaves between the others. */
+void store_cut_entry(uint8_t *bytes, const struct place *place, uint32_t size, uint32_t used);
+void store_cut_mark(uint8_t *marks, uint32_t ordinal, uint32_t mark_count);
 
 /* Counts an entry into (+1) or out of (-1) the counters of its span. */
 void store_count_in_span(struct box *box, uint32_t span, const struct entry *e, int direction);

@@ -12,18 +12,17 @@
 #include "send.h"
 #include "send_args.h"
 
-/* Everything that may refuse the command, while the processor fetches the box. */
+/* Everything that may refuse the command, while the processor fetches the place of the entry. */
 static bool check_or_reply(struct box_key *bk, struct args *args, struct send_spec *spec)
 {
-    box_prefetch(bk->box, BOX_PREFETCH_RING, spec->maxlen);
+    if (bk->box != NULL)
+        box_prefetch_append(bk->box, spec->maxlen);
     if (send_publishes(spec) && !publish_permitted_or_reply(bk->ctx, bk->name))
         return false;
-    box_prefetch(bk->box, BOX_PREFETCH_SEGMENTS, spec->maxlen);
     if (!send_args_make_entry(spec, args, bk->ctx)) {
         (void)reply_args_error(bk->ctx, args);
         return false;
     }
-    box_prefetch(bk->box, BOX_PREFETCH_ENTRIES, spec->maxlen);
     return true;
 }
 
