@@ -12,6 +12,7 @@
 #include "cursors.h"
 #include "defrag.h"
 #include "info.h"
+#include "unsaved.h"
 
 enum {
     ENCODING_VERSION = 1,
@@ -42,7 +43,7 @@ static void on_rdb_save(struct rm_io *io, void *value)
     struct box_sink sink = {write_block, io};
 
     if (box_save(value, &sink) != 0)
-        rm_LogIOError(io, "warning", "a box could not be saved: not enough memory");
+        unsaved_abort(io, "a box");
 }
 
 struct rdb_reader {
@@ -114,10 +115,9 @@ static void emit_part(struct rm_io *io, struct rm_string *key, const struct box 
     struct box_sink sink = {add_block, &list};
 
     list.count = 0;
-    if (box_save(part, &sink) == 0)
-        rm_EmitAOF(io, BOX_TYPE_RESTORE, "sv", key, list.strings, list.count);
-    else
-        rm_LogIOError(io, "warning", "a part of a box could not be written to the AOF");
+    if (box_save(part, &sink) != 0)
+        unsaved_abort(io, "a part of a box");
+    rm_EmitAOF(io, BOX_TYPE_RESTORE, "sv", key, list.strings, list.count);
     for (size_t i = 0; i < list.count; i++)
         rm_FreeString(NULL, list.strings[i]);
 }
@@ -233,7 +233,7 @@ static void on_aof_rewrite(struct rm_io *io, struct rm_string *key, void *value)
         box_free(part);
     } while (rc == 0 && more);
     if (rc != 0)
-        rm_LogIOError(io, "warning", "a box could not be written to the AOF: error %d", -rc);
+        unsaved_abort(io, "a box");
 }
 
 struct args_reader {

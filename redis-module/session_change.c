@@ -100,9 +100,11 @@ static struct tally count_changes(const struct session_change *change)
  * vanished with its last connection and comes again. */
 static uint64_t next_rev(const struct session_change *change, const struct tally *tally)
 {
+    uint64_t rev = change->before == NULL ? 0 : sessions_rev(change->before);
+
     if (change->before == NULL)
         return change->now_ms;
-    return sessions_rev(change->before) + (tally->closed + tally->put > 0);
+    return rev < UINT64_MAX && tally->closed + tally->put > 0 ? rev + 1 : rev;
 }
 
 /* ---- telling others ---- */

@@ -8,6 +8,7 @@
 #include "info.h"
 #include "sessions.h"
 #include "sessions_effect.h"
+#include "unsaved.h"
 
 enum {
     ENCODING_VERSION = 1,
@@ -28,11 +29,9 @@ static void on_rdb_save(struct rm_io *io, void *value)
     struct text_buf payload = TEXT_BUF_INIT;
 
     sessions_save(value, &payload);
-    if (payload.failed) {
-        rm_LogIOError(io, "warning", "a session set could not be saved: not enough memory");
-        payload.len = 0; /* the string must stand there all the same; loading will refuse it */
-    }
-    rm_SaveStringBuffer(io, payload.len == 0 ? "" : payload.ptr, payload.len);
+    if (payload.failed)
+        unsaved_abort(io, "a session set");
+    rm_SaveStringBuffer(io, payload.ptr, payload.len);
     text_buf_release(&payload);
 }
 
@@ -69,20 +68,19 @@ static struct notify_str key_name(struct rm_string *key)
     return name;
 }
 
-/* The next connections in one command. False: it could not be written. */
-static bool emit_part(struct rm_io *io, struct rm_string *key, struct sessions_iter *iter,
+/* The next connections in one command. */
+static void emit_part(struct rm_io *io, struct rm_string *key, struct sessions_iter *iter,
                       size_t count)
 {
     struct sessions_effect effect;
     struct sessions_connection c;
-    bool ready = sessions_effect_init(&effect, key_name(key), sessions_rev(iter->set), 0, count);
 
-    for (; ready && count > 0 && sessions_iter_next(iter, &c); count--)
+    if (!sessions_effect_init(&effect, key_name(key), sessions_rev(iter->set), 0, count))
+        unsaved_abort(io, "a session set");
+    for (; count > 0 && sessions_iter_next(iter, &c); count--)
         sessions_effect_add_put(&effect, &c);
-    if (ready)
-        rm_EmitAOF(io, SESSIONS_EFFECT_COMMAND, "v", effect.words, effect.count);
+    rm_EmitAOF(io, SESSIONS_EFFECT_COMMAND, "v", effect.words, effect.count);
     sessions_effect_release(&effect);
-    return ready;
 }
 
 static void on_aof_rewrite(struct rm_io *io, struct rm_string *key, void *value)
@@ -92,10 +90,7 @@ static void on_aof_rewrite(struct rm_io *io, struct rm_string *key, void *value)
 
     while (left > 0) {
         size_t count = left < REWRITE_CONNECTIONS_MAX ? left : REWRITE_CONNECTIONS_MAX;
-        if (!emit_part(io, key, &iter, count)) {
-            rm_LogIOError(io, "warning", "a session set could not be written to the AOF");
-            return;
-        }
+        emit_part(io, key, &iter, count);
         left -= count;
     }
 }

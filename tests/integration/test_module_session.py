@@ -454,6 +454,15 @@ def test_the_revision_never_goes_back_even_if_the_set_was_gone(shared_redis, cli
     assert revs == sorted(set(revs)) and len(revs) == 6
 
 
+def test_the_greatest_revision_stays_the_greatest(shared_redis, client, listen):
+    listener = listen(shared_redis, KEY)
+    greatest = 2**64 - 1
+    put = ("PUT", "a", "c1", now_ms(client) + 60000, 1, "", "", "")
+    call(client, "NOTIFY.SESSION", "APPLY", KEY, greatest, *put)
+    call(client, "NOTIFY.SESSION", "OPEN", KEY, "b", "c2", "LEASE", 60000)
+    assert [message["rev"] for message in listener.messages()] == [greatest]
+
+
 def test_in_a_transaction_and_in_a_script_everything_is_told_once(shared_redis, client, listen):
     listener = listen(shared_redis, KEY)
     with client.pipeline() as pipe:
