@@ -273,7 +273,10 @@ struct transport *transport_new(struct loop *loop, const struct transport_config
         transport->config.max_message_bytes = INT32_MAX;
     transport->glue = loop_lws_new(loop);
     transport->heartbeat = heartbeat_new(loop, tick_for(config), transport_ws_due);
-    if (transport->glue == NULL || transport->heartbeat == NULL || !make_context(transport))
+    transport->ended_timer = loop_timer_new(loop, transport_ws_end_some, transport);
+    TAILQ_INIT(&transport->ended);
+    if (transport->glue == NULL || transport->heartbeat == NULL || transport->ended_timer == NULL ||
+        !make_context(transport))
         goto fail;
     return transport;
 
@@ -308,5 +311,6 @@ void transport_free(struct transport *transport)
         lws_context_destroy(transport->context);
     loop_lws_free(transport->glue);
     heartbeat_free(transport->heartbeat);
+    loop_timer_free(transport->ended_timer);
     free(transport);
 }

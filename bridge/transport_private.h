@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include <libwebsockets.h>
 
@@ -30,6 +31,7 @@
 
 struct heartbeat;
 struct loop_lws;
+struct loop_timer;
 
 /* A conn_request and the room for its texts, filled from the headers that lws has parsed. */
 struct request_texts {
@@ -45,6 +47,8 @@ struct transport {
     struct lws_context *context;                                /* owned */
     struct lws_vhost *vhost;                                    /* of context */
     struct heartbeat *heartbeat;                                /* owned */
+    struct loop_timer *ended_timer;                             /* owned; for those in ended */
+    TAILQ_HEAD(conn_queue, conn) ended;                         /* to be taken down */
     struct transport_config config;                             /* pointers in it borrowed */
     uint64_t opened;                                            /* WebSocket connections so far */
     size_t count;                                               /* open WebSocket connections */
@@ -52,7 +56,7 @@ struct transport {
     uint8_t input[TRANSPORT_READ_BYTES + TRANSPORT_READ_BYTES]; /* what was kept, what is new */
 };
 
-/* Ends the connection in this turn, without further ado, from wherever it is called. */
+/* Ends the connection in this turn of the loop, without further ado, from wherever it is called. */
 void transport_kill(struct transport *transport, struct lws *wsi);
 
 /* Fills transport->texts. 0, or the HTTP status to refuse the request with. */
@@ -81,5 +85,7 @@ void transport_ws_closed(struct transport *transport, struct lws *wsi);
 
 struct heartbeat_node;
 void transport_ws_due(struct heartbeat_node *node);
+/* Takes down some of those in transport->ended; ctx is the transport. */
+void transport_ws_end_some(void *ctx);
 
 #endif

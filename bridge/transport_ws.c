@@ -9,7 +9,7 @@
  *     OPEN --conn_close(), fault--> CLOSING --Close from the peer--> LINGERING --end--> DEAD
  *       \------------- Close from the peer (answered) --------------->/
  *
- * DEAD may follow any state when the socket breaks or a deadline passes; on_closed comes right
+ * DEAD may follow any state when the socket breaks or a deadline passes; on_closed comes soon
  * after. */
 #include "transport_private.h"
 
@@ -28,6 +28,7 @@
 #define CODE_NONE_GIVEN 1005
 #define MAX_REASON_BYTES 123
 #define UNANSWERED_PINGS 2 /* and one more interval: the peer is dead */
+#define ENDED_AT_ONCE 64   /* connections that are taken down in one turn of the loop */
 #define STATUS_UPGRADE_REQUIRED 426
 #define KEY_CHARS 24 /* 16 bytes in base64 */
 
@@ -47,9 +48,11 @@ struct conn {
     bool choked;        /* input rests until the socket has drained: a pong is waiting in it */
     bool reading;       /* in handle_input(): what is kept will be looked at there */
     bool resuming;      /* a deferred on_resume() is on its way */
+    bool ended_queued;  /* in transport->ended */
     uint64_t heard_ms;  /* when the last frame came from the peer */
     uint64_t ping_ms;   /* when the next ping is due */
     struct heartbeat_node beat; /* the next ping, or the deadline of closing */
+    TAILQ_ENTRY(conn) ended_link;
     struct ws_reader reader;
 };
 
@@ -71,14 +74,41 @@ static void update_input(struct conn *conn)
     loop_lws_want_input(conn->transport->glue, conn->wsi, wants_input(conn));
 }
 
-/* on_closed follows from lws, in this turn of the loop but not on this stack. */
+/* on_closed follows from lws in one of the next turns of the loop: when ten thousand connections
+ * break at once, as those behind a proxy do, taking them all down in one turn would hold up the
+ * others for 150 ms. */
 static void end(struct conn *conn)
 {
+    struct transport *transport = conn->transport;
+
     if (conn->state == CONN_ENDED)
         return;
     conn->state = CONN_ENDED;
     update_input(conn);
-    transport_kill(conn->transport, conn->wsi);
+    if (TAILQ_EMPTY(&transport->ended))
+        loop_timer_set(transport->ended_timer, 0);
+    TAILQ_INSERT_TAIL(&transport->ended, conn, ended_link);
+    conn->ended_queued = true;
+}
+
+static void unqueue_ended(struct conn *conn)
+{
+    if (conn->ended_queued)
+        TAILQ_REMOVE(&conn->transport->ended, conn, ended_link);
+    conn->ended_queued = false;
+}
+
+void transport_ws_end_some(void *ctx)
+{
+    struct transport *transport = ctx;
+    struct conn *conn;
+
+    for (int i = 0; i < ENDED_AT_ONCE && (conn = TAILQ_FIRST(&transport->ended)) != NULL; i++) {
+        unqueue_ended(conn);
+        transport_kill(transport, conn->wsi);
+    }
+    if (!TAILQ_EMPTY(&transport->ended))
+        loop_timer_set(transport->ended_timer, 0);
 }
 
 /* Output. */
@@ -528,6 +558,7 @@ void transport_ws_closed(struct transport *transport, struct lws *wsi)
         return;
     lws_set_opaque_user_data(wsi, NULL);
     heartbeat_cancel(transport->heartbeat, &conn->beat);
+    unqueue_ended(conn);
     conn->state = CONN_ENDED;
     transport->count--;
     if (conn->peer != NULL)

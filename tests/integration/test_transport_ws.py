@@ -6,6 +6,7 @@ import os
 import random
 import resource
 import select
+import signal
 import socket
 import struct
 import time
@@ -448,6 +449,23 @@ def test_pings_go_out_one_by_one_and_not_a_tick_full_at_a_time(programs):
         waiting -= set(ready)
     apart = sum(later - sooner > 0.01 for sooner, later in zip(moments, moments[1:]))
     assert apart > len(moments) / 2, moments
+
+
+def test_connections_that_break_at_once_are_taken_down_some_at_a_time(host):
+    """So that those that remain are served in between."""
+    others = [host.connect() for _ in range(300)]
+    remaining = host.connect()
+    os.kill(host.program.pid, signal.SIGSTOP)
+    for client in others:
+        client.sock.close()
+    os.kill(host.program.pid, signal.SIGCONT)
+    wait_until(lambda: host.stats()["open"] == 1, "the end of the others")
+    stats = host.stats()
+    assert stats["closed"] == 300
+    assert stats["last_code"] == 1006
+    assert 0 < stats["most_closed_in_turn"] <= 64
+    remaining.send("hello")
+    assert remaining.recv_text() == "hello"
 
 
 def test_any_frame_is_a_sign_of_life(programs):

@@ -30,6 +30,7 @@ struct host {
     struct transport *transport;
     char *big;
     long opened, closed, messages, drained;
+    long closed_in_turn, most_closed_in_turn; /* of the loop */
     int last_code;
     char text[4096]; /* body of /echo and /stats */
 };
@@ -163,11 +164,22 @@ static void on_drained(void *ctx)
         conn_pause_input(peer->conn, false);
 }
 
+static void on_turn_end(void *ctx)
+{
+    struct host *host = ctx;
+
+    if (host->closed_in_turn > host->most_closed_in_turn)
+        host->most_closed_in_turn = host->closed_in_turn;
+    host->closed_in_turn = 0;
+}
+
 static void on_closed(void *ctx, int code)
 {
     struct peer *peer = ctx;
 
     peer->host->closed++;
+    if (peer->host->closed_in_turn++ == 0)
+        loop_defer(peer->host->loop, on_turn_end, peer->host);
     peer->host->last_code = code;
     loop_timer_free(peer->timer);
     free(peer);
@@ -187,11 +199,12 @@ static size_t heap_bytes(void)
 
 static size_t write_stats(struct host *host)
 {
-    return (size_t)snprintf(host->text, sizeof(host->text),
-                            "{\"open\":%zu,\"opened\":%ld,\"closed\":%ld,\"messages\":%ld,"
-                            "\"drained\":%ld,\"last_code\":%d,\"heap\":%zu}",
-                            transport_count(host->transport), host->opened, host->closed,
-                            host->messages, host->drained, host->last_code, heap_bytes());
+    return (size_t)snprintf(
+        host->text, sizeof(host->text),
+        "{\"open\":%zu,\"opened\":%ld,\"closed\":%ld,\"messages\":%ld,"
+        "\"drained\":%ld,\"last_code\":%d,\"most_closed_in_turn\":%ld,\"heap\":%zu}",
+        transport_count(host->transport), host->opened, host->closed, host->messages, host->drained,
+        host->last_code, host->most_closed_in_turn, heap_bytes());
 }
 
 static size_t write_echo(struct host *host, const struct conn_request *req)
