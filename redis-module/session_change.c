@@ -96,14 +96,12 @@ static struct tally count_changes(const struct session_change *change)
     return tally;
 }
 
-/* A new set begins with the time instead of 1, so that the revision does not go back when a set has
- * vanished with its last connection and comes again. */
 static uint64_t next_rev(const struct session_change *change, const struct tally *tally)
 {
     uint64_t rev = change->before == NULL ? 0 : sessions_rev(change->before);
 
     if (change->before == NULL)
-        return change->now_ms;
+        return sessions_key_first_rev(change->now_ms);
     return rev < UINT64_MAX && tally->closed + tally->put > 0 ? rev + 1 : rev;
 }
 

@@ -27,6 +27,23 @@ void sessions_key_close(struct sessions_key *sk)
     sk->key = NULL;
 }
 
+/* The greatest revision of the sets that were emptied here. A greater one than a time was made up
+ * by somebody, and others are not to suffer from it. */
+static uint64_t gone_rev;
+
+static void note_gone(const struct sessions *set)
+{
+    uint64_t rev = sessions_rev(set);
+
+    if (rev > gone_rev && rev <= SESSIONS_TIME_MAX)
+        gone_rev = rev;
+}
+
+uint64_t sessions_key_first_rev(uint64_t now_ms)
+{
+    return now_ms > gone_rev ? now_ms : gone_rev + 1;
+}
+
 struct sessions *sessions_key_store(struct sessions_key *sk, struct sessions *set)
 {
     void *former = NULL;
@@ -37,6 +54,7 @@ struct sessions *sessions_key_store(struct sessions_key *sk, struct sessions *se
         rm_ModuleTypeReplaceValue(sk->key, sessions_type_get(), set, &former);
     sk->set = set;
     if (sessions_length(set) == 0) {
+        note_gone(set);
         rm_DeleteKey(sk->key); /* frees set */
         sk->set = NULL;
     } else {

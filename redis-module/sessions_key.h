@@ -26,6 +26,11 @@ void sessions_key_close(struct sessions_key *sk);
  * before, which now belongs to the caller; NULL: nothing. */
 struct sessions *sessions_key_store(struct sessions_key *sk, struct sessions *set);
 
+/* The revision that a new set begins with: the time instead of 1, and more than that of any set
+ * that was emptied here, so that it does not go back when a set has vanished with its last
+ * connection and comes again, were it in the same millisecond. */
+uint64_t sessions_key_first_rev(uint64_t now_ms);
+
 struct notify_str sessions_key_name(const struct sessions_key *sk);
 
 #endif
