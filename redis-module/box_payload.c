@@ -204,6 +204,7 @@ struct loader {
     struct box *box;
     uint16_t *categories; /* by place in the list, from 0 */
     uint64_t category_count;
+    size_t held; /* of them: while blocks are read, the server may run other commands */
     uint64_t entry_count;
     uint64_t token_count;
     uint64_t tokens_until_ms;
@@ -244,6 +245,7 @@ static bool load_category(struct loader *l, size_t index)
     rc = category_intern(name, &l->categories[index]);
     if (rc != 0)
         return refuse(l, rc == -EINVAL ? "bad category name" : "no room for categories");
+    category_hold(l->categories[l->held++]);
     for (size_t i = 0; i < index; i++)
         if (l->categories[i] == l->categories[index])
             return refuse(l, "category listed twice");
@@ -480,6 +482,8 @@ struct box *box_load(const struct box_source *source, const char **ret_why)
     loaded = l.box != NULL && load_head(&l) && load_entries(&l) && load_tokens(&l) &&
              load_cursors(&l) && load_tail(&l);
 
+    for (size_t i = 0; i < l.held; i++)
+        category_release(l.categories[i]);
     mem_free(l.categories);
     if (loaded)
         return l.box;

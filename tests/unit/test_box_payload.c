@@ -97,6 +97,54 @@ Test(box_payload, what_is_saved_comes_back)
     }
 }
 
+static void intern_many(char first)
+{
+    uint16_t category;
+    char name[16];
+    int rc = 0;
+
+    for (int i = 0; rc == 0; i++) {
+        snprintf(name, sizeof(name), "%c%d", first, i);
+        rc = category_intern(notify_str_z(name), &category);
+    }
+    cr_assert_eq(rc, -ENOSPC);
+}
+
+/* Between blocks other commands run: here those that make others of all names that no box holds. */
+static bool read_among_others(void *ctx, struct notify_str *ret_block)
+{
+    const struct test_payload *payload = ctx;
+
+    if (payload->read > 0) {
+        intern_many('f');
+        category_make_room();
+        intern_many('g');
+    }
+    return test_payload_read(ctx, ret_block);
+}
+
+Test(box_payload, categories_keep_their_numbers_while_blocks_are_read)
+{
+    struct box *box = make_box(20);
+    struct test_payload payload;
+    struct box_source source = {read_among_others, &payload};
+    struct box *loaded;
+
+    cr_assert_eq(test_payload_save(&payload, box), 0);
+    box_free(box);
+    category_reset();
+    payload.read = 0;
+    loaded = box_load(&source, NULL);
+    cr_assert_not_null(loaded);
+    category_make_room();
+    box = test_payload_load(&payload, NULL);
+    cr_assert_not_null(box);
+    cr_assert(test_boxes_equal(box, loaded));
+    box_free(box);
+    box_free(loaded);
+    free(payload.bytes);
+}
+
 Test(box_payload, an_empty_box_keeps_its_last_id_revision_and_gap)
 {
     struct box *box = make_box(4);
