@@ -248,6 +248,21 @@ Test(cursor, many_at_once_may_pass_the_limit_if_they_close_their_gaps)
     cr_assert_eq(counts().unread, 500);
 }
 
+Test(cursor, any_number_at_once_may_be_read_in_order)
+{
+    const uint64_t count = CURSOR_EDIT_MAX + 5000;
+    struct cursor_edit edit;
+
+    send_range(1, 2 * count);
+    cr_assert_eq(cursor_edit_begin(&edit, cursor, topic, BOX_NEVER_EXPIRE), 0);
+    for (uint64_t ms = 1; ms <= count; ms++)
+        cr_assert(cursor_edit_mark(&edit, id_of(ms), BOX_MARK_READ));
+    cr_assert_eq(cursor_edit_commit(&edit), 0);
+    cr_assert_eq(cursor->mark_count, 0);
+    cr_assert(read_mark_is(count));
+    cr_assert_eq(counts().unread, count);
+}
+
 Test(cursor, without_memory_nothing_changes)
 {
     struct cursor_edit edit;
