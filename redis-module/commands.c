@@ -426,7 +426,9 @@ static const struct command {
      "Returns what a client shows when it connects: unread and unseen counts, highest unread "
      "level, "
      "last id and revision.",
-     "O(N) for N categories of the box; for each log as NOTIFY.UNREAD", NULL, badge_args},
+     "O(N+M) for N categories of the box and M unread entries, up to the first critical one; "
+     "for each log as NOTIFY.UNREAD",
+     NULL, badge_args},
     {"NOTIFY.COUNT", cmd_count, "readonly fast", "read fast", -4, KEY_READ,
      "Returns the number of notifications of a box within a range of ids, whatever is read.",
      "O(log(M)+S) for S segments in the range of a box of M entries; O(N) for N entries in it with "
