@@ -39,6 +39,7 @@ enum { RM_KEYTYPE_EMPTY = 0, RM_KEYTYPE_MODULE = 6 };
 /* GetContextFlags */
 enum {
     RM_FLAG_LUA = 1 << 0,
+    RM_FLAG_MULTI = 1 << 1,
     RM_FLAG_REPLICA = 1 << 3,
     RM_FLAG_CLUSTER = 1 << 5,
     RM_FLAG_AOF = 1 << 6,

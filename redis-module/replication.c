@@ -63,8 +63,9 @@ bool replication_has_replicas(struct rm_ctx *ctx)
 bool replication_is_heard(struct rm_ctx *ctx)
 {
     /* A replica hands on what it is given. The nodes of a cluster also send the keys of a slot that
-     * moves to another primary, which is no replica to INFO. */
-    const int flags = RM_FLAG_AOF | RM_FLAG_REPLICA | RM_FLAG_CLUSTER;
+     * moves to another primary, which is no replica to INFO. What a transaction replicates waits
+     * for its end, and is taken by an AOF that it has turned on meanwhile. */
+    const int flags = RM_FLAG_AOF | RM_FLAG_REPLICA | RM_FLAG_CLUSTER | RM_FLAG_MULTI;
 
     return replication_has_replicas(ctx) || (rm_GetContextFlags(ctx) & flags) != 0;
 }

@@ -176,6 +176,13 @@ Test(replication, a_replica_and_a_node_of_a_cluster_always_hand_on)
     cr_assert(replication_is_heard(&ctx));
 }
 
+Test(replication, a_transaction_may_be_heard_by_what_begins_within_it)
+{
+    server.flags = RM_FLAG_MULTI;
+    cr_assert(replication_is_heard(&ctx));
+    cr_assert_not(replication_has_replicas(&ctx));
+}
+
 Test(replication, what_the_server_does_not_tell_counts_as_heard)
 {
     server.refuses_info = true;
