@@ -139,7 +139,7 @@ int box_next_id(const struct box *box, uint64_t now_ms, struct notify_id *ret_id
         return 0;
     }
     if (last.ms >= NOTIFY_ID_MAX_MS)
-        return -ERANGE;
+        return -EOVERFLOW;
     *ret_id = (struct notify_id){last.ms + 1, 0};
     return 0;
 }

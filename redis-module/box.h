@@ -94,8 +94,8 @@ void box_prefetch_append(const struct box *box, uint64_t maxlen);
 
 /* ---- adding ---- */
 
-/* The id that an entry gets at now_ms: max(now_ms, last.ms) and the next seq. -ERANGE when ids are
- * used up. */
+/* The id that an entry gets at now_ms: max(now_ms, last.ms) and the next seq. -EOVERFLOW when ids
+ * are used up. */
 int box_next_id(const struct box *box, uint64_t now_ms, struct notify_id *ret_id);
 
 /* Appends a copy of entry. is_read, is_seen, archived and times are taken over (SEND leaves them

@@ -80,7 +80,7 @@ static bool check_key_or_reply(struct rm_ctx *ctx, struct args *args, struct sen
     }
     if (send_publishes(spec) && !publish_permitted_or_reply(ctx, key))
         return false;
-    if (!box_key_open_or_reply(&bk, ctx, key, RM_READ))
+    if (!box_key_open_or_reply(&bk, ctx, key, RM_READ | RM_WRITE)) /* a look that is not counted */
         return false;
     fits = send_check_box(&bk, args, spec);
     box_key_close(&bk);

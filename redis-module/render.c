@@ -99,7 +99,8 @@ static void add_time(struct text_buf *out, uint64_t ms)
 
 /* ---- members ---- */
 
-static void add_quoted(struct text_buf *out, struct notify_str name, struct notify_str escaped)
+static inline void add_quoted(struct text_buf *out, struct notify_str name,
+                              struct notify_str escaped)
 {
     text_buf_add(out, name);
     text_buf_add_char(out, '"');
@@ -108,7 +109,7 @@ static void add_quoted(struct text_buf *out, struct notify_str name, struct noti
 }
 
 /* A text of the body, or null. name includes the comma, the quotes and the colon. */
-static void add_text(struct text_buf *out, struct notify_str name, struct notify_str escaped)
+static inline void add_text(struct text_buf *out, struct notify_str name, struct notify_str escaped)
 {
     if (escaped.ptr != NULL) {
         add_quoted(out, name, escaped);
@@ -118,7 +119,7 @@ static void add_text(struct text_buf *out, struct notify_str name, struct notify
     TEXT_BUF_LITERAL(out, "null");
 }
 
-static void add_json(struct text_buf *out, struct notify_str name, struct notify_str json)
+static inline void add_json(struct text_buf *out, struct notify_str name, struct notify_str json)
 {
     text_buf_add(out, name);
     text_buf_add(out, json.ptr != NULL ? json : NOTIFY_STR("null"));

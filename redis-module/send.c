@@ -22,6 +22,8 @@ static bool fail_append(struct args *args, int rc, const struct box *box)
     case -ERANGE:
         notify_id_format(last, box_last_id(box));
         return args_fail(args, "ERR ID must be greater than the box's last id, %s", last);
+    case -EOVERFLOW:
+        return args_fail(args, "ERR no id is left: the box's last one is the greatest possible");
     case -ENOSPC:
         return args_fail(args, "ERR MAXLEN must be at most %u", BOX_ENTRIES_MAX);
     case -E2BIG:

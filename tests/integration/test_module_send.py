@@ -100,6 +100,14 @@ def test_an_id_without_sequence_gets_zero(client):
     assert call(client, "NOTIFY.SEND", KEY, "t", "ID", "7") == "7-0"
 
 
+def test_after_the_greatest_possible_id_nothing_can_be_sent(client):
+    greatest = "253402300799999-18446744073709551615"
+    assert call(client, "NOTIFY.SEND", KEY, "t", "ID", greatest) == greatest
+    error = error_of(client, "NOTIFY.SEND", KEY, "t")
+    assert error == "no id is left: the box's last one is the greatest possible"
+    assert call(client, "NOTIFY.LEN", KEY) == 1
+
+
 def test_an_id_must_be_greater_than_the_last_one(client):
     call(client, "NOTIFY.SEND", KEY, "t", "ID", "5-1")
     for wrong in ("5-1", "5-0", "4"):

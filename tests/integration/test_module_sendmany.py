@@ -147,3 +147,11 @@ def test_help_tells_about_every_command(shared_redis, client):
     with Resp(shared_redis.port) as resp:
         known = resp.call("COMMAND", "LIST", "FILTERBY", "MODULE", "notify")
     assert {name.upper().split("|")[0] for name in known} == set(by_name)
+
+
+def test_checking_the_keys_is_not_counted_as_reading_them(client):
+    before = client.info("stats")
+    call(client, "NOTIFY.SENDMANY", 2, "inbox:1", "inbox:2", "t")
+    after = client.info("stats")
+    for name in ("keyspace_hits", "keyspace_misses"):
+        assert after[name] == before[name], name
