@@ -464,10 +464,23 @@ void store_remove(struct box *box, const struct place *place, uint32_t size)
 
 /* ---- the whole ---- */
 
+static void hold_categories(const struct box *box)
+{
+    for (uint32_t i = 0; i < box->category_slots; i++)
+        category_hold((uint16_t)store_categories(box)[i].category);
+}
+
+static void release_categories(const struct box *box)
+{
+    for (uint32_t i = 0; i < box->category_slots; i++)
+        category_release((uint16_t)store_categories(box)[i].category);
+}
+
 void store_free(struct box *box)
 {
     if (box == NULL)
         return;
+    release_categories(box);
     if (store_is_large(box))
         ring_release(store_ring(box));
     box_extra_free(box_extra(box));
@@ -503,6 +516,7 @@ struct box *store_copy(const struct box *box)
     if (copy == NULL)
         return NULL;
     memcpy(copy, box, size);
+    hold_categories(copy);
     if (box_extra(box) != NULL)
         (void)store_set_extra(&copy, none);
     if (copy_rest(&copy, box))

@@ -575,6 +575,46 @@ Test(box, a_copy_that_runs_out_of_memory_leaks_nothing)
     box_free(copy);
 }
 
+/* Asks for so many other names that those which no box holds are forgotten. */
+static void need_room_for_categories(void)
+{
+    char name[24];
+    uint16_t number;
+    int rc = 0;
+
+    for (int i = 0; rc == 0; i++) {
+        snprintf(name, sizeof name, "other %d", i);
+        rc = category_intern(notify_str_z(name), &number);
+    }
+    category_make_room();
+}
+
+static void assert_category_lives_as_long_as_boxes(uint64_t entries)
+{
+    struct box_entry entry = entry_of(1);
+    struct box *copy;
+
+    cr_assert_eq(category_intern(NOTIFY_STR("mine"), &entry.category), 0);
+    append(entry);
+    for (uint64_t n = 2; n <= entries; n++)
+        append(entry_of(n));
+    copy = box_copy(box);
+    box_free(box);
+    box = box_new();
+    need_room_for_categories();
+    cr_assert_eq(category_find(NOTIFY_STR("mine")), entry.category, "the copy holds it");
+    box_free(copy);
+    need_room_for_categories();
+    cr_assert_eq(category_find(NOTIFY_STR("mine")), CATEGORY_NONE, "no box holds it");
+}
+
+Test(box, a_copy_holds_its_categories_and_a_freed_box_lets_them_go)
+{
+    assert_category_lives_as_long_as_boxes(5);
+    category_reset();
+    assert_category_lives_as_long_as_boxes(300);
+}
+
 struct moves {
     size_t asked;
     size_t until_stop; /* questions of should_stop that are answered with no */
