@@ -56,8 +56,9 @@ def restore_broken(raw, dump, rounds, rng, use):
 
 
 def check_cuts_refused(raw, dump):
-    """However short the payload is cut, the server takes none of it."""
+    """However short the payload is cut, the server takes none of it. Not by two bytes: the server reads
+    on in the version that follows, which may be as good an end (on Valkey it is the letter P)."""
     body, version = dump[:-10], dump[-10:-8]
-    for length in range(len(body)):
+    for length in [*range(len(body) - 2), len(body) - 1]:
         assert not _restore(raw, "cut", body[:length] + version), length
     assert not raw.exists("cut")
