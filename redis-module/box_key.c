@@ -18,14 +18,20 @@ static uint64_t count_live(const struct box *box)
     return box_count(box, BOX_NEVER_EXPIRE).live;
 }
 
-void box_key_fetch(struct box_key *bk, struct rm_ctx *ctx, struct rm_string *name, int mode)
+static void open_key(struct box_key *bk, struct rm_ctx *ctx, struct rm_string *name, int mode)
 {
     *bk = (struct box_key){.ctx = ctx, .name = name, .key = rm_OpenKey(ctx, name, mode)};
     if (bk->key == NULL || rm_KeyType(bk->key) != RM_KEYTYPE_MODULE ||
         rm_ModuleTypeGetType(bk->key) != box_type_get())
         return;
     bk->box = bk->stored = rm_ModuleTypeGetValue(bk->key);
-    box_prefetch_header(bk->box);
+}
+
+void box_key_fetch(struct box_key *bk, struct rm_ctx *ctx, struct rm_string *name, int mode)
+{
+    open_key(bk, ctx, name, mode);
+    if (bk->box != NULL)
+        box_prefetch_header(bk->box);
 }
 
 bool box_key_check_or_reply(struct box_key *bk)
@@ -45,7 +51,7 @@ bool box_key_check_or_reply(struct box_key *bk)
 
 bool box_key_open_or_reply(struct box_key *bk, struct rm_ctx *ctx, struct rm_string *name, int mode)
 {
-    box_key_fetch(bk, ctx, name, mode);
+    open_key(bk, ctx, name, mode);
     return box_key_check_or_reply(bk);
 }
 
