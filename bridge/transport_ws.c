@@ -51,8 +51,10 @@ struct conn {
     bool ended_queued;  /* in transport->ended */
     uint64_t heard_ms;  /* when the last frame came from the peer */
     uint64_t ping_ms;   /* when the next ping is due */
-    struct heartbeat_node beat; /* the next ping, or the deadline of closing */
-    TAILQ_ENTRY(conn) ended_link;
+    union {
+        struct heartbeat_node beat;   /* the next ping, or the deadline of closing */
+        TAILQ_ENTRY(conn) ended_link; /* while ended_queued */
+    };
     struct ws_reader reader;
 };
 
@@ -85,6 +87,7 @@ static void end(struct conn *conn)
         return;
     conn->state = CONN_ENDED;
     update_input(conn);
+    heartbeat_cancel(transport->heartbeat, &conn->beat);
     if (TAILQ_EMPTY(&transport->ended))
         loop_timer_set(transport->ended_timer, 0);
     TAILQ_INSERT_TAIL(&transport->ended, conn, ended_link);
@@ -93,9 +96,11 @@ static void end(struct conn *conn)
 
 static void unqueue_ended(struct conn *conn)
 {
-    if (conn->ended_queued)
-        TAILQ_REMOVE(&conn->transport->ended, conn, ended_link);
+    if (!conn->ended_queued)
+        return;
+    TAILQ_REMOVE(&conn->transport->ended, conn, ended_link);
     conn->ended_queued = false;
+    conn->beat = (struct heartbeat_node){0}; /* not set */
 }
 
 void transport_ws_end_some(void *ctx)
@@ -557,8 +562,8 @@ void transport_ws_closed(struct transport *transport, struct lws *wsi)
     if (conn == NULL)
         return;
     lws_set_opaque_user_data(wsi, NULL);
-    heartbeat_cancel(transport->heartbeat, &conn->beat);
     unqueue_ended(conn);
+    heartbeat_cancel(transport->heartbeat, &conn->beat);
     conn->state = CONN_ENDED;
     transport->count--;
     if (conn->peer != NULL)
