@@ -46,6 +46,7 @@ bool box_key_check_or_reply(struct box_key *bk)
         bk->live = count_live(bk->box);
         bk->end_ms = box_key_end_ms(bk->box);
     }
+    bk->counted = true;
     return true;
 }
 
@@ -141,7 +142,7 @@ void box_key_close(struct box_key *bk)
         write_back(bk);
     if (bk->settled)
         apply_end(bk);
-    if (bk->box != NULL)
+    if (bk->box != NULL && bk->counted)
         info_add_entries((long long)count_live(bk->box) - (long long)bk->live);
     rm_CloseKey(bk->key);
     bk->key = NULL;

@@ -19,6 +19,7 @@ struct box_key {
     uint64_t live;          /* entries when it was opened, for INFO's total */
     uint64_t clock_ms;      /* of this command; 0: it has not asked yet */
     uint64_t end_ms;        /* of the key, as the box knew it when it was opened */
+    bool counted;           /* live is known: the key has been fetched and checked */
     bool settled;           /* the key is to get the end that the box has */
     bool swept;             /* expired entries have been taken out */
 };

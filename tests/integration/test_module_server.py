@@ -367,6 +367,13 @@ def test_info_counts_what_was_done(redis_server, listen):
     assert "notify" not in str(client.info("server").keys())
 
 
+@pytest.mark.parametrize("refused", [["t", "NO_OPTION"], ["t", "CATEGORY", "\x01"], ["t", "ID", "1"]])
+def test_a_send_that_is_refused_leaves_the_total_of_entries_as_it_was(client, refused):
+    call(client, "NOTIFY.SEND", KEY, "t", "ID", "1")
+    error_of(client, "NOTIFY.SEND", KEY, *refused)
+    assert client.info("notify")["notify_entries"] == 1
+
+
 def test_only_the_entry_points_are_visible():
     shown = subprocess.run(
         ["nm", "-D", "--defined-only", module_path()], capture_output=True, text=True, check=True
