@@ -40,6 +40,20 @@ static bool read_user(struct opening *ret, const struct conn_request *req)
     return ret->user[0] != '\0' || !conn_request_has(req, "user"); /* nobody has no name */
 }
 
+/* Those that a client could not name in a request either are refused; empty ones are not. */
+static bool read_topics(struct opening *ret, const struct conn_request *req)
+{
+    const char *rest = ret->topics;
+    struct notify_str topic;
+
+    if (!read_arg(req, "topics", ret->topics, sizeof(ret->topics)))
+        return false;
+    while (opening_next_topic(&rest, &topic))
+        if (topic.len > KEY_NAME_MAX || !is_utf8(topic))
+            return false;
+    return true;
+}
+
 static bool read_last_id(struct opening *ret, const struct conn_request *req)
 {
     char text[NOTIFY_ID_TEXT_MAX + 1];
@@ -58,8 +72,8 @@ int opening_read(struct opening *ret, const struct conn_request *req)
     if (id.len > 0 && memchr(id.ptr, '/', id.len) != NULL)
         return 404;
     ret->client_id = id;
-    if (id.len > KEY_NAME_MAX || !is_utf8(id) || !read_user(ret, req) ||
-        !read_arg(req, "topics", ret->topics, sizeof(ret->topics)) || !read_last_id(ret, req))
+    if (id.len > KEY_NAME_MAX || !is_utf8(id) || !read_user(ret, req) || !read_topics(ret, req) ||
+        !read_last_id(ret, req))
         return 400;
     return 0;
 }

@@ -29,7 +29,7 @@ struct opening {
 int opening_read(struct opening *ret, const struct conn_request *req);
 
 /* Takes the next topic off *topics, which begins as opening->topics; false: there is none. It may
- * be empty. */
+ * be empty, and has at most KEY_NAME_MAX bytes. */
 bool opening_next_topic(const char **topics, struct notify_str *ret_topic);
 size_t opening_topic_count(const struct opening *opening);
 

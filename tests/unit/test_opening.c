@@ -57,6 +57,8 @@ static const struct refused refused[] = {
     {"/ws", "user=%4", 400},
     {"/ws", "topics=%", 400},
     {"/ws", "topics=a%00", 400},
+    {"/ws", "topics=a,%ff", 400},
+    {"/ws", "topics=%c3,%a4", 400},
     {"/ws", "last_event_id=", 400},
     {"/ws", "last_event_id=yesterday", 400},
     {"/ws", "last_event_id=1-2-3", 400},
@@ -71,14 +73,24 @@ Test(opening, is_refused_when_it_cannot_be_understood)
                      refused[i].path, refused[i].query);
 }
 
-/* A text of len letters behind a prefix. */
-static const char *long_text(const char *prefix, size_t len)
+/* A text of len letters behind a prefix. The next call overwrites it. */
+static char *long_text(const char *prefix, size_t len)
 {
     static char text[OPENING_TOPICS_MAX + 16];
 
     (void)snprintf(text, sizeof(text), "%s", prefix); /* fits */
     memset(text + strlen(prefix), 'n', len);
     text[strlen(prefix) + len] = '\0';
+    return text;
+}
+
+/* So many bytes of short topics. */
+static char *many_topics(size_t len)
+{
+    char *text = long_text("topics=", len);
+
+    for (size_t i = strlen("topics=") + 1; i + 1 < strlen("topics=") + len; i += 2)
+        text[i] = ',';
     return text;
 }
 
@@ -90,8 +102,11 @@ Test(opening, is_refused_when_a_part_of_it_is_too_long)
     cr_assert_eq(read_address("/ws", long_text("user=", KEY_NAME_MAX)), 0);
     cr_assert_eq(strlen(opening.user), KEY_NAME_MAX);
     cr_assert_eq(read_address("/ws", long_text("user=", KEY_NAME_MAX + 1)), 400);
-    cr_assert_eq(read_address("/ws", long_text("topics=", OPENING_TOPICS_MAX - 1)), 0);
-    cr_assert_eq(read_address("/ws", long_text("topics=", OPENING_TOPICS_MAX)), 400);
+    cr_assert_eq(read_address("/ws", long_text("topics=a,", KEY_NAME_MAX)), 0);
+    cr_assert_eq(read_address("/ws", long_text("topics=a,", KEY_NAME_MAX + 1)), 400);
+    cr_assert_eq(read_address("/ws", many_topics(OPENING_TOPICS_MAX - 1)), 0);
+    cr_assert_eq(strlen(opening.topics), OPENING_TOPICS_MAX - 1);
+    cr_assert_eq(read_address("/ws", many_topics(OPENING_TOPICS_MAX)), 400);
 }
 
 struct listed {
