@@ -281,6 +281,14 @@ static void print_figures(const struct bench_options *options, const struct cour
     print_pauses(floor);
 }
 
+/* What is due and what arrives goes to course from here on. */
+static void attach(struct course *course)
+{
+    course->crowd->on_other = on_other;
+    course->crowd->on_other_ctx = course;
+    swarm_watch(course->crowd->swarm, course->timer, on_tick, course);
+}
+
 int main(int argc, char **argv)
 {
     struct bench_options options = {.clients = 10000, .rounds = 3, .operations = 10000};
@@ -305,9 +313,7 @@ int main(int argc, char **argv)
     };
     if (course.timer < 0)
         bench_die("timerfd_create: %s", strerror(errno));
-    crowd.on_other = on_other;
-    crowd.on_other_ctx = &course;
-    swarm_watch(crowd.swarm, course.timer, on_tick, &course);
+    attach(&course);
     (void)crowd_connect(&crowd);
     crowd_wait_following(&crowd);
 

@@ -18,7 +18,7 @@ import redis
 from crowd import new_seed
 from module_helpers import call, digest, verify
 from resp import Resp, RespError
-from servers import REPLICA_SYNCED, RedisServer, module_path, wait_until
+from servers import RedisServer, module_path, wait_until
 
 BOXES = [f"inbox:{n}" for n in range(24)]
 PATIENCE_S = 60

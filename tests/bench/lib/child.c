@@ -24,7 +24,7 @@ void child_read(int fd, void *out, size_t len)
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
-            bench_die("floor: %s", got < 0 ? strerror(errno) : "a process has ended");
+            bench_die("child: %s", got < 0 ? strerror(errno) : "a process has ended");
         at += (size_t)got;
     }
 }
@@ -32,7 +32,7 @@ void child_read(int fd, void *out, size_t len)
 void child_write(int fd, const void *bytes, size_t len)
 {
     if (send(fd, bytes, len, MSG_NOSIGNAL) != (ssize_t)len)
-        bench_die("floor: send: %s", strerror(errno));
+        bench_die("child: send: %s", strerror(errno));
 }
 
 struct child child_start(int core, child_fn fn, void *ctx)
@@ -46,7 +46,7 @@ struct child child_start(int core, child_fn fn, void *ctx)
     if (pid < 0)
         bench_die("fork: %s", strerror(errno));
     if (pid == 0) {
-        /* With the parent gone there is nobody left to read the account. */
+        /* With the parent gone there is nobody left to work for. */
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
             _exit(1);
@@ -81,7 +81,7 @@ void child_stop(const struct child *child)
 static int without_delay(int fd, const char *what)
 {
     if (fd < 0)
-        bench_die("floor: %s: %s", what, strerror(errno));
+        bench_die("child: %s: %s", what, strerror(errno));
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); /* only speed */
     return fd;
 }
@@ -95,7 +95,7 @@ int child_listen(struct sockaddr_in *ret_address)
     ret_address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (fd < 0 || bind(fd, (struct sockaddr *)ret_address, len) != 0 || listen(fd, BACKLOG) != 0 ||
         getsockname(fd, (struct sockaddr *)ret_address, &len) != 0)
-        bench_die("floor: listen: %s", strerror(errno));
+        bench_die("child: listen: %s", strerror(errno));
     return fd;
 }
 
@@ -104,7 +104,7 @@ int child_connect(const struct sockaddr_in *address)
     int fd = without_delay(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
 
     if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0)
-        bench_die("floor: connect: %s", strerror(errno));
+        bench_die("child: connect: %s", strerror(errno));
     return fd;
 }
 
