@@ -123,16 +123,13 @@ int small_append(struct box **box_ptr, const struct entry *e, bool marked)
     return 0;
 }
 
-int small_need_mark(struct box **box, const struct place *place)
+int small_add_marks(struct box **box, uint32_t count)
 {
-    size_t missing = place->ordinal + 1 - (size_t)(*box)->mark_count;
-    int rc;
+    size_t missing = count - (size_t)(*box)->mark_count;
+    int rc = small_insert(box, small_header_size(*box), missing * MARK_LEN);
 
-    if (place->ordinal < (*box)->mark_count)
-        return 0;
-    rc = small_insert(box, small_header_size(*box), missing * MARK_LEN);
     if (rc == 0)
-        (*box)->mark_count = (uint8_t)(place->ordinal + 1);
+        (*box)->mark_count = (uint8_t)count;
     return rc;
 }
 

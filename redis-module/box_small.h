@@ -13,9 +13,11 @@ struct span small_span(const struct box *box);
 
 /* As the functions of box_store.h, for a small box; SMALL_TOO_BIG: nothing has changed. */
 int small_append(struct box **box, const struct entry *e, bool marked);
-int small_need_mark(struct box **box, const struct place *place);
 void small_remove(struct box *box, struct place place, uint32_t size);
 void small_shrink(struct box **box);
+
+/* Makes marks for the first count entries; there are fewer. */
+int small_add_marks(struct box **box, uint32_t count);
 
 /* Puts delta zero bytes at offset where, before the marks. */
 int small_insert(struct box **box, size_t where, size_t delta);

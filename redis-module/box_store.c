@@ -37,19 +37,19 @@ static size_t field_offset(const struct box *box, enum field field)
     return offset;
 }
 
-size_t store_table_offset(const struct box *box)
+static size_t table_offset(const struct box *box)
 {
     return field_offset(box, FIELD_COUNT);
 }
 
 size_t store_table_end(const struct box *box)
 {
-    return store_table_offset(box) + box->category_slots * sizeof(struct box_category);
+    return table_offset(box) + box->category_slots * sizeof(struct box_category);
 }
 
 struct box_category *store_categories(const struct box *box)
 {
-    return store_at(box, store_table_offset(box));
+    return store_at(box, table_offset(box));
 }
 
 /* Bytes of the box's own allocation that mean something. */
@@ -433,7 +433,10 @@ int store_need_mark(struct box **box, struct notify_id id, struct place *place)
     struct entry e;
 
     if (!store_is_large(*box)) {
-        int rc = small_need_mark(box, place);
+        int rc;
+        if (place->ordinal < (*box)->mark_count)
+            return 0;
+        rc = small_add_marks(box, place->ordinal + 1);
         if (rc == SMALL_TOO_BIG)
             rc = become_large(box, 0);
         if (rc != 0)

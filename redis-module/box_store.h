@@ -123,9 +123,8 @@ static inline struct notify_id store_last_id(const struct box *box)
     return (struct notify_id){box->last_ms, box->last_seq};
 }
 
-/* Where the table of categories begins and ends. Behind it lie the marks of a small box, or the
- * ring of a large one. */
-size_t store_table_offset(const struct box *box);
+/* Where the table of categories ends. Behind it lie the marks of a small box, or the ring of a
+ * large one. */
 size_t store_table_end(const struct box *box);
 
 static inline void *store_at(const struct box *box, size_t offset)
