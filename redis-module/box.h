@@ -2,9 +2,9 @@
  * and exact counts. Plain C, knows neither Redis nor JSON.
  *
  * Shape. A small box is one allocation: header, category table, entries packed one behind the
- * other. Above BOX_SMALL_MAX bytes the entries move to segments of up to BOX_SEGMENT_MAX bytes
- * behind a ring, and a small header stays. Functions that may move the box take `struct box **` and
- * write the new address back, also when they fail. Entries handed out (and their bodies) are
+ * other. Above BOX_SMALL_MAX bytes the entries move to segments of up to BOX_SEGMENT_MAX bytes, and
+ * a ring that names these takes their place. Functions that may move the box take `struct box **`
+ * and write the new address back, also when they fail. Entries handed out (and their bodies) are
  * borrowed: any call that takes `struct box **` or frees the box ends their life.
  *
  * Time. The box has no clock. now_ms decides which entries have expired: these are invisible and

@@ -481,7 +481,6 @@ struct box *box_load(const struct box_source *source, const char **ret_why)
     category_make_room();
     loaded = l.box != NULL && load_head(&l) && load_entries(&l) && load_tokens(&l) &&
              load_cursors(&l) && load_tail(&l);
-
     for (size_t i = 0; i < l.held; i++)
         category_release(l.categories[i]);
     mem_free(l.categories);

@@ -257,4 +257,5 @@ void category_reset(void)
     memset(&table, 0, sizeof(table));
     for (size_t n = 0; n <= CATEGORY_LIMIT; n++)
         atomic_store_explicit(&holds[n], 0, memory_order_relaxed);
+    atomic_store_explicit(&left, 0, memory_order_relaxed);
 }

@@ -45,7 +45,7 @@ struct notify_str category_json(uint16_t category);
 /* The highest number given out. */
 size_t category_count(void);
 
-/* Forgets everything; for unloading the module and for tests, when no box is left. */
+/* Forgets everything; for tests, when no box is left. */
 void category_reset(void);
 
 #endif

@@ -125,7 +125,8 @@ static void insert(struct cursors *cursors, uint32_t i, struct cursor *cursor)
     cursors->count++;
 }
 
-int cursors_put(struct cursors **cursors, struct cursor *cursor)
+/* Takes cursor over, in place of the one with its name if there is one. 0; -ENOSPC or -ENOMEM. */
+static int put(struct cursors **cursors, struct cursor *cursor)
 {
     bool found;
     uint32_t i = seek_name(*cursors, cursor_name(cursor), &found);
@@ -154,7 +155,7 @@ int cursors_add(struct cursors **cursors, struct notify_str name, struct notify_
     cursor = cursor_new(name, start);
     if (cursor == NULL)
         return -ENOMEM;
-    rc = cursors_put(cursors, cursor);
+    rc = put(cursors, cursor);
     if (rc == 0)
         return 1;
     cursor_free(cursor);
@@ -201,7 +202,7 @@ int box_put_cursor(struct box **box, struct cursor *cursor)
 {
     struct box_extra *extra = box_need_extra(box);
 
-    return extra == NULL ? -ENOMEM : cursors_put(&extra->cursors, cursor);
+    return extra == NULL ? -ENOMEM : put(&extra->cursors, cursor);
 }
 
 void cursors_visit(const struct cursors *cursors, void (*visit)(void *ctx, void *ptr, size_t bytes),

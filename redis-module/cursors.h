@@ -28,17 +28,14 @@ int cursors_add(struct cursors **cursors, struct notify_str name, struct notify_
 /* Whether there was one. */
 bool cursors_remove(struct cursors **cursors, struct notify_str name);
 
-/* Takes cursor over, in place of the one with its name if there is one. 0; -ENOSPC or -ENOMEM, and
- * cursor still belongs to the caller. */
-int cursors_put(struct cursors **cursors, struct cursor *cursor);
-
 /* Whether every cursor is sound and names rise. */
 bool cursors_are_sound(const struct cursors *cursors);
 
 /* ---- of a box ---- */
 
 struct cursors *box_cursors(const struct box *box); /* NULL: none, or no box. Borrowed */
-/* As cursors_put, in the box; may move it. */
+/* Takes cursor over, in place of the one with its name if there is one; may move the box. 0;
+ * -ENOSPC or -ENOMEM, and cursor still belongs to the caller. */
 int box_put_cursor(struct box **box, struct cursor *cursor);
 
 /* ---- memory ---- */

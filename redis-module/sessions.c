@@ -201,7 +201,7 @@ static bool is_time(uint64_t ms)
     return ms >= 1 && ms <= SESSIONS_TIME_MAX;
 }
 
-bool sessions_connection_is_sound(const struct sessions_connection *connection)
+static bool connection_is_sound(const struct sessions_connection *connection)
 {
     return is_name(connection->session, 1) && is_name(connection->connection, 1) &&
            is_name(connection->node, 0) && is_name(connection->addr, 0) &&
@@ -281,7 +281,7 @@ int sessions_put(struct sessions **set, const struct sessions_connection *connec
     struct place place;
     bool is_known;
 
-    if (!sessions_connection_is_sound(connection))
+    if (!connection_is_sound(connection))
         return -EINVAL;
     is_known = find(*set, connection->connection, &place, &known);
     if (is_known && !notify_str_eq(known.session, connection->session))
@@ -367,8 +367,7 @@ bool sessions_verify(const struct sessions *set)
 
     for (; at < set->used; at = next, count++) {
         next = read_record(set, at, &c);
-        if (next > set->used || !sessions_connection_is_sound(&c) ||
-            !fits_those_before(set, at, &c))
+        if (next > set->used || !connection_is_sound(&c) || !fits_those_before(set, at, &c))
             return false;
     }
     return count == set->count && at == set->used && set->used <= set->cap &&

@@ -82,8 +82,6 @@ bool sessions_iter_next(struct sessions_iter *iter, struct sessions_connection *
 bool sessions_find(const struct sessions *set, struct notify_str connection,
                    struct sessions_connection *ret_connection);
 
-bool sessions_connection_is_sound(const struct sessions_connection *connection);
-
 /* Adds a connection behind the others of its session, or replaces the one of this id in its place.
  * Its texts must not lie in *set, which may move. 0: added, 1: replaced; -EINVAL: not sound,
  * -EEXIST: the connection belongs to another session, -ENOSPC: the set is full, -ENOMEM. On failure
