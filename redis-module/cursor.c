@@ -336,32 +336,9 @@ static struct cursor_state state_after(struct cursor_state state, enum box_mark 
     return state;
 }
 
-static void advance(struct cursor_edit *edit);
-
 static bool states_equal(struct cursor_state a, struct cursor_state b)
 {
     return a.is_read == b.is_read && a.is_seen == b.is_seen && a.archived == b.archived;
-}
-
-bool cursor_edit_mark(struct cursor_edit *edit, struct notify_id id, enum box_mark mark)
-{
-    bool is_for_events = mark == BOX_MARK_ARCHIVED || mark == BOX_MARK_UNARCHIVED;
-    struct cursor_state before;
-    struct cursor_state after;
-    struct box_entry entry;
-
-    if (edit->error != 0 || notify_id_cmp(id, edit->cursor->start) <= 0 || edit->log == NULL ||
-        !box_find(edit->log, id, edit->now_ms, &entry) ||
-        (entry.kind == ENTRY_EVENT && !is_for_events))
-        return false;
-    /* Many marks in a row may be but a watermark that has not been moved yet. */
-    if (edit->mark_count >= CURSOR_EDIT_MAX)
-        advance(edit);
-    before =
-        decode(flags_at(edit->marks, edit->mark_count, id), id, edit->read_mark, edit->seen_mark);
-    after = state_after(before, mark);
-    return !states_equal(before, after) &&
-           put_flags(edit, id, encode(after, id, edit->read_mark, edit->seen_mark));
 }
 
 /* How many notifications up to upto are not yet what the mark makes of them. */
@@ -497,6 +474,27 @@ static void advance(struct cursor_edit *edit)
     }
     if (notify_id_cmp(mark, edit->read_mark) > 0)
         move_watermarks(edit, mark, edit->seen_mark);
+}
+
+bool cursor_edit_mark(struct cursor_edit *edit, struct notify_id id, enum box_mark mark)
+{
+    bool is_for_events = mark == BOX_MARK_ARCHIVED || mark == BOX_MARK_UNARCHIVED;
+    struct cursor_state before;
+    struct cursor_state after;
+    struct box_entry entry;
+
+    if (edit->error != 0 || notify_id_cmp(id, edit->cursor->start) <= 0 || edit->log == NULL ||
+        !box_find(edit->log, id, edit->now_ms, &entry) ||
+        (entry.kind == ENTRY_EVENT && !is_for_events))
+        return false;
+    /* Many marks in a row may be but a watermark that has not been moved yet. */
+    if (edit->mark_count >= CURSOR_EDIT_MAX)
+        advance(edit);
+    before =
+        decode(flags_at(edit->marks, edit->mark_count, id), id, edit->read_mark, edit->seen_mark);
+    after = state_after(before, mark);
+    return !states_equal(before, after) &&
+           put_flags(edit, id, encode(after, id, edit->read_mark, edit->seen_mark));
 }
 
 static int condense(struct cursor_edit *edit)
