@@ -1,7 +1,6 @@
 """Active defragmentation by a real server. Only one with a jemalloc of its own can do it, which none of
 Debian's is; fetch_servers.sh builds one. Elsewhere these tests are skipped."""
 
-
 import pytest
 import redis
 

@@ -1,7 +1,6 @@
 """The module in a real cluster: who hears what, which keys go together, slots that move and primaries
 that change while somebody writes."""
 
-
 import pytest
 
 from cluster import Cluster, Writer, knows, slot_of, tag_in

@@ -120,4 +120,3 @@ class Listener:
 
     def close(self):
         self.pubsub.close()
-
