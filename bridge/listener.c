@@ -343,8 +343,3 @@ const char *listener_address(const struct listener *listener)
 {
     return listener->address;
 }
-
-int listener_port(const struct listener *listener)
-{
-    return listener->port;
-}

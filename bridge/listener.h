@@ -18,7 +18,5 @@ void listener_free(struct listener *listener);
 
 /* The address as it came to be: "127.0.0.1:41873", "unix:/path". Borrowed. */
 const char *listener_address(const struct listener *listener);
-/* The TCP port, 0 for a unix socket. */
-int listener_port(const struct listener *listener);
 
 #endif

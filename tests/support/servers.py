@@ -355,10 +355,6 @@ class Bridge(Program):
         return self.start()
 
     @property
-    def ws_url(self):
-        return f"ws://127.0.0.1:{self.port}"
-
-    @property
     def http_url(self):
         return f"http://127.0.0.1:{self.port}"
 
