@@ -239,7 +239,8 @@ def test_what_since_makes_a_listener_hear_never_stands_within_its_reply(programs
         resp.read_push()
         reply = resp.call("NOTIFY.SINCE", "missing", "5", "another", "5")
         assert [one["key"] for one in reply] == ["missing", "another"]
-        assert [push[-1] for push in resp.pushes] == ["missing", "another"]
+        heard = [resp.read_push()[-1] for _ in reply]  # before it, or behind it on newer servers
+        assert heard == ["missing", "another"]
 
 
 def test_since_is_silent_about_keys_without_news(client, five):
