@@ -2,6 +2,9 @@
  * rendered, so this is mostly copying; numbers, ids and times are formatted by hand. */
 #include "render.h"
 
+#include <assert.h>
+#include <string.h>
+
 #include "body.h"
 #include "category.h"
 #include "json_text.h"
@@ -10,6 +13,7 @@
 #define S_PER_DAY UINT64_C(86400)
 #define SECOND_LEN 20  /* of the text of a time, up to the milliseconds */
 #define HEAD_ROOM 1024 /* bytes of a message besides its key and its body, at most */
+#define NAMES_ROOM 512 /* bytes of data besides its category and its body, at most */
 
 static const struct notify_str level_names[LEVEL_COUNT] = {
     [LEVEL_INFO] = {"info", 4},         [LEVEL_SUCCESS] = {"success", 7},
@@ -87,16 +91,6 @@ void render_time(char out[RENDER_TIME_LEN], uint64_t ms)
     out[RENDER_TIME_LEN - 1] = 'Z';
 }
 
-static void add_time(struct text_buf *out, uint64_t ms)
-{
-    char text[RENDER_TIME_LEN];
-
-    render_time(text, ms);
-    text_buf_add_char(out, '"');
-    text_buf_add(out, notify_str_of(text, sizeof(text)));
-    text_buf_add_char(out, '"');
-}
-
 /* ---- members ---- */
 
 static inline void add_quoted(struct text_buf *out, struct notify_str name,
@@ -106,23 +100,6 @@ static inline void add_quoted(struct text_buf *out, struct notify_str name,
     text_buf_add_char(out, '"');
     text_buf_add(out, escaped);
     text_buf_add_char(out, '"');
-}
-
-/* A text of the body, or null. name includes the comma, the quotes and the colon. */
-static inline void add_text(struct text_buf *out, struct notify_str name, struct notify_str escaped)
-{
-    if (escaped.ptr != NULL) {
-        add_quoted(out, name, escaped);
-        return;
-    }
-    text_buf_add(out, name);
-    TEXT_BUF_LITERAL(out, "null");
-}
-
-static inline void add_json(struct text_buf *out, struct notify_str name, struct notify_str json)
-{
-    text_buf_add(out, name);
-    text_buf_add(out, json.ptr != NULL ? json : NOTIFY_STR("null"));
 }
 
 static void add_id(struct text_buf *out, struct notify_str name, struct notify_id id)
@@ -156,17 +133,6 @@ static void add_counts(struct text_buf *out, const struct render_box *box)
     text_buf_add_number(out, box->log_unread);
 }
 
-static void add_entity(struct text_buf *out, const struct body *body)
-{
-    if (body->field[BODY_ENTITY_TYPE].ptr == NULL && body->field[BODY_ENTITY_ID].ptr == NULL) {
-        TEXT_BUF_LITERAL(out, ",\"entity\":null");
-        return;
-    }
-    add_text(out, NOTIFY_STR(",\"entity\":{\"type\":"), body->field[BODY_ENTITY_TYPE]);
-    add_text(out, NOTIFY_STR(",\"id\":"), body->field[BODY_ENTITY_ID]);
-    text_buf_add_char(out, '}');
-}
-
 /* ---- an entry ---- */
 
 /* What one message is made from. */
@@ -184,40 +150,93 @@ struct message_texts {
     char id[NOTIFY_ID_TEXT_MAX + 2];
 };
 
-static void add_data(struct text_buf *out, const struct message *m)
+/* The members of data are put one behind the other into room that was made for all of them: they
+ * are most of a message. Each of these returns where the next one goes. */
+
+static char *put(char *to, struct notify_str text)
+{
+    memcpy(to, text.ptr, text.len);
+    return to + text.len;
+}
+
+#define PUT(to, literal) put((to), NOTIFY_STR(literal))
+
+/* A text of the body, or null. name includes the comma, the quotes and the colon. */
+static inline char *put_text(char *to, struct notify_str name, struct notify_str escaped)
+{
+    to = put(to, name);
+    if (escaped.ptr == NULL)
+        return PUT(to, "null");
+    *to++ = '"';
+    to = put(to, escaped);
+    *to++ = '"';
+    return to;
+}
+
+static inline char *put_json(char *to, struct notify_str name, struct notify_str json)
+{
+    to = put(to, name);
+    return json.ptr == NULL ? PUT(to, "null") : put(to, json);
+}
+
+static char *put_entity(char *to, const struct body *body)
+{
+    if (body->field[BODY_ENTITY_TYPE].ptr == NULL && body->field[BODY_ENTITY_ID].ptr == NULL)
+        return PUT(to, ",\"entity\":null");
+    to = put_text(to, NOTIFY_STR(",\"entity\":{\"type\":"), body->field[BODY_ENTITY_TYPE]);
+    to = put_text(to, NOTIFY_STR(",\"id\":"), body->field[BODY_ENTITY_ID]);
+    return PUT(to, "}");
+}
+
+static char *put_time(char *to, uint64_t ms)
+{
+    *to++ = '"';
+    render_time(to, ms);
+    to += RENDER_TIME_LEN;
+    *to++ = '"';
+    return to;
+}
+
+static char *put_notification(char *to, const struct message *m)
 {
     const struct box_entry *entry = m->entry;
     const struct notify_str *field = m->body.field;
 
-    TEXT_BUF_LITERAL(out, ",\"data\":");
-    if (entry->kind == ENTRY_EVENT) {
-        text_buf_add(out, field[BODY_DATA].ptr != NULL ? field[BODY_DATA] : NOTIFY_STR("{}"));
-        return;
-    }
-    TEXT_BUF_LITERAL(out, "{\"id\":");
-    text_buf_add(out, m->id);
-    add_text(out, NOTIFY_STR(",\"title\":"), field[BODY_TITLE]);
-    add_text(out, NOTIFY_STR(",\"content\":"), field[BODY_CONTENT]);
-    add_text(out, NOTIFY_STR(",\"notification_type\":"), field[BODY_TYPE]);
-    add_text(out, NOTIFY_STR(",\"category\":"), m->category);
-    add_quoted(out, NOTIFY_STR(",\"level\":"), level_names[entry->level]);
-    add_json(out, NOTIFY_STR(",\"action\":"), field[BODY_ACTION]);
-    add_entity(out, &m->body);
-    add_json(out, NOTIFY_STR(",\"data\":"), field[BODY_DATA]);
+    to = PUT(to, "{\"id\":");
+    to = put(to, m->id);
+    to = put_text(to, NOTIFY_STR(",\"title\":"), field[BODY_TITLE]);
+    to = put_text(to, NOTIFY_STR(",\"content\":"), field[BODY_CONTENT]);
+    to = put_text(to, NOTIFY_STR(",\"notification_type\":"), field[BODY_TYPE]);
+    to = put_text(to, NOTIFY_STR(",\"category\":"), m->category);
+    to = put_text(to, NOTIFY_STR(",\"level\":"), level_names[entry->level]);
+    to = put_json(to, NOTIFY_STR(",\"action\":"), field[BODY_ACTION]);
+    to = put_entity(to, &m->body);
+    to = put_json(to, NOTIFY_STR(",\"data\":"), field[BODY_DATA]);
     if (entry->is_read) {
-        TEXT_BUF_LITERAL(out, ",\"is_read\":true,\"read_at\":");
-        add_time(out, entry->read_ms);
+        to = PUT(to, ",\"is_read\":true,\"read_at\":");
+        to = put_time(to, entry->read_ms);
     } else {
-        TEXT_BUF_LITERAL(out, ",\"is_read\":false");
+        to = PUT(to, ",\"is_read\":false");
     }
-    TEXT_BUF_LITERAL(out, ",\"created_at\":");
-    text_buf_add(out, m->time);
-    TEXT_BUF_LITERAL(out, ",\"expires_at\":");
-    if (entry->expire_ms != 0)
-        add_time(out, entry->expire_ms);
-    else
-        TEXT_BUF_LITERAL(out, "null");
-    text_buf_add_char(out, '}');
+    to = PUT(to, ",\"created_at\":");
+    to = put(to, m->time);
+    to = PUT(to, ",\"expires_at\":");
+    to = entry->expire_ms != 0 ? put_time(to, entry->expire_ms) : PUT(to, "null");
+    return PUT(to, "}");
+}
+
+static void add_data(struct text_buf *out, const struct message *m)
+{
+    /* Every field of the body stands there once. */
+    size_t room = NAMES_ROOM + m->category.len + m->entry->body.len;
+    char *start = text_buf_room(out, room);
+    char *end;
+
+    if (start == NULL)
+        return;
+    end = put_notification(start, m);
+    assert((size_t)(end - start) <= room);
+    out->len += (size_t)(end - start);
 }
 
 /* Everything behind the ids. */
@@ -233,7 +252,12 @@ static void add_rest(struct text_buf *out, const struct render_box *box, const s
         TEXT_BUF_LITERAL(out, ",\"muted\":true");
     TEXT_BUF_LITERAL(out, ",\"timestamp\":");
     text_buf_add(out, m->time);
-    add_data(out, m);
+    TEXT_BUF_LITERAL(out, ",\"data\":");
+    if (m->entry->kind != ENTRY_EVENT)
+        add_data(out, m);
+    else
+        text_buf_add(out, m->body.field[BODY_DATA].ptr != NULL ? m->body.field[BODY_DATA]
+                                                               : NOTIFY_STR("{}"));
     text_buf_add_char(out, '}');
 }
 
