@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "render.h"
+#include "utf8.h"
 
 #define QUOTED_MAX 40 /* bytes of a wrong value that an error reply repeats */
 
@@ -213,6 +214,14 @@ bool args_take_level(struct args *args, enum entry_level *ret_level)
         }
     }
     return args_fail_value(args, "LEVEL", "info, success, warning, error or critical", text);
+}
+
+bool args_check_key(struct args *args, struct rm_string *key)
+{
+    struct notify_str name;
+
+    name.ptr = rm_StringPtrLen(key, &name.len);
+    return utf8_is_valid(name) || args_fail(args, "ERR key must be valid UTF-8");
 }
 
 static int compare_texts(const void *a, const void *b)

@@ -71,6 +71,9 @@ bool args_take_range_end(struct args *args, struct notify_id *ret_id);
 
 bool args_take_level(struct args *args, enum entry_level *ret_level);
 
+/* A key is made only under a name that its messages can carry: valid UTF-8. */
+bool args_check_key(struct args *args, struct rm_string *key);
+
 /* The count arguments from first on must differ from each other. what: one of them, in an error. */
 bool args_check_distinct(struct args *args, int first, size_t count, const char *what);
 

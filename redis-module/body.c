@@ -51,8 +51,9 @@ static enum body_fault check_plain(const struct field_rule *rule, struct notify_
 
     if (text.len == 0)
         return rule->form == FORM_JSON ? BODY_NOT_JSON : BODY_EMPTY;
-    if (rule->max > 0 && size > rule->max && rule->in_characters && !utf8_count(text, &size))
-        return BODY_NOT_UTF8; /* of a shorter one that shows when it is escaped */
+    /* As many characters as bytes at most: those of a short text need no counting. */
+    if (rule->in_characters && size > rule->max && !utf8_count(text, &size))
+        return BODY_NOT_UTF8;
     if (rule->max > 0 && size > rule->max)
         return BODY_TOO_LONG;
     if (rule->form == FORM_NAME && !is_name(text))

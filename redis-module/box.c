@@ -423,13 +423,11 @@ static uint8_t flags_requested(const struct box *box, const struct entry *e,
 static int prepare_marks(struct box **box, const struct mark_request *request)
 {
     for (uint32_t i = 0; i < store_span_count(*box); i++) {
-        struct place place = {i, 0, 0};
-        struct place last = place;
+        struct place last = {i, 0, 0};
         struct notify_id last_id = {0, 0};
         struct walk walk;
         struct entry e;
-        walk_init_at(&walk, *box, &place);
-        walk.next_offset = walk.span.head;
+        walk_init_span(&walk, *box, i);
         while (walk_next(&walk, &e) && walk.place.span == i &&
                notify_id_cmp(e.id, request->upto) <= 0) {
             if (!needs_mark(&e, flags_requested(*box, &e, request)))
@@ -589,10 +587,7 @@ int64_t box_trim_minid(struct box **box, struct notify_id minid, struct notify_i
 static bool walk_to_ordinal(struct walk *walk, const struct box *box, uint32_t span,
                             uint32_t ordinal, struct entry *ret_entry)
 {
-    struct place place = {span, 0, 0};
-
-    walk_init_at(walk, box, &place);
-    walk->next_offset = walk->span.head;
+    walk_init_span(walk, box, span);
     do {
         if (walk->next_offset >= walk->span.used)
             return false;

@@ -8,7 +8,6 @@
 
 #define SEGMENT_SHARE 2  /* a segment has room for at most half as much as its box */
 #define SEGMENT_SHRINK 8 /* with so many segments, half an empty one is not worth a copy */
-#define SHRINK_FROM 256  /* bytes; smaller allocations are not worth shrinking */
 
 /* ---- segments ---- */
 
@@ -357,7 +356,8 @@ static void shrink_segment(struct ring *ring, struct segment *segment)
 {
     size_t len = segment->used - segment->head;
 
-    if (ring->count >= SEGMENT_SHRINK || segment->cap <= SHRINK_FROM || len >= segment->cap / 2)
+    if (ring->count >= SEGMENT_SHRINK || segment->cap <= STORE_SHRINK_FROM ||
+        len >= segment->cap / 2)
         return;
     compact_segment(segment);
     (void)resize_segment(ring, segment, len);

@@ -7,8 +7,6 @@
 
 #include "mem.h"
 
-#define SHRINK_FROM 256 /* bytes; smaller allocations are not worth shrinking */
-
 size_t small_header_size(const struct box *box)
 {
     return store_table_end(box) + box->mark_count * (size_t)MARK_LEN;
@@ -163,7 +161,7 @@ void small_shrink(struct box **box_ptr)
     size_t len = (size_t)(box->used - box->head);
     size_t size = header + box->cap;
 
-    if (size < SHRINK_FROM || header + len > size / 2)
+    if (size < STORE_SHRINK_FROM || header + len > size / 2)
         return;
     memmove(store_at(box, header), (uint8_t *)store_at(box, header) + box->head, len);
     box->head = 0;

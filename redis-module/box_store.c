@@ -172,12 +172,17 @@ void walk_init_at(struct walk *walk, const struct box *box, const struct place *
         walk->span = (struct span){0};
 }
 
-void walk_init(struct walk *walk, const struct box *box)
+void walk_init_span(struct walk *walk, const struct box *box, uint32_t span)
 {
-    struct place start = {0, 0, 0};
+    struct place start = {span, 0, 0};
 
     walk_init_at(walk, box, &start);
     walk->next_offset = walk->span.head;
+}
+
+void walk_init(struct walk *walk, const struct box *box)
+{
+    walk_init_span(walk, box, 0);
 }
 
 void walk_skip_span(struct walk *walk)
@@ -205,18 +210,16 @@ bool walk_next(struct walk *walk, struct entry *ret_entry)
 /* To a span that may have such an entry, and in it behind those seen already. */
 static bool walk_to_expired_span(struct walk *walk, uint64_t now_ms)
 {
-    struct place place = {walk->place.span, 0, 0};
+    uint32_t span = walk->place.span;
     uint32_t count = store_span_count(walk->box);
 
-    if (walk->next_offset < walk->span.used &&
-        store_span_has_expired(walk->box, place.span, now_ms))
+    if (walk->next_offset < walk->span.used && store_span_has_expired(walk->box, span, now_ms))
         return true;
     do
-        place.span++;
-    while (place.span < count && !store_span_has_expired(walk->box, place.span, now_ms));
-    walk_init_at(walk, walk->box, &place);
-    walk->next_offset = walk->span.head;
-    return place.span < count;
+        span++;
+    while (span < count && !store_span_has_expired(walk->box, span, now_ms));
+    walk_init_span(walk, walk->box, span);
+    return span < count;
 }
 
 bool walk_next_expired(struct walk *walk, uint64_t now_ms, struct entry *ret_entry)
@@ -234,11 +237,9 @@ bool walk_next_expired(struct walk *walk, uint64_t now_ms, struct entry *ret_ent
 bool store_seek(const struct box *box, struct notify_id id, struct place *ret_place,
                 struct entry *ret_entry)
 {
-    struct place start = {store_span_of(box, id), 0, 0};
     struct walk walk;
 
-    walk_init_at(&walk, box, &start);
-    walk.next_offset = walk.span.head;
+    walk_init_span(&walk, box, store_span_of(box, id));
     while (walk_next(&walk, ret_entry)) {
         if (notify_id_cmp(ret_entry->id, id) < 0)
             continue;

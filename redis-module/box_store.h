@@ -28,6 +28,7 @@
 #include "entry.h"
 
 #define MARK_LEN (2 * TIME48_LEN) /* seen, read */
+#define STORE_SHRINK_FROM 256     /* bytes; smaller allocations are not worth shrinking */
 
 #define BOX_IS_LARGE 0x01u
 #define BOX_HAS_TRIMMED 0x02u
@@ -209,6 +210,8 @@ struct walk {
 };
 
 void walk_init(struct walk *walk, const struct box *box);
+/* From the first entry of that span on. */
+void walk_init_span(struct walk *walk, const struct box *box, uint32_t span);
 /* Goes on at place, which need not be an entry's any more: its end or that of the span will do. */
 void walk_init_at(struct walk *walk, const struct box *box, const struct place *place);
 bool walk_next(struct walk *walk, struct entry *ret_entry);

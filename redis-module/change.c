@@ -5,7 +5,6 @@
 #include "publish.h"
 #include "reply.h"
 #include "scratch.h"
-#include "utf8.h"
 
 void change_init(struct change *change, struct rm_ctx *ctx, struct rm_string **argv, int argc,
                  int first)
@@ -62,14 +61,6 @@ static const struct arg_option options[] = {
 };
 enum { OPTIONS = sizeof options / sizeof options[0], OPTIONS_WITHOUT_MARKS = 1 };
 
-static bool is_option(struct notify_str word)
-{
-    for (size_t i = 0; i < OPTIONS; i++)
-        if (args_is_keyword(word, options[i].name, options[i].len))
-            return true;
-    return false;
-}
-
 bool change_reserve_ids(struct change *change, size_t max)
 {
     struct change_ids *ids = &change->ids;
@@ -93,7 +84,7 @@ bool change_take_ids(struct change *change)
 
     if (!change_reserve_ids(change, (size_t)(args->argc - args->pos)))
         return false;
-    while (!args_done(args) && !is_option(args_at(args, args->pos))) {
+    while (!args_done(args) && !args_is_option(args_at(args, args->pos), options, OPTIONS)) {
         ids->texts[ids->count] = args->argv[args->pos];
         if (!args_take_id(args, "id", 0, &ids->ids[ids->count]))
             return false;
@@ -108,12 +99,6 @@ bool change_take_options(struct change *change, bool marks)
 
     return args_take_options(&change->args, options, marks ? OPTIONS : OPTIONS_WITHOUT_MARKS,
                              change, &seen);
-}
-
-bool change_check_name(struct change *change)
-{
-    return utf8_is_valid(box_key_name(&change->bk)) ||
-           args_fail(&change->args, "ERR key must be valid UTF-8");
 }
 
 static bool publishes(const struct change *change)

@@ -49,9 +49,6 @@ bool change_take_ids(struct change *change);
 /* Takes NOPUBLISH and, if the command marks entries, AT ms and LOG log up to the end. */
 bool change_take_options(struct change *change, bool marks);
 
-/* A box is made only under a name that its messages can carry: valid UTF-8. */
-bool change_check_name(struct change *change);
-
 /* AT, NOPUBLISH and LOG as arg_option handlers, for commands with further options; into is the
  * change.
  */

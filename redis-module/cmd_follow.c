@@ -111,7 +111,7 @@ static bool check_names(struct follow *follow)
         if (notify_str_eq(name, key))
             return args_fail(args, "ERR log must be another box than the key itself");
     }
-    return change_check_name(&follow->change);
+    return args_check_key(args, follow->change.bk.name);
 }
 
 static bool make_logs(struct follow *follow)

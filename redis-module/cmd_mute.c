@@ -151,7 +151,7 @@ static int mute_categories(struct rm_ctx *ctx, struct rm_string **argv, int argc
     mute.muted = muted;
     mute.count = 0;
     change_init(&mute.change, ctx, argv, argc, 2);
-    if (!take_arguments(&mute) || (muted && !change_check_name(&mute.change)))
+    if (!take_arguments(&mute) || (muted && !args_check_key(&mute.change.args, argv[1])))
         (void)reply_args_error(ctx, &mute.change.args);
     else if (change_open_or_reply(&mute.change))
         (void)run(&mute);

@@ -114,9 +114,7 @@ static bool parse_open(struct args *args, struct open *open)
         return false;
     if (open->lease_ms == 0)
         return args_fail(args, "ERR syntax error: OPEN needs LEASE ms");
-    if (!utf8_is_valid(args_at(args, 2)))
-        return args_fail(args, "ERR key must be valid UTF-8");
-    return true;
+    return args_check_key(args, args->argv[2]);
 }
 
 /* Is there room for a connection that is not there yet? */

@@ -263,10 +263,7 @@ static void add_rest(struct text_buf *out, const struct render_box *box, const s
 
 static struct notify_str quote_time(char out[RENDER_TIME_LEN + 2], uint64_t ms)
 {
-    out[0] = '"';
-    render_time(out + 1, ms);
-    out[RENDER_TIME_LEN + 1] = '"';
-    return notify_str_of(out, RENDER_TIME_LEN + 2);
+    return notify_str_of(out, (size_t)(put_time(out, ms) - out));
 }
 
 static struct notify_str quote_id(char out[NOTIFY_ID_TEXT_MAX + 2], struct notify_id id)

@@ -270,11 +270,8 @@ static void set_defaults(struct send_spec *spec)
 
 bool send_args_set_key(struct send_spec *spec, struct args *args, struct rm_string *key)
 {
-    struct notify_str name;
-
     spec->kept[0] = key;
-    name.ptr = rm_StringPtrLen(key, &name.len);
-    return utf8_is_valid(name) || args_fail(args, "ERR key must be valid UTF-8");
+    return args_check_key(args, key);
 }
 
 bool send_args_take(struct send_spec *spec, struct args *args, enum send_kind kind,
