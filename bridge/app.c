@@ -8,18 +8,18 @@
 
 #include <event2/util.h>
 
-#include "client.h"
+#include "clients/client.h"
 #include "config.h"
-#include "http_routes.h"
-#include "key_names.h"
-#include "listener.h"
-#include "log.h"
-#include "loop.h"
-#include "redis_link.h"
-#include "request.h"
-#include "resp.h"
-#include "router.h"
-#include "transport.h"
+#include "requests/http_routes.h"
+#include "identity/key_names.h"
+#include "net/listener.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "redis/redis_link.h"
+#include "requests/request.h"
+#include "redis/resp.h"
+#include "channels/router.h"
+#include "net/transport.h"
 
 #define MODULE_CHECK_MS 500
 #define FILES_KEPT_FREE 64 /* for Redis, listeners, logs */

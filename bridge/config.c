@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "key_names.h"
+#include "identity/key_names.h"
 #include "options.h"
 
 #define LINE_MAX_BYTES 4096

@@ -28,6 +28,6 @@ foreach(file IN LISTS FILES)
     math(EXPR count "${count} + 1")
 endforeach()
 
-file(WRITE "${OUT}" "#include \"www_files.h\"\n\n${arrays}
+file(WRITE "${OUT}" "#include \"requests/www_files.h\"\n\n${arrays}
 const struct www_file www_files[] = {\n${rows}    {0},\n};
 const size_t www_file_count = ${count};\n")

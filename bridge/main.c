@@ -5,7 +5,7 @@
 
 #include "app.h"
 #include "config.h"
-#include "log.h"
+#include "base/log.h"
 #include "options.h"
 
 #define EXIT_USAGE 2

@@ -1,16 +1,16 @@
 /* module -- notify.so as the server sees it: loading and unloading. */
-#include "box_type.h"
-#include "category.h"
-#include "commands.h"
-#include "config.h"
-#include "effect.h"
-#include "id_table.h"
-#include "info.h"
-#include "mem.h"
-#include "module_api.h"
-#include "publish.h"
-#include "replication.h"
-#include "sessions_type.h"
+#include "server/box_type.h"
+#include "box/category.h"
+#include "commands/commands.h"
+#include "server/config.h"
+#include "server/effect.h"
+#include "base/id_table.h"
+#include "server/info.h"
+#include "base/mem.h"
+#include "server/module_api.h"
+#include "server/publish.h"
+#include "server/replication.h"
+#include "server/sessions_type.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 

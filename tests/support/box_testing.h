@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "body.h"
-#include "box.h"
-#include "cursors.h"
-#include "box_extra.h"
+#include "box/body.h"
+#include "box/box.h"
+#include "box/cursors.h"
+#include "box/box_extra.h"
 
 /* ---- a payload in memory: blocks, each a length (size_t) and that many bytes ---- */
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "transport.h"
+#include "net/transport.h"
 
 struct conn {
     char *out; /* owned: what was written and not taken yet */

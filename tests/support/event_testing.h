@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "event.h"
+#include "wire/event.h"
 
 /* The entry <ms>-0, titled "t<ms>". One reference. */
 static inline struct event *entry_new(uint64_t ms)

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "redis_link.h"
-#include "resp.h"
+#include "redis/redis_link.h"
+#include "redis/resp.h"
 
 struct redis_link {
     struct link_testing_command *first, **end; /* sent and not looked at yet */

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "loop.h"
+#include "base/loop.h"
 
 #define LOOP_TESTING_DEFERRED_MAX 1024
 #define LOOP_TESTING_WALL_MS UINT64_C(1795208400000)

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#include "mem.h"
+#include "base/mem.h"
 
 static long mem_testing_live;           /* allocations that have not been freed */
 static long mem_testing_fail_from;      /* the request, from now on, that fails first; 0: none */

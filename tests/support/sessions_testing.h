@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sessions.h"
+#include "sessions/sessions.h"
 
 /* A connection with the given names, and a lease. */
 static inline struct sessions_connection test_connection(const char *session,

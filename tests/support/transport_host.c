@@ -17,11 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "listener.h"
-#include "log.h"
-#include "loop.h"
-#include "transport.h"
-#include "ws_frame.h"
+#include "net/listener.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "net/transport.h"
+#include "wire/ws_frame.h"
 
 #define BIG_BYTES ((size_t)4 * 1024 * 1024)
 

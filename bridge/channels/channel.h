@@ -1,0 +1,93 @@
+/* channel -- one followed key: what it last said, and who listens.
+ *
+ * Its promise to each follow (docs/protocol.md, "Delivery"): every entry once, in the order of ids,
+ * none left out. It keeps the promise by knowing the id that it has forwarded up to, `last`, and by
+ * two rules: a message whose prev is not last reveals a hole, which is read from Redis before
+ * anything else goes out; and a follow that begins in the past is served from recent events or from
+ * one read that all who wait share.
+ *
+ *     JOINING --subscribed--> SYNCING --read from Redis--> LIVE --hole--> SYNCING
+ *        ^                       |                           |
+ *        +------- link lost -----+---------------------------+
+ */
+#ifndef CHANNEL_H
+#define CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "channels/batch.h"
+#include "notify_id.h"
+#include "notify_str.h"
+#include "channels/recent.h"
+
+struct catchup;
+struct catchup_result;
+struct channel;
+struct follow;
+struct subscription;
+
+/* What all channels of a process share; owned by the router. */
+struct channel_shared {
+    struct catchup *catchup;
+    TAILQ_HEAD(channel_queue, channel) dirty; /* have events that their follows have not got */
+    struct recent_budget recent;              /* of all channels together */
+    uint64_t foreign; /* messages dropped because they are none of the module's */
+    uint64_t holes;   /* found and repaired */
+};
+
+enum channel_state { CHANNEL_JOINING, CHANNEL_SYNCING, CHANNEL_LIVE };
+
+struct channel {
+    struct channel_shared *shared;    /* borrowed */
+    struct subscription *sub;         /* set by the router */
+    TAILQ_ENTRY(channel) dirty_link;  /* while dirty */
+    TAILQ_ENTRY(channel) linger_link; /* while nobody follows: the router's */
+    uint64_t linger_until_ms;
+    struct follow **follows; /* owned table of borrowed follows */
+    uint32_t len, cap;
+    uint32_t waiting; /* follows in FOLLOW_WAITING */
+    struct notify_id last;
+    uint64_t rev;               /* of the box, as far as known: reveals changes that were missed */
+    uint64_t hole_rev;          /* rev when the hole began that is being read; 0: not known */
+    size_t hole_entries;        /* that have filled it so far */
+    struct notify_id read_from; /* of the read under way: where it begins, */
+    struct notify_id read_last; /* last when it was asked for, */
+    size_t read_stash;          /* and how long the stash was */
+    struct recent recent;       /* contiguous up to last, for those who come back */
+    struct batch *fresh;        /* owned; accepted, not yet handed to the follows; or NULL */
+    struct batch *stash;        /* owned; arrived while the channel was not live; or NULL */
+    uint8_t state;
+    bool known;      /* last is what Redis said, not a guess */
+    bool reading;    /* a read is under way, */
+    bool read_stale; /* but was asked for too early: before the subscription that holds now */
+    bool dirty, lingering;
+};
+
+/* NULL: out of memory. */
+struct channel *channel_new(struct channel_shared *shared);
+/* Nobody may follow it and no read may be under way. */
+void channel_free(struct channel *channel);
+
+/* Adds a follow, whose client, pos and from_now are set; it is served as soon as that is possible,
+ * which may be at once. 0 or -ENOMEM. */
+int channel_add(struct channel *channel, struct follow *follow);
+void channel_remove(struct channel *channel, struct follow *follow);
+/* follow is to be served again from its pos: it was FOLLOW_BEHIND, or its client named a position.
+ */
+void channel_resume(struct channel *channel, struct follow *follow);
+/* The client's queue overflowed: nothing more until channel_resume(). */
+void channel_fall_behind(struct follow *follow);
+
+/* What subscription and catchup report. */
+void channel_on_held(struct channel *channel);
+void channel_on_lost(struct channel *channel);
+void channel_on_message(struct channel *channel, struct notify_str message);
+void channel_on_read(struct channel *channel, const struct catchup_result *result);
+
+/* Hands what has been accepted to all live follows. */
+void channel_flush(struct channel *channel);
+
+#endif

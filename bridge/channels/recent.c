@@ -1,0 +1,98 @@
+#include "channels/recent.h"
+
+void recent_forget(struct recent *recent, struct recent_budget *budget)
+{
+    if (recent->events != NULL)
+        budget->bytes -= recent->events->bytes;
+    recent->events = batch_free(recent->events);
+}
+
+static bool has_room(const struct recent_budget *budget)
+{
+    return budget->bytes < budget->bytes_max;
+}
+
+static void drop_first(struct recent *recent, struct recent_budget *budget, size_t n)
+{
+    size_t before = recent->events->bytes;
+
+    for (size_t i = 0; i < n; i++)
+        if (recent->events->events[i]->kind == EVENT_ENTRY)
+            recent->from = recent->events->events[i]->id;
+    batch_drop_first(recent->events, n);
+    budget->bytes -= before - recent->events->bytes;
+}
+
+void recent_push(struct recent *recent, struct recent_budget *budget, struct event *event,
+                 struct notify_id before, bool awaited)
+{
+    size_t max = budget->events_max * (awaited ? RECENT_AWAITED_FACTOR : 1);
+
+    if (!has_room(budget)) {
+        recent_forget(recent, budget);
+        return;
+    }
+    if (recent->events == NULL)
+        recent->from = before;
+    if (batch_append(&recent->events, event) != 0) {
+        recent_forget(recent, budget);
+        return;
+    }
+    budget->bytes += event->len;
+    /* Half at a time, so that dropping costs nothing per event. */
+    if (recent->events->len > max)
+        drop_first(recent, budget, recent->events->len - max / 2);
+}
+
+/* The events that were read up to end, then those of old (may be NULL) from old_start on. NULL: out
+ * of memory. */
+static struct batch *join(const struct batch *read, struct notify_id end, const struct batch *old,
+                          size_t old_start)
+{
+    struct batch *joined = NULL;
+
+    for (size_t i = 0; i < read->len && notify_id_cmp(read->events[i]->id, end) <= 0; i++)
+        if (batch_append(&joined, read->events[i]) != 0)
+            return batch_free(joined);
+    for (size_t i = old_start; old != NULL && i < old->len; i++)
+        if (batch_append(&joined, old->events[i]) != 0)
+            return batch_free(joined);
+    return joined;
+}
+
+static bool lengthens(const struct recent *recent, const struct recent_read *read,
+                      struct notify_id end)
+{
+    if (recent->events == NULL)
+        return notify_id_cmp(end, read->last) <= 0;
+    return notify_id_cmp(recent->from, read->last) <= 0 &&
+           notify_id_cmp(recent->from, read->from) > 0;
+}
+
+void recent_extend(struct recent *recent, struct recent_budget *budget,
+                   const struct recent_read *read, struct notify_id end)
+{
+    size_t max = budget->events_max * RECENT_AWAITED_FACTOR;
+    struct batch *old = recent->events, *joined;
+
+    if (read->events->len == 0 || !has_room(budget) || !lengthens(recent, read, end))
+        return;
+    joined = join(read->events, end, old, old == NULL ? 0 : batch_after(old, read->last));
+    if (joined == NULL)
+        return;
+    recent_forget(recent, budget);
+    recent->events = joined;
+    recent->from = notify_id_cmp(read->from, read->trimmed) < 0 ? read->trimmed : read->from;
+    budget->bytes += joined->bytes;
+    if (joined->len > max)
+        drop_first(recent, budget, joined->len - max);
+    if (budget->bytes > budget->bytes_max)
+        recent_forget(recent, budget);
+}
+
+bool recent_covers(const struct recent *recent, struct notify_id pos, struct notify_id end)
+{
+    struct notify_id from = recent->events == NULL ? end : recent->from;
+
+    return notify_id_cmp(pos, from) >= 0 && notify_id_cmp(pos, end) <= 0;
+}

@@ -1,0 +1,36 @@
+/* opening -- what a client says by the address that it connects to:
+ *
+ *     /ws[/<client id>] [?user=<name>] [&topics=<name>,<name>…] [&last_event_id=<id>]
+ *
+ * (docs/protocol.md). Read and checked here; what comes of it, client.c decides. */
+#ifndef OPENING_H
+#define OPENING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "identity/key_names.h"
+#include "notify_id.h"
+#include "notify_str.h"
+
+struct conn_request;
+
+#define OPENING_TOPICS_MAX 4096 /* bytes of ?topics=, decoded, and of the NUL behind it */
+
+struct opening {
+    struct notify_str client_id; /* points into the request; empty: it names none */
+    char user[KEY_NAME_MAX + 1]; /* empty: it names none */
+    char topics[OPENING_TOPICS_MAX];
+    struct notify_id last_id;
+    bool has_last_id;
+};
+
+/* 0, or the HTTP status with which such a request is refused. */
+int opening_read(struct opening *ret, const struct conn_request *req);
+
+/* Takes the next topic off *topics, which begins as opening->topics; false: there is none. It may
+ * be empty, and has at most KEY_NAME_MAX bytes. */
+bool opening_next_topic(const char **topics, struct notify_str *ret_topic);
+size_t opening_topic_count(const struct opening *opening);
+
+#endif

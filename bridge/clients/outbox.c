@@ -1,0 +1,113 @@
+#include "clients/outbox.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "wire/frame.h"
+
+#define FIRST_ITEMS 8
+
+bool outbox_is_empty(const struct outbox *outbox)
+{
+    return outbox->len == 0;
+}
+
+bool outbox_fits(const struct outbox *outbox, size_t len, size_t max_bytes)
+{
+    return outbox->len == 0 || outbox->bytes + len <= max_bytes;
+}
+
+static struct outbox_item *at(const struct outbox *outbox, size_t i)
+{
+    return &outbox->items[(outbox->head + i) & (outbox->cap - 1)];
+}
+
+static int grow(struct outbox *outbox)
+{
+    size_t cap = outbox->cap == 0 ? FIRST_ITEMS : outbox->cap * 2;
+    struct outbox_item *items = malloc(cap * sizeof(*items));
+
+    if (items == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < outbox->len; i++)
+        items[i] = *at(outbox, i);
+    free(outbox->items);
+    outbox->items = items;
+    outbox->cap = cap;
+    outbox->head = 0;
+    return 0;
+}
+
+int outbox_push(struct outbox *outbox, struct frame *frame, void *source, struct notify_id id)
+{
+    if (outbox->len == outbox->cap && grow(outbox) != 0)
+        return -ENOMEM;
+    *at(outbox, outbox->len) = (struct outbox_item){frame_ref(frame), source, id};
+    outbox->len++;
+    outbox->bytes += frame->len;
+    return 0;
+}
+
+int outbox_push_first(struct outbox *outbox, struct frame *frame)
+{
+    if (outbox->len == outbox->cap && grow(outbox) != 0)
+        return -ENOMEM;
+    outbox->head = (outbox->head + outbox->cap - 1) & (outbox->cap - 1);
+    outbox->len++;
+    *at(outbox, 0) = (struct outbox_item){.frame = frame_ref(frame)};
+    outbox->bytes += frame->len;
+    return 0;
+}
+
+size_t outbox_first_bytes(const struct outbox *outbox)
+{
+    return at(outbox, 0)->frame->len;
+}
+
+static void give_back_memory(struct outbox *outbox)
+{
+    free(outbox->items);
+    *outbox = (struct outbox){0};
+}
+
+struct frame *outbox_pop(struct outbox *outbox)
+{
+    struct frame *frame;
+
+    if (outbox->len == 0)
+        return NULL;
+    frame = at(outbox, 0)->frame;
+    outbox->head = (outbox->head + 1) & (outbox->cap - 1);
+    outbox->len--;
+    outbox->bytes -= frame->len;
+    if (outbox->len == 0)
+        give_back_memory(outbox);
+    return frame;
+}
+
+void outbox_drop(struct outbox *outbox, bool (*match)(void *ctx, const struct outbox_item *item),
+                 void *ctx)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < outbox->len; i++) {
+        struct outbox_item *item = at(outbox, i);
+        if (item->source != NULL && match(ctx, item)) {
+            outbox->bytes -= item->frame->len;
+            frame_unref(item->frame);
+        } else {
+            *at(outbox, kept++) = *item;
+        }
+    }
+    outbox->len = kept;
+    if (kept == 0)
+        give_back_memory(outbox);
+}
+
+void outbox_release(struct outbox *outbox)
+{
+    struct frame *frame;
+
+    while ((frame = outbox_pop(outbox)) != NULL)
+        frame_unref(frame);
+}

@@ -1,0 +1,46 @@
+#include "identity/key_names.h"
+
+struct affixes {
+    struct notify_str before, after;
+};
+
+static struct affixes split(const char *pattern)
+{
+    const char *place = strstr(pattern, "%s");
+
+    return (struct affixes){notify_str_of(pattern, (size_t)(place - pattern)),
+                            notify_str_z(place + 2)};
+}
+
+bool key_pattern_is_valid(const char *pattern)
+{
+    const char *place = strchr(pattern, '%');
+
+    return place != NULL && place[1] == 's' && strchr(place + 1, '%') == NULL;
+}
+
+struct notify_str key_of(const struct key_names *names, enum key_kind kind, struct notify_str name,
+                         struct key_buffer *buffer)
+{
+    struct affixes a = split(names->patterns[kind]);
+    size_t len = a.before.len + name.len + a.after.len;
+
+    if (name.len == 0 || len > sizeof(buffer->bytes))
+        return (struct notify_str){NULL, 0};
+    memcpy(buffer->bytes, a.before.ptr, a.before.len);
+    memcpy(buffer->bytes + a.before.len, name.ptr, name.len);
+    memcpy(buffer->bytes + a.before.len + name.len, a.after.ptr, a.after.len);
+    return notify_str_of(buffer->bytes, len);
+}
+
+bool key_is(const struct key_names *names, enum key_kind kind, struct notify_str key,
+            struct notify_str *ret_name)
+{
+    struct affixes a = split(names->patterns[kind]);
+
+    if (key.len <= a.before.len + a.after.len || memcmp(key.ptr, a.before.ptr, a.before.len) != 0 ||
+        memcmp(key.ptr + key.len - a.after.len, a.after.ptr, a.after.len) != 0)
+        return false;
+    *ret_name = notify_str_of(key.ptr + a.before.len, key.len - a.before.len - a.after.len);
+    return true;
+}

@@ -1,0 +1,167 @@
+/* redis_address -- parsing of the URL that names a Redis server. */
+#include "redis/redis_link.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REDIS_DEFAULT_PORT 6379
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Copies text[len] with %XX decoded; NULL: no memory, a malformed escape, or an escaped NUL. */
+static char *decoded(const char *text, size_t len)
+{
+    char *out = malloc(len + 1);
+    size_t n = 0;
+
+    for (size_t i = 0; out != NULL && i < len; i++) {
+        int high, low;
+        if (text[i] != '%') {
+            out[n++] = text[i];
+            continue;
+        }
+        high = i + 2 < len ? hex_digit(text[i + 1]) : -1;
+        low = i + 2 < len ? hex_digit(text[i + 2]) : -1;
+        if (high < 0 || low < 0 || high + low == 0)
+            goto fail;
+        out[n++] = (char)(high << 4 | low);
+        i += 2;
+    }
+    if (out != NULL)
+        out[n] = '\0';
+    return out;
+fail:
+    free(out);
+    return NULL;
+}
+
+static bool parse_number(const char *text, size_t len, long max, int *ret)
+{
+    long value = 0;
+
+    if (len == 0 || len > 6)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        value = value * 10 + (text[i] - '0');
+    }
+    if (value > max)
+        return false;
+    *ret = (int)value;
+    return true;
+}
+
+/* "user:password@" or ":password@" or "password@" at the start of *text. */
+static const char *parse_credentials(struct redis_address *a, const char **text)
+{
+    const char *at = strrchr(*text, '@');
+    const char *colon;
+
+    if (at == NULL)
+        return NULL;
+    colon = memchr(*text, ':', (size_t)(at - *text));
+    if (colon != NULL && colon > *text) {
+        a->user = decoded(*text, (size_t)(colon - *text));
+        if (a->user == NULL)
+            return "the user name is not well percent-encoded";
+    }
+    const char *password = colon == NULL ? *text : colon + 1;
+    a->password = decoded(password, (size_t)(at - password));
+    if (a->password == NULL)
+        return "the password is not well percent-encoded";
+    *text = at + 1;
+    return NULL;
+}
+
+static const char *parse_host_and_port(struct redis_address *a, const char *text, size_t len)
+{
+    const char *host = text;
+    const char *rest;
+    size_t host_len;
+
+    if (len > 0 && text[0] == '[') {
+        const char *bracket = memchr(text, ']', len);
+        if (bracket == NULL)
+            return "the IPv6 address has no ']'";
+        host = text + 1;
+        host_len = (size_t)(bracket - host);
+        rest = bracket + 1;
+    } else {
+        const char *colon = memchr(text, ':', len);
+        host_len = colon == NULL ? len : (size_t)(colon - text);
+        rest = text + host_len;
+    }
+    if (host_len == 0)
+        return "the host is missing";
+    if (rest < text + len) {
+        if (*rest != ':' ||
+            !parse_number(rest + 1, (size_t)(text + len - rest - 1), 65535, &a->port))
+            return "the port must be a number from 0 to 65535";
+    }
+    a->host = strndup(host, host_len);
+    return a->host == NULL ? "out of memory" : NULL;
+}
+
+static const char *parse_tcp(struct redis_address *a, const char *text)
+{
+    const char *why = parse_credentials(a, &text);
+    const char *slash;
+
+    if (why != NULL)
+        return why;
+    slash = strchr(text, '/');
+    if (slash != NULL && slash[1] != '\0' &&
+        !parse_number(slash + 1, strlen(slash + 1), 9999, &a->db))
+        return "the database must be a number";
+    return parse_host_and_port(a, text, slash == NULL ? strlen(text) : (size_t)(slash - text));
+}
+
+static const char *parse_unix(struct redis_address *a, const char *text)
+{
+    const char *query = strchr(text, '?');
+    size_t len = query == NULL ? strlen(text) : (size_t)(query - text);
+
+    if (len == 0 || text[0] != '/')
+        return "the path of the socket must be absolute: unix:///path";
+    if (query != NULL && (strncmp(query, "?db=", 4) != 0 ||
+                          !parse_number(query + 4, strlen(query + 4), 9999, &a->db)))
+        return "after the path only ?db=<number> may stand";
+    a->path = strndup(text, len);
+    return a->path == NULL ? "out of memory" : NULL;
+}
+
+int redis_address_parse(struct redis_address *ret, const char **ret_why, const char *url)
+{
+    struct redis_address a = {.port = REDIS_DEFAULT_PORT};
+    const char *why = "a Redis URL begins with redis:// or unix://";
+
+    if (strncmp(url, "redis://", 8) == 0)
+        why = parse_tcp(&a, url + 8);
+    else if (strncmp(url, "unix://", 7) == 0)
+        why = parse_unix(&a, url + 7);
+    if (why != NULL) {
+        redis_address_release(&a);
+        *ret_why = why;
+        return -EINVAL;
+    }
+    *ret = a;
+    return 0;
+}
+
+void redis_address_release(struct redis_address *address)
+{
+    free(address->host);
+    free(address->path);
+    free(address->user);
+    free(address->password);
+    *address = (struct redis_address){0};
+}

@@ -1,0 +1,25 @@
+#include "redis/resp.h"
+
+const struct resp *resp_member(const struct resp *map, const char *name)
+{
+    struct notify_str wanted = notify_str_z(name);
+
+    if (map == NULL || (map->kind != RESP_MAP && map->kind != RESP_ARRAY))
+        return NULL;
+    for (size_t i = 0; i + 1 < map->len; i += 2)
+        if (notify_str_eq(resp_str(map->items[i]), wanted))
+            return map->items[i + 1];
+    return NULL;
+}
+
+struct notify_str resp_str(const struct resp *reply)
+{
+    if (reply == NULL || reply->kind != RESP_STRING)
+        return (struct notify_str){NULL, 0};
+    return reply->str;
+}
+
+int64_t resp_integer(const struct resp *reply, int64_t missing)
+{
+    return reply == NULL || reply->kind != RESP_INTEGER ? missing : reply->integer;
+}

@@ -1,0 +1,70 @@
+#include "requests/answer.h"
+
+#include "clients/client.h"
+#include "base/log.h"
+#include "redis/resp.h"
+
+static const char *const code_names[] = {
+    [ANSWER_BAD_JSON] = "BAD_JSON",
+    [ANSWER_UNKNOWN_TYPE] = "UNKNOWN_TYPE",
+    [ANSWER_MISSING_FIELD] = "MISSING_FIELD",
+    [ANSWER_INVALID_FIELD] = "INVALID_FIELD",
+    [ANSWER_FORBIDDEN] = "FORBIDDEN",
+    [ANSWER_NOT_FOUND] = "NOT_FOUND",
+    [ANSWER_TOO_MANY_SUBSCRIPTIONS] = "TOO_MANY_SUBSCRIPTIONS",
+    [ANSWER_PROCESSING_ERROR] = "PROCESSING_ERROR",
+    [ANSWER_UNAVAILABLE] = "UNAVAILABLE",
+};
+
+void answer_error(struct client *client, const json_t *request_id, enum answer_code code,
+                  const char *message)
+{
+    json_t *text = json_string(message);
+
+    if (text == NULL) /* Redis may cut its words in the middle of a character */
+        text = json_string("no further details");
+    client_send_json(client,
+                     json_pack("{s:s, s:{s:s, s:o}}", "type", "error", "error", "code",
+                               code_names[code], "message", text),
+                     request_id);
+}
+
+/* Errors of Redis that are more to a client than PROCESSING_ERROR with their text. */
+struct redis_error {
+    const char *word; /* the first of the reply */
+    enum answer_code code;
+    const char *message;
+};
+
+#define PASSING "Redis cannot do this just now; nothing was done"
+
+static const struct redis_error redis_errors[] = {
+    {"NOPERM ", ANSWER_FORBIDDEN, "not permitted"}, {"LOADING ", ANSWER_UNAVAILABLE, PASSING},
+    {"MASTERDOWN ", ANSWER_UNAVAILABLE, PASSING},   {"CLUSTERDOWN ", ANSWER_UNAVAILABLE, PASSING},
+    {"READONLY ", ANSWER_UNAVAILABLE, PASSING}, /* a primary that has just been replaced */
+    {"TRYAGAIN ", ANSWER_UNAVAILABLE, PASSING},     {"BUSY ", ANSWER_UNAVAILABLE, PASSING},
+};
+
+/* Redis' own words name the argument at fault; that is what the client needs to know, too. Only the
+ * error's first word ("ERR") is ours to drop. */
+void answer_failed_reply(struct client *client, const json_t *request_id, const struct resp *reply)
+{
+    const char *text;
+
+    if (reply == NULL) {
+        answer_error(client, request_id, ANSWER_UNAVAILABLE,
+                     "Redis is away; whether this was done is not known");
+        return;
+    }
+    text = reply->kind == RESP_ERROR ? reply->str.ptr : "unexpected reply";
+    log_debug("request_failed", "text", text);
+    for (size_t i = 0; i < sizeof(redis_errors) / sizeof(redis_errors[0]); i++) {
+        const struct redis_error *error = &redis_errors[i];
+        if (strncmp(text, error->word, strlen(error->word)) == 0) {
+            answer_error(client, request_id, error->code, error->message);
+            return;
+        }
+    }
+    answer_error(client, request_id, ANSWER_PROCESSING_ERROR,
+                 strncmp(text, "ERR ", 4) == 0 ? text + 4 : text);
+}

@@ -1,0 +1,221 @@
+/* request_follow -- what a client follows: subscribe, unsubscribe, resume. */
+#include "requests/request_handlers.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "clients/ask.h"
+#include "clients/client.h"
+#include "channels/follow.h"
+#include "requests/request_fields.h"
+
+#define MAX_POSITIONS 256 /* in one resume */
+
+/* subscribe, unsubscribe: for topics and for sessions */
+
+struct subject_kind {
+    const char *member; /* of the request, and of the answer */
+    enum key_kind kind;
+    bool says_position; /* the answer has last and recovered */
+};
+
+static const struct subject_kind topic_subject = {"topic", KEY_TOPIC, true};
+static const struct subject_kind session_subject = {"session_id", KEY_SESSION, false};
+
+static json_t *subscription_answer(const struct subject_kind *kind, json_t *name, bool on)
+{
+    if (kind->says_position)
+        return json_pack("{s:s, s:O, s:s}", "type", "subscription", kind->member, name, "status",
+                         on ? "subscribed" : "unsubscribed");
+    return json_pack("{s:s, s:O}", "type", on ? "subscribed" : "unsubscribed", kind->member, name);
+}
+
+/* The follow of a subscribe has become live. subject: {key, name, resumed}. */
+static void on_subscribed(struct client *client, struct ask *ask)
+{
+    const json_t *key = json_object_get(ask->subject, "key");
+    json_t *topic = json_object_get(ask->subject, "topic");
+    json_t *session = json_object_get(ask->subject, "session_id");
+    const struct subject_kind *kind = topic != NULL ? &topic_subject : &session_subject;
+    const struct follow *follow = client_find_follow(client, request_text_of(key));
+    const json_t *result = json_object_get(ask->results, json_string_value(key));
+    json_t *answer = subscription_answer(kind, topic != NULL ? topic : session, true);
+    char last[NOTIFY_ID_TEXT_MAX + 1];
+
+    if (follow != NULL && answer != NULL && kind->says_position) {
+        notify_id_format(last, follow->pos);
+        (void)json_object_set_new(answer, "last", json_string(last));
+        if (json_is_true(json_object_get(ask->subject, "resumed")))
+            (void)json_object_set(answer, "recovered", json_object_get(result, "recovered"));
+    }
+    client_send_json(client, answer, ask->request_id);
+}
+
+static int start_follow(struct client *client, struct notify_str key, const struct notify_id *from,
+                        struct ask *ask)
+{
+    struct follow *follow = client_find_follow(client, key);
+
+    if (follow == NULL)
+        return client_follow(client, key, from, ask);
+    if (from != NULL)
+        client_resume(client, follow, *from, ask);
+    else if (follow->state != FOLLOW_LIVE)
+        ask_await(ask, follow);
+    return 0;
+}
+
+static void handle_subscribe_to(const struct request *r, const struct subject_kind *kind)
+{
+    struct client *client = r->client;
+    struct notify_str name, last, key;
+    struct key_buffer buffer;
+    struct notify_id from;
+    struct ask *ask;
+    json_t *subject;
+    int error;
+
+    if (!request_name_or_fail(r, kind->member, &name) ||
+        !request_optional_id_or_fail(r, "last_id", &last, &from))
+        return;
+    key = key_of(client->shared->keys, kind->kind, name, &buffer);
+    subject = json_pack("{s:s%, s:s%, s:b}", "key", key.ptr, key.len, kind->member, name.ptr,
+                        name.len, "resumed", last.len > 0);
+    ask = ask_new(1, on_subscribed, r->id, subject, true);
+    json_decref(subject);
+    if (ask == NULL) {
+        request_fail(r, ANSWER_PROCESSING_ERROR, "out of memory");
+        return;
+    }
+    client_ask_open(client, ask);
+    error = start_follow(client, key, last.len > 0 ? &from : NULL, ask);
+    if (error == 0) {
+        client_ask_close(client, ask);
+        return;
+    }
+    client_ask_cancel(client, ask);
+    if (error == -E2BIG)
+        request_fail(r, ANSWER_TOO_MANY_SUBSCRIPTIONS,
+                     "this connection follows as many keys as it may");
+    else
+        request_fail(r, ANSWER_PROCESSING_ERROR, "out of memory");
+}
+
+static void handle_unsubscribe_from(const struct request *r, const struct subject_kind *kind)
+{
+    struct key_buffer buffer;
+    struct notify_str name;
+    struct follow *follow;
+
+    if (!request_name_or_fail(r, kind->member, &name))
+        return;
+    follow =
+        client_find_follow(r->client, key_of(r->client->shared->keys, kind->kind, name, &buffer));
+    if (follow != NULL)
+        client_unfollow(r->client, follow);
+    client_send_json(
+        r->client, subscription_answer(kind, json_object_get(r->body, kind->member), false), r->id);
+}
+
+void request_handle_subscribe(const struct request *r)
+{
+    handle_subscribe_to(r, &topic_subject);
+}
+
+void request_handle_unsubscribe(const struct request *r)
+{
+    handle_unsubscribe_from(r, &topic_subject);
+}
+
+void request_handle_subscribe_session(const struct request *r)
+{
+    handle_subscribe_to(r, &session_subject);
+}
+
+void request_handle_unsubscribe_session(const struct request *r)
+{
+    handle_unsubscribe_from(r, &session_subject);
+}
+
+/* resume */
+
+static void on_resumed(struct client *client, struct ask *ask)
+{
+    client_send_json(client, json_pack("{s:s, s:O}", "type", "resumed", "results", ask->results),
+                     ask->request_id);
+}
+
+/* A key that the client follows, or may begin to follow. */
+static bool may_resume(const struct request *r, struct notify_str key)
+{
+    const struct key_names *names = r->client->shared->keys;
+    struct notify_str name;
+
+    return client_find_follow(r->client, key) != NULL || key_is(names, KEY_TOPIC, key, &name) ||
+           key_is(names, KEY_SESSION, key, &name);
+}
+
+static bool positions_or_fail(const struct request *r, json_t **ret_positions)
+{
+    json_t *positions = json_object_get(r->body, "positions");
+    size_t room = r->client->shared->limits.subscriptions - r->client->follow_count;
+    struct notify_id id;
+    const char *name;
+    json_t *value;
+    size_t fresh = 0;
+
+    if (!json_is_object(positions) || json_object_size(positions) > MAX_POSITIONS) {
+        request_fail_field(r, "positions", "an object of at most 256 members: key to id");
+        return false;
+    }
+    json_object_foreach(positions, name, value)
+    {
+        struct notify_str key = notify_str_z(name);
+        if (key.len == 0 || key.len > NOTIFY_KEY_MAX || !json_is_string(value) ||
+            !notify_id_parse(request_text_of(value), 0, &id)) {
+            request_fail_field(r, "positions", "keys with ids such as \"1795208400123-0\"");
+            return false;
+        }
+        if (!may_resume(r, key)) {
+            request_fail(r, ANSWER_FORBIDDEN,
+                         "positions holds a key that this client may not follow");
+            return false;
+        }
+        fresh += client_find_follow(r->client, key) == NULL;
+    }
+    if (fresh > room) {
+        request_fail(r, ANSWER_TOO_MANY_SUBSCRIPTIONS,
+                     "this connection follows as many keys as it may");
+        return false;
+    }
+    *ret_positions = positions;
+    return true;
+}
+
+void request_handle_resume(const struct request *r)
+{
+    struct client *client = r->client;
+    json_t *positions, *value;
+    struct notify_id from;
+    struct ask *ask;
+    const char *name;
+
+    if (!positions_or_fail(r, &positions))
+        return;
+    ask = ask_new(json_object_size(positions), on_resumed, r->id, NULL, true);
+    if (ask == NULL) {
+        request_fail(r, ANSWER_PROCESSING_ERROR, "out of memory");
+        return;
+    }
+    client_ask_open(client, ask);
+    json_object_foreach(positions, name, value)
+    {
+        (void)notify_id_parse(request_text_of(value), 0, &from); /* checked above */
+        if (start_follow(client, notify_str_z(name), &from, ask) != 0) {
+            client_ask_cancel(client, ask);
+            request_fail(r, ANSWER_PROCESSING_ERROR, "out of memory");
+            return;
+        }
+    }
+    client_ask_close(client, ask);
+}

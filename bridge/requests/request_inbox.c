@@ -1,0 +1,127 @@
+/* request_inbox -- the state of the client's own inbox: marks, deletion, counts. */
+#include "requests/request_handlers.h"
+
+#include "clients/client.h"
+#include "requests/request_fields.h"
+#include "redis/resp.h"
+
+/* mark_read, mark_all_read, mark_seen, archive, delete_notification: a command that changes the
+ * inbox and answers how many entries, then the count that it leaves. */
+
+static void on_changed(struct client *client, const json_t *request_id, const struct resp *both,
+                       size_t arg)
+{
+    (void)arg;
+    client_send_json(client,
+                     json_pack("{s:s, s:I, s:I}", "type", "ok", "changed",
+                               (json_int_t)resp_integer(both->items[0], 0), "unread",
+                               (json_int_t)resp_integer(both->items[1], 0)),
+                     request_id);
+}
+
+static void change_inbox(const struct request *r, const struct words *change, struct notify_str key)
+{
+    struct words count = {.len = 2, .at = {NOTIFY_STR("NOTIFY.UNREAD"), key}};
+
+    call_send_two(r->client, r->id, on_changed, 0, change, &count);
+}
+
+static void change_ids(const struct request *r, struct notify_str command, struct notify_str mark)
+{
+    struct key_buffer buffer;
+    struct notify_str key = request_inbox_of(r, &buffer);
+    struct words words = {.len = 2, .at = {command, key}};
+
+    if (mark.len > 0)
+        words_add(&words, mark);
+    if (request_ids_or_fail(r, &words))
+        change_inbox(r, &words, key);
+}
+
+void request_handle_mark_read(const struct request *r)
+{
+    change_ids(r, NOTIFY_STR("NOTIFY.READ"), (struct notify_str){NULL, 0});
+}
+
+void request_handle_archive(const struct request *r)
+{
+    change_ids(r, NOTIFY_STR("NOTIFY.MARK"), NOTIFY_STR("ARCHIVED"));
+}
+
+void request_handle_delete(const struct request *r)
+{
+    change_ids(r, NOTIFY_STR("NOTIFY.DEL"), (struct notify_str){NULL, 0});
+}
+
+void request_handle_mark_all_read(const struct request *r)
+{
+    struct key_buffer buffer;
+    struct notify_str upto, category, key = request_inbox_of(r, &buffer);
+    struct words words = {.len = 2, .at = {NOTIFY_STR("NOTIFY.READALL"), key}};
+    struct notify_id id;
+
+    if (!request_optional_id_or_fail(r, "upto", &upto, &id) ||
+        !request_optional_text_or_fail(r, "category", &category))
+        return;
+    words_add_option(&words, NOTIFY_STR("UPTO"), upto);
+    words_add_option(&words, NOTIFY_STR("CATEGORY"), category);
+    change_inbox(r, &words, key);
+}
+
+void request_handle_mark_seen(const struct request *r)
+{
+    struct key_buffer buffer;
+    struct notify_str upto, key = request_inbox_of(r, &buffer);
+    struct words words = {.len = 2, .at = {NOTIFY_STR("NOTIFY.SEEN"), key}};
+    struct notify_id id;
+
+    if (!request_optional_id_or_fail(r, "upto", &upto, &id))
+        return;
+    words_add_option(&words, NOTIFY_STR("UPTO"), upto);
+    change_inbox(r, &words, key);
+}
+
+/* unread_count */
+
+static json_t *json_of(const struct resp *reply)
+{
+    json_t *value = NULL;
+
+    if (reply->kind == RESP_INTEGER)
+        return json_integer((json_int_t)reply->integer);
+    if (reply->kind == RESP_STRING)
+        return json_stringn(reply->str.ptr, reply->str.len);
+    if (reply->kind != RESP_MAP && reply->kind != RESP_ARRAY)
+        return json_null();
+    value = json_object();
+    for (size_t i = 0; i + 1 < reply->len; i += 2) {
+        struct notify_str name = resp_str(reply->items[i]);
+        (void)json_object_setn_new(value, name.ptr == NULL ? "" : name.ptr, name.len,
+                                   json_of(reply->items[i + 1]));
+    }
+    return value;
+}
+
+static void on_badge(struct client *client, const json_t *request_id, const struct resp *reply,
+                     size_t arg)
+{
+    json_t *answer = json_of(reply);
+
+    (void)arg;
+    if (!json_is_object(answer)) {
+        answer_failed_reply(client, request_id, reply);
+        json_decref(answer);
+        return;
+    }
+    (void)json_object_set_new(answer, "type", json_string("unread_count"));
+    client_send_json(client, answer, request_id);
+}
+
+void request_handle_unread_count(const struct request *r)
+{
+    struct key_buffer buffer;
+    struct words words = {.len = 2,
+                          .at = {NOTIFY_STR("NOTIFY.BADGE"), request_inbox_of(r, &buffer)}};
+
+    call_send(r->client, r->id, on_badge, 0, &words);
+}

@@ -1,0 +1,158 @@
+#include "wire/event.h"
+
+#include <stdlib.h>
+
+#include <jansson.h>
+
+#include "wire/frame.h"
+#include "wire/json_scan.h"
+#include "notify_wire.h"
+
+/* The members that are looked at, as they stand in the text. */
+enum head_member { HEAD_TYPE, HEAD_KEY, HEAD_ID, HEAD_PREV, HEAD_REV, HEAD_DATA, HEAD_COUNT };
+
+static const struct notify_str head_names[HEAD_COUNT] = {
+    [HEAD_TYPE] = {"type", 4}, [HEAD_KEY] = {"key", 3}, [HEAD_ID] = {"id", 2},
+    [HEAD_PREV] = {"prev", 4}, [HEAD_REV] = {"rev", 3}, [HEAD_DATA] = {"data", 4},
+};
+
+static void on_head_member(void *ctx, struct notify_str name, struct notify_str value)
+{
+    struct notify_str *head = ctx;
+
+    for (size_t i = 0; i < HEAD_COUNT; i++)
+        if (notify_str_eq(name, head_names[i]))
+            head[i] = value;
+}
+
+static void on_data_member(void *ctx, struct notify_str name, struct notify_str value)
+{
+    if (notify_str_eq(name, NOTIFY_STR("title")) && value.ptr[0] == '"')
+        *(struct notify_str *)ctx = value;
+}
+
+/* Where the title stands in a notification's data. */
+static struct notify_str find_title(struct notify_str data)
+{
+    struct notify_str title = {NULL, 0};
+
+    if (data.len > 0 && data.ptr[0] == '{')
+        (void)json_scan_object(data, on_data_member, &title); /* well-formed: scanned before */
+    return title;
+}
+
+static bool is_string(struct notify_str value)
+{
+    return value.len > 0 && value.ptr[0] == '"';
+}
+
+static bool parse_id(struct notify_str value, struct notify_id *ret_id)
+{
+    return notify_id_parse(json_plain_string(value), 0, ret_id);
+}
+
+/* An entry has id, prev and data; an event that is not stored has data alone; a state change has
+ * neither, but rev. */
+static bool decode(struct event *event)
+{
+    struct notify_str head[HEAD_COUNT] = {{NULL, 0}};
+
+    if (event->len == 0 || event->payload[0] != '{') /* topic_frame() cuts there */
+        return false;
+    if (!json_scan_object(notify_str_of(event->payload, event->len), on_head_member, head))
+        return false;
+    if (!is_string(head[HEAD_TYPE]) || !is_string(head[HEAD_KEY]))
+        return false;
+    (void)notify_id_take_number(&head[HEAD_REV], &event->rev); /* stays 0 if it is no number */
+    event->key = head[HEAD_KEY];
+    event->data = head[HEAD_DATA];
+    if (head[HEAD_ID].len > 0) {
+        event->kind = EVENT_ENTRY;
+        event->title = find_title(event->data);
+        return event->data.len > 0 && parse_id(head[HEAD_ID], &event->id) &&
+               parse_id(head[HEAD_PREV], &event->prev);
+    }
+    event->kind = event->data.len > 0 ? EVENT_VOLATILE : EVENT_STATE;
+    return event->data.len > 0 || event->rev > 0;
+}
+
+struct event *event_decode(struct notify_str message)
+{
+    struct event *event = calloc(1, sizeof(*event) + message.len);
+
+    if (event == NULL)
+        return NULL;
+    event->refs = 1;
+    event->len = message.len;
+    memcpy(event->payload, message.ptr, message.len);
+    if (!decode(event))
+        return event_unref(event);
+    return event;
+}
+
+struct event *event_changed(struct notify_str key, uint64_t rev, uint64_t unread)
+{
+    json_t *message = json_pack("{s:s, s:s%, s:I, s:I}", "type", "changed", "key", key.ptr, key.len,
+                                "rev", (json_int_t)rev, "unread", (json_int_t)unread);
+    char *text = message == NULL ? NULL : json_dumps(message, JSON_COMPACT);
+    struct event *event = text == NULL ? NULL : event_decode(notify_str_z(text));
+
+    free(text);
+    json_decref(message);
+    return event;
+}
+
+struct event *event_ref(struct event *event)
+{
+    event->refs++;
+    return event;
+}
+
+struct event *event_unref(struct event *event)
+{
+    if (event == NULL || --event->refs > 0)
+        return NULL;
+    for (size_t i = 0; i < DIALECT_COUNT; i++)
+        frame_unref(event->frames[i]);
+    free(event);
+    return NULL;
+}
+
+/* A key with characters that JSON escapes is rare: for it the string is really decoded. */
+static bool is_escaped_form_of(struct notify_str json, struct notify_str key)
+{
+    json_t *string = json_loadb(json.ptr, json.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    struct notify_str text = notify_str_of(json_string_value(string), json_string_length(string));
+    bool same = notify_str_eq(text, key);
+
+    json_decref(string);
+    return same;
+}
+
+bool event_is_of(const struct event *event, struct notify_str key)
+{
+    struct notify_str plain = json_plain_string(event->key);
+
+    return plain.len > 0 ? notify_str_eq(plain, key) : is_escaped_form_of(event->key, key);
+}
+
+/* {"type":…  becomes  {"message":"<title>","type":… : the rest of the bytes stays as it is. */
+static struct frame *topic_frame(const struct event *event)
+{
+    const struct notify_str parts[] = {NOTIFY_STR("{\"message\":"), event->title, NOTIFY_STR(","),
+                                       notify_str_of(event->payload + 1, event->len - 1)};
+
+    return frame_new_ws(sizeof(parts) / sizeof(parts[0]), parts);
+}
+
+struct frame *event_frame(struct event *event, enum dialect dialect)
+{
+    struct notify_str payload = notify_str_of(event->payload, event->len);
+
+    if (dialect == DIALECT_TOPIC && event->title.len == 0)
+        dialect = DIALECT_CANONICAL;
+    if (event->frames[dialect] == NULL)
+        event->frames[dialect] =
+            dialect == DIALECT_TOPIC ? topic_frame(event) : frame_new_ws(1, &payload);
+    return event->frames[dialect];
+}

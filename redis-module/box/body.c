@@ -1,0 +1,211 @@
+/* body -- one table says what each field is and how long it may be; building, checking and reading
+ * go by it. */
+#include "box/body.h"
+
+#include "base/utf8.h"
+#include "base/varint.h"
+
+enum field_form { FORM_TEXT, FORM_NAME, FORM_JSON };
+
+struct field_rule {
+    enum field_form form;
+    bool in_characters;   /* max counts characters, not bytes */
+    bool keep_when_empty; /* present but empty is an error, not absence */
+    size_t max;           /* 0: none */
+};
+
+static const struct field_rule rules[BODY_FIELD_COUNT] = {
+    [BODY_COLLAPSE] = {FORM_TEXT, false, true, NOTIFY_TOKEN_MAX},
+    [BODY_EVENT] = {FORM_NAME, false, true, NOTIFY_EVENT_NAME_MAX},
+    [BODY_TITLE] = {FORM_TEXT, true, true, NOTIFY_TITLE_MAX},
+    [BODY_CONTENT] = {FORM_TEXT, false, false, 0},
+    [BODY_TYPE] = {FORM_TEXT, false, false, NOTIFY_TYPE_MAX},
+    [BODY_ACTION] = {FORM_JSON, false, true, 0},
+    [BODY_ENTITY_TYPE] = {FORM_TEXT, false, false, NOTIFY_TYPE_MAX},
+    [BODY_ENTITY_ID] = {FORM_TEXT, false, false, NOTIFY_SESSION_MAX},
+    [BODY_DATA] = {FORM_JSON, false, true, 0},
+    [BODY_EXCLUDE] = {FORM_TEXT, false, false, NOTIFY_SESSION_MAX},
+};
+
+size_t body_field_max(enum body_field field)
+{
+    return rules[field].max;
+}
+
+static bool is_name(struct notify_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        bool is_digit = c >= '0' && c <= '9';
+        if (!is_letter && !is_digit && c != '_' && c != '.' && c != ':' && c != '-')
+            return false;
+    }
+    return true;
+}
+
+/* The faults that show before anything is converted. */
+static enum body_fault check_plain(const struct field_rule *rule, struct notify_str text)
+{
+    size_t size = text.len;
+
+    if (text.len == 0)
+        return rule->form == FORM_JSON ? BODY_NOT_JSON : BODY_EMPTY;
+    /* As many characters as bytes at most: those of a short text need no counting. */
+    if (rule->in_characters && size > rule->max && !utf8_count(text, &size))
+        return BODY_NOT_UTF8;
+    if (rule->max > 0 && size > rule->max)
+        return BODY_TOO_LONG;
+    if (rule->form == FORM_NAME && !is_name(text))
+        return BODY_NOT_NAME;
+    return BODY_OK;
+}
+
+/* The length of a field is only known once it is written: puts tag and length before the bytes that
+ * start at `start`. */
+static void insert_head(struct text_buf *out, size_t start, enum body_field field)
+{
+    uint8_t head[1 + VARINT_MAX] = {(uint8_t)field};
+    size_t len = out->len - start;
+    size_t head_len = (size_t)(varint_put(head + 1, len) - head);
+
+    if (text_buf_room(out, head_len) == NULL)
+        return;
+    memmove(out->ptr + start + head_len, out->ptr + start, len);
+    memcpy(out->ptr + start, head, head_len);
+    out->len += head_len;
+}
+
+static enum body_fault build_field(struct text_buf *out, enum body_field field,
+                                   struct notify_str text)
+{
+    const struct field_rule *rule = &rules[field];
+    enum body_fault fault = check_plain(rule, text);
+    size_t start = out->len;
+
+    if (fault != BODY_OK)
+        return fault;
+    if (rule->form == FORM_JSON && !json_text_minify(out, text))
+        return BODY_NOT_JSON;
+    if (rule->form != FORM_JSON && !json_text_escape(out, text))
+        return BODY_NOT_UTF8;
+    insert_head(out, start, field);
+    return out->failed ? BODY_NO_MEMORY : BODY_OK;
+}
+
+static bool is_absent(enum body_field field, struct notify_str text)
+{
+    if (text.ptr == NULL)
+        return true;
+    if (field == BODY_EVENT)
+        return notify_str_eq(text, NOTIFY_STR(NOTIFY_EVENT_DEFAULT));
+    return text.len == 0 && !rules[field].keep_when_empty;
+}
+
+bool body_build(struct text_buf *out, const struct body *plain, struct body_error *ret_error)
+{
+    text_buf_clear(out);
+    for (unsigned f = BODY_COLLAPSE; f < BODY_FIELD_COUNT; f++) {
+        enum body_field field = (enum body_field)f;
+        enum body_fault fault;
+        if (is_absent(field, plain->field[f]))
+            continue;
+        fault = build_field(out, field, plain->field[f]);
+        if (fault != BODY_OK) {
+            text_buf_clear(out);
+            *ret_error = (struct body_error){fault, field};
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Takes the next field off the front of *stored; false when there is none or it is not well formed.
+ */
+static bool take_field(struct notify_str *stored, unsigned *ret_field, struct notify_str *ret_text)
+{
+    struct notify_str rest = *stored;
+    uint64_t len;
+
+    if (rest.len == 0)
+        return false;
+    *ret_field = (uint8_t)rest.ptr[0];
+    rest = notify_str_of(rest.ptr + 1, rest.len - 1);
+    if (!varint_take(&rest, &len) || len > rest.len)
+        return false;
+    *ret_text = notify_str_of(rest.ptr, (size_t)len);
+    *stored = notify_str_of(rest.ptr + len, rest.len - (size_t)len);
+    return true;
+}
+
+bool body_parse(struct notify_str stored, struct body *ret_body)
+{
+    struct body body = {0};
+    unsigned last = 0;
+
+    while (stored.len > 0) {
+        unsigned field;
+        struct notify_str text;
+        if (!take_field(&stored, &field, &text) || field <= last || field < BODY_COLLAPSE ||
+            field >= BODY_FIELD_COUNT)
+            return false;
+        body.field[field] = text;
+        last = field;
+    }
+    *ret_body = body;
+    return true;
+}
+
+struct notify_str body_find(struct notify_str stored, enum body_field field)
+{
+    unsigned found;
+    struct notify_str text;
+
+    while (take_field(&stored, &found, &text) && found <= (unsigned)field)
+        if (found == (unsigned)field)
+            return text;
+    return notify_str_of(NULL, 0);
+}
+
+struct notify_str body_plain(struct text_buf *scratch, enum body_field field,
+                             struct notify_str stored_field)
+{
+    bool is_json = rules[field].form == FORM_JSON;
+
+    if (is_json || stored_field.len == 0 ||
+        memchr(stored_field.ptr, '\\', stored_field.len) == NULL)
+        return stored_field;
+    text_buf_clear(scratch);
+    json_text_unescape(scratch, stored_field);
+    return text_buf_str(scratch);
+}
+
+/* Limits are checked on the stored form: escaping only makes texts longer, by a factor of six at
+ * most, so this bounds them without decoding. */
+static bool field_is_sound(enum body_field field, struct notify_str text)
+{
+    const struct field_rule *rule = &rules[field];
+    size_t bytes_per_unit = rule->in_characters ? 12 : 6;
+
+    if (text.len == 0)
+        return false;
+    if (rule->max > 0 && text.len > rule->max * bytes_per_unit)
+        return false;
+    if (rule->form == FORM_NAME)
+        return text.len <= rule->max && is_name(text);
+    if (rule->form == FORM_JSON)
+        return json_text_is_minified(text);
+    return json_text_is_escaped(text);
+}
+
+bool body_is_sound(struct notify_str stored)
+{
+    struct body body;
+
+    if (!body_parse(stored, &body))
+        return false;
+    for (unsigned f = BODY_COLLAPSE; f < BODY_FIELD_COUNT; f++)
+        if (body.field[f].ptr != NULL && !field_is_sound((enum body_field)f, body.field[f]))
+            return false;
+    return true;
+}

@@ -1,0 +1,670 @@
+/* box -- adding, marking and removing entries, and the counters that follow. How entries lie in
+ * memory is box_store's, reading is box_iter's, counting under expiry box_count's. */
+#include "box/box.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "box/box_store.h"
+#include "box/collapse.h"
+#include "base/mem.h"
+
+/* ---- life ---- */
+
+struct box *box_new(void)
+{
+    struct box *box = mem_try_alloc(sizeof(*box));
+
+    if (box != NULL)
+        memset(box, 0, sizeof(*box));
+    return box;
+}
+
+void box_free(struct box *box)
+{
+    store_free(box);
+}
+
+struct box *box_copy(const struct box *box)
+{
+    return store_copy(box);
+}
+
+/* ---- facts ---- */
+
+struct notify_id box_last_id(const struct box *box)
+{
+    return store_last_id(box);
+}
+
+uint64_t box_rev(const struct box *box)
+{
+    return box->rev;
+}
+
+struct notify_id box_trimmed_id(const struct box *box)
+{
+    return store_trimmed_id(box);
+}
+
+bool box_has_gap(const struct box *box, struct notify_id after)
+{
+    return notify_id_cmp(store_trimmed_id(box), after) > 0 ||
+           notify_id_cmp(after, store_last_id(box)) > 0;
+}
+
+uint64_t box_raise_rev(struct box *box)
+{
+    if (box->rev < UINT64_MAX)
+        box->rev++;
+    return box->rev;
+}
+
+void box_raise_rev_to(struct box *box, uint64_t rev)
+{
+    if (rev > box->rev)
+        box->rev = rev;
+}
+
+void box_raise_last_id(struct box *box, struct notify_id id)
+{
+    if (id.ms > NOTIFY_ID_MAX_MS || notify_id_cmp(id, store_last_id(box)) <= 0)
+        return;
+    box->last_ms = id.ms;
+    box->last_seq = id.seq;
+}
+
+int box_raise_trimmed_id(struct box **box, struct notify_id id)
+{
+    if (id.ms > NOTIFY_ID_MAX_MS || notify_id_cmp(id, store_trimmed_id(*box)) <= 0)
+        return 0;
+    if (store_set_trimmed(box, id) != 0)
+        return -ENOMEM;
+    box_raise_last_id(*box, id);
+    return 0;
+}
+
+/* ---- counting: the only two places that change counters ---- */
+
+/* Takes e, which lies in that span, into the counters (direction 1) or out of them (-1). */
+static void count_entry(struct box *box, uint32_t span, const struct entry *e, int direction)
+{
+    uint32_t step = (uint32_t)direction; /* unsigned: adding it wraps around to a subtraction */
+    struct box_category *category = NULL;
+    bool muted = false;
+
+    box->live += step;
+    if (e->category_slot > 0) {
+        category = &store_categories(box)[e->category_slot - 1];
+        category->total = (category->total + step) & BOX_ENTRIES_MAX;
+        muted = category->muted;
+    }
+    store_count_in_span(box, span, e, direction);
+    if (entry_is_unread(e)) {
+        if (category != NULL)
+            category->unread = (category->unread + step) & BOX_ENTRIES_MAX;
+        if (!muted)
+            box->unread += step;
+    }
+    if (entry_is_unseen(e) && !muted)
+        box->unseen += step;
+}
+
+static void remove_entry(struct box *box, const struct place *place, const struct entry *e)
+{
+    struct notify_str token = collapse_token(notify_str_of((const char *)e->body, e->body_len));
+
+    if (token.ptr != NULL)
+        collapse_remove(box, token, e->id);
+    count_entry(box, place->span, e, -1);
+    store_remove(box, place, e->size);
+    if (box->live == 0)
+        box->min_expire_ms = 0;
+}
+
+/* ---- adding ---- */
+
+int box_next_id(const struct box *box, uint64_t now_ms, struct notify_id *ret_id)
+{
+    struct notify_id last = store_last_id(box);
+
+    if (now_ms > NOTIFY_ID_MAX_MS)
+        now_ms = NOTIFY_ID_MAX_MS;
+    if (now_ms > last.ms) {
+        *ret_id = (struct notify_id){now_ms, 0};
+        return 0;
+    }
+    if (last.seq < UINT64_MAX) {
+        *ret_id = (struct notify_id){last.ms, last.seq + 1};
+        return 0;
+    }
+    if (last.ms >= NOTIFY_ID_MAX_MS)
+        return -EOVERFLOW;
+    *ret_id = (struct notify_id){last.ms + 1, 0};
+    return 0;
+}
+
+static int check_entry(const struct box *box, const struct box_entry *entry)
+{
+    if (entry->id.ms > NOTIFY_ID_MAX_MS || notify_id_cmp(entry->id, store_last_id(box)) <= 0)
+        return -ERANGE;
+    if (entry->body.len > BOX_BODY_MAX)
+        return -EMSGSIZE;
+    if (box->live >= BOX_ENTRIES_MAX)
+        return -ENOSPC;
+    if ((unsigned)entry->level >= LEVEL_COUNT || (unsigned)entry->kind > ENTRY_EVENT ||
+        entry->category > category_count())
+        return -EINVAL;
+    if (entry->expire_ms > NOTIFY_ID_MAX_MS || entry->read_ms > NOTIFY_ID_MAX_MS ||
+        entry->seen_ms > NOTIFY_ID_MAX_MS)
+        return -EINVAL;
+    return 0;
+}
+
+int box_check_append(const struct box *box, const struct box_entry *entry)
+{
+    const struct box_category *table = store_categories(box);
+    int rc = check_entry(box, entry);
+
+    if (rc != 0 || entry->category == CATEGORY_NONE || box->category_slots < BOX_CATEGORIES_MAX)
+        return rc;
+    for (uint32_t i = 0; i < box->category_slots; i++)
+        if (table[i].category == entry->category || (table[i].total == 0 && !table[i].muted))
+            return 0;
+    return -E2BIG;
+}
+
+/* The slot (from 1) of a category, in a record of its own, a disused one or a new one. */
+static int need_category_slot(struct box **box, uint16_t category, uint32_t *ret_slot)
+{
+    struct box_category *table = store_categories(*box);
+    uint32_t slots = (uint32_t)(*box)->category_slots;
+    uint32_t slot = slots;
+
+    *ret_slot = 0;
+    if (category == CATEGORY_NONE)
+        return 0;
+    for (uint32_t i = 0; i < slots; i++) {
+        if (table[i].category == category) {
+            *ret_slot = i + 1;
+            return 0;
+        }
+        if (table[i].total == 0 && !table[i].muted)
+            slot = i;
+    }
+    if (slot == slots) {
+        if (slots >= BOX_CATEGORIES_MAX)
+            return -E2BIG;
+        if (store_add_category(box) != 0)
+            return -ENOMEM;
+        table = store_categories(*box);
+    }
+    category_hold(category);
+    category_release((uint16_t)table[slot].category);
+    table[slot] = (struct box_category){.category = category & 0x7fffu};
+    *ret_slot = slot + 1;
+    return 0;
+}
+
+static uint8_t flags_of(const struct box_entry *entry)
+{
+    uint8_t flags = (uint8_t)entry->level;
+
+    if (entry->kind == ENTRY_EVENT)
+        flags |= ENTRY_IS_EVENT;
+    else if (entry->is_read)
+        flags |= ENTRY_IS_READ | ENTRY_IS_SEEN;
+    else if (entry->is_seen)
+        flags |= ENTRY_IS_SEEN;
+    if (entry->archived)
+        flags |= ENTRY_IS_ARCHIVED;
+    if (entry->expire_ms != 0)
+        flags |= ENTRY_EXPIRES;
+    return flags;
+}
+
+static void set_mark(struct box *box, const struct place *place, uint64_t seen_ms, uint64_t read_ms)
+{
+    struct span span = store_span(box, place->span);
+    uint8_t *mark = span.marks + place->ordinal * (size_t)MARK_LEN;
+
+    time48_put(mark, seen_ms);
+    time48_put(mark + TIME48_LEN, read_ms);
+}
+
+/* The last entry expires then, or never (0). */
+static void note_expiry(struct box *box, uint64_t expire_ms)
+{
+    uint64_t end_ms = store_key_end(box);
+
+    if (end_ms != 0) {
+        if (end_ms < expire_ms)
+            end_ms = expire_ms;
+        if (end_ms < box->last_ms)
+            end_ms = box->last_ms;
+        /* There is room for it: nothing moves. */
+        (void)store_set_key_end(&box, expire_ms == 0 ? 0 : end_ms);
+    }
+    if (expire_ms != 0 && (box->min_expire_ms == 0 || expire_ms < box->min_expire_ms))
+        box->min_expire_ms = expire_ms;
+}
+
+/* The counters and times of the entry that now is the last one. */
+static void enter_last(struct box *box, const struct box_entry *entry, const struct entry *e)
+{
+    uint32_t last_span = store_span_count(box) - 1;
+
+    count_entry(box, last_span, e, 1);
+    if ((e->flags & ENTRY_IS_SEEN) != 0) {
+        struct span span = store_span(box, last_span);
+        struct place place = {last_span, 0, span.count - 1};
+        set_mark(box, &place, entry->is_seen ? entry->seen_ms : entry->read_ms,
+                 entry->is_read ? entry->read_ms : 0);
+    }
+    box->last_ms = e->id.ms;
+    box->last_seq = e->id.seq;
+    note_expiry(box, e->expire_ms);
+}
+
+static int append(struct box **box, const struct box_entry *entry)
+{
+    struct entry e = {
+        .id = entry->id,
+        .flags = flags_of(entry),
+        .expire_ms = entry->expire_ms,
+        .body = (const uint8_t *)entry->body.ptr,
+        .body_len = (uint32_t)entry->body.len,
+    };
+    int rc = need_category_slot(box, entry->category, &e.category_slot);
+
+    if (rc == 0)
+        rc = store_append(box, &e, (e.flags & ENTRY_IS_SEEN) != 0);
+    if (rc == 0)
+        enter_last(*box, entry, &e);
+    return rc;
+}
+
+int box_append(struct box **box, const struct box_entry *entry)
+{
+    struct notify_str token = collapse_token(entry->body);
+    int rc = check_entry(*box, entry);
+
+    if (rc == 0 && token.ptr != NULL)
+        rc = collapse_find(*box, token) != NULL ? -EEXIST : collapse_reserve(box);
+    if (rc == 0)
+        rc = append(box, entry);
+    if (rc == 0 && token.ptr != NULL)
+        collapse_add(*box, token, entry->id);
+    return rc;
+}
+
+int box_append_collapsing(struct box **box, const struct box_entry *entry, uint64_t now_ms,
+                          struct notify_id *ret_replaced)
+{
+    struct notify_str token = collapse_token(entry->body);
+    struct id_slot *slot = token.ptr == NULL ? NULL : collapse_find(*box, token);
+    struct notify_id old = {0, 0};
+    struct place place;
+    struct entry e;
+    int rc;
+
+    *ret_replaced = old;
+    if (slot == NULL)
+        return box_append(box, entry);
+    rc = check_entry(*box, entry);
+    if (rc == 0)
+        rc = append(box, entry);
+    if (rc != 0)
+        return rc;
+    old = slot->id;
+    slot->id = entry->id; /* so that removing the old one leaves the index alone */
+    (void)store_seek(*box, old, &place, &e);
+    if (!entry_is_expired(&e, now_ms))
+        *ret_replaced = old;
+    remove_entry(*box, &place, &e);
+    store_shrink(box);
+    return 0;
+}
+
+/* ---- marking ---- */
+
+struct mark_rule {
+    uint8_t set; /* flags after the mark */
+    uint8_t clear;
+    bool for_events; /* events have it too */
+};
+
+static const struct mark_rule mark_rules[] = {
+    [BOX_MARK_READ] = {ENTRY_IS_READ | ENTRY_IS_SEEN, 0, false},
+    [BOX_MARK_UNREAD] = {0, ENTRY_IS_READ, false},
+    [BOX_MARK_SEEN] = {ENTRY_IS_SEEN, 0, false},
+    [BOX_MARK_ARCHIVED] = {ENTRY_IS_ARCHIVED, 0, true},
+    [BOX_MARK_UNARCHIVED] = {0, ENTRY_IS_ARCHIVED, true},
+};
+
+static uint8_t flags_after(const struct entry *e, enum box_mark mark)
+{
+    const struct mark_rule *rule = &mark_rules[mark];
+
+    if ((e->flags & ENTRY_IS_EVENT) != 0 && !rule->for_events)
+        return e->flags;
+    return (uint8_t)((e->flags | rule->set) & ~rule->clear);
+}
+
+/* Whether the entry gets its first time, and so needs a mark to write it in. */
+static bool needs_mark(const struct entry *e, uint8_t flags)
+{
+    return (flags & ~e->flags & ENTRY_IS_SEEN) != 0;
+}
+
+/* Gives the entry its new flags and times, in place. Its mark exists if it needs one. */
+static void apply_flags(struct box *box, const struct place *place, struct entry *e, uint8_t flags,
+                        uint64_t at_ms)
+{
+    struct span span = store_span(box, place->span);
+    uint8_t changed = flags ^ e->flags;
+
+    count_entry(box, place->span, e, -1);
+    e->flags = flags;
+    span.bytes[place->offset] = flags;
+    if ((flags & ENTRY_IS_SEEN) != 0) {
+        uint8_t *mark = span.marks + place->ordinal * (size_t)MARK_LEN;
+        if ((changed & ENTRY_IS_SEEN) != 0)
+            time48_put(mark, at_ms);
+        if ((changed & ENTRY_IS_READ) != 0)
+            time48_put(mark + TIME48_LEN, (flags & ENTRY_IS_READ) != 0 ? at_ms : 0);
+    }
+    count_entry(box, place->span, e, 1);
+}
+
+int box_mark(struct box **box, struct notify_id id, enum box_mark mark, uint64_t at_ms,
+             uint64_t now_ms)
+{
+    struct place place;
+    struct entry e;
+    uint8_t flags;
+
+    if (at_ms > NOTIFY_ID_MAX_MS)
+        at_ms = NOTIFY_ID_MAX_MS;
+    if (!store_seek(*box, id, &place, &e) || notify_id_cmp(e.id, id) != 0 ||
+        entry_is_expired(&e, now_ms))
+        return 0;
+    flags = flags_after(&e, mark);
+    if (flags == e.flags)
+        return 0;
+    if (needs_mark(&e, flags) && store_need_mark(box, id, &place) != 0)
+        return -ENOMEM;
+    apply_flags(*box, &place, &e, flags, at_ms);
+    return 1;
+}
+
+/* What box_mark_upto is about. */
+struct mark_request {
+    struct notify_id upto;
+    uint16_t category;
+    enum box_mark mark;
+    uint64_t now_ms;
+};
+
+/* The flags that e gets by the request: its own when it is not meant. */
+static uint8_t flags_requested(const struct box *box, const struct entry *e,
+                               const struct mark_request *request)
+{
+    if (entry_is_expired(e, request->now_ms))
+        return e->flags;
+    if (request->category != CATEGORY_NONE &&
+        (e->category_slot == 0 ||
+         store_categories(box)[e->category_slot - 1].category != request->category))
+        return e->flags;
+    return flags_after(e, request->mark);
+}
+
+/* Makes all marks that the request will write to, span by span, so that it can no longer fail. */
+static int prepare_marks(struct box **box, const struct mark_request *request)
+{
+    for (uint32_t i = 0; i < store_span_count(*box); i++) {
+        struct place last = {i, 0, 0};
+        struct notify_id last_id = {0, 0};
+        struct walk walk;
+        struct entry e;
+        walk_init_span(&walk, *box, i);
+        while (walk_next(&walk, &e) && walk.place.span == i &&
+               notify_id_cmp(e.id, request->upto) <= 0) {
+            if (!needs_mark(&e, flags_requested(*box, &e, request)))
+                continue;
+            last = walk.place;
+            last_id = e.id;
+        }
+        if (!notify_id_is_zero(last_id) && store_need_mark(box, last_id, &last) != 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+int64_t box_mark_upto(struct box **box, struct notify_id upto, uint16_t category,
+                      enum box_mark mark, uint64_t at_ms, uint64_t now_ms)
+{
+    struct mark_request request = {upto, category, mark, now_ms};
+    struct walk walk;
+    struct entry e;
+    int64_t changed = 0;
+
+    if (at_ms > NOTIFY_ID_MAX_MS)
+        at_ms = NOTIFY_ID_MAX_MS;
+    if (prepare_marks(box, &request) != 0)
+        return -ENOMEM;
+    walk_init(&walk, *box);
+    while (walk_next(&walk, &e) && notify_id_cmp(e.id, upto) <= 0) {
+        uint8_t flags = flags_requested(*box, &e, &request);
+        if (flags == e.flags)
+            continue;
+        apply_flags(*box, &walk.place, &e, flags, at_ms);
+        changed++;
+    }
+    return changed;
+}
+
+/* Takes all entries of a category into or out of the counters. */
+static void count_category(struct box *box, uint32_t slot, int direction)
+{
+    struct walk walk;
+    struct entry e;
+
+    walk_init(&walk, box);
+    while (walk_next(&walk, &e))
+        if (e.category_slot == slot)
+            count_entry(box, walk.place.span, &e, direction);
+}
+
+bool box_is_muted(const struct box *box, uint16_t category)
+{
+    const struct box_category *table = store_categories(box);
+
+    for (uint32_t i = 0; category != CATEGORY_NONE && i < box->category_slots; i++)
+        if (table[i].category == category)
+            return table[i].muted;
+    return false;
+}
+
+int box_mute(struct box **box, uint16_t category, bool muted)
+{
+    uint32_t slot;
+    int rc;
+
+    if (category == CATEGORY_NONE || category > category_count())
+        return 0;
+    rc = need_category_slot(box, category, &slot);
+    if (rc != 0)
+        return rc;
+    if (store_categories(*box)[slot - 1].muted == muted)
+        return 0;
+    count_category(*box, slot, -1);
+    store_categories(*box)[slot - 1].muted = muted;
+    count_category(*box, slot, 1);
+    return 1;
+}
+
+/* ---- removing ---- */
+
+int box_delete(struct box **box, struct notify_id id, uint64_t now_ms)
+{
+    struct place place;
+    struct entry e;
+
+    if (!store_seek(*box, id, &place, &e) || notify_id_cmp(e.id, id) != 0 ||
+        entry_is_expired(&e, now_ms))
+        return 0;
+    remove_entry(*box, &place, &e);
+    store_shrink(box);
+    return 1;
+}
+
+int box_expire(struct box **box, struct notify_id id, uint64_t now_ms)
+{
+    struct place place;
+    struct entry e;
+
+    if (!store_seek(*box, id, &place, &e) || notify_id_cmp(e.id, id) != 0 || e.expire_ms == 0)
+        return 0;
+    if (now_ms != BOX_NEVER_EXPIRE && !entry_is_expired(&e, now_ms))
+        return 0;
+    remove_entry(*box, &place, &e);
+    store_shrink(box);
+    return 1;
+}
+
+/* Whether the oldest entry has to go, and which it is. It is only looked at if it may have to: in a
+ * box that is not full, that would be a wait for memory that nobody needs. */
+static bool find_surplus(const struct box *box, uint64_t maxlen, struct notify_id minid,
+                         struct place *ret_place, struct entry *ret_entry)
+{
+    struct walk walk;
+
+    if (box->live == 0 || (box->live <= maxlen && notify_id_is_zero(minid)))
+        return false;
+    walk_init(&walk, box);
+    if (!walk_next(&walk, ret_entry))
+        return false;
+    *ret_place = walk.place;
+    return box->live > maxlen || notify_id_cmp(ret_entry->id, minid) < 0;
+}
+
+static int64_t trim(struct box **box, uint64_t maxlen, struct notify_id minid,
+                    struct notify_id *ret_before)
+{
+    struct notify_id last = {0, 0};
+    struct place place;
+    struct entry e;
+    int64_t count = 0;
+
+    if (!find_surplus(*box, maxlen, minid, &place, &e))
+        return 0;
+    if (store_set_trimmed(box, store_trimmed_id(*box)) != 0)
+        return -ENOMEM;
+    while (find_surplus(*box, maxlen, minid, &place, &e)) {
+        remove_entry(*box, &place, &e);
+        last = e.id;
+        count++;
+    }
+    (void)store_set_trimmed(box, last);
+    store_shrink(box);
+    if (ret_before != NULL)
+        *ret_before = notify_id_after(last);
+    return count;
+}
+
+int64_t box_trim_maxlen(struct box **box, uint64_t maxlen, struct notify_id *ret_before)
+{
+    return trim(box, maxlen, (struct notify_id){0, 0}, ret_before);
+}
+
+int64_t box_trim_minid(struct box **box, struct notify_id minid, struct notify_id *ret_before)
+{
+    return trim(box, UINT64_MAX, minid, ret_before);
+}
+
+/* To the entry with this number in the span. False: there are fewer. */
+static bool walk_to_ordinal(struct walk *walk, const struct box *box, uint32_t span,
+                            uint32_t ordinal, struct entry *ret_entry)
+{
+    walk_init_span(walk, box, span);
+    do {
+        if (walk->next_offset >= walk->span.used)
+            return false;
+        (void)walk_next(walk, ret_entry);
+    } while (walk->place.ordinal < ordinal);
+    return true;
+}
+
+/* What a sweep has taken out. */
+struct sweep {
+    uint64_t now_ms;
+    struct notify_id *ids;
+    size_t count;
+    size_t capacity;
+};
+
+/* Takes what has expired out of a span, which goes when it becomes empty. False: there is more than
+ * there is room for. */
+static bool sweep_span(struct box *box, uint32_t span, struct sweep *sweep)
+{
+    uint32_t spans = store_span_count(box);
+    uint32_t ordinal = 0;
+    uint64_t min_ms = 0;
+    struct walk walk;
+    struct entry e;
+    bool more = walk_to_ordinal(&walk, box, span, 0, &e);
+
+    while (more) {
+        if (entry_is_expired(&e, sweep->now_ms)) {
+            if (sweep->count == sweep->capacity)
+                return false;
+            sweep->ids[sweep->count++] = e.id;
+            remove_entry(box, &walk.place, &e);
+            if (store_span_count(box) < spans)
+                return true;
+            more = walk_to_ordinal(&walk, box, span, ordinal, &e);
+        } else {
+            if (e.expire_ms != 0 && (min_ms == 0 || e.expire_ms < min_ms))
+                min_ms = e.expire_ms;
+            ordinal++;
+            more = walk.next_offset < walk.span.used && walk_next(&walk, &e);
+        }
+    }
+    store_set_span_min_expire(box, span, min_ms);
+    return true;
+}
+
+static void find_min_expire(struct box *box)
+{
+    uint64_t min_ms = 0;
+
+    for (uint32_t i = 0; i < store_span_count(box); i++) {
+        uint64_t span_ms = store_span_min_expire(box, i);
+        if (span_ms != 0 && (min_ms == 0 || span_ms < min_ms))
+            min_ms = span_ms;
+    }
+    box->min_expire_ms = min_ms;
+}
+
+size_t box_sweep_expired(struct box **box, uint64_t now_ms, struct notify_id *ret_ids,
+                         size_t capacity)
+{
+    struct sweep sweep = {now_ms, ret_ids, 0, capacity};
+    bool done = true;
+
+    if ((*box)->min_expire_ms == 0 || now_ms < (*box)->min_expire_ms)
+        return 0;
+    for (uint32_t i = 0; done && i < store_span_count(*box);) {
+        uint32_t spans = store_span_count(*box);
+        if (store_span_has_expired(*box, i, now_ms))
+            done = sweep_span(*box, i, &sweep);
+        if (store_span_count(*box) == spans)
+            i++;
+    }
+    if (done)
+        find_min_expire(*box);
+    if (sweep.count > 0)
+        store_shrink(box);
+    return sweep.count;
+}

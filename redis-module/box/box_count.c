@@ -1,0 +1,339 @@
+/* box_count -- what a box amounts to: counts (stored ones while nothing has expired, else counted
+ * now), the recount that checks them, and memory. Changes nothing but addresses. */
+#include <errno.h>
+#include <string.h>
+
+#include "box/box.h"
+#include "box/box_store.h"
+#include "box/cursors.h"
+#include "box/collapse.h"
+#include "base/mem.h"
+
+/* Whether stored counters may include entries that have expired. */
+static bool must_recount(const struct box *box, uint64_t now_ms)
+{
+    return box->min_expire_ms != 0 && now_ms >= box->min_expire_ms;
+}
+
+static const struct box_category *category_of(const struct box *box, const struct entry *e)
+{
+    return e->category_slot == 0 ? NULL : &store_categories(box)[e->category_slot - 1];
+}
+
+static bool is_muted(const struct box *box, const struct entry *e)
+{
+    const struct box_category *category = category_of(box, e);
+
+    return category != NULL && category->muted;
+}
+
+/* What is stored but for what has expired. */
+static struct box_counts count_unexpired(const struct box *box, uint64_t now_ms)
+{
+    struct box_counts counts = {box->live, box->unread, box->unseen};
+    struct walk walk;
+    struct entry e;
+
+    walk_init(&walk, box);
+    while (walk_next_expired(&walk, now_ms, &e)) {
+        counts.live--;
+        if (is_muted(box, &e))
+            continue;
+        counts.unread -= entry_is_unread(&e);
+        counts.unseen -= entry_is_unseen(&e);
+    }
+    return counts;
+}
+
+struct box_counts box_count(const struct box *box, uint64_t now_ms)
+{
+    if (must_recount(box, now_ms))
+        return count_unexpired(box, now_ms);
+    return (struct box_counts){box->live, box->unread, box->unseen};
+}
+
+uint64_t box_unread(const struct box *box, uint64_t now_ms)
+{
+    return must_recount(box, now_ms) ? count_unexpired(box, now_ms).unread : box->unread;
+}
+
+static uint64_t count_unread_of(const struct box *box, const struct box_category *category,
+                                uint64_t now_ms)
+{
+    uint64_t unread = category->unread;
+    struct walk walk;
+    struct entry e;
+
+    if (!must_recount(box, now_ms))
+        return unread;
+    walk_init(&walk, box);
+    while (walk_next_expired(&walk, now_ms, &e))
+        unread -= category_of(box, &e) == category && entry_is_unread(&e);
+    return unread;
+}
+
+uint64_t box_unread_of(const struct box *box, uint16_t category, uint64_t now_ms)
+{
+    const struct box_category *table = store_categories(box);
+
+    for (uint32_t i = 0; i < box->category_slots; i++) {
+        if (category == CATEGORY_NONE || table[i].category != category)
+            continue;
+        if (table[i].muted)
+            return 0;
+        return count_unread_of(box, &table[i], now_ms);
+    }
+    return 0;
+}
+
+size_t box_category_slots(const struct box *box)
+{
+    return box->category_slots;
+}
+
+/* Takes what has expired out of the first `slots` counts. */
+static void take_expired(const struct box *box, uint64_t now_ms, struct box_category_count *counts,
+                         size_t slots)
+{
+    struct walk walk;
+    struct entry e;
+
+    walk_init(&walk, box);
+    while (walk_next_expired(&walk, now_ms, &e)) {
+        if (e.category_slot == 0 || e.category_slot > slots)
+            continue;
+        counts[e.category_slot - 1].total--;
+        counts[e.category_slot - 1].unread -= entry_is_unread(&e);
+    }
+}
+
+size_t box_count_categories(const struct box *box, uint64_t now_ms,
+                            struct box_category_count *counts, size_t capacity)
+{
+    const struct box_category *table = store_categories(box);
+    size_t slots = box->category_slots < capacity ? box->category_slots : capacity;
+    size_t count = 0;
+
+    for (size_t i = 0; i < slots; i++)
+        counts[i] = (struct box_category_count){(uint16_t)table[i].category, table[i].muted,
+                                                table[i].total, table[i].unread};
+    if (must_recount(box, now_ms))
+        take_expired(box, now_ms, counts, slots);
+    for (size_t i = 0; i < slots; i++) {
+        if (counts[i].total == 0 && !counts[i].muted)
+            continue;
+        counts[count] = counts[i];
+        if (counts[count].muted)
+            counts[count].unread = 0;
+        count++;
+    }
+    return count;
+}
+
+int box_max_unread_level(const struct box *box, uint64_t now_ms)
+{
+    int max = -1;
+    struct walk walk;
+    struct entry e;
+
+    if (box->unread == 0)
+        return -1;
+    walk_init(&walk, box);
+    while (max < LEVEL_CRITICAL && walk_next(&walk, &e)) {
+        if (store_is_large(box) && walk.span.unread == 0)
+            walk_skip_span(&walk);
+        else if (entry_is_unread(&e) && !entry_is_expired(&e, now_ms) && !is_muted(box, &e) &&
+                 (int)(e.flags & ENTRY_LEVEL_MASK) > max)
+            max = (int)(e.flags & ENTRY_LEVEL_MASK);
+    }
+    return max;
+}
+
+/* ---- checking ---- */
+
+/* Order of ids, the earliest expiry, and the spans' own counts. */
+static void audit_entries(const struct box *box, struct box_audit *audit)
+{
+    struct notify_id last = {0, 0};
+    struct walk walk;
+    struct entry e;
+
+    audit->order_ok = true;
+    walk_init(&walk, box);
+    while (walk_next(&walk, &e)) {
+        if (notify_id_cmp(e.id, last) <= 0)
+            audit->order_ok = false;
+        last = e.id;
+        if (e.expire_ms != 0 &&
+            (audit->actual_min_expire_ms == 0 || e.expire_ms < audit->actual_min_expire_ms))
+            audit->actual_min_expire_ms = e.expire_ms;
+    }
+    if (notify_id_cmp(last, store_last_id(box)) > 0 ||
+        notify_id_cmp(store_trimmed_id(box), store_last_id(box)) > 0)
+        audit->order_ok = false;
+}
+
+/* What is there, whatever the counters say. */
+static struct box_counts recount(const struct box *box)
+{
+    struct box_counts counts = {0, 0, 0};
+    struct walk walk;
+    struct entry e;
+
+    walk_init(&walk, box);
+    while (walk_next(&walk, &e)) {
+        counts.live++;
+        if (is_muted(box, &e))
+            continue;
+        counts.unread += entry_is_unread(&e);
+        counts.unseen += entry_is_unseen(&e);
+    }
+    return counts;
+}
+
+/* Totals and unread by slot, as if nothing were muted. */
+static void recount_categories(const struct box *box, struct box_category_count *counts)
+{
+    struct walk walk;
+    struct entry e;
+
+    memset(counts, 0, box->category_slots * sizeof(*counts));
+    walk_init(&walk, box);
+    while (walk_next(&walk, &e)) {
+        if (e.category_slot == 0)
+            continue;
+        counts[e.category_slot - 1].total++;
+        counts[e.category_slot - 1].unread += entry_is_unread(&e);
+    }
+}
+
+/* Whether what a large box says of a span's expiries agrees with its entries. */
+static bool expiries_agree(const struct box *box, uint32_t index)
+{
+    uint64_t min_ms = store_span_min_expire(box, index);
+    struct span span = store_span(box, index);
+    uint32_t staying = 0;
+    struct entry e;
+
+    for (uint32_t offset = span.head; offset < span.used; offset += e.size) {
+        entry_unpack(span.bytes + offset, span.base_ms, &e);
+        staying += e.expire_ms == 0;
+        if (e.expire_ms != 0 && (min_ms == 0 || e.expire_ms < min_ms))
+            return false;
+    }
+    return !store_is_large(box) || staying == ring_segment(store_ring(box), index)->staying;
+}
+
+/* Whether every span's own counts agree with its entries. */
+static bool spans_agree(const struct box *box)
+{
+    bool agree = true;
+
+    for (uint32_t i = 0; i < store_span_count(box); i++) {
+        struct span span = store_span(box, i);
+        uint32_t count = 0;
+        uint32_t unread = 0;
+        uint32_t countable = 0;
+        struct entry e;
+        for (uint32_t offset = span.head; offset < span.used; offset += e.size) {
+            entry_unpack(span.bytes + offset, span.base_ms, &e);
+            count++;
+            unread += entry_is_unread(&e);
+            countable += entry_is_countable(&e);
+            if ((e.flags & ENTRY_IS_SEEN) != 0 && count > span.mark_count)
+                agree = false;
+        }
+        agree = agree && expiries_agree(box, i) && count == span.count && span.used <= span.cap &&
+                span.mark_count <= count &&
+                (!store_is_large(box) || (unread == span.unread && countable == span.countable));
+    }
+    return agree;
+}
+
+static int audit_categories(const struct box *box, struct box_audit *audit)
+{
+    const struct box_category *table = store_categories(box);
+    size_t slots = box->category_slots;
+    struct box_category_count *counts;
+
+    audit->categories = slots;
+    if (slots == 0)
+        return 0;
+    counts = mem_try_alloc(slots * sizeof(*counts));
+    if (counts == NULL)
+        return -ENOMEM;
+    recount_categories(box, counts);
+    for (size_t i = 0; i < slots; i++)
+        if (counts[i].total != table[i].total || counts[i].unread != table[i].unread)
+            audit->categories_wrong++;
+    mem_free(counts);
+    return 0;
+}
+
+int box_verify(const struct box *box, struct box_audit *ret_audit)
+{
+    struct box_audit audit = {
+        .stored = {box->live, box->unread, box->unseen},
+        .actual = recount(box),
+        .stored_min_expire_ms = box->min_expire_ms,
+        .collapse_ok = collapse_is_sound(box),
+        .key_end_ok = box_key_end_is_sound(box, box_key_end_ms(box)),
+        .cursors_ok = cursors_are_sound(box_cursors(box)),
+    };
+
+    if (audit_categories(box, &audit) != 0)
+        return -ENOMEM;
+    audit_entries(box, &audit);
+    audit.sound =
+        audit.order_ok && audit.collapse_ok && audit.key_end_ok && audit.cursors_ok &&
+        audit.categories_wrong == 0 && spans_agree(box) && audit.stored.live == audit.actual.live &&
+        audit.stored.unread == audit.actual.unread && audit.stored.unseen == audit.actual.unseen &&
+        (audit.actual_min_expire_ms == 0 ||
+         (audit.stored_min_expire_ms != 0 &&
+          audit.stored_min_expire_ms <= audit.actual_min_expire_ms));
+    *ret_audit = audit;
+    return 0;
+}
+
+/* ---- memory ---- */
+
+struct memory_sum {
+    size_t bytes;
+    size_t allocations;
+};
+
+static void add_memory(void *ctx, void *ptr, size_t bytes)
+{
+    struct memory_sum *sum = ctx;
+
+    sum->bytes += mem_usable_size(ptr, bytes);
+    sum->allocations++;
+}
+
+size_t box_bytes(const struct box *box)
+{
+    struct memory_sum sum = {0, 0};
+
+    store_visit(box, add_memory, &sum);
+    return sum.bytes;
+}
+
+static void add_allocation(void *ctx, void *ptr, size_t bytes)
+{
+    (void)ptr, (void)bytes;
+    ++*(size_t *)ctx;
+}
+
+size_t box_allocations(const struct box *box)
+{
+    size_t count = 1 + (store_is_large(box) ? store_span_count(box) : 0);
+
+    if (box_extra(box) != NULL)
+        box_extra_visit(box_extra(box), add_allocation, &count);
+    return count;
+}
+
+size_t box_segments(const struct box *box)
+{
+    return store_span_count(box);
+}

@@ -1,0 +1,236 @@
+/* box_iter -- finding entries and walking over ranges of them, both ways, with filters. Changes
+ * nothing. */
+#include <string.h>
+
+#include "box/body.h"
+#include "box/box.h"
+#include "box/box_store.h"
+#include "base/json_text.h"
+
+static void fill_entry(const struct box *box, const struct span *span, uint32_t ordinal,
+                       const struct entry *e, struct box_entry *ret)
+{
+    *ret = (struct box_entry){
+        .id = e->id,
+        .kind = (e->flags & ENTRY_IS_EVENT) != 0 ? ENTRY_EVENT : ENTRY_NOTIFICATION,
+        .level = (enum entry_level)(e->flags & ENTRY_LEVEL_MASK),
+        .archived = (e->flags & ENTRY_IS_ARCHIVED) != 0,
+        .is_read = (e->flags & ENTRY_IS_READ) != 0,
+        .is_seen = (e->flags & ENTRY_IS_SEEN) != 0,
+        .expire_ms = e->expire_ms,
+        .body = notify_str_of((const char *)e->body, e->body_len),
+    };
+    if (e->category_slot > 0) {
+        const struct box_category *category = &store_categories(box)[e->category_slot - 1];
+        ret->category = (uint16_t)category->category;
+        ret->is_muted = category->muted;
+    }
+    if (ret->is_seen) {
+        const uint8_t *mark = span->marks + ordinal * (size_t)MARK_LEN;
+        ret->seen_ms = time48_get(mark);
+        ret->read_ms = time48_get(mark + TIME48_LEN);
+    }
+}
+
+bool box_find(const struct box *box, struct notify_id id, uint64_t now_ms,
+              struct box_entry *ret_entry)
+{
+    struct place place;
+    struct entry e;
+    struct span span;
+
+    if (!store_seek(box, id, &place, &e) || notify_id_cmp(e.id, id) != 0 ||
+        entry_is_expired(&e, now_ms))
+        return false;
+    span = store_span(box, place.span);
+    fill_entry(box, &span, place.ordinal, &e, ret_entry);
+    return true;
+}
+
+/* ---- filters ---- */
+
+struct state_rule {
+    uint8_t mask; /* these flags ... */
+    uint8_t want; /* ... must be so */
+};
+
+static const struct state_rule state_rules[] = {
+    [BOX_PRESENT] = {ENTRY_IS_ARCHIVED, 0},
+    [BOX_UNREAD] = {ENTRY_IS_EVENT | ENTRY_IS_READ | ENTRY_IS_ARCHIVED, 0},
+    [BOX_READ] = {ENTRY_IS_EVENT | ENTRY_IS_READ | ENTRY_IS_ARCHIVED, ENTRY_IS_READ},
+    [BOX_UNSEEN] = {ENTRY_IS_EVENT | ENTRY_IS_SEEN | ENTRY_IS_ARCHIVED, 0},
+    [BOX_ARCHIVED] = {ENTRY_IS_ARCHIVED, ENTRY_IS_ARCHIVED},
+    [BOX_ALL] = {0, 0},
+};
+
+static bool category_matches(const struct box *box, const struct entry *e,
+                             const struct box_filter *filter)
+{
+    uint16_t category;
+
+    if (filter->category_count == 0)
+        return true;
+    if (e->category_slot == 0)
+        return false;
+    category = (uint16_t)store_categories(box)[e->category_slot - 1].category;
+    for (size_t i = 0; i < filter->category_count; i++)
+        if (filter->categories[i] == category)
+            return true;
+    return false;
+}
+
+static bool text_matches(const struct entry *e, enum body_field field, struct notify_str missing,
+                         struct notify_str wanted)
+{
+    struct notify_str body = notify_str_of((const char *)e->body, e->body_len);
+    struct notify_str text;
+
+    if (wanted.ptr == NULL)
+        return true;
+    text = body_find(body, field);
+    if (text.ptr == NULL)
+        return missing.ptr != NULL && notify_str_eq(missing, wanted);
+    return json_text_equals(text, wanted);
+}
+
+static bool entry_matches(const struct box *box, const struct entry *e,
+                          const struct box_filter *filter)
+{
+    const struct state_rule *rule = &state_rules[filter->state];
+
+    if ((e->flags & rule->mask) != rule->want)
+        return false;
+    if (filter->has_level && (e->flags & ENTRY_LEVEL_MASK) != (unsigned)filter->level)
+        return false;
+    return category_matches(box, e, filter) &&
+           text_matches(e, BODY_TYPE, notify_str_of(NULL, 0), filter->type) &&
+           text_matches(e, BODY_EVENT, NOTIFY_STR(NOTIFY_EVENT_DEFAULT), filter->event);
+}
+
+/* ---- iteration ---- */
+
+/* Notes where the entries of the present segment start, up to the greatest id of the range. */
+static void note_offsets(struct box_iter *iter)
+{
+    struct span span = store_span(iter->box, iter->segment);
+    struct entry e;
+
+    iter->ordinal = 0;
+    for (uint32_t offset = span.head; offset < span.used; offset += e.size) {
+        entry_unpack(span.bytes + offset, span.base_ms, &e);
+        if (notify_id_cmp(e.id, iter->range.to) > 0)
+            return;
+        iter->offsets[iter->ordinal++] = (uint16_t)offset;
+    }
+}
+
+void box_iter_init(struct box_iter *iter, const struct box *box, const struct box_range *range)
+{
+    struct place place;
+    struct entry e;
+
+    iter->box = box;
+    iter->range = *range;
+    iter->segment = 0;
+    iter->offset = 0;
+    iter->ordinal = 0;
+    iter->done = store_span_count(box) == 0 || notify_id_cmp(range->from, range->to) > 0;
+    if (iter->done)
+        return;
+    if (range->reverse) {
+        iter->segment = store_span_of(box, range->to);
+        note_offsets(iter);
+        return;
+    }
+    iter->done = !store_seek(box, range->from, &place, &e);
+    if (iter->done)
+        return;
+    iter->segment = place.span;
+    iter->offset = place.offset;
+    iter->ordinal = place.ordinal;
+}
+
+/* Whether the present segment can hold nothing that the filter lets through. */
+static bool can_skip(const struct box_iter *iter, const struct span *span)
+{
+    return iter->range.filter.state == BOX_UNREAD && store_is_large(iter->box) && span->unread == 0;
+}
+
+/* The next entry in the segment or in those that follow, whatever the filter says. */
+static bool step_forward(struct box_iter *iter, struct span *span, struct entry *e,
+                         uint32_t *ret_ordinal)
+{
+    while (iter->offset >= span->used || can_skip(iter, span)) {
+        if (iter->segment + 1 >= store_span_count(iter->box))
+            return false;
+        *span = store_span(iter->box, ++iter->segment);
+        iter->offset = span->head;
+        iter->ordinal = 0;
+    }
+    entry_unpack(span->bytes + iter->offset, span->base_ms, e);
+    *ret_ordinal = iter->ordinal++;
+    iter->offset += e->size;
+    return notify_id_cmp(e->id, iter->range.to) <= 0;
+}
+
+static bool step_backward(struct box_iter *iter, struct span *span, struct entry *e,
+                          uint32_t *ret_ordinal)
+{
+    while (iter->ordinal == 0 || can_skip(iter, span)) {
+        if (iter->segment == 0)
+            return false;
+        *span = store_span(iter->box, --iter->segment);
+        note_offsets(iter);
+    }
+    *ret_ordinal = --iter->ordinal;
+    entry_unpack(span->bytes + iter->offsets[iter->ordinal], span->base_ms, e);
+    return notify_id_cmp(e->id, iter->range.from) >= 0;
+}
+
+bool box_iter_next(struct box_iter *iter, struct box_entry *ret_entry)
+{
+    struct span span;
+    struct entry e;
+    uint32_t ordinal;
+
+    if (iter->done)
+        return false;
+    span = store_span(iter->box, iter->segment);
+    while (iter->range.reverse ? step_backward(iter, &span, &e, &ordinal)
+                               : step_forward(iter, &span, &e, &ordinal)) {
+        if (entry_is_expired(&e, iter->range.now_ms) ||
+            !entry_matches(iter->box, &e, &iter->range.filter))
+            continue;
+        fill_entry(iter->box, &span, ordinal, &e, ret_entry);
+        return true;
+    }
+    iter->done = true;
+    return false;
+}
+
+static struct notify_id first_of(const struct box *box, bool reverse, struct notify_id to,
+                                 uint64_t now_ms)
+{
+    struct box_range range = {
+        .to = to, .reverse = reverse, .now_ms = now_ms, .filter = BOX_FILTER_ALL};
+    struct box_iter iter;
+    struct box_entry entry;
+
+    box_iter_init(&iter, box, &range);
+    return box_iter_next(&iter, &entry) ? entry.id : (struct notify_id){0, 0};
+}
+
+struct notify_id box_id_before(const struct box *box, struct notify_id id, uint64_t now_ms)
+{
+    return first_of(box, true, notify_id_before(id), now_ms);
+}
+
+struct notify_id box_first_visible(const struct box *box, uint64_t now_ms)
+{
+    return first_of(box, false, store_last_id(box), now_ms);
+}
+
+struct notify_id box_last_visible(const struct box *box, uint64_t now_ms)
+{
+    return first_of(box, true, store_last_id(box), now_ms);
+}

@@ -1,0 +1,541 @@
+/* box_store -- what is common to the two forms of a box: its fields, walking and searching, and the
+ * way from one form to the other. */
+#include "box/box_store.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "box/box_ring.h"
+#include "box/box_small.h"
+#include "base/mem.h"
+
+/* ---- where things are ---- */
+
+enum field { FIELD_TRIMMED, FIELD_EXTRA, FIELD_KEY_END, FIELD_COUNT };
+
+/* In the order in which they lie behind struct box. */
+static const struct {
+    uint8_t flag;
+    uint8_t len;
+} fields[FIELD_COUNT] = {
+    [FIELD_TRIMMED] = {BOX_HAS_TRIMMED, sizeof(struct notify_id)},
+    [FIELD_EXTRA] = {BOX_HAS_EXTRA, sizeof(struct box_extra *)},
+    [FIELD_KEY_END] = {BOX_HAS_KEY_END, sizeof(uint64_t)},
+};
+#define HAS_FIELDS (BOX_HAS_TRIMMED | BOX_HAS_EXTRA | BOX_HAS_KEY_END)
+
+/* Where the field is, or would be. FIELD_COUNT: what lies behind them all. */
+static size_t field_offset(const struct box *box, enum field field)
+{
+    size_t offset = sizeof(*box);
+
+    if ((box->flags & HAS_FIELDS) == 0)
+        return offset;
+    for (unsigned i = 0; i < (unsigned)field; i++)
+        if ((box->flags & fields[i].flag) != 0)
+            offset += fields[i].len;
+    return offset;
+}
+
+static size_t table_offset(const struct box *box)
+{
+    return field_offset(box, FIELD_COUNT);
+}
+
+size_t store_table_end(const struct box *box)
+{
+    return table_offset(box) + box->category_slots * sizeof(struct box_category);
+}
+
+struct box_category *store_categories(const struct box *box)
+{
+    return store_at(box, table_offset(box));
+}
+
+/* Bytes of the box's own allocation that mean something. */
+static size_t used_size(const struct box *box)
+{
+    if (store_is_large(box))
+        return store_table_end(box) + ring_size(store_ring(box)->cap);
+    return small_header_size(box) + box->used;
+}
+
+/* Copies the field out; false (and *out untouched) when the box does not have it. */
+static bool get_field(const struct box *box, enum field field, void *out)
+{
+    if ((box->flags & fields[field].flag) == 0)
+        return false;
+    memcpy(out, store_at(box, field_offset(box, field)), fields[field].len);
+    return true;
+}
+
+struct notify_id store_trimmed_id(const struct box *box)
+{
+    struct notify_id id = {0, 0};
+
+    (void)get_field(box, FIELD_TRIMMED, &id);
+    return id;
+}
+
+uint64_t store_key_end(const struct box *box)
+{
+    uint64_t end_ms = 0;
+
+    (void)get_field(box, FIELD_KEY_END, &end_ms);
+    return end_ms;
+}
+
+struct box_extra *box_extra(const struct box *box)
+{
+    struct box_extra *extra = NULL;
+
+    (void)get_field(box, FIELD_EXTRA, &extra);
+    return extra;
+}
+
+uint32_t store_span_count(const struct box *box)
+{
+    return store_is_large(box) ? store_ring(box)->count : 1;
+}
+
+struct span store_span(const struct box *box, uint32_t index)
+{
+    return store_is_large(box) ? ring_span(store_ring(box), index) : small_span(box);
+}
+
+uint32_t store_span_of(const struct box *box, struct notify_id id)
+{
+    return store_is_large(box) ? ring_span_of(store_ring(box), id) : 0;
+}
+
+void store_count_in_span(struct box *box, uint32_t span, const struct entry *e, int direction)
+{
+    struct segment *segment;
+
+    if (!store_is_large(box))
+        return;
+    segment = ring_segment(store_ring(box), span);
+    if (entry_is_unread(e))
+        segment->unread = (uint8_t)(segment->unread + direction);
+    if (entry_is_countable(e))
+        segment->countable = (uint8_t)(segment->countable + direction);
+}
+
+/* ---- when the entries of a span expire ---- */
+
+uint64_t store_span_min_expire(const struct box *box, uint32_t span)
+{
+    return store_is_large(box) ? ring_segment(store_ring(box), span)->min_expire_ms
+                               : box->min_expire_ms;
+}
+
+bool store_span_has_expired(const struct box *box, uint32_t span, uint64_t now_ms)
+{
+    uint64_t min_ms = store_span_min_expire(box, span);
+
+    return min_ms != 0 && min_ms <= now_ms;
+}
+
+void store_set_span_min_expire(struct box *box, uint32_t span, uint64_t min_ms)
+{
+    if (store_is_large(box))
+        ring_segment(store_ring(box), span)->min_expire_ms = min_ms;
+    else
+        box->min_expire_ms = min_ms;
+}
+
+bool store_has_staying(const struct box *box)
+{
+    struct walk walk;
+    struct entry e;
+
+    if (store_is_large(box))
+        return ring_has_staying(store_ring(box));
+    walk_init(&walk, box);
+    while (walk_next(&walk, &e))
+        if (e.expire_ms == 0)
+            return true;
+    return false;
+}
+
+/* ---- searching and walking ---- */
+
+void walk_init_at(struct walk *walk, const struct box *box, const struct place *place)
+{
+    walk->box = box;
+    walk->place = *place;
+    walk->next_offset = place->offset;
+    walk->next_ordinal = place->ordinal;
+    if (place->span < store_span_count(box))
+        walk->span = store_span(box, place->span);
+    else
+        walk->span = (struct span){0};
+}
+
+void walk_init_span(struct walk *walk, const struct box *box, uint32_t span)
+{
+    struct place start = {span, 0, 0};
+
+    walk_init_at(walk, box, &start);
+    walk->next_offset = walk->span.head;
+}
+
+void walk_init(struct walk *walk, const struct box *box)
+{
+    walk_init_span(walk, box, 0);
+}
+
+void walk_skip_span(struct walk *walk)
+{
+    walk->next_offset = walk->span.used;
+    walk->next_ordinal = walk->span.count;
+}
+
+bool walk_next(struct walk *walk, struct entry *ret_entry)
+{
+    while (walk->next_offset >= walk->span.used) {
+        if (walk->place.span + 1 >= store_span_count(walk->box))
+            return false;
+        walk->span = store_span(walk->box, ++walk->place.span);
+        walk->next_offset = walk->span.head;
+        walk->next_ordinal = 0;
+    }
+    entry_unpack(walk->span.bytes + walk->next_offset, walk->span.base_ms, ret_entry);
+    walk->place.offset = walk->next_offset;
+    walk->place.ordinal = walk->next_ordinal++;
+    walk->next_offset += ret_entry->size;
+    return true;
+}
+
+/* To a span that may have such an entry, and in it behind those seen already. */
+static bool walk_to_expired_span(struct walk *walk, uint64_t now_ms)
+{
+    uint32_t span = walk->place.span;
+    uint32_t count = store_span_count(walk->box);
+
+    if (walk->next_offset < walk->span.used && store_span_has_expired(walk->box, span, now_ms))
+        return true;
+    do
+        span++;
+    while (span < count && !store_span_has_expired(walk->box, span, now_ms));
+    walk_init_span(walk, walk->box, span);
+    return span < count;
+}
+
+bool walk_next_expired(struct walk *walk, uint64_t now_ms, struct entry *ret_entry)
+{
+    while (walk_to_expired_span(walk, now_ms)) {
+        while (walk->next_offset < walk->span.used) {
+            (void)walk_next(walk, ret_entry);
+            if (entry_is_expired(ret_entry, now_ms))
+                return true;
+        }
+    }
+    return false;
+}
+
+bool store_seek(const struct box *box, struct notify_id id, struct place *ret_place,
+                struct entry *ret_entry)
+{
+    struct walk walk;
+
+    walk_init_span(&walk, box, store_span_of(box, id));
+    while (walk_next(&walk, ret_entry)) {
+        if (notify_id_cmp(ret_entry->id, id) < 0)
+            continue;
+        *ret_place = walk.place;
+        return true;
+    }
+    return false;
+}
+
+/* ---- from one form to the other ---- */
+
+static void count_segments(struct box *box)
+{
+    struct walk walk;
+    struct entry e;
+
+    walk_init(&walk, box);
+    while (walk_next(&walk, &e)) {
+        store_count_in_span(box, walk.place.span, &e, 1);
+        ring_note_expiry(store_ring(box), walk.place.span, &e);
+    }
+}
+
+/* room: bytes that will be appended at once. */
+static int become_large(struct box **box_ptr, size_t room)
+{
+    struct box *old = *box_ptr;
+    struct span span = small_span(old);
+    size_t header = store_table_end(old);
+    struct box *box = mem_try_alloc(header + ring_size(RING_FIRST));
+
+    if (box == NULL)
+        return -ENOMEM;
+    memcpy(box, old, header);
+    box->flags |= BOX_IS_LARGE;
+    box->mark_count = 0;
+    box->head = box->used = 0;
+    box->base_ms = 0;
+    box->cap = 0;
+    ring_init(store_ring(box), RING_FIRST);
+    if (ring_take_span(store_ring(box), &span, room) != 0) {
+        mem_free(box);
+        return -ENOMEM;
+    }
+    count_segments(box);
+    mem_free(old);
+    *box_ptr = box;
+    return 0;
+}
+
+/* Bytes that a large box of at most one segment takes as a small one. */
+static size_t size_as_small(const struct box *box)
+{
+    struct span span = {0};
+
+    if (store_ring(box)->count > 0)
+        span = store_span(box, 0);
+    return store_table_end(box) + span.mark_count * (size_t)MARK_LEN + span.used - span.head;
+}
+
+static void become_small(struct box **box_ptr)
+{
+    struct box *old = *box_ptr;
+    size_t header = store_table_end(old);
+    struct span span = {0};
+    struct box *box = mem_try_alloc(size_as_small(old));
+
+    if (box == NULL)
+        return;
+    if (store_ring(old)->count > 0)
+        span = store_span(old, 0);
+    memcpy(box, old, header);
+    box->flags &= (uint8_t)~BOX_IS_LARGE;
+    box->mark_count = (uint8_t)span.mark_count;
+    box->used = (uint16_t)(span.used - span.head);
+    box->base_ms = span.base_ms;
+    box->cap = box->used;
+    if (span.mark_count > 0)
+        memcpy(store_at(box, header), span.marks, span.mark_count * (size_t)MARK_LEN);
+    if (box->used > 0)
+        memcpy(store_at(box, small_header_size(box)), span.bytes + span.head, box->used);
+    ring_release(store_ring(old));
+    mem_free(old);
+    *box_ptr = box;
+}
+
+void store_shrink(struct box **box)
+{
+    if (!store_is_large(*box))
+        small_shrink(box);
+    else if (store_ring(*box)->count <= 1 && size_as_small(*box) <= BOX_SMALL_MAX / 2)
+        become_small(box);
+    else
+        ring_shrink(box);
+}
+
+/* ---- the header grows ---- */
+
+/* Puts delta zero bytes at offset where, before what lies behind the table of categories. */
+static int insert_header(struct box **box_ptr, size_t where, size_t delta)
+{
+    struct box *box = *box_ptr;
+    size_t size;
+
+    if (!store_is_large(box)) {
+        int rc = small_insert(box_ptr, where, delta);
+        if (rc == SMALL_TOO_BIG)
+            rc = become_large(box_ptr, 0);
+        if (rc != 0 || !store_is_large(*box_ptr))
+            return rc;
+        box = *box_ptr;
+    }
+    size = used_size(box);
+    box = mem_try_realloc(box, size, size + delta);
+    if (box == NULL)
+        return -ENOMEM;
+    memmove((uint8_t *)box + where + delta, (uint8_t *)box + where, size - where);
+    memset((uint8_t *)box + where, 0, delta);
+    *box_ptr = box;
+    return 0;
+}
+
+/* 0, or -ENOMEM (only when the box has not got the field yet). */
+static int set_field(struct box **box_ptr, enum field field, const void *value)
+{
+    size_t offset = field_offset(*box_ptr, field);
+
+    if (((*box_ptr)->flags & fields[field].flag) == 0) {
+        if (insert_header(box_ptr, offset, fields[field].len) != 0)
+            return -ENOMEM;
+        (*box_ptr)->flags |= fields[field].flag;
+    }
+    memcpy(store_at(*box_ptr, offset), value, fields[field].len);
+    return 0;
+}
+
+int store_set_trimmed(struct box **box_ptr, struct notify_id id)
+{
+    return set_field(box_ptr, FIELD_TRIMMED, &id);
+}
+
+int store_set_key_end(struct box **box_ptr, uint64_t end_ms)
+{
+    if (end_ms == store_key_end(*box_ptr))
+        return 0;
+    return set_field(box_ptr, FIELD_KEY_END, &end_ms);
+}
+
+int store_set_extra(struct box **box_ptr, struct box_extra *extra)
+{
+    return set_field(box_ptr, FIELD_EXTRA, &extra);
+}
+
+struct box_extra *box_need_extra(struct box **box_ptr)
+{
+    struct box_extra *extra = box_extra(*box_ptr);
+
+    if (extra != NULL)
+        return extra;
+    extra = box_extra_new();
+    if (extra != NULL && store_set_extra(box_ptr, extra) != 0) {
+        box_extra_free(extra);
+        return NULL;
+    }
+    return extra;
+}
+
+int store_add_category(struct box **box_ptr)
+{
+    if (insert_header(box_ptr, store_table_end(*box_ptr), sizeof(struct box_category)) != 0)
+        return -ENOMEM;
+    (*box_ptr)->category_slots++;
+    return 0;
+}
+
+/* ---- entries in and out ---- */
+
+int store_append(struct box **box, const struct entry *e, bool marked)
+{
+    if (!store_is_large(*box)) {
+        int rc = small_append(box, e, marked);
+        if (rc != SMALL_TOO_BIG)
+            return rc;
+        if (become_large(box, entry_packed_size(e, (*box)->base_ms)) != 0)
+            return -ENOMEM;
+    }
+    return ring_append(box, e, marked);
+}
+
+int store_need_mark(struct box **box, struct notify_id id, struct place *place)
+{
+    struct entry e;
+
+    if (!store_is_large(*box)) {
+        int rc;
+        if (place->ordinal < (*box)->mark_count)
+            return 0;
+        rc = small_add_marks(box, place->ordinal + 1);
+        if (rc == SMALL_TOO_BIG)
+            rc = become_large(box, 0);
+        if (rc != 0)
+            return rc;
+        (void)store_seek(*box, id, place, &e);
+    }
+    return store_is_large(*box) ? ring_need_mark(store_ring(*box), place) : 0;
+}
+
+void store_cut_entry(uint8_t *bytes, const struct place *place, uint32_t size, uint32_t used)
+{
+    memmove(bytes + place->offset, bytes + place->offset + size, used - place->offset - size);
+}
+
+void store_cut_mark(uint8_t *marks, uint32_t ordinal, uint32_t mark_count)
+{
+    memmove(marks + ordinal * (size_t)MARK_LEN, marks + (ordinal + 1) * (size_t)MARK_LEN,
+            (mark_count - ordinal - 1) * (size_t)MARK_LEN);
+}
+
+void store_remove(struct box *box, const struct place *place, uint32_t size)
+{
+    if (store_is_large(box))
+        ring_remove(store_ring(box), place, size);
+    else
+        small_remove(box, *place, size);
+}
+
+/* ---- the whole ---- */
+
+static void hold_categories(const struct box *box)
+{
+    for (uint32_t i = 0; i < box->category_slots; i++)
+        category_hold((uint16_t)store_categories(box)[i].category);
+}
+
+static void release_categories(const struct box *box)
+{
+    for (uint32_t i = 0; i < box->category_slots; i++)
+        category_release((uint16_t)store_categories(box)[i].category);
+}
+
+void store_free(struct box *box)
+{
+    if (box == NULL)
+        return;
+    release_categories(box);
+    if (store_is_large(box))
+        ring_release(store_ring(box));
+    box_extra_free(box_extra(box));
+    mem_free(box);
+}
+
+/* What the copy of the box's own allocation still has in common with the original, it gets for
+ * itself. */
+static bool copy_rest(struct box **copy, const struct box *box)
+{
+    struct box_extra *extra = box_extra(box);
+
+    if (store_is_large(box)) {
+        ring_init(store_ring(*copy), store_ring(box)->cap);
+        if (!ring_copy(store_ring(*copy), store_ring(box)))
+            return false;
+    } else {
+        (*copy)->cap = (*copy)->used;
+    }
+    if (extra == NULL)
+        return true;
+    extra = box_extra_copy(extra);
+    (void)store_set_extra(copy, extra); /* it has the field: nothing moves */
+    return extra != NULL;
+}
+
+struct box *store_copy(const struct box *box)
+{
+    struct box_extra *none = NULL;
+    size_t size = used_size(box);
+    struct box *copy = mem_try_alloc(size);
+
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, box, size);
+    hold_categories(copy);
+    if (box_extra(box) != NULL)
+        (void)store_set_extra(&copy, none);
+    if (copy_rest(&copy, box))
+        return copy;
+    store_free(copy);
+    return NULL;
+}
+
+void store_visit(const struct box *box, store_visit_fn visit, void *ctx)
+{
+    size_t room = store_is_large(box) ? 0 : (size_t)(box->cap - box->used);
+
+    if (box_extra(box) != NULL)
+        box_extra_visit(box_extra(box), visit, ctx);
+    visit(ctx, (void *)box, used_size(box) + room);
+    if (store_is_large(box))
+        ring_visit(store_ring(box), visit, ctx);
+}

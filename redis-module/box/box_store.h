@@ -1,0 +1,224 @@
+/* box_store -- how a box lies in memory; internal to the box*.c files.
+ *
+ * Small form (box_small), one allocation:
+ *     struct box | [fields] | category table | marks | entries ... room
+ * Large form (box_ring):
+ *     struct box | [fields] | category table | ring  -> entries of a segment ... room, its marks
+ * Fields are what only some boxes have: the trimmed id, a pointer to the extra, the key's end.
+ *
+ * Both are seen through `struct span`: a run of packed entries with their marks. A small box is
+ * span 0. Marks are the times of seeing and reading, MARK_LEN bytes for each of the first
+ * mark_count entries of a span, in their order; they are made when the first entry is marked, and
+ * only up to that one.
+ *
+ * The ring lies in the box, and what is known about a segment in the ring: from the address of a
+ * box it is one step to the place where its next entry goes, in either form. With many boxes each
+ * step waits for main memory.
+ *
+ * This layer moves bytes and keeps the fields of spans right; the counters are box.c's. */
+#ifndef BOX_STORE_H
+#define BOX_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "box/box.h"
+#include "box/box_extra.h"
+#include "box/entry.h"
+
+#define MARK_LEN (2 * TIME48_LEN) /* seen, read */
+#define STORE_SHRINK_FROM 256     /* bytes; smaller allocations are not worth shrinking */
+
+#define BOX_IS_LARGE 0x01u
+#define BOX_HAS_TRIMMED 0x02u
+#define BOX_HAS_EXTRA 0x04u
+#define BOX_HAS_KEY_END 0x08u
+
+struct segment {
+    uint64_t base_ms;            /* entries store their times as what they are beyond it */
+    uint64_t base_seq;           /* with base_ms the id of the first entry that was put here */
+    uint8_t *bytes;              /* owned: the entries */
+    uint8_t *marks;              /* owned; NULL while mark_count is 0 */
+    uint64_t min_expire_ms : 48; /* none of its entries expires earlier; 0: none expires */
+    uint64_t staying : 16;       /* its entries that never expire */
+    uint32_t head; /* offset of the first entry: what was before it has been removed */
+    uint32_t used; /* offset behind the last entry */
+    uint32_t cap;  /* of bytes */
+    uint8_t count;
+    uint8_t unread;    /* entries with entry_is_unread(), whatever is muted or expired */
+    uint8_t countable; /* entries with entry_is_countable(), likewise */
+    uint8_t mark_count;
+};
+
+struct ring {
+    uint64_t bytes; /* sum of the segments' cap: how large the box is */
+    uint32_t head;
+    uint32_t count;
+    uint32_t cap; /* a power of two */
+    struct segment segments[];
+};
+
+struct box_category {
+    uint64_t category : 15;
+    uint64_t muted : 1;
+    uint64_t total : 24;
+    uint64_t unread : 24; /* as if it were not muted */
+};
+
+/* 56 bytes. Fixed part of both forms. */
+struct box {
+    uint64_t last_seq;
+    uint64_t rev;
+    uint64_t last_ms : 48;
+    uint64_t category_slots : 16;
+    uint64_t min_expire_ms : 48; /* 0: nothing expires */
+    uint64_t flags : 8;
+    uint64_t mark_count : 8; /* small form */
+    uint32_t live;
+    uint32_t unread;
+    uint32_t unseen;
+    /* The rest is of the small form, as in struct segment; 0 in the large one. */
+    uint16_t head;
+    uint16_t used;
+    uint64_t base_ms : 48;
+    uint64_t cap : 16;
+};
+
+_Static_assert(sizeof(struct box) == 56, "every key pays for the header");
+_Static_assert(NOTIFY_ID_MAX_MS < UINT64_C(1) << 48, "times are stored in 48 bits");
+_Static_assert(CATEGORY_LIMIT < 1 << 15, "categories are stored in 15 bits");
+_Static_assert(BOX_CATEGORIES_MAX < 1 << 16, "slots are counted in 16 bits");
+_Static_assert(BOX_ENTRIES_MAX < 1 << 24, "categories count in 24 bits");
+_Static_assert(BOX_SMALL_MAX < 1 << 16, "offsets of the small form have 16 bits");
+_Static_assert(BOX_SEGMENT_MAX < 1 << 16, "the iterator's offsets have 16 bits");
+
+/* One run of entries: where it lies just now. Any call that may move something makes it stale. */
+struct span {
+    uint8_t *bytes;
+    uint8_t *marks;
+    uint64_t base_ms;
+    uint32_t head;
+    uint32_t used;
+    uint32_t cap;
+    uint32_t count;
+    uint32_t unread; /* large form only: 0 for a small box; so is countable */
+    uint32_t countable;
+    uint32_t mark_count;
+};
+
+/* Where an entry lies. */
+struct place {
+    uint32_t span;
+    uint32_t offset;
+    uint32_t ordinal; /* number in the span, from 0 */
+};
+
+static inline bool store_is_large(const struct box *box)
+{
+    return (box->flags & BOX_IS_LARGE) != 0;
+}
+
+static inline struct notify_id store_last_id(const struct box *box)
+{
+    return (struct notify_id){box->last_ms, box->last_seq};
+}
+
+/* Where the table of categories ends. Behind it lie the marks of a small box, or the ring of a
+ * large one. */
+size_t store_table_end(const struct box *box);
+
+static inline void *store_at(const struct box *box, size_t offset)
+{
+    return (uint8_t *)box + offset;
+}
+
+/* Of a large box. */
+static inline struct ring *store_ring(const struct box *box)
+{
+    return store_at(box, store_table_end(box));
+}
+
+/* The segment with that number, the oldest being 0. */
+static inline struct segment *ring_segment(const struct ring *ring, uint32_t index)
+{
+    return (struct segment *)&ring->segments[(ring->head + index) & (ring->cap - 1)];
+}
+
+struct box_category *store_categories(const struct box *box);
+struct notify_id store_trimmed_id(const struct box *box);
+uint64_t store_key_end(const struct box *box); /* 0: none; see box_key_end_ms */
+
+uint32_t store_span_count(const struct box *box);
+struct span store_span(const struct box *box, uint32_t index);
+/* The first entry with an id not smaller than id, or false: none. */
+bool store_seek(const struct box *box, struct notify_id id, struct place *ret_place,
+                struct entry *ret_entry);
+/* The only span that can hold id (0 also when there is none). */
+uint32_t store_span_of(const struct box *box, struct notify_id id);
+
+/* The next six may move the box. 0, or -ENOMEM and nothing has changed. */
+
+/* Appends e, with a mark for it if marked, at the end of the last span. Counts it in its span, but
+ * not in box->live: that and all other counters are box.c's, which counts after appending. */
+int store_append(struct box **box, const struct entry *e, bool marked);
+/* Makes the marks up to the entry with this id, which exists at place; *place is where it then is.
+ */
+int store_need_mark(struct box **box, struct notify_id id, struct place *place);
+int store_set_trimmed(struct box **box, struct notify_id id);
+int store_set_key_end(struct box **box, uint64_t end_ms);
+int store_set_extra(struct box **box, struct box_extra *extra); /* which then belongs to the box */
+/* A new, zeroed record at the end of the category table. */
+int store_add_category(struct box **box);
+
+/* Takes the entry of that size out, which box.c has taken out of the counters before. A span that
+ * becomes empty goes: the next one then has its index. The box does not move, but its spans may. */
+void store_remove(struct box *box, const struct place *place, uint32_t size);
+/* Gives memory back after removals, if much of it is unused; may move the box. */
+void store_shrink(struct box **box);
+
+struct box *store_copy(const struct box *box); /* NULL: no memory */
+void store_free(struct box *box);
+
+/* No entry of the span expires earlier; 0: none of it expires. The last of the three says so once
+ * it is known exactly. */
+uint64_t store_span_min_expire(const struct box *box, uint32_t span);
+bool store_span_has_expired(const struct box *box, uint32_t span, uint64_t now_ms); /* may have */
+void store_set_span_min_expire(struct box *box, uint32_t span, uint64_t min_ms);
+/* Whether there is an entry that never expires. O(spans), or the entries of a small box. */
+bool store_has_staying(const struct box *box);
+
+/* Closes the gap that an entry, or its mark, leaves between the others. */
+void store_cut_entry(uint8_t *bytes, const struct place *place, uint32_t size, uint32_t used);
+void store_cut_mark(uint8_t *marks, uint32_t ordinal, uint32_t mark_count);
+
+/* Counts an entry into (+1) or out of (-1) the counters of its span. */
+void store_count_in_span(struct box *box, uint32_t span, const struct entry *e, int direction);
+
+typedef void (*store_visit_fn)(void *ctx, void *ptr, size_t bytes);
+/* All allocations with the bytes that are known to belong to them. */
+void store_visit(const struct box *box, store_visit_fn visit, void *ctx);
+
+/* ---- walking over everything, oldest first ---- */
+
+struct walk {
+    const struct box *box;
+    struct span span;
+    struct place place; /* of the entry that walk_next just gave */
+    uint32_t next_offset;
+    uint32_t next_ordinal;
+};
+
+void walk_init(struct walk *walk, const struct box *box);
+/* From the first entry of that span on. */
+void walk_init_span(struct walk *walk, const struct box *box, uint32_t span);
+/* Goes on at place, which need not be an entry's any more: its end or that of the span will do. */
+void walk_init_at(struct walk *walk, const struct box *box, const struct place *place);
+bool walk_next(struct walk *walk, struct entry *ret_entry);
+/* The next entry that walk_next gives is the first of the following span. */
+void walk_skip_span(struct walk *walk);
+/* The next entry that has expired. Spans in which none can have are not looked into, so that in a
+ * large box this costs what has expired and little more. */
+bool walk_next_expired(struct walk *walk, uint64_t now_ms, struct entry *ret_entry);
+
+#endif

@@ -1,0 +1,122 @@
+/* box_tally -- see box_tally.h. */
+#include "box/box_tally.h"
+
+#include "box/box_store.h"
+
+/* One count, while it is made. */
+struct tally {
+    const struct box *box;
+    struct notify_id from;
+    struct notify_id to;
+    const struct category_choice *choice;
+    uint64_t now_ms;
+    bool admits_all; /* the choice leaves nothing out that this box has */
+};
+
+static uint16_t category_of(const struct box *box, const struct entry *e)
+{
+    if (e->category_slot == 0)
+        return CATEGORY_NONE;
+    return (uint16_t)store_categories(box)[e->category_slot - 1].category;
+}
+
+static bool admits_all(const struct box *box, const struct category_choice *choice)
+{
+    const struct box_category *table = store_categories(box);
+
+    if (choice->only != NULL)
+        return false;
+    for (size_t i = 0; choice->without != NULL && i < box->category_slots; i++)
+        if (table[i].total > 0 && category_set_has(choice->without, (uint16_t)table[i].category))
+            return false;
+    return true;
+}
+
+static bool counts(const struct tally *tally, const struct entry *e)
+{
+    return entry_is_countable(e) && !entry_is_expired(e, tally->now_ms) &&
+           (tally->admits_all || category_choice_admits(tally->choice, category_of(tally->box, e)));
+}
+
+/* Entry by entry, of one span. */
+static uint64_t count_span(const struct tally *tally, const struct span *span)
+{
+    uint64_t count = 0;
+    struct entry e;
+
+    for (uint32_t offset = span->head; offset < span->used; offset += e.size) {
+        entry_unpack(span->bytes + offset, span->base_ms, &e);
+        if (notify_id_cmp(e.id, tally->to) > 0)
+            break;
+        if (notify_id_cmp(e.id, tally->from) >= 0)
+            count += counts(tally, &e);
+    }
+    return count;
+}
+
+uint64_t box_tally(const struct box *box, struct notify_id from, struct notify_id to,
+                   const struct category_choice *choice, uint64_t now_ms)
+{
+    struct tally tally = {box, from, to, choice, now_ms, admits_all(box, choice)};
+    uint64_t count = 0;
+    uint32_t first;
+    uint32_t last;
+
+    if (box->live == 0 || notify_id_cmp(from, to) > 0)
+        return 0;
+    first = store_span_of(box, from);
+    last = store_span_of(box, to);
+    for (uint32_t i = first; i <= last; i++) {
+        struct span span = store_span(box, i);
+        if (i > first && i < last && tally.admits_all && !store_span_has_expired(box, i, now_ms))
+            count += span.countable;
+        else
+            count += count_span(&tally, &span);
+    }
+    return count;
+}
+
+void box_probe_init(struct box_probe *probe, const struct box *box,
+                    const struct category_choice *choice, uint64_t now_ms)
+{
+    *probe = (struct box_probe){.box = box, .choice = choice, .now_ms = now_ms, .span = UINT32_MAX};
+}
+
+bool box_probe_has(struct box_probe *probe, struct notify_id id)
+{
+    struct tally tally = {probe->box, id, id, probe->choice, probe->now_ms, false};
+    uint32_t index = store_span_of(probe->box, id);
+    struct span span;
+    struct entry e;
+
+    if (index >= store_span_count(probe->box))
+        return false;
+    span = store_span(probe->box, index);
+    if (index != probe->span) {
+        probe->span = index;
+        probe->offset = span.head;
+    }
+    while (probe->offset < span.used) {
+        int order;
+        entry_unpack(span.bytes + probe->offset, span.base_ms, &e);
+        order = notify_id_cmp(e.id, id);
+        if (order >= 0)
+            return order == 0 && counts(&tally, &e);
+        probe->offset += e.size;
+    }
+    return false;
+}
+
+size_t box_tally_muted(const struct box *box, struct category_set *set)
+{
+    const struct box_category *table = store_categories(box);
+    size_t count = 0;
+
+    for (size_t i = 0; i < box->category_slots; i++) {
+        if (!table[i].muted)
+            continue;
+        category_set_add(set, (uint16_t)table[i].category);
+        count++;
+    }
+    return count;
+}

@@ -1,0 +1,190 @@
+/* change -- see change.h. */
+#include "commands/change.h"
+
+#include "server/info.h"
+#include "server/publish.h"
+#include "server/reply.h"
+#include "base/scratch.h"
+
+void change_init(struct change *change, struct rm_ctx *ctx, struct rm_string **argv, int argc,
+                 int first)
+{
+    change->ctx = ctx;
+    args_init(&change->args, argv, argc, first);
+    change->bk = (struct box_key){.ctx = ctx, .name = argv[1]};
+    change->at_ms = 0;
+    change->box = (struct render_box){.rev = 0};
+    change->nopublish = false;
+    change->log = NULL;
+    change->ids.count = 0;
+    change->ids.memory = NULL;
+}
+
+void change_release(struct change *change)
+{
+    if (change->ids.memory != NULL)
+        rm_Free(change->ids.memory);
+    scratch_shrink();
+}
+
+bool change_take_at(struct args *args, void *into)
+{
+    struct change *change = into;
+
+    return args_take_number(args, "AT", 1, NOTIFY_ID_MAX_MS, &change->at_ms);
+}
+
+bool change_take_nopublish(struct args *args, void *into)
+{
+    struct change *change = into;
+
+    (void)args;
+    change->nopublish = true;
+    return true;
+}
+
+bool change_take_log(struct args *args, void *into)
+{
+    struct change *change = into;
+    struct notify_str name;
+
+    if (!args_take_str(args, "LOG", &name))
+        return false;
+    change->log = args->argv[args->pos - 1];
+    return true;
+}
+
+static const struct arg_option options[] = {
+    ARG_OPTION("NOPUBLISH", change_take_nopublish),
+    ARG_OPTION("AT", change_take_at),
+    ARG_OPTION("LOG", change_take_log),
+};
+enum { OPTIONS = sizeof options / sizeof options[0], OPTIONS_WITHOUT_MARKS = 1 };
+
+bool change_reserve_ids(struct change *change, size_t max)
+{
+    struct change_ids *ids = &change->ids;
+
+    ids->ids = ids->inline_ids;
+    ids->texts = ids->inline_texts;
+    if (max <= CHANGE_INLINE_IDS)
+        return true;
+    ids->memory = rm_TryAlloc(max * (sizeof ids->ids[0] + sizeof ids->texts[0]));
+    if (ids->memory == NULL)
+        return args_fail(&change->args, "ERR not enough memory; nothing was changed");
+    ids->ids = ids->memory;
+    ids->texts = (struct rm_string **)(void *)(ids->ids + max);
+    return true;
+}
+
+bool change_take_ids(struct change *change)
+{
+    struct change_ids *ids = &change->ids;
+    struct args *args = &change->args;
+
+    if (!change_reserve_ids(change, (size_t)(args->argc - args->pos)))
+        return false;
+    while (!args_done(args) && !args_is_option(args_at(args, args->pos), options, OPTIONS)) {
+        ids->texts[ids->count] = args->argv[args->pos];
+        if (!args_take_id(args, "id", 0, &ids->ids[ids->count]))
+            return false;
+        ids->count++;
+    }
+    return ids->count > 0 || args_fail(args, "ERR syntax error: at least one id is needed");
+}
+
+bool change_take_options(struct change *change, bool marks)
+{
+    uint32_t seen;
+
+    return args_take_options(&change->args, options, marks ? OPTIONS : OPTIONS_WITHOUT_MARKS,
+                             change, &seen);
+}
+
+static bool publishes(const struct change *change)
+{
+    return !change->nopublish && publish_is_on();
+}
+
+bool change_open_or_reply(struct change *change)
+{
+    if (publishes(change) && !publish_permitted_or_reply(change->ctx, change->bk.name))
+        return false;
+    if (!box_key_open_or_reply(&change->bk, change->ctx, change->bk.name, RM_READ | RM_WRITE))
+        return false;
+    if (change->at_ms == 0)
+        change->at_ms = box_key_clock(&change->bk);
+    box_key_sweep(&change->bk, BOX_KEY_SWEEP_SOME);
+    return true;
+}
+
+void change_keep_id(struct change *change, size_t *kept, size_t i)
+{
+    change->ids.ids[*kept] = change->ids.ids[i];
+    change->ids.texts[*kept] = change->ids.texts[i];
+    (*kept)++;
+}
+
+void change_commit(struct change *change)
+{
+    struct box_key *bk = &change->bk;
+
+    change->box.key = box_key_name(bk);
+    change->box.rev = box_raise_rev(bk->box);
+    change->box.unread = box_unread(bk->box, box_key_now(bk));
+    box_key_settle(bk);
+    box_key_close(bk);
+    info_count(INFO_STATE_CHANGES, 1);
+}
+
+static void publish(struct change *change, const struct text_buf *message)
+{
+    /* Without memory for it a message is lost; rev and unread of the next one are right again. */
+    if (!message->failed)
+        publish_message(change->ctx, change->bk.name, text_buf_str(message));
+}
+
+void change_publish_ids(struct change *change, enum render_change what)
+{
+    size_t done = 0;
+
+    while (publishes(change) && done < change->ids.count) {
+        struct text_buf *message = scratch_message();
+
+        done += render_change_ids(message, &change->box, what, change->ids.ids + done,
+                                  change->ids.count - done);
+        publish(change, message);
+    }
+}
+
+void change_publish_upto(struct change *change, enum render_change what, struct notify_id id,
+                         uint16_t category)
+{
+    struct text_buf *message = scratch_message();
+
+    if (!publishes(change))
+        return;
+    render_change_upto(message, &change->box, what, id, category);
+    publish(change, message);
+}
+
+void change_publish_categories(struct change *change, enum render_change what,
+                               const uint16_t *categories, size_t count)
+{
+    struct text_buf *message = scratch_message();
+
+    if (!publishes(change))
+        return;
+    render_change_categories(message, &change->box, what, categories, count);
+    publish(change, message);
+}
+
+void change_publish_follow(struct change *change, enum render_change what, struct notify_id start)
+{
+    struct text_buf *message = scratch_message();
+
+    if (!publishes(change))
+        return;
+    render_follow(message, &change->box, what, start);
+    publish(change, message);
+}

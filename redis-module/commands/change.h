@@ -1,0 +1,76 @@
+/* change -- what the commands that change entries have in common: a list of ids, the options AT and
+ * NOPUBLISH, and the steps after something has changed.
+ *
+ * The order of the steps matters: commit (rev, counts, the key is closed), replicate (so that
+ * whoever hears the message on a replica finds the change there), publish, signal, reply. A command
+ * that changed nothing does none of them. */
+#ifndef CHANGE_H
+#define CHANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/args.h"
+#include "server/box_key.h"
+#include "message/render.h"
+
+#define CHANGE_INLINE_IDS 16
+
+/* Ids and the arguments that they came from. */
+struct change_ids {
+    struct notify_id *ids;
+    struct rm_string **texts; /* borrowed */
+    size_t count;
+    void *memory; /* owned; NULL while they fit in here */
+    struct notify_id inline_ids[CHANGE_INLINE_IDS];
+    struct rm_string *inline_texts[CHANGE_INLINE_IDS];
+};
+
+struct change {
+    struct rm_ctx *ctx;
+    struct args args;
+    struct box_key bk;
+    struct render_box box; /* after change_commit: what messages say about the box */
+    uint64_t at_ms;        /* when it happened: AT, or the clock */
+    bool nopublish;
+    struct rm_string *log; /* LOG: the log whose cursor changes; borrowed; NULL: the box itself */
+    struct change_ids ids;
+};
+
+/* args at argv[first]. To be ended by change_release, whatever happens between. */
+void change_init(struct change *change, struct rm_ctx *ctx, struct rm_string **argv, int argc,
+                 int first);
+void change_release(struct change *change);
+
+/* Room for count ids; they are kept until change_release. */
+bool change_reserve_ids(struct change *change, size_t count);
+/* Takes "id [id …]" up to the first word that is one of the options. At least one. */
+bool change_take_ids(struct change *change);
+/* Takes NOPUBLISH and, if the command marks entries, AT ms and LOG log up to the end. */
+bool change_take_options(struct change *change, bool marks);
+
+/* AT, NOPUBLISH and LOG as arg_option handlers, for commands with further options; into is the
+ * change.
+ */
+bool change_take_at(struct args *args, void *into);
+bool change_take_nopublish(struct args *args, void *into);
+bool change_take_log(struct args *args, void *into);
+
+/* Checks the channel permission and opens the key for writing. False: an error has been replied.
+ * The key may hold no box. */
+bool change_open_or_reply(struct change *change);
+
+/* Keeps the first count ids: those that really changed, put there by the command. */
+void change_keep_id(struct change *change, size_t *kept, size_t i);
+
+/* The change is done: raises rev, takes the counts, closes the key. */
+void change_commit(struct change *change);
+/* Publishes unless NOPUBLISH; ids: as many messages as needed. */
+void change_publish_ids(struct change *change, enum render_change what);
+void change_publish_upto(struct change *change, enum render_change what, struct notify_id id,
+                         uint16_t category);
+void change_publish_categories(struct change *change, enum render_change what,
+                               const uint16_t *categories, size_t count);
+void change_publish_follow(struct change *change, enum render_change what, struct notify_id start);
+
+#endif

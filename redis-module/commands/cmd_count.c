@@ -1,0 +1,337 @@
+/* cmd_count -- NOTIFY.UNREAD, BADGE, LEN, INFO and VERIFY: numbers about a box. */
+#include "commands/commands.h"
+
+#include "server/args.h"
+#include "server/box_key.h"
+#include "commands/filter_args.h"
+#include "commands/log_count.h"
+#include "server/reply.h"
+
+static struct log_choice choice; /* too big for a stack, and one command runs at a time */
+
+static uint64_t unread_of(const struct box *box, const struct filter_categories *categories,
+                          uint64_t now_ms)
+{
+    uint64_t unread = 0;
+
+    if (categories->count == 0)
+        return box_unread(box, now_ms);
+    for (size_t i = 0; i < categories->count; i++)
+        if (categories->list[i] != CATEGORY_NONE)
+            unread += box_unread_of(box, categories->list[i], now_ms);
+    return unread;
+}
+
+/* What the box has not read of each log, one after the other. False: one is no box; replied. */
+static bool add_unread_logs(const struct box_key *bk, const struct filter_unread *wanted,
+                            uint64_t *unread)
+{
+    log_choice_init(&choice, bk->box, &wanted->categories);
+    for (size_t i = 0; i < wanted->logs.count; i++) {
+        struct rm_string *name = wanted->logs.names[i];
+        struct box_key log;
+        if (!box_key_open_or_reply(&log, bk->ctx, name, RM_READ))
+            return false;
+        *unread += log_count(log_cursor(bk->box, name), &log, &choice).unread;
+        box_key_close(&log);
+    }
+    return true;
+}
+
+/* NOTIFY.UNREAD key [CATEGORY c …] [LOGS numkeys log …] */
+int cmd_unread(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    struct filter_unread wanted;
+    struct box_key bk;
+    struct args args;
+    uint64_t unread = 0;
+    bool counted;
+
+    args_init(&args, argv, argc, 2);
+    counted = filter_args_take_unread(&wanted, &args);
+    if (rm_IsKeysPositionRequest(ctx))
+        return log_args_tell_many(ctx, argv, counted ? &wanted.logs : NULL);
+    if (!counted)
+        return reply_args_error(ctx, &args);
+    if (!box_key_open_or_reply(&bk, ctx, argv[1], RM_READ))
+        return RM_OK;
+    if (bk.box != NULL)
+        unread = unread_of(bk.box, &wanted.categories, box_key_now(&bk));
+    if (wanted.logs.count > 0)
+        counted = add_unread_logs(&bk, &wanted, &unread);
+    box_key_close(&bk);
+    return counted ? rm_ReplyWithLongLong(ctx, (long long)unread) : RM_OK;
+}
+
+/* NOTIFY.LEN key */
+int cmd_len(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    struct box_key bk;
+    uint64_t live = 0;
+
+    (void)argc;
+    if (!box_key_open_or_reply(&bk, ctx, argv[1], RM_READ))
+        return RM_OK;
+    if (bk.box != NULL)
+        live = box_count(bk.box, box_key_now(&bk)).live;
+    box_key_close(&bk);
+    return rm_ReplyWithLongLong(ctx, (long long)live);
+}
+
+/* The counts of each category of a box. */
+struct category_list {
+    struct box_category_count *counts; /* owned; NULL when count is 0 */
+    size_t count;
+};
+
+static bool category_list_init(struct category_list *list, const struct box *box, uint64_t now_ms)
+{
+    size_t slots = box == NULL ? 0 : box_category_slots(box);
+
+    *list = (struct category_list){NULL, 0};
+    if (slots == 0)
+        return true;
+    list->counts = rm_TryAlloc(slots * sizeof list->counts[0]);
+    if (list->counts == NULL)
+        return false;
+    list->count = box_count_categories(box, now_ms, list->counts, slots);
+    return true;
+}
+
+static void category_list_release(struct category_list *list)
+{
+    if (list->counts != NULL)
+        rm_Free(list->counts);
+}
+
+static void reply_by_category(struct rm_ctx *ctx, const struct category_list *list)
+{
+    long fields = 0;
+
+    reply_str(ctx, NOTIFY_STR("by_category"));
+    rm_ReplyWithMap(ctx, RM_POSTPONED_LEN);
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->counts[i].unread == 0)
+            continue;
+        reply_str(ctx, category_name(list->counts[i].category));
+        rm_ReplyWithLongLong(ctx, (long long)list->counts[i].unread);
+        fields++;
+    }
+    rm_ReplySetMapLength(ctx, fields);
+}
+
+/* What BADGE says about one log. */
+struct log_share {
+    struct notify_str name; /* borrowed */
+    struct cursor_counts counts;
+    struct notify_id last;
+    uint64_t rev;
+};
+
+/* The share of each log. NULL with *ret_replied: one is no box; without: no memory. */
+static struct log_share *count_shares(const struct box_key *bk, const struct log_args *logs,
+                                      bool *ret_replied)
+{
+    struct log_share *shares = rm_TryAlloc(logs->count * sizeof shares[0]);
+
+    *ret_replied = false;
+    if (shares == NULL)
+        return NULL;
+    log_choice_init(&choice, bk->box, NULL);
+    for (size_t i = 0; i < logs->count; i++) {
+        struct box_key log;
+        if (!box_key_open_or_reply(&log, bk->ctx, logs->names[i], RM_READ)) {
+            *ret_replied = true;
+            rm_Free(shares);
+            return NULL;
+        }
+        shares[i] = (struct log_share){
+            .name = box_key_name(&log),
+            .counts = log_count(log_cursor(bk->box, logs->names[i]), &log, &choice)};
+        if (log.box != NULL) {
+            shares[i].last = box_last_id(log.box);
+            shares[i].rev = box_rev(log.box);
+        }
+        box_key_close(&log);
+    }
+    return shares;
+}
+
+static void reply_shares(struct rm_ctx *ctx, const struct log_share *shares, size_t count)
+{
+    reply_str(ctx, NOTIFY_STR("logs"));
+    rm_ReplyWithMap(ctx, (long)count);
+    for (size_t i = 0; i < count; i++) {
+        reply_str(ctx, shares[i].name);
+        rm_ReplyWithMap(ctx, 4);
+        reply_field_number(ctx, "unread", shares[i].counts.unread);
+        reply_field_number(ctx, "unseen", shares[i].counts.unseen);
+        reply_field_id(ctx, "last", shares[i].last);
+        reply_field_number(ctx, "rev", shares[i].rev);
+    }
+}
+
+/* The members of every badge; the map has begun. */
+static void reply_badge(struct box_key *bk, const struct category_list *list, uint64_t now_ms)
+{
+    struct box_counts counts = {0, 0, 0};
+    struct notify_id last = {0, 0};
+    int level = -1;
+
+    if (bk->box != NULL) {
+        counts = box_count(bk->box, now_ms);
+        last = box_last_id(bk->box);
+        level = box_max_unread_level(bk->box, now_ms);
+    }
+    reply_field_number(bk->ctx, "unread", counts.unread);
+    reply_field_number(bk->ctx, "unseen", counts.unseen);
+    reply_by_category(bk->ctx, list);
+    reply_str(bk->ctx, NOTIFY_STR("max_level"));
+    if (level < 0)
+        rm_ReplyWithNull(bk->ctx);
+    else
+        reply_str(bk->ctx, render_level((enum entry_level)level));
+    reply_field_id(bk->ctx, "last", last);
+    reply_field_number(bk->ctx, "rev", bk->box == NULL ? 0 : box_rev(bk->box));
+}
+
+static void run_badge(struct box_key *bk, const struct log_args *logs)
+{
+    uint64_t now_ms = box_key_now(bk);
+    struct log_share *shares = NULL;
+    struct category_list list = {NULL, 0};
+    bool replied = false;
+
+    if (logs->count > 0)
+        shares = count_shares(bk, logs, &replied);
+    if ((logs->count > 0 && shares == NULL) || !category_list_init(&list, bk->box, now_ms)) {
+        if (!replied)
+            (void)reply_no_memory(bk->ctx);
+    } else {
+        rm_ReplyWithMap(bk->ctx, logs->count > 0 ? 7 : 6);
+        reply_badge(bk, &list, now_ms);
+        if (logs->count > 0)
+            reply_shares(bk->ctx, shares, logs->count);
+    }
+    category_list_release(&list);
+    rm_Free(shares);
+}
+
+/* NOTIFY.BADGE key [LOGS numkeys log …] */
+int cmd_badge(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    struct log_args logs = {NULL, 0};
+    struct box_key bk;
+    struct args args;
+    bool taken;
+
+    args_init(&args, argv, argc, 2);
+    taken = args_done(&args) || log_args_take_only(&args, &logs);
+    if (rm_IsKeysPositionRequest(ctx))
+        return log_args_tell_many(ctx, argv, taken ? &logs : NULL);
+    if (!taken)
+        return reply_args_error(ctx, &args);
+    if (!box_key_open_or_reply(&bk, ctx, argv[1], RM_READ))
+        return RM_OK;
+    run_badge(&bk, &logs);
+    box_key_close(&bk);
+    return RM_OK;
+}
+
+static void reply_categories(struct rm_ctx *ctx, const struct category_list *list)
+{
+    reply_str(ctx, NOTIFY_STR("categories"));
+    rm_ReplyWithMap(ctx, (long)list->count);
+    for (size_t i = 0; i < list->count; i++) {
+        reply_str(ctx, category_name(list->counts[i].category));
+        rm_ReplyWithMap(ctx, 3);
+        reply_field_number(ctx, "length", list->counts[i].total);
+        reply_field_number(ctx, "unread", list->counts[i].unread);
+        reply_field_number(ctx, "muted", list->counts[i].muted);
+    }
+}
+
+static void reply_info(struct box_key *bk, const struct category_list *list, uint64_t now_ms)
+{
+    const struct box *box = bk->box;
+    struct box_counts counts = box_count(box, now_ms);
+    struct rm_ctx *ctx = bk->ctx;
+
+    rm_ReplyWithMap(ctx, 11);
+    reply_field_number(ctx, "length", counts.live);
+    reply_field_number(ctx, "unread", counts.unread);
+    reply_field_number(ctx, "unseen", counts.unseen);
+    reply_field_id(ctx, "first", box_first_visible(box, now_ms));
+    reply_field_id(ctx, "last", box_last_id(box));
+    reply_field_id(ctx, "trimmed", box_trimmed_id(box));
+    reply_field_number(ctx, "rev", box_rev(box));
+    reply_categories(ctx, list);
+    reply_field_number(ctx, "segments", box_segments(box));
+    reply_field_number(ctx, "allocations", box_allocations(box));
+    reply_field_number(ctx, "bytes", box_bytes(box));
+}
+
+/* NOTIFY.INFO key */
+int cmd_info(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    struct category_list list;
+    struct box_key bk;
+    uint64_t now_ms;
+
+    (void)argc;
+    if (!box_key_open_or_reply(&bk, ctx, argv[1], RM_READ))
+        return RM_OK;
+    now_ms = box_key_now(&bk);
+    if (bk.box == NULL) {
+        box_key_close(&bk);
+        return reply_error(ctx, "ERR no such key");
+    }
+    if (category_list_init(&list, bk.box, now_ms))
+        reply_info(&bk, &list, now_ms);
+    else
+        (void)reply_no_memory(ctx);
+    category_list_release(&list);
+    box_key_close(&bk);
+    return RM_OK;
+}
+
+static void reply_pair(struct rm_ctx *ctx, const char *name, uint64_t stored, uint64_t actual)
+{
+    reply_str(ctx, notify_str_z(name));
+    rm_ReplyWithArray(ctx, 2);
+    rm_ReplyWithLongLong(ctx, (long long)stored);
+    rm_ReplyWithLongLong(ctx, (long long)actual);
+}
+
+/* NOTIFY.VERIFY key: each pair is what the box keeps, and what a recount gives. */
+int cmd_verify(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    struct box_audit audit;
+    struct box_key bk;
+    int rc;
+
+    (void)argc;
+    if (!box_key_open_or_reply(&bk, ctx, argv[1], RM_READ))
+        return RM_OK;
+    if (bk.box == NULL) {
+        box_key_close(&bk);
+        return reply_error(ctx, "ERR no such key");
+    }
+    rc = box_verify(bk.box, &audit);
+    box_key_close(&bk);
+    if (rc != 0)
+        return reply_no_memory(ctx);
+    rm_ReplyWithMap(ctx, 11);
+    reply_field_number(ctx, "sound", audit.sound);
+    reply_pair(ctx, "length", audit.stored.live, audit.actual.live);
+    reply_pair(ctx, "unread", audit.stored.unread, audit.actual.unread);
+    reply_pair(ctx, "unseen", audit.stored.unseen, audit.actual.unseen);
+    reply_pair(ctx, "min_expire_ms", audit.stored_min_expire_ms, audit.actual_min_expire_ms);
+    reply_field_number(ctx, "categories", audit.categories);
+    reply_field_number(ctx, "categories_wrong", audit.categories_wrong);
+    reply_field_number(ctx, "order_ok", audit.order_ok);
+    reply_field_number(ctx, "collapse_ok", audit.collapse_ok);
+    reply_field_number(ctx, "key_end_ok", audit.key_end_ok);
+    reply_field_number(ctx, "cursors_ok", audit.cursors_ok);
+    return RM_OK;
+}

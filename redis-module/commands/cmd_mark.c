@@ -1,0 +1,237 @@
+/* cmd_mark -- NOTIFY.READ, MARK, READALL and SEEN: change the state of entries.
+ *
+ * Replicated as MARK, READALL or SEEN with the time (AT), the ids or the watermark that took
+ * effect, and NOPUBLISH. With LOG they change what the box has read of a log that it follows; that
+ * is log_change.c's. */
+#include "commands/commands.h"
+
+#include "server/args.h"
+#include "commands/change.h"
+#include "commands/log_args.h"
+#include "commands/log_change.h"
+#include "server/reply.h"
+
+static const struct mark_kind marks[] = {
+    {"READ", 4, BOX_MARK_READ, RENDER_READ, "notify.read"},
+    {"UNREAD", 6, BOX_MARK_UNREAD, RENDER_UNREAD_AGAIN, "notify.unread"},
+    {"SEEN", 4, BOX_MARK_SEEN, RENDER_SEEN, "notify.seen"},
+    {"ARCHIVED", 8, BOX_MARK_ARCHIVED, RENDER_ARCHIVED, "notify.archived"},
+    {"UNARCHIVED", 10, BOX_MARK_UNARCHIVED, RENDER_UNARCHIVED, "notify.unarchived"},
+};
+enum { MARKS = sizeof marks / sizeof marks[0], MARK_READ = 0, MARK_SEEN = 2 };
+
+/* Leaves in ids those that changed. */
+static void mark_ids(struct change *change, enum box_mark mark)
+{
+    struct box_key *bk = &change->bk;
+    uint64_t now_ms = box_key_now(bk);
+    size_t kept = 0;
+
+    for (size_t i = 0; i < change->ids.count; i++) {
+        int rc = box_mark(&bk->box, change->ids.ids[i], mark, change->at_ms, now_ms);
+        if (rc < 0)
+            break; /* no memory: what is done is done and is told as it is */
+        if (rc > 0)
+            change_keep_id(change, &kept, i);
+    }
+    change->ids.count = kept;
+}
+
+static int run_ids(struct change *change, const struct mark_kind *mark)
+{
+    size_t count;
+
+    if (change->bk.box != NULL)
+        mark_ids(change, mark->mark);
+    else
+        change->ids.count = 0;
+    count = change->ids.count;
+    if (count == 0) {
+        box_key_close(&change->bk);
+        return rm_ReplyWithLongLong(change->ctx, 0);
+    }
+    change_commit(change);
+    rm_Replicate(change->ctx, "NOTIFY.MARK", "scvclc", change->bk.name, mark->name,
+                 change->ids.texts, count, "AT", (long long)change->at_ms, "NOPUBLISH");
+    change_publish_ids(change, mark->change);
+    box_key_changed(&change->bk, mark->event);
+    return rm_ReplyWithLongLong(change->ctx, (long long)count);
+}
+
+static int run_mark(struct change *change, const struct mark_kind *mark)
+{
+    if (!change_take_ids(change) || !change_take_options(change, true))
+        return reply_args_error(change->ctx, &change->args);
+    if (change->log != NULL)
+        return log_change_ids(change, mark);
+    if (!change_open_or_reply(change))
+        return RM_OK;
+    return run_ids(change, mark);
+}
+
+/* NOTIFY.READ key id [id …] [LOG log] [AT ms] [NOPUBLISH] */
+int cmd_read(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    struct change change;
+
+    if (rm_IsKeysPositionRequest(ctx))
+        return log_args_tell_keyword(ctx, argv, argc, 2);
+    change_init(&change, ctx, argv, argc, 2);
+    (void)run_mark(&change, &marks[MARK_READ]);
+    change_release(&change);
+    return RM_OK;
+}
+
+static const struct mark_kind *find_mark(struct args *args)
+{
+    struct notify_str word;
+
+    if (!args_take_str(args, "state", &word))
+        return NULL;
+    for (int i = 0; i < MARKS; i++)
+        if (args_is_keyword(word, marks[i].name, marks[i].len))
+            return &marks[i];
+    args_fail_value(args, "state", "READ, UNREAD, SEEN, ARCHIVED or UNARCHIVED", word);
+    return NULL;
+}
+
+/* NOTIFY.MARK key READ|UNREAD|SEEN|ARCHIVED|UNARCHIVED id [id …] [LOG log] [AT ms] [NOPUBLISH] */
+int cmd_mark(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    const struct mark_kind *mark;
+    struct change change;
+
+    if (rm_IsKeysPositionRequest(ctx))
+        return log_args_tell_keyword(ctx, argv, argc, 3);
+    change_init(&change, ctx, argv, argc, 2);
+    mark = find_mark(&change.args);
+    if (mark == NULL)
+        (void)reply_args_error(ctx, &change.args);
+    else
+        (void)run_mark(&change, mark);
+    change_release(&change);
+    return RM_OK;
+}
+
+/* ---- up to an id ---- */
+
+/* What READALL and SEEN ask for. The change comes first: AT and NOPUBLISH are taken into it. */
+struct upto {
+    struct change change;
+    struct notify_id id;
+    struct notify_str category; /* .ptr == NULL: of all */
+    bool has_id;
+};
+
+static bool take_upto(struct args *args, void *into)
+{
+    struct upto *upto = into;
+
+    upto->has_id = true;
+    return args_take_id(args, "UPTO", UINT64_MAX, &upto->id);
+}
+
+static bool take_category(struct args *args, void *into)
+{
+    struct upto *upto = into;
+
+    return args_take_str(args, "CATEGORY", &upto->category);
+}
+
+static const struct arg_option upto_options[] = {
+    ARG_OPTION("UPTO", take_upto),         ARG_OPTION("NOPUBLISH", change_take_nopublish),
+    ARG_OPTION("AT", change_take_at),      ARG_OPTION("LOG", change_take_log),
+    ARG_OPTION("CATEGORY", take_category), /* the last: SEEN has it not */
+};
+enum { READALL_OPTIONS = sizeof upto_options / sizeof upto_options[0], SEEN_OPTIONS = 4 };
+
+/* How many changed. */
+static int64_t mark_upto(struct upto *upto, enum box_mark mark, uint16_t category)
+{
+    struct box_key *bk = &upto->change.bk;
+    struct notify_id last;
+
+    if (bk->box == NULL || (upto->category.ptr != NULL && category == CATEGORY_NONE))
+        return 0;
+    box_key_sweep(bk, BOX_KEY_SWEEP_ALL); /* a replica, without a clock, is to see the same */
+    last = box_last_id(bk->box);
+    if (!upto->has_id || notify_id_cmp(upto->id, last) > 0)
+        upto->id = last; /* what arrives later stays as it is */
+    return box_mark_upto(&bk->box, upto->id, category, mark, upto->change.at_ms, box_key_now(bk));
+}
+
+static void replicate_upto(struct upto *upto, const char *command)
+{
+    struct change *change = &upto->change;
+    struct notify_str category = upto->category;
+    char id[NOTIFY_ID_TEXT_MAX + 1];
+    size_t len = notify_id_format(id, upto->id);
+
+    if (category.ptr == NULL)
+        rm_Replicate(change->ctx, command, "scbclc", change->bk.name, "UPTO", id, len, "AT",
+                     (long long)change->at_ms, "NOPUBLISH");
+    else
+        rm_Replicate(change->ctx, command, "scbcbclc", change->bk.name, "UPTO", id, len, "CATEGORY",
+                     category.ptr, category.len, "AT", (long long)change->at_ms, "NOPUBLISH");
+}
+
+static int run_upto(struct upto *upto, const struct mark_kind *mark, const char *command)
+{
+    struct change *change = &upto->change;
+    uint16_t category = upto->category.ptr == NULL ? CATEGORY_NONE : category_find(upto->category);
+    int64_t count = mark_upto(upto, mark->mark, category);
+
+    if (count <= 0) {
+        box_key_close(&change->bk);
+        return count < 0 ? reply_no_memory(change->ctx) : rm_ReplyWithLongLong(change->ctx, 0);
+    }
+    change_commit(change);
+    replicate_upto(upto, command);
+    change_publish_upto(change, mark->change, upto->id, category);
+    box_key_changed(&change->bk, mark->event);
+    return rm_ReplyWithLongLong(change->ctx, count);
+}
+
+static int run(struct upto *upto, const struct mark_kind *mark, const char *command)
+{
+    struct log_upto wanted = {.id = {UINT64_MAX, UINT64_MAX}, .category = upto->category};
+
+    if (upto->has_id)
+        wanted.id = upto->id;
+    if (upto->change.log != NULL)
+        return log_change_upto(&upto->change, &wanted, mark, command);
+    return change_open_or_reply(&upto->change) ? run_upto(upto, mark, command) : RM_OK;
+}
+
+static int mark_all(struct rm_ctx *ctx, struct rm_string **argv, int argc,
+                    const struct mark_kind *mark, const char *command, size_t option_count)
+{
+    struct upto upto;
+    uint32_t seen;
+
+    change_init(&upto.change, ctx, argv, argc, 2);
+    upto.category = (struct notify_str){NULL, 0};
+    upto.has_id = false;
+    if (!args_take_options(&upto.change.args, upto_options, option_count, &upto, &seen))
+        upto.change.log = NULL;
+    if (rm_IsKeysPositionRequest(ctx))
+        (void)log_args_tell_one(ctx, argv, argc, upto.change.log);
+    else if (upto.change.args.error[0] != '\0')
+        (void)reply_args_error(ctx, &upto.change.args);
+    else
+        (void)run(&upto, mark, command);
+    change_release(&upto.change);
+    return RM_OK;
+}
+
+/* NOTIFY.READALL key [UPTO id] [CATEGORY c] [LOG log] [AT ms] [NOPUBLISH] */
+int cmd_readall(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    return mark_all(ctx, argv, argc, &marks[MARK_READ], "NOTIFY.READALL", READALL_OPTIONS);
+}
+
+/* NOTIFY.SEEN key [UPTO id] [LOG log] [AT ms] [NOPUBLISH] */
+int cmd_seen(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    return mark_all(ctx, argv, argc, &marks[MARK_SEEN], "NOTIFY.SEEN", SEEN_OPTIONS);
+}

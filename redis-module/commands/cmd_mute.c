@@ -1,0 +1,172 @@
+/* cmd_mute -- NOTIFY.MUTE and NOTIFY.UNMUTE: whether notifications of a category are counted. The
+ * setting stays with the box, so muting makes one if there is none.
+ *
+ * All categories or none: a mute that does not fit is undone. Replicated with those that changed.
+ */
+#include "commands/commands.h"
+
+#include <errno.h>
+
+#include "server/args.h"
+#include "commands/change.h"
+#include "commands/filter_args.h"
+#include "server/reply.h"
+
+/* The change comes first: NOPUBLISH is taken into it. */
+struct mute {
+    struct change change;
+    bool muted; /* what they are to be */
+    uint16_t categories[FILTER_CATEGORIES_MAX];
+    struct rm_string *names[FILTER_CATEGORIES_MAX]; /* borrowed */
+    size_t count;
+};
+
+/* Unmuting does not make a category known. */
+static bool take_category(struct mute *mute)
+{
+    struct args *args = &mute->change.args;
+    struct notify_str name;
+    uint16_t category = CATEGORY_NONE;
+
+    mute->names[mute->count] = args->argv[args->pos];
+    if (!args_take_str(args, "category", &name))
+        return false;
+    if (!mute->muted)
+        category = category_find(name);
+    else
+        switch (category_intern(name, &category)) {
+        case 0:
+            break;
+        case -EINVAL:
+            return args_fail(args,
+                             "ERR category must have 1 to %d bytes of UTF-8 without control "
+                             "characters",
+                             NOTIFY_CATEGORY_MAX);
+        case -ENOSPC:
+            return args_fail(args, "ERR category must be one of the %d that exist: no more fit",
+                             CATEGORY_LIMIT);
+        default:
+            return args_fail(args, "ERR not enough memory; nothing was changed");
+        }
+    mute->categories[mute->count] = category;
+    mute->count += category != CATEGORY_NONE;
+    return true;
+}
+
+/* category [category …] [NOPUBLISH] */
+static bool take_arguments(struct mute *mute)
+{
+    static const struct arg_option options[] = {ARG_OPTION("NOPUBLISH", change_take_nopublish)};
+    struct args *args = &mute->change.args;
+    int first = args->pos;
+    uint32_t seen;
+    int end;
+
+    if (!args_take_names(args, "category", options, 1))
+        return false;
+    end = args->pos;
+    if (end - first > FILTER_CATEGORIES_MAX)
+        return args_fail(args, "ERR there must be at most %d categories", FILTER_CATEGORIES_MAX);
+    if (!args_take_options(args, options, 1, mute, &seen))
+        return false;
+    category_make_room();
+    for (args->pos = first; args->pos < end;)
+        if (!take_category(mute))
+            return false;
+    return true;
+}
+
+static void undo(struct mute *mute, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        (void)box_mute(&mute->change.bk.box, mute->categories[i], !mute->muted);
+}
+
+/* Keeps those that changed. 0, -E2BIG, -ENOMEM. */
+static int apply(struct mute *mute)
+{
+    struct box_key *bk = &mute->change.bk;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < mute->count; i++) {
+        int rc = 0;
+        if (box_is_muted(bk->box, mute->categories[i]) != mute->muted)
+            rc = box_mute(&bk->box, mute->categories[i], mute->muted);
+        if (rc < 0) {
+            undo(mute, kept);
+            return rc;
+        }
+        mute->categories[kept] = mute->categories[i];
+        mute->names[kept] = mute->names[i];
+        kept += rc > 0;
+    }
+    mute->count = kept;
+    return 0;
+}
+
+static int fail(struct mute *mute, int rc)
+{
+    if (rc == -ENOMEM)
+        return reply_no_memory(mute->change.ctx);
+    args_fail(&mute->change.args,
+              "ERR category must be one of the %d that this box has: no more fit",
+              BOX_CATEGORIES_MAX);
+    return reply_args_error(mute->change.ctx, &mute->change.args);
+}
+
+static int run(struct mute *mute)
+{
+    struct change *change = &mute->change;
+    struct box_key *bk = &change->bk;
+    bool is_new = bk->box == NULL && mute->muted;
+    int rc = 0;
+
+    if (is_new)
+        bk->box = box_new();
+    if (bk->box != NULL)
+        rc = apply(mute);
+    else
+        rc = is_new ? -ENOMEM : 0;
+    if (rc < 0 || bk->box == NULL || mute->count == 0) {
+        if (is_new) {
+            box_free(bk->box);
+            bk->box = NULL;
+        }
+        box_key_close(bk);
+        return rc < 0 ? fail(mute, rc) : rm_ReplyWithLongLong(change->ctx, 0);
+    }
+    change_commit(change);
+    rm_Replicate(change->ctx, mute->muted ? "NOTIFY.MUTE" : "NOTIFY.UNMUTE", "svc", bk->name,
+                 mute->names, mute->count, "NOPUBLISH");
+    change_publish_categories(change, mute->muted ? RENDER_MUTED : RENDER_UNMUTED, mute->categories,
+                              mute->count);
+    box_key_changed(bk, mute->muted ? "notify.mute" : "notify.unmute");
+    return rm_ReplyWithLongLong(change->ctx, (long long)mute->count);
+}
+
+static int mute_categories(struct rm_ctx *ctx, struct rm_string **argv, int argc, bool muted)
+{
+    struct mute mute;
+
+    mute.muted = muted;
+    mute.count = 0;
+    change_init(&mute.change, ctx, argv, argc, 2);
+    if (!take_arguments(&mute) || (muted && !args_check_key(&mute.change.args, argv[1])))
+        (void)reply_args_error(ctx, &mute.change.args);
+    else if (change_open_or_reply(&mute.change))
+        (void)run(&mute);
+    change_release(&mute.change);
+    return RM_OK;
+}
+
+/* NOTIFY.MUTE key category [category …] [NOPUBLISH] */
+int cmd_mute(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    return mute_categories(ctx, argv, argc, true);
+}
+
+/* NOTIFY.UNMUTE key category [category …] [NOPUBLISH] */
+int cmd_unmute(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    return mute_categories(ctx, argv, argc, false);
+}

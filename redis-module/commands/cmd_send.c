@@ -1,0 +1,167 @@
+/* cmd_send -- NOTIFY.SEND, NOTIFY.EVENT and NOTIFY.SENDMANY: store an entry, count it, trim, and
+ * publish it.
+ *
+ * Everything that can be refused is checked before a box is touched; of SENDMANY for all keys. */
+#include "commands/commands.h"
+
+#include "server/args.h"
+#include "server/box_key.h"
+#include "server/publish.h"
+#include "server/reply.h"
+#include "base/scratch.h"
+#include "commands/send.h"
+#include "commands/send_args.h"
+
+/* Everything that may refuse the command, while the processor fetches the place of the entry. */
+static bool check_or_reply(struct box_key *bk, struct args *args, struct send_spec *spec)
+{
+    if (bk->box != NULL)
+        box_prefetch_append(bk->box, spec->maxlen);
+    if (send_publishes(spec) && !publish_permitted_or_reply(bk->ctx, bk->name))
+        return false;
+    if (!send_args_make_entry(spec, args, bk->ctx)) {
+        (void)reply_args_error(bk->ctx, args);
+        return false;
+    }
+    return true;
+}
+
+static int send_one(struct rm_ctx *ctx, struct rm_string **argv, int argc, enum send_kind kind)
+{
+    struct send_spec spec;
+    struct send_result result;
+    struct box_key bk;
+    struct args args;
+
+    args_init(&args, argv, argc, 2);
+    box_key_fetch(&bk, ctx, argv[1], RM_READ | RM_WRITE);
+    if (!send_args_take(&spec, &args, kind, argv[1])) {
+        box_key_close(&bk);
+        return reply_args_error(ctx, &args);
+    }
+    if (!box_key_check_or_reply(&bk))
+        return RM_OK;
+    if (check_or_reply(&bk, &args, &spec)) {
+        send_run(&bk, &args, &spec, &result);
+        send_reply(ctx, &args, &spec, &result);
+    } else {
+        box_key_close(&bk);
+    }
+    scratch_shrink();
+    return RM_OK;
+}
+
+/* NOTIFY.SEND key title [option …] */
+int cmd_send(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    return send_one(ctx, argv, argc, SEND_A_NOTIFICATION);
+}
+
+/* NOTIFY.EVENT key name [option …] */
+int cmd_event(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    return send_one(ctx, argv, argc, SEND_AN_EVENT);
+}
+
+/* ---- many ---- */
+
+enum { FIRST_KEY = 2 };
+
+/* Of each key: its name, the user's permission, its type, and that an explicit ID fits. */
+static bool check_key_or_reply(struct rm_ctx *ctx, struct args *args, struct send_spec *spec,
+                               struct rm_string *key)
+{
+    struct box_key bk;
+    bool fits;
+
+    if (!send_args_set_key(spec, args, key)) {
+        (void)reply_args_error(ctx, args);
+        return false;
+    }
+    if (send_publishes(spec) && !publish_permitted_or_reply(ctx, key))
+        return false;
+    if (!box_key_open_or_reply(&bk, ctx, key, RM_READ | RM_WRITE)) /* a look that is not counted */
+        return false;
+    fits = send_check_box(&bk, args, spec);
+    box_key_close(&bk);
+    if (!fits)
+        (void)reply_args_error(ctx, args);
+    return fits;
+}
+
+/* A box takes an ID once. The second of the same key would be refused when the first is stored and
+ * published already, unless NX skips it or IDEMPOTENT finds the first. */
+static bool check_distinct(struct args *args, const struct send_spec *spec, uint64_t count)
+{
+    return !send_has(spec, SEND_ID) || send_has(spec, SEND_NX) || send_has(spec, SEND_IDEMPOTENT) ||
+           args_check_distinct(args, FIRST_KEY, (size_t)count, "each key of an ID");
+}
+
+static bool check_keys_or_reply(struct rm_ctx *ctx, struct args *args, struct send_spec *spec,
+                                struct rm_string **keys, uint64_t count)
+{
+    if (!check_distinct(args, spec, count) || !send_args_make_entry(spec, args, ctx)) {
+        (void)reply_args_error(ctx, args);
+        return false;
+    }
+    for (uint64_t i = 0; i < count; i++)
+        if (!check_key_or_reply(ctx, args, spec, keys[i]))
+            return false;
+    return true;
+}
+
+/* All is sent before the reply begins: in Redis 7.0 a message to this very client would else be
+ * written into the middle of it. */
+static void send_all(struct rm_ctx *ctx, struct args *args, struct send_spec *spec,
+                     struct rm_string **keys, struct send_result *results, size_t count)
+{
+    struct box_key bk;
+
+    for (size_t i = 0; i < count; i++) {
+        results[i] = (struct send_result){.outcome = SEND_FAILED};
+        spec->kept[0] = keys[i];
+        if (box_key_open_or_reply(&bk, ctx, keys[i], RM_READ | RM_WRITE)) /* its type was checked */
+            send_run(&bk, args, spec, &results[i]);
+    }
+    rm_ReplyWithArray(ctx, (long)count);
+    for (size_t i = 0; i < count; i++)
+        send_reply(ctx, args, spec, &results[i]);
+}
+
+/* The key specification says the same, but to find the node of a cluster no server looks at one
+ * that counts keys: without this SENDMANY would run on any node. */
+static int tell_keys(struct rm_ctx *ctx, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++)
+        rm_KeyAtPosWithFlags(ctx, FIRST_KEY + (int)i, RM_KEY_RW | RM_KEY_INSERT);
+    return RM_OK;
+}
+
+/* NOTIFY.SENDMANY numkeys key [key …] title [option …] */
+int cmd_sendmany(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    struct rm_string **keys = argv + FIRST_KEY;
+    struct send_result *results;
+    struct send_spec spec;
+    struct args args;
+    uint64_t count;
+    bool counted;
+
+    args_init(&args, argv, argc, 1);
+    counted = args_take_number(&args, "numkeys", 1, (uint64_t)argc - 3, &count);
+    if (rm_IsKeysPositionRequest(ctx))
+        return tell_keys(ctx, counted ? count : 0);
+    if (!counted)
+        return reply_args_error(ctx, &args);
+    args.pos += (int)count;
+    if (!send_args_take(&spec, &args, SEND_A_NOTIFICATION, NULL))
+        return reply_args_error(ctx, &args);
+    results = rm_TryAlloc(count * sizeof results[0]);
+    if (results == NULL)
+        return reply_no_memory(ctx);
+    if (check_keys_or_reply(ctx, &args, &spec, keys, count))
+        send_all(ctx, &args, &spec, keys, results, (size_t)count);
+    rm_Free(results);
+    scratch_shrink();
+    return RM_OK;
+}

@@ -1,0 +1,323 @@
+/* cmd_session -- NOTIFY.SESSION OPEN, TOUCH, CLOSE, KICK and DROPNODE: who is connected.
+ *
+ * Limits are decided here, in one command, and so hold over all bridges. What is replicated is
+ * NOTIFY.SESSION APPLY (sessions_effect.h), whatever the command was. */
+#include "commands/commands.h"
+
+#include <errno.h>
+
+#include "server/info.h"
+#include "base/json_text.h"
+#include "server/reply.h"
+#include "base/scratch.h"
+#include "commands/session_change.h"
+#include "base/utf8.h"
+
+#define LEASE_MAX_MS UINT64_C(86400000) /* a day: a lease is there to be renewed */
+
+static bool take_lease(struct args *args, uint64_t *ret_lease_ms)
+{
+    return args_take_number(args, "LEASE", 1, LEASE_MAX_MS, ret_lease_ms);
+}
+
+static uint64_t lease_end(uint64_t now_ms, uint64_t lease_ms)
+{
+    return now_ms + lease_ms < SESSIONS_TIME_MAX ? now_ms + lease_ms : SESSIONS_TIME_MAX;
+}
+
+/* A session, connection, node or address. */
+static bool take_name(struct args *args, const char *name, struct notify_str *ret_text)
+{
+    struct notify_str text;
+
+    if (!args_take_str(args, name, &text))
+        return false;
+    if (text.len < 1 || text.len > SESSIONS_NAME_MAX || !utf8_is_valid(text))
+        return args_fail(args, "ERR %s must be 1 to %d bytes of valid UTF-8", name,
+                         SESSIONS_NAME_MAX);
+    *ret_text = text;
+    return true;
+}
+
+/* ---- OPEN ---- */
+
+struct open {
+    struct sessions_connection connection;
+    uint64_t lease_ms;                      /* for how long */
+    uint64_t max_connections, max_sessions; /* 0: as many as there is room for */
+};
+
+static bool take_open_lease(struct args *args, void *into)
+{
+    return take_lease(args, &((struct open *)into)->lease_ms);
+}
+
+static bool take_node(struct args *args, void *into)
+{
+    return take_name(args, "NODE", &((struct open *)into)->connection.node);
+}
+
+static bool take_addr(struct args *args, void *into)
+{
+    return take_name(args, "ADDR", &((struct open *)into)->connection.addr);
+}
+
+static bool take_meta(struct args *args, void *into)
+{
+    struct text_buf *minified = scratch_body();
+    struct open *open = into;
+    struct notify_str text;
+
+    if (!args_take_str(args, "META", &text))
+        return false;
+    if (!json_text_minify(minified, text) || minified->len > SESSIONS_META_MAX)
+        return args_fail(args, "ERR META must be one JSON value of at most %d bytes",
+                         SESSIONS_META_MAX);
+    if (minified->failed)
+        return args_fail(args, "ERR not enough memory; nothing was changed");
+    open->connection.meta = text_buf_str(minified);
+    return true;
+}
+
+static bool take_limit(struct args *args, const char *name, uint64_t *ret_limit)
+{
+    return args_take_number(args, name, 1, SESSIONS_CONNECTIONS_MAX, ret_limit);
+}
+
+static bool take_maxconn(struct args *args, void *into)
+{
+    return take_limit(args, "MAXCONN", &((struct open *)into)->max_connections);
+}
+
+static bool take_maxsessions(struct args *args, void *into)
+{
+    return take_limit(args, "MAXSESSIONS", &((struct open *)into)->max_sessions);
+}
+
+static const struct arg_option open_options[] = {
+    ARG_OPTION("LEASE", take_open_lease), ARG_OPTION("NODE", take_node),
+    ARG_OPTION("ADDR", take_addr),        ARG_OPTION("META", take_meta),
+    ARG_OPTION("MAXCONN", take_maxconn),  ARG_OPTION("MAXSESSIONS", take_maxsessions),
+};
+enum { OPEN_OPTIONS = sizeof open_options / sizeof open_options[0] };
+
+static bool parse_open(struct args *args, struct open *open)
+{
+    uint32_t seen;
+
+    if (!take_name(args, "session", &open->connection.session) ||
+        !take_name(args, "connection", &open->connection.connection))
+        return false;
+    if (notify_str_eq(open->connection.session, NOTIFY_STR("*")))
+        return args_fail(args, "ERR session must not be '*', which KICK takes for every session");
+    if (!args_take_options(args, open_options, OPEN_OPTIONS, open, &seen))
+        return false;
+    if (open->lease_ms == 0)
+        return args_fail(args, "ERR syntax error: OPEN needs LEASE ms");
+    return args_check_key(args, args->argv[2]);
+}
+
+/* Is there room for a connection that is not there yet? */
+static bool check_limits(struct session_change *change, const struct open *open)
+{
+    size_t connections =
+        sessions_connections_of(change->after, open->connection.session, change->now_ms);
+    size_t sessions = sessions_count(change->after, change->now_ms).sessions;
+
+    if (open->max_connections > 0 && connections >= open->max_connections)
+        return args_fail(&change->args,
+                         "LIMIT too many connections: the session has %zu, MAXCONN is %d",
+                         connections, (int)open->max_connections);
+    if (open->max_sessions > 0 && connections == 0 && sessions >= open->max_sessions)
+        return args_fail(&change->args,
+                         "LIMIT too many sessions: the set has %zu, MAXSESSIONS is %d", sessions,
+                         (int)open->max_sessions);
+    return true;
+}
+
+static bool fail_put(struct session_change *change, int rc)
+{
+    switch (rc) {
+    case -EEXIST:
+        return args_fail(&change->args, "ERR connection belongs to another session");
+    case -ENOSPC:
+        return args_fail(&change->args,
+                         "LIMIT too many connections: a session set holds at most %d",
+                         SESSIONS_CONNECTIONS_MAX);
+    default:
+        return args_fail(&change->args, "ERR not enough memory; nothing was changed");
+    }
+}
+
+/* Opens or renews the connection in after. */
+static bool put(struct session_change *change, struct open *open, bool *ret_is_new)
+{
+    struct sessions_connection *connection = &open->connection;
+    struct sessions_connection known;
+    int rc;
+
+    *ret_is_new = change->before == NULL ||
+                  !sessions_find(change->before, connection->connection, &known) ||
+                  known.lease_ms <= change->now_ms;
+    if (*ret_is_new && !check_limits(change, open)) {
+        info_count(INFO_OPENS_REFUSED, 1);
+        return false;
+    }
+    connection->lease_ms = lease_end(change->now_ms, open->lease_ms);
+    connection->opened_ms = *ret_is_new ? change->now_ms : known.opened_ms;
+    rc = sessions_put(&change->after, connection);
+    return rc >= 0 || fail_put(change, rc);
+}
+
+static int run_open(struct session_change *change)
+{
+    struct open open = {.lease_ms = 0};
+    bool is_new;
+
+    if (!parse_open(&change->args, &open))
+        return reply_args_error(change->ctx, &change->args);
+    if (!session_change_open_or_reply(change))
+        return RM_OK;
+    if (!session_change_begin(change, &open.connection))
+        return reply_no_memory(change->ctx);
+    if (!put(change, &open, &is_new))
+        return reply_args_error(change->ctx, &change->args);
+    if (!session_change_commit(change, "notify.session.open"))
+        return reply_no_memory(change->ctx);
+    return rm_ReplyWithLongLong(change->ctx, is_new);
+}
+
+/* NOTIFY.SESSION OPEN key session connection LEASE ms [NODE name] [ADDR addr] [META json]
+ * [MAXCONN n] [MAXSESSIONS n] */
+int cmd_session_open(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    struct session_change change;
+
+    session_change_init(&change, ctx, argv, argc);
+    (void)run_open(&change);
+    session_change_release(&change);
+    return RM_OK;
+}
+
+/* ---- the others ---- */
+
+/* Works on change->after; returns what the command replies. */
+typedef size_t (*act_fn)(struct session_change *change, void *ctx);
+
+static int run(struct session_change *change, const char *event, act_fn act, void *ctx)
+{
+    size_t count;
+
+    if (!session_change_open_or_reply(change))
+        return RM_OK;
+    if (change->before == NULL)
+        return rm_ReplyWithLongLong(change->ctx, 0);
+    if (!session_change_begin(change, NULL))
+        return reply_no_memory(change->ctx);
+    count = act(change, ctx);
+    if (!session_change_commit(change, event))
+        return reply_no_memory(change->ctx);
+    return rm_ReplyWithLongLong(change->ctx, (long long)count);
+}
+
+static size_t act_touch(struct session_change *change, void *ctx)
+{
+    uint64_t lease_ms = lease_end(change->now_ms, *(uint64_t *)ctx);
+    struct args *args = &change->args;
+    size_t count = 0;
+
+    for (; !args_done(args); args->pos++)
+        count += sessions_set_lease(change->after, args_at(args, args->pos), lease_ms);
+    return count;
+}
+
+/* NOTIFY.SESSION TOUCH key LEASE ms connection [connection …] */
+int cmd_session_touch(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    struct session_change change;
+    uint64_t lease_ms;
+
+    session_change_init(&change, ctx, argv, argc);
+    if (!args_take_keyword(&change.args, "LEASE"))
+        (void)reply_error(ctx, "ERR syntax error: TOUCH needs LEASE ms before the connections");
+    else if (!take_lease(&change.args, &lease_ms))
+        (void)reply_args_error(ctx, &change.args);
+    else
+        (void)run(&change, "notify.session.touch", act_touch, &lease_ms);
+    session_change_release(&change);
+    return RM_OK;
+}
+
+static size_t act_close(struct session_change *change, void *ctx)
+{
+    struct args *args = &change->args;
+    size_t count = 0;
+
+    (void)ctx;
+    for (; !args_done(args); args->pos++)
+        count += sessions_remove(change->after, args_at(args, args->pos));
+    return count;
+}
+
+/* NOTIFY.SESSION CLOSE key connection [connection …] */
+int cmd_session_close(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    struct session_change change;
+
+    session_change_init(&change, ctx, argv, argc);
+    (void)run(&change, "notify.session.close", act_close, NULL);
+    session_change_release(&change);
+    return RM_OK;
+}
+
+static bool is_of_session(void *ctx, const struct sessions_connection *connection)
+{
+    const struct notify_str *session = ctx;
+
+    return notify_str_eq(*session, NOTIFY_STR("*")) || notify_str_eq(*session, connection->session);
+}
+
+static size_t act_kick(struct session_change *change, void *ctx)
+{
+    (void)ctx;
+    return sessions_remove_if(change->after, is_of_session, &change->kicked);
+}
+
+/* NOTIFY.SESSION KICK key session|* */
+int cmd_session_kick(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    struct session_change change;
+
+    session_change_init(&change, ctx, argv, argc);
+    if (!take_name(&change.args, "session", &change.kicked))
+        (void)reply_args_error(ctx, &change.args);
+    else
+        (void)run(&change, "notify.session.kick", act_kick, NULL);
+    session_change_release(&change);
+    return RM_OK;
+}
+
+static bool is_of_node(void *ctx, const struct sessions_connection *connection)
+{
+    return notify_str_eq(*(const struct notify_str *)ctx, connection->node);
+}
+
+static size_t act_dropnode(struct session_change *change, void *ctx)
+{
+    return sessions_remove_if(change->after, is_of_node, ctx);
+}
+
+/* NOTIFY.SESSION DROPNODE key node */
+int cmd_session_dropnode(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    struct session_change change;
+    struct notify_str node;
+
+    session_change_init(&change, ctx, argv, argc);
+    if (!take_name(&change.args, "node", &node))
+        (void)reply_args_error(ctx, &change.args);
+    else
+        (void)run(&change, "notify.session.dropnode", act_dropnode, &node);
+    session_change_release(&change);
+    return RM_OK;
+}

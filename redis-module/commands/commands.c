@@ -1,0 +1,589 @@
+/* commands -- see commands.h.
+ *
+ * No command carries "pubsub" or a channels flag: with those, servers execute a keyed write on the
+ * wrong node while its slot moves (redis#13276, valkey#13). Channel permissions are checked by
+ * hand. */
+#include "commands/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SINCE_FIRST "0.1.0"
+
+/* ---- arguments, as COMMAND DOCS shows them ---- */
+
+#define ARG(arg_name, arg_type, arg_token, arg_flags)                                              \
+    {                                                                                              \
+        .name = (arg_name), .type = (arg_type), .key_spec_index = -1, .token = (arg_token),        \
+        .flags = (arg_flags)                                                                       \
+    }
+#define ARG_SUB(arg_name, arg_type, arg_token, arg_flags, arg_subargs)                             \
+    {                                                                                              \
+        .name = (arg_name), .type = (arg_type), .key_spec_index = -1, .token = (arg_token),        \
+        .flags = (arg_flags), .subargs = (arg_subargs)                                             \
+    }
+#define TOKEN(arg_name, arg_token) ARG(arg_name, RM_ARG_PURE_TOKEN, arg_token, 0)
+#define OPTION(arg_name, arg_token) ARG(arg_name, RM_ARG_PURE_TOKEN, arg_token, RM_ARG_OPTIONAL)
+#define OPTION_STR(arg_name, arg_token) ARG(arg_name, RM_ARG_STRING, arg_token, RM_ARG_OPTIONAL)
+#define OPTION_INT(arg_name, arg_token) ARG(arg_name, RM_ARG_INTEGER, arg_token, RM_ARG_OPTIONAL)
+#define OPTION_TIME(arg_name, arg_token) ARG(arg_name, RM_ARG_UNIX_TIME, arg_token, RM_ARG_OPTIONAL)
+#define OPTION_ONEOF(arg_name, arg_token, choices)                                                 \
+    ARG_SUB(arg_name, RM_ARG_ONEOF, arg_token, RM_ARG_OPTIONAL, choices)
+#define KEY                                                                                        \
+    {                                                                                              \
+        .name = "key", .type = RM_ARG_KEY, .key_spec_index = 0                                     \
+    }
+#define IDS ARG("id", RM_ARG_STRING, NULL, RM_ARG_MULTIPLE)
+#define AT OPTION_TIME("unix-time-milliseconds", "AT")
+#define NOPUBLISH OPTION("nopublish", "NOPUBLISH")
+/* A log beside the key: a key of the second specification. */
+#define LOG_ARG(arg_token, arg_flags)                                                              \
+    {                                                                                              \
+        .name = "log", .type = RM_ARG_KEY, .key_spec_index = 1, .token = (arg_token),              \
+        .flags = (arg_flags)                                                                       \
+    }
+#define LOG LOG_ARG("LOG", RM_ARG_OPTIONAL)
+#define END                                                                                        \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
+
+static struct rm_arg level_names[] = {
+    TOKEN("info", "INFO"),   TOKEN("success", "SUCCESS"),   TOKEN("warning", "WARNING"),
+    TOKEN("error", "ERROR"), TOKEN("critical", "CRITICAL"), END,
+};
+#define LEVEL OPTION_ONEOF("level", "LEVEL", level_names)
+
+static struct rm_arg nx_or_xx[] = {TOKEN("nx", "NX"), TOKEN("xx", "XX"), END};
+#define CONDITION OPTION_ONEOF("condition", NULL, nx_or_xx)
+
+static struct rm_arg entity_parts[] = {
+    ARG("type", RM_ARG_STRING, NULL, 0),
+    ARG("id", RM_ARG_STRING, NULL, 0),
+    END,
+};
+
+static struct rm_arg expiries[] = {
+    ARG("seconds", RM_ARG_INTEGER, "EX", 0),
+    ARG("milliseconds", RM_ARG_INTEGER, "PX", 0),
+    ARG("unix-time-seconds", RM_ARG_UNIX_TIME, "EXAT", 0),
+    ARG("unix-time-milliseconds", RM_ARG_UNIX_TIME, "PXAT", 0),
+    END,
+};
+#define EXPIRY OPTION_ONEOF("expiry", NULL, expiries)
+
+static struct rm_arg remember_parts[] = {
+    ARG("at", RM_ARG_UNIX_TIME, NULL, 0),
+    ARG("after", RM_ARG_UNIX_TIME, NULL, 0),
+    ARG("max", RM_ARG_INTEGER, NULL, 0),
+    END,
+};
+#define TOKENS                                                                                     \
+    OPTION_STR("collapse-token", "COLLAPSE"), OPTION_STR("idempotency-token", "IDEMPOTENT"),       \
+        ARG_SUB("remember", RM_ARG_BLOCK, "REMEMBER", RM_ARG_OPTIONAL, remember_parts)
+
+#define SEND_OPTIONS                                                                               \
+    ARG("title", RM_ARG_STRING, NULL, 0), OPTION_STR("text", "CONTENT"),                           \
+        OPTION_STR("type", "TYPE"), OPTION_STR("category", "CATEGORY"), LEVEL,                     \
+        OPTION_STR("event", "EVENT"), OPTION_STR("action", "ACTION"),                              \
+        ARG_SUB("entity", RM_ARG_BLOCK, "ENTITY", RM_ARG_OPTIONAL, entity_parts),                  \
+        OPTION_STR("data", "DATA"), EXPIRY, TOKENS, OPTION_INT("maxlen", "MAXLEN"),                \
+        OPTION_STR("session", "EXCLUDE"), OPTION_STR("id", "ID"), CONDITION, NOPUBLISH,            \
+        OPTION("withinfo", "WITHINFO"), END
+
+static struct rm_arg send_args[] = {KEY, SEND_OPTIONS};
+static struct rm_arg sendmany_args[] = {
+    ARG("numkeys", RM_ARG_INTEGER, NULL, 0),
+    {.name = "key", .type = RM_ARG_KEY, .key_spec_index = 0, .flags = RM_ARG_MULTIPLE},
+    SEND_OPTIONS,
+};
+
+static struct rm_arg event_args[] = {
+    KEY,
+    ARG("name", RM_ARG_STRING, NULL, 0),
+    OPTION_STR("data", "DATA"),
+    OPTION_STR("category", "CATEGORY"),
+    LEVEL,
+    EXPIRY,
+    TOKENS,
+    OPTION_INT("maxlen", "MAXLEN"),
+    OPTION_STR("session", "EXCLUDE"),
+    OPTION_STR("id", "ID"),
+    CONDITION,
+    OPTION("nostore", "NOSTORE"),
+    NOPUBLISH,
+    OPTION("withinfo", "WITHINFO"),
+    END,
+};
+
+static struct rm_arg get_args[] = {KEY, IDS, OPTION("json", "JSON"), END};
+
+static struct rm_arg state_names[] = {
+    TOKEN("unread", "UNREAD"),     TOKEN("read", "READ"), TOKEN("unseen", "UNSEEN"),
+    TOKEN("archived", "ARCHIVED"), TOKEN("all", "ALL"),   END,
+};
+#define CATEGORIES ARG("category", RM_ARG_STRING, "CATEGORY", RM_ARG_OPTIONAL | RM_ARG_MULTIPLE)
+#define RANGE_OPTIONS                                                                              \
+    OPTION_INT("count", "COUNT"), OPTION_ONEOF("state", NULL, state_names), CATEGORIES,            \
+        OPTION_STR("type", "TYPE"), OPTION_STR("event", "EVENT"), LEVEL, OPTION("json", "JSON"),   \
+        END
+
+static struct rm_arg range_args[] = {
+    KEY,
+    ARG("start", RM_ARG_STRING, NULL, 0),
+    ARG("end", RM_ARG_STRING, NULL, 0),
+    RANGE_OPTIONS,
+};
+static struct rm_arg revrange_args[] = {
+    KEY,
+    ARG("end", RM_ARG_STRING, NULL, 0),
+    ARG("start", RM_ARG_STRING, NULL, 0),
+    RANGE_OPTIONS,
+};
+
+static struct rm_arg since_pair[] = {KEY, ARG("id", RM_ARG_STRING, NULL, 0), END};
+static struct rm_arg since_args[] = {
+    ARG_SUB("position", RM_ARG_BLOCK, NULL, RM_ARG_MULTIPLE, since_pair),
+    OPTION_INT("count", "COUNT"),
+    END,
+};
+
+static struct rm_arg logs_parts[] = {
+    ARG("numkeys", RM_ARG_INTEGER, NULL, 0),
+    LOG_ARG(NULL, RM_ARG_MULTIPLE),
+    END,
+};
+#define LOGS ARG_SUB("logs", RM_ARG_BLOCK, "LOGS", RM_ARG_OPTIONAL, logs_parts)
+
+static struct rm_arg unread_args[] = {KEY, CATEGORIES, LOGS, END};
+static struct rm_arg badge_args[] = {KEY, LOGS, END};
+static struct rm_arg count_args[] = {
+    KEY, ARG("start", RM_ARG_STRING, NULL, 0), ARG("end", RM_ARG_STRING, NULL, 0), CATEGORIES, END,
+};
+static struct rm_arg follow_args[] = {
+    KEY, LOG_ARG(NULL, RM_ARG_MULTIPLE), OPTION_STR("id", "FROM"), NOPUBLISH, END,
+};
+static struct rm_arg unfollow_args[] = {KEY, LOG_ARG(NULL, RM_ARG_MULTIPLE), NOPUBLISH, END};
+static struct rm_arg key_args[] = {KEY, END};
+static struct rm_arg read_args[] = {KEY, IDS, LOG, AT, NOPUBLISH, END};
+
+static struct rm_arg readall_args[] = {
+    KEY, OPTION_STR("id", "UPTO"), OPTION_STR("category", "CATEGORY"), LOG, AT, NOPUBLISH, END,
+};
+
+static struct rm_arg mark_names[] = {
+    TOKEN("read", "READ"),         TOKEN("unread", "UNREAD"),         TOKEN("seen", "SEEN"),
+    TOKEN("archived", "ARCHIVED"), TOKEN("unarchived", "UNARCHIVED"), END,
+};
+static struct rm_arg mark_args[] = {
+    KEY, ARG_SUB("state", RM_ARG_ONEOF, NULL, 0, mark_names), IDS, LOG, AT, NOPUBLISH, END,
+};
+
+static struct rm_arg seen_args[] = {KEY, OPTION_STR("id", "UPTO"), LOG, AT, NOPUBLISH, END};
+static struct rm_arg del_args[] = {KEY, OPTION("expired", "EXPIRED"), IDS, NOPUBLISH, END};
+static struct rm_arg mute_args[] = {
+    KEY,
+    ARG("category", RM_ARG_STRING, NULL, RM_ARG_MULTIPLE),
+    NOPUBLISH,
+    END,
+};
+
+static struct rm_arg trim_strategies[] = {
+    ARG("maxlen", RM_ARG_INTEGER, "MAXLEN", 0),
+    ARG("minid", RM_ARG_STRING, "MINID", 0),
+    END,
+};
+static struct rm_arg trim_args[] = {
+    KEY,
+    ARG_SUB("strategy", RM_ARG_ONEOF, NULL, 0, trim_strategies),
+    NOPUBLISH,
+    END,
+};
+
+static struct rm_arg restorebox_args[] = {
+    KEY,
+    ARG("block", RM_ARG_STRING, NULL, RM_ARG_MULTIPLE),
+    END,
+};
+
+#define SESSION ARG("session", RM_ARG_STRING, NULL, 0)
+#define CONNECTIONS ARG("connection", RM_ARG_STRING, NULL, RM_ARG_MULTIPLE)
+#define LEASE ARG("milliseconds", RM_ARG_INTEGER, "LEASE", 0)
+
+static struct rm_arg session_open_args[] = {
+    KEY,
+    SESSION,
+    ARG("connection", RM_ARG_STRING, NULL, 0),
+    LEASE,
+    OPTION_STR("node", "NODE"),
+    OPTION_STR("addr", "ADDR"),
+    OPTION_STR("meta", "META"),
+    OPTION_INT("max-connections", "MAXCONN"),
+    OPTION_INT("max-sessions", "MAXSESSIONS"),
+    END,
+};
+static struct rm_arg session_touch_args[] = {KEY, LEASE, CONNECTIONS, END};
+static struct rm_arg session_close_args[] = {KEY, CONNECTIONS, END};
+static struct rm_arg session_list_args[] = {KEY, OPTION_STR("session", "SESSION"), END};
+static struct rm_arg session_count_args[] = {KEY, OPTION("connections", "CONNECTIONS"), END};
+static struct rm_arg session_dropnode_args[] = {KEY, ARG("node", RM_ARG_STRING, NULL, 0), END};
+
+static struct rm_arg kick_targets[] = {SESSION, TOKEN("all", "*"), END};
+static struct rm_arg session_kick_args[] = {
+    KEY,
+    ARG_SUB("target", RM_ARG_ONEOF, NULL, 0, kick_targets),
+    END,
+};
+
+static struct rm_arg session_put_parts[] = {
+    SESSION,
+    ARG("connection", RM_ARG_STRING, NULL, 0),
+    ARG("lease", RM_ARG_UNIX_TIME, NULL, 0),
+    ARG("opened", RM_ARG_UNIX_TIME, NULL, 0),
+    ARG("node", RM_ARG_STRING, NULL, 0),
+    ARG("addr", RM_ARG_STRING, NULL, 0),
+    ARG("meta", RM_ARG_STRING, NULL, 0),
+    END,
+};
+static struct rm_arg session_lease_parts[] = {
+    ARG("connection", RM_ARG_STRING, NULL, 0),
+    ARG("lease", RM_ARG_UNIX_TIME, NULL, 0),
+    END,
+};
+static struct rm_arg session_changes[] = {
+    ARG_SUB("put", RM_ARG_BLOCK, "PUT", 0, session_put_parts),
+    ARG_SUB("lease", RM_ARG_BLOCK, "LEASE", 0, session_lease_parts),
+    ARG("close", RM_ARG_STRING, "CLOSE", 0),
+    END,
+};
+static struct rm_arg session_apply_args[] = {
+    KEY,
+    ARG("rev", RM_ARG_INTEGER, NULL, 0),
+    ARG_SUB("change", RM_ARG_ONEOF, NULL, RM_ARG_OPTIONAL | RM_ARG_MULTIPLE, session_changes),
+    END,
+};
+
+static struct rm_arg no_args[] = {END};
+
+/* ---- keys ---- */
+
+enum key_use {
+    KEY_READ,
+    KEY_INSERT,
+    KEY_UPDATE,
+    KEY_DELETE,
+    KEY_INSERT_MANY, /* numkeys, keys */
+    KEY_PAIRS,
+    KEY_READ_LOGS,  /* a key, and logs behind LOGS */
+    KEY_UPDATE_LOG, /* a key, and a log behind LOG */
+    KEY_FOLLOW,     /* a key, and logs up to the options */
+    KEY_UNFOLLOW,
+    KEY_SUB_READ, /* of a subcommand, whose name comes before the key */
+    KEY_SUB_INSERT,
+    KEY_SUB_UPDATE,
+    KEY_SUB_DELETE,
+    KEY_NONE
+};
+
+#define ONE_KEY(at, spec_flags)                                                                    \
+    {                                                                                              \
+        {.flags = (spec_flags),                                                                    \
+         .begin_search = RM_BEGIN_INDEX,                                                           \
+         .bs.index.pos = (at),                                                                     \
+         .find_keys = RM_FIND_RANGE,                                                               \
+         .fk.range = {0, 1, 0}},                                                                   \
+        {                                                                                          \
+            .begin_search = 0                                                                      \
+        }                                                                                          \
+    }
+
+#define INDEX_SPEC(at, spec_flags)                                                                 \
+    {                                                                                              \
+        .flags = (spec_flags), .begin_search = RM_BEGIN_INDEX, .bs.index.pos = (at),               \
+        .find_keys = RM_FIND_RANGE, .fk.range = {                                                  \
+            0,                                                                                     \
+            1,                                                                                     \
+            0                                                                                      \
+        }                                                                                          \
+    }
+#define LOG_SPEC_FLAGS (RM_KEY_RO | RM_KEY_ACCESS | RM_KEY_INCOMPLETE)
+#define NAMED_LOGS_SPEC(spec_flags)                                                                \
+    {                                                                                              \
+        .notes = "up to the options", .flags = (spec_flags), .begin_search = RM_BEGIN_INDEX,       \
+        .bs.index.pos = 2, .find_keys = RM_FIND_RANGE, .fk.range = {                               \
+            -1,                                                                                    \
+            1,                                                                                     \
+            0                                                                                      \
+        }                                                                                          \
+    }
+
+/* By enum key_use. Some specs are incomplete on purpose, so that the server asks the command itself
+ * ("getkeys-api"): COUNT n at the end of pairs stands where a pair could, options stand where logs
+ * could, and the first word LOGS may be the name of a category. */
+static struct rm_key_spec key_specs[][3] = {
+    [KEY_READ] = ONE_KEY(1, RM_KEY_RO | RM_KEY_ACCESS),
+    [KEY_INSERT] = ONE_KEY(1, RM_KEY_RW | RM_KEY_INSERT),
+    [KEY_UPDATE] = ONE_KEY(1, RM_KEY_RW | RM_KEY_UPDATE),
+    [KEY_DELETE] = ONE_KEY(1, RM_KEY_RW | RM_KEY_DELETE),
+    [KEY_INSERT_MANY] = {{.flags = RM_KEY_RW | RM_KEY_INSERT,
+                          .begin_search = RM_BEGIN_INDEX,
+                          .bs.index.pos = 1,
+                          .find_keys = RM_FIND_KEYNUM,
+                          .fk.keynum = {0, 1, 1}},
+                         {.begin_search = 0}},
+    [KEY_PAIRS] = {{.notes = "every second argument, but for COUNT n at the end",
+                    .flags = RM_KEY_RO | RM_KEY_ACCESS | RM_KEY_INCOMPLETE,
+                    .begin_search = RM_BEGIN_INDEX,
+                    .bs.index.pos = 1,
+                    .find_keys = RM_FIND_RANGE,
+                    .fk.range = {-1, 2, 0}},
+                   {.begin_search = 0}},
+    [KEY_READ_LOGS] = {INDEX_SPEC(1, RM_KEY_RO | RM_KEY_ACCESS),
+                       {.notes = "the word is an option unless it is the name of a category",
+                        .flags = LOG_SPEC_FLAGS,
+                        .begin_search = RM_BEGIN_KEYWORD,
+                        .bs.keyword = {"LOGS", 2},
+                        .find_keys = RM_FIND_KEYNUM,
+                        .fk.keynum = {0, 1, 1}},
+                       {.begin_search = 0}},
+    [KEY_UPDATE_LOG] = {INDEX_SPEC(1, RM_KEY_RW | RM_KEY_UPDATE),
+                        {.notes = "the word is an option unless it is the name of a category",
+                         .flags = LOG_SPEC_FLAGS,
+                         .begin_search = RM_BEGIN_KEYWORD,
+                         .bs.keyword = {"LOG", 2},
+                         .find_keys = RM_FIND_RANGE,
+                         .fk.range = {0, 1, 0}},
+                        {.begin_search = 0}},
+    [KEY_FOLLOW] = {INDEX_SPEC(1, RM_KEY_RW | RM_KEY_INSERT),
+                    NAMED_LOGS_SPEC(LOG_SPEC_FLAGS),
+                    {.begin_search = 0}},
+    [KEY_UNFOLLOW] = {INDEX_SPEC(1, RM_KEY_RW | RM_KEY_UPDATE),
+                      NAMED_LOGS_SPEC(RM_KEY_RO | RM_KEY_INCOMPLETE),
+                      {.begin_search = 0}},
+    [KEY_SUB_READ] = ONE_KEY(2, RM_KEY_RO | RM_KEY_ACCESS),
+    [KEY_SUB_INSERT] = ONE_KEY(2, RM_KEY_RW | RM_KEY_INSERT),
+    [KEY_SUB_UPDATE] = ONE_KEY(2, RM_KEY_RW | RM_KEY_UPDATE),
+    [KEY_SUB_DELETE] = ONE_KEY(2, RM_KEY_RW | RM_KEY_DELETE),
+    [KEY_NONE] = {{.begin_search = 0}, {.begin_search = 0}},
+};
+
+/* The same for servers and clients that know only this: first key, last key, step. */
+static const struct {
+    int first, last, step;
+} key_ranges[] = {
+    [KEY_READ] = {1, 1, 1},       [KEY_INSERT] = {1, 1, 1},     [KEY_UPDATE] = {1, 1, 1},
+    [KEY_DELETE] = {1, 1, 1},     [KEY_PAIRS] = {1, -1, 2},     [KEY_READ_LOGS] = {1, 1, 1},
+    [KEY_UPDATE_LOG] = {1, 1, 1}, [KEY_FOLLOW] = {1, 1, 1},     [KEY_UNFOLLOW] = {1, 1, 1},
+    [KEY_SUB_READ] = {2, 2, 1},   [KEY_SUB_INSERT] = {2, 2, 1}, [KEY_SUB_UPDATE] = {2, 2, 1},
+    [KEY_SUB_DELETE] = {2, 2, 1}, [KEY_NONE] = {0, 0, 0},       [KEY_INSERT_MANY] = {0, 0, 0},
+};
+
+/* ---- the table ---- */
+
+static const struct command {
+    const char *name;
+    rm_command_fn run;
+    const char *flags;
+    const char *acl; /* categories, where the server lets a module say so */
+    int arity;
+    enum key_use keys;
+    const char *summary;
+    const char *complexity;
+    const char *tips;
+    struct rm_arg *args;
+} commands[] = {
+    {"NOTIFY.SEND", cmd_send, "write deny-oom fast", "write fast", -3, KEY_INSERT,
+     "Stores a notification in a box, counts it as unread and publishes it on the channel that has "
+     "the key's name.",
+     "O(1), O(N) when it trims N entries", "nondeterministic_output", send_args},
+    {"NOTIFY.EVENT", cmd_event, "write deny-oom fast", "write fast", -3, KEY_INSERT,
+     "Stores an event, which is never counted as unread, in a box and publishes it; NOSTORE only "
+     "publishes.",
+     "O(1), O(N) when it trims N entries", "nondeterministic_output", event_args},
+    {"NOTIFY.SENDMANY", cmd_sendmany, "write deny-oom getkeys-api", "write slow", -4,
+     KEY_INSERT_MANY, "Sends one notification to several boxes.", "O(N) for N keys",
+     "nondeterministic_output", sendmany_args},
+    {"NOTIFY.GET", cmd_get, "readonly fast", "read fast", -3, KEY_READ,
+     "Returns the entries with the given ids, nil for each that does not exist.",
+     "O(N*log(M)) for N ids in a box of M entries", NULL, get_args},
+    {"NOTIFY.RANGE", cmd_range, "readonly", "read slow", -4, KEY_READ,
+     "Returns the entries of a box within a range of ids, oldest first.",
+     "O(log(M)+N) with N entries looked at in a box of M", NULL, range_args},
+    {"NOTIFY.REVRANGE", cmd_revrange, "readonly", "read slow", -4, KEY_READ,
+     "Returns the entries of a box within a range of ids, newest first.",
+     "O(log(M)+N) with N entries looked at in a box of M", NULL, revrange_args},
+    {"NOTIFY.SINCE", cmd_since, "readonly getkeys-api", "read slow", -3, KEY_PAIRS,
+     "Returns, for each box that has news, the messages after the given position and what has been "
+     "lost.",
+     "O(K+N) for K keys and N messages", NULL, since_args},
+    {"NOTIFY.UNREAD", cmd_unread, "readonly fast getkeys-api", "read fast", -2, KEY_READ_LOGS,
+     "Returns the number of unread notifications of a box, or of some of its categories, and of "
+     "logs that it follows.",
+     "O(1), with CATEGORY O(N) for N categories; for each log as NOTIFY.COUNT, and "
+     "O(E*log(M)) for E entries that were marked out of order",
+     NULL, unread_args},
+    {"NOTIFY.BADGE", cmd_badge, "readonly fast getkeys-api", "read fast", -2, KEY_READ_LOGS,
+     "Returns what a client shows when it connects: unread and unseen counts, highest unread "
+     "level, "
+     "last id and revision.",
+     "O(N+M) for N categories of the box and M unread entries, up to the first critical one; "
+     "for each log as NOTIFY.UNREAD",
+     NULL, badge_args},
+    {"NOTIFY.COUNT", cmd_count, "readonly fast", "read fast", -4, KEY_READ,
+     "Returns the number of notifications of a box within a range of ids, whatever is read.",
+     "O(log(M)+S) for S segments in the range of a box of M entries; O(N) for N entries in it with "
+     "CATEGORY, or while entries have expired",
+     NULL, count_args},
+    {"NOTIFY.CURSORS", cmd_cursors, "readonly", "read slow", 2, KEY_READ,
+     "Returns where a box stands in each log that it follows.", "O(N) for N logs and exceptions",
+     NULL, key_args},
+    {"NOTIFY.FOLLOW", cmd_follow, "write deny-oom getkeys-api", "write slow", -3, KEY_FOLLOW,
+     "Makes a box follow logs: other boxes whose notifications count for it until it has read "
+     "them.",
+     "O(N*log(M)) for N logs of a box that follows M", NULL, follow_args},
+    {"NOTIFY.UNFOLLOW", cmd_unfollow, "write getkeys-api", "write slow", -3, KEY_UNFOLLOW,
+     "Ends the following of logs and forgets what has been read of them.",
+     "O(N*log(M)) for N logs of a box that follows M", NULL, unfollow_args},
+    {"NOTIFY.LEN", cmd_len, "readonly fast", "read fast", 2, KEY_READ,
+     "Returns the number of live entries of a box.", "O(1)", NULL, key_args},
+    {"NOTIFY.INFO", cmd_info, "readonly", "read slow", 2, KEY_READ,
+     "Returns lengths, counts, first and last ids, categories and memory of a box.",
+     "O(N) for N categories of the box", NULL, key_args},
+    {"NOTIFY.VERIFY", cmd_verify, "readonly", "read slow", 2, KEY_READ,
+     "Recounts a box and returns its stored and its true counters.", "O(N) for N entries", NULL,
+     key_args},
+    {"NOTIFY.READ", cmd_read, "write fast getkeys-api", "write fast", -3, KEY_UPDATE_LOG,
+     "Marks notifications as read and returns how many were not.",
+     "O(N*log(M)) for N ids in a box of M entries", NULL, read_args},
+    {"NOTIFY.READALL", cmd_readall, "write getkeys-api", "write slow", -2, KEY_UPDATE_LOG,
+     "Marks all notifications, or those up to an id or of a category, as read.",
+     "O(N) for N entries", NULL, readall_args},
+    {"NOTIFY.MARK", cmd_mark, "write fast getkeys-api", "write fast", -4, KEY_UPDATE_LOG,
+     "Changes the state of entries: read or unread, seen, archived or unarchived.",
+     "O(N*log(M)) for N ids in a box of M entries", NULL, mark_args},
+    {"NOTIFY.SEEN", cmd_seen, "write getkeys-api", "write slow", -2, KEY_UPDATE_LOG,
+     "Marks all notifications, or those up to an id, as seen.", "O(N) for N entries", NULL,
+     seen_args},
+    {"NOTIFY.DEL", cmd_del, "write fast", "write fast", -3, KEY_DELETE,
+     "Deletes entries and returns how many there were.",
+     "O(N*log(M)) for N ids in a box of M entries", NULL, del_args},
+    {"NOTIFY.TRIM", cmd_trim, "write", "write slow", -4, KEY_DELETE,
+     "Removes the oldest entries: all but the newest n, or those before an id.",
+     "O(N) for N entries removed", NULL, trim_args},
+    {"NOTIFY.MUTE", cmd_mute, "write deny-oom", "write slow", -3, KEY_INSERT,
+     "Mutes categories of a box: their notifications are stored, but not counted.",
+     "O(N*M) for N categories in a box of M entries", NULL, mute_args},
+    {"NOTIFY.UNMUTE", cmd_unmute, "write", "write slow", -3, KEY_UPDATE,
+     "Counts the notifications of muted categories again.",
+     "O(N*M) for N categories in a box of M entries", NULL, mute_args},
+    {"NOTIFY.HELP", cmd_help, "fast allow-loading allow-stale", "fast", 1, KEY_NONE,
+     "Returns how each command is written and what it does.", "O(1)", NULL, NULL},
+    {"NOTIFY.RESTOREBOX", cmd_restorebox, "write deny-oom", "write slow", -3, KEY_INSERT,
+     "Internal: restores a box, or the next part of one, from a rewritten AOF or a slot migration.",
+     "O(N) for N entries", NULL, restorebox_args},
+    {"NOTIFY.SESSION", NULL, "", "slow", -2, KEY_NONE,
+     "A container for the commands about session sets: who is connected.",
+     "O(1), see the subcommands", NULL, no_args},
+    {"NOTIFY.SESSION|OPEN", cmd_session_open, "write deny-oom fast", "write fast", -7,
+     KEY_SUB_INSERT,
+     "Adds a connection to a session set or renews it, unless the session has too many already.",
+     "O(N) for N connections of the set", NULL, session_open_args},
+    {"NOTIFY.SESSION|TOUCH", cmd_session_touch, "write fast", "write fast", -6, KEY_SUB_UPDATE,
+     "Renews the leases of connections and returns how many of them are still alive.",
+     "O(N*M) for M of N connections of the set", NULL, session_touch_args},
+    {"NOTIFY.SESSION|CLOSE", cmd_session_close, "write fast", "write fast", -4, KEY_SUB_DELETE,
+     "Removes connections and returns how many were alive.",
+     "O(N*M) for M of N connections of the set", NULL, session_close_args},
+    {"NOTIFY.SESSION|LIST", cmd_session_list, "readonly", "read slow", -3, KEY_SUB_READ,
+     "Returns the connections of a session set, or of one session.",
+     "O(N) for N connections of the set", "nondeterministic_output", session_list_args},
+    {"NOTIFY.SESSION|COUNT", cmd_session_count, "readonly fast", "read fast", -3, KEY_SUB_READ,
+     "Returns the number of sessions of a session set, or of its connections.",
+     "O(N) for N connections of the set", "nondeterministic_output", session_count_args},
+    {"NOTIFY.SESSION|KICK", cmd_session_kick, "write", "write slow", 4, KEY_SUB_DELETE,
+     "Removes the connections of a session, or of all, and publishes that bridges are to close "
+     "them.",
+     "O(N) for N connections of the set", NULL, session_kick_args},
+    {"NOTIFY.SESSION|DROPNODE", cmd_session_dropnode, "write", "write slow", 4, KEY_SUB_DELETE,
+     "Removes the connections that a node held and returns how many there were.",
+     "O(N) for N connections of the set", NULL, session_dropnode_args},
+    {"NOTIFY.SESSION|APPLY", cmd_session_apply, "write deny-oom", "write slow", -4, KEY_SUB_INSERT,
+     "Internal: applies the changes of a session set that another server or the AOF tells of.",
+     "O(N*M) for M changes to N connections", NULL, session_apply_args},
+    {"NOTIFY.SESSION|HELP", cmd_session_help, "fast allow-loading allow-stale", "fast", 2, KEY_NONE,
+     "Returns helpful text about the subcommands.", "O(1)", NULL, no_args},
+};
+
+static bool describe(const struct command *row, struct rm_command *command)
+{
+    static const struct rm_info_version version = {
+        1, sizeof(struct rm_history), sizeof(struct rm_key_spec), sizeof(struct rm_arg)};
+    struct rm_command_info info = {
+        .version = &version,
+        .summary = row->summary,
+        .complexity = row->complexity,
+        .since = SINCE_FIRST,
+        .tips = row->tips,
+        .arity = row->arity,
+        .key_specs = key_specs[row->keys],
+        .args = row->args,
+    };
+
+    return rm_SetCommandInfo(command, &info) == RM_OK;
+}
+
+/* Redis 7.0 lets no module do this; users get their commands by name there. */
+static void set_acl_categories(const struct command *row, struct rm_command *command, bool has_own)
+{
+    char categories[64];
+
+    if (rm_SetCommandACLCategories == NULL)
+        return;
+    snprintf(categories, sizeof categories, "%s%s", row->acl, has_own ? " notify" : "");
+    (void)rm_SetCommandACLCategories(command, categories); /* a help, not a safeguard */
+}
+
+/* A row "NAME|SUB" is a subcommand of the row "NAME", which comes before it and has no handler.
+ * Real subcommands, as each has its own key specification, flags, documentation and ACL rule. */
+static struct rm_command *create(struct rm_ctx *ctx, const struct command *row)
+{
+    const char *bar = strchr(row->name, '|');
+    int first = key_ranges[row->keys].first;
+    int last = key_ranges[row->keys].last;
+    int step = key_ranges[row->keys].step;
+    char container[64];
+    int rc;
+
+    if (bar == NULL) {
+        rc = rm_CreateCommand(ctx, row->name, row->run, row->flags, first, last, step);
+    } else {
+        snprintf(container, sizeof container, "%.*s", (int)(bar - row->name), row->name);
+        rc = rm_CreateSubcommand(rm_GetCommand(ctx, container), bar + 1, row->run, row->flags,
+                                 first, last, step);
+    }
+    return rc == RM_OK ? rm_GetCommand(ctx, row->name) : NULL;
+}
+
+bool commands_init(struct rm_ctx *ctx)
+{
+    bool has_own = rm_AddACLCategory != NULL && rm_AddACLCategory(ctx, "notify") == RM_OK;
+
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        const struct command *row = &commands[i];
+        struct rm_command *command = create(ctx, row);
+
+        if (command == NULL || !describe(row, command))
+            return false;
+        set_acl_categories(row, command, has_own);
+    }
+    return true;
+}
+
+bool commands_at(size_t index, struct command_text *ret_text)
+{
+    if (index >= sizeof commands / sizeof commands[0])
+        return false;
+    *ret_text =
+        (struct command_text){commands[index].name, commands[index].summary, commands[index].args};
+    return true;
+}

@@ -1,0 +1,72 @@
+/* log_args -- see log_args.h. */
+#include "commands/log_args.h"
+
+enum { KEY_AT = 1, LOG_FLAGS = RM_KEY_RO | RM_KEY_ACCESS };
+
+/* Counted twice, a log would make a wrong sum. */
+static bool check_unique(struct args *args, const struct log_args *logs)
+{
+    int first = (int)(logs->names - args->argv);
+
+    for (int i = 1; i < (int)logs->count; i++)
+        for (int k = 0; k < i; k++)
+            if (notify_str_eq(args_at(args, first + i), args_at(args, first + k)))
+                return args_fail(args, "ERR LOGS must name each log once");
+    return true;
+}
+
+bool log_args_take(struct args *args, struct log_args *ret_logs)
+{
+    uint64_t count;
+
+    if (!args_take_number(args, "LOGS", 1, LOG_ARGS_MAX, &count))
+        return false;
+    if (count > (uint64_t)(args->argc - args->pos))
+        return args_fail(args, "ERR LOGS must be the number of the logs that follow it");
+    *ret_logs = (struct log_args){args->argv + args->pos, (size_t)count};
+    args->pos += (int)count;
+    return check_unique(args, ret_logs);
+}
+
+static bool take_logs(struct args *args, void *into)
+{
+    return log_args_take(args, into);
+}
+
+bool log_args_take_only(struct args *args, struct log_args *ret_logs)
+{
+    static const struct arg_option options[] = {ARG_OPTION("LOGS", take_logs)};
+    uint32_t seen;
+
+    return args_take_options(args, options, 1, ret_logs, &seen);
+}
+
+int log_args_tell_many(struct rm_ctx *ctx, struct rm_string **argv, const struct log_args *logs)
+{
+    rm_KeyAtPosWithFlags(ctx, KEY_AT, RM_KEY_RO | RM_KEY_ACCESS);
+    for (size_t i = 0; logs != NULL && i < logs->count; i++)
+        rm_KeyAtPosWithFlags(ctx, (int)(logs->names - argv) + (int)i, LOG_FLAGS);
+    return RM_OK;
+}
+
+int log_args_tell_one(struct rm_ctx *ctx, struct rm_string **argv, int argc,
+                      const struct rm_string *log)
+{
+    rm_KeyAtPosWithFlags(ctx, KEY_AT, RM_KEY_RW | RM_KEY_UPDATE);
+    for (int i = KEY_AT + 1; i < argc && log != NULL; i++)
+        if (argv[i] == log)
+            rm_KeyAtPosWithFlags(ctx, i, LOG_FLAGS);
+    return RM_OK;
+}
+
+int log_args_tell_keyword(struct rm_ctx *ctx, struct rm_string **argv, int argc, int from)
+{
+    const struct rm_string *log = NULL;
+    struct args args;
+
+    args_init(&args, argv, argc, from);
+    for (int i = from; i + 1 < argc && log == NULL; i++)
+        if (args_is_keyword(args_at(&args, i), "LOG", 3))
+            log = argv[i + 1];
+    return log_args_tell_one(ctx, argv, argc, log);
+}

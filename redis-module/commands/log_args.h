@@ -1,0 +1,35 @@
+/* log_args -- the logs that a command names beside its key: LOGS numkeys log [log …] and LOG log.
+ *
+ * They are keys like any other, but options may stand before them, so no key specification finds
+ * them exactly: a category may be called LOGS. The server therefore asks the commands that take
+ * them ("getkeys-api"), and these answer with what their own parser has found. */
+#ifndef LOG_ARGS_H
+#define LOG_ARGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "server/args.h"
+
+#define LOG_ARGS_MAX 256 /* logs that one command may name */
+
+struct log_args {
+    struct rm_string **names; /* borrowed; the arguments themselves */
+    size_t count;
+};
+
+/* Takes what follows LOGS. A log may be named once only. */
+bool log_args_take(struct args *args, struct log_args *ret_logs);
+/* Takes LOGS numkeys log [log …] up to the end, the only option there is. */
+bool log_args_take_only(struct args *args, struct log_args *ret_logs);
+
+/* The answers to the server's question, for a command that reads its key and logs (NULL: its
+ * arguments are wrong, and it will open nothing); that updates its key and may read a log (NULL:
+ * none); that does so and whose first word LOG, from argv[from] on, can only be the keyword. Each
+ * returns RM_OK. */
+int log_args_tell_many(struct rm_ctx *ctx, struct rm_string **argv, const struct log_args *logs);
+int log_args_tell_one(struct rm_ctx *ctx, struct rm_string **argv, int argc,
+                      const struct rm_string *log);
+int log_args_tell_keyword(struct rm_ctx *ctx, struct rm_string **argv, int argc, int from);
+
+#endif

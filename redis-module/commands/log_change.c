@@ -1,0 +1,244 @@
+/* log_change -- see log_change.h. */
+#include "commands/log_change.h"
+
+#include <errno.h>
+
+#include "commands/log_count.h"
+#include "server/reply.h"
+
+struct log_change {
+    struct change *change;
+    struct box_key log;
+    struct cursor_edit edit;
+};
+
+static struct notify_str str_of(const struct rm_string *string)
+{
+    struct notify_str text;
+
+    text.ptr = rm_StringPtrLen(string, &text.len);
+    return text;
+}
+
+static void close_keys(struct log_change *lc)
+{
+    box_key_close(&lc->log);
+    box_key_close(&lc->change->bk);
+}
+
+static int reply_nothing(struct log_change *lc)
+{
+    close_keys(lc);
+    return rm_ReplyWithLongLong(lc->change->ctx, 0);
+}
+
+static int reply_failed(struct log_change *lc, int error)
+{
+    struct rm_ctx *ctx = lc->change->ctx;
+
+    close_keys(lc);
+    if (error != -ENOSPC)
+        return reply_no_memory(ctx);
+    args_fail(
+        &lc->change->args,
+        "LIMIT the read entries of the log are too scattered (more than %d exceptions): READALL "
+        "key UPTO id LOG log reads everything before an id",
+        CURSOR_MARKS_MAX);
+    return reply_args_error(ctx, &lc->change->args);
+}
+
+/* Opens the box for writing and the log for reading. */
+static bool open_or_reply(struct log_change *lc, struct change *change)
+{
+    lc->change = change;
+    if (notify_str_eq(str_of(change->log), str_of(change->bk.name))) {
+        (void)reply_error(change->ctx, "ERR LOG must be another box than the key itself");
+        return false;
+    }
+    /* The log first: opening the box may already take expired entries out of it. */
+    if (!box_key_open_or_reply(&lc->log, change->ctx, change->log, RM_READ))
+        return false;
+    if (change_open_or_reply(change))
+        return true;
+    box_key_close(&lc->log);
+    return false;
+}
+
+/* Begins the change. 0; -ENOENT: there is nothing that could change; -ENOMEM. */
+static int begin(struct log_change *lc)
+{
+    struct cursor *cursor = log_cursor(lc->change->bk.box, lc->change->log);
+
+    if (cursor == NULL || lc->log.box == NULL)
+        return -ENOENT;
+    return cursor_edit_begin(&lc->edit, cursor, lc->log.box, box_key_now(&lc->log));
+}
+
+/* The change is done: what messages say, rev, and the keys are closed. */
+static int commit(struct log_change *lc)
+{
+    static struct log_choice choice; /* too big for a stack, and one command runs at a time */
+    struct change *change = lc->change;
+    int rc = cursor_edit_commit(&lc->edit);
+
+    if (rc != 0)
+        return rc;
+    log_choice_init(&choice, change->bk.box, NULL);
+    change->box.log = str_of(change->log);
+    change->box.log_unread = log_count(lc->edit.cursor, &lc->log, &choice).unread;
+    box_key_close(&lc->log);
+    change_commit(change);
+    return 0;
+}
+
+static void replicate_ids(struct change *change, const struct mark_kind *mark)
+{
+    rm_Replicate(change->ctx, "NOTIFY.MARK", "scvcsc", change->bk.name, mark->name,
+                 change->ids.texts, change->ids.count, "LOG", change->log, "NOPUBLISH");
+}
+
+int log_change_ids(struct change *change, const struct mark_kind *mark)
+{
+    struct log_change lc;
+    size_t kept = 0;
+    int rc;
+
+    if (!open_or_reply(&lc, change))
+        return RM_OK;
+    rc = begin(&lc);
+    if (rc != 0)
+        return rc == -ENOENT ? reply_nothing(&lc) : reply_failed(&lc, rc);
+    for (size_t i = 0; i < change->ids.count; i++)
+        if (cursor_edit_mark(&lc.edit, change->ids.ids[i], mark->mark))
+            change_keep_id(change, &kept, i);
+    change->ids.count = kept;
+    if (kept == 0 && lc.edit.error == 0) {
+        cursor_edit_abort(&lc.edit);
+        return reply_nothing(&lc);
+    }
+    rc = commit(&lc);
+    if (rc != 0)
+        return reply_failed(&lc, rc);
+    replicate_ids(change, mark);
+    change_publish_ids(change, mark->change);
+    box_key_changed(&change->bk, mark->event);
+    return rm_ReplyWithLongLong(change->ctx, (long long)kept);
+}
+
+/* ---- up to an id ---- */
+
+static void replicate_upto(struct change *change, struct notify_id upto, const char *command)
+{
+    char id[NOTIFY_ID_TEXT_MAX + 1];
+    size_t len = notify_id_format(id, upto);
+
+    rm_Replicate(change->ctx, command, "scbcsc", change->bk.name, "UPTO", id, len, "LOG",
+                 change->log, "NOPUBLISH");
+}
+
+static int run_upto(struct log_change *lc, const struct log_upto *wanted,
+                    const struct mark_kind *mark, const char *command)
+{
+    struct change *change = lc->change;
+    struct notify_id upto = {0, 0};
+    uint64_t count = cursor_edit_upto(&lc->edit, wanted->id, mark->mark, &upto);
+    int rc;
+
+    if (count == 0) {
+        cursor_edit_abort(&lc->edit);
+        return reply_nothing(lc);
+    }
+    rc = commit(lc);
+    if (rc != 0)
+        return reply_failed(lc, rc);
+    replicate_upto(change, upto, command);
+    change_publish_upto(change, mark->change, upto, CATEGORY_NONE);
+    box_key_changed(&change->bk, mark->event);
+    return rm_ReplyWithLongLong(change->ctx, (long long)count);
+}
+
+/* The ids that changed, as texts for the replicated command. */
+static void free_texts(struct change *change)
+{
+    for (size_t i = 0; i < change->ids.count; i++)
+        rm_FreeString(change->ctx, change->ids.texts[i]);
+}
+
+/* Marks every notification of the category, one by one. False: no memory for the list of them. */
+static bool mark_category(struct log_change *lc, struct notify_id upto, uint16_t category,
+                          enum box_mark mark)
+{
+    struct change_ids *ids = &lc->change->ids;
+    struct box_range range = {.from = notify_id_after(lc->edit.cursor->start),
+                              .to = upto,
+                              .now_ms = lc->edit.now_ms,
+                              .filter = {.categories = &category, .category_count = 1}};
+    struct box_iter iter;
+    struct box_entry entry;
+    size_t count = 0;
+
+    box_iter_init(&iter, lc->log.box, &range);
+    while (box_iter_next(&iter, &entry))
+        count++;
+    if (!change_reserve_ids(lc->change, count))
+        return false;
+    box_iter_init(&iter, lc->log.box, &range);
+    while (box_iter_next(&iter, &entry))
+        if (cursor_edit_mark(&lc->edit, entry.id, mark))
+            ids->ids[ids->count++] = entry.id;
+    return true;
+}
+
+static int run_category(struct log_change *lc, struct notify_id upto, uint16_t category,
+                        const struct mark_kind *mark)
+{
+    struct change *change = lc->change;
+    size_t count;
+    int rc;
+
+    if (notify_id_cmp(upto, box_last_id(lc->log.box)) > 0)
+        upto = box_last_id(lc->log.box);
+    if (!mark_category(lc, upto, category, mark->mark)) {
+        cursor_edit_abort(&lc->edit);
+        return reply_failed(lc, -ENOMEM);
+    }
+    count = change->ids.count;
+    if (count == 0 && lc->edit.error == 0) {
+        cursor_edit_abort(&lc->edit);
+        return reply_nothing(lc);
+    }
+    rc = commit(lc);
+    if (rc != 0)
+        return reply_failed(lc, rc);
+    for (size_t i = 0; i < count; i++) {
+        char text[NOTIFY_ID_TEXT_MAX + 1];
+        size_t len = notify_id_format(text, change->ids.ids[i]);
+        change->ids.texts[i] = rm_CreateString(change->ctx, text, len);
+    }
+    replicate_ids(change, mark);
+    free_texts(change);
+    change_publish_upto(change, mark->change, upto, category);
+    box_key_changed(&change->bk, mark->event);
+    return rm_ReplyWithLongLong(change->ctx, (long long)count);
+}
+
+int log_change_upto(struct change *change, const struct log_upto *wanted,
+                    const struct mark_kind *mark, const char *command)
+{
+    struct log_change lc;
+    uint16_t category = CATEGORY_NONE;
+    int rc;
+
+    if (!open_or_reply(&lc, change))
+        return RM_OK;
+    if (wanted->category.ptr != NULL) {
+        category = category_find(wanted->category);
+        if (category == CATEGORY_NONE)
+            return reply_nothing(&lc);
+    }
+    rc = begin(&lc);
+    if (rc != 0)
+        return rc == -ENOENT ? reply_nothing(&lc) : reply_failed(&lc, rc);
+    return category == CATEGORY_NONE ? run_upto(&lc, wanted, mark, command)
+                                     : run_category(&lc, wanted->id, category, mark);
+}

@@ -1,0 +1,32 @@
+/* log_change -- READ, MARK, READALL and SEEN with LOG: what an inbox has read of a log that it
+ * follows. The log itself is only looked at.
+ *
+ * Replicated as the same commands with the ids or the watermark that took effect. A watermark for
+ * one category becomes the ids that it changed, as others may see more entries than a clock lets
+ * the primary see. */
+#ifndef LOG_CHANGE_H
+#define LOG_CHANGE_H
+
+#include "commands/change.h"
+
+/* A kind of mark and what goes with it. */
+struct mark_kind {
+    const char *name; /* as MARK has it */
+    size_t len;
+    enum box_mark mark;
+    enum render_change change;
+    const char *event; /* of the keyspace */
+};
+
+/* What READALL and SEEN ask for. */
+struct log_upto {
+    struct notify_id id;        /* the greatest possible: all */
+    struct notify_str category; /* .ptr == NULL: of all */
+};
+
+/* change->log is set, ids and options are taken, nothing is open. Both reply and return RM_OK. */
+int log_change_ids(struct change *change, const struct mark_kind *mark);
+int log_change_upto(struct change *change, const struct log_upto *wanted,
+                    const struct mark_kind *mark, const char *command);
+
+#endif

@@ -1,0 +1,28 @@
+/* log_count -- what an inbox has not read of a log: its cursor there, under its muted categories.
+ * Replies nothing and changes nothing. */
+#ifndef LOG_COUNT_H
+#define LOG_COUNT_H
+
+#include "server/box_key.h"
+#include "box/cursors.h"
+#include "commands/filter_args.h"
+
+/* The box's cursor in the log of that name; NULL: it does not follow it. */
+struct cursor *log_cursor(const struct box *box, const struct rm_string *log);
+
+/* What of the log counts for the box. */
+struct log_choice {
+    struct category_choice choice; /* points into the sets below: do not copy this struct */
+    struct category_set only;
+    struct category_set muted;
+};
+
+/* categories: NULL or none: all that the box has not muted. box: NULL: nothing is muted. */
+void log_choice_init(struct log_choice *choice, const struct box *box,
+                     const struct filter_categories *categories);
+
+/* log: an open key; without a box in it everything is 0, as without a cursor. */
+struct cursor_counts log_count(const struct cursor *cursor, const struct box_key *log,
+                               const struct log_choice *choice);
+
+#endif

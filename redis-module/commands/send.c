@@ -1,0 +1,285 @@
+/* send -- see send.h. What is replicated is the effect: the same command with the id, the limit and
+ * the times that were used, and NOPUBLISH. */
+#include "commands/send.h"
+
+#include <errno.h>
+
+#include "box/box_extra.h"
+#include "server/effect.h"
+#include "server/info.h"
+#include "message/render.h"
+#include "server/replication.h"
+#include "server/reply.h"
+#include "base/scratch.h"
+
+/* ---- storing ---- */
+
+static bool fail_append(struct args *args, int rc, const struct box *box)
+{
+    char last[NOTIFY_ID_TEXT_MAX + 1];
+
+    switch (rc) {
+    case -ERANGE:
+        notify_id_format(last, box_last_id(box));
+        return args_fail(args, "ERR ID must be greater than the box's last id, %s", last);
+    case -EOVERFLOW:
+        return args_fail(args, "ERR no id is left: the box's last one is the greatest possible");
+    case -ENOSPC:
+        return args_fail(args, "ERR MAXLEN must be at most %u", BOX_ENTRIES_MAX);
+    case -E2BIG:
+        return args_fail(args, "ERR CATEGORY must be one of the %d that this box has: no more fit",
+                         BOX_CATEGORIES_MAX);
+    default:
+        return args_fail(args, "ERR not enough memory; nothing was changed");
+    }
+}
+
+bool send_check_box(struct box_key *bk, struct args *args, struct send_spec *spec)
+{
+    int rc = 0;
+
+    if (bk->box == NULL || send_has(spec, SEND_NX))
+        return true;
+    if (!send_has(spec, SEND_ID))
+        rc = box_next_id(bk->box, spec->now_ms, &spec->entry.id);
+    else if (send_has(spec, SEND_IDEMPOTENT) &&
+             box_find_token(bk->box, spec->token.text, spec->token.after_ms,
+                            &(struct notify_id){0}))
+        return true;
+    if (rc == 0)
+        rc = box_check_append(bk->box, &spec->entry);
+    return rc == 0 || fail_append(args, rc, bk->box);
+}
+
+static int append(struct box_key *bk, struct send_spec *spec, struct send_result *result)
+{
+    int rc = 0;
+
+    result->prev = box_last_id(bk->box);
+    if (!send_has(spec, SEND_ID))
+        rc = box_next_id(bk->box, spec->now_ms, &spec->entry.id);
+    if (rc == 0 && send_has(spec, SEND_IDEMPOTENT))
+        rc = box_reserve_token(&bk->box, spec->token.text.len);
+    if (rc == 0)
+        rc = box_append_collapsing(&bk->box, &spec->entry, box_key_now(bk), &result->replaces);
+    return rc;
+}
+
+/* There is room for it. */
+static void remember(struct box *box, const struct send_spec *spec)
+{
+    const struct send_token *given = &spec->token;
+    struct token token = {given->text, spec->entry.id, given->at_ms};
+    uint64_t until_ms = given->at_ms + (given->at_ms - given->after_ms);
+
+    box_forget_tokens(box, given->after_ms, (size_t)given->max - 1);
+    box_add_token(box, &token, until_ms < NOTIFY_ID_MAX_MS ? until_ms : NOTIFY_ID_MAX_MS);
+}
+
+static void trim(struct box_key *bk, uint64_t maxlen)
+{
+    int64_t count = box_trim_maxlen(&bk->box, maxlen, NULL);
+
+    if (count > 0)
+        info_count(INFO_TRIMMED, (uint64_t)count);
+}
+
+static bool store(struct box_key *bk, struct args *args, struct send_spec *spec,
+                  struct send_result *result)
+{
+    bool is_new = bk->box == NULL;
+    int rc = -ENOMEM;
+
+    if (is_new)
+        bk->box = box_new();
+    if (bk->box != NULL)
+        rc = append(bk, spec, result);
+    if (rc != 0) {
+        fail_append(args, rc, bk->box);
+        if (is_new) {
+            box_free(bk->box);
+            bk->box = NULL;
+        }
+        return false;
+    }
+    if (send_has(spec, SEND_IDEMPOTENT))
+        remember(bk->box, spec);
+    if (!notify_id_is_zero(result->replaces))
+        info_count(INFO_COLLAPSED, 1);
+    trim(bk, spec->maxlen);
+    result->id = spec->entry.id;
+    result->rev = box_raise_rev(bk->box);
+    result->unread = box_unread(bk->box, box_key_now(bk));
+    spec->entry.is_muted = box_is_muted(bk->box, spec->entry.category);
+    box_key_settle(bk);
+    return true;
+}
+
+/* ---- replicating ---- */
+
+/* Numbers that are seldom needed: made for one command. */
+struct own_texts {
+    struct rm_string *texts[4];
+    size_t count;
+};
+
+static struct rm_string *own_number(struct rm_ctx *ctx, struct own_texts *own, uint64_t value)
+{
+    char text[24];
+    char *end = text + sizeof text;
+    char *start = notify_id_put_number(end, value);
+
+    own->texts[own->count] = rm_CreateString(ctx, start, (size_t)(end - start));
+    return own->texts[own->count++];
+}
+
+static void replicate_effect(struct rm_ctx *ctx, struct send_spec *spec)
+{
+    struct notify_str id = scratch_id(spec->entry.id);
+    struct rm_string *id_text = rm_CreateString(ctx, id.ptr, id.len);
+    struct rm_string **end = spec->kept + spec->kept_count;
+    struct own_texts own = {.count = 0};
+
+    *end++ = effect_word(EFFECT_ID);
+    *end++ = id_text;
+    *end++ = effect_word(EFFECT_MAXLEN);
+    *end++ = effect_number(spec->maxlen);
+    if (spec->entry.expire_ms != 0) {
+        *end++ = effect_word(EFFECT_PXAT);
+        *end++ = own_number(ctx, &own, spec->entry.expire_ms);
+    }
+    if (send_has(spec, SEND_IDEMPOTENT)) {
+        *end++ = effect_word(EFFECT_REMEMBER);
+        *end++ = own_number(ctx, &own, spec->token.at_ms);
+        *end++ = own_number(ctx, &own, spec->token.after_ms);
+        *end++ = own_number(ctx, &own, spec->token.max);
+    }
+    *end++ = effect_word(EFFECT_NOPUBLISH);
+    rm_Replicate(ctx, spec->command, "v", spec->kept, (size_t)(end - spec->kept));
+    rm_FreeString(ctx, id_text);
+    for (size_t i = 0; i < own.count; i++)
+        rm_FreeString(ctx, own.texts[i]);
+}
+
+static void replicate(struct rm_ctx *ctx, struct send_spec *spec)
+{
+    if (replication_is_heard(ctx))
+        replicate_effect(ctx, spec);
+    else
+        rm_ReplicateVerbatim(ctx);
+}
+
+/* ---- publishing and answering ---- */
+
+static int announce(struct box_key *bk, const struct send_spec *spec,
+                    const struct send_result *result)
+{
+    struct text_buf *message = scratch_message();
+    struct render_box box = {.key = box_key_name(bk), .rev = result->rev, .unread = result->unread};
+
+    if (result->outcome == SEND_PUBLISHED)
+        render_unstored(message, &box, &spec->entry, spec->now_ms);
+    else
+        render_entry(message, &box, &spec->entry, result->prev, result->replaces);
+    /* Without memory for the message the entry is stored all the same: receivers see the gap by
+     * the next one's prev and ask. */
+    return message->failed ? 0 : publish_message(bk->ctx, bk->name, text_buf_str(message));
+}
+
+/* What is said about the box as it is. */
+static void take_present(struct box_key *bk, struct send_result *result)
+{
+    if (bk->box == NULL)
+        return;
+    result->rev = box_rev(bk->box);
+    result->unread = box_unread(bk->box, box_key_now(bk));
+}
+
+/* NOSTORE: nothing changes. */
+static void publish_only(struct box_key *bk, struct send_spec *spec, struct send_result *result)
+{
+    result->outcome = SEND_PUBLISHED;
+    take_present(bk, result);
+    if (bk->box != NULL)
+        spec->entry.is_muted = box_is_muted(bk->box, spec->entry.category);
+    box_key_close(bk);
+    info_count(INFO_EVENTS, 1);
+    if (publish_is_on())
+        result->receivers = announce(bk, spec, result);
+}
+
+static void store_and_tell(struct box_key *bk, struct args *args, struct send_spec *spec,
+                           struct send_result *result)
+{
+    struct rm_ctx *ctx = bk->ctx;
+    bool is_full = bk->box != NULL && box_count(bk->box, BOX_NEVER_EXPIRE).live >= spec->maxlen;
+    bool stored;
+
+    /* What is trimmed leaves a gap, what has expired does not: that goes before. */
+    box_key_sweep(bk, is_full ? BOX_KEY_SWEEP_ALL : BOX_KEY_SWEEP_SOME);
+    stored = store(bk, args, spec, result);
+    box_key_close(bk);
+    result->outcome = stored ? SEND_STORED : SEND_FAILED;
+    if (!stored)
+        return;
+    info_count(spec->entry.kind == ENTRY_EVENT ? INFO_EVENTS : INFO_SENDS, 1);
+    replicate(ctx, spec);
+    if (send_publishes(spec))
+        result->receivers = announce(bk, spec, result);
+    box_key_changed(bk, spec->event);
+}
+
+void send_run(struct box_key *bk, struct args *args, struct send_spec *spec,
+              struct send_result *ret_result)
+{
+    struct send_result *result = ret_result;
+
+    *result = (struct send_result){.outcome = SEND_SKIPPED};
+    bk->clock_ms = spec->now_ms;
+    if (send_has(spec, SEND_NOSTORE) && !send_has(spec, SEND_NX) && !send_has(spec, SEND_XX)) {
+        publish_only(bk, spec, result);
+        return;
+    }
+    if (send_has(spec, SEND_IDEMPOTENT) && bk->box != NULL &&
+        box_find_token(bk->box, spec->token.text, spec->token.after_ms, &result->id)) {
+        result->outcome = SEND_DUPLICATE;
+        take_present(bk, result);
+        info_count(INFO_DUPLICATES, 1);
+    } else if ((!send_has(spec, SEND_NX) || bk->box == NULL) &&
+               (!send_has(spec, SEND_XX) || bk->box != NULL)) {
+        if (send_has(spec, SEND_NOSTORE))
+            publish_only(bk, spec, result);
+        else
+            store_and_tell(bk, args, spec, result);
+        return;
+    }
+    box_key_close(bk);
+}
+
+static void reply_id_of(struct rm_ctx *ctx, const struct send_result *result)
+{
+    if (result->outcome == SEND_STORED || result->outcome == SEND_DUPLICATE)
+        reply_id(ctx, result->id);
+    else
+        rm_ReplyWithNull(ctx);
+}
+
+void send_reply(struct rm_ctx *ctx, const struct args *args, const struct send_spec *spec,
+                const struct send_result *result)
+{
+    if (result->outcome == SEND_FAILED)
+        (void)reply_args_error(ctx, args);
+    else if (result->outcome == SEND_SKIPPED)
+        rm_ReplyWithNull(ctx);
+    else if (send_has(spec, SEND_WITHINFO)) {
+        rm_ReplyWithMap(ctx, 4);
+        reply_str(ctx, NOTIFY_STR("id"));
+        reply_id_of(ctx, result);
+        reply_field_number(ctx, "unread", result->unread);
+        reply_field_number(ctx, "receivers", (uint64_t)result->receivers);
+        reply_field_number(ctx, "duplicate", result->outcome == SEND_DUPLICATE);
+    } else if (result->outcome == SEND_PUBLISHED)
+        rm_ReplyWithSimpleString(ctx, "OK");
+    else
+        reply_id_of(ctx, result);
+}

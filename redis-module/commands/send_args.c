@@ -1,0 +1,381 @@
+/* send_args -- see send_args.h. */
+#include "commands/send_args.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "server/config.h"
+#include "base/scratch.h"
+#include "box/tokens.h"
+#include "base/utf8.h"
+
+/* ---- options ---- */
+
+static void keep(struct send_spec *spec, struct args *args, int from)
+{
+    for (int i = from; i < args->pos; i++)
+        spec->kept[spec->kept_count++] = args->argv[i];
+}
+
+/* A value that goes into the body. The keyword stands right before the cursor. */
+static bool take_field(struct args *args, struct send_spec *spec, const char *name,
+                       enum body_field field)
+{
+    if (!args_take_str(args, name, &spec->body.field[field]))
+        return false;
+    keep(spec, args, args->pos - 2);
+    return true;
+}
+
+static bool take_content(struct args *args, void *into)
+{
+    return take_field(args, into, "CONTENT", BODY_CONTENT);
+}
+
+static bool take_type(struct args *args, void *into)
+{
+    return take_field(args, into, "TYPE", BODY_TYPE);
+}
+
+static bool take_event(struct args *args, void *into)
+{
+    return take_field(args, into, "EVENT", BODY_EVENT);
+}
+
+static bool take_action(struct args *args, void *into)
+{
+    return take_field(args, into, "ACTION", BODY_ACTION);
+}
+
+static bool take_data(struct args *args, void *into)
+{
+    return take_field(args, into, "DATA", BODY_DATA);
+}
+
+static bool take_exclude(struct args *args, void *into)
+{
+    return take_field(args, into, "EXCLUDE", BODY_EXCLUDE);
+}
+
+static bool take_collapse(struct args *args, void *into)
+{
+    return take_field(args, into, "COLLAPSE", BODY_COLLAPSE);
+}
+
+static bool take_entity(struct args *args, void *into)
+{
+    struct send_spec *spec = into;
+
+    if (!args_take_str(args, "ENTITY type", &spec->body.field[BODY_ENTITY_TYPE]) ||
+        !args_take_str(args, "ENTITY id", &spec->body.field[BODY_ENTITY_ID]))
+        return false;
+    keep(spec, args, args->pos - 3);
+    return true;
+}
+
+static bool take_category(struct args *args, void *into)
+{
+    struct send_spec *spec = into;
+
+    if (!args_take_str(args, "CATEGORY", &spec->category))
+        return false;
+    keep(spec, args, args->pos - 2);
+    return true;
+}
+
+static bool take_level(struct args *args, void *into)
+{
+    struct send_spec *spec = into;
+
+    if (!args_take_level(args, &spec->entry.level))
+        return false;
+    keep(spec, args, args->pos - 2);
+    return true;
+}
+
+static bool take_maxlen(struct args *args, void *into)
+{
+    struct send_spec *spec = into;
+
+    return args_take_number(args, "MAXLEN", 1, BOX_ENTRIES_MAX, &spec->maxlen);
+}
+
+static bool take_id(struct args *args, void *into)
+{
+    struct send_spec *spec = into;
+
+    return args_take_id(args, "ID", 0, &spec->entry.id);
+}
+
+/* base_ms: when the time begins to count. */
+static bool take_expiry(struct args *args, struct send_spec *spec, const char *name,
+                        uint64_t unit_ms, uint64_t base_ms)
+{
+    uint64_t max = (NOTIFY_ID_MAX_MS - base_ms) / unit_ms;
+    struct notify_str text;
+    uint64_t value;
+
+    if (!args_take_str(args, name, &text))
+        return false;
+    if (!notify_id_take_number(&text, &value) || text.len > 0 || value < 1 || value > max)
+        return args_fail(args,
+                         "ERR invalid expire time in '%s' command: %s must be an integer from 1 "
+                         "to %" PRIu64,
+                         spec->command, name, max);
+    spec->entry.expire_ms = base_ms + value * unit_ms;
+    return true;
+}
+
+static bool take_ex(struct args *args, void *into)
+{
+    struct send_spec *spec = into;
+
+    return take_expiry(args, spec, "EX", 1000, spec->now_ms);
+}
+
+static bool take_px(struct args *args, void *into)
+{
+    struct send_spec *spec = into;
+
+    return take_expiry(args, spec, "PX", 1, spec->now_ms);
+}
+
+static bool take_exat(struct args *args, void *into)
+{
+    return take_expiry(args, into, "EXAT", 1000, 0);
+}
+
+static bool take_pxat(struct args *args, void *into)
+{
+    return take_expiry(args, into, "PXAT", 1, 0);
+}
+
+static bool take_idempotent(struct args *args, void *into)
+{
+    struct send_spec *spec = into;
+    struct notify_str text;
+
+    if (!args_take_str(args, "IDEMPOTENT", &text))
+        return false;
+    if (text.len == 0 || text.len > NOTIFY_TOKEN_MAX || !utf8_is_valid(text))
+        return args_fail(args, "ERR IDEMPOTENT must have 1 to %d bytes of UTF-8", NOTIFY_TOKEN_MAX);
+    spec->token.text = text;
+    keep(spec, args, args->pos - 2);
+    return true;
+}
+
+/* REMEMBER at after max: what a primary has decided about tokens. */
+static bool take_remember(struct args *args, void *into)
+{
+    struct send_token *token = &((struct send_spec *)into)->token;
+
+    return args_take_number(args, "REMEMBER at", 0, NOTIFY_ID_MAX_MS, &token->at_ms) &&
+           args_take_number(args, "REMEMBER after", 0, token->at_ms, &token->after_ms) &&
+           args_take_number(args, "REMEMBER max", 1, TOKENS_MAX, &token->max);
+}
+
+/* The options of SEND; those of EVENT are these without the ones in only_send. */
+static const struct arg_option options[SEND_OPTIONS] = {
+    [SEND_CONTENT] = ARG_OPTION("CONTENT", take_content),
+    [SEND_TYPE] = ARG_OPTION("TYPE", take_type),
+    [SEND_CATEGORY] = ARG_OPTION("CATEGORY", take_category),
+    [SEND_LEVEL] = ARG_OPTION("LEVEL", take_level),
+    [SEND_DATA] = ARG_OPTION("DATA", take_data),
+    [SEND_MAXLEN] = ARG_OPTION("MAXLEN", take_maxlen),
+    [SEND_EVENT] = ARG_OPTION("EVENT", take_event),
+    [SEND_ACTION] = ARG_OPTION("ACTION", take_action),
+    [SEND_ENTITY] = ARG_OPTION("ENTITY", take_entity),
+    [SEND_EXCLUDE] = ARG_OPTION("EXCLUDE", take_exclude),
+    [SEND_ID] = ARG_OPTION("ID", take_id),
+    [SEND_NX] = ARG_OPTION("NX", NULL),
+    [SEND_XX] = ARG_OPTION("XX", NULL),
+    [SEND_NOPUBLISH] = ARG_OPTION("NOPUBLISH", NULL),
+    [SEND_WITHINFO] = ARG_OPTION("WITHINFO", NULL),
+    [SEND_NOSTORE] = ARG_OPTION("NOSTORE", NULL),
+    [SEND_EX] = ARG_OPTION("EX", take_ex),
+    [SEND_PX] = ARG_OPTION("PX", take_px),
+    [SEND_EXAT] = ARG_OPTION("EXAT", take_exat),
+    [SEND_PXAT] = ARG_OPTION("PXAT", take_pxat),
+    [SEND_COLLAPSE] = ARG_OPTION("COLLAPSE", take_collapse),
+    [SEND_IDEMPOTENT] = ARG_OPTION("IDEMPOTENT", take_idempotent),
+    [SEND_REMEMBER] = ARG_OPTION("REMEMBER", take_remember),
+};
+
+#define BIT(option) (1u << (option))
+static const uint32_t only_send =
+    BIT(SEND_CONTENT) | BIT(SEND_TYPE) | BIT(SEND_EVENT) | BIT(SEND_ACTION) | BIT(SEND_ENTITY);
+static const uint32_t only_event = BIT(SEND_NOSTORE);
+
+/* Sets of options of which at most one may be given. */
+static const uint32_t exclusive[] = {
+    BIT(SEND_NX) | BIT(SEND_XX),
+    BIT(SEND_EX) | BIT(SEND_PX) | BIT(SEND_EXAT) | BIT(SEND_PXAT),
+    BIT(SEND_NOSTORE) | BIT(SEND_NOPUBLISH),
+    BIT(SEND_NOSTORE) | BIT(SEND_ID),
+    BIT(SEND_NOSTORE) | BIT(SEND_MAXLEN),
+    BIT(SEND_NOSTORE) | BIT(SEND_EX),
+    BIT(SEND_NOSTORE) | BIT(SEND_PX),
+    BIT(SEND_NOSTORE) | BIT(SEND_EXAT),
+    BIT(SEND_NOSTORE) | BIT(SEND_PXAT),
+    BIT(SEND_NOSTORE) | BIT(SEND_COLLAPSE),
+    BIT(SEND_NOSTORE) | BIT(SEND_IDEMPOTENT),
+};
+
+/* The name of the first option of the set, which loses it. */
+static const char *take_name(uint32_t *set)
+{
+    for (int i = 0; i < SEND_OPTIONS; i++) {
+        if ((*set & BIT(i)) == 0)
+            continue;
+        *set &= ~BIT(i);
+        return options[i].name;
+    }
+    return "";
+}
+
+static bool check_options(struct args *args, const struct send_spec *spec)
+{
+    uint32_t foreign = spec->seen & (spec->entry.kind == ENTRY_EVENT ? only_send : only_event);
+
+    if (foreign != 0)
+        return args_fail(args, "ERR syntax error: %s is no option of %s", take_name(&foreign),
+                         spec->command);
+    for (size_t i = 0; i < sizeof exclusive / sizeof exclusive[0]; i++) {
+        uint32_t given = spec->seen & exclusive[i];
+        if ((given & (given - 1)) != 0) {
+            const char *first = take_name(&given);
+            return args_fail(args, "ERR syntax error: %s and %s exclude each other", first,
+                             take_name(&given));
+        }
+    }
+    if (send_has(spec, SEND_REMEMBER) && !send_has(spec, SEND_IDEMPOTENT))
+        return args_fail(args, "ERR syntax error: REMEMBER needs IDEMPOTENT");
+    return true;
+}
+
+static void set_defaults(struct send_spec *spec)
+{
+    const struct config *config = config_get();
+    uint64_t window_ms = (uint64_t)config->idempotency_window_ms;
+
+    if (!send_has(spec, SEND_MAXLEN))
+        spec->maxlen = (uint64_t)config->max_entries;
+    if (send_has(spec, SEND_REMEMBER))
+        return;
+    spec->token.at_ms = spec->now_ms;
+    spec->token.after_ms = spec->now_ms > window_ms ? spec->now_ms - window_ms : 0;
+    spec->token.max = (uint64_t)config->idempotency_max;
+}
+
+bool send_args_set_key(struct send_spec *spec, struct args *args, struct rm_string *key)
+{
+    spec->kept[0] = key;
+    return args_check_key(args, key);
+}
+
+bool send_args_take(struct send_spec *spec, struct args *args, enum send_kind kind,
+                    struct rm_string *key)
+{
+    bool is_event = kind == SEND_AN_EVENT;
+    enum body_field subject = is_event ? BODY_EVENT : BODY_TITLE;
+
+    memset(spec, 0, offsetof(struct send_spec, kept));
+    spec->command = is_event ? "NOTIFY.EVENT" : "NOTIFY.SEND";
+    spec->event = is_event ? "notify.event" : "notify.send";
+    spec->entry.kind = is_event ? ENTRY_EVENT : ENTRY_NOTIFICATION;
+    spec->now_ms = (uint64_t)rm_Milliseconds();
+    spec->kept[1] = args->argv[args->pos];
+    spec->kept_count = 2;
+    if (!args_take_str(args, is_event ? "name" : "title", &spec->body.field[subject]) ||
+        !args_take_options(args, options, SEND_OPTIONS, spec, &spec->seen) ||
+        !check_options(args, spec))
+        return false;
+    set_defaults(spec);
+    return key == NULL || send_args_set_key(spec, args, key);
+}
+
+/* ---- the entry ---- */
+
+static const char *const field_names[BODY_FIELD_COUNT] = {
+    [BODY_COLLAPSE] = "COLLAPSE",       [BODY_EVENT] = "EVENT",         [BODY_TITLE] = "title",
+    [BODY_CONTENT] = "CONTENT",         [BODY_TYPE] = "TYPE",           [BODY_ACTION] = "ACTION",
+    [BODY_ENTITY_TYPE] = "ENTITY type", [BODY_ENTITY_ID] = "ENTITY id", [BODY_DATA] = "DATA",
+    [BODY_EXCLUDE] = "EXCLUDE",
+};
+
+static bool fail_body(struct args *args, const struct send_spec *spec,
+                      const struct body_error *error)
+{
+    bool is_name = spec->entry.kind == ENTRY_EVENT && error->field == BODY_EVENT;
+    bool is_needed = error->field <= BODY_TITLE; /* may not be empty */
+    const char *name = is_name ? "name" : field_names[error->field];
+    size_t max = body_field_max(error->field);
+
+    switch (error->fault) {
+    case BODY_EMPTY:
+    case BODY_TOO_LONG:
+        return args_fail(args, "ERR %s must have %s%zu %s", name, is_needed ? "1 to " : "at most ",
+                         max, error->field == BODY_TITLE ? "characters" : "bytes");
+    case BODY_NOT_UTF8:
+        return args_fail(args, "ERR %s must be valid UTF-8", name);
+    case BODY_NOT_NAME:
+        return args_fail(args, "ERR %s must consist of letters, digits and _ . : -", name);
+    case BODY_NOT_JSON:
+        return args_fail(args, "ERR %s must be valid JSON", name);
+    case BODY_OK:
+    case BODY_NO_MEMORY:
+        break;
+    }
+    return args_fail(args, "ERR not enough memory; nothing was changed");
+}
+
+/* A replica and an AOF take what was accepted once, whatever their own settings and clock. */
+static bool is_replayed(struct rm_ctx *ctx)
+{
+    return (rm_GetContextFlags(ctx) & (RM_FLAG_REPLICATED | RM_FLAG_LOADING)) != 0;
+}
+
+static bool is_too_big(struct rm_ctx *ctx, size_t bytes)
+{
+    if (bytes > BOX_BODY_MAX)
+        return true;
+    return bytes > (uint64_t)config_get()->max_entry_bytes && !is_replayed(ctx);
+}
+
+static bool set_category(struct args *args, struct send_spec *spec)
+{
+    if (!send_has(spec, SEND_CATEGORY))
+        return true;
+    category_make_room();
+    switch (category_intern(spec->category, &spec->entry.category)) {
+    case 0:
+        return true;
+    case -ENOSPC:
+        return args_fail(args, "ERR CATEGORY must be one of the %d that exist: no more fit",
+                         CATEGORY_LIMIT);
+    case -ENOMEM:
+        return args_fail(args, "ERR not enough memory; nothing was changed");
+    default:
+        return args_fail(args,
+                         "ERR CATEGORY must have 1 to %d bytes of UTF-8 without control characters",
+                         NOTIFY_CATEGORY_MAX);
+    }
+}
+
+bool send_args_make_entry(struct send_spec *spec, struct args *args, struct rm_ctx *ctx)
+{
+    struct text_buf *out = scratch_body();
+    struct body_error error;
+
+    if (spec->entry.expire_ms != 0 && spec->entry.expire_ms <= spec->now_ms && !is_replayed(ctx))
+        return args_fail(args, "ERR invalid expire time in '%s' command: %s must lie in the future",
+                         spec->command, send_has(spec, SEND_EXAT) ? "EXAT" : "PXAT");
+    if (!body_build(out, &spec->body, &error))
+        return fail_body(args, spec, &error);
+    if (is_too_big(ctx, out->len))
+        return args_fail(args, "ERR entry must have at most %lld bytes (notify.max-entry-bytes)",
+                         config_get()->max_entry_bytes);
+    spec->entry.body = text_buf_str(out);
+    return set_category(args, spec);
+}

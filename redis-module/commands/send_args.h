@@ -1,0 +1,87 @@
+/* send_args -- what NOTIFY.SEND, EVENT and SENDMANY are told: their options, checked, and the body
+ * made of them. Stores nothing and replies nothing: what is wrong stands in args.error. */
+#ifndef SEND_ARGS_H
+#define SEND_ARGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/args.h"
+#include "box/body.h"
+#include "box/box.h"
+#include "server/module_api.h"
+
+enum send_option {
+    SEND_CONTENT,
+    SEND_TYPE,
+    SEND_CATEGORY,
+    SEND_LEVEL,
+    SEND_DATA,
+    SEND_NOSTORE,
+    SEND_MAXLEN,
+    SEND_EVENT,
+    SEND_ACTION,
+    SEND_ENTITY,
+    SEND_EXCLUDE,
+    SEND_ID,
+    SEND_NX,
+    SEND_XX,
+    SEND_NOPUBLISH,
+    SEND_WITHINFO,
+    SEND_EX,
+    SEND_PX,
+    SEND_EXAT,
+    SEND_PXAT,
+    SEND_COLLAPSE,
+    SEND_IDEMPOTENT,
+    SEND_REMEMBER,
+    SEND_OPTIONS
+};
+
+#define SEND_KEPT_MAX                                                                              \
+    48 /* arguments that are replicated as they came: each option at most once                     \
+        */
+#define SEND_EFFECT_TAIL 11 /* and what is added to them */
+
+/* An idempotent send: which token, and how tokens are remembered. */
+struct send_token {
+    struct notify_str text;
+    uint64_t at_ms;    /* it is remembered as of then */
+    uint64_t after_ms; /* those of then and before are forgotten */
+    uint64_t max;      /* at most so many are kept */
+};
+
+struct send_spec {
+    const char *command; /* under which it is replicated */
+    const char *event;   /* of the keyspace notification */
+    struct body body;    /* plain texts, borrowed */
+    struct box_entry entry;
+    struct notify_str category;
+    struct send_token token;
+    uint64_t maxlen;
+    uint64_t now_ms; /* the clock of the command */
+    uint32_t seen;   /* bits of SEND_* */
+    /* The arguments that are replicated, with room for what is added; [0] is the key. */
+    size_t kept_count;
+    struct rm_string *kept[SEND_KEPT_MAX + SEND_EFFECT_TAIL];
+};
+
+static inline bool send_has(const struct send_spec *spec, enum send_option option)
+{
+    return (spec->seen & (1u << option)) != 0;
+}
+
+enum send_kind { SEND_A_NOTIFICATION, SEND_AN_EVENT };
+
+/* Takes title (or event name) and options to the end; the cursor stands at the title. key is what
+ * it is sent to, or NULL if there are several: see send_args_set_key. */
+bool send_args_take(struct send_spec *spec, struct args *args, enum send_kind kind,
+                    struct rm_string *key);
+/* Checks the key and makes it the one that is replicated. */
+bool send_args_set_key(struct send_spec *spec, struct args *args, struct rm_string *key);
+
+/* What depends on the state of the server: the expiry lies ahead, the body is made (in scratch) and
+ * small enough, the category has a number. */
+bool send_args_make_entry(struct send_spec *spec, struct args *args, struct rm_ctx *ctx);
+
+#endif

@@ -1,0 +1,381 @@
+/* render -- messages, member by member in the order of docs/protocol.md. Bodies are stored
+ * rendered, so this is mostly copying; numbers, ids and times are formatted by hand. */
+#include "message/render.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "box/body.h"
+#include "box/category.h"
+#include "base/json_text.h"
+#include "notify_wire.h"
+
+#define S_PER_DAY UINT64_C(86400)
+#define SECOND_LEN 20  /* of the text of a time, up to the milliseconds */
+#define HEAD_ROOM 1024 /* bytes of a message besides its key and its body, at most */
+#define NAMES_ROOM 512 /* bytes of data besides its category and its body, at most */
+
+static const struct notify_str level_names[LEVEL_COUNT] = {
+    [LEVEL_INFO] = {"info", 4},         [LEVEL_SUCCESS] = {"success", 7},
+    [LEVEL_WARNING] = {"warning", 7},   [LEVEL_ERROR] = {"error", 5},
+    [LEVEL_CRITICAL] = {"critical", 8},
+};
+
+struct notify_str render_level(enum entry_level level)
+{
+    return level_names[level];
+}
+
+/* ---- time ---- */
+
+static void put_digits(char *out, unsigned width, uint64_t value)
+{
+    while (width > 0) {
+        out[--width] = (char)('0' + value % 10);
+        value /= 10;
+    }
+}
+
+/* Year, month and day of a day number from 1970-01-01, in the Gregorian calendar. Years are taken
+ * to start in March, so that the leap day is the last one; 719468 days lie between 0000-03-01 and
+ * 1970. */
+static void put_date(char *out, uint64_t day)
+{
+    uint64_t z = day + 719468;
+    uint64_t era = z / 146097; /* 400 years */
+    uint64_t day_of_era = z % 146097;
+    uint64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    uint64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    uint64_t march_month = (5 * day_of_year + 2) / 153;
+    uint64_t month = march_month < 10 ? march_month + 3 : march_month - 9;
+
+    put_digits(out, 4, era * 400 + year_of_era + (month <= 2 ? 1 : 0));
+    out[4] = '-';
+    put_digits(out + 5, 2, month);
+    out[7] = '-';
+    put_digits(out + 8, 2, day_of_year - (153 * march_month + 2) / 5 + 1);
+}
+
+/* 2026-11-20T21:00:00. */
+static void put_second(char out[SECOND_LEN], uint64_t second)
+{
+    uint64_t rest = second % S_PER_DAY;
+
+    put_date(out, second / S_PER_DAY);
+    out[10] = 'T';
+    put_digits(out + 11, 2, rest / 3600);
+    out[13] = ':';
+    put_digits(out + 14, 2, rest / 60 % 60);
+    out[16] = ':';
+    put_digits(out + 17, 2, rest % 60);
+    out[19] = '.';
+}
+
+void render_time(char out[RENDER_TIME_LEN], uint64_t ms)
+{
+    /* One message after the other is of the same second. */
+    static struct {
+        uint64_t second;
+        char text[SECOND_LEN];
+    } last = {UINT64_MAX, ""};
+
+    if (ms > NOTIFY_ID_MAX_MS)
+        ms = NOTIFY_ID_MAX_MS;
+    if (last.second != ms / 1000) {
+        last.second = ms / 1000;
+        put_second(last.text, last.second);
+    }
+    memcpy(out, last.text, SECOND_LEN);
+    put_digits(out + SECOND_LEN, 3, ms % 1000);
+    out[RENDER_TIME_LEN - 1] = 'Z';
+}
+
+/* ---- members ---- */
+
+static inline void add_quoted(struct text_buf *out, struct notify_str name,
+                              struct notify_str escaped)
+{
+    text_buf_add(out, name);
+    text_buf_add_char(out, '"');
+    text_buf_add(out, escaped);
+    text_buf_add_char(out, '"');
+}
+
+static void add_id(struct text_buf *out, struct notify_str name, struct notify_id id)
+{
+    text_buf_add(out, name);
+    text_buf_add_char(out, '"');
+    text_buf_add_id(out, id);
+    text_buf_add_char(out, '"');
+}
+
+/* {"type":"...","key":"..." */
+static void add_start(struct text_buf *out, struct notify_str type, struct notify_str key)
+{
+    add_quoted(out, NOTIFY_STR("{\"type\":"), type);
+    TEXT_BUF_LITERAL(out, ",\"key\":\"");
+    json_text_escape_lossy(out, key);
+    text_buf_add_char(out, '"');
+}
+
+static void add_counts(struct text_buf *out, const struct render_box *box)
+{
+    TEXT_BUF_LITERAL(out, ",\"rev\":");
+    text_buf_add_number(out, box->rev);
+    TEXT_BUF_LITERAL(out, ",\"unread\":");
+    text_buf_add_number(out, box->unread);
+    if (box->log.ptr == NULL)
+        return;
+    TEXT_BUF_LITERAL(out, ",\"log\":\"");
+    json_text_escape_lossy(out, box->log);
+    TEXT_BUF_LITERAL(out, "\",\"log_unread\":");
+    text_buf_add_number(out, box->log_unread);
+}
+
+/* ---- an entry ---- */
+
+/* What one message is made from. */
+struct message {
+    const struct box_entry *entry;
+    struct body body;
+    struct notify_str category; /* escaped; .ptr NULL: none */
+    struct notify_str time;     /* quoted */
+    struct notify_str id;       /* quoted; null: it is not stored */
+};
+
+/* The texts that it names more than once. */
+struct message_texts {
+    char time[RENDER_TIME_LEN + 2];
+    char id[NOTIFY_ID_TEXT_MAX + 2];
+};
+
+/* The members of data are put one behind the other into room that was made for all of them: they
+ * are most of a message. Each of these returns where the next one goes. */
+
+static char *put(char *to, struct notify_str text)
+{
+    memcpy(to, text.ptr, text.len);
+    return to + text.len;
+}
+
+#define PUT(to, literal) put((to), NOTIFY_STR(literal))
+
+/* A text of the body, or null. name includes the comma, the quotes and the colon. */
+static inline char *put_text(char *to, struct notify_str name, struct notify_str escaped)
+{
+    to = put(to, name);
+    if (escaped.ptr == NULL)
+        return PUT(to, "null");
+    *to++ = '"';
+    to = put(to, escaped);
+    *to++ = '"';
+    return to;
+}
+
+static inline char *put_json(char *to, struct notify_str name, struct notify_str json)
+{
+    to = put(to, name);
+    return json.ptr == NULL ? PUT(to, "null") : put(to, json);
+}
+
+static char *put_entity(char *to, const struct body *body)
+{
+    if (body->field[BODY_ENTITY_TYPE].ptr == NULL && body->field[BODY_ENTITY_ID].ptr == NULL)
+        return PUT(to, ",\"entity\":null");
+    to = put_text(to, NOTIFY_STR(",\"entity\":{\"type\":"), body->field[BODY_ENTITY_TYPE]);
+    to = put_text(to, NOTIFY_STR(",\"id\":"), body->field[BODY_ENTITY_ID]);
+    return PUT(to, "}");
+}
+
+static char *put_time(char *to, uint64_t ms)
+{
+    *to++ = '"';
+    render_time(to, ms);
+    to += RENDER_TIME_LEN;
+    *to++ = '"';
+    return to;
+}
+
+static char *put_notification(char *to, const struct message *m)
+{
+    const struct box_entry *entry = m->entry;
+    const struct notify_str *field = m->body.field;
+
+    to = PUT(to, "{\"id\":");
+    to = put(to, m->id);
+    to = put_text(to, NOTIFY_STR(",\"title\":"), field[BODY_TITLE]);
+    to = put_text(to, NOTIFY_STR(",\"content\":"), field[BODY_CONTENT]);
+    to = put_text(to, NOTIFY_STR(",\"notification_type\":"), field[BODY_TYPE]);
+    to = put_text(to, NOTIFY_STR(",\"category\":"), m->category);
+    to = put_text(to, NOTIFY_STR(",\"level\":"), level_names[entry->level]);
+    to = put_json(to, NOTIFY_STR(",\"action\":"), field[BODY_ACTION]);
+    to = put_entity(to, &m->body);
+    to = put_json(to, NOTIFY_STR(",\"data\":"), field[BODY_DATA]);
+    if (entry->is_read) {
+        to = PUT(to, ",\"is_read\":true,\"read_at\":");
+        to = put_time(to, entry->read_ms);
+    } else {
+        to = PUT(to, ",\"is_read\":false");
+    }
+    to = PUT(to, ",\"created_at\":");
+    to = put(to, m->time);
+    to = PUT(to, ",\"expires_at\":");
+    to = entry->expire_ms != 0 ? put_time(to, entry->expire_ms) : PUT(to, "null");
+    return PUT(to, "}");
+}
+
+static void add_data(struct text_buf *out, const struct message *m)
+{
+    /* Every field of the body stands there once. */
+    size_t room = NAMES_ROOM + m->category.len + m->entry->body.len;
+    char *start = text_buf_room(out, room);
+    char *end;
+
+    if (start == NULL)
+        return;
+    end = put_notification(start, m);
+    assert((size_t)(end - start) <= room);
+    out->len += (size_t)(end - start);
+}
+
+/* Everything behind the ids. */
+static void add_rest(struct text_buf *out, const struct render_box *box, const struct message *m)
+{
+    if (m->body.field[BODY_EXCLUDE].ptr != NULL)
+        add_quoted(out, NOTIFY_STR(",\"exclude\":"), m->body.field[BODY_EXCLUDE]);
+    add_counts(out, box);
+    if (m->category.ptr != NULL)
+        add_quoted(out, NOTIFY_STR(",\"category\":"), m->category);
+    add_quoted(out, NOTIFY_STR(",\"level\":"), level_names[m->entry->level]);
+    if (m->entry->is_muted)
+        TEXT_BUF_LITERAL(out, ",\"muted\":true");
+    TEXT_BUF_LITERAL(out, ",\"timestamp\":");
+    text_buf_add(out, m->time);
+    TEXT_BUF_LITERAL(out, ",\"data\":");
+    if (m->entry->kind != ENTRY_EVENT)
+        add_data(out, m);
+    else
+        text_buf_add(out, m->body.field[BODY_DATA].ptr != NULL ? m->body.field[BODY_DATA]
+                                                               : NOTIFY_STR("{}"));
+    text_buf_add_char(out, '}');
+}
+
+static struct notify_str quote_time(char out[RENDER_TIME_LEN + 2], uint64_t ms)
+{
+    return notify_str_of(out, (size_t)(put_time(out, ms) - out));
+}
+
+static struct notify_str quote_id(char out[NOTIFY_ID_TEXT_MAX + 2], struct notify_id id)
+{
+    size_t len;
+
+    out[0] = '"';
+    len = notify_id_format(out + 1, id); /* the closing quote is where it puts its NUL */
+    out[len + 1] = '"';
+    return notify_str_of(out, len + 2);
+}
+
+/* Fills in *ret and starts the message. */
+static void start_message(struct text_buf *out, const struct render_box *box,
+                          const struct box_entry *entry, uint64_t time_ms,
+                          struct message_texts *texts, struct message *ret)
+{
+    struct notify_str event;
+
+    *ret = (struct message){
+        .entry = entry, .category = category_json(entry->category), .id = NOTIFY_STR("null")};
+    (void)body_parse(entry->body, &ret->body);
+    ret->time = quote_time(texts->time, time_ms);
+    (void)text_buf_room(out, HEAD_ROOM + box->key.len + entry->body.len);
+    event = ret->body.field[BODY_EVENT];
+    add_start(out, event.ptr != NULL ? event : NOTIFY_STR(NOTIFY_EVENT_DEFAULT), box->key);
+}
+
+void render_entry(struct text_buf *out, const struct render_box *box, const struct box_entry *entry,
+                  struct notify_id prev, struct notify_id replaces)
+{
+    struct message_texts texts;
+    struct message m;
+
+    start_message(out, box, entry, entry->id.ms, &texts, &m);
+    m.id = quote_id(texts.id, entry->id);
+    TEXT_BUF_LITERAL(out, ",\"id\":");
+    text_buf_add(out, m.id);
+    add_id(out, NOTIFY_STR(",\"prev\":"), prev);
+    if (!notify_id_is_zero(replaces))
+        add_id(out, NOTIFY_STR(",\"replaces\":"), replaces);
+    add_rest(out, box, &m);
+}
+
+void render_unstored(struct text_buf *out, const struct render_box *box,
+                     const struct box_entry *entry, uint64_t now_ms)
+{
+    struct message_texts texts;
+    struct message m;
+
+    start_message(out, box, entry, now_ms, &texts, &m);
+    add_rest(out, box, &m);
+}
+
+/* ---- state changes ---- */
+
+static const struct notify_str change_names[] = {
+    [RENDER_READ] = {"read", 4},
+    [RENDER_UNREAD_AGAIN] = {"unread_again", 12},
+    [RENDER_SEEN] = {"seen", 4},
+    [RENDER_ARCHIVED] = {"archived", 8},
+    [RENDER_UNARCHIVED] = {"unarchived", 10},
+    [RENDER_DELETED] = {"deleted", 7},
+    [RENDER_MUTED] = {"muted", 5},
+    [RENDER_UNMUTED] = {"unmuted", 7},
+    [RENDER_FOLLOWED] = {"followed", 8},
+    [RENDER_UNFOLLOWED] = {"unfollowed", 10},
+};
+
+size_t render_change_ids(struct text_buf *out, const struct render_box *box,
+                         enum render_change change, const struct notify_id *ids, size_t count)
+{
+    size_t taken = count < RENDER_IDS_MAX ? count : RENDER_IDS_MAX;
+
+    add_start(out, change_names[change], box->key);
+    add_counts(out, box);
+    TEXT_BUF_LITERAL(out, ",\"ids\":[");
+    for (size_t i = 0; i < taken; i++)
+        add_id(out, i == 0 ? NOTIFY_STR("") : NOTIFY_STR(","), ids[i]);
+    TEXT_BUF_LITERAL(out, "]}");
+    return taken;
+}
+
+void render_change_upto(struct text_buf *out, const struct render_box *box,
+                        enum render_change change, struct notify_id id, uint16_t category)
+{
+    add_start(out, change_names[change], box->key);
+    add_counts(out, box);
+    add_id(out, change == RENDER_DELETED ? NOTIFY_STR(",\"before\":") : NOTIFY_STR(",\"upto\":"),
+           id);
+    if (category != CATEGORY_NONE)
+        add_quoted(out, NOTIFY_STR(",\"category\":"), category_json(category));
+    text_buf_add_char(out, '}');
+}
+
+void render_change_categories(struct text_buf *out, const struct render_box *box,
+                              enum render_change change, const uint16_t *categories, size_t count)
+{
+    add_start(out, change_names[change], box->key);
+    add_counts(out, box);
+    TEXT_BUF_LITERAL(out, ",\"categories\":[");
+    for (size_t i = 0; i < count; i++)
+        add_quoted(out, i == 0 ? NOTIFY_STR("") : NOTIFY_STR(","), category_json(categories[i]));
+    TEXT_BUF_LITERAL(out, "]}");
+}
+
+void render_follow(struct text_buf *out, const struct render_box *box, enum render_change change,
+                   struct notify_id start)
+{
+    add_start(out, change_names[change], box->key);
+    add_counts(out, box);
+    if (change == RENDER_FOLLOWED)
+        add_id(out, NOTIFY_STR(",\"start\":"), start);
+    text_buf_add_char(out, '}');
+}

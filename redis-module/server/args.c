@@ -1,0 +1,300 @@
+/* args -- see args.h. */
+#include "server/args.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "message/render.h"
+#include "base/utf8.h"
+
+#define QUOTED_MAX 40 /* bytes of a wrong value that an error reply repeats */
+
+void args_init(struct args *args, struct rm_string **argv, int argc, int first)
+{
+    args->argv = argv;
+    args->argc = argc;
+    args->pos = first;
+    args->error[0] = '\0';
+}
+
+bool args_fail(struct args *args, const char *format, ...)
+{
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(args->error, sizeof args->error, format, list);
+    va_end(list);
+    return false;
+}
+
+/* An error reply is one line of the protocol: a line feed of a peer's would end it early. */
+static bool is_quotable(struct notify_str text)
+{
+    if (text.len == 0 || text.len > QUOTED_MAX)
+        return false;
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] < ' ' || text.ptr[i] > '~')
+            return false;
+    return true;
+}
+
+bool args_fail_value(struct args *args, const char *name, const char *wanted,
+                     struct notify_str value)
+{
+    if (!is_quotable(value))
+        return args_fail(args, "ERR %s must be %s", name, wanted);
+    return args_fail(args, "ERR %s must be %s, not '%.*s'", name, wanted, (int)value.len,
+                     value.ptr);
+}
+
+bool args_done(const struct args *args)
+{
+    return args->pos >= args->argc;
+}
+
+struct notify_str args_at(const struct args *args, int pos)
+{
+    struct notify_str text;
+
+    text.ptr = rm_StringPtrLen(args->argv[pos], &text.len);
+    return text;
+}
+
+bool args_is_keyword(struct notify_str text, const char *keyword, size_t len)
+{
+    if (text.len != len)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        char c = text.ptr[i];
+        if (c >= 'a' && c <= 'z')
+            c = (char)(c - 'a' + 'A');
+        if (c != keyword[i])
+            return false;
+    }
+    return true;
+}
+
+bool args_take_keyword(struct args *args, const char *keyword)
+{
+    if (args_done(args) || !args_is_keyword(args_at(args, args->pos), keyword, strlen(keyword)))
+        return false;
+    args->pos++;
+    return true;
+}
+
+bool args_take_str(struct args *args, const char *name, struct notify_str *ret_value)
+{
+    if (args_done(args))
+        return args_fail(args, "ERR syntax error: %s lacks its value", name);
+    *ret_value = args_at(args, args->pos++);
+    return true;
+}
+
+bool args_take_number(struct args *args, const char *name, uint64_t min, uint64_t max,
+                      uint64_t *ret_value)
+{
+    struct notify_str text, rest;
+    uint64_t value;
+    char wanted[80];
+
+    if (!args_take_str(args, name, &text))
+        return false;
+    rest = text;
+    if (notify_id_take_number(&rest, &value) && rest.len == 0 && value >= min && value <= max) {
+        *ret_value = value;
+        return true;
+    }
+    snprintf(wanted, sizeof wanted, "an integer from %" PRIu64 " to %" PRIu64, min, max);
+    return args_fail_value(args, name, wanted, text);
+}
+
+bool args_take_id(struct args *args, const char *name, uint64_t missing_seq,
+                  struct notify_id *ret_id)
+{
+    struct notify_str text;
+
+    if (!args_take_str(args, name, &text))
+        return false;
+    if (notify_id_parse(text, missing_seq, ret_id))
+        return true;
+    return args_fail_value(args, name, "an id such as 1795208400123-0", text);
+}
+
+/* Cuts a leading '(' off. */
+static bool cut_exclusive(struct notify_str *text)
+{
+    if (text->len == 0 || text->ptr[0] != '(')
+        return false;
+    *text = notify_str_of(text->ptr + 1, text->len - 1);
+    return true;
+}
+
+static const struct notify_id range_max = {UINT64_MAX, UINT64_MAX};
+
+static bool fail_range(struct args *args, const char *end, struct notify_str value)
+{
+    return args_fail_value(args, end, "-, +, an id or (id", value);
+}
+
+/* An id of a range, up to the greatest numbers that a stream's id could have. */
+static bool parse_range_id(struct notify_str text, uint64_t missing_seq, struct notify_id *ret_id)
+{
+    struct notify_str rest = text;
+    uint64_t number;
+
+    if (notify_id_parse(text, missing_seq, ret_id))
+        return true;
+    if (!notify_id_take_number(&rest, &number) || number <= NOTIFY_ID_MAX_MS)
+        return false;
+    *ret_id = range_max;
+    if (rest.len == 0)
+        return true;
+    rest = notify_str_of(rest.ptr + 1, rest.len - 1); /* what ended the number is no digit */
+    return rest.ptr[-1] == '-' && notify_id_take_number(&rest, &number) && rest.len == 0;
+}
+
+/* '-', '+' or an id, which gets missing_seq; *ret_exclusive: '(' stood before it. */
+static bool take_range_end(struct args *args, const char *name, uint64_t missing_seq,
+                           struct notify_id *ret_id, bool *ret_exclusive)
+{
+    struct notify_str text, id_text;
+
+    if (!args_take_str(args, name, &text))
+        return false;
+    id_text = text;
+    *ret_exclusive = cut_exclusive(&id_text);
+    if (!*ret_exclusive && notify_str_eq(text, NOTIFY_STR("-")))
+        *ret_id = (struct notify_id){0, 0};
+    else if (!*ret_exclusive && notify_str_eq(text, NOTIFY_STR("+")))
+        *ret_id = range_max;
+    else if (!parse_range_id(id_text, missing_seq, ret_id))
+        return fail_range(args, name, text);
+    return true;
+}
+
+bool args_take_range_start(struct args *args, struct notify_id *ret_id)
+{
+    struct notify_id id;
+    bool exclusive;
+
+    if (!take_range_end(args, "start", 0, &id, &exclusive))
+        return false;
+    /* No entry has the greatest id: "(" before it leaves nothing, as it does without. */
+    *ret_id = exclusive && notify_id_cmp(id, range_max) < 0 ? notify_id_after(id) : id;
+    return true;
+}
+
+bool args_take_range_end(struct args *args, struct notify_id *ret_id)
+{
+    struct notify_id id;
+    bool exclusive;
+
+    if (!take_range_end(args, "end", UINT64_MAX, &id, &exclusive))
+        return false;
+    if (exclusive && notify_id_is_zero(id))
+        return fail_range(args, "end", args_at(args, args->pos - 1));
+    *ret_id = exclusive ? notify_id_before(id) : id;
+    return true;
+}
+
+bool args_take_level(struct args *args, enum entry_level *ret_level)
+{
+    struct notify_str text;
+
+    if (!args_take_str(args, "LEVEL", &text))
+        return false;
+    for (int level = 0; level < LEVEL_COUNT; level++) {
+        struct notify_str name = render_level((enum entry_level)level);
+        if (name.len == text.len && strncasecmp(name.ptr, text.ptr, name.len) == 0) {
+            *ret_level = (enum entry_level)level;
+            return true;
+        }
+    }
+    return args_fail_value(args, "LEVEL", "info, success, warning, error or critical", text);
+}
+
+bool args_check_key(struct args *args, struct rm_string *key)
+{
+    struct notify_str name;
+
+    name.ptr = rm_StringPtrLen(key, &name.len);
+    return utf8_is_valid(name) || args_fail(args, "ERR key must be valid UTF-8");
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    const struct notify_str *x = a, *y = b;
+
+    if (x->len != y->len)
+        return x->len < y->len ? -1 : 1;
+    return x->len == 0 ? 0 : memcmp(x->ptr, y->ptr, x->len);
+}
+
+bool args_check_distinct(struct args *args, int first, size_t count, const char *what)
+{
+    struct notify_str *texts = rm_TryAlloc(count * sizeof texts[0]);
+    size_t i = 1;
+
+    if (texts == NULL)
+        return args_fail(args, "ERR not enough memory; nothing was changed");
+    for (size_t k = 0; k < count; k++)
+        texts[k] = args_at(args, first + (int)k);
+    qsort(texts, count, sizeof texts[0], compare_texts);
+    while (i < count && !notify_str_eq(texts[i - 1], texts[i]))
+        i++;
+    rm_Free(texts);
+    return i >= count || args_fail(args, "ERR %s must be named once", what);
+}
+
+bool args_is_option(struct notify_str word, const struct arg_option *options, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (args_is_keyword(word, options[i].name, options[i].len))
+            return true;
+    return false;
+}
+
+bool args_take_names(struct args *args, const char *what, const struct arg_option *options,
+                     size_t count)
+{
+    int first = args->pos++;
+
+    while (!args_done(args) && !args_is_option(args_at(args, args->pos), options, count))
+        args->pos++;
+    return args->pos == first + 1 || !args_is_option(args_at(args, first), options, count) ||
+           args_fail(args, "ERR syntax error: at least one %s is needed", what);
+}
+
+static bool fail_unknown(struct args *args, struct notify_str word)
+{
+    if (!is_quotable(word))
+        return args_fail(args, "ERR syntax error: unknown option");
+    return args_fail(args, "ERR syntax error: unknown option '%.*s'", (int)word.len, word.ptr);
+}
+
+bool args_take_options(struct args *args, const struct arg_option *options, size_t count,
+                       void *into, uint32_t *ret_seen)
+{
+    uint32_t seen = 0;
+
+    while (!args_done(args)) {
+        struct notify_str word = args_at(args, args->pos);
+        size_t i = 0;
+
+        while (i < count && !args_is_keyword(word, options[i].name, options[i].len))
+            i++;
+        if (i == count)
+            return fail_unknown(args, word);
+        if ((seen & (1u << i)) != 0 && !options[i].may_repeat)
+            return args_fail(args, "ERR syntax error: %s is given twice", options[i].name);
+        seen |= 1u << i;
+        args->pos++;
+        if (options[i].take != NULL && !options[i].take(args, into))
+            return false;
+    }
+    *ret_seen = seen;
+    return true;
+}

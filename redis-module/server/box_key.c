@@ -1,0 +1,181 @@
+/* box_key -- see box_key.h. */
+#include "server/box_key.h"
+
+#include <limits.h>
+
+#include "server/box_type.h"
+#include "server/info.h"
+#include "server/reply.h"
+#include "base/scratch.h"
+
+enum {
+    SWEEP_IDS = 64,   /* entries that are taken out at a time */
+    SWEEP_ROUNDS = 16 /* such times in a command that does not look at all entries anyway */
+};
+
+static uint64_t count_live(const struct box *box)
+{
+    return box_count(box, BOX_NEVER_EXPIRE).live;
+}
+
+static void open_key(struct box_key *bk, struct rm_ctx *ctx, struct rm_string *name, int mode)
+{
+    *bk = (struct box_key){.ctx = ctx, .name = name, .key = rm_OpenKey(ctx, name, mode)};
+    if (bk->key == NULL || rm_KeyType(bk->key) != RM_KEYTYPE_MODULE ||
+        rm_ModuleTypeGetType(bk->key) != box_type_get())
+        return;
+    bk->box = bk->stored = rm_ModuleTypeGetValue(bk->key);
+}
+
+void box_key_fetch(struct box_key *bk, struct rm_ctx *ctx, struct rm_string *name, int mode)
+{
+    open_key(bk, ctx, name, mode);
+    if (bk->box != NULL)
+        box_prefetch_header(bk->box);
+}
+
+bool box_key_check_or_reply(struct box_key *bk)
+{
+    if (bk->box == NULL && bk->key != NULL && rm_KeyType(bk->key) != RM_KEYTYPE_EMPTY) {
+        rm_CloseKey(bk->key);
+        bk->key = NULL;
+        reply_wrong_type(bk->ctx);
+        return false;
+    }
+    if (bk->box != NULL) {
+        bk->live = count_live(bk->box);
+        bk->end_ms = box_key_end_ms(bk->box);
+    }
+    bk->counted = true;
+    return true;
+}
+
+bool box_key_open_or_reply(struct box_key *bk, struct rm_ctx *ctx, struct rm_string *name, int mode)
+{
+    open_key(bk, ctx, name, mode);
+    return box_key_check_or_reply(bk);
+}
+
+/* ---- what has expired ---- */
+
+/* On a replica only its primary decides. */
+static bool may_sweep(const struct box_key *bk)
+{
+    return (rm_GetContextFlags(bk->ctx) &
+            (RM_FLAG_REPLICATED | RM_FLAG_LOADING | RM_FLAG_REPLICA)) == 0;
+}
+
+static void replicate_sweep(struct box_key *bk, const struct notify_id *ids, size_t count)
+{
+    struct rm_string *texts[SWEEP_IDS];
+
+    for (size_t i = 0; i < count; i++) {
+        struct notify_str text = scratch_id(ids[i]);
+        texts[i] = rm_CreateString(bk->ctx, text.ptr, text.len);
+    }
+    rm_Replicate(bk->ctx, "NOTIFY.DEL", "scv", bk->name, "EXPIRED", texts, count);
+    for (size_t i = 0; i < count; i++)
+        rm_FreeString(bk->ctx, texts[i]);
+}
+
+void box_key_sweep(struct box_key *bk, enum box_key_sweep how)
+{
+    struct notify_id ids[SWEEP_IDS];
+    int rounds = how == BOX_KEY_SWEEP_ALL ? INT_MAX : SWEEP_ROUNDS;
+    size_t count;
+
+    if (bk->box == NULL || box_min_expire_ms(bk->box) == 0 ||
+        box_key_clock(bk) < box_min_expire_ms(bk->box) || !may_sweep(bk))
+        return;
+    do {
+        count = box_sweep_expired(&bk->box, bk->clock_ms, ids, SWEEP_IDS);
+        if (count == 0)
+            return;
+        replicate_sweep(bk, ids, count);
+        info_count(INFO_EXPIRED, count);
+        bk->swept = true;
+    } while (count == SWEEP_IDS && --rounds > 0);
+}
+
+/* ---- the end of the key ---- */
+
+void box_key_settle(struct box_key *bk)
+{
+    /* Without memory the key just stays: the next command settles it. */
+    (void)box_settle_key_end(&bk->box);
+    bk->settled = true;
+}
+
+static long long as_expire(uint64_t end_ms)
+{
+    return end_ms == 0 ? RM_NO_EXPIRE : (long long)end_ms;
+}
+
+static void apply_end(struct box_key *bk)
+{
+    uint64_t end_ms = box_key_end_ms(bk->box);
+
+    if (end_ms != bk->end_ms && rm_GetAbsExpire(bk->key) == as_expire(bk->end_ms))
+        rm_SetAbsExpire(bk->key, as_expire(end_ms));
+}
+
+/* ---- closing ---- */
+
+static void write_back(struct box_key *bk)
+{
+    void *old;
+
+    if (bk->stored == NULL) {
+        rm_ModuleTypeSetValue(bk->key, box_type_get(), bk->box);
+        info_add_box();
+    } else {
+        rm_ModuleTypeReplaceValue(bk->key, box_type_get(), bk->box, &old);
+    }
+    bk->stored = bk->box;
+}
+
+void box_key_close(struct box_key *bk)
+{
+    if (bk->key == NULL)
+        return;
+    if (bk->box != bk->stored)
+        write_back(bk);
+    if (bk->settled)
+        apply_end(bk);
+    if (bk->box != NULL && bk->counted)
+        info_add_entries((long long)count_live(bk->box) - (long long)bk->live);
+    rm_CloseKey(bk->key);
+    bk->key = NULL;
+    if (bk->swept)
+        box_key_changed(bk, "notify.expired");
+}
+
+void box_key_changed(struct box_key *bk, const char *event)
+{
+    rm_SignalModifiedKey(bk->ctx, bk->name);
+    rm_NotifyKeyspaceEvent(bk->ctx, RM_NOTIFY_MODULE, event, bk->name);
+}
+
+uint64_t box_key_now(const struct box_key *bk)
+{
+    if (bk->box == NULL || box_min_expire_ms(bk->box) == 0)
+        return BOX_NEVER_EXPIRE;
+    if ((rm_GetContextFlags(bk->ctx) & (RM_FLAG_REPLICATED | RM_FLAG_LOADING)) != 0)
+        return BOX_NEVER_EXPIRE;
+    return bk->clock_ms != 0 ? bk->clock_ms : (uint64_t)rm_Milliseconds();
+}
+
+uint64_t box_key_clock(struct box_key *bk)
+{
+    if (bk->clock_ms == 0)
+        bk->clock_ms = (uint64_t)rm_Milliseconds();
+    return bk->clock_ms;
+}
+
+struct notify_str box_key_name(const struct box_key *bk)
+{
+    struct notify_str name;
+
+    name.ptr = rm_StringPtrLen(bk->name, &name.len);
+    return name;
+}

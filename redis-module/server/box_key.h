@@ -1,0 +1,66 @@
+/* box_key -- a key of the server seen as a box: opening it with the right errors, writing a moved
+ * or new box back, and telling the server that it changed. Replies only with WRONGTYPE. */
+#ifndef BOX_KEY_H
+#define BOX_KEY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "box/box.h"
+#include "server/module_api.h"
+#include "notify_str.h"
+
+struct box_key {
+    struct rm_ctx *ctx;
+    struct rm_string *name; /* borrowed */
+    struct rm_key *key;     /* NULL: there is no such key (it was opened for reading), or closed */
+    struct box *box;        /* NULL: no box. Belongs to the key once the key is closed */
+    struct box *stored;     /* what the key holds at present; NULL: nothing */
+    uint64_t live;          /* entries when it was opened, for INFO's total */
+    uint64_t clock_ms;      /* of this command; 0: it has not asked yet */
+    uint64_t end_ms;        /* of the key, as the box knew it when it was opened */
+    bool counted;           /* live is known: the key has been fetched and checked */
+    bool settled;           /* the key is to get the end that the box has */
+    bool swept;             /* expired entries have been taken out */
+};
+
+/* Opens name for RM_READ, or RM_READ | RM_WRITE. False: WRONGTYPE has been replied and nothing is
+ * open. A missing key is no error: box is NULL then. */
+bool box_key_open_or_reply(struct box_key *bk, struct rm_ctx *ctx, struct rm_string *name,
+                           int mode);
+
+/* The same in two steps, for a command that has something to do while the box comes from memory:
+ * between them nothing but box_key_close may be called. */
+void box_key_fetch(struct box_key *bk, struct rm_ctx *ctx, struct rm_string *name, int mode);
+bool box_key_check_or_reply(struct box_key *bk);
+
+enum box_key_sweep {
+    BOX_KEY_SWEEP_SOME, /* a bounded number: every writing command does a little */
+    BOX_KEY_SWEEP_ALL,  /* for commands that look at all entries anyway */
+};
+
+/* Takes out entries that have expired, and replicates that: replicas and the AOF never do it by
+ * themselves. To be called by a command that will not be refused any more, before it changes
+ * anything. Nobody is told: the messages of these entries said when they end. */
+void box_key_sweep(struct box_key *bk, enum box_key_sweep how);
+
+/* After the change, before box_key_close: the key is to expire when the box has an end (box.h).
+ * A time to live that somebody else gave to the key, or took from it, is left alone. */
+void box_key_settle(struct box_key *bk);
+
+/* Closes the key. If the box was made or has moved, the key gets its new address first. */
+void box_key_close(struct box_key *bk);
+
+/* After box_key_close: invalidates WATCH and client-side caches and sends the keyspace event. */
+void box_key_changed(struct box_key *bk, const char *event);
+
+/* The server's clock, asked once in a command, so that all its steps agree. */
+uint64_t box_key_clock(struct box_key *bk);
+
+/* The now_ms for functions of the box: the clock, or BOX_NEVER_EXPIRE where it makes no difference
+ * and where a clock may have no say: what a primary or the AOF says is executed as it is said. */
+uint64_t box_key_now(const struct box_key *bk);
+
+struct notify_str box_key_name(const struct box_key *bk);
+
+#endif

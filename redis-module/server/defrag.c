@@ -1,0 +1,46 @@
+/* defrag -- see defrag.h. */
+#include "server/defrag.h"
+
+#include "box/box.h"
+
+static void *move(void *ctx, void *ptr)
+{
+    return rm_DefragAlloc(ctx, ptr);
+}
+
+static bool should_stop(void *ctx)
+{
+    return rm_DefragShouldStop(ctx) != 0;
+}
+
+int defrag_box(struct rm_defrag *ctx, struct rm_string *key, void **value)
+{
+    struct box_mover mover = {.move = move, .ctx = ctx};
+    struct box *box = *value;
+    unsigned long cursor = 0;
+    bool more;
+
+    (void)key;
+    /* There is a cursor only when the server means to come again; else everything must be moved
+     * now.
+     */
+    if (rm_DefragCursorGet(ctx, &cursor) == RM_OK)
+        mover.should_stop = should_stop;
+    else
+        cursor = 0;
+    more = box_move(&box, &mover, &cursor);
+    *value = box;
+    if (more)
+        rm_DefragCursorSet(ctx, cursor);
+    return more;
+}
+
+int defrag_sessions(struct rm_defrag *ctx, struct rm_string *key, void **value)
+{
+    void *moved = rm_DefragAlloc(ctx, *value); /* it is one allocation */
+
+    (void)key;
+    if (moved != NULL)
+        *value = moved;
+    return 0;
+}

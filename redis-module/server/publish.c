@@ -1,0 +1,90 @@
+/* publish -- see publish.h. */
+#include "server/publish.h"
+
+#include "server/config.h"
+#include "server/info.h"
+#include "server/replication.h"
+
+static bool in_cluster;
+
+void publish_init(struct rm_ctx *ctx)
+{
+    in_cluster = (rm_GetContextFlags(ctx) & RM_FLAG_CLUSTER) != 0;
+}
+
+bool publish_is_on(void)
+{
+    return config_get()->publish != CONFIG_PUBLISH_OFF;
+}
+
+/* The client that was last found to be an ordinary one. An id is never used again, and an ordinary
+ * client stays one, so its pipeline is not asked about command by command. */
+static unsigned long long ordinary_client;
+
+/* A context without a user: the link to a primary, loading, another module's internal call. There
+ * is nobody to ask about, and asking for the name crashes older servers. */
+static bool has_user(struct rm_ctx *ctx)
+{
+    unsigned long long client = rm_GetClientId(ctx);
+    int flags;
+
+    if (client == ordinary_client && client != 0)
+        return true;
+    flags = rm_GetContextFlags(ctx);
+    if ((flags & (RM_FLAG_REPLICATED | RM_FLAG_LOADING)) != 0)
+        return false;
+    /* A script runs as a client of its own that is in no list, but with its caller's user. */
+    if ((flags & RM_FLAG_LUA) != 0)
+        return true;
+    if (rm_GetClientInfoById(NULL, client) != RM_OK)
+        return !module_api_user_name_is_unsafe();
+    ordinary_client = client;
+    return true;
+}
+
+static bool is_permitted(struct rm_ctx *ctx, struct rm_string *key)
+{
+    struct rm_string *name = rm_GetCurrentUserName(ctx);
+    struct rm_user *user;
+    bool permitted = false;
+
+    if (name == NULL)
+        return true; /* a context without a user, on a server that says so */
+    user = rm_GetModuleUserFromUserName(name);
+    if (user != NULL) { /* NULL: deleted meanwhile */
+        permitted = rm_ACLCheckChannelPermissions(user, key, RM_CHANNEL_PUBLISH) == RM_OK;
+        if (!permitted)
+            rm_ACLAddLogEntry(ctx, user, key, RM_ACL_LOG_CHANNEL);
+        rm_FreeModuleUser(user);
+    }
+    rm_FreeString(ctx, name);
+    return permitted;
+}
+
+bool publish_permitted_or_reply(struct rm_ctx *ctx, struct rm_string *key)
+{
+    if (!has_user(ctx) || is_permitted(ctx, key))
+        return true;
+    info_count(INFO_PUBLISHES_DENIED, 1);
+    rm_ReplyWithError(ctx, "NOPERM this user may not publish on the channel of this key");
+    return false;
+}
+
+int publish_message(struct rm_ctx *ctx, struct rm_string *key, struct notify_str message)
+{
+    struct rm_string *text;
+    int mode = config_get()->publish;
+    int receivers;
+    bool shard = mode == CONFIG_PUBLISH_SHARD || (mode == CONFIG_PUBLISH_AUTO && in_cluster);
+
+    if (mode == CONFIG_PUBLISH_OFF)
+        return 0;
+    text = rm_CreateString(ctx, message.ptr, message.len);
+    receivers = shard ? rm_PublishMessageShard(ctx, key, text) : rm_PublishMessage(ctx, key, text);
+    if (!in_cluster && replication_has_replicas(ctx))
+        rm_Replicate(ctx, shard ? "SPUBLISH" : "PUBLISH", "Ass", key, text);
+    rm_FreeString(ctx, text);
+    info_count(INFO_PUBLISHES, 1);
+    info_count(INFO_RECEIVERS, (uint64_t)receivers);
+    return receivers;
+}

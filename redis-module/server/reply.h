@@ -1,0 +1,39 @@
+/* reply -- what several commands answer in the same way: common errors, entries, fields of maps.
+ *
+ * Maps become flat arrays on RESP2 by the server's own doing. Text values go out as they were given
+ * to SEND, unescaped. */
+#ifndef REPLY_H
+#define REPLY_H
+
+#include <stdint.h>
+
+#include "server/args.h"
+#include "box/box.h"
+#include "server/module_api.h"
+#include "notify_id.h"
+#include "notify_str.h"
+#include "message/render.h"
+
+/* Each returns RM_OK, so that a command can return it. */
+int reply_error(struct rm_ctx *ctx, const char *error);
+int reply_args_error(struct rm_ctx *ctx, const struct args *args);
+int reply_wrong_type(struct rm_ctx *ctx);
+int reply_no_memory(struct rm_ctx *ctx);
+
+void reply_str(struct rm_ctx *ctx, struct notify_str text);
+void reply_id(struct rm_ctx *ctx, struct notify_id id);
+
+/* One member of a map. */
+void reply_field_str(struct rm_ctx *ctx, const char *name, struct notify_str value);
+void reply_field_id(struct rm_ctx *ctx, const char *name, struct notify_id value);
+void reply_field_number(struct rm_ctx *ctx, const char *name, uint64_t value);
+
+/* [id, {field: value, …}] with only the fields that have a value. */
+void reply_entry(struct rm_ctx *ctx, const struct box_entry *entry);
+
+/* The replay message of docs/protocol.md as one string. prev: the id before it that still exists.
+ */
+void reply_entry_json(struct rm_ctx *ctx, const struct render_box *box,
+                      const struct box_entry *entry, struct notify_id prev);
+
+#endif

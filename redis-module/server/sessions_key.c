@@ -1,0 +1,72 @@
+/* sessions_key -- see sessions_key.h. */
+#include "server/sessions_key.h"
+
+#include "server/reply.h"
+#include "server/sessions_type.h"
+
+bool sessions_key_open_or_reply(struct sessions_key *sk, struct rm_ctx *ctx, struct rm_string *name,
+                                int mode)
+{
+    *sk = (struct sessions_key){.ctx = ctx, .name = name, .key = rm_OpenKey(ctx, name, mode)};
+    if (sk->key == NULL || rm_KeyType(sk->key) == RM_KEYTYPE_EMPTY)
+        return true;
+    if (rm_KeyType(sk->key) != RM_KEYTYPE_MODULE ||
+        rm_ModuleTypeGetType(sk->key) != sessions_type_get()) {
+        sessions_key_close(sk);
+        reply_wrong_type(ctx);
+        return false;
+    }
+    sk->set = rm_ModuleTypeGetValue(sk->key);
+    return true;
+}
+
+void sessions_key_close(struct sessions_key *sk)
+{
+    if (sk->key != NULL)
+        rm_CloseKey(sk->key);
+    sk->key = NULL;
+}
+
+/* The greatest revision of the sets that were emptied here. A greater one than a time was made up
+ * by somebody, and others are not to suffer from it. */
+static uint64_t gone_rev;
+
+static void note_gone(const struct sessions *set)
+{
+    uint64_t rev = sessions_rev(set);
+
+    if (rev > gone_rev && rev <= SESSIONS_TIME_MAX)
+        gone_rev = rev;
+}
+
+uint64_t sessions_key_first_rev(uint64_t now_ms)
+{
+    return now_ms > gone_rev ? now_ms : gone_rev + 1;
+}
+
+struct sessions *sessions_key_store(struct sessions_key *sk, struct sessions *set)
+{
+    void *former = NULL;
+
+    if (sk->set == NULL)
+        rm_ModuleTypeSetValue(sk->key, sessions_type_get(), set);
+    else
+        rm_ModuleTypeReplaceValue(sk->key, sessions_type_get(), set, &former);
+    sk->set = set;
+    if (sessions_length(set) == 0) {
+        note_gone(set);
+        rm_DeleteKey(sk->key); /* frees set */
+        sk->set = NULL;
+    } else {
+        rm_SetAbsExpire(sk->key, (long long)sessions_last_lease_ms(set));
+    }
+    return former;
+}
+
+struct notify_str sessions_key_name(const struct sessions_key *sk)
+{
+    struct notify_str name;
+
+    name.ptr = rm_StringPtrLen(sk->name, &name.len);
+    return name;
+}

@@ -1,0 +1,36 @@
+/* sessions_key -- a key of the server seen as a session set: opening it with the right errors, and
+ * putting a changed set into it. Replies only with WRONGTYPE. */
+#ifndef SESSIONS_KEY_H
+#define SESSIONS_KEY_H
+
+#include <stdbool.h>
+
+#include "server/module_api.h"
+#include "sessions/sessions.h"
+
+struct sessions_key {
+    struct rm_ctx *ctx;
+    struct rm_string *name; /* borrowed */
+    struct rm_key *key;     /* NULL: there is no such key (it was opened for reading), or closed */
+    struct sessions *set;   /* borrowed; what the key holds. NULL: nothing */
+};
+
+/* Opens name for RM_READ, or RM_READ | RM_WRITE. False: WRONGTYPE has been replied and nothing is
+ * open. A missing key is no error: set is NULL then. */
+bool sessions_key_open_or_reply(struct sessions_key *sk, struct rm_ctx *ctx, struct rm_string *name,
+                                int mode);
+void sessions_key_close(struct sessions_key *sk);
+
+/* Puts set, which from now on belongs to the key, in the place of what it holds; an empty one
+ * removes the key and is freed. The key lives as long as the longest lease. Returns what it held
+ * before, which now belongs to the caller; NULL: nothing. */
+struct sessions *sessions_key_store(struct sessions_key *sk, struct sessions *set);
+
+/* The revision that a new set begins with: the time instead of 1, and more than that of any set
+ * that was emptied here, so that it does not go back when a set has vanished with its last
+ * connection and comes again, were it in the same millisecond. */
+uint64_t sessions_key_first_rev(uint64_t now_ms);
+
+struct notify_str sessions_key_name(const struct sessions_key *sk);
+
+#endif

@@ -1,0 +1,109 @@
+/* sessions -- a session set: who is connected, as a list of connections with leases.
+ *
+ * A connection belongs to one session. It is live until its lease passes: from that millisecond on
+ * it is gone for everyone who asks with a clock (now_ms), and it stays stored until it is removed.
+ * Connections of one session stand next to each other in the order of opening, sessions in the
+ * order of their first connection, so that sessions are counted in one walk; a connection id occurs
+ * once in a set.
+ *
+ * A set is one allocation of packed records. It is small (SESSIONS_CONNECTIONS_MAX), so everything
+ * is found by walking. No clock, no Redis and no publishing in here: what a change means to others
+ * is worked out from the set before and the set after it (sessions_diff.h). */
+#ifndef SESSIONS_H
+#define SESSIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "notify_id.h"
+#include "notify_str.h"
+#include "notify_wire.h"
+#include "base/text_buf.h"
+
+#define SESSIONS_CONNECTIONS_MAX 1024        /* connections of one set, live or not */
+#define SESSIONS_NAME_MAX NOTIFY_SESSION_MAX /* bytes of a session, connection, node or address */
+#define SESSIONS_META_MAX 4096               /* bytes of JSON without blanks */
+#define SESSIONS_TIME_MAX NOTIFY_ID_MAX_MS   /* the greatest lease_ms and opened_ms */
+#define SESSIONS_ALL 0                       /* now_ms of the time when every lease still ran */
+
+struct sessions;
+
+/* Texts are valid UTF-8. session and connection have 1 to SESSIONS_NAME_MAX bytes, and the session
+ * is not "*"; node and addr may be empty; meta is empty or one JSON value without blanks. */
+struct sessions_connection {
+    struct notify_str session;
+    struct notify_str connection;
+    struct notify_str node; /* the bridge that holds it */
+    struct notify_str addr; /* of the peer */
+    struct notify_str meta;
+    uint64_t lease_ms;  /* Unix time at which it is gone; 1 or more */
+    uint64_t opened_ms; /* Unix time */
+};
+
+struct sessions_counts {
+    size_t sessions;
+    size_t connections;
+};
+
+/* An empty set of revision 0. NULL: no memory. */
+struct sessions *sessions_new(void);
+struct sessions *sessions_copy(const struct sessions *set);
+/* NULL is accepted. Safe in any thread. */
+void sessions_free(struct sessions *set);
+
+/* A number that the commands raise with every connection that comes or goes. */
+uint64_t sessions_rev(const struct sessions *set);
+void sessions_set_rev(struct sessions *set, uint64_t rev);
+
+/* Connections that are stored, live or not. */
+size_t sessions_length(const struct sessions *set);
+/* Bytes of memory. */
+size_t sessions_bytes(const struct sessions *set);
+/* The time at which the last one is gone; 0 for an empty set. */
+uint64_t sessions_last_lease_ms(const struct sessions *set);
+
+/* What is live at now_ms. */
+struct sessions_counts sessions_count(const struct sessions *set, uint64_t now_ms);
+size_t sessions_connections_of(const struct sessions *set, struct notify_str session,
+                               uint64_t now_ms);
+
+/* Walks the connections that are live at now_ms. Texts are borrowed until the set changes. */
+struct sessions_iter {
+    const struct sessions *set; /* may be NULL: nothing */
+    size_t at;                  /* offset of the next record */
+    uint64_t now_ms;
+};
+#define SESSIONS_ITER(the_set, the_now_ms)                                                         \
+    ((struct sessions_iter){.set = (the_set), .at = 0, .now_ms = (the_now_ms)})
+bool sessions_iter_next(struct sessions_iter *iter, struct sessions_connection *ret_connection);
+
+/* Whatever its lease. *ret_connection may be NULL. */
+bool sessions_find(const struct sessions *set, struct notify_str connection,
+                   struct sessions_connection *ret_connection);
+
+/* Adds a connection behind the others of its session, or replaces the one of this id in its place.
+ * Its texts must not lie in *set, which may move. 0: added, 1: replaced; -EINVAL: not sound,
+ * -EEXIST: the connection belongs to another session, -ENOSPC: the set is full, -ENOMEM. On failure
+ * nothing has changed. */
+int sessions_put(struct sessions **set, const struct sessions_connection *connection);
+
+/* False: there is no such connection. lease_ms: 1 to SESSIONS_TIME_MAX. */
+bool sessions_set_lease(struct sessions *set, struct notify_str connection, uint64_t lease_ms);
+bool sessions_remove(struct sessions *set, struct notify_str connection);
+
+/* Removes every connection for which is_match says so; returns how many. */
+typedef bool (*sessions_match_fn)(void *ctx, const struct sessions_connection *connection);
+size_t sessions_remove_if(struct sessions *set, sessions_match_fn is_match, void *ctx);
+
+/* Does everything hold that this header promises? For tests. */
+bool sessions_verify(const struct sessions *set);
+
+/* Appends the set as bytes (out->failed tells about lack of memory). */
+void sessions_save(const struct sessions *set, struct text_buf *out);
+
+/* Reads what sessions_save wrote. payload comes from anywhere: everything is checked. NULL: it was
+ * refused, and *ret_why (static text) says why. */
+struct sessions *sessions_load(struct notify_str payload, const char **ret_why);
+
+#endif

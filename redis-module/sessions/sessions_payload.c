@@ -1,0 +1,121 @@
+/* sessions_payload -- a session set as bytes, and back: see sessions.h.
+ *
+ *   version rev count  { lease opened  length text  × session, connection, node, addr, meta } ×
+ * count
+ *
+ * Numbers are varints. An empty set is never saved: its key does not exist. */
+#include "sessions/sessions.h"
+
+#include <errno.h>
+
+#include "base/varint.h"
+
+#define PAYLOAD_VERSION 1
+
+static void add_varint(struct text_buf *out, uint64_t value)
+{
+    char *room = text_buf_room(out, VARINT_MAX);
+
+    if (room != NULL)
+        out->len += (size_t)(varint_put((uint8_t *)room, value) - (uint8_t *)room);
+}
+
+static void add_text(struct text_buf *out, struct notify_str text)
+{
+    add_varint(out, text.len);
+    text_buf_add(out, text);
+}
+
+void sessions_save(const struct sessions *set, struct text_buf *out)
+{
+    struct sessions_iter iter = SESSIONS_ITER(set, SESSIONS_ALL);
+    struct sessions_connection c;
+
+    add_varint(out, PAYLOAD_VERSION);
+    add_varint(out, sessions_rev(set));
+    add_varint(out, sessions_length(set));
+    while (sessions_iter_next(&iter, &c)) {
+        add_varint(out, c.lease_ms);
+        add_varint(out, c.opened_ms);
+        add_text(out, c.session);
+        add_text(out, c.connection);
+        add_text(out, c.node);
+        add_text(out, c.addr);
+        add_text(out, c.meta);
+    }
+}
+
+static bool take_text(struct notify_str *payload, struct notify_str *ret_text)
+{
+    uint64_t len;
+
+    if (!varint_take(payload, &len) || len > payload->len)
+        return false;
+    *ret_text = notify_str_of(payload->ptr, (size_t)len);
+    *payload = notify_str_of(payload->ptr + len, payload->len - (size_t)len);
+    return true;
+}
+
+static bool take_connection(struct notify_str *payload, struct sessions_connection *ret)
+{
+    return varint_take(payload, &ret->lease_ms) && varint_take(payload, &ret->opened_ms) &&
+           take_text(payload, &ret->session) && take_text(payload, &ret->connection) &&
+           take_text(payload, &ret->node) && take_text(payload, &ret->addr) &&
+           take_text(payload, &ret->meta);
+}
+
+/* NULL: it is in; else why not. last: the session of the connection before. */
+static const char *load_connection(struct sessions **set, const struct sessions_connection *c,
+                                   struct notify_str last)
+{
+    /* Put would move it to the others of its session: no payload of ours looks like that. */
+    if (!notify_str_eq(c->session, last) &&
+        sessions_connections_of(*set, c->session, SESSIONS_ALL) > 0)
+        return "a session stands in two places";
+    switch (sessions_put(set, c)) {
+    case 0:
+        return NULL;
+    case -EINVAL:
+        return "bad connection";
+    case -ENOMEM:
+        return "no memory";
+    default:
+        return "a connection is listed twice";
+    }
+}
+
+static const char *load_all(struct sessions **set, struct notify_str payload)
+{
+    struct notify_str last = {NULL, 0};
+    uint64_t version, rev, count;
+
+    if (!varint_take(&payload, &version) || version != PAYLOAD_VERSION)
+        return "unknown version";
+    if (!varint_take(&payload, &rev) || !varint_take(&payload, &count) || count == 0 ||
+        count > SESSIONS_CONNECTIONS_MAX)
+        return "bad number of connections";
+    sessions_set_rev(*set, rev);
+    for (uint64_t i = 0; i < count; i++) {
+        struct sessions_connection c;
+        const char *why;
+        if (!take_connection(&payload, &c))
+            return "cut short";
+        why = load_connection(set, &c, last);
+        if (why != NULL)
+            return why;
+        last = c.session;
+    }
+    return payload.len > 0 ? "bytes left over" : NULL;
+}
+
+struct sessions *sessions_load(struct notify_str payload, const char **ret_why)
+{
+    struct sessions *set = sessions_new();
+    const char *why = set == NULL ? "no memory" : load_all(&set, payload);
+
+    if (why == NULL)
+        return set;
+    sessions_free(set);
+    *ret_why = why;
+    return NULL;
+}

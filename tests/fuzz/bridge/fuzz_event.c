@@ -1,0 +1,37 @@
+/* Any bytes as a message on a channel: what is taken for one makes frames that hold JSON. */
+#include <assert.h>
+#include <jansson.h>
+#include <stdint.h>
+
+#include "wire/event.h"
+#include "wire/frame.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static json_t *parse_frame(const struct frame *frame)
+{
+    size_t second = (unsigned char)frame->data[1];
+    size_t header = second < 126 ? 2 : second == 126 ? 4 : 10;
+
+    return json_loadb(frame->data + header, frame->len - header, JSON_ALLOW_NUL, NULL);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct event *event = event_decode(notify_str_of((const char *)data, size));
+    json_t *plain, *topic;
+
+    if (event == NULL)
+        return 0;
+    plain = parse_frame(event_frame(event, DIALECT_CANONICAL));
+    topic = parse_frame(event_frame(event, DIALECT_TOPIC));
+    assert(event->frames[DIALECT_CANONICAL]->len >= size);
+    /* jansson refuses a little more than the scanner: numbers that do not fit, for example. */
+    assert((plain == NULL) == (topic == NULL));
+    if (topic != NULL && event->title.len > 0)
+        assert(json_is_string(json_object_get(topic, "message")));
+    json_decref(plain);
+    json_decref(topic);
+    event_unref(event);
+    return 0;
+}

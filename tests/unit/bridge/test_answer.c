@@ -1,0 +1,112 @@
+/* Errors as clients get them, through a client that is real. */
+#include <criterion/criterion.h>
+#include <jansson.h>
+
+#include "requests/answer.h"
+#include "clients/client.h"
+#include "conn_testing.h"
+#include "link_testing.h"
+#include "loop_testing.h"
+#include "redis/resp.h"
+
+static struct client_shared shared;
+static struct conn conn;
+static struct client *client;
+
+static void setup(void)
+{
+    shared = (struct client_shared){.loop = LOOP_TESTING, .limits = {.outbox_bytes = 4096}};
+    client = calloc(1, sizeof(*client));
+    cr_assert_not_null(client);
+    client->shared = &shared;
+    client->conn = &conn;
+    client->state = CLIENT_READY;
+}
+
+static void teardown(void)
+{
+    outbox_release(&client->outbox);
+    conn_testing_release(&conn);
+    free(client);
+}
+
+TestSuite(answer, .init = setup, .fini = teardown);
+
+/* Takes what the client got and looks whether it is this error. */
+static void check_error(const char *code, const char *message)
+{
+    char *text = conn_testing_take(&conn);
+    json_t *answer = text == NULL ? NULL : json_loads(text, 0, NULL);
+    const json_t *error = json_object_get(answer, "error");
+
+    cr_assert_not_null(answer, "%s", text);
+    cr_assert_str_eq(json_string_value(json_object_get(answer, "type")), "error");
+    cr_assert_str_eq(json_string_value(json_object_get(error, "code")), code);
+    if (message != NULL)
+        cr_assert_str_eq(json_string_value(json_object_get(error, "message")), message);
+    cr_assert_null(json_object_get(answer, "request_id"));
+    json_decref(answer);
+    free(text);
+}
+
+Test(answer, every_code_has_its_name)
+{
+    static const char *const names[] = {
+        "BAD_JSON",  "UNKNOWN_TYPE",           "MISSING_FIELD",    "INVALID_FIELD", "FORBIDDEN",
+        "NOT_FOUND", "TOO_MANY_SUBSCRIPTIONS", "PROCESSING_ERROR", "UNAVAILABLE"};
+
+    for (int code = ANSWER_BAD_JSON; code <= ANSWER_UNAVAILABLE; code++) {
+        answer_error(client, NULL, (enum answer_code)code, "why \"so\"");
+        check_error(names[code], "why \"so\"");
+    }
+}
+
+Test(answer, the_request_id_comes_back_as_it_was)
+{
+    static const char *const ids[] = {"7", "-9007199254740993", "\"a\\u0000\\\"b\"", "\"\""};
+
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        json_t *id = json_loads(ids[i], JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+        answer_error(client, id, ANSWER_NOT_FOUND, "x");
+        char *text = conn_testing_take(&conn);
+        json_t *answer = json_loads(text, JSON_ALLOW_NUL, NULL);
+        cr_assert(json_equal(json_object_get(answer, "request_id"), id), "%s", text);
+        cr_assert_eq(id->refcount, 1, "the caller keeps its own");
+        json_decref(answer);
+        json_decref(id);
+        free(text);
+    }
+}
+
+static void check_reply(enum resp_kind kind, const char *words, const char *code,
+                        const char *message)
+{
+    struct resp reply = {.kind = kind, .str = notify_str_z(words)};
+
+    answer_failed_reply(client, NULL, &reply);
+    check_error(code, message);
+}
+
+Test(answer, what_redis_says_is_passed_on_without_its_first_word)
+{
+    check_reply(RESP_ERROR, "ERR no such entry", "PROCESSING_ERROR", "no such entry");
+    check_reply(RESP_ERROR, "WRONGTYPE wrong kind", "PROCESSING_ERROR", "WRONGTYPE wrong kind");
+    check_reply(RESP_ERROR, "", "PROCESSING_ERROR", "");
+    check_reply(RESP_INTEGER, NULL, "PROCESSING_ERROR", "unexpected reply");
+}
+
+Test(answer, what_may_not_be_done_is_forbidden_without_details)
+{
+    check_reply(RESP_ERROR, "NOPERM User x has no permissions", "FORBIDDEN", "not permitted");
+}
+
+Test(answer, a_lost_link_makes_it_unavailable)
+{
+    answer_failed_reply(client, NULL, NULL);
+    check_error("UNAVAILABLE", NULL);
+}
+
+Test(answer, an_error_of_redis_that_is_no_utf_8_is_answered_all_the_same)
+{
+    check_reply(RESP_ERROR, "ERR bad \xff byte", "PROCESSING_ERROR", "no further details");
+}

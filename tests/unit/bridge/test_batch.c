@@ -1,0 +1,132 @@
+/* Lists of events, and what is found in them. */
+#include <criterion/criterion.h>
+
+#include "channels/batch.h"
+#include "event_testing.h"
+#include "wire/frame.h"
+
+static struct batch batch;
+
+static void push(struct event *event)
+{
+    cr_assert_not_null(event);
+    cr_assert_eq(batch_push(&batch, event), 0);
+    event_unref(event);
+}
+
+static void teardown(void)
+{
+    batch_release(&batch);
+    cr_assert_null(batch.events);
+}
+
+TestSuite(batch, .fini = teardown);
+
+Test(batch, after_is_behind_the_last_entry_that_is_not_newer)
+{
+    push(state_new());
+    push(entry_new(5));
+    push(state_new());
+    push(entry_new(8));
+    push(state_new());
+    cr_assert_eq(batch_after(&batch, (struct notify_id){4, 9}), 0);
+    cr_assert_eq(batch_after(&batch, (struct notify_id){5, 0}), 2);
+    cr_assert_eq(batch_after(&batch, (struct notify_id){7, 9}), 2);
+    cr_assert_eq(batch_after(&batch, (struct notify_id){8, 0}), 4);
+    cr_assert_eq(batch_after(&batch, (struct notify_id){99, 0}), 4);
+}
+
+Test(batch, nothing_is_after_anything_in_an_empty_one)
+{
+    cr_assert_eq(batch_after(&batch, (struct notify_id){0, 0}), 0);
+    cr_assert(notify_id_is_zero(batch_last_id(&batch)));
+}
+
+Test(batch, the_last_id_is_that_of_the_last_entry)
+{
+    push(state_new());
+    cr_assert(notify_id_is_zero(batch_last_id(&batch)));
+    push(entry_new(5));
+    push(entry_new(6));
+    push(state_new());
+    cr_assert_eq(batch_last_id(&batch).ms, 6);
+}
+
+Test(batch, dropping_keeps_the_rest_and_its_size)
+{
+    size_t bytes = 0;
+
+    for (uint64_t ms = 1; ms <= 20; ms++)
+        push(entry_new(ms));
+    batch_drop_first(&batch, 13);
+    cr_assert_eq(batch.len, 7);
+    for (size_t i = 0; i < batch.len; i++) {
+        cr_assert_eq(batch.events[i]->id.ms, 14 + i);
+        bytes += batch.events[i]->len;
+    }
+    cr_assert_eq(batch.bytes, bytes);
+    batch_drop_first(&batch, 0);
+    cr_assert_eq(batch.len, 7);
+    batch_clear(&batch);
+    cr_assert_eq(batch.len, 0);
+    cr_assert_eq(batch.bytes, 0);
+}
+
+Test(batch, the_first_event_makes_one_that_is_appended_to)
+{
+    struct batch *made = NULL;
+
+    for (uint64_t ms = 1; ms <= 2; ms++) {
+        struct event *event = entry_new(ms);
+        cr_assert_eq(batch_append(&made, event), 0);
+        event_unref(event);
+    }
+    cr_assert_eq(made->len, 2);
+    cr_assert_eq(batch_last_id(made).ms, 2);
+    cr_assert_null(batch_free(made));
+    cr_assert_null(batch_free(NULL));
+}
+
+Test(batch, the_frame_of_one_event_is_the_events_own)
+{
+    struct event *event = entry_new(3);
+
+    cr_assert_eq(batch_push(&batch, event), 0);
+    for (int d = 0; d < DIALECT_COUNT; d++)
+        cr_assert_eq(batch_frame(&batch, (enum dialect)d), event_frame(event, (enum dialect)d));
+    event_unref(event);
+}
+
+Test(batch, the_frame_of_many_is_theirs_one_behind_the_other)
+{
+    for (int d = 0; d < DIALECT_COUNT; d++) {
+        size_t at = 0;
+        struct frame *frame;
+        batch_clear(&batch);
+        push(entry_new(3));
+        push(state_new());
+        push(entry_new(4));
+        frame = batch_frame(&batch, (enum dialect)d);
+        for (size_t i = 0; i < batch.len; i++) {
+            struct frame *one = event_frame(batch.events[i], (enum dialect)d);
+            cr_assert_leq(at + one->len, frame->len);
+            cr_assert_arr_eq(frame->data + at, one->data, one->len);
+            at += one->len;
+        }
+        cr_assert_eq(at, frame->len);
+        cr_assert_eq(batch_frame(&batch, (enum dialect)d), frame, "made once");
+    }
+}
+
+Test(batch, a_change_makes_the_joined_frame_anew)
+{
+    size_t before;
+
+    push(entry_new(3));
+    push(entry_new(4));
+    before = batch_frame(&batch, DIALECT_CANONICAL)->len;
+    push(entry_new(5));
+    cr_assert_gt(batch_frame(&batch, DIALECT_CANONICAL)->len, before);
+    batch_drop_first(&batch, 1);
+    cr_assert_eq(batch_frame(&batch, DIALECT_CANONICAL)->len, before);
+}

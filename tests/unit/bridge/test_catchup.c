@@ -1,0 +1,305 @@
+/* Questions to Redis, and their answers. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "redis/catchup.h"
+#include "link_testing.h"
+#include "loop_testing.h"
+
+#define OWNERS 200
+#define RETRY_MS 250
+
+struct owner {
+    char key[16];
+    int answers;
+    struct notify_id last, trimmed;
+    bool more, unreadable;
+    size_t entries;
+};
+
+static struct owner owners[OWNERS];
+static struct catchup *catchup;
+static struct redis_link redis_link;
+static const struct notify_id five = {5, 1};
+
+static void on_answer(void *ctx, const struct catchup_result *result)
+{
+    struct owner *owner = ctx;
+
+    owner->answers++;
+    owner->last = result->last;
+    owner->trimmed = result->trimmed;
+    owner->more = result->more;
+    owner->unreadable = result->unreadable;
+    owner->entries = result->entries == NULL ? 0 : result->entries->len;
+}
+
+static void setup(void)
+{
+    for (int i = 0; i < OWNERS; i++)
+        (void)snprintf(owners[i].key, sizeof(owners[i].key), "k%d", i);
+    link_testing_init(&redis_link);
+    catchup = catchup_new(LOOP_TESTING, on_answer);
+    catchup_up(catchup, &redis_link);
+}
+
+static void teardown(void)
+{
+    catchup_free(catchup);
+    loop_testing_run_deferred();
+    while (redis_link.first != NULL)
+        link_testing_answer(link_testing_take(&redis_link), NULL);
+    cr_assert_null(loop_testing_timers);
+}
+
+TestSuite(catchup, .init = setup, .fini = teardown);
+
+static void ask(int i, const struct notify_id *from)
+{
+    cr_assert_eq(catchup_ask(catchup, notify_str_z(owners[i].key), from, 0, &owners[i]), 0);
+}
+
+/* What goes out in this turn; NULL: nothing. */
+static struct link_testing_command *sent(void)
+{
+    loop_testing_run_deferred();
+    return link_testing_take(&redis_link);
+}
+
+static void check_words(const struct link_testing_command *command, const char *words)
+{
+    char text[512] = "";
+    size_t len = 0;
+
+    cr_assert_not_null(command);
+    for (size_t i = 0; i < command->argc; i++)
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%.*s", i == 0 ? "" : " ",
+                                (int)command->argv[i].len, command->argv[i].ptr);
+    cr_assert_str_eq(text, words);
+}
+
+/* The map of one key. */
+struct map {
+    struct resp map, names[8], values[8], entry;
+    struct resp *items[16], *entries[1];
+};
+
+static void map_add(struct map *m, const char *name, struct resp value)
+{
+    size_t n = m->map.len / 2;
+
+    m->names[n] = (struct resp){.kind = RESP_STRING, .str = notify_str_z(name)};
+    m->values[n] = value;
+    m->items[m->map.len++] = &m->names[n];
+    m->items[m->map.len++] = &m->values[n];
+}
+
+static struct resp text(const char *z)
+{
+    return (struct resp){.kind = RESP_STRING, .str = notify_str_z(z)};
+}
+
+static void map_fill(struct map *m, const char *key, const char *last, int more, size_t entries)
+{
+    *m = (struct map){.map = {.kind = RESP_MAP, .items = m->items}};
+    m->entry = text("{}");
+    m->entries[0] = &m->entry;
+    map_add(m, "key", text(key));
+    map_add(m, "last", text(last));
+    map_add(m, "trimmed", text("2-0"));
+    map_add(m, "more", (struct resp){.kind = RESP_INTEGER, .integer = more});
+    map_add(m, "entries", (struct resp){.kind = RESP_ARRAY, .len = entries, .items = m->entries});
+}
+
+static void answer_maps(struct link_testing_command *command, struct map *maps, size_t count)
+{
+    struct resp *items[OWNERS];
+    struct resp reply = {.kind = RESP_ARRAY, .len = count, .items = items};
+
+    cr_assert_not_null(command);
+    for (size_t i = 0; i < count; i++)
+        items[i] = &maps[i].map;
+    link_testing_answer(command, &reply);
+}
+
+static void answer_error(struct link_testing_command *command, const char *words)
+{
+    struct resp error = {.kind = RESP_ERROR, .str = notify_str_z(words)};
+
+    cr_assert_not_null(command);
+    link_testing_answer(command, &error);
+}
+
+Test(catchup, questions_of_one_turn_share_a_command)
+{
+    ask(0, &five);
+    ask(1, NULL);
+    ask(2, &(struct notify_id){0, 0});
+    cr_assert_null(redis_link.first, "nothing goes out within the turn");
+    struct link_testing_command *command = sent();
+    check_words(command, "NOTIFY.SINCE k0 5-1 k1 $ k2 0-0 COUNT 250");
+    cr_assert_null(sent());
+    answer_maps(command, NULL, 0);
+}
+
+Test(catchup, an_answer_tells_where_the_box_ends_and_what_it_holds)
+{
+    struct map m;
+
+    ask(0, &five);
+    map_fill(&m, "k0", "9-3", 1, 1);
+    answer_maps(sent(), &m, 1);
+    cr_assert_eq(owners[0].answers, 1);
+    cr_assert(notify_id_cmp(owners[0].last, (struct notify_id){9, 3}) == 0);
+    cr_assert(notify_id_cmp(owners[0].trimmed, (struct notify_id){2, 0}) == 0);
+    cr_assert(owners[0].more && !owners[0].unreadable);
+    cr_assert_eq(owners[0].entries, 1);
+}
+
+Test(catchup, a_key_without_news_ends_where_the_question_began)
+{
+    struct map m;
+
+    ask(0, &five);
+    ask(1, &five);
+    ask(2, &five);
+    map_fill(&m, "k1", "9-3", 0, 1);
+    answer_maps(sent(), &m, 1);
+    cr_assert(notify_id_cmp(owners[0].last, five) == 0 && owners[0].entries == 0);
+    cr_assert_eq(owners[1].last.ms, 9);
+    cr_assert(notify_id_cmp(owners[2].last, five) == 0 && owners[2].entries == 0);
+    cr_assert_eq(owners[0].answers + owners[1].answers + owners[2].answers, 3);
+}
+
+Test(catchup, more_without_an_entry_is_not_believed)
+{
+    struct map m;
+
+    ask(0, &five);
+    map_fill(&m, "k0", "9-3", 1, 0);
+    answer_maps(sent(), &m, 1);
+    cr_assert_not(owners[0].more, "or it would be asked for ever");
+}
+
+Test(catchup, a_reply_of_another_shape_is_no_news)
+{
+    struct resp number = {.kind = RESP_INTEGER, .integer = 5};
+    struct resp *items[] = {&number, &number};
+    struct resp array = {.kind = RESP_ARRAY, .len = 2, .items = items};
+
+    ask(0, &five);
+    link_testing_answer(sent(), &number);
+    cr_assert_eq(owners[0].answers, 1);
+    ask(0, &five);
+    link_testing_answer(sent(), &array);
+    cr_assert_eq(owners[0].answers, 2);
+    cr_assert(notify_id_cmp(owners[0].last, five) == 0);
+}
+
+Test(catchup, many_questions_are_split)
+{
+    size_t keys = 0;
+
+    for (int i = 0; i < OWNERS; i++)
+        ask(i, &five);
+    for (struct link_testing_command *command; (command = sent()) != NULL;) {
+        cr_assert_leq(command->argc, 1 + 2 * 64 + 2);
+        keys += (command->argc - 3) / 2;
+        answer_maps(command, NULL, 0);
+    }
+    cr_assert_eq(keys, OWNERS);
+    for (int i = 0; i < OWNERS; i++)
+        cr_assert_eq(owners[i].answers, 1);
+}
+
+Test(catchup, a_question_whose_link_goes_down_is_asked_again)
+{
+    struct map m;
+
+    ask(0, &five);
+    struct link_testing_command *command = sent();
+    catchup_down(catchup);
+    redis_link.up = false;
+    link_testing_answer(command, NULL);
+    ask(1, &five);
+    loop_testing_advance(10 * RETRY_MS);
+    cr_assert_null(sent());
+    cr_assert_eq(owners[0].answers, 0);
+    redis_link.up = true;
+    catchup_up(catchup, &redis_link);
+    map_fill(&m, "k0", "9-3", 0, 1);
+    answer_maps(sent(), &m, 1);
+    cr_assert_eq(owners[0].answers, 1);
+    cr_assert_eq(owners[1].answers, 1);
+}
+
+Test(catchup, a_server_that_is_not_ready_is_asked_again_later)
+{
+    static const char *const passing[] = {"LOADING Redis is loading", "MASTERDOWN Link with MASTER",
+                                          "ERR unknown command 'NOTIFY.SINCE'"};
+    ask(0, &five);
+    for (size_t i = 0; i < 3; i++) {
+        answer_error(sent(), passing[i]);
+        cr_assert_null(sent(), "not at once");
+        loop_testing_advance(RETRY_MS - 1);
+        cr_assert_null(sent());
+        loop_testing_advance(1);
+    }
+    cr_assert_eq(owners[0].answers, 0);
+    answer_maps(sent(), NULL, 0);
+    cr_assert_eq(owners[0].answers, 1);
+    cr_assert_not(owners[0].unreadable);
+}
+
+Test(catchup, one_key_of_another_type_does_not_harm_the_others)
+{
+    struct link_testing_command *command;
+
+    for (int i = 0; i < 3; i++)
+        ask(i, &five);
+    answer_error(sent(), "WRONGTYPE Operation against a key");
+    for (int i = 0; i < 3; i++) {
+        command = sent();
+        cr_assert_eq(command->argc, 5, "each on its own");
+        if (notify_str_eq(command->argv[1], NOTIFY_STR("k1")))
+            answer_error(command, "WRONGTYPE Operation against a key");
+        else
+            answer_maps(command, NULL, 0);
+    }
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(owners[i].answers, 1);
+        cr_assert_eq(owners[i].unreadable, i == 1);
+    }
+    cr_assert_null(sent());
+}
+
+Test(catchup, a_key_that_may_not_be_read_is_told_so)
+{
+    ask(0, &five);
+    answer_error(sent(), "NOPERM this user has no permissions");
+    cr_assert_eq(owners[0].answers, 1);
+    cr_assert(owners[0].unreadable);
+}
+
+Test(catchup, what_the_link_does_not_take_goes_out_later)
+{
+    redis_link.refuses = true;
+    ask(0, &five);
+    cr_assert_null(sent());
+    redis_link.refuses = false;
+    loop_testing_advance(RETRY_MS);
+    answer_maps(sent(), NULL, 0);
+    cr_assert_eq(owners[0].answers, 1);
+}
+
+Test(catchup, may_be_freed_while_an_answer_is_awaited)
+{
+    ask(0, &five);
+    struct link_testing_command *command = sent();
+    ask(1, &five);
+    catchup_free(catchup);
+    loop_testing_run_deferred();
+    answer_maps(command, NULL, 0); /* the sanitizer watches */
+    cr_assert_eq(owners[0].answers, 0);
+    catchup = NULL;
+}

@@ -1,0 +1,1029 @@
+/* The promise of a channel -- every entry once, in order, none left out -- under random events.
+ *
+ * Around real channels stands a model of everything else: boxes with entries that are published,
+ * trimmed and deleted; the stream of a subscription, which may be lost at any time; reads that are
+ * asked, worked off and answered at different times, while the stream runs on; and clients with
+ * small queues whose sockets are busy at random. When all has come to rest, each follow must have
+ * had what it was promised.
+ *
+ * NOTIFY_CHANNEL_SCENARIOS sets how many scenarios run; NOTIFY_CHANNEL_SEED runs a single one and
+ * prints what happens in it. */
+#include <criterion/criterion.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "channels/batch.h"
+#include "redis/catchup.h"
+#include "channels/channel.h"
+#include "clients/client.h"
+#include "channels/follow.h"
+#include "random_testing.h"
+#include "redis/resp.h"
+#include "redis/subscription.h"
+
+#define BOXES 2
+#define CLIENTS 4
+#define ENTRIES_MAX 512
+#define PIPE_MAX 2048
+#define QUEUE_MAX 16
+#define ANSWER_MAX 8
+#define TEXT_MAX 320
+#define DEFAULT_SCENARIOS 20000
+#define SETTLE_ROUNDS 2000
+
+/* Boxes, as Redis has them. */
+
+struct entry {
+    struct notify_id id, prev;
+    bool gone, trimmed;
+};
+
+struct box {
+    struct entry entries[ENTRIES_MAX]; /* all that ever were */
+    size_t len;
+    struct notify_id last, trimmed;
+    uint64_t clock;
+};
+
+/* What travels from Redis to the bridge over the subscription. */
+enum pipe_kind { PIPE_CONFIRM, PIPE_ENTRY, PIPE_STATE };
+
+struct pipe_item {
+    enum pipe_kind kind;
+    size_t entry; /* of PIPE_ENTRY and PIPE_STATE: which one it is about */
+};
+
+struct pipe {
+    struct pipe_item items[PIPE_MAX];
+    size_t len;
+};
+
+/* The one read that a channel may have under way. */
+struct question {
+    bool asked, worked_off, from_now;
+    struct notify_id from;
+    struct catchup_result result;
+    struct resp list, entries[ANSWER_MAX];
+    struct resp *items[ANSWER_MAX];
+    char texts[ANSWER_MAX][TEXT_MAX];
+};
+
+struct subscription {
+    char name[8];
+};
+
+struct side {
+    struct channel *channel;
+    struct subscription sub;
+    struct box box;
+    struct pipe pipe;
+    struct question question;
+    bool subscribed; /* in Redis */
+    bool held;       /* and the channel knows */
+    bool leaky;      /* a message was lost without a loss of the link: only the next one tells */
+    bool unreadable; /* Redis refuses to read it out, */
+    bool was_unreadable;
+    bool lost_writes; /* Redis has forgotten entries */
+};
+
+/* Clients. */
+
+struct watched {
+    struct follow follow; /* first: the channel knows this only */
+    struct side *side;
+    bool active;
+    bool start_known;
+    bool told_gap;
+    bool bogus; /* began at a position that the box did not know: what came before it was live is
+                   not promised */
+    struct notify_id start, seen;
+    bool had[ENTRIES_MAX];
+};
+
+struct queued {
+    struct watched *watched;
+    struct event *event;
+};
+
+struct peer {
+    struct watched watched[BOXES];
+    struct queued queue[QUEUE_MAX];
+    size_t len, cap;
+    bool busy;
+};
+
+struct model {
+    struct channel_shared shared;
+    struct side sides[BOXES];
+    struct peer peers[CLIENTS];
+    uint64_t seed;
+    size_t answer_max;
+    bool has_rollbacks, has_unreadable; /* kinds of fate in this scenario */
+};
+
+static struct model model;
+
+/* For single stories: what else is to be done when something has come, or is live. */
+static void (*on_got)(const struct event *event);
+static void (*on_live)(const struct follow *follow);
+static int changes_had;
+static uint32_t last_count;
+
+#define CHECK(condition, what)                                                                     \
+    cr_assert(condition, "scenario %" PRIu64 ": %s (%s)", model.seed, what, #condition)
+
+#define BOX(side) ((int)((side)-model.sides))
+#define PEER(peer) ((int)((peer)-model.peers))
+#define ID_FORMAT "%" PRIu64 "-%" PRIu64
+#define ID_ARGS(id) (id).ms, (id).seq
+
+/* Messages. */
+
+static size_t write_entry(char text[TEXT_MAX], const char *key, const struct entry *entry,
+                          struct notify_id prev)
+{
+    return (size_t)snprintf(text, TEXT_MAX,
+                            "{\"type\":\"notification\",\"key\":\"%s\",\"id\":\"" ID_FORMAT
+                            "\",\"prev\":\"" ID_FORMAT "\",\"rev\":1,\"data\":{\"title\":\"t\"}}",
+                            key, ID_ARGS(entry->id), ID_ARGS(prev));
+}
+
+static size_t write_state(char text[TEXT_MAX], const char *key, const struct entry *entry)
+{
+    return (size_t)snprintf(text, TEXT_MAX,
+                            "{\"type\":\"read\",\"key\":\"%s\",\"rev\":2,\"unread\":0,"
+                            "\"ids\":[\"" ID_FORMAT "\"]}",
+                            key, ID_ARGS(entry->id));
+}
+
+static void pipe_push(struct side *side, enum pipe_kind kind, size_t entry)
+{
+    if (!side->subscribed)
+        return;
+    CHECK(side->pipe.len < PIPE_MAX, "the model's pipe is large enough");
+    side->pipe.items[side->pipe.len++] = (struct pipe_item){kind, entry};
+}
+
+static struct pipe_item pipe_pop(struct pipe *pipe)
+{
+    struct pipe_item first = pipe->items[0];
+
+    pipe->len--;
+    memmove(pipe->items, pipe->items + 1, pipe->len * sizeof(first));
+    return first;
+}
+
+static size_t find_entry(const struct box *box, struct notify_id id)
+{
+    size_t i = box->len;
+
+    while (i > 0 && notify_id_cmp(box->entries[i - 1].id, id) != 0)
+        i--;
+    CHECK(i > 0, "only entries of the box are sent");
+    return i - 1;
+}
+
+/* What happens in Redis. */
+
+static void publish(struct side *side, bool may_be_lost)
+{
+    struct box *box = &side->box;
+    struct entry *entry = &box->entries[box->len];
+
+    if (box->len == ENTRIES_MAX)
+        return;
+    *entry = (struct entry){.id = {box->clock, below(2)}, .prev = box->last};
+    if (box->len > 0 && entry[-1].id.ms == box->clock)
+        entry->id.seq = entry[-1].id.seq + 1 + below(2);
+    box->clock += below(3);
+    box->last = entry->id;
+    trace("box %d: send " ID_FORMAT, BOX(side), ID_ARGS(entry->id));
+    if (may_be_lost && !model.has_unreadable && chance(2)) {
+        trace("box %d: its message is lost", BOX(side));
+        side->leaky = true;
+    } else {
+        pipe_push(side, PIPE_ENTRY, box->len);
+    }
+    box->len++;
+}
+
+static void remove_entry(struct side *side)
+{
+    struct entry *entry;
+
+    if (side->box.len == 0)
+        return;
+    entry = &side->box.entries[below(side->box.len)];
+    entry->gone = true;
+    trace("box %d: delete " ID_FORMAT, BOX(side), ID_ARGS(entry->id));
+}
+
+/* Takes up to three of the oldest away. */
+static void trim(struct side *side)
+{
+    struct box *box = &side->box;
+    size_t left = 1 + below(3);
+
+    for (size_t i = 0; i < box->len && left > 0; i++) {
+        if (box->entries[i].gone)
+            continue;
+        box->entries[i].gone = box->entries[i].trimmed = true;
+        box->trimmed = box->entries[i].id;
+        left--;
+    }
+    trace("box %d: trimmed up to " ID_FORMAT, BOX(side), ID_ARGS(box->trimmed));
+}
+
+static void change_state(struct side *side)
+{
+    if (side->box.len > 0)
+        pipe_push(side, PIPE_STATE, side->box.len - 1 - below(side->box.len) % 4);
+}
+
+/* The box is as it was earlier, perhaps not there at all; time goes on. */
+static void roll_back(struct side *side)
+{
+    struct box *box = &side->box;
+    size_t keep = chance(50) || box->len == 0 ? 0 : below(box->len);
+
+    for (size_t i = keep; i < box->len; i++) {
+        box->entries[i].gone = true;
+        box->entries[i].trimmed = false; /* Redis does not know that any more */
+    }
+    box->last = keep == 0 ? (struct notify_id){0, 0} : box->entries[keep - 1].id;
+    if (notify_id_cmp(box->last, box->trimmed) < 0)
+        box->trimmed = box->last;
+    side->lost_writes = true;
+    trace("box %d: rolled back to " ID_FORMAT, BOX(side), ID_ARGS(box->last));
+}
+
+/* The subscription. */
+
+static void subscribe(struct side *side)
+{
+    if (side->subscribed)
+        return;
+    trace("box %d: subscribed", BOX(side));
+    side->subscribed = true;
+    pipe_push(side, PIPE_CONFIRM, 0);
+}
+
+static void lose_link(void)
+{
+    trace("link lost");
+    for (struct side *side = model.sides; side < model.sides + BOXES; side++) {
+        bool held = side->held;
+        channel_flush(side->channel);
+        side->subscribed = side->held = false;
+        side->pipe.len = 0;
+        if (held)
+            channel_on_lost(side->channel);
+    }
+}
+
+static void receive(struct side *side)
+{
+    struct pipe_item item;
+    char text[TEXT_MAX];
+    size_t len;
+
+    if (side->pipe.len == 0)
+        return;
+    item = pipe_pop(&side->pipe);
+    if (item.kind == PIPE_CONFIRM) {
+        trace("box %d: held", BOX(side));
+        side->held = true;
+        channel_on_held(side->channel);
+        return;
+    }
+    len = item.kind == PIPE_ENTRY
+              ? write_entry(text, side->sub.name, &side->box.entries[item.entry],
+                            side->box.entries[item.entry].prev)
+              : write_state(text, side->sub.name, &side->box.entries[item.entry]);
+    trace("box %d: message %s", BOX(side), text);
+    channel_on_message(side->channel, notify_str_of(text, len));
+}
+
+struct notify_str subscription_channel(const struct subscription *sub)
+{
+    return notify_str_z(sub->name);
+}
+
+/* Reads. */
+
+static struct side *side_of(const struct channel *channel)
+{
+    struct side *side = model.sides;
+
+    while (side->channel != channel)
+        side++;
+    return side;
+}
+
+int catchup_ask(struct catchup *catchup, struct notify_str key, const struct notify_id *from,
+                uint64_t rev, void *owner)
+{
+    (void)rev; /* this model's boxes keep none */
+    struct side *side = side_of(owner);
+
+    CHECK(catchup == model.shared.catchup, "its own reader is asked");
+    CHECK(notify_str_eq(key, notify_str_z(side->sub.name)), "for its own key");
+    CHECK(!side->question.asked, "a channel has one read under way at most");
+    side->question = (struct question){.asked = true, .from_now = from == NULL};
+    if (from != NULL)
+        side->question.from = *from;
+    trace("box %d: asked from " ID_FORMAT "%s", BOX(side), ID_ARGS(side->question.from),
+          from == NULL ? " (now)" : "");
+    return 0;
+}
+
+static void add_to_answer(struct question *q, const char *key, const struct entry *entry,
+                          struct notify_id prev)
+{
+    size_t n = q->list.len++;
+
+    q->entries[n] = (struct resp){.kind = RESP_STRING};
+    q->entries[n].str = notify_str_of(q->texts[n], write_entry(q->texts[n], key, entry, prev));
+    q->items[n] = &q->entries[n];
+}
+
+/* Redis looks: this is the moment whose state the answer tells. */
+static void work_off(struct side *side)
+{
+    struct question *q = &side->question;
+    struct notify_id prev = {0, 0};
+
+    if (!q->asked || q->worked_off)
+        return;
+    q->worked_off = true;
+    q->list = (struct resp){.kind = RESP_ARRAY, .items = q->items};
+    q->result = (struct catchup_result){.last = side->box.last};
+    trace("box %d: read at " ID_FORMAT, BOX(side), ID_ARGS(side->box.last));
+    if (side->unreadable) {
+        q->result = (struct catchup_result){.unreadable = true};
+        return;
+    }
+    if (!q->from_now && notify_id_cmp(q->from, side->box.last) == 0)
+        return; /* such a key is left out of the reply, and nothing but its end is known */
+    q->result.trimmed = side->box.trimmed;
+    q->result.entries = &q->list;
+    for (size_t i = 0; i < side->box.len && !q->from_now; i++) {
+        const struct entry *entry = &side->box.entries[i];
+        if (entry->gone)
+            continue;
+        if (notify_id_cmp(entry->id, q->from) > 0) {
+            if (q->list.len == model.answer_max) {
+                q->result.more = true;
+                return;
+            }
+            add_to_answer(q, side->sub.name, entry, prev);
+        }
+        prev = entry->id;
+    }
+}
+
+static void answer(struct side *side)
+{
+    struct question *q = &side->question;
+
+    if (!q->worked_off)
+        return;
+    trace("box %d: answer: %zu entries, last " ID_FORMAT "%s", BOX(side), q->list.len,
+          ID_ARGS(q->result.last), q->result.more ? ", more" : "");
+    static struct question kept; /* the answer is its own while the channel asks anew */
+    struct question *copy = &kept;
+
+    *copy = *q;
+    *q = (struct question){0};
+    copy->list.items = copy->items;
+    for (size_t i = 0; i < copy->list.len; i++) {
+        copy->entries[i].str.ptr = copy->texts[i];
+        copy->items[i] = &copy->entries[i];
+    }
+    if (copy->result.entries != NULL)
+        copy->result.entries = &copy->list;
+    channel_on_read(side->channel, &copy->result);
+}
+
+/* The answer was on its way when the other link broke: the question is asked again. */
+static void lose_answer(struct side *side)
+{
+    if (side->question.worked_off)
+        trace("box %d: answer lost", BOX(side));
+    side->question.worked_off = false;
+}
+
+/* Clients: the same rules as in client.c, with slots instead of bytes. */
+
+/* Channels only hand clients on, and so an address is enough. */
+static struct client *client_of(struct peer *peer)
+{
+    return (struct client *)(void *)peer;
+}
+
+static struct peer *peer_of(struct client *client)
+{
+    return (struct peer *)(void *)client;
+}
+
+static void get_entry(struct watched *w, struct notify_id id)
+{
+    CHECK(w->start_known, "no entry comes before it is known where a follow begins");
+    CHECK(w->bogus || notify_id_cmp(id, w->start) > 0, "nothing comes that lies before the start");
+    CHECK(notify_id_cmp(id, w->seen) > 0, "entries come in order, each once");
+    w->seen = id;
+    w->had[find_entry(&w->side->box, id)] = true;
+}
+
+static struct notify_id id_of_state(const struct event *event)
+{
+    const char *ids = memmem(event->payload, event->len, "\"ids\":[\"", 8);
+    struct notify_id id = {0, 0};
+    struct notify_str text;
+
+    CHECK(ids != NULL, "all that is not an entry is a state change");
+    text = notify_str_of(ids + 8, 0);
+    while (text.ptr[text.len] != '"')
+        text.len++;
+    CHECK(notify_id_parse(text, 0, &id), "state changes name an entry");
+    return id;
+}
+
+static void get_state(struct watched *w, struct notify_id id)
+{
+    size_t entry = find_entry(&w->side->box, id);
+    bool was_due = w->start_known && !w->bogus && notify_id_cmp(id, w->start) > 0;
+    bool can_be_had =
+        !w->side->box.entries[entry].gone && !w->side->leaky && !w->side->was_unreadable;
+
+    CHECK(w->had[entry] || !was_due || !can_be_had,
+          "a change does not overtake the entry that it changes");
+}
+
+static void get(struct peer *peer, struct watched *w, const struct event *event)
+{
+    trace("  client %d box %d gets %.*s", PEER(peer), BOX(w->side), (int)event->len,
+          event->payload);
+    if (event->kind == EVENT_ENTRY)
+        get_entry(w, event->id);
+    else
+        get_state(w, id_of_state(event));
+    if (on_got != NULL)
+        on_got(event);
+    peer->busy = chance(15);
+}
+
+static void peer_drop(struct peer *peer, const struct watched *only)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < peer->len; i++) {
+        if (only != NULL && peer->queue[i].watched != only)
+            peer->queue[kept++] = peer->queue[i];
+        else
+            event_unref(peer->queue[i].event);
+    }
+    peer->len = kept;
+}
+
+static void peer_drain(struct peer *peer)
+{
+    while (peer->len > 0 && !peer->busy) {
+        struct queued first = peer->queue[0];
+        peer->len--;
+        memmove(peer->queue, peer->queue + 1, peer->len * sizeof(first));
+        get(peer, first.watched, first.event);
+        event_unref(first.event);
+    }
+}
+
+static void peer_overflow(struct peer *peer, struct follow *follow)
+{
+    trace("  client %d falls behind", PEER(peer));
+    for (size_t i = 0; follow->state == FOLLOW_LIVE && i < peer->len; i++) {
+        struct follow *f = &peer->queue[i].watched->follow;
+        const struct event *event = peer->queue[i].event;
+        if (f->state != FOLLOW_BEHIND && f != follow)
+            channel_fall_behind(f);
+        if (event->kind == EVENT_ENTRY && !f->lowered) {
+            f->pos = notify_id_before(event->id);
+            f->lowered = true;
+        }
+    }
+    if (follow->state == FOLLOW_LIVE)
+        peer_drop(peer, NULL);
+    if (follow->state != FOLLOW_BEHIND)
+        channel_fall_behind(follow);
+}
+
+static bool peer_enqueue(struct peer *peer, struct watched *w, struct event *event)
+{
+    if (peer->len == peer->cap)
+        return false;
+    peer->queue[peer->len++] = (struct queued){w, event_ref(event)};
+    if (event->kind == EVENT_ENTRY)
+        w->follow.pos = event->id;
+    return true;
+}
+
+void client_deliver(struct client *client, struct follow *follow, struct batch *batch,
+                    struct notify_id newest)
+{
+    struct peer *peer = peer_of(client);
+    struct watched *w = (struct watched *)follow;
+
+    CHECK(w->active, "nothing comes to a follow that has ended");
+    CHECK(follow->state != FOLLOW_BEHIND, "nothing comes to a follow that is behind");
+    CHECK(notify_id_cmp(newest, batch_last_id(batch)) == 0, "newest is the batch's last");
+    if (peer->len == 0 && !peer->busy) {
+        for (size_t i = 0; i < batch->len; i++)
+            get(peer, w, batch->events[i]); /* one write: it cannot be cut in the middle */
+        if (!notify_id_is_zero(newest))
+            follow->pos = newest;
+        return;
+    }
+    for (size_t i = 0; i < batch->len; i++) {
+        if (peer_enqueue(peer, w, batch->events[i]))
+            continue;
+        peer_overflow(peer, follow);
+        break;
+    }
+    peer_drain(peer);
+}
+
+void client_on_live(struct follow *follow)
+{
+    struct watched *w = (struct watched *)follow;
+
+    trace("  box %d: live at " ID_FORMAT "%s", BOX(w->side), ID_ARGS(follow->pos),
+          follow->gap ? ", gap" : "");
+    CHECK(follow->state == FOLLOW_LIVE, "live is live");
+    if (!w->start_known) {
+        w->start = w->seen = follow->pos;
+        w->start_known = true;
+        w->bogus = w->side->was_unreadable; /* who knows what is in the stream still */
+        CHECK(w->side->lost_writes || notify_id_cmp(w->start, w->side->box.last) <= 0,
+              "now is not later than now");
+    }
+    if (w->bogus)
+        w->start = w->side->box.last;
+    w->told_gap |= follow->gap;
+    follow->refilled = follow->gap = false;
+    if (on_live != NULL)
+        on_live(follow);
+    follow->count = 0;
+}
+
+void client_on_gap(struct follow *follow)
+{
+    ((struct watched *)follow)->told_gap = true;
+}
+
+void client_prefetch(const struct client *client)
+{
+    (void)client; /* for speed alone */
+}
+
+void client_prefetch_conn(const struct client *client)
+{
+    (void)client;
+}
+
+static void peer_refill(struct peer *peer)
+{
+    peer->busy = false;
+    peer_drain(peer);
+    for (size_t i = 0; i < BOXES && peer->len == 0 && !peer->busy; i++) {
+        struct follow *follow = &peer->watched[i].follow;
+        if (!peer->watched[i].active || follow->state != FOLLOW_BEHIND)
+            continue;
+        trace("client %d box %zu: refilled from " ID_FORMAT, PEER(peer), i, ID_ARGS(follow->pos));
+        follow->lowered = false;
+        channel_resume(follow->channel, follow);
+    }
+}
+
+/* Where a client may say that it was: anywhere in the box, and sometimes beyond. */
+static struct notify_id any_position(const struct side *side)
+{
+    const struct box *box = &side->box;
+    struct notify_id beyond = {box->clock + 5, 0};
+
+    if (chance(5))
+        return beyond;
+    if (box->len == 0 || chance(10))
+        return (struct notify_id){0, 0};
+    return chance(50) ? box->last : box->entries[below(box->len)].id;
+}
+
+static void watched_begin(struct watched *w, const struct notify_id *from)
+{
+    memset(w->had, 0, sizeof(w->had));
+    w->told_gap = w->bogus = false;
+    w->start_known = from != NULL;
+    if (from == NULL)
+        return;
+    w->start = w->seen = *from;
+    w->bogus = notify_id_cmp(*from, w->side->box.last) > 0;
+    if (w->bogus)
+        w->start = w->seen = w->side->box.last;
+}
+
+static void follow_start(struct peer *peer, struct side *side)
+{
+    struct watched *w = &peer->watched[BOX(side)];
+    struct notify_id from = any_position(side);
+    bool now = chance(40);
+
+    w->follow = (struct follow){.client = client_of(peer), .from_now = now};
+    if (!now)
+        w->follow.pos = from;
+    w->active = true;
+    w->side = side;
+    watched_begin(w, now ? NULL : &from);
+    trace("client %d box %d: follows from " ID_FORMAT "%s", PEER(peer), BOX(side), ID_ARGS(from),
+          now ? " (now)" : "");
+    CHECK(channel_add(side->channel, &w->follow) == 0, "there is memory");
+}
+
+static void follow_end(struct peer *peer, struct watched *w)
+{
+    trace("client %d box %d: follows no more", PEER(peer), BOX(w->side));
+    peer_drop(peer, w);
+    channel_remove(w->side->channel, &w->follow);
+    w->active = false;
+}
+
+static void follow_resume(struct peer *peer, struct watched *w)
+{
+    struct notify_id from = any_position(w->side);
+
+    trace("client %d box %d: resumes from " ID_FORMAT, PEER(peer), BOX(w->side), ID_ARGS(from));
+    peer_drop(peer, w);
+    watched_begin(w, &from);
+    w->follow.pos = from;
+    w->follow.from_now = w->follow.gap = w->follow.lowered = w->follow.refilled = false;
+    w->follow.count = 0;
+    channel_resume(w->side->channel, &w->follow);
+}
+
+static void change_follows(struct peer *peer, struct side *side)
+{
+    struct watched *w = &peer->watched[BOX(side)];
+
+    if (!w->active)
+        follow_start(peer, side);
+    else if (chance(50))
+        follow_resume(peer, w);
+    else
+        follow_end(peer, w);
+}
+
+/* A scenario. */
+
+/* What does not happen every day. */
+static void change_fate(struct side *side)
+{
+    uint64_t dice = below(100);
+
+    if (dice < 80) {
+        lose_link();
+    } else if (model.has_rollbacks && dice < 90) {
+        if (chance(50))
+            lose_link(); /* a crash; else the key was deleted */
+        roll_back(side);
+    } else if (model.has_unreadable) {
+        side->unreadable = !side->unreadable;
+        side->was_unreadable = true;
+    }
+}
+
+static void step(void)
+{
+    struct side *side = &model.sides[below(BOXES)];
+    struct peer *peer = &model.peers[below(CLIENTS)];
+    uint64_t dice = below(100);
+
+    if (dice < 25)
+        publish(side, true);
+    else if (dice < 45)
+        receive(side);
+    else if (dice < 52)
+        channel_flush(side->channel);
+    else if (dice < 56)
+        change_state(side);
+    else if (dice < 58)
+        remove_entry(side);
+    else if (dice < 60)
+        trim(side);
+    else if (dice < 68)
+        work_off(side);
+    else if (dice < 76)
+        answer(side);
+    else if (dice < 77)
+        lose_answer(side);
+    else if (dice < 80)
+        subscribe(side);
+    else if (dice < 81)
+        change_fate(side);
+    else if (dice < 86)
+        peer->busy = true;
+    else if (dice < 93)
+        peer_refill(peer);
+    else
+        change_follows(peer, side);
+}
+
+static bool side_is_quiet(const struct side *side)
+{
+    return side->held && side->pipe.len == 0 && !side->question.asked && !side->channel->dirty;
+}
+
+static bool is_quiet(void)
+{
+    for (const struct side *side = model.sides; side < model.sides + BOXES; side++)
+        if (!side_is_quiet(side))
+            return false;
+    for (const struct peer *peer = model.peers; peer < model.peers + CLIENTS; peer++) {
+        if (peer->len > 0 || peer->busy)
+            return false;
+        for (size_t i = 0; i < BOXES; i++)
+            if (peer->watched[i].active && peer->watched[i].follow.state != FOLLOW_LIVE)
+                return false;
+    }
+    return true;
+}
+
+static void settle_side(struct side *side)
+{
+    subscribe(side);
+    while (side->pipe.len > 0)
+        receive(side);
+    channel_flush(side->channel);
+    work_off(side);
+    answer(side);
+    channel_flush(side->channel);
+}
+
+static void settle(void)
+{
+    int rounds = 0;
+
+    trace("settling");
+    for (struct side *side = model.sides; side < model.sides + BOXES; side++) {
+        subscribe(side);
+        if (side->leaky)
+            publish(side, false);
+    }
+    for (; rounds < SETTLE_ROUNDS && !is_quiet(); rounds++) {
+        for (struct side *side = model.sides; side < model.sides + BOXES; side++)
+            settle_side(side);
+        for (struct peer *peer = model.peers; peer < model.peers + CLIENTS; peer++)
+            peer_refill(peer);
+    }
+    CHECK(rounds < SETTLE_ROUNDS, "it comes to rest");
+}
+
+static void check_follow(const struct watched *w)
+{
+    const struct box *box = &w->side->box;
+
+    CHECK(w->start_known, "a live follow knows where it began");
+    for (size_t i = 0; i < box->len; i++) {
+        const struct entry *entry = &box->entries[i];
+        if (w->had[i] || notify_id_cmp(entry->id, w->start) <= 0)
+            continue;
+        if (!entry->gone)
+            trace("lacks " ID_FORMAT, ID_ARGS(entry->id));
+        CHECK(entry->gone || (w->side->was_unreadable && w->told_gap),
+              "every entry arrives that still exists");
+        CHECK(!entry->trimmed || w->told_gap, "who lacks a trimmed entry is told of a gap");
+    }
+    CHECK(!w->told_gap || w->bogus || w->side->lost_writes || w->side->was_unreadable ||
+              notify_id_cmp(box->trimmed, w->start) > 0,
+          "gaps are told only of what was trimmed");
+}
+
+static void check_all(void)
+{
+    for (size_t p = 0; p < CLIENTS; p++)
+        for (size_t i = 0; i < BOXES; i++)
+            if (model.peers[p].watched[i].active) {
+                trace("checking client %zu box %zu", p, i);
+                check_follow(&model.peers[p].watched[i]);
+            }
+}
+
+static void scenario_begin(uint64_t seed)
+{
+    static const size_t recent_bytes[] = {0, 600, 1500, 1000000};
+
+    memset(&model, 0, sizeof(model));
+    model.seed = seed;
+    random_begin(seed);
+    model.has_rollbacks = chance(30);
+    model.has_unreadable = chance(20);
+    model.answer_max = 1 + below(ANSWER_MAX);
+    TAILQ_INIT(&model.shared.dirty);
+    model.shared.catchup = (struct catchup *)&model; /* only handed on */
+    model.shared.recent.bytes_max = recent_bytes[below(4)];
+    model.shared.recent.events_max = chance(50) ? 1 + below(6) : 64;
+    for (int i = 0; i < BOXES; i++) {
+        struct side *side = &model.sides[i];
+        side->channel = channel_new(&model.shared);
+        cr_assert_not_null(side->channel);
+        (void)snprintf(side->sub.name, sizeof(side->sub.name), "box%c", (char)('0' + i));
+        side->channel->sub = &side->sub;
+        side->box.clock = 1;
+    }
+    for (struct peer *peer = model.peers; peer < model.peers + CLIENTS; peer++)
+        peer->cap = 1 + below(QUEUE_MAX - 1);
+}
+
+static void scenario_end(void)
+{
+    for (struct peer *peer = model.peers; peer < model.peers + CLIENTS; peer++)
+        for (size_t i = 0; i < BOXES; i++)
+            if (peer->watched[i].active)
+                follow_end(peer, &peer->watched[i]);
+    for (struct side *side = model.sides; side < model.sides + BOXES; side++)
+        channel_free(side->channel);
+    CHECK(model.shared.recent.bytes == 0, "what is kept is counted");
+    CHECK(TAILQ_EMPTY(&model.shared.dirty), "a freed channel is not dirty");
+}
+
+static void scenario_run(uint64_t seed)
+{
+    uint64_t steps;
+
+    scenario_begin(seed);
+    steps = 20 + below(300);
+    for (uint64_t i = 0; i < steps; i++)
+        step();
+    settle();
+    check_all();
+    scenario_end();
+}
+
+Test(channel_model, every_follow_gets_every_entry_once_and_in_order, .timeout = 280)
+{
+    random_scenarios_play(scenario_run, "NOTIFY_CHANNEL_SEED", "NOTIFY_CHANNEL_SCENARIOS",
+                          DEFAULT_SCENARIOS);
+}
+
+/* Single stories, told with the model. */
+
+static struct side *story_begin(void)
+{
+    scenario_begin(0);
+    model.has_rollbacks = model.has_unreadable = false;
+    return &model.sides[0];
+}
+
+static void story_end(void)
+{
+    settle();
+    check_all();
+    scenario_end();
+}
+
+/* Everything that is on its way arrives. */
+static void let_run(struct side *side)
+{
+    for (int i = 0; i < 10; i++)
+        settle_side(side);
+}
+
+static struct watched *follow_from(size_t peer, struct side *side, const struct notify_id *from)
+{
+    struct watched *w = &model.peers[peer].watched[BOX(side)];
+
+    w->follow = (struct follow){.client = client_of(&model.peers[peer]), .from_now = from == NULL};
+    if (from != NULL)
+        w->follow.pos = *from;
+    w->active = true;
+    w->side = side;
+    watched_begin(w, from);
+    cr_assert_eq(channel_add(side->channel, &w->follow), 0);
+    return w;
+}
+
+Test(channel_model, a_position_that_the_server_does_not_know_is_a_gap)
+{
+    struct side *side = story_begin();
+    struct watched *w;
+
+    publish(side, false);
+    w = follow_from(0, side, &(struct notify_id){999, 0});
+    let_run(side);
+    cr_assert(w->told_gap);
+    story_end();
+}
+
+Test(channel_model, a_position_is_a_gap_where_nothing_can_be_read)
+{
+    struct side *side = story_begin();
+
+    side->unreadable = side->was_unreadable = true;
+    publish(side, false);
+    (void)follow_from(0, side, NULL);
+    let_run(side);
+    struct watched *late = follow_from(1, side, &side->box.last);
+    let_run(side);
+    cr_assert_eq(late->follow.state, FOLLOW_LIVE);
+    cr_assert(late->told_gap);
+    cr_assert_not(model.peers[0].watched[0].told_gap, "who begins now lacks nothing");
+    publish(side, false);
+    let_run(side);
+    cr_assert(late->had[1], "and it listens");
+    story_end();
+}
+
+Test(channel_model, what_a_full_stash_gives_up_is_read_again)
+{
+    struct side *side = story_begin();
+
+    (void)follow_from(0, side, &(struct notify_id){0, 0});
+    (void)follow_from(1, side, &(struct notify_id){0, 0});
+    publish(side, false);
+    let_run(side);
+    side->subscribed = false; /* its message is lost */
+    publish(side, false);
+    side->subscribed = true;
+    publish(side, false);
+    receive(side);
+    cr_assert(side->question.asked);
+    work_off(side);
+    publish(side, false); /* after Redis has looked: only the stash knows of it */
+    receive(side);
+    for (int i = 0; i < 5000; i++) {
+        change_state(side);
+        receive(side);
+    }
+    story_end();
+}
+
+static void count_changes(const struct event *event)
+{
+    changes_had += event->kind == EVENT_STATE;
+}
+
+Test(channel_model, a_change_comes_once_to_each_live_follow)
+{
+    struct side *side = story_begin();
+
+    on_got = count_changes;
+    for (size_t i = 0; i < CLIENTS; i++)
+        (void)follow_from(i, side, NULL);
+    publish(side, false);
+    let_run(side);
+    change_state(side);
+    let_run(side);
+    settle();
+    cr_assert_eq(changes_had, CLIENTS);
+    story_end();
+}
+
+Test(channel_model, a_change_that_comes_while_a_hole_is_read_is_not_lost)
+{
+    struct side *side = story_begin();
+
+    on_got = count_changes;
+    for (size_t i = 0; i < CLIENTS; i++)
+        (void)follow_from(i, side, NULL);
+    publish(side, false);
+    let_run(side);
+    side->subscribed = false; /* its message is lost */
+    publish(side, false);
+    side->subscribed = true;
+    publish(side, false);
+    change_state(side);
+    receive(side);
+    receive(side);
+    cr_assert_eq(changes_had, 0);
+    settle();
+    cr_assert_eq(changes_had, CLIENTS);
+    story_end();
+}
+
+static void keep_count(const struct follow *follow)
+{
+    last_count = follow->count;
+}
+
+Test(channel_model, entries_got_while_catching_up_are_counted)
+{
+    struct side *side = story_begin();
+
+    model.answer_max = 3;
+    on_live = keep_count;
+    for (int i = 0; i < 10; i++)
+        publish(side, false);
+    model.peers[0].cap = 2; /* falls behind on the way */
+    model.peers[0].busy = true;
+    (void)follow_from(0, side, &side->box.entries[2].id);
+    settle();
+    cr_assert_eq(last_count, 7);
+    story_end();
+}

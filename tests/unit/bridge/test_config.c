@@ -1,0 +1,389 @@
+/* Options: where they come from, what they accept, and what is said about them. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "base/log.h"
+#include "options.h"
+
+#define WORDS_MAX 16
+
+static struct config config;
+static char error[CONFIG_ERROR_MAX];
+static char file_name[] = P_tmpdir "/notify-config-XXXXXX";
+static bool has_file;
+
+static void teardown(void)
+{
+    config_release(&config);
+    if (has_file)
+        unlink(file_name);
+}
+
+TestSuite(bridge_config, .fini = teardown);
+
+/* flags and environment: words with blanks between them; --auth none is always there. */
+static int read_words(const char *flags, const char *environment)
+{
+    char *argv[WORDS_MAX + 4] = {(char *)"notify-bridge", (char *)"--auth", (char *)"none"};
+    char *envp[WORDS_MAX + 1] = {(char *)"HOME=/nowhere"};
+    char flag_text[512], environment_text[512];
+    int argc = 3, envc = 1;
+
+    (void)snprintf(flag_text, sizeof(flag_text), "%s", flags);
+    (void)snprintf(environment_text, sizeof(environment_text), "%s", environment);
+    for (char *word = strtok(flag_text, " "); word != NULL; word = strtok(NULL, " "))
+        argv[argc++] = word;
+    for (char *word = strtok(environment_text, " "); word != NULL; word = strtok(NULL, " "))
+        envp[envc++] = word;
+    config_release(&config);
+    error[0] = '\0';
+    return config_read(&config, error, argc, argv, envp);
+}
+
+static void write_file(const char *text)
+{
+    int fd = has_file ? open(file_name, O_WRONLY | O_TRUNC) : mkstemp(file_name);
+
+    has_file = true;
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+}
+
+static int read_with_file(const char *text, const char *flags, const char *environment)
+{
+    char words[256];
+
+    write_file(text);
+    (void)snprintf(words, sizeof(words), "--config %s %s", file_name, flags);
+    return read_words(words, environment);
+}
+
+Test(bridge_config, has_defaults)
+{
+    cr_assert_eq(read_words("", ""), 0, "%s", error);
+    cr_assert_eq(config.listen.len, 1);
+    cr_assert_str_eq(config.listen.items[0], "127.0.0.1:8080");
+    cr_assert_null(config.listen.items[1]);
+    cr_assert_str_eq(config.redis, "redis://127.0.0.1:6379");
+    cr_assert_str_eq(config.inbox_key, "inbox:%s");
+    cr_assert_eq(config.auth, CONFIG_AUTH_NONE);
+    cr_assert_eq(config.heartbeat_ms, 30000);
+    cr_assert_eq(config.idle_timeout_ms, 300000);
+    cr_assert_eq(config.outbox_bytes, 1048576);
+    cr_assert_eq(config.log_level, LOG_INFO);
+    cr_assert_not(config.dev);
+    cr_assert_null(config.config_file);
+}
+
+Test(bridge_config, a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default)
+{
+    const char *file = "max-connections 11\nrecent-events 22\noutbox-bytes 8K\n";
+
+    cr_assert_eq(read_with_file(file, "--outbox-bytes 16K",
+                                "NOTIFY_RECENT_EVENTS=33 NOTIFY_OUTBOX_BYTES=32K"),
+                 0, "%s", error);
+    cr_assert_eq(config.max_connections, 11);
+    cr_assert_eq(config.recent_events, 33);
+    cr_assert_eq(config.outbox_bytes, 16384);
+    cr_assert_eq(config.max_subscriptions, 128);
+}
+
+Test(bridge_config, a_flag_takes_its_value_with_or_without_an_equals_sign)
+{
+    cr_assert_eq(read_words("--redis=redis://a/=1 --max-connections 7 --dev", ""), 0);
+    cr_assert_str_eq(config.redis, "redis://a/=1");
+    cr_assert_eq(config.max_connections, 7);
+    cr_assert(config.dev);
+    cr_assert_eq(read_words("--dev=no --dev=yes --dev=no", ""), 0);
+    cr_assert_not(config.dev);
+}
+
+Test(bridge_config, the_last_flag_of_a_name_counts)
+{
+    cr_assert_eq(read_words("--max-connections 7 --max-connections 8", ""), 0);
+    cr_assert_eq(config.max_connections, 8);
+}
+
+Test(bridge_config, a_list_adds_up_within_a_source_and_is_replaced_by_a_stronger_one)
+{
+    const char *file = "listen :1\nlisten :2\nbroadcast-log a\nbroadcast-log b\n";
+
+    cr_assert_eq(read_with_file(file, "--listen :3 --listen unix:/x", ""), 0, "%s", error);
+    cr_assert_eq(config.listen.len, 2);
+    cr_assert_str_eq(config.listen.items[0], ":3");
+    cr_assert_str_eq(config.listen.items[1], "unix:/x");
+    cr_assert_null(config.listen.items[2]);
+    cr_assert_eq(config.broadcast_logs.len, 2);
+    cr_assert_str_eq(config.broadcast_logs.items[1], "b");
+}
+
+Test(bridge_config, an_empty_value_empties_a_list)
+{
+    cr_assert_eq(read_words("--broadcast-log=", ""), 0);
+    cr_assert_eq(config.broadcast_logs.len, 0);
+    cr_assert(config.broadcast_logs.items == NULL || config.broadcast_logs.items[0] == NULL);
+    cr_assert_eq(read_words("--broadcast-log=x --broadcast-log= --broadcast-log=y", ""), 0);
+    cr_assert_eq(config.broadcast_logs.len, 1);
+    cr_assert_str_eq(config.broadcast_logs.items[0], "y");
+    cr_assert_eq(read_words("", "NOTIFY_BROADCAST_LOG="), 0);
+    cr_assert_eq(config.broadcast_logs.len, 0);
+}
+
+Test(bridge_config, old_names_in_the_environment_still_serve)
+{
+    cr_assert_eq(read_words("", "REDIS_URL=redis://old WS_HEARTBEAT_INTERVAL=15 "
+                                "WS_CONNECTION_TIMEOUT=90s"),
+                 0, "%s", error);
+    cr_assert_str_eq(config.redis, "redis://old");
+    cr_assert_eq(config.heartbeat_ms, 15000);
+    cr_assert_eq(config.idle_timeout_ms, 90000);
+    cr_assert_eq(read_words("", "REDIS_URL=redis://old NOTIFY_REDIS=redis://new"), 0);
+    cr_assert_str_eq(config.redis, "redis://new");
+}
+
+Test(bridge_config, a_name_in_the_environment_must_fit_whole)
+{
+    cr_assert_eq(read_words("", "NOTIFY_REDIS_X=redis://x XNOTIFY_REDIS=redis://y NOTIFY_REDI=z"),
+                 0);
+    cr_assert_str_eq(config.redis, "redis://127.0.0.1:6379");
+}
+
+struct quantity {
+    const char *flag;
+    uint64_t value;
+};
+
+static uint64_t heartbeat(void)
+{
+    return config.heartbeat_ms;
+}
+
+static uint64_t outbox(void)
+{
+    return config.outbox_bytes;
+}
+
+static void check_quantities(const char *name, const struct quantity *cases, size_t count,
+                             uint64_t (*value)(void))
+{
+    for (size_t i = 0; i < count; i++) {
+        char words[128];
+        (void)snprintf(words, sizeof(words), "--%s=%s", name, cases[i].flag);
+        cr_assert_eq(read_words(words, ""), 0, "%s: %s", words, error);
+        cr_assert_eq(value(), cases[i].value, "%s", words);
+    }
+}
+
+Test(bridge_config, times_and_sizes_take_units)
+{
+    static const struct quantity times[] = {{"100ms", 100}, {"1", 1000},     {"2s", 2000},
+                                            {"3m", 180000}, {"1h", 3600000}, {"0001s", 1000}};
+    static const struct quantity sizes[] = {
+        {"4096", 4096}, {"4K", 4096}, {"3M", 3145728}, {"1G", 1073741824}};
+
+    check_quantities("ws-heartbeat-interval", times, sizeof(times) / sizeof(times[0]), heartbeat);
+    check_quantities("outbox-bytes", sizes, sizeof(sizes) / sizeof(sizes[0]), outbox);
+}
+
+struct refusal {
+    const char *flags;
+    const char *part; /* of the message */
+};
+
+static const struct refusal refusals[] = {
+    {"--nonsense", "--nonsense: no such option"},
+    {"nonsense", "nonsense: no such option"},
+    {"-h", "no such option"},
+    {"--", "no such option"},
+    {"--redi=x", "no such option"},
+    {"--redis", "redis: needs a value"},
+    {"--ws-heartbeat-interval=", "from 100ms to 1h"},
+    {"--ws-heartbeat-interval=99ms", "from 100ms to 1h"},
+    {"--ws-heartbeat-interval=61m", "from 100ms to 1h"},
+    {"--ws-heartbeat-interval=1.5s", "from 100ms to 1h"},
+    {"--ws-heartbeat-interval=-1s", "from 100ms to 1h"},
+    {"--ws-heartbeat-interval=+1s", "from 100ms to 1h"},
+    {"--ws-heartbeat-interval=1S", "from 100ms to 1h"},
+    {"--ws-heartbeat-interval=1K", "from 100ms to 1h"},
+    {"--ws-heartbeat-interval=18446744073709551616ms", "from 100ms to 1h"},
+    {"--ws-heartbeat-interval=18446744073709551615h", "from 100ms to 1h"},
+    {"--outbox-bytes=4095", "from 4K to 1G"},
+    {"--outbox-bytes=1025M", "from 4K to 1G"},
+    {"--outbox-bytes=4k", "from 4K to 1G"},
+    {"--outbox-bytes=1s", "from 4K to 1G"},
+    {"--max-connections=0", "from 1 to 10000000"},
+    {"--max-connections=1K", "from 1 to 10000000"},
+    {"--max-connections=0x10", "from 1 to 10000000"},
+    {"--inbox-key=inbox", "%s exactly once"},
+    {"--inbox-key=%s%s", "%s exactly once"},
+    {"--inbox-key=%d", "%s exactly once"},
+    {"--log-level=loud", "must be error or warn or info or debug"},
+    {"--log-level=", "must be"},
+    {"--auth=", "must be none"},
+    {"--auth=jwt", "must be none"},
+    {"--dev=maybe", "must be yes or no"},
+    {"--config=/does/not/exist", "/does/not/exist: No such file"},
+};
+
+Test(bridge_config, says_what_is_wrong)
+{
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        cr_assert_eq(read_words(refusals[i].flags, ""), -EINVAL, "%s", refusals[i].flags);
+        cr_assert_not_null(strstr(error, refusals[i].part), "%s: %s", refusals[i].flags, error);
+    }
+}
+
+Test(bridge_config, the_environment_is_checked_as_well)
+{
+    cr_assert_eq(read_words("", "NOTIFY_MAX_CONNECTIONS=many"), -EINVAL);
+    cr_assert_not_null(strstr(error, "max-connections"), "%s", error);
+    cr_assert_eq(read_words("", "WS_HEARTBEAT_INTERVAL=soon"), -EINVAL);
+    cr_assert_not_null(strstr(error, "ws-heartbeat-interval"), "%s", error);
+}
+
+Test(bridge_config, who_clients_are_must_be_said)
+{
+    char *argv[] = {(char *)"notify-bridge", NULL, NULL};
+    char *envp[] = {NULL};
+
+    cr_assert_eq(config_read(&config, error, 1, argv, envp), -EINVAL);
+    cr_assert_not_null(strstr(error, "--auth none"));
+    static const char *const without[] = {"--help", "--help-markdown", "--version"};
+    for (size_t i = 0; i < 3; i++) {
+        config_release(&config);
+        argv[1] = (char *)without[i];
+        cr_assert_eq(config_read(&config, error, 2, argv, envp), 0, "%s", without[i]);
+    }
+}
+
+Test(bridge_config, a_file_has_comments_blanks_and_values_with_blanks)
+{
+    cr_assert_eq(read_with_file(
+                     "# comment\n\n  \t\n  redis \t redis://a b/1  \r\nmax-connections 5", "", ""),
+                 0, "%s", error);
+    cr_assert_str_eq(config.redis, "redis://a b/1");
+    cr_assert_eq(config.max_connections, 5);
+}
+
+Test(bridge_config, a_file_may_empty_a_list_and_set_a_flag)
+{
+    cr_assert_eq(read_with_file("broadcast-log\ndev yes\n", "", ""), 0, "%s", error);
+    cr_assert_eq(config.broadcast_logs.len, 0);
+    cr_assert(config.dev);
+}
+
+Test(bridge_config, a_bad_file_is_refused)
+{
+    static const struct refusal files[] = {
+        {"nonsense 1\n", "no such option"},
+        {"--redis x\n", "no such option"},
+        {"config other\n", "no such option"},
+        {"max-connections\n", "from 1 to"},
+        {"dev\n", "yes or no"},
+        {"redis=x\n", "no such option"},
+    };
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        cr_assert_eq(read_with_file(files[i].flags, "", ""), -EINVAL, "%s", files[i].flags);
+        cr_assert_not_null(strstr(error, files[i].part), "%s: %s", files[i].flags, error);
+    }
+}
+
+Test(bridge_config, a_line_of_a_file_has_a_longest_length)
+{
+    static char text[6000];
+
+    memset(text, 'x', 5000);
+    memcpy(text, "redis ", 6);
+    cr_assert_eq(read_with_file(text, "", ""), -EINVAL);
+    cr_assert_not_null(strstr(error, "too long"), "%s", error);
+    text[4000] = '\0';
+    cr_assert_eq(read_with_file(text, "", ""), 0, "%s", error);
+}
+
+/* What is printed. */
+
+static char *printed(void (*print)(FILE *out))
+{
+    char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+
+    cr_assert_not_null(out);
+    print(out);
+    (void)fclose(out);
+    return text;
+}
+
+static const char *const all_options[] = {
+    "listen",
+    "redis",
+    "auth",
+    "dev",
+    "config",
+    "check-config",
+    "log-level",
+    "log-format",
+    "inbox-key",
+    "topic-key",
+    "session-key",
+    "broadcast-log",
+    "max-connections",
+    "ws-heartbeat-interval",
+    "ws-connection-timeout",
+    "max-message-bytes",
+    "max-subscriptions",
+    "outbox-bytes",
+    "slow-client-timeout",
+    "recent-events",
+    "recent-bytes",
+    "channel-linger",
+    "restart-spread",
+    "shutdown-timeout",
+    "version",
+    "help",
+    "help-markdown",
+};
+
+Test(bridge_config, help_names_every_option)
+{
+    char *help = printed(options_print_help), *markdown = printed(options_print_markdown);
+    size_t rows = 0;
+
+    for (size_t i = 0; i < sizeof(all_options) / sizeof(all_options[0]); i++) {
+        char name[64];
+        (void)snprintf(name, sizeof(name), "  --%s", all_options[i]);
+        cr_assert_not_null(strstr(help, name), "%s", name);
+        (void)snprintf(name, sizeof(name), "| `--%s", all_options[i]);
+        cr_assert_not_null(strstr(markdown, name), "%s", name);
+    }
+    for (const char *at = markdown; (at = strstr(at, "\n| `--")) != NULL; at++)
+        rows++;
+    cr_assert_eq(rows, sizeof(all_options) / sizeof(all_options[0]), "this test knows all options");
+    free(help);
+    free(markdown);
+}
+
+Test(bridge_config, docs_tell_what_the_program_runs_on)
+{
+    char *markdown = printed(options_print_markdown), *docs = NULL;
+    size_t cap = 0;
+    char path[4096] = __FILE__;
+    FILE *file;
+
+    (void)strcpy(strstr(path, "tests/unit/"),
+                 "docs/options.md"); /* shorter than what it replaces */
+    file = fopen(path, "re");
+    cr_assert_not_null(file, "%s", path);
+    cr_assert_gt(getdelim(&docs, &cap, EOF, file), 0);
+    (void)fclose(file); /* only read from */
+    cr_assert_str_eq(docs, markdown, "run notify-bridge --help-markdown > docs/options.md");
+    free(docs);
+    free(markdown);
+}

@@ -1,0 +1,193 @@
+/* Messages: what is one, what is read from it, and how it looks to clients. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "wire/event.h"
+#include "wire/frame.h"
+
+#define ENTRY                                                                                      \
+    "{\"type\":\"notification\",\"key\":\"inbox:42\",\"id\":\"1795208400123-4\",\"prev\":"         \
+    "\"1795208399001-0\",\"rev\":17,\"unread\":3,\"data\":{\"id\":\"1795208400123-4\",\"title\":"  \
+    "\"Build \\\"x\\\" finished\",\"data\":{\"title\":\"not this\"}}}"
+
+struct shape {
+    const char *text;
+    int kind; /* enum event_kind, or -1: no message */
+};
+
+#define HEAD "{\"type\":\"t\",\"key\":\"k\""
+
+static const struct shape shapes[] = {
+    {ENTRY, EVENT_ENTRY},
+    {HEAD ",\"id\":\"5-1\",\"prev\":\"0-0\",\"data\":{}}", EVENT_ENTRY},
+    {HEAD ",\"id\":\"5-1\",\"prev\":\"0-0\",\"data\":[1]}", EVENT_ENTRY},
+    {HEAD ",\"id\":\"5\",\"prev\":\"4-1\",\"data\":null}", EVENT_ENTRY},
+    {HEAD ",\"data\":{\"progress\":7}}", EVENT_VOLATILE},
+    {HEAD ",\"rev\":1,\"data\":{}}", EVENT_VOLATILE},
+    {HEAD ",\"rev\":9,\"unread\":0,\"ids\":[\"5-1\"]}", EVENT_STATE},
+    {"{ \"type\" : \"t\" , \"key\" : \"k\" , \"rev\" : 1 } ", EVENT_STATE},
+    /* Not a JSON object. */
+    {"", -1},
+    {" ", -1},
+    {" " ENTRY, -1},
+    {"hello", -1},
+    {"\"hello\"", -1},
+    {"17", -1},
+    {"[" HEAD ",\"rev\":1}]", -1},
+    {HEAD ",\"rev\":1", -1},
+    {HEAD ",\"rev\":1}x", -1},
+    {HEAD ",\"rev\":1}{}", -1},
+    {HEAD ",\"rev\":01}", -1},
+    {HEAD ",\"rev\":1,\"x\":\"\xff\"}", -1},
+    {HEAD ",\"rev\":1,\"x\":\"a\nb\"}", -1},
+    /* A JSON object, but none of ours. */
+    {"{}", -1},
+    {"{\"type\":\"t\",\"rev\":1}", -1},
+    {"{\"key\":\"k\",\"rev\":1}", -1},
+    {"{\"type\":1,\"key\":\"k\",\"rev\":1}", -1},
+    {"{\"type\":\"t\",\"key\":null,\"rev\":1}", -1},
+    {"{\"x\":{\"type\":\"t\",\"key\":\"k\",\"rev\":1}}", -1},
+    {HEAD "}", -1},
+    {HEAD ",\"id\":\"5-1\",\"data\":{}}", -1},
+    {HEAD ",\"id\":\"5-1\",\"prev\":\"0-0\"}", -1},
+    {HEAD ",\"id\":\"5-1\",\"prev\":\"x\",\"data\":{}}", -1},
+    {HEAD ",\"id\":\"\",\"prev\":\"0-0\",\"data\":{}}", -1},
+    {HEAD ",\"id\":5,\"prev\":\"0-0\",\"data\":{}}", -1},
+    {HEAD ",\"id\":\"-1\",\"prev\":\"0-0\",\"data\":{}}", -1},
+    {HEAD ",\"id\":\"5-\",\"prev\":\"0-0\",\"data\":{}}", -1},
+    {HEAD ",\"id\":\"5-1-1\",\"prev\":\"0-0\",\"data\":{}}", -1},
+    {HEAD ",\"id\":\"+5-1\",\"prev\":\"0-0\",\"data\":{}}", -1},
+    {HEAD ",\"id\":\" 5-1\",\"prev\":\"0-0\",\"data\":{}}", -1},
+    {HEAD ",\"id\":\"\\u0035-1\",\"prev\":\"0-0\",\"data\":{}}", -1},
+    {HEAD ",\"id\":\"253402300800000-0\",\"prev\":\"0-0\",\"data\":{}}", -1},
+    {HEAD ",\"id\":\"5-18446744073709551616\",\"prev\":\"0-0\",\"data\":{}}", -1},
+};
+
+Test(event, has_the_shape_of_a_message_or_is_none)
+{
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        struct event *event = event_decode(notify_str_z(shapes[i].text));
+        int kind = event == NULL ? -1 : (int)event->kind;
+        cr_assert_eq(kind, shapes[i].kind, "%s: %d", shapes[i].text, kind);
+        event_unref(event);
+    }
+}
+
+Test(event, reads_what_routing_needs)
+{
+    struct event *event = event_decode(NOTIFY_STR(ENTRY));
+
+    cr_assert_eq(event->id.ms, 1795208400123);
+    cr_assert_eq(event->id.seq, 4);
+    cr_assert_eq(event->prev.ms, 1795208399001);
+    cr_assert(notify_str_eq(event->title, NOTIFY_STR("\"Build \\\"x\\\" finished\"")));
+    cr_assert_eq(event->data.ptr[0], '{');
+    cr_assert_eq(event->data.len, strlen(strstr(ENTRY, ",\"data\":")) - 9);
+    cr_assert(event->title.ptr > event->payload && event->title.ptr < event->payload + event->len);
+    event_unref(event);
+}
+
+Test(event, keeps_a_copy_of_the_bytes)
+{
+    char text[] = ENTRY;
+    struct event *event = event_decode(notify_str_z(text));
+
+    memset(text, 'x', sizeof(text) - 1);
+    cr_assert_eq(event->len, sizeof(ENTRY) - 1);
+    cr_assert_arr_eq(event->payload, ENTRY, sizeof(ENTRY) - 1);
+    event_unref(event);
+}
+
+Test(event, a_key_with_any_bytes_of_json_passes)
+{
+    struct event *event =
+        event_decode(NOTIFY_STR("{\"type\":\"t\",\"key\":\"a\\u0000\\\"\xc3\xa9\",\"rev\":1}"));
+
+    cr_assert_not_null(event);
+    event_unref(event);
+}
+
+static struct notify_str payload_of(const struct frame *frame)
+{
+    size_t header = (unsigned char)frame->data[1] < 126 ? 2 : 4;
+
+    return notify_str_of(frame->data + header, frame->len - header);
+}
+
+Test(event, the_canonical_frame_is_the_published_bytes)
+{
+    struct event *event = event_decode(NOTIFY_STR(ENTRY));
+    struct frame *frame = event_frame(event, DIALECT_CANONICAL);
+
+    cr_assert(notify_str_eq(payload_of(frame), NOTIFY_STR(ENTRY)));
+    cr_assert_eq(event_frame(event, DIALECT_CANONICAL), frame, "made once");
+    event_unref(event);
+}
+
+Test(event, the_topic_frame_has_the_title_as_message_before_all_else)
+{
+    struct event *event = event_decode(NOTIFY_STR(ENTRY));
+    struct notify_str payload = payload_of(event_frame(event, DIALECT_TOPIC));
+    struct notify_str start = NOTIFY_STR("{\"message\":\"Build \\\"x\\\" finished\",\"type\":");
+
+    cr_assert(notify_str_eq(notify_str_of(payload.ptr, start.len), start));
+    cr_assert(notify_str_eq(
+        notify_str_of(payload.ptr + payload.len - sizeof(ENTRY) + 2, sizeof(ENTRY) - 2),
+        notify_str_of(&ENTRY[1], sizeof(ENTRY) - 2)));
+    event_unref(event);
+}
+
+Test(event, a_change_that_was_not_told_is_one_of_state)
+{
+    struct event *event = event_changed(NOTIFY_STR("in\"box"), 17, 3);
+    struct notify_str text =
+        NOTIFY_STR("{\"type\":\"changed\",\"key\":\"in\\\"box\",\"rev\":17,\"unread\":3}");
+
+    cr_assert_not_null(event);
+    cr_assert_eq(event->kind, EVENT_STATE);
+    cr_assert_eq(event->rev, 17);
+    cr_assert(event_is_of(event, NOTIFY_STR("in\"box")));
+    cr_assert(notify_str_eq(notify_str_of(event->payload, event->len), text));
+    event_unref(event);
+}
+
+static const char *const untitled[] = {
+    HEAD ",\"id\":\"5-1\",\"prev\":\"0-0\",\"data\":{\"x\":1}}",
+    HEAD ",\"id\":\"5-1\",\"prev\":\"0-0\",\"data\":{\"title\":null}}",
+    HEAD ",\"id\":\"5-1\",\"prev\":\"0-0\",\"data\":\"title\"}",
+    HEAD ",\"rev\":1,\"unread\":0}",
+    HEAD ",\"data\":{\"title\":\"of an event\"}}",
+};
+
+Test(event, without_a_title_all_dialects_share_a_frame)
+{
+    for (size_t i = 0; i < sizeof(untitled) / sizeof(untitled[0]); i++) {
+        struct event *event = event_decode(notify_str_z(untitled[i]));
+        cr_assert_eq(event->title.len, 0, "%s", untitled[i]);
+        cr_assert_eq(event_frame(event, DIALECT_TOPIC), event_frame(event, DIALECT_CANONICAL));
+        event_unref(event);
+    }
+}
+
+Test(event, lives_as_long_as_somebody_refers_to_it)
+{
+    struct event *event = event_decode(NOTIFY_STR(ENTRY));
+
+    cr_assert_eq(event_ref(event), event);
+    cr_assert_null(event_unref(event));
+    cr_assert_eq(event->id.seq, 4);
+    cr_assert_null(event_unref(event));
+    cr_assert_null(event_unref(NULL));
+}
+
+Test(event, speaks_of_its_key_however_json_writes_it)
+{
+    struct event *event = event_decode(
+        NOTIFY_STR("{\"type\":\"read\",\"key\":\"in\\u0062ox:\\\"a\\\\\",\"rev\":1,\"unread\":0}"));
+
+    cr_assert_not_null(event);
+    cr_assert(event_is_of(event, NOTIFY_STR("inbox:\"a\\")));
+    cr_assert_not(event_is_of(event, NOTIFY_STR("inbox:a")));
+    cr_assert_not(event_is_of(event, NOTIFY_STR("in\\u0062ox:\\\"a\\\\")));
+    event_unref(event);
+}

@@ -1,0 +1,141 @@
+/* The address that a client connects to: what is read from it, and what is refused. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clients/opening.h"
+#include "net/transport.h"
+
+static struct opening opening;
+
+static int read_address(const char *path, const char *query)
+{
+    const struct conn_request req = {.path = notify_str_z(path), .query = notify_str_z(query)};
+
+    memset(&opening, 'x', sizeof(opening)); /* nothing of it may stay */
+    return opening_read(&opening, &req);
+}
+
+Test(opening, says_nothing_on_the_bare_path)
+{
+    static const char *const paths[] = {"/ws", "/ws/"};
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        cr_assert_eq(read_address(paths[i], ""), 0);
+        cr_assert_eq(opening.client_id.len, 0);
+        cr_assert_str_empty(opening.user);
+        cr_assert_str_empty(opening.topics);
+        cr_assert_not(opening.has_last_id);
+    }
+}
+
+Test(opening, names_a_client_a_user_topics_and_a_position)
+{
+    cr_assert_eq(read_address("/ws/t\xc3\xa4 1", "topics=a%2Cb&user=al%20ice&last_event_id=17-4"),
+                 0);
+    cr_assert(notify_str_eq(opening.client_id, NOTIFY_STR("t\xc3\xa4 1")));
+    cr_assert_str_eq(opening.user, "al ice");
+    cr_assert_str_eq(opening.topics, "a,b");
+    cr_assert(opening.has_last_id);
+    cr_assert_eq(opening.last_id.ms, 17);
+    cr_assert_eq(opening.last_id.seq, 4);
+}
+
+struct refused {
+    const char *path, *query;
+    int status;
+};
+
+static const struct refused refused[] = {
+    {"/ws/a/b", "", 404},
+    {"/ws//", "", 404},
+    {"/ws/\xff", "", 400},
+    {"/ws", "user=", 400},
+    {"/ws", "user", 400},
+    {"/ws", "user=%ff", 400},
+    {"/ws", "user=a%00b", 400},
+    {"/ws", "user=%4", 400},
+    {"/ws", "topics=%", 400},
+    {"/ws", "topics=a%00", 400},
+    {"/ws", "topics=a,%ff", 400},
+    {"/ws", "topics=%c3,%a4", 400},
+    {"/ws", "last_event_id=", 400},
+    {"/ws", "last_event_id=yesterday", 400},
+    {"/ws", "last_event_id=1-2-3", 400},
+    {"/ws", "last_event_id=99999999999999999999-0", 400},
+    {"/ws", "last_event_id=1111111111111111111111111111111111111111-0", 400},
+};
+
+Test(opening, is_refused_when_it_cannot_be_understood)
+{
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+        cr_assert_eq(read_address(refused[i].path, refused[i].query), refused[i].status, "%s?%s",
+                     refused[i].path, refused[i].query);
+}
+
+/* A text of len letters behind a prefix. The next call overwrites it. */
+static char *long_text(const char *prefix, size_t len)
+{
+    static char text[OPENING_TOPICS_MAX + 16];
+
+    (void)snprintf(text, sizeof(text), "%s", prefix); /* fits */
+    memset(text + strlen(prefix), 'n', len);
+    text[strlen(prefix) + len] = '\0';
+    return text;
+}
+
+/* So many bytes of short topics. */
+static char *many_topics(size_t len)
+{
+    char *text = long_text("topics=", len);
+
+    for (size_t i = strlen("topics=") + 1; i + 1 < strlen("topics=") + len; i += 2)
+        text[i] = ',';
+    return text;
+}
+
+Test(opening, is_refused_when_a_part_of_it_is_too_long)
+{
+    cr_assert_eq(read_address(long_text("/ws/", KEY_NAME_MAX), ""), 0);
+    cr_assert_eq(opening.client_id.len, KEY_NAME_MAX);
+    cr_assert_eq(read_address(long_text("/ws/", KEY_NAME_MAX + 1), ""), 400);
+    cr_assert_eq(read_address("/ws", long_text("user=", KEY_NAME_MAX)), 0);
+    cr_assert_eq(strlen(opening.user), KEY_NAME_MAX);
+    cr_assert_eq(read_address("/ws", long_text("user=", KEY_NAME_MAX + 1)), 400);
+    cr_assert_eq(read_address("/ws", long_text("topics=a,", KEY_NAME_MAX)), 0);
+    cr_assert_eq(read_address("/ws", long_text("topics=a,", KEY_NAME_MAX + 1)), 400);
+    cr_assert_eq(read_address("/ws", many_topics(OPENING_TOPICS_MAX - 1)), 0);
+    cr_assert_eq(strlen(opening.topics), OPENING_TOPICS_MAX - 1);
+    cr_assert_eq(read_address("/ws", many_topics(OPENING_TOPICS_MAX)), 400);
+}
+
+struct listed {
+    const char *query;
+    size_t count;
+    const char *topics[4];
+};
+
+static const struct listed listed[] = {
+    {"", 0, {NULL}},
+    {"topics=", 0, {NULL}},
+    {"topics=a", 1, {"a"}},
+    {"topics=a,b%2Cc", 3, {"a", "b", "c"}},
+    {"topics=a,,b,", 3, {"a", "", "b"}},
+    {"topics=,", 1, {""}},
+};
+
+Test(opening, lists_topics_between_commas)
+{
+    for (size_t i = 0; i < sizeof(listed) / sizeof(listed[0]); i++) {
+        struct notify_str topic;
+        const char *rest = opening.topics;
+        cr_assert_eq(read_address("/ws", listed[i].query), 0);
+        cr_assert_eq(opening_topic_count(&opening), listed[i].count, "%s", listed[i].query);
+        for (size_t n = 0; n < listed[i].count; n++) {
+            cr_assert(opening_next_topic(&rest, &topic));
+            cr_assert(notify_str_eq(topic, notify_str_z(listed[i].topics[n])), "%s",
+                      listed[i].query);
+        }
+        cr_assert_not(opening_next_topic(&rest, &topic));
+    }
+}

@@ -1,0 +1,368 @@
+/* Wanted channels, beside a model of what Redis does with SUBSCRIBE and UNSUBSCRIBE. */
+#include <criterion/criterion.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "link_testing.h"
+#include "loop_testing.h"
+#include "random_testing.h"
+#include "redis/subscription.h"
+
+#define NAMES 5
+#define PIPE_MAX 4096
+#define SCENARIOS 3000
+
+/* A channel, as all sides see it. */
+struct name {
+    char text[8];
+    struct subscription *sub; /* NULL: not wanted */
+    bool held;                /* what we have been told */
+    uint64_t expected;        /* of the next message, while held */
+    bool in_redis;            /* subscribed there */
+    uint64_t published;
+    uint64_t received;
+};
+
+enum push_kind { PUSH_MESSAGE, PUSH_SUBSCRIBE, PUSH_UNSUBSCRIBE };
+
+struct push {
+    enum push_kind kind;
+    struct name *name;
+    uint64_t number; /* of the message; of a subscription: of the first message that follows */
+};
+
+static struct name names[NAMES];
+static struct push pipe_items[PIPE_MAX];
+static size_t pipe_len;
+static struct subscription_set *set;
+static struct redis_link redis_link;
+static uint64_t scenario;
+
+#define CHECK(condition, what)                                                                     \
+    cr_assert(condition, "scenario %" PRIu64 ": %s (%s)", scenario, what, #condition)
+
+static void on_held(void *owner)
+{
+    struct name *name = owner;
+
+    CHECK(name->sub != NULL && subscription_is_held(name->sub), "who is held is wanted");
+    CHECK(!name->held, "it is held once");
+    name->held = true;
+}
+
+static void on_lost(void *owner)
+{
+    struct name *name = owner;
+
+    CHECK(name->held, "only what was held is lost");
+    name->held = false;
+}
+
+static void on_message(void *owner, struct notify_str payload)
+{
+    struct name *name = owner;
+    uint64_t number;
+
+    memcpy(&number, payload.ptr, sizeof(number));
+    CHECK(name->sub != NULL, "messages come only to who wants them");
+    CHECK(!name->held || number == name->expected, "no message is missing while it is held");
+    name->expected = number + 1;
+    name->received++;
+}
+
+static const struct subscription_handlers handlers = {
+    .on_held = on_held, .on_lost = on_lost, .on_message = on_message};
+
+/* Redis. */
+
+static struct name *find_name(struct notify_str text)
+{
+    struct name *name = names;
+
+    while (name < names + NAMES && !notify_str_eq(text, notify_str_z(name->text)))
+        name++;
+    cr_assert_lt(name, names + NAMES, "a channel that nobody named");
+    return name;
+}
+
+static void pipe_push(enum push_kind kind, struct name *name)
+{
+    cr_assert_lt(pipe_len, PIPE_MAX);
+    pipe_items[pipe_len++] = (struct push){kind, name, name->published};
+}
+
+/* Redis works off one command. */
+static void work_off(void)
+{
+    struct link_testing_command *command = link_testing_take(&redis_link);
+    bool subscribe;
+
+    if (command == NULL)
+        return;
+    subscribe = notify_str_eq(command->argv[0], NOTIFY_STR("SUBSCRIBE"));
+    CHECK(subscribe || notify_str_eq(command->argv[0], NOTIFY_STR("UNSUBSCRIBE")), "known words");
+    CHECK(command->argc > 1, "UNSUBSCRIBE without channels would leave all of them");
+    for (size_t i = 1; i < command->argc; i++) {
+        struct name *name = find_name(command->argv[i]);
+        CHECK(name->in_redis != subscribe, "nothing is said twice");
+        name->in_redis = subscribe;
+        pipe_push(subscribe ? PUSH_SUBSCRIBE : PUSH_UNSUBSCRIBE, name);
+    }
+    free(command);
+}
+
+static void publish(struct name *name)
+{
+    if (name->in_redis)
+        pipe_push(PUSH_MESSAGE, name);
+    name->published++;
+}
+
+static void receive(void)
+{
+    static const char *const kinds[] = {"message", "subscribe", "unsubscribe"};
+    struct push first = pipe_items[0];
+    struct resp kind = {.kind = RESP_STRING}, channel = kind, third = {.kind = RESP_INTEGER};
+    struct resp *items[] = {&kind, &channel, &third};
+    struct resp push = {.kind = RESP_PUSH, .len = 3, .items = items};
+
+    if (pipe_len == 0)
+        return;
+    memmove(pipe_items, pipe_items + 1, --pipe_len * sizeof(first));
+    kind.str = notify_str_z(kinds[first.kind]);
+    channel.str = notify_str_z(first.name->text);
+    if (first.kind == PUSH_MESSAGE)
+        third = (struct resp){.kind = RESP_STRING, .str = {(char *)&first.number, 8}};
+    if (first.kind == PUSH_SUBSCRIBE)
+        first.name->expected = first.number;
+    else if (first.kind == PUSH_MESSAGE && first.name->sub == NULL)
+        first.name->expected = first.number + 1; /* passes by unseen */
+    subscription_set_push(set, &push);
+}
+
+/* The link. */
+
+static void link_up(void)
+{
+    if (redis_link.up)
+        return;
+    redis_link.up = true;
+    subscription_set_up(set, &redis_link);
+}
+
+static void link_down(void)
+{
+    if (!redis_link.up)
+        return;
+    link_testing_go_down(&redis_link);
+    pipe_len = 0;
+    for (struct name *name = names; name < names + NAMES; name++)
+        name->in_redis = false;
+    subscription_set_down(set);
+    for (struct name *name = names; name < names + NAMES; name++)
+        CHECK(!name->held, "without a link nothing is held");
+}
+
+/* Our side. */
+
+static void want_or_drop(struct name *name)
+{
+    if (name->sub == NULL) {
+        name->sub = subscription_want(set, notify_str_z(name->text), name);
+        CHECK(name->sub != NULL, "there is memory");
+        CHECK(notify_str_eq(subscription_channel(name->sub), notify_str_z(name->text)), "its name");
+        name->held = subscription_is_held(name->sub);
+    } else {
+        subscription_drop(set, name->sub);
+        name->sub = NULL;
+        name->held = false;
+    }
+    CHECK(subscription_find(set, notify_str_z(name->text)) == (name->sub == NULL ? NULL : name),
+          "what is wanted is found");
+}
+
+static void step(void)
+{
+    struct name *name = &names[below(NAMES)];
+    uint64_t dice = below(100);
+
+    if (dice < 25)
+        want_or_drop(name);
+    else if (dice < 40)
+        loop_testing_run_deferred();
+    else if (dice < 55)
+        work_off();
+    else if (dice < 70)
+        publish(name);
+    else if (dice < 93)
+        receive();
+    else if (dice < 94)
+        link_down();
+    else if (dice < 97)
+        link_up();
+    else
+        redis_link.refuses = !redis_link.refuses;
+}
+
+static void settle(void)
+{
+    redis_link.refuses = false;
+    link_down(); /* what was refused goes out with the next link at the latest */
+    link_up();
+    for (int i = 0; i < 200; i++) {
+        loop_testing_run_deferred();
+        work_off();
+        receive();
+    }
+}
+
+static size_t wanted_count(void)
+{
+    size_t n = 0;
+
+    for (struct name *name = names; name < names + NAMES; name++)
+        n += name->sub != NULL;
+    return n;
+}
+
+static void check_settled(void)
+{
+    CHECK(subscription_count(set) == wanted_count(), "wanted ones are counted");
+    for (struct name *name = names; name < names + NAMES; name++) {
+        uint64_t received = name->received;
+        CHECK(name->held == (name->sub != NULL), "what is wanted is held");
+        CHECK(name->in_redis == (name->sub != NULL), "nothing else is subscribed in Redis");
+        publish(name);
+        receive();
+        CHECK(name->received == received + (name->sub != NULL), "and messages arrive");
+    }
+}
+
+static void begin(uint64_t number)
+{
+    scenario = number;
+    random_begin(number);
+    memset(names, 0, sizeof(names));
+    for (int i = 0; i < NAMES; i++)
+        (void)snprintf(names[i].text, sizeof(names[i].text), "c%d", i);
+    pipe_len = 0;
+    link_testing_init(&redis_link);
+    redis_link.up = false;
+    set = subscription_set_new(LOOP_TESTING, &handlers);
+    cr_assert_not_null(set);
+}
+
+static void end(void)
+{
+    subscription_set_free(set);
+    loop_testing_run_deferred();
+    while (redis_link.first != NULL)
+        free(link_testing_take(&redis_link));
+}
+
+Test(subscription, wants_and_drops_in_any_order_leave_no_hole)
+{
+    for (uint64_t number = 0; number < SCENARIOS; number++) {
+        begin(number);
+        for (uint64_t i = 20 + below(300); i > 0; i--)
+            step();
+        settle();
+        check_settled();
+        end();
+    }
+}
+
+static void run_to_quiet(void)
+{
+    for (int i = 0; i < 20; i++) {
+        loop_testing_run_deferred();
+        work_off();
+        receive();
+    }
+}
+
+Test(subscription, wishes_of_one_turn_share_a_command)
+{
+    begin(0);
+    link_up();
+    for (int i = 0; i < NAMES; i++)
+        want_or_drop(&names[i]);
+    cr_assert_null(redis_link.first, "nothing goes out within the turn");
+    loop_testing_run_deferred();
+    cr_assert_eq(redis_link.first->argc, 1 + NAMES);
+    cr_assert_null(redis_link.first->next);
+    end();
+}
+
+Test(subscription, a_drop_and_a_want_in_one_turn_cost_nothing)
+{
+    begin(0);
+    link_up();
+    want_or_drop(&names[0]);
+    run_to_quiet();
+    cr_assert(names[0].held);
+    want_or_drop(&names[0]);
+    want_or_drop(&names[0]);
+    cr_assert(names[0].held, "it never stopped to be held");
+    loop_testing_run_deferred();
+    cr_assert_null(redis_link.first);
+    end();
+}
+
+Test(subscription, many_channels_go_out_in_batches)
+{
+    static char text[1000][8];
+    size_t channels = 0, commands = 0;
+
+    begin(0);
+    for (int i = 0; i < 1000; i++) {
+        (void)snprintf(text[i], sizeof(text[i]), "m%d", i);
+        cr_assert_not_null(subscription_want(set, notify_str_z(text[i]), text[i]));
+    }
+    for (int i = 0; i < 1000; i++)
+        cr_assert_eq(subscription_find(set, notify_str_z(text[i])), text[i]);
+    link_up();
+    loop_testing_run_deferred();
+    while (redis_link.first != NULL) {
+        struct link_testing_command *command = link_testing_take(&redis_link);
+        cr_assert_leq(command->argc, 257);
+        channels += command->argc - 1;
+        commands++;
+        free(command);
+    }
+    cr_assert_eq(channels, 1000);
+    cr_assert_eq(commands, 4);
+    end();
+}
+
+Test(subscription, pushes_of_another_shape_are_ignored)
+{
+    struct resp text = {.kind = RESP_STRING, .str = {"message", 7}};
+    struct resp name = {.kind = RESP_STRING, .str = {"c0", 2}};
+    struct resp *items[] = {&text, &name, &name};
+    struct resp push = {.kind = RESP_PUSH, .items = items};
+
+    begin(0);
+    link_up();
+    want_or_drop(&names[0]);
+    for (push.len = 0; push.len < 3; push.len++)
+        subscription_set_push(set, &push);
+    items[0] = &(struct resp){.kind = RESP_INTEGER};
+    subscription_set_push(set, &push);
+    items[0] = &(struct resp){.kind = RESP_STRING, .str = {"pmessage", 8}};
+    subscription_set_push(set, &push);
+    items[0] = &(struct resp){.kind = RESP_STRING, .str = {"subscribe", 9}};
+    items[1] = &(struct resp){.kind = RESP_STRING, .str = {"unknown", 7}};
+    subscription_set_push(set, &push);
+    cr_assert_not(names[0].held);
+    cr_assert_eq(names[0].received, 0);
+    end();
+}
+
+Test(subscription, may_be_freed_while_wishes_wait)
+{
+    begin(0);
+    link_up();
+    want_or_drop(&names[0]);
+    end(); /* the sanitizer watches what is deferred */
+}

@@ -1,0 +1,239 @@
+/* The cursor over a command's arguments: what it takes, and what it says when it does not. */
+#include "server/args.h"
+
+#include <criterion/criterion.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+struct rm_string {
+    struct notify_str text;
+};
+
+static const char *string_ptr_len(const struct rm_string *string, size_t *len)
+{
+    *len = string->text.len;
+    return string->text.ptr;
+}
+
+#define ARGS_MAX 16
+static struct rm_string strings[ARGS_MAX];
+static struct rm_string *argv[ARGS_MAX];
+static struct args args;
+
+/* Splits words at blanks; the cursor stands at the first. */
+static void given(const char *words)
+{
+    int argc = 0;
+
+    while (*words != '\0' && argc < ARGS_MAX) {
+        size_t len = strcspn(words, " ");
+        strings[argc].text = notify_str_of(words, len);
+        argv[argc] = &strings[argc];
+        argc++;
+        words += len + (words[len] == ' ');
+    }
+    args_init(&args, argv, argc, 0);
+}
+
+static void set_up(void)
+{
+    rm_StringPtrLen = string_ptr_len;
+}
+
+TestSuite(args, .init = set_up);
+
+Test(args, takes_values_in_order_until_none_is_left)
+{
+    struct notify_str value;
+
+    given("one two");
+    cr_assert(args_take_str(&args, "A", &value));
+    cr_assert(notify_str_eq(value, NOTIFY_STR("one")));
+    cr_assert(args_take_str(&args, "B", &value));
+    cr_assert(args_done(&args));
+    cr_assert_not(args_take_str(&args, "C", &value));
+    cr_assert_str_eq(args.error, "ERR syntax error: C lacks its value");
+}
+
+Test(args, keywords_match_in_any_case_and_only_whole)
+{
+    given("json jso jsonx");
+    cr_assert(args_take_keyword(&args, "JSON"));
+    cr_assert_not(args_take_keyword(&args, "JSON"));
+    args.pos++;
+    cr_assert_not(args_take_keyword(&args, "JSON"));
+}
+
+Test(args, a_number_is_digits_within_its_range)
+{
+    static const char *const wrong[] = {"0",  "11", "-1", "+1",
+                                        "1x", "",   " 1", "18446744073709551616"};
+    uint64_t value = 0;
+
+    given("10");
+    cr_assert(args_take_number(&args, "COUNT", 1, 10, &value));
+    cr_assert_eq(value, 10);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        strings[0].text = notify_str_z(wrong[i]);
+        argv[0] = &strings[0];
+        args_init(&args, argv, 1, 0);
+        cr_assert_not(args_take_number(&args, "COUNT", 1, 10, &value), "%s", wrong[i]);
+        cr_assert_eq(strncmp(args.error, "ERR COUNT must be an integer from 1 to 10", 41), 0);
+    }
+    cr_assert_eq(value, 10, "a failure must not touch the result");
+}
+
+Test(args, an_error_repeats_only_short_plain_values)
+{
+    char line_feed[] = "a\r\n+OK", longer[64];
+
+    given("x");
+    args_fail_value(&args, "LEVEL", "info", notify_str_z("loud"));
+    cr_assert_str_eq(args.error, "ERR LEVEL must be info, not 'loud'");
+    args_fail_value(&args, "LEVEL", "info", notify_str_of(line_feed, sizeof line_feed - 1));
+    cr_assert_str_eq(args.error, "ERR LEVEL must be info");
+    memset(longer, 'a', sizeof longer);
+    args_fail_value(&args, "LEVEL", "info", notify_str_of(longer, sizeof longer));
+    cr_assert_str_eq(args.error, "ERR LEVEL must be info");
+}
+
+static void assert_start(const char *text, uint64_t ms, uint64_t seq)
+{
+    struct notify_id id;
+
+    given(text);
+    cr_assert(args_take_range_start(&args, &id), "%s", text);
+    cr_assert(id.ms == ms && id.seq == seq, "%s: %" PRIu64 "-%" PRIu64, text, id.ms, id.seq);
+}
+
+static void assert_end(const char *text, uint64_t ms, uint64_t seq)
+{
+    struct notify_id id;
+
+    given(text);
+    cr_assert(args_take_range_end(&args, &id), "%s", text);
+    cr_assert(id.ms == ms && id.seq == seq, "%s: %" PRIu64 "-%" PRIu64, text, id.ms, id.seq);
+}
+
+Test(args, range_ends_are_those_of_xrange)
+{
+    assert_start("-", 0, 0);
+    assert_start("+", UINT64_MAX, UINT64_MAX);
+    assert_start("5", 5, 0);
+    assert_start("5-3", 5, 3);
+    assert_start("(5-3", 5, 4);
+    assert_start("(5-18446744073709551615", 6, 0);
+    assert_end("+", UINT64_MAX, UINT64_MAX);
+    assert_end("-", 0, 0);
+    assert_end("5", 5, UINT64_MAX);
+    assert_end("5-3", 5, 3);
+    assert_end("(5-3", 5, 2);
+    assert_end("(5-0", 4, UINT64_MAX);
+}
+
+Test(args, an_id_beyond_all_that_can_exist_is_the_end_of_a_range)
+{
+    assert_start("253402300799999-7", 253402300799999, 7);
+    assert_start("253402300800000", UINT64_MAX, UINT64_MAX);
+    assert_start("(18446744073709551615-18446744073709551615", UINT64_MAX, UINT64_MAX);
+    assert_end("253402300800000-1", UINT64_MAX, UINT64_MAX);
+    assert_end("18446744073709551615-18446744073709551615", UINT64_MAX, UINT64_MAX);
+    assert_end("(18446744073709551615", UINT64_MAX, UINT64_MAX - 1);
+}
+
+static void *out_of_memory(size_t bytes)
+{
+    (void)bytes;
+    return NULL;
+}
+
+Test(args, arguments_that_must_differ_are_compared_whole)
+{
+    rm_TryAlloc = malloc;
+    rm_Free = free;
+    given("c b a bb ab a");
+    cr_assert(args_check_distinct(&args, 0, 5, "key"));
+    cr_assert(args_check_distinct(&args, 3, 1, "key"));
+    cr_assert_not(args_check_distinct(&args, 0, 6, "key"));
+    cr_assert_str_eq(args.error, "ERR key must be named once");
+    rm_TryAlloc = out_of_memory;
+    cr_assert_not(args_check_distinct(&args, 0, 5, "key"));
+    cr_assert_str_eq(args.error, "ERR not enough memory; nothing was changed");
+}
+
+Test(args, wrong_range_ends_are_refused)
+{
+    static const char *const wrong[] = {"(-",
+                                        "(+",
+                                        "x",
+                                        "5-",
+                                        "5-x",
+                                        "(",
+                                        "-5",
+                                        "5-1-1",
+                                        "18446744073709551616",
+                                        "253402300800000-",
+                                        "253402300800000-x",
+                                        "253402300800000x1"};
+    struct notify_id id;
+
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        given(wrong[i]);
+        cr_assert_not(args_take_range_start(&args, &id), "%s", wrong[i]);
+        given(wrong[i]);
+        cr_assert_not(args_take_range_end(&args, &id), "%s", wrong[i]);
+    }
+    given("(0-0");
+    cr_assert_not(args_take_range_end(&args, &id));
+}
+
+static bool take_word(struct args *cursor, void *into)
+{
+    return args_take_str(cursor, "WORD", into);
+}
+
+static const struct arg_option options[] = {
+    ARG_OPTION("FLAG", NULL),
+    ARG_OPTION("WORD", take_word),
+    ARG_OPTION_MANY("AGAIN", NULL),
+};
+
+Test(args, options_come_in_any_order_and_case)
+{
+    struct notify_str word = {NULL, 0};
+    uint32_t seen = 0;
+
+    given("word FLAG again AGAIN flag");
+    cr_assert(args_take_options(&args, options, 3, &word, &seen));
+    cr_assert(notify_str_eq(word, NOTIFY_STR("FLAG")));
+    cr_assert_eq(seen, 7);
+}
+
+Test(args, an_option_given_twice_or_unknown_is_refused)
+{
+    struct notify_str word;
+    uint32_t seen;
+
+    given("FLAG FLAG");
+    cr_assert_not(args_take_options(&args, options, 3, &word, &seen));
+    cr_assert_str_eq(args.error, "ERR syntax error: FLAG is given twice");
+    given("FLAG OTHER");
+    cr_assert_not(args_take_options(&args, options, 3, &word, &seen));
+    cr_assert_str_eq(args.error, "ERR syntax error: unknown option 'OTHER'");
+    given("WORD");
+    cr_assert_not(args_take_options(&args, options, 3, &word, &seen));
+    cr_assert_str_eq(args.error, "ERR syntax error: WORD lacks its value");
+}
+
+Test(args, levels_have_five_names)
+{
+    enum entry_level level = LEVEL_INFO;
+
+    given("Critical");
+    cr_assert(args_take_level(&args, &level));
+    cr_assert_eq(level, LEVEL_CRITICAL);
+    given("fatal");
+    cr_assert_not(args_take_level(&args, &level));
+    cr_assert_str_eq(args.error,
+                     "ERR LEVEL must be info, success, warning, error or critical, not 'fatal'");
+}

@@ -1,0 +1,410 @@
+/* Payloads: what is saved comes back, and no bytes at all do harm. The fuzz target goes further;
+ * the mutations here are few, always the same, and part of every test run.
+ *
+ * NOTIFY_PAYLOAD_ROUNDS sets the number of mutated payloads. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include "box_testing.h"
+#include "mem_testing.h"
+#include "random_testing.h"
+#include "message/render.h"
+
+#define NOW UINT64_C(1795208400000)
+
+static struct text_buf body_buf;
+static struct text_buf out;
+
+static void setup(void)
+{
+    mem_testing_install(1);
+    body_buf = TEXT_BUF_INIT;
+    out = TEXT_BUF_INIT;
+    random_begin(7);
+}
+
+static void teardown(void)
+{
+    text_buf_release(&body_buf);
+    text_buf_release(&out);
+    category_reset();
+    cr_assert_eq(mem_testing_live, 0);
+}
+
+TestSuite(box_payload, .init = setup, .fini = teardown);
+
+static struct box *make_box(uint64_t count)
+{
+    struct box *box = box_new();
+    char name[] = "c0";
+    char token[32];
+
+    for (uint64_t n = 1; n <= count; n++) {
+        struct body plain = {0};
+        struct body_error error;
+        struct box_entry e = {.id = {NOW + n, n % 3}};
+        snprintf(token, sizeof(token), "token \\ %d", (int)n);
+        plain.field[BODY_TITLE] = NOTIFY_STR("A \"title\"");
+        plain.field[BODY_CONTENT] = NOTIFY_STR("content \xc3\xa4");
+        plain.field[BODY_DATA] = NOTIFY_STR("{\"a\":[1,2]}");
+        if (n % 9 == 0)
+            plain.field[BODY_COLLAPSE] = notify_str_z(token);
+        if (n % 4 == 0)
+            plain.field[BODY_EVENT] = NOTIFY_STR("alert");
+        cr_assert(body_build(&body_buf, &plain, &error));
+        e.body = text_buf_str(&body_buf);
+        name[1] = (char)('0' + n % 4);
+        cr_assert_eq(category_intern(notify_str_z(name), &e.category), 0);
+        e.kind = n % 5 == 0 ? ENTRY_EVENT : ENTRY_NOTIFICATION;
+        e.is_seen = n % 3 == 0;
+        e.seen_ms = e.is_seen ? NOW + n : 0;
+        e.archived = n % 7 == 0;
+        e.expire_ms = n % 6 == 0 ? NOW + 100000 + n : 0;
+        cr_assert_eq(box_append(&box, &e), 0);
+        if (n % 2 == 0) {
+            struct token sent = {notify_str_z(token), e.id, NOW + n};
+            cr_assert_eq(box_remember(&box, &sent, NOW + n + 1000), 0);
+        }
+    }
+    box_forget_tokens(box, NOW + 1, count / 3);
+    cr_assert_geq(box_trim_maxlen(&box, count - count / 4, NULL), 0);
+    box_raise_rev_to(box, 99);
+    return box;
+}
+
+Test(box_payload, what_is_saved_comes_back)
+{
+    static const uint64_t counts[] = {0, 1, 3, 20, 500, 3000};
+
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        struct box *box = make_box(counts[i]);
+        struct test_payload payload;
+        struct box_audit audit;
+        struct box *loaded;
+        const char *why = "";
+        cr_assert_geq(box_mute(&box, category_find(NOTIFY_STR("c1")), true), 0);
+        cr_assert_eq(test_payload_save(&payload, box), 0);
+        loaded = test_payload_load(&payload, &why);
+        cr_assert_not_null(loaded, "%s", why);
+        cr_assert(test_boxes_equal(box, loaded));
+        cr_assert_eq(payload.read, payload.len, "all blocks are read");
+        cr_assert_eq(box_verify(loaded, &audit), 0);
+        cr_assert(audit.sound);
+        box_free(box);
+        box_free(loaded);
+        free(payload.bytes);
+    }
+}
+
+static void intern_many(char first)
+{
+    uint16_t category;
+    char name[16];
+    int rc = 0;
+
+    for (int i = 0; rc == 0; i++) {
+        snprintf(name, sizeof(name), "%c%d", first, i);
+        rc = category_intern(notify_str_z(name), &category);
+    }
+    cr_assert_eq(rc, -ENOSPC);
+}
+
+/* Between blocks other commands run: here those that make others of all names that no box holds. */
+static bool read_among_others(void *ctx, struct notify_str *ret_block)
+{
+    const struct test_payload *payload = ctx;
+
+    if (payload->read > 0) {
+        intern_many('f');
+        category_make_room();
+        intern_many('g');
+    }
+    return test_payload_read(ctx, ret_block);
+}
+
+Test(box_payload, categories_keep_their_numbers_while_blocks_are_read)
+{
+    struct box *box = make_box(20);
+    struct test_payload payload;
+    struct box_source source = {read_among_others, &payload};
+    struct box *loaded;
+
+    cr_assert_eq(test_payload_save(&payload, box), 0);
+    box_free(box);
+    category_reset();
+    payload.read = 0;
+    loaded = box_load(&source, NULL);
+    cr_assert_not_null(loaded);
+    category_make_room();
+    box = test_payload_load(&payload, NULL);
+    cr_assert_not_null(box);
+    cr_assert(test_boxes_equal(box, loaded));
+    box_free(box);
+    box_free(loaded);
+    free(payload.bytes);
+}
+
+Test(box_payload, an_empty_box_keeps_its_last_id_revision_and_gap)
+{
+    struct box *box = make_box(4);
+    struct test_payload payload;
+    struct box *loaded;
+
+    cr_assert_eq(box_trim_maxlen(&box, 0, NULL), 3);
+    cr_assert_eq(test_payload_save(&payload, box), 0);
+    loaded = test_payload_load(&payload, NULL);
+    cr_assert_not_null(loaded);
+    cr_assert(test_boxes_equal(box, loaded));
+    cr_assert(box_has_gap(loaded, (struct notify_id){NOW + 3, 0}));
+    box_free(box);
+    box_free(loaded);
+    free(payload.bytes);
+}
+
+static int fail_at_third(void *ctx, const void *bytes, size_t len)
+{
+    (void)bytes;
+    (void)len;
+    return ++*(int *)ctx == 3 ? -EIO : 0;
+}
+
+Test(box_payload, an_error_of_the_sink_ends_the_saving)
+{
+    struct box *box = make_box(3000);
+    int calls = 0;
+    struct box_sink sink = {fail_at_third, &calls};
+
+    cr_assert_eq(box_save(box, &sink), -EIO);
+    cr_assert_eq(calls, 3);
+    box_free(box);
+}
+
+Test(box_payload, lack_of_memory_while_saving_or_loading_leaks_nothing)
+{
+    struct box *box = make_box(200);
+    struct test_payload payload = {0};
+    struct box *loaded = NULL;
+    int rc = -ENOMEM;
+
+    for (long n = 1; rc != 0; n++) {
+        free(payload.bytes);
+        mem_testing_fail_at(n);
+        rc = test_payload_save(&payload, box);
+        mem_testing_fail_at(0);
+    }
+    for (long n = 1; loaded == NULL; n++) {
+        long live = mem_testing_live;
+        mem_testing_fail_at(n);
+        loaded = test_payload_load(&payload, NULL);
+        mem_testing_fail_at(0);
+        if (loaded == NULL)
+            cr_assert_eq(mem_testing_live, live);
+    }
+    cr_assert(test_boxes_equal(box, loaded));
+    box_free(box);
+    box_free(loaded);
+    free(payload.bytes);
+}
+
+/* ---- hostile payloads ---- */
+
+struct refused {
+    struct notify_str first;
+    struct notify_str second; /* .ptr NULL: no second block */
+};
+
+static bool read_refused(void *ctx, struct notify_str *ret_block)
+{
+    struct notify_str **next = ctx;
+
+    if ((*next)->ptr == NULL)
+        return false;
+    *ret_block = *(*next)++;
+    return true;
+}
+
+static struct box *load_blocks(struct notify_str first, struct notify_str second)
+{
+    struct notify_str blocks[3] = {first, second, {NULL, 0}};
+    struct notify_str *next = blocks;
+    struct box_source source = {read_refused, &next};
+
+    return box_load(&source, NULL);
+}
+
+/* version 1, last 9-9, rev 1, trimmed 0-0, no end */
+#define START "\x01\x09\x09\x01\x00\x00\x00"
+/* no categories, n entries, t tokens, until 0, c cursors */
+#define COUNTS_OF(n, t, c) "\x00" n t "\x00" c
+#define COUNTS(n, t) COUNTS_OF(n, t, "\x00")
+#define HEAD(n) START COUNTS(n, "\x00")
+#define TOKENS(t) START COUNTS("\x00", t)
+#define CURSORS(c) START COUNTS_OF("\x00", "\x00", c)
+/* 9 bytes: the log x, start 2-0, read 5-0, seen 4-0, no exceptions */
+#define CURSOR "\x09\x01x\x02\x00\x05\x00\x04\x00\x00"
+
+Test(box_payload, payloads_that_contradict_themselves_are_refused)
+{
+    static const struct refused rows[] = {
+        {{"", 0}, {NULL, 0}},
+        {NOTIFY_STR("\x00"), {NULL, 0}},
+        {NOTIFY_STR("\x02\x09\x09\x01\x00\x00\x00" COUNTS("\x00", "\x00")),
+         {NULL, 0}},                               /* version */
+        {NOTIFY_STR(START), {NULL, 0}},            /* cut short */
+        {NOTIFY_STR(HEAD("\x00") "x"), {NULL, 0}}, /* left over */
+        {NOTIFY_STR("\x01\x09\x09\x01\x0a\x00\x00" COUNTS("\x00", "\x00")),
+         {NULL, 0}}, /* trimmed > last */
+        {NOTIFY_STR("\x01\x09\x09\x01\x00\x00\x08" COUNTS("\x00", "\x00")),
+         {NULL, 0}}, /* end before the last id */
+        {NOTIFY_STR("\x01\x09\x09\x01\x00\x00\x0a"
+                    "\x01\x01\x01"
+                    "a\x00\x00\x00\x00"),
+         {NULL, 0}}, /* end in spite of a muted category */
+        {NOTIFY_STR("\x01\x09\x09\x01\x00\x00\x0a" COUNTS("\x01", "\x00")),
+         NOTIFY_STR("\x00\x03\x01\x01\x00\x03\x01"
+                    "a")}, /* entry that stays */
+        {NOTIFY_STR(START "\x01\x00\x00"
+                          "\x00\x00\x00\x00"),
+         {NULL, 0}}, /* empty name */
+        {NOTIFY_STR(START "\x01\x02\x01"
+                          "a"
+                          "\x00\x00\x00\x00"),
+         {NULL, 0}}, /* muted 2 */
+        {NOTIFY_STR(START "\x02\x00\x01"
+                          "a"
+                          "\x00\x01"
+                          "a"
+                          "\x00\x00\x00\x00"),
+         {NULL, 0}},
+        {NOTIFY_STR(START "\xff\xff\x03\x00\x00\x00\x00"), {NULL, 0}}, /* 65535 categories */
+        {NOTIFY_STR(TOKENS("\x01")), {NULL, 0}},                       /* token missing */
+        {NOTIFY_STR(TOKENS("\x01")), NOTIFY_STR("\x01\x01\x01\x00")},  /* empty token */
+        {NOTIFY_STR(TOKENS("\x01")), NOTIFY_STR("\x01\x01\x01\x02"
+                                                "a")},                    /* cut short */
+        {NOTIFY_STR(TOKENS("\x01")), NOTIFY_STR("\x01\x01\x01\x01\xff")}, /* not UTF-8 */
+        {NOTIFY_STR(TOKENS("\x01")), NOTIFY_STR("\x01\x01\x01\x01"
+                                                "ab")}, /* left over */
+        {NOTIFY_STR(TOKENS("\x02")), NOTIFY_STR("\x00\x01\x01\x01"
+                                                "a"
+                                                "\x00\x01\x02\x01"
+                                                "a")},            /* twice */
+        {NOTIFY_STR(CURSORS("\x81\x08")), {NULL, 0}},             /* 1025 cursors */
+        {NOTIFY_STR(CURSORS("\x01")), {NULL, 0}},                 /* cursor missing */
+        {NOTIFY_STR(CURSORS("\x01")), NOTIFY_STR(CURSOR "x")},    /* left over */
+        {NOTIFY_STR(CURSORS("\x02")), NOTIFY_STR(CURSOR CURSOR)}, /* twice */
+        {NOTIFY_STR(CURSORS("\x01")), NOTIFY_STR("\x08" CURSOR)}, /* cut short */
+        {NOTIFY_STR("\x01\x09\x09\x01\x00\x00\x0a" COUNTS_OF("\x00", "\x00", "\x01")),
+         NOTIFY_STR(CURSOR)},                  /* end in spite of a cursor */
+        {NOTIFY_STR(HEAD("\x01")), {NULL, 0}}, /* entry missing */
+        {NOTIFY_STR(HEAD("\x01")), {"", 0}},
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x05\x03\x01\x01\x00\x03\x01"
+                                              "a")}, /* level 5 */
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x10\x03\x01\x01\x00\x03\x01"
+                                              "a")}, /* unseen read */
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x28\x03\x01\x01\x00\x01\x00\x03\x01"
+                                              "a")}, /* event */
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x20\x03\x01\x01\x00\x01\x01\x03\x01"
+                                              "a")}, /* read? */
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x80\x03\x01\x01\x00\x00\x03\x01"
+                                              "a")}, /* expiry 0 */
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x00\x03\x01\x01\x01\x03\x01"
+                                              "a")}, /* category */
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x00\x03\x00\x00\x00\x03\x01"
+                                              "a")}, /* 0-0 */
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x00\x03\x09\x0a\x00\x03\x01"
+                                              "a")}, /* > last */
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x00\x04\x01\x01\x00\x03\x01"
+                                              "a")},                              /* cut short */
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x00\x03\x01\x01\x00\x03\x01\"")}, /* body */
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x00\x03\x01\x01\x00\x04\x01"
+                                              "a")}, /* no title */
+        {NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x00\x03\x01\x01\x00\x03\x01"
+                                              "ax")}, /* left over */
+        {NOTIFY_STR(HEAD("\x02")), NOTIFY_STR("\x00\x03\x01\x01\x00\x03\x01"
+                                              "a\x00\x03\x00\x01\x00\x03\x01"
+                                              "a")}, /* same id */
+        {NOTIFY_STR(HEAD("\x02")), NOTIFY_STR("\x00\x06\x01\x01\x00\x01\x01"
+                                              "t"
+                                              "\x03\x01"
+                                              "a"
+                                              "\x00\x06\x01\x01\x00\x01\x01"
+                                              "t"
+                                              "\x03\x01"
+                                              "a")}, /* same collapse token */
+    };
+    struct box *box =
+        load_blocks(NOTIFY_STR(HEAD("\x01")), NOTIFY_STR("\x00\x03\x01\x01\x00\x03\x01"
+                                                         "a"));
+
+    cr_assert_not_null(box, "the rows differ in one place from one that is accepted");
+    box_free(box);
+    box = load_blocks(NOTIFY_STR(TOKENS("\x02")), NOTIFY_STR("\x00\x01\x01\x01"
+                                                             "a\x00\x01\x02\x01"
+                                                             "b"));
+    cr_assert_not_null(box, "so do those about tokens");
+    box_free(box);
+    box = load_blocks(NOTIFY_STR(CURSORS("\x01")), NOTIFY_STR(CURSOR));
+    cr_assert_not_null(box, "and those about cursors");
+    box_free(box);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        cr_assert_null(load_blocks(rows[i].first, rows[i].second), "row %zu", i);
+}
+
+/* A box that was accepted must count right, render as JSON strings, and save to what loads again.
+ */
+static void use_box(const struct box *box)
+{
+    struct box_range range = {.to = {UINT64_MAX, UINT64_MAX}, .filter = BOX_FILTER_ALL};
+    struct render_box rb = {
+        .key = NOTIFY_STR("key"), .rev = box_rev(box), .unread = box_unread(box, BOX_NEVER_EXPIRE)};
+    struct test_payload payload;
+    struct box_audit audit;
+    struct box_iter iter;
+    struct box_entry e;
+    struct box *again;
+
+    cr_assert_eq(box_verify(box, &audit), 0);
+    cr_assert(audit.sound);
+    box_iter_init(&iter, box, &range);
+    while (box_iter_next(&iter, &e)) {
+        text_buf_clear(&out);
+        render_entry(&out, &rb, &e, (struct notify_id){0, 0}, (struct notify_id){0, 0});
+        cr_assert(json_text_is_minified(text_buf_str(&out)));
+    }
+    cr_assert_eq(test_payload_save(&payload, box), 0);
+    again = test_payload_load(&payload, NULL);
+    cr_assert_not_null(again);
+    cr_assert(test_boxes_equal(box, again));
+    box_free(again);
+    free(payload.bytes);
+}
+
+Test(box_payload, mutated_payloads_are_refused_or_make_a_sound_box, .timeout = 0)
+{
+    size_t rounds = setting("NOTIFY_PAYLOAD_ROUNDS", 40000);
+    struct box *box = make_box(12);
+    struct test_payload original;
+    size_t accepted = 0;
+
+    cr_assert_eq(test_payload_save(&original, box), 0);
+    for (size_t round = 0; round < rounds; round++) {
+        struct test_payload payload = {malloc(original.len), original.len, 0};
+        struct box *loaded;
+        memcpy(payload.bytes, original.bytes, original.len);
+        payload.len = random_spoil(payload.bytes, payload.len, 4);
+        loaded = test_payload_load(&payload, NULL);
+        if (loaded != NULL) {
+            accepted++;
+            use_box(loaded);
+        }
+        box_free(loaded);
+        free(payload.bytes);
+        if (category_count() > CATEGORY_LIMIT - 100)
+            break;
+    }
+    cr_assert_gt(accepted, 100, "some mutations are harmless");
+    cr_assert_lt(accepted, rounds - 100);
+    box_free(box);
+    free(original.bytes);
+}
