@@ -15,10 +15,9 @@ import urllib.request
 import pytest
 import websockets
 
+from raw_peer import CONT, frame
 from servers import wait_until
 from ws_client import BINARY, CLOSE, PING, PONG, TEXT, Closed, WsClient
-
-CONT = 0
 
 
 class TransportHost:
@@ -43,23 +42,6 @@ class TransportHost:
 @pytest.fixture
 def host(programs):
     return TransportHost(programs)
-
-
-def frame(opcode, payload=b"", fin=True, rsv=0, masked=True, length=None):
-    """One frame as bytes, also one that must not be."""
-    length = len(payload) if length is None else length
-    head = bytes([(0x80 if fin else 0) | rsv << 4 | opcode])
-    bit = 0x80 if masked else 0
-    if length < 126:
-        head += bytes([bit | length])
-    elif length < 65536:
-        head += struct.pack("!BH", bit | 126, length)
-    else:
-        head += struct.pack("!BQ", bit | 127, length)
-    if not masked:
-        return head + payload
-    mask = b"\x11\x22\x33\x44"
-    return head + mask + bytes(b ^ mask[i & 3] for i, b in enumerate(payload))
 
 
 def close_of(client, timeout=5, answer=True):

@@ -31,14 +31,19 @@ class Refused(Exception):
 
 
 class WsClient:
-    def __init__(self, port, path="/ws", headers=(), timeout=15):
+    def __init__(self, port, path="/ws", headers=(), timeout=15, receive_buffer=None):
+        """receive_buffer: bytes that the kernel keeps for a client that does not read (SO_RCVBUF)."""
         self.timeout = timeout
         self.messages = []  # received while something else was waited for
         self.pings = 0
         self._buf = b""
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout)
+        self.sock = socket.socket()
+        if receive_buffer is not None:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.sock.settimeout(timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
+            self.sock.connect(("127.0.0.1", port))
             self._handshake(port, path, headers)
         except BaseException:
             self.sock.close()
