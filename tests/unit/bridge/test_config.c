@@ -374,13 +374,9 @@ Test(bridge_config, docs_tell_what_the_program_runs_on)
 {
     char *markdown = printed(options_print_markdown), *docs = NULL;
     size_t cap = 0;
-    char path[4096] = __FILE__;
-    FILE *file;
+    FILE *file = fopen("docs/options.md", "re"); /* ctest starts in the project's folder */
 
-    (void)strcpy(strstr(path, "tests/unit/"),
-                 "docs/options.md"); /* shorter than what it replaces */
-    file = fopen(path, "re");
-    cr_assert_not_null(file, "%s", path);
+    cr_assert_not_null(file);
     cr_assert_gt(getdelim(&docs, &cap, EOF, file), 0);
     (void)fclose(file); /* only read from */
     cr_assert_str_eq(docs, markdown, "run notify-bridge --help-markdown > docs/options.md");
