@@ -1,5 +1,6 @@
 #include "clients/client.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -168,6 +169,8 @@ static bool drop_item(void *ctx, const struct outbox_item *item)
     return true;
 }
 
+static void stop_greeting_from_waiting(struct client *client, const struct follow *follow);
+
 /* A live client's queue is dropped as a whole. Dropping only its oldest part would leave a hole in
  * the middle of what the client sees; like this everything after pos is missing and nothing else,
  * and that is exactly what one read brings back. While a follow is being served from a read, its
@@ -182,6 +185,7 @@ static void fall_behind(struct client *client, struct follow *follow)
     if (follow->state != FOLLOW_BEHIND)
         channel_fall_behind(follow);
     note_behind(client);
+    stop_greeting_from_waiting(client, follow);
 }
 
 static bool enqueue(struct client *client, struct follow *follow, struct event *event)
@@ -234,6 +238,7 @@ void client_deliver(struct client *client, struct follow *follow, struct batch *
 /* Everything is out: those whose queue was dropped go on from where they were. */
 static void refill(struct client *client)
 {
+    assert(client->shared->told == 0);
     if (client->state != CLIENT_READY || client->outbox.len > 0 || conn_is_busy(client->conn))
         return;
     forget_behind(client);
@@ -271,17 +276,23 @@ static void on_behind_check(void *ctx)
 
 /* What the client is told about its follows. */
 
+static struct ask *take_done_ask(struct client *client)
+{
+    for (struct ask **at = &client->asks; *at != NULL; at = &(*at)->next) {
+        struct ask *ask = *at;
+        if (ask->pending > 0)
+            continue;
+        *at = ask->next;
+        return ask;
+    }
+    return NULL;
+}
+
 static void finish_asks(struct client *client)
 {
-    struct ask **at = &client->asks;
+    struct ask *ask;
 
-    while (*at != NULL) {
-        struct ask *ask = *at;
-        if (ask->pending > 0) {
-            at = &ask->next;
-            continue;
-        }
-        *at = ask->next;
+    while ((ask = take_done_ask(client)) != NULL) {
         ask->done(client, ask);
         ask_free(ask);
     }
@@ -328,11 +339,15 @@ static void tell_resumed(struct follow *follow, bool recovered)
 
 void client_on_live(struct follow *follow)
 {
+    struct client_shared *shared = follow->client->shared;
+
+    shared->told++;
     if (follow->refilled)
         tell_resumed(follow, !follow->gap);
     resolve_asks(follow->client, follow);
     follow->refilled = follow->gap = false;
     follow->count = 0;
+    shared->told--;
 }
 
 void client_on_gap(struct follow *follow)
@@ -355,6 +370,7 @@ int client_follow(struct client *client, struct notify_str key, const struct not
 {
     struct follow *follow;
 
+    assert(client->shared->told == 0);
     if (client->follow_count >= client->shared->limits.subscriptions)
         return -E2BIG;
     follow = calloc(1, sizeof(*follow));
@@ -391,6 +407,7 @@ void client_unfollow(struct client *client, struct follow *follow)
 {
     struct follow **at = &client->follows;
 
+    assert(client->shared->told == 0);
     while (*at != follow)
         at = &(*at)->next;
     *at = follow->next;
@@ -404,6 +421,7 @@ void client_unfollow(struct client *client, struct follow *follow)
 void client_resume(struct client *client, struct follow *follow, struct notify_id pos,
                    struct ask *ask)
 {
+    assert(client->shared->told == 0);
     drop_follow_items(client, follow);
     ask_await(ask, follow);
     follow->pos = pos;
@@ -426,17 +444,53 @@ static struct frame *greeting_frame(const struct client *client)
 }
 
 /* The greeting goes before what has come since the connection opened, which waits in the outbox. */
-static void greet(struct client *client, struct ask *ask)
+static void greet(struct client *client)
 {
     struct frame *frame = greeting_frame(client);
 
-    (void)ask;
     client->state = CLIENT_READY;
     if (frame == NULL || outbox_push_first(&client->outbox, frame) != 0)
         conn_close(client->conn, CONN_CLOSE_INTERNAL, "out of memory");
     frame_unref(frame);
     drain(client);
     refill(client);
+}
+
+static void free_when_done(struct client *client)
+{
+    if (client->state == CLIENT_CLOSED && client->calls == 0 && !client->greeting_due)
+        free(client);
+}
+
+static void on_greeting_due(void *ctx)
+{
+    struct client *client = ctx;
+
+    client->greeting_due = false;
+    if (client->state == CLIENT_OPENING)
+        greet(client);
+    free_when_done(client);
+}
+
+/* All that the client follows by itself is live. A channel says so, which may be in the middle of
+ * something; the greeting leads to reading more from channels. */
+static void greet_soon(struct client *client, struct ask *ask)
+{
+    (void)ask;
+    client->greeting_due = true;
+    loop_defer(client->shared->loop, on_greeting_due, client);
+}
+
+/* What is served to this follow does not fit, and nothing goes out before the greeting: the
+ * greeting must not wait for it. Nothing is lost by that, as the follow has a position. */
+static void stop_greeting_from_waiting(struct client *client, const struct follow *follow)
+{
+    if (client->state != CLIENT_OPENING)
+        return;
+    for (struct ask *ask = client->asks; ask != NULL; ask = ask->next)
+        if (ask->done == greet_soon)
+            ask_resolve(ask, follow);
+    finish_asks(client);
 }
 
 /* The keys that a client follows without asking. */
@@ -485,7 +539,7 @@ static int follow_all(struct client *client, const struct opening *opening)
     struct auto_keys keys = {.client = client};
     struct key_buffer buffer;
 
-    keys.ask = ask_new(count_keys(shared, opening), greet, NULL, NULL, false);
+    keys.ask = ask_new(count_keys(shared, opening), greet_soon, NULL, NULL, false);
     if (keys.ask == NULL)
         return -ENOMEM;
     client_ask_open(client, keys.ask);
@@ -589,8 +643,7 @@ void client_on_closed(struct client *client, int code)
     while (client->follows != NULL)
         client_unfollow(client, client->follows);
     TAILQ_REMOVE(&shared->all, client, all_link);
-    if (client->calls == 0)
-        free(client);
+    free_when_done(client);
     shared->on_closed(shared->ctx);
 }
 
@@ -603,10 +656,8 @@ void client_call_begin(struct client *client)
 void client_call_end(struct client *client)
 {
     client->calls--;
-    if (client->state != CLIENT_CLOSED)
-        pause_input(client);
-    else if (client->calls == 0)
-        free(client);
+    pause_input(client);
+    free_when_done(client);
 }
 
 int client_shared_init(struct client_shared *shared)

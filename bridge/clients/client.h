@@ -4,6 +4,9 @@
  * means (request.c) nor how a connection is carried (transport.h).
  *
  *     OPENING --all it follows by itself is live: greeting--> READY --on_closed--> CLOSED --> freed
+ *
+ * Channels call clients while they go through their follows, so nothing that they call leads back
+ * to a channel: what a client does by itself, it does from the loop.
  */
 #ifndef CLIENT_H
 #define CLIENT_H
@@ -55,6 +58,8 @@ struct client_shared {
     struct loop_timer *behind_timer;
     struct client_stats stats;
     uint64_t next_number;
+    unsigned
+        told; /* calls of client_on_live() under way: from there nothing leads back to channels */
     void (*on_closed)(void *ctx); /* a client has gone */
     void *ctx;
 };
@@ -68,6 +73,7 @@ struct client {
     uint16_t calls;               /* requests whose answer from Redis is not there yet */
     uint8_t state, dialect;
     bool input_paused;
+    bool greeting_due; /* a deferred call is on its way */
     uint8_t user_len, id_len;
     struct outbox outbox;
     struct follow *follows;   /* owned list */
@@ -103,6 +109,7 @@ void client_deliver(struct client *client, struct follow *follow, struct batch *
  * that is there, its connection. */
 void client_prefetch(const struct client *client);
 void client_prefetch_conn(const struct client *client);
+/* From within these nothing may be followed, resumed or left. */
 void client_on_live(struct follow *follow); /* FOLLOW_LIVE now, for the first time or again */
 void client_on_gap(struct follow *follow);  /* entries that it was to get are gone */
 

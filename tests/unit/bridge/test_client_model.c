@@ -60,7 +60,7 @@ struct reply {
 /* What one connection has been promised for one key. */
 struct promise {
     bool followed;
-    uint64_t request; /* the subscribe that it comes from */
+    uint64_t request; /* the subscribe that it comes from; 0: the greeting tells, or a resume */
     bool start_known; /* everything after start is promised */
     struct notify_id start;
     struct notify_id seen; /* the last entry that came */
@@ -445,7 +445,7 @@ static void get_greeting(struct peer *peer)
     CHECK(!peer->greeted, "there is one greeting");
     peer->greeted = true;
     for (int k = 0; k < KEYS; k++)
-        if (peer->promises[k].followed)
+        if (peer->promises[k].followed && peer->promises[k].request == 0)
             promise_from(&peer->promises[k], boxes[k].last);
 }
 
@@ -597,8 +597,8 @@ static void act(struct peer *peer)
         disconnect_peer(peer);
     } else if (dice < 55) {
         drain_peer(peer);
-    } else if (!peer->greeted || peer->conn.paused) {
-        return; /* the transport hands nothing up then, and clients wait for the greeting */
+    } else if (peer->conn.paused) {
+        return; /* the transport hands nothing up then */
     } else if (dice < 70) {
         subscribe_topic(peer);
     } else if (dice < 80) {
