@@ -45,7 +45,8 @@ struct redis_link {
     const struct redis_link_handlers *handlers;
     void *ctx;
     enum link_state state;
-    redisContext *context; /* owned; NULL when down */
+    redisContext *context;              /* owned; NULL when down */
+    struct redis_reply_size reply_size; /* of the reply that is being read */
     struct event *readable, *writable;
     struct evdns_base *dns; /* owned; made when a host name is first looked up */
     struct evdns_getaddrinfo_request *lookup;
@@ -267,17 +268,17 @@ static void on_reply(struct redis_link *link, struct resp *reply)
 
 static void work_off_replies(struct redis_link *link)
 {
-    void *reply = NULL;
+    struct resp *reply = NULL;
+    int found = 1;
 
-    while (link->context != NULL && link->failure == NULL) {
-        if (redisReaderGetReply(link->context->reader, &reply) != REDIS_OK) {
-            link->failure = "bad protocol";
-            break;
+    while (link->context != NULL && link->failure == NULL && found == 1) {
+        found = redis_reader_next(link->context->reader, &reply);
+        if (found == 1) {
+            on_reply(link, reply);
+            redis_reader_free_reply(reply);
+        } else if (found < 0) {
+            link->failure = found == -E2BIG ? "a reply is too large" : "bad protocol";
         }
-        if (reply == NULL)
-            break;
-        on_reply(link, reply);
-        redis_reader_free_reply(reply);
     }
 }
 
@@ -412,7 +413,7 @@ static void begin_connect(struct redis_link *link, const char *host)
         go_down(link, link->context == NULL ? "out of memory" : link->context->errstr);
         return;
     }
-    link->context->reader->fn = redis_reader_functions();
+    redis_reader_setup(link->context->reader, &link->reply_size);
     if (host != NULL)
         (void)redisEnableKeepAlive(link->context); /* helps, is not relied on */
     link->state = LINK_CONNECTING;

@@ -57,7 +57,7 @@ static bool decode(struct event *event)
 {
     struct notify_str head[HEAD_COUNT] = {{NULL, 0}};
 
-    if (event->len == 0 || event->payload[0] != '{') /* topic_frame() cuts there */
+    if (event->payload[0] != '{') /* topic_frame() cuts there */
         return false;
     if (!json_scan_object(notify_str_of(event->payload, event->len), on_head_member, head))
         return false;
@@ -78,8 +78,11 @@ static bool decode(struct event *event)
 
 struct event *event_decode(struct notify_str message)
 {
-    struct event *event = calloc(1, sizeof(*event) + message.len);
+    struct event *event;
 
+    if (message.len == 0) /* also what is no string at all: a push of some other kind */
+        return NULL;
+    event = calloc(1, sizeof(*event) + message.len);
     if (event == NULL)
         return NULL;
     event->refs = 1;

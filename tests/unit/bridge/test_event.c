@@ -73,6 +73,11 @@ Test(event, has_the_shape_of_a_message_or_is_none)
     }
 }
 
+Test(event, what_is_no_text_at_all_is_none)
+{
+    cr_assert_null(event_decode((struct notify_str){NULL, 0}));
+}
+
 Test(event, reads_what_routing_needs)
 {
     struct event *event = event_decode(NOTIFY_STR(ENTRY));
