@@ -1,28 +1,22 @@
 #!/bin/sh
-# Builds the two libraries that Debian 12 has too old, libwebsockets 4.3.5 and hiredis 1.2.0,
-# as static libraries from Debian 13's source packages. `./dev deps` calls it once.
+# Builds libwebsockets and hiredis as static libraries, for where the system's are too old (Debian 12),
+# from Debian 13's source packages (see fetch_deps.sh). `./dev deps` calls it; it does nothing when that
+# was done already.
 #
 # usage: bridge/build_deps.sh PREFIX        installs into PREFIX/include and PREFIX/lib
 #
-# Only sources are taken from the other release, from the archive this machine already uses; its
-# own apt configuration and package state stay untouched. Needs root no more than a compiler does.
+# Needs root no more than a compiler does.
 set -eu
 
-lws_upstream=4.3.5
-lws_version=4.3.5-1+deb13u2
-lws_orig_sha256=87f99ad32803ed325fceac5327aae1f5c1b417d54ee61ad36cffc8df5f5ab276
-lws_diff_sha256=059db96dc878057a629843e754fa56b2091186049c2bd36ba79db7fec62b8aea
-hiredis_upstream=1.2.0
-hiredis_version=1.2.0-6
-hiredis_orig_sha256=82ad632d31ee05da13b537c124f819eb88e18851d9cb0c30ae0552084811588c
-hiredis_diff_sha256=b0f46b0d467507ee3e1f165664484528e0f8ff33691cbdd19bf85fc96e604187
 # Changing a recipe below means changing this number, so that existing trees build anew.
 recipe=1
 
 [ $# -eq 1 ] || { echo "usage: bridge/build_deps.sh PREFIX" >&2; exit 2; }
+here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
 prefix=$(cd "$1" && pwd)
-stamp=$prefix/.built-$recipe-$lws_version-$hiredis_version
+wanted=$(awk '$1 == "diff" && !seen[$2]++ { printf "-%s", $3 }' "$here/deps.list")
+stamp=$prefix/.built-$recipe$wanted
 [ ! -e "$stamp" ] || exit 0
 
 jobs=$(nproc)
@@ -30,76 +24,8 @@ work=$(mktemp -d "$prefix/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
-fail()
-{
-    echo "build_deps: $*" >&2
-    exit 1
-}
-
-# A private apt tree whose only source is Debian 13's sources in the machine's own archive.
-prepare_apt()
-{
-    # shellcheck source=/dev/null
-    . /etc/os-release
-    # shellcheck disable=SC2016
-    uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
-        "Release: $VERSION_CODENAME" | head -n 1)
-    [ -n "$uri" ] || fail "no apt source for $VERSION_CODENAME found; run apt-get update first"
-    apt=$work/apt
-    mkdir -p "$apt/etc/apt.conf.d" "$apt/etc/preferences.d" "$apt/etc/trusted.gpg.d" \
-        "$apt/sources.list.d" "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/state"
-    # A proxy and the like count for this tree too.
-    for part in /etc/apt/apt.conf.d/*; do
-        [ ! -f "$part" ] || cp "$part" "$apt/etc/apt.conf.d/"
-    done
-    printf 'Types: deb-src\nURIs: %s\nSuites: trixie\nComponents: main\nSigned-By: %s\n' "$uri" \
-        /usr/share/keyrings/debian-archive-keyring.gpg >"$apt/sources.list.d/trixie.sources"
-    cat >"$apt/apt.conf" <<CONF
-Dir::Etc "$apt/etc"; Dir::Etc::sourcelist "/dev/null"; Dir::Etc::sourceparts "$apt/sources.list.d";
-Dir::State "$apt/state"; Dir::State::lists "$apt/lists"; Dir::State::status "/var/lib/dpkg/status";
-Dir::Cache "$apt/cache"; APT::Sandbox::User "$(id -un)";
-CONF
-    APT_CONFIG=$apt/apt.conf
-    export APT_CONFIG
-    apt-get -qq update || fail "cannot read Debian 13's package index from $uri"
-}
-
-# $1 package, $2 upstream version, $3 pinned version, $4 $5 sha256 of orig and of debian tarball.
-# A point release removes the version it replaces from the archive. Then the newer Debian revision
-# of the same upstream version is taken: its orig tarball must have the same hash still, and its
-# patches are vouched for by the archive's signature.
-fetch_source()
-{
-    pinned=$3
-    version=$(apt-cache showsrc "$1" | sed -n 's/^Version: //p' | grep -Fx "$3" || true)
-    if [ -z "$version" ]; then
-        version=$(apt-cache showsrc "$1" | sed -n "s/^Version: \($2-.*\)/\1/p" | sort -V | tail -n 1)
-        [ -n "$version" ] || fail "the archive has no $1 $2 any more"
-        echo "build_deps: $1 $pinned was replaced by $version in the archive"
-    fi
-    # Two calls, because the .dsc that an unrestricted one wants is not on every mirror.
-    apt-get -qq source --tar-only "$1=$version" >/dev/null
-    apt-get -qq source --diff-only "$1=$version" >/dev/null
-    check_sha256 "$4" "$1_$2.orig.tar.gz"
-    if [ "$version" = "$pinned" ]; then
-        check_sha256 "$5" "$1_$version.debian.tar.xz"
-    fi
-    mkdir "$1"
-    tar -xf "$1_$2.orig.tar.gz" -C "$1" --strip-components=1
-    tar -xf "$1_$version.debian.tar.xz" -C "$1"
-    while read -r name; do
-        case $name in '' | '#'*) continue ;; esac
-        patch -s -p1 -d "$1" <"$1/debian/patches/$name"
-    done <"$1/debian/patches/series"
-}
-
-check_sha256()
-{
-    echo "$1  $2" | sha256sum -c --quiet - || fail "$2 does not have the expected sha256 sum"
-}
-
 # Only what the bridge uses: HTTP/1 and WebSocket server, TLS, permessage-deflate, a foreign loop.
-build_lws()
+build_libwebsockets()
 {
     cmake -G Ninja -S libwebsockets -B lws-build -DCMAKE_BUILD_TYPE=Release \
         -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_LIBDIR=lib \
@@ -133,18 +59,17 @@ build_hiredis()
 # $1 name: runs build_$1 with its output in a log that is shown when it fails.
 build_quietly()
 {
-    echo "build_deps: building $1"
+    echo "build_deps: building $1, which takes a while" >&2
     if ! (set -e; "build_$1") >"$work/$1.log" 2>&1; then
         tail -n 40 "$work/$1.log" >&2
-        fail "$1 did not build"
+        echo "build_deps: $1 did not build" >&2
+        exit 1
     fi
 }
 
-prepare_apt
+"$here/fetch_deps.sh" "$work"
 cd "$work"
-fetch_source libwebsockets $lws_upstream $lws_version $lws_orig_sha256 $lws_diff_sha256
-fetch_source hiredis $hiredis_upstream $hiredis_version $hiredis_orig_sha256 $hiredis_diff_sha256
-build_quietly lws
+build_quietly libwebsockets
 build_quietly hiredis
 rm -rf "${prefix:?}/include" "${prefix:?}/lib" "$prefix"/.built-*
 mv "$work/out/include" "$work/out/lib" "$prefix/"

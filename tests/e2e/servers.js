@@ -15,7 +15,7 @@ import { after, eventually } from './harness.js';
 const ROOT = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const MODULE = process.env.NOTIFY_SO || join(ROOT, 'build', 'notify.so');
 const BRIDGE = process.env.NOTIFY_BRIDGE || join(ROOT, 'build', 'notify-bridge');
-const REDIS_SERVER = process.env.REDIS_SERVER || 'redis-server';
+const REDIS_SERVER = process.env.REDIS_SERVER || join(ROOT, 'tests', 'support', 'redis-server');
 const REDIS_CLI = process.env.REDIS_CLI || 'redis-cli';
 const TAIL_LINES = 30;
 const STOP_MS = 10000;

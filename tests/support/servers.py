@@ -21,6 +21,7 @@ import redis
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+REDIS_SERVER = os.path.join(ROOT, "tests", "support", "redis-server")
 REPLICA_SYNCED = r"<-> REPLICA sync: Finished with success"
 
 START_TIMEOUT_S = 30
@@ -256,7 +257,7 @@ class RedisServer(Program):
         self.options.update({key.replace("_", "-"): value for key, value in options.items()})
 
     def _argv(self):
-        server = shlex.split(os.environ.get("NOTIFY_REDIS_SERVER", "redis-server"))
+        server = shlex.split(os.environ.get("NOTIFY_REDIS_SERVER", f"'{REDIS_SERVER}'"))
         argv = server + ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.dir]
         for key, value in self.options.items():
             for one in value if isinstance(value, list) else [value]:
@@ -295,15 +296,15 @@ class RedisServer(Program):
         return f"redis://127.0.0.1:{self.port}"
 
     def wait_synced(self):
-        """On a replica: until it has all that its primary has written so far."""
+        """On a replica: until it has all that its primary had written when this was called. Its primary
+        goes on writing (pings, the time of its keys), so what it has written then is asked for once."""
+        info = self.client().info("replication")
+        primary = redis.Redis(host=info["master_host"], port=info["master_port"])
+        written = primary.info("replication")["master_repl_offset"]
 
         def is_synced():
             info = self.client().info("replication")
-            primary = redis.Redis(host=info["master_host"], port=info["master_port"])
-            return (
-                info["master_link_status"] == "up"
-                and info["slave_repl_offset"] >= primary.info("replication")["master_repl_offset"]
-            )
+            return info["master_link_status"] == "up" and info["slave_repl_offset"] >= written
 
         wait_until(is_synced, "the replica's being up to date")
 

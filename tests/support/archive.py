@@ -1,0 +1,205 @@
+"""A small Debian archive on loopback, and a machine's apt that uses it, for what fetches sources."""
+
+import hashlib
+import http.server
+import io
+import os
+import subprocess
+import tarfile
+import threading
+import time
+import urllib.parse
+
+UPSTREAM = {"libwebsockets": "4.3.5", "hiredis": "1.2.0"}
+REVISION = {"libwebsockets": "4.3.5-1", "hiredis": "1.2.0-6"}  # the wanted ones
+FURTHER = {"libwebsockets": "4.3.5-0", "hiredis": "1.2.0-5"}
+POOL = {"libwebsockets": "pool/main/libw/libwebsockets", "hiredis": "pool/main/h/hiredis"}
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def tarball(mode, files):
+    """The bytes of a tar file ("gz" or "xz") with {name: text}."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=f"w:{mode}") as tar:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text.encode())
+            tar.addfile(member, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+def orig_of(package):
+    return tarball("gz", {f"{package}-x/source.c": "before\n"})
+
+
+def diff_of(package, version):
+    """Debian's part; its one patch writes the version into source.c."""
+    patch = f"--- a/source.c\n+++ b/source.c\n@@ -1 +1 @@\n-before\n+{version}\n"
+    return tarball("xz", {"debian/patches/series": "# comment\none.patch\n", "debian/patches/one.patch": patch})
+
+
+def orig_name(package):
+    return f"{package}_{UPSTREAM[package]}.orig.tar.gz"
+
+
+def diff_name(version, package):
+    return f"{package}_{version}.debian.tar.xz"
+
+
+class Key:
+    """What an archive signs its index with."""
+
+    def __init__(self, folder):
+        self.home = os.path.join(folder, "gpg")
+        os.makedirs(self.home, mode=0o700)
+        self.keyring = os.path.join(folder, "keyring.gpg")
+        self._gpg("--passphrase", "", "--quick-gen-key", "archive@example.org", "ed25519", "sign", "never")
+        self._gpg("--output", self.keyring, "--export")
+
+    def _gpg(self, *args, data=b""):
+        argv = ["gpg", "--homedir", self.home, "--batch", "--quiet", *args]
+        return subprocess.run(argv, input=data, check=True, capture_output=True).stdout
+
+    def sign(self, text):
+        return self._gpg("--clearsign", data=text.encode())
+
+    def close(self):
+        subprocess.run(["gpgconf", "--homedir", self.home, "--kill", "all"], check=False, capture_output=True)
+
+
+class Archive:
+    """An HTTP server for `files` (path -> bytes); everything else is 404. `asked` are the paths that it
+    was asked for. Use it in a `with`."""
+
+    def __init__(self):
+        self.files = {}
+        self.asked = []
+        archive = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                path = urllib.parse.unquote(self.path).lstrip("/")
+                archive.asked.append(path)
+                body = archive.files.get(path)
+                self.send_response(404 if body is None else 200)
+                self.send_header("Content-Length", str(len(body or b"")))
+                self.end_headers()
+                self.wfile.write(body or b"")
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def add(self, package, version=None, pool=None):
+        """The sources of a package at this version (default: the wanted one)."""
+        folder = pool or POOL[package]
+        version = version or REVISION[package]
+        self.files[f"{folder}/{orig_name(package)}"] = orig_of(package)
+        self.files[f"{folder}/{diff_name(version, package)}"] = diff_of(package, version)
+
+    def add_all(self):
+        for package in UPSTREAM:
+            self.add(package)
+
+    def sign_index(self, key, versions, suite="trixie", origs=None):
+        """An index that names these versions, {package: version}, whether or not the files are there."""
+        stanzas = []
+        for package, version in versions.items():
+            files = {
+                orig_name(package): (origs or {}).get(package) or orig_of(package),
+                diff_name(version, package): diff_of(package, version),
+            }
+            lines = "".join(f"\n {sha256(data)} {len(data)} {name}" for name, data in files.items())
+            stanzas.append(
+                f"Package: {package}\nBinary: {package}-dev\nVersion: {version}\nArchitecture: any\n"
+                f"Format: 3.0 (quilt)\nChecksums-Sha256:{lines}\nDirectory: {POOL[package]}\n\n"
+            )
+        sources = "".join(stanzas).encode()
+        date = time.strftime("%a, %d %b %Y %H:%M:%S UTC", time.gmtime())
+        release = (
+            f"Origin: Debian\nSuite: stable\nCodename: {suite}\nDate: {date}\nComponents: main\n"
+            f"Architectures: amd64\nSHA256:\n {sha256(sources)} {len(sources)} main/source/Sources\n"
+        )
+        self.files[f"dists/{suite}/InRelease"] = key.sign(release)
+        self.files[f"dists/{suite}/main/source/Sources"] = sources
+
+
+class Machine:
+    """A machine whose apt has these sources, and a copy of the project's scripts that fetch."""
+
+    def __init__(self, root, folder, keyring):
+        self.folder = folder
+        self.out = os.path.join(folder, "out")
+        self.sources = os.path.join(folder, "sources.list")
+        self.apt_conf = os.path.join(folder, "apt.conf")
+        for name in ("bridge", "lists/partial", "cache/archives/partial"):
+            os.makedirs(os.path.join(folder, name))
+        self.script = os.path.join(folder, "bridge", "fetch_deps.sh")
+        self._copy_script(os.path.join(root, "bridge", "fetch_deps.sh"), keyring)
+        self._write_list()
+        self.use()
+        with open(self.apt_conf, "w") as file:
+            file.write(
+                f'Dir::Etc::sourcelist "{self.sources}"; Dir::Etc::sourceparts "/dev/null";\n'
+                f'Dir::State::lists "{folder}/lists"; Dir::Cache "{folder}/cache";\n'
+                'Acquire::Retries "0"; Acquire::http::Proxy::127.0.0.1 "DIRECT";\n'
+            )
+
+    def _copy_script(self, path, keyring):
+        """With our key in the place of Debian's."""
+        with open(path) as file:
+            lines = file.read().split("\n")
+        (at,) = [at for at, line in enumerate(lines) if line.startswith("keyring=")]
+        lines[at] = f"keyring='{keyring}'"
+        with open(self.script, "w") as file:
+            file.write("\n".join(lines))
+        os.chmod(self.script, 0o755)
+
+    def _write_list(self):
+        with open(os.path.join(self.folder, "bridge", "deps.list"), "w") as file:
+            for package, upstream in UPSTREAM.items():
+                file.write(f"orig {package} {upstream} {sha256(orig_of(package))}\n")
+                for version in (REVISION[package], FURTHER[package]):
+                    file.write(f"diff {package} {version} {sha256(diff_of(package, version))}\n")
+
+    def use(self, *urls, release="bookworm"):
+        """The archives that apt has from now on; none have been updated from."""
+        with open(self.sources, "w") as file:
+            file.writelines(f"deb {url} {release} main\n" for url in urls)
+
+    def fetch(self, **env):
+        """Runs the script; returns (exit status, what it said)."""
+        done = subprocess.run(
+            [self.script, self.out],
+            env={**os.environ, "APT_CONFIG": self.apt_conf, "NOTIFY_POOL": "", **env},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    def fetched(self):
+        """{package: the version that its patch came from}; without those that were not unpacked."""
+        found = {}
+        for package in UPSTREAM:
+            path = os.path.join(self.out, package, "source.c")
+            if os.path.exists(path):
+                with open(path) as file:
+                    found[package] = file.read().strip()
+        return found
