@@ -73,12 +73,22 @@ void client_send(struct client *client, size_t count, const struct notify_str *p
 }
 
 /* The frame of a message, which is taken over. NULL: out of memory. */
-static struct frame *frame_of_json(json_t *message)
+static struct frame *frame_of_json(json_t *message, const json_t *request_id)
 {
     char *text = message == NULL ? NULL : json_dumps(message, JSON_COMPACT);
-    struct notify_str part = notify_str_z(text);
-    struct frame *frame = text == NULL ? NULL : frame_new_ws(1, &part);
+    struct notify_str all = notify_str_z(text);
+    struct notify_str parts[] = {
+        all, NOTIFY_STR(",\"request_id\":"),
+        notify_str_of(json_string_value(request_id), json_string_length(request_id)),
+        NOTIFY_STR("}")};
+    struct frame *frame = NULL;
 
+    if (text != NULL && request_id != NULL) {
+        parts[0].len--; /* the brace, which comes last now */
+        frame = frame_new_ws(4, parts);
+    } else if (text != NULL) {
+        frame = frame_new_ws(1, &all);
+    }
     free(text);
     json_decref(message);
     return frame;
@@ -86,11 +96,8 @@ static struct frame *frame_of_json(json_t *message)
 
 void client_send_json(struct client *client, json_t *message, const json_t *request_id)
 {
-    struct frame *frame;
+    struct frame *frame = frame_of_json(message, request_id);
 
-    if (message != NULL && request_id != NULL)
-        (void)json_object_set(message, "request_id", (json_t *)request_id); /* adds a reference */
-    frame = frame_of_json(message);
     if (frame == NULL)
         log_error("out_of_memory", "at", "answer");
     send_answer(client, frame);
@@ -440,7 +447,8 @@ static struct frame *greeting_frame(const struct client *client)
     iso_time_format(now, loop_wall_ms(client->shared->loop));
     return frame_of_json(json_pack("{s:s, s:s, s:s%, s:s%, s:s}", "type", "connection", "status",
                                    "connected", "client_id", id.ptr, id.len, "user_id", user.ptr,
-                                   user.len, "timestamp", now));
+                                   user.len, "timestamp", now),
+                         NULL);
 }
 
 /* The greeting goes before what has come since the connection opened, which waits in the outbox. */

@@ -132,7 +132,8 @@ void client_ask_cancel(struct client *client, struct ask *ask);
 
 /* Answers. An answer always goes out, even to a client that is behind. */
 void client_send(struct client *client, size_t count, const struct notify_str *parts);
-/* Takes message over. request_id (may be NULL) is added. */
+/* Takes message over, an object with a member. request_id (may be NULL) is added: a JSON string
+ * that holds the id's JSON text as the client wrote it. */
 void client_send_json(struct client *client, json_t *message, const json_t *request_id);
 
 /* Requests under way: they keep the client's memory until their answers are there. */

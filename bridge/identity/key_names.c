@@ -12,6 +12,14 @@ static struct affixes split(const char *pattern)
                             notify_str_z(place + 2)};
 }
 
+bool key_name_is_valid(struct notify_str name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if ((unsigned char)name.ptr[i] < ' ' || name.ptr[i] == 0x7f)
+            return false;
+    return name.len > 0 && name.len <= KEY_NAME_MAX;
+}
+
 bool key_pattern_is_valid(const char *pattern)
 {
     const char *place = strchr(pattern, '%');

@@ -19,6 +19,9 @@ struct key_buffer {
     char bytes[NOTIFY_KEY_MAX];
 };
 
+/* Is this, valid UTF-8, a name: 1 to KEY_NAME_MAX bytes without control characters? */
+bool key_name_is_valid(struct notify_str name);
+
 /* Is this a usable pattern? */
 bool key_pattern_is_valid(const char *pattern);
 /* The key of name, written into *buffer. Empty when name is empty or the key would be too long. */

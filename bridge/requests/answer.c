@@ -17,15 +17,16 @@ static const char *const code_names[] = {
 };
 
 void answer_error(struct client *client, const json_t *request_id, enum answer_code code,
-                  const char *message)
+                  const char *member, const char *message)
 {
+    json_t *details = member == NULL ? json_null() : json_pack("{s:s}", "member", member);
     json_t *text = json_string(message);
 
     if (text == NULL) /* Redis may cut its words in the middle of a character */
         text = json_string("no further details");
     client_send_json(client,
-                     json_pack("{s:s, s:{s:s, s:o}}", "type", "error", "error", "code",
-                               code_names[code], "message", text),
+                     json_pack("{s:s, s:{s:s, s:o, s:o}}", "type", "error", "error", "code",
+                               code_names[code], "message", text, "details", details),
                      request_id);
 }
 
@@ -52,7 +53,7 @@ void answer_failed_reply(struct client *client, const json_t *request_id, const 
     const char *text;
 
     if (reply == NULL) {
-        answer_error(client, request_id, ANSWER_UNAVAILABLE,
+        answer_error(client, request_id, ANSWER_UNAVAILABLE, NULL,
                      "Redis is away; whether this was done is not known");
         return;
     }
@@ -61,10 +62,10 @@ void answer_failed_reply(struct client *client, const json_t *request_id, const 
     for (size_t i = 0; i < sizeof(redis_errors) / sizeof(redis_errors[0]); i++) {
         const struct redis_error *error = &redis_errors[i];
         if (strncmp(text, error->word, strlen(error->word)) == 0) {
-            answer_error(client, request_id, error->code, error->message);
+            answer_error(client, request_id, error->code, NULL, error->message);
             return;
         }
     }
-    answer_error(client, request_id, ANSWER_PROCESSING_ERROR,
+    answer_error(client, request_id, ANSWER_PROCESSING_ERROR, NULL,
                  strncmp(text, "ERR ", 4) == 0 ? text + 4 : text);
 }

@@ -21,9 +21,11 @@ enum answer_code {
     ANSWER_UNAVAILABLE,
 };
 
-/* {"type":"error","error":{code,message},"request_id":…}. request_id may be NULL. */
+/* {"type":"error","error":{code,message,details},"request_id":…}. request_id may be NULL, here and
+ * below; otherwise it is as in client_send_json(). member: which one of the request is meant, for
+ * details; or NULL. */
 void answer_error(struct client *client, const json_t *request_id, enum answer_code code,
-                  const char *message);
+                  const char *member, const char *message);
 /* Tells of a reply that is no success: NULL (the link went down) or an error of Redis. */
 void answer_failed_reply(struct client *client, const json_t *request_id, const struct resp *reply);
 

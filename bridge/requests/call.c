@@ -91,7 +91,7 @@ static struct call *call_new(struct client *client, const json_t *request_id, ca
 /* Nothing was sent: the request was not done. */
 static void unsent(struct client *client, struct call *call, const json_t *request_id)
 {
-    answer_error(client, request_id, ANSWER_UNAVAILABLE, "Redis is away; nothing was done");
+    answer_error(client, request_id, ANSWER_UNAVAILABLE, NULL, "Redis is away; nothing was done");
     if (call != NULL)
         finish(call);
 }

@@ -7,9 +7,7 @@
 #include "clients/ask.h"
 #include "clients/client.h"
 #include "channels/follow.h"
-#include "requests/request_fields.h"
-
-#define MAX_POSITIONS 256 /* in one resume */
+#include "requests/request_members.h"
 
 /* subscribe, unsubscribe: for topics and for sessions */
 
@@ -22,24 +20,26 @@ struct subject_kind {
 static const struct subject_kind topic_subject = {"topic", KEY_TOPIC, true};
 static const struct subject_kind session_subject = {"session_id", KEY_SESSION, false};
 
-static json_t *subscription_answer(const struct subject_kind *kind, json_t *name, bool on)
+static json_t *subscription_answer(const struct subject_kind *kind, struct notify_str name, bool on)
 {
     if (kind->says_position)
-        return json_pack("{s:s, s:O, s:s}", "type", "subscription", kind->member, name, "status",
-                         on ? "subscribed" : "unsubscribed");
-    return json_pack("{s:s, s:O}", "type", on ? "subscribed" : "unsubscribed", kind->member, name);
+        return json_pack("{s:s, s:s%, s:s}", "type", "subscription", kind->member, name.ptr,
+                         name.len, "status", on ? "subscribed" : "unsubscribed");
+    return json_pack("{s:s, s:s%}", "type", on ? "subscribed" : "unsubscribed", kind->member,
+                     name.ptr, name.len);
 }
 
 /* The follow of a subscribe has become live. subject: {key, name, resumed}. */
 static void on_subscribed(struct client *client, struct ask *ask)
 {
     const json_t *key = json_object_get(ask->subject, "key");
-    json_t *topic = json_object_get(ask->subject, "topic");
-    json_t *session = json_object_get(ask->subject, "session_id");
+    const json_t *topic = json_object_get(ask->subject, "topic");
+    const json_t *session = json_object_get(ask->subject, "session_id");
     const struct subject_kind *kind = topic != NULL ? &topic_subject : &session_subject;
     const struct follow *follow = client_find_follow(client, request_text_of(key));
     const json_t *result = json_object_get(ask->results, json_string_value(key));
-    json_t *answer = subscription_answer(kind, topic != NULL ? topic : session, true);
+    json_t *answer =
+        subscription_answer(kind, request_text_of(topic != NULL ? topic : session), true);
     char last[NOTIFY_ID_TEXT_MAX + 1];
 
     if (follow != NULL && answer != NULL && kind->says_position) {
@@ -68,19 +68,16 @@ static int start_follow(struct client *client, struct notify_str key, const stru
 static void handle_subscribe_to(const struct request *r, const struct subject_kind *kind)
 {
     struct client *client = r->client;
-    struct notify_str name, last, key;
+    struct notify_str name = request_text(r, kind->member);
+    const struct member_value *last = request_value(r, "last_id");
     struct key_buffer buffer;
-    struct notify_id from;
+    struct notify_str key = key_of(client->shared->keys, kind->kind, name, &buffer);
     struct ask *ask;
     json_t *subject;
     int error;
 
-    if (!request_name_or_fail(r, kind->member, &name) ||
-        !request_optional_id_or_fail(r, "last_id", &last, &from))
-        return;
-    key = key_of(client->shared->keys, kind->kind, name, &buffer);
     subject = json_pack("{s:s%, s:s%, s:b}", "key", key.ptr, key.len, kind->member, name.ptr,
-                        name.len, "resumed", last.len > 0);
+                        name.len, "resumed", last->raw.len > 0);
     ask = ask_new(1, on_subscribed, r->id, subject, true);
     json_decref(subject);
     if (ask == NULL) {
@@ -88,7 +85,7 @@ static void handle_subscribe_to(const struct request *r, const struct subject_ki
         return;
     }
     client_ask_open(client, ask);
-    error = start_follow(client, key, last.len > 0 ? &from : NULL, ask);
+    error = start_follow(client, key, last->raw.len > 0 ? &last->id : NULL, ask);
     if (error == 0) {
         client_ask_close(client, ask);
         return;
@@ -103,18 +100,14 @@ static void handle_subscribe_to(const struct request *r, const struct subject_ki
 
 static void handle_unsubscribe_from(const struct request *r, const struct subject_kind *kind)
 {
+    struct notify_str name = request_text(r, kind->member);
     struct key_buffer buffer;
-    struct notify_str name;
-    struct follow *follow;
-
-    if (!request_name_or_fail(r, kind->member, &name))
-        return;
-    follow =
+    struct follow *follow =
         client_find_follow(r->client, key_of(r->client->shared->keys, kind->kind, name, &buffer));
+
     if (follow != NULL)
         client_unfollow(r->client, follow);
-    client_send_json(
-        r->client, subscription_answer(kind, json_object_get(r->body, kind->member), false), r->id);
+    client_send_json(r->client, subscription_answer(kind, name, false), r->id);
 }
 
 void request_handle_subscribe(const struct request *r)
@@ -151,34 +144,25 @@ static bool may_resume(const struct request *r, struct notify_str key)
     const struct key_names *names = r->client->shared->keys;
     struct notify_str name;
 
-    return client_find_follow(r->client, key) != NULL || key_is(names, KEY_TOPIC, key, &name) ||
-           key_is(names, KEY_SESSION, key, &name);
+    if (client_find_follow(r->client, key) != NULL)
+        return true;
+    return (key_is(names, KEY_TOPIC, key, &name) || key_is(names, KEY_SESSION, key, &name)) &&
+           key_name_is_valid(name);
 }
 
-static bool positions_or_fail(const struct request *r, json_t **ret_positions)
+static bool check_positions(const struct request *r, json_t *positions)
 {
-    json_t *positions = json_object_get(r->body, "positions");
     size_t room = r->client->shared->limits.subscriptions - r->client->follow_count;
-    struct notify_id id;
     const char *name;
     json_t *value;
     size_t fresh = 0;
 
-    if (!json_is_object(positions) || json_object_size(positions) > MAX_POSITIONS) {
-        request_fail_field(r, "positions", "an object of at most 256 members: key to id");
-        return false;
-    }
     json_object_foreach(positions, name, value)
     {
         struct notify_str key = notify_str_z(name);
-        if (key.len == 0 || key.len > NOTIFY_KEY_MAX || !json_is_string(value) ||
-            !notify_id_parse(request_text_of(value), 0, &id)) {
-            request_fail_field(r, "positions", "keys with ids such as \"1795208400123-0\"");
-            return false;
-        }
         if (!may_resume(r, key)) {
-            request_fail(r, ANSWER_FORBIDDEN,
-                         "positions holds a key that this client may not follow");
+            request_fail_member(r, ANSWER_FORBIDDEN, "positions",
+                                "positions holds a key that this client may not follow");
             return false;
         }
         fresh += client_find_follow(r->client, key) == NULL;
@@ -188,19 +172,18 @@ static bool positions_or_fail(const struct request *r, json_t **ret_positions)
                      "this connection follows as many keys as it may");
         return false;
     }
-    *ret_positions = positions;
     return true;
 }
 
 void request_handle_resume(const struct request *r)
 {
     struct client *client = r->client;
-    json_t *positions, *value;
+    json_t *positions = request_value(r, "positions")->json, *value;
     struct notify_id from;
     struct ask *ask;
     const char *name;
 
-    if (!positions_or_fail(r, &positions))
+    if (!check_positions(r, positions))
         return;
     ask = ask_new(json_object_size(positions), on_resumed, r->id, NULL, true);
     if (ask == NULL) {
@@ -210,7 +193,7 @@ void request_handle_resume(const struct request *r)
     client_ask_open(client, ask);
     json_object_foreach(positions, name, value)
     {
-        (void)notify_id_parse(request_text_of(value), 0, &from); /* checked above */
+        (void)notify_id_parse(request_text_of(value), 0, &from); /* checked when it was read */
         if (start_follow(client, notify_str_z(name), &from, ask) != 0) {
             client_ask_cancel(client, ask);
             request_fail(r, ANSWER_PROCESSING_ERROR, "out of memory");

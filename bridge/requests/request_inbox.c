@@ -2,7 +2,8 @@
 #include "requests/request_handlers.h"
 
 #include "clients/client.h"
-#include "requests/request_fields.h"
+#include "requests/call.h"
+#include "requests/request_members.h"
 #include "redis/resp.h"
 
 /* mark_read, mark_all_read, mark_seen, archive, delete_notification: a command that changes the
@@ -26,6 +27,18 @@ static void change_inbox(const struct request *r, const struct words *change, st
     call_send_two(r->client, r->id, on_changed, 0, change, &count);
 }
 
+/* "id" or "ids". */
+static void add_ids(const struct request *r, struct words *words)
+{
+    const json_t *item;
+    size_t i;
+
+    if (request_text(r, "id").len > 0)
+        words_add(words, request_text(r, "id"));
+    json_array_foreach(request_value(r, "ids")->json, i, item)
+        words_add(words, request_text_of(item));
+}
+
 static void change_ids(const struct request *r, struct notify_str command, struct notify_str mark)
 {
     struct key_buffer buffer;
@@ -34,8 +47,8 @@ static void change_ids(const struct request *r, struct notify_str command, struc
 
     if (mark.len > 0)
         words_add(&words, mark);
-    if (request_ids_or_fail(r, &words))
-        change_inbox(r, &words, key);
+    add_ids(r, &words);
+    change_inbox(r, &words, key);
 }
 
 void request_handle_mark_read(const struct request *r)
@@ -56,28 +69,21 @@ void request_handle_delete(const struct request *r)
 void request_handle_mark_all_read(const struct request *r)
 {
     struct key_buffer buffer;
-    struct notify_str upto, category, key = request_inbox_of(r, &buffer);
+    struct notify_str key = request_inbox_of(r, &buffer);
     struct words words = {.len = 2, .at = {NOTIFY_STR("NOTIFY.READALL"), key}};
-    struct notify_id id;
 
-    if (!request_optional_id_or_fail(r, "upto", &upto, &id) ||
-        !request_optional_text_or_fail(r, "category", &category))
-        return;
-    words_add_option(&words, NOTIFY_STR("UPTO"), upto);
-    words_add_option(&words, NOTIFY_STR("CATEGORY"), category);
+    words_add_option(&words, NOTIFY_STR("UPTO"), request_text(r, "upto"));
+    words_add_option(&words, NOTIFY_STR("CATEGORY"), request_text(r, "category"));
     change_inbox(r, &words, key);
 }
 
 void request_handle_mark_seen(const struct request *r)
 {
     struct key_buffer buffer;
-    struct notify_str upto, key = request_inbox_of(r, &buffer);
+    struct notify_str key = request_inbox_of(r, &buffer);
     struct words words = {.len = 2, .at = {NOTIFY_STR("NOTIFY.SEEN"), key}};
-    struct notify_id id;
 
-    if (!request_optional_id_or_fail(r, "upto", &upto, &id))
-        return;
-    words_add_option(&words, NOTIFY_STR("UPTO"), upto);
+    words_add_option(&words, NOTIFY_STR("UPTO"), request_text(r, "upto"));
     change_inbox(r, &words, key);
 }
 

@@ -5,9 +5,19 @@
 struct scan {
     const unsigned char *at, *end;
     size_t depth;
+    bool too_deep;
     /* One bit for each open level: 1 for an object, 0 for an array. */
     uint8_t levels[JSON_SCAN_MAX_DEPTH / 8];
 };
+
+/* levels is written before it is read. */
+static void begin(struct scan *s, struct notify_str text)
+{
+    s->at = (const unsigned char *)text.ptr;
+    s->end = s->at + text.len;
+    s->depth = 0;
+    s->too_deep = false;
+}
 
 static void skip_blanks(struct scan *s)
 {
@@ -144,7 +154,8 @@ static bool take_word(struct scan *s, const char *word)
 
 static bool open_level(struct scan *s, bool object)
 {
-    if (s->depth == JSON_SCAN_MAX_DEPTH)
+    s->too_deep = s->depth == JSON_SCAN_MAX_DEPTH;
+    if (s->too_deep)
         return false;
     if (object)
         s->levels[s->depth / 8] |= (uint8_t)(1u << s->depth % 8);
@@ -252,29 +263,128 @@ static bool take_member(struct scan *s, json_member_fn fn, void *ctx)
     return true;
 }
 
+/* The whole text: one object. Where it is found to be none, s->at has stopped. */
+static bool take_text(struct scan *s, struct notify_str text, json_member_fn fn, void *ctx)
+{
+    begin(s, text);
+    skip_blanks(s);
+    if (!take(s, '{'))
+        return false;
+    skip_blanks(s);
+    if (!take(s, '}')) {
+        do {
+            if (!take_member(s, fn, ctx))
+                return false;
+        } while (take(s, ','));
+        if (!take(s, '}'))
+            return false;
+    }
+    skip_blanks(s);
+    return s->at == s->end;
+}
+
 bool json_scan_object(struct notify_str text, json_member_fn fn, void *ctx)
+{
+    struct scan s;
+
+    return text.len > 0 && take_text(&s, text, fn, ctx);
+}
+
+bool json_scan_message(struct notify_str text, json_member_fn fn, void *ctx,
+                       struct json_fault *ret_fault)
+{
+    struct scan s;
+
+    *ret_fault = (struct json_fault){0};
+    if (text.len == 0)
+        return false;
+    if (take_text(&s, text, fn, ctx))
+        return true;
+    ret_fault->at = (size_t)(s.at - (const unsigned char *)text.ptr);
+    ret_fault->too_deep = s.too_deep;
+    return false;
+}
+
+/* Moves past a string, whatever is in it, or to the end of the text. */
+static struct notify_str skim_string(struct scan *s)
+{
+    const unsigned char *start = ++s->at;
+    struct notify_str inside;
+
+    while (s->at < s->end && *s->at != '"')
+        s->at += *s->at == '\\' && s->end - s->at > 1 ? 2 : 1;
+    inside = notify_str_of((const char *)start, (size_t)(s->at - start));
+    (void)take(s, '"');
+    return inside;
+}
+
+/* Moves to the comma or brace behind a value; brackets are counted, not matched. */
+static struct notify_str skim_value(struct scan *s)
+{
+    const unsigned char *start = s->at;
+    size_t depth = 0, len;
+
+    while (s->at < s->end) {
+        bool closes = *s->at == '}' || *s->at == ']';
+        if (depth == 0 && (closes || *s->at == ','))
+            break;
+        if (*s->at == '"') {
+            (void)skim_string(s);
+            continue;
+        }
+        if (closes)
+            depth--;
+        else if (*s->at == '{' || *s->at == '[')
+            depth++;
+        s->at++;
+    }
+    len = (size_t)(s->at - start);
+    while (len > 0 && start[len - 1] <= ' ')
+        len--;
+    return notify_str_of((const char *)start, len);
+}
+
+/* What is no member is passed over. */
+static void skim_member(struct scan *s, json_member_fn fn, void *ctx)
+{
+    struct notify_str name = {NULL, 0}, value;
+    bool is_member = false;
+
+    if (s->at < s->end && *s->at == '"') {
+        name = skim_string(s);
+        skip_blanks(s);
+        is_member = take(s, ':');
+        skip_blanks(s);
+    }
+    value = skim_value(s);
+    if (is_member)
+        fn(ctx, name, value);
+}
+
+void json_skim_object(struct notify_str text, json_member_fn fn, void *ctx)
+{
+    struct scan s;
+
+    if (text.len == 0)
+        return;
+    begin(&s, text);
+    skip_blanks(&s);
+    if (!take(&s, '{'))
+        return;
+    do {
+        skip_blanks(&s);
+        skim_member(&s, fn, ctx);
+    } while (take(&s, ','));
+}
+
+bool json_scan_value(struct notify_str text)
 {
     struct scan s;
 
     if (text.len == 0)
         return false;
-    s.at = (const unsigned char *)text.ptr;
-    s.end = s.at + text.len;
-    s.depth = 0; /* levels is written before it is read */
-    skip_blanks(&s);
-    if (!take(&s, '{'))
-        return false;
-    skip_blanks(&s);
-    if (!take(&s, '}')) {
-        do {
-            if (!take_member(&s, fn, ctx))
-                return false;
-        } while (take(&s, ','));
-        if (!take(&s, '}'))
-            return false;
-    }
-    skip_blanks(&s);
-    return s.at == s.end;
+    begin(&s, text);
+    return *s.at > ' ' && take_value(&s) && s.at == s.end;
 }
 
 struct notify_str json_plain_string(struct notify_str value)

@@ -1,5 +1,7 @@
 """Every request of a client with its answer, and every way in which it can be wrong."""
 
+import itertools
+import json
 import os
 import random
 import threading
@@ -12,8 +14,14 @@ from servers import wait_until
 
 def error_of(answer):
     assert answer["type"] == "error", answer
-    assert set(answer["error"]) == {"code", "message"} and answer["error"]["message"]
+    assert set(answer["error"]) == {"code", "message", "details"} and answer["error"]["message"]
     return answer["error"]["code"]
+
+
+def member_of(answer):
+    """The member that an error is about."""
+    assert error_of(answer) in ("INVALID_FIELD", "MISSING_FIELD"), answer
+    return (answer["error"]["details"] or {}).get("member")
 
 
 def ask(tab, **members):
@@ -54,11 +62,39 @@ def test_without_a_request_id_the_answer_has_none(tab):
         assert "request_id" not in ask(tab, **request)
 
 
-@pytest.mark.parametrize("id_", [None, True, 1.5, [1], {"a": 1}])
+@pytest.mark.parametrize("id_", [True, 1.5, [1], {"a": 1}])
 def test_another_kind_of_request_id_is_refused_and_not_repeated(tab, id_):
     answer = ask(tab, type="ping", request_id=id_)
-    assert error_of(answer) == "INVALID_FIELD"
+    assert member_of(answer) == "request_id"
     assert "request_id" not in answer
+
+
+def test_a_request_id_has_at_most_256_bytes_and_a_longer_one_is_refused_by_itself(tab):
+    assert ask(tab, type="ping", request_id="x" * 254)["type"] == "pong"
+    answer = ask(tab, type="ping", request_id="x" * 255)
+    assert (member_of(answer), answer["request_id"]) == ("request_id", "x" * 255)
+
+
+def test_null_is_absent_everywhere(stand, tab, user, topic):
+    ids = stand.send_many(f"inbox:{user}", 3, "CATEGORY", "a")
+    stand.drain(tab)
+    answer = ask(tab, type="ping", request_id=None)
+    assert answer["type"] == "pong" and "request_id" not in answer
+    assert error_of(ask(tab, type=None)) == "MISSING_FIELD"
+    everything = {name: None for name in ("before", "after", "limit", "unread_only", "category")}
+    page = tab.request("request_notification_history", topic=None, notification_type=None, **everything)
+    assert ids_of_items(page["items"]) == ids[::-1]
+    assert changed(tab.request("mark_read", id=None, ids=[ids[0]])) == (1, 2)
+    assert changed(tab.request("mark_all_read", upto=ids[1], category=None)) == (1, 1)
+    assert changed(tab.request("mark_all_read", upto=None)) == (1, 0)
+    assert "recovered" not in tab.request("subscribe", topic=topic, last_id=None)
+    assert tab.request("resume", positions={f"topic:{topic}": None, "inbox:x": None})["results"] == {}
+    for type_, needed in (("mark_read", "ids"), ("subscribe", "topic"), ("resume", "positions")):
+        assert error_of(tab.request(type_, **{needed: None})) == "MISSING_FIELD"
+    optional = ("content", "notification_type", "category", "level", "action", "data", "user_id")
+    id_ = tab.request("publish", topic=topic, title="t", **dict.fromkeys(optional))["id"]
+    item = tab.request("request_notification_history", topic=topic)["items"][0]
+    assert (item["id"], item["content"], item["data"], item["action"]) == (id_, None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +102,7 @@ def test_another_kind_of_request_id_is_refused_and_not_repeated(tab, id_):
     [
         *("", " ", "{", "nonsense", "{'type':'ping'}", '{"type":"ping"} x', '{"type":"ping",}'),
         *('"ping"', "[]", "null", "17", '[{"type":"ping"}]', "[" * 5000, '{"a":' * 5000),
-        *('{"type":"\\ud800"}', '{"type":"a\\u0000b"}', '{"a":1e999}', '{"a":1180591620717411303424}'),
+        *('{"type":"\\ud8"}', '{"type":"ping" "a":1}', '{"a":01}', '{"a":1e}', '{"a":NaN}'),
     ],
 )
 def test_what_is_no_json_object_is_told_and_the_connection_stays(tab, text):
@@ -75,61 +111,173 @@ def test_what_is_no_json_object_is_told_and_the_connection_stays(tab, text):
     assert tab.request("ping")["type"] == "pong"
 
 
-@pytest.mark.parametrize("type_", ["", "Ping", "ping ", "auth", "x" * 60000, "%s%n"])
+# JSON that no tree can hold, or only with loss; and what is no JSON, but tells its request_id.
+HARD_VALUES = [
+    *('"\\ud800"', '"\\udc00\\ud800"', '"a\\u0000b"', '{"\\ud800":1}', '{"\\u0000":1}', '["\\ud800"]'),
+    *("1e400", "-1e400", "18446744073709551616", "-9223372036854775809", "1" * 400, "0." + "1" * 400),
+    *("[" * 2050 + "]" * 2050, "[" * 5000 + "]" * 5000, "[" * 30000, '{"a":' * 2050 + "1" + "}" * 2050),
+    *("01", "nul", "'a'", "NaN", "", "1 2", '"\\x"', '"\n"', "[1,]", "{,}", '{"a" 1}'),
+]
+
+
+@pytest.mark.parametrize("value", HARD_VALUES, ids=range(len(HARD_VALUES)))
+def test_a_request_is_answered_with_its_id_whatever_a_member_holds(tab, value):
+    pairs = {(type_, name) for type_, members in INVALID for name in members}
+    pairs |= {(type_, "unknown") for type_, _ in ALL_REQUESTS}
+    numbers = itertools.count()
+    for type_, name in sorted(pairs):
+        before, after = f'"type":"{type_}"', f'"{name}":{value}'
+        for order in ("first", "last"):
+            if order == "last" and value.count("[") > value.count("]"):
+                continue  # it stands within these brackets then
+            id_ = f"{order} {next(numbers)}"
+            parts = [before, after, f'"request_id":"{id_}"']
+            tab.send("{" + ",".join(parts[::-1] if order == "first" else parts) + "}")
+            answer = tab.expect(request_id=id_)
+            assert answer["type"] == "error" or name != "unknown"
+
+
+@pytest.mark.parametrize(
+    "id_", ['"\\ud800"', '"a\\u0000b"', '"\\u00e9"', "18446744073709551616", "-" + "9" * 200, "-0"]
+)
+def test_an_id_that_no_tree_can_hold_comes_back_as_it_was_written(tab, id_):
+    for request in ('"type":"ping"', '"type":"unread_count"', '"type":"request_notification_history"'):
+        tab.send("{" + request + ',"request_id":' + id_ + "}")
+        assert tab.recv_text().endswith(',"request_id":' + id_ + "}")
+
+
+def test_names_of_members_may_be_written_with_escapes(tab, user):
+    tab.send('{"t\\u0079pe":"\\u0070ing","request\\u005fid":7}')
+    answer = tab.recv()
+    assert (answer["type"], answer["request_id"]) == ("pong", 7)
+    tab.send('{"type":"mark_all_read","categor\\u0079":""}')
+    assert member_of(tab.recv()) == "category"
+
+
+@pytest.mark.parametrize("type_", ["", "Ping", "ping ", "auth", "x" * 60000, "%s%n", "a\0b"])
 def test_an_unknown_type_is_told(tab, type_):
     assert error_of(tab.request(type_)) == "UNKNOWN_TYPE"
 
 
 def test_a_type_is_needed_and_must_be_a_string(tab):
-    assert error_of(ask(tab, request_id=1)) == "MISSING_FIELD"
-    assert error_of(ask(tab, type=5)) == "INVALID_FIELD"
-    assert error_of(ask(tab, type=None)) == "INVALID_FIELD"
+    assert member_of(ask(tab, request_id=1)) == "type"
+    assert member_of(ask(tab, type=5)) == "type"
+    tab.send('{"type":"\\ud800"}')
+    assert member_of(tab.recv()) == "type"
+
+
+def test_an_unknown_member_is_told_by_its_name_and_changes_nothing(stand, tab, user):
+    stand.send_many(f"inbox:{user}", 3, "CATEGORY", "a")
+    stand.drain(tab)
+    for type_, members in ALL_REQUESTS:
+        for name in ("categories", "Category", "category ", "", "ä" * 100, "x" * 5000, "\0", '"%s'):
+            answer = tab.request(type_, **{**members, name: "a"})
+            assert error_of(answer) == "INVALID_FIELD", (type_, name)
+            told = answer["error"]["details"]["member"]
+            assert len(name) > 32 or json.loads(f'"{told}"') == name
+            assert type_ in answer["error"]["message"] and len(told.encode()) <= 64
+    assert stand.call("NOTIFY.UNREAD", f"inbox:{user}") == 3
+    assert stand.drain(tab) == []
+
+
+def test_what_may_be_given_is_told_with_an_unknown_member(tab):
+    answer = tab.request("mark_all_read", categories=["a"])
+    assert answer["error"]["message"] == (
+        "mark_all_read has no member 'categories' (it has: upto, category, request_id)"
+    )
+    assert answer["error"]["details"] == {"member": "categories"}
+
+
+def test_a_member_that_is_given_twice_is_told(tab, topic):
+    for twice in ('"topic":"a","topic":"a"', '"topic":null,"topic":"a"', '"topic":"a","t\\u006fpic":"a"'):
+        tab.send('{"type":"subscribe",' + twice + ',"request_id":1}')
+        answer = tab.expect(request_id=1)
+        assert (member_of(answer), error_of(answer)) == ("topic", "INVALID_FIELD")
+    tab.send('{"type":"ping","type":"ping","request_id":2}')
+    assert member_of(tab.expect(request_id=2)) == "type"
+    tab.send('{"type":"ping","request_id":3,"request_id":4}')
+    assert member_of(tab.expect(request_id=3)) == "request_id"
+    tab.send('{"type":"resume","positions":{"topic:a":"1-1","topic:a":"2-2"},"request_id":5}')
+    assert member_of(tab.expect(request_id=5)) == "positions"
+
+
+def test_more_members_than_any_request_has_are_refused(tab):
+    tab.send(json.dumps({**{f"m{n}": n for n in range(3000)}, "type": "ping", "request_id": 7}))
+    assert member_of(tab.expect(request_id=7)) == "m0"
 
 
 ID = "1795208400123-0"
+
+# Each type of request with members that are good.
+ALL_REQUESTS = [
+    *(("ping", {}), ("heartbeat", {}), ("unread_count", {}), ("mark_all_read", {}), ("mark_seen", {})),
+    *(("subscribe", {"topic": "a"}), ("unsubscribe", {"topic": "a"}), ("resume", {"positions": {}})),
+    *(("subscribe_session", {"session_id": "a"}), ("unsubscribe_session", {"session_id": "a"})),
+    *(("request_notification_history", {}), ("mark_read", {"id": ID}), ("archive", {"id": ID})),
+    *(("delete_notification", {"id": ID}), ("publish", {"topic": "a", "title": "t"})),
+]
 
 MISSING = [
     *(("subscribe", {}), ("unsubscribe", {}), ("subscribe_session", {}), ("resume", {})),
     *(("unsubscribe_session", {}), ("mark_read", {}), ("archive", {}), ("delete_notification", {})),
     *(("publish", {}), ("publish", {"topic": "a"}), ("publish", {"user_id": "a"})),
     ("publish", {"title": "no target"}),
+    ("subscribe", {"topic": None}),
+    ("mark_read", {"ids": None}),
 ]
 
+BAD_NAMES = (5, "", [], {}, True, "x" * 129, "ä" * 65, "a\nb", "a\0b", "\x7f", "\x1f")
+BAD_IDS = (5, "x", "1-1-1", "", "-1", "(1-1", "1-", "-", "99999999999999999999-0", [ID], {}, False)
+BAD_WORDS = (5, "", [], {}, False)
+
 INVALID = [
-    *(("subscribe", {"topic": topic_}) for topic_ in ("", 5, None, [], "x" * 129)),
-    *(("subscribe", {"topic": "a", "last_id": id_}) for id_ in ("x", 5, "1-1-1", "", "-1", "(1-1")),
-    *(("unsubscribe", {"topic": topic_}) for topic_ in ("", 5, None)),
-    *(("subscribe_session", {"session_id": id_}) for id_ in ("", 5, None, "x" * 129)),
+    *(("subscribe", {"topic": name}) for name in BAD_NAMES),
+    *(("subscribe", {"topic": "a", "last_id": id_}) for id_ in BAD_IDS),
+    *(("unsubscribe", {"topic": name}) for name in BAD_NAMES),
+    *(("subscribe_session", {"session_id": name}) for name in BAD_NAMES),
     ("subscribe_session", {"session_id": "a", "last_id": 1}),
-    ("unsubscribe_session", {"session_id": 5}),
-    *(("resume", {"positions": positions}) for positions in (5, None, [], "inbox:a", [["a", ID]])),
-    *(("resume", {"positions": {"topic:a": id_}}) for id_ in (5, None, "x", {}, "")),
+    *(("unsubscribe_session", {"session_id": name}) for name in BAD_NAMES),
+    *(("resume", {"positions": positions}) for positions in (5, [], "inbox:a", [["a", ID]], False)),
+    *(("resume", {"positions": {"topic:a": id_}}) for id_ in BAD_IDS),
     ("resume", {"positions": {"": ID}}),
+    ("resume", {"positions": {f"topic:{'x' * 512}": ID}}),
     ("resume", {"positions": {f"topic:{n}": ID for n in range(257)}}),
-    *(("request_notification_history", {"limit": limit}) for limit in (0, 101, -1, "5", 1.5, 2**62)),
-    *(("request_notification_history", {"before": id_}) for id_ in (5, "x", "")),
-    *(("request_notification_history", {"after": id_}) for id_ in (5, "x")),
-    *(("request_notification_history", {"topic": name}) for name in (5, "", None)),
-    ("request_notification_history", {"category": 5}),
-    ("request_notification_history", {"notification_type": []}),
-    *(("mark_read", {"id": id_}) for id_ in (5, None, "x", "", [ID])),
-    *(("mark_read", {"ids": ids}) for ids in ([], ID, 5, None, [5], [ID, "x"], [ID] * 101)),
+    *(("request_notification_history", {"limit": n}) for n in (0, 101, -1, "5", 1.5, 2**62, [], True)),
+    *(("request_notification_history", {"before": id_}) for id_ in BAD_IDS),
+    *(("request_notification_history", {"after": id_}) for id_ in BAD_IDS),
+    *(("request_notification_history", {"topic": name}) for name in BAD_NAMES),
+    *(("request_notification_history", {"category": word}) for word in BAD_WORDS),
+    *(("request_notification_history", {"notification_type": word}) for word in BAD_WORDS),
+    *(("request_notification_history", {"unread_only": flag}) for flag in (0, 1, "true", "", [])),
+    *(("mark_read", {"id": id_}) for id_ in BAD_IDS),
+    *(("mark_read", {"ids": ids}) for ids in ([], ID, 5, [5], [ID, "x"], [ID] * 101, {}, [[ID]])),
+    ("mark_read", {"id": ID, "ids": [ID]}),
     ("archive", {"ids": []}),
+    ("archive", {"id": ID, "ids": []}),
     ("delete_notification", {"ids": [ID, None]}),
-    *(("mark_all_read", {"upto": upto}) for upto in (5, "x")),
-    ("mark_all_read", {"category": 5}),
-    ("mark_seen", {"upto": "x"}),
+    *(("mark_all_read", {"upto": upto}) for upto in BAD_IDS),
+    *(("mark_all_read", {"category": word}) for word in BAD_WORDS),
+    *(("mark_seen", {"upto": upto}) for upto in BAD_IDS),
     ("publish", {"topic": "a", "user_id": "b", "title": "t"}),
-    *(("publish", {"topic": name, "title": "t"}) for name in ("", 5, "x" * 129)),
-    ("publish", {"topic": "a", "title": 5}),
+    *(("publish", {"topic": name, "title": "t"}) for name in BAD_NAMES),
+    *(("publish", {"user_id": name, "title": "t"}) for name in BAD_NAMES),
+    *(("publish", {"topic": "a", "title": word}) for word in BAD_WORDS),
     ("publish", {"topic": "a", "title": "t", "content": 5}),
-    ("publish", {"topic": "a", "title": "t", "category": []}),
+    *(("publish", {"topic": "a", "title": "t", "category": word}) for word in BAD_WORDS),
+    *(("publish", {"topic": "a", "title": "t", "level": word}) for word in BAD_WORDS),
+    *(("publish", {"topic": "a", "title": "t", "notification_type": word}) for word in BAD_WORDS),
 ]
+
+
+WANTED = ("topic", "session_id", "positions", "ids", "title", "user_id")
 
 
 @pytest.mark.parametrize("type_, members", MISSING)
 def test_a_missing_member_is_told_by_its_name(tab, type_, members):
-    assert error_of(tab.request(type_, **members)) == "MISSING_FIELD"
+    answer = tab.request(type_, **members)
+    assert error_of(answer) == "MISSING_FIELD"
+    assert member_of(answer) in (None, *WANTED)
+    assert any(name in answer["error"]["message"] for name in WANTED)
 
 
 @pytest.mark.parametrize("type_, members", INVALID)
@@ -137,6 +285,28 @@ def test_a_wrong_member_is_told_by_its_name(tab, type_, members):
     answer = tab.request(type_, **members)
     assert error_of(answer) == "INVALID_FIELD"
     assert any(name in answer["error"]["message"] for name in members)
+    assert member_of(answer) in (None, *members)
+
+
+def test_a_wrong_member_changes_nothing(stand, tab, user):
+    ids = stand.send_many(f"inbox:{user}", 3, "CATEGORY", "a")
+    stand.drain(tab)
+    for type_, members in MISSING + INVALID:
+        tab.send({"type": type_, **{name: ids[0] if m == ID else m for name, m in members.items()}})
+        tab.expect(type="error")
+    assert stand.drain(tab) == []
+    count = tab.request("unread_count")
+    assert (count["unread"], count["unseen"]) == (3, 3)
+
+
+def test_an_id_may_have_zeros_in_front_and_bounds_all_the_same(stand, tab, user):
+    ids = stand.send_many(f"inbox:{user}", 3)
+    long = "0" * 50 + ids[1]
+    page = tab.request("request_notification_history", before=long)
+    assert ids_of_items(page["items"]) == ids[:1]
+    page = tab.request("request_notification_history", after=long)
+    assert ids_of_items(page["items"]) == ids[2:]
+    assert changed(tab.request("mark_all_read", upto=long)) == (2, 1)
 
 
 def test_random_requests_never_end_the_connection(tab, stand):
@@ -146,7 +316,7 @@ def test_random_requests_never_end_the_connection(tab, stand):
     rng = random.Random(seed)
     types = sorted({type_ for type_, _ in MISSING + INVALID} | {"unread_count", "ping"})
     names = sorted({name for _, members in INVALID for name in members})
-    values = [None, True, 0, 1, -1, 101, 2**62, 1.5, "", "a", "x" * 300, ID, "0-0"]
+    values = [None, True, 0, 1, -1, 101, 2**70, 1.5, "", "a", "x" * 300, ID, "0-0", "\ud800", "\0"]
     values += ["\x01", "%s", "(", "-"]
     values += [[], [ID], ["a"], {}, {"topic:all": ID}, {"inbox:a": "0-0"}, {"a": {"b": []}}]
     for n in range(1500):
@@ -509,14 +679,37 @@ def test_publish_to_a_user_reaches_the_inbox(stand, tab):
     "members, word",
     [
         ({"level": "deadly"}, "LEVEL"),
-        ({"title": ""}, "title"),
         ({"title": "x" * 256}, "title"),
+        ({"category": "x" * 65}, "CATEGORY"),
+        ({"notification_type": "x" * 65}, "TYPE"),
     ],
 )
 def test_what_redis_refuses_is_told_in_its_words(tab, topic, members, word):
     answer = tab.request("publish", **{"topic": topic, "title": "t", **members})
     assert error_of(answer) == "PROCESSING_ERROR"
     assert word.lower() in answer["error"]["message"].lower()
+
+
+# What a tree of JSON changes: numbers, the order of members and members given twice, escapes.
+AS_WRITTEN = [
+    *("0.1", "-0", "-0.0", "1e2", "1E+2", "1e400", "1e-400", "18446744073709551616", "1." + "0" * 50),
+    *("3.141592653589793238462643383279502884197", "9007199254740993", "1.0", "100000000000000000000.5"),
+    *('{"b":1,"a":2,"b":3}', '{"":0,"\\u00e9":"\\u0041\\/\\u0000"}', '"\\ud83d\\ude00"', "[0.1,[0.1],{}]", "true"),
+    *('""', "false", "[]", "{}", "[null]", '"null"', "[" * 100 + "]" * 100),
+]
+
+
+@pytest.mark.parametrize("value", AS_WRITTEN, ids=range(len(AS_WRITTEN)))
+def test_publish_forwards_what_was_written(stand, tab, topic, value):
+    tab.request("subscribe", topic=topic)
+    for member, behind in (("data", ',"is_read"'), ("action", ',"entity"')):
+        for written in (value, " \n" + value + "\t "):
+            tab.send(
+                '{"type":"publish","topic":"' + topic + '","title":"t","' + member + '":' + written + "}"
+            )
+            texts = [tab.recv_text(), tab.recv_text()]
+            message = next(text for text in texts if '"ok"' not in text)
+            assert f'"{member}":{value}{behind}' in message
 
 
 def test_words_of_a_request_are_never_taken_for_options(stand, tab, topic):

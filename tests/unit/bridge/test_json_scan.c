@@ -252,6 +252,105 @@ Test(json_scan, members_come_in_order_and_raw)
     }
 }
 
+Test(json_scan, a_fault_says_where_and_whether_it_is_the_depth)
+{
+    struct json_fault fault;
+    struct seen seen = {.len = 0};
+    char *deep = nested(JSON_SCAN_MAX_DEPTH + 1, "[", "]", true);
+
+    cr_assert(json_scan_message(NOTIFY_STR("{\"a\":1}"), keep_member, &seen, &fault));
+    cr_assert_not(json_scan_message(NOTIFY_STR("{\"a\":1;\"b\":2}"), keep_member, &seen, &fault));
+    cr_assert_eq(fault.at, 6);
+    cr_assert_not(fault.too_deep);
+    cr_assert_not(json_scan_message(notify_str_z(deep), keep_member, &seen, &fault));
+    cr_assert_eq(fault.at, 5 + JSON_SCAN_MAX_DEPTH + 1);
+    cr_assert(fault.too_deep);
+    cr_assert_not(json_scan_message((struct notify_str){NULL, 0}, keep_member, &seen, &fault));
+    cr_assert_not(fault.too_deep);
+    free(deep);
+}
+
+Test(json_scan, a_value_is_exactly_one)
+{
+    static const char *const values[] = {"1", "-0", "\"\\ud800\"", "null", "[1, 2]", "{\"a\":{}}"};
+    static const char *const none[] = {"",   " ",  " 1",     "1 ",  "1,2", "\"a",
+                                       "[1", "01", "\"\n\"", "nul", "1}",  "\"\\u12\""};
+
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+        cr_assert(json_scan_value(notify_str_z(values[i])), "%s", values[i]);
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+        cr_assert_not(json_scan_value(notify_str_z(none[i])), "%s", none[i]);
+}
+
+/* What is wrong in a message, and how often "id":7 is found all the same. */
+static const struct {
+    const char *text;
+    size_t found;
+} skimmed[] = {
+    {"{\"id\":7", 1},
+    {"{\"id\":7,", 1},
+    {" { \"id\" : 7 , \"x\"", 1},
+    {"{\"x\":nonsense,\"id\":7}", 1},
+    {"{\"x\":,\"id\":7}", 1},
+    {"{\"x\":1 2 \"3\" [,] {,},\"id\":7}", 1},
+    {"{\"x\":\"\\x\n \\\"id\\\":7 ,{\",\"id\":7}", 1},
+    {"{\"x\":[1,{\"id\":7},\"id\"],\"id\":7}", 1},
+    {"{,,\"x\",1,id,{\"id\":7},\"id\":7}", 1},
+    {"{\"id\":7}\"id\":7}", 1},
+    {"{\"id\":7,\"id\":7}", 2},
+    {"{\"x\":{\"id\":7}}", 0},
+    {"{\"x\":\",\\\"id\\\":7", 0},
+    {"{\"id\" 7}", 0},
+    {"{id:7}", 0},
+    {"{\"id\"", 0},
+    {"{\"id", 0},
+    {"[\"id\":7]", 0},
+    {"", 0},
+    {"{", 0},
+};
+
+static void count_id(void *ctx, struct notify_str name, struct notify_str value)
+{
+    if (notify_str_eq(name, NOTIFY_STR("id")) && notify_str_eq(value, NOTIFY_STR("7")))
+        ++*(size_t *)ctx;
+}
+
+Test(json_scan, members_are_found_in_what_is_no_object)
+{
+    for (size_t i = 0; i < sizeof(skimmed) / sizeof(skimmed[0]); i++) {
+        size_t found = 0;
+        json_skim_object(notify_str_z(skimmed[i].text), count_id, &found);
+        cr_assert_eq(found, skimmed[i].found, "%s", skimmed[i].text);
+    }
+}
+
+Test(json_scan, a_member_is_found_behind_any_depth)
+{
+    size_t found = 0;
+    char *deep = nested(1000000, "[", "]", false);
+    char *text = malloc(strlen(deep) + 16);
+
+    (void)sprintf(text, "%s,\"id\":7}", deep);
+    json_skim_object(notify_str_z(text), count_id, &found);
+    cr_assert_eq(found, 1);
+    free(deep);
+    free(text);
+}
+
+Test(json_scan, skimming_finds_the_same_members_in_an_object_as_scanning)
+{
+    for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+        struct seen scanned = {.len = 0}, skim = {.len = 0};
+        cr_assert(json_scan_object(notify_str_z(objects[i]), keep_member, &scanned));
+        json_skim_object(notify_str_z(objects[i]), keep_member, &skim);
+        cr_assert_eq(scanned.len, skim.len, "%s", objects[i]);
+        for (size_t n = 0; n < skim.len; n++) {
+            cr_assert(notify_str_eq(scanned.names[n], skim.names[n]), "%s", objects[i]);
+            cr_assert(notify_str_eq(scanned.values[n], skim.values[n]), "%s", objects[i]);
+        }
+    }
+}
+
 Test(json_scan, a_plain_string_has_quotes_and_no_escapes)
 {
     cr_assert(notify_str_eq(json_plain_string(NOTIFY_STR("\"5-1\"")), NOTIFY_STR("5-1")));

@@ -76,3 +76,21 @@ Test(key_names, a_key_of_another_kind_tells_nothing)
     cr_assert_not(key_is(&names, KEY_SESSION, NOTIFY_STR(""), &name));
     cr_assert(notify_str_eq(name, NOTIFY_STR("untouched")));
 }
+
+Test(key_names, a_name_has_1_to_128_bytes_and_no_control_characters)
+{
+    static const char *const names_that_are[] = {"a",        " ",      "a b",
+                                                 "\xc3\xa4", "a/b:c%", "\xf0\x9f\x98\x80"};
+    static char text[KEY_NAME_MAX + 1];
+
+    for (size_t i = 0; i < sizeof(names_that_are) / sizeof(names_that_are[0]); i++)
+        cr_assert(key_name_is_valid(notify_str_z(names_that_are[i])), "%s", names_that_are[i]);
+    cr_assert_not(key_name_is_valid(NOTIFY_STR("")));
+    for (int c = 0; c < 0x80; c++) {
+        char name[] = {'a', (char)c};
+        cr_assert_eq(key_name_is_valid(notify_str_of(name, 2)), c >= ' ' && c != 0x7f, "%d", c);
+    }
+    memset(text, 'n', sizeof(text));
+    cr_assert(key_name_is_valid(notify_str_of(text, KEY_NAME_MAX)));
+    cr_assert_not(key_name_is_valid(notify_str_of(text, KEY_NAME_MAX + 1)));
+}

@@ -1,0 +1,356 @@
+#include "requests/request_members.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clients/client.h"
+#include "wire/json_scan.h"
+
+#define SHOWN_MAX 64 /* bytes of a name that is told though no table has it */
+#define STRINGIFY(number) #number
+#define TEXT_OF(number) STRINGIFY(number)
+#define AN_ID "such as \"1795208400123-0\""
+
+/* The message as it stands. */
+
+/* Names are compared as what they stand for; that they have escapes is rare. */
+static bool is_named(struct notify_str raw, const char *name)
+{
+    struct notify_str text;
+    json_t *json = NULL;
+    bool same;
+
+    if (raw.len == 0 || memchr(raw.ptr, '\\', raw.len) == NULL)
+        return notify_str_eq(raw, notify_str_z(name));
+    same = member_read_text(notify_str_of(raw.ptr - 1, raw.len + 2), &text, &json) &&
+           notify_str_eq(text, notify_str_z(name));
+    json_decref(json);
+    return same;
+}
+
+static void add_head(struct head_member *head, struct notify_str value)
+{
+    head->twice = head->value.len > 0;
+    if (!head->twice)
+        head->value = value;
+}
+
+void message_add_id(void *ctx, struct notify_str name, struct notify_str value)
+{
+    struct message *message = ctx;
+
+    if (is_named(name, "request_id"))
+        add_head(&message->id, value);
+}
+
+void message_add(void *ctx, struct notify_str name, struct notify_str value)
+{
+    struct message *message = ctx;
+
+    if (is_named(name, "type"))
+        add_head(&message->type, value);
+    else if (is_named(name, "request_id"))
+        add_head(&message->id, value);
+    else if (message->len <= REQUEST_MEMBERS_MAX)
+        message->at[message->len++] = (struct raw_member){name, value};
+}
+
+/* The kinds. Each reader fills what it says and answers whether raw, which is well-formed JSON, is
+ * of its kind. */
+
+bool member_read_text(struct notify_str raw, struct notify_str *ret, json_t **ret_json)
+{
+    *ret_json = NULL;
+    if (raw.len < 2 || raw.ptr[0] != '"')
+        return false;
+    if (memchr(raw.ptr, '\\', raw.len) == NULL) {
+        *ret = notify_str_of(raw.ptr + 1, raw.len - 2);
+        return true;
+    }
+    *ret_json = json_loadb(raw.ptr, raw.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    *ret = request_text_of(*ret_json);
+    return *ret_json != NULL;
+}
+
+static bool read_text(struct member_value *value)
+{
+    return member_read_text(value->raw, &value->text, &value->json);
+}
+
+static bool read_word(struct member_value *value)
+{
+    return read_text(value) && value->text.len > 0;
+}
+
+static bool read_name(struct member_value *value)
+{
+    return read_text(value) && key_name_is_valid(value->text);
+}
+
+static bool read_id(struct member_value *value)
+{
+    return read_text(value) && notify_id_parse(value->text, 0, &value->id);
+}
+
+static bool is_id(const json_t *value)
+{
+    struct notify_id id;
+
+    return json_is_string(value) && notify_id_parse(request_text_of(value), 0, &id);
+}
+
+static bool read_ids(struct member_value *value)
+{
+    const json_t *item;
+    size_t i, len;
+
+    value->json = json_loadb(value->raw.ptr, value->raw.len, 0, NULL);
+    len = json_array_size(value->json);
+    json_array_foreach(value->json, i, item)
+    {
+        if (!is_id(item))
+            return false;
+    }
+    return len > 0 && len <= REQUEST_IDS_MAX;
+}
+
+static bool read_positions(struct member_value *value)
+{
+    const char *key;
+    json_t *id;
+    void *next;
+
+    value->json = json_loadb(value->raw.ptr, value->raw.len, JSON_REJECT_DUPLICATES, NULL);
+    json_object_foreach_safe(value->json, next, key, id)
+    {
+        size_t len = strlen(key);
+        if (json_is_null(id))
+            (void)json_object_del(value->json, key); /* it is there */
+        else if (len == 0 || len > NOTIFY_KEY_MAX || !is_id(id))
+            return false;
+    }
+    return json_is_object(value->json) && json_object_size(value->json) <= REQUEST_POSITIONS_MAX;
+}
+
+static bool read_limit(struct member_value *value)
+{
+    struct notify_str rest = value->raw;
+    uint64_t number;
+
+    if (!notify_id_take_number(&rest, &number) || rest.len > 0 || number < 1 ||
+        number > REQUEST_LIMIT_MAX)
+        return false;
+    value->number = number;
+    return true;
+}
+
+static bool read_flag(struct member_value *value)
+{
+    value->flag = notify_str_eq(value->raw, NOTIFY_STR("true"));
+    return value->flag || notify_str_eq(value->raw, NOTIFY_STR("false"));
+}
+
+static bool read_json(struct member_value *value)
+{
+    (void)value; /* it is */
+    return true;
+}
+
+struct kind {
+    bool (*read)(struct member_value *value);
+    const char *expected;
+};
+
+static const struct kind kinds[] = {
+    [MEMBER_NAME] = {read_name,
+                     "a string of 1 to " TEXT_OF(KEY_NAME_MAX) " bytes without control characters"},
+    [MEMBER_WORD] = {read_word, "a string that is not empty"},
+    [MEMBER_TEXT] = {read_text, "a string"},
+    [MEMBER_ID] = {read_id, "an id " AN_ID},
+    [MEMBER_IDS] = {read_ids, "an array of 1 to " TEXT_OF(REQUEST_IDS_MAX) " ids " AN_ID},
+    [MEMBER_POSITIONS] = {read_positions, "an object of at most " TEXT_OF(
+                                              REQUEST_POSITIONS_MAX) " keys with ids " AN_ID},
+    [MEMBER_LIMIT] = {read_limit, "an integer from 1 to " TEXT_OF(REQUEST_LIMIT_MAX)},
+    [MEMBER_FLAG] = {read_flag, "true or false"},
+    [MEMBER_JSON] = {read_json, "JSON"},
+};
+
+/* What is wrong. */
+
+void request_fail(const struct request *r, enum answer_code code, const char *message)
+{
+    answer_error(r->client, r->id, code, NULL, message);
+}
+
+void request_fail_member(const struct request *r, enum answer_code code, const char *member,
+                         const char *message)
+{
+    answer_error(r->client, r->id, code, member, message);
+}
+
+static void fail_kind(const struct request *r, enum answer_code code, const struct member *member)
+{
+    char message[160];
+
+    (void)snprintf(message, sizeof(message), "%s must be %s", member->name,
+                   kinds[member->kind].expected); /* there is room */
+    request_fail_member(r, code, member->name, message);
+}
+
+static void fail_twice(const struct request *r, const char *name)
+{
+    char message[160];
+
+    (void)snprintf(message, sizeof(message), "%s is given twice", name); /* there is room */
+    request_fail_member(r, ANSWER_INVALID_FIELD, name, message);
+}
+
+/* Names as an error tells them: "upto, category". */
+static void list_names(char *out, size_t cap, const struct member *members, const char *between,
+                       bool only_one_of)
+{
+    size_t len = 0;
+
+    out[0] = '\0';
+    for (const struct member *m = members; m->name != NULL && len < cap; m++)
+        if (!only_one_of || m->need == MEMBER_ONE_OF)
+            len += (size_t)snprintf(out + len, cap - len, "%s%s", len == 0 ? "" : between, m->name);
+}
+
+/* At most SHOWN_MAX bytes of it, cut between two characters. */
+static size_t shown_len(struct notify_str name)
+{
+    size_t len = name.len < SHOWN_MAX ? name.len : SHOWN_MAX;
+
+    while (len < name.len && len > 0 && ((unsigned char)name.ptr[len] & 0xc0) == 0x80)
+        len--;
+    return len;
+}
+
+static void fail_unknown(const struct request *r, struct notify_str raw)
+{
+    char name[SHOWN_MAX + 1], known[256], message[512];
+    size_t len = shown_len(raw);
+
+    memcpy(name, raw.ptr, len);
+    name[len] = '\0';
+    list_names(known, sizeof(known), r->type->members, ", ", false);
+    (void)snprintf(message, sizeof(message), "%s has no member '%s' (it has: %s%srequest_id)",
+                   r->type->name, name, known, known[0] == '\0' ? "" : ", "); /* there is room */
+    request_fail_member(r, ANSWER_INVALID_FIELD, name, message);
+}
+
+static void fail_one_of(const struct request *r, bool none)
+{
+    char names[128], message[256];
+
+    list_names(names, sizeof(names), r->type->members, none ? " or " : " and ", true);
+    (void)snprintf(message, sizeof(message), "%s %s", names,
+                   none ? "must be given" : "exclude each other"); /* there is room */
+    request_fail(r, none ? ANSWER_MISSING_FIELD : ANSWER_INVALID_FIELD, message);
+}
+
+/* The check. */
+
+static const struct member *find_member(const struct request *r, struct notify_str name)
+{
+    for (const struct member *m = r->type->members; m->name != NULL; m++)
+        if (is_named(name, m->name))
+            return m;
+    return NULL;
+}
+
+static bool read_member(struct request *r, const struct raw_member *raw, uint32_t *seen)
+{
+    const struct member *member = find_member(r, raw->name);
+    size_t row;
+
+    if (member == NULL) {
+        fail_unknown(r, raw->name);
+        return false;
+    }
+    row = (size_t)(member - r->type->members);
+    if ((*seen & 1u << row) != 0) {
+        fail_twice(r, member->name);
+        return false;
+    }
+    *seen |= 1u << row;
+    if (notify_str_eq(raw->value, NOTIFY_STR("null")))
+        return true;
+    r->values[row].raw = raw->value;
+    if (kinds[member->kind].read(&r->values[row]))
+        return true;
+    fail_kind(r, ANSWER_INVALID_FIELD, member);
+    return false;
+}
+
+static bool check_needs(const struct request *r)
+{
+    size_t offered = 0, given = 0;
+
+    for (size_t row = 0; r->type->members[row].name != NULL; row++) {
+        const struct member *member = &r->type->members[row];
+        bool there = r->values[row].raw.len > 0;
+        if (member->need == MEMBER_NEEDED && !there) {
+            fail_kind(r, ANSWER_MISSING_FIELD, member);
+            return false;
+        }
+        offered += member->need == MEMBER_ONE_OF;
+        given += member->need == MEMBER_ONE_OF && there;
+    }
+    if (offered > 0 && given != 1) {
+        fail_one_of(r, given == 0);
+        return false;
+    }
+    return true;
+}
+
+bool request_members_read(struct request *r, const struct message *message)
+{
+    uint32_t seen = 0;
+
+    if (message->type.twice || message->id.twice) {
+        fail_twice(r, message->type.twice ? "type" : "request_id");
+        return false;
+    }
+    /* With more than are kept, one of those kept is in no table, or is there twice. */
+    for (size_t i = 0; i < message->len; i++)
+        if (!read_member(r, &message->at[i], &seen))
+            return false;
+    return check_needs(r);
+}
+
+void request_members_release(struct request *r)
+{
+    for (size_t i = 0; i < REQUEST_MEMBERS_MAX; i++)
+        json_decref(r->values[i].json);
+}
+
+/* For handlers. */
+
+const struct member_value *request_value(const struct request *r, const char *name)
+{
+    size_t row = 0;
+
+    while (strcmp(r->type->members[row].name, name) != 0) {
+        row++;
+        assert(r->type->members[row].name != NULL); /* or the table lacks it: our own mistake */
+    }
+    return &r->values[row];
+}
+
+struct notify_str request_text(const struct request *r, const char *name)
+{
+    return request_value(r, name)->text;
+}
+
+struct notify_str request_text_of(const json_t *string)
+{
+    return notify_str_of(json_string_value(string), json_string_length(string));
+}
+
+struct notify_str request_inbox_of(const struct request *r, struct key_buffer *buffer)
+{
+    return key_of(r->client->shared->keys, KEY_INBOX, client_user(r->client), buffer);
+}
