@@ -334,6 +334,7 @@ static int build_transport(struct app *app)
     const struct config *config = app->config;
     const struct transport_config transport = {
         .max_message_bytes = config->max_message_bytes,
+        .max_control_frames = config->max_control_frames,
         .heartbeat_ms = config->heartbeat_ms,
         .idle_timeout_ms = config->idle_timeout_ms,
         .ws_prefixes = ws_prefixes,

@@ -26,7 +26,8 @@ struct config {
     struct string_list broadcast_logs;
     uint64_t heartbeat_ms, idle_timeout_ms, slow_timeout_ms, linger_ms;
     uint64_t restart_spread_ms, shutdown_timeout_ms;
-    uint64_t max_connections, max_message_bytes, max_subscriptions, outbox_bytes;
+    uint64_t max_connections, max_message_bytes, max_control_frames, max_subscriptions,
+        outbox_bytes;
     uint64_t recent_events, recent_bytes;
     bool check_config, version, help, help_markdown;
 };

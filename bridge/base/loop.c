@@ -63,7 +63,7 @@ struct loop *loop_new(void)
         goto fail;
     (void)event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK); /* one thread only */
     loop->base = event_base_new_with_config(config);
-    if (loop->base == NULL || event_base_priority_init(loop->base, 2) != 0)
+    if (loop->base == NULL)
         goto fail;
     event_config_free(config);
     return loop;
@@ -112,8 +112,9 @@ struct event_base *loop_base(struct loop *loop)
     return loop->base;
 }
 
-/* The deferred queue is not an event of priority 1, because libevent lets a lower priority wait for
- * as long as any descriptor of a higher one is ready: under constant traffic, for ever. */
+/* One turn: whatever was ready is called once, then what that deferred. There are no priorities:
+ * libevent would let a lower one wait for as long as any descriptor of a higher one is ready, and
+ * not come back to us meanwhile: under constant traffic, for ever. */
 int loop_run(struct loop *loop)
 {
     while (!loop->stopped) {
@@ -166,8 +167,7 @@ struct loop_timer *loop_timer_new(struct loop *loop, loop_fn fn, void *ctx)
     if (timer == NULL)
         return NULL;
     *timer = (struct loop_timer){.fn = fn, .ctx = ctx};
-    if (evtimer_assign(&timer->event, loop->base, on_timer, timer) != 0 ||
-        event_priority_set(&timer->event, 0) != 0) {
+    if (evtimer_assign(&timer->event, loop->base, on_timer, timer) != 0) {
         free(timer);
         return NULL;
     }
@@ -232,8 +232,7 @@ int loop_on_signal(struct loop *loop, int signum, loop_fn fn, void *ctx)
         return -ENOMEM;
     *sig = (struct loop_signal){.fn = fn, .ctx = ctx, .next = loop->signals};
     sig->event = evsignal_new(loop->base, signum, on_signal, sig);
-    if (sig->event == NULL || event_priority_set(sig->event, 0) != 0 ||
-        event_add(sig->event, NULL) != 0)
+    if (sig->event == NULL || event_add(sig->event, NULL) != 0)
         goto fail;
     loop->signals = sig;
     return 0;

@@ -14,9 +14,8 @@ struct loop_timer;
 
 typedef void (*loop_fn)(void *ctx);
 
-/* NULL: out of memory or no usable kernel interface. The loop has two priorities: 0 for descriptors
- * (the default set by loop_timer and by everyone else), 1 for what must run after a batch of them.
- */
+/* NULL: out of memory or no usable kernel interface. No event has priority over another: each that
+ * is ready has its turn before any has its second one, so none may take long over its own. */
 struct loop *loop_new(void);
 void loop_free(struct loop *loop);
 

@@ -119,7 +119,7 @@ static int start_socket(struct listener *listener, int fd)
         return ret;
     }
     event = event_new(loop_base(listener->loop), fd, EV_READ | EV_PERSIST, on_acceptable, listener);
-    if (event == NULL || event_priority_set(event, 0) != 0 || event_add(event, NULL) != 0) {
+    if (event == NULL || event_add(event, NULL) != 0) {
         if (event != NULL)
             event_free(event);
         (void)close(fd);

@@ -155,8 +155,7 @@ static void start_writing(struct loop_lws *glue, struct socket_watch *watch)
         return;
     watch->write = event_new(loop_base(glue->loop), lws_get_socket_fd(watch->wsi),
                              EV_WRITE | EV_PERSIST, on_socket, watch);
-    if (watch->write == NULL || event_priority_set(watch->write, 0) != 0 ||
-        event_add(watch->write, NULL) != 0) {
+    if (watch->write == NULL || event_add(watch->write, NULL) != 0) {
         if (watch->write != NULL)
             event_free(watch->write);
         watch->write = NULL;
@@ -211,8 +210,7 @@ static int op_accept(struct lws *wsi)
     watch->wsi = wsi;
     watch->glue = glue;
     if (event_assign(&watch->read, loop_base(glue->loop), fd, EV_READ | EV_PERSIST, on_socket,
-                     watch) != 0 ||
-        event_priority_set(&watch->read, 0) != 0) {
+                     watch) != 0) {
         free(watch);
         return 1;
     }

@@ -303,6 +303,11 @@ size_t transport_count(const struct transport *transport)
     return transport->count;
 }
 
+struct transport_stats transport_stats(const struct transport *transport)
+{
+    return transport->stats;
+}
+
 void transport_free(struct transport *transport)
 {
     if (transport == NULL)

@@ -51,7 +51,7 @@ struct transport_handlers {
 };
 
 enum conn_write {
-    CONN_SENT, /* the kernel has it all */
+    CONN_SENT, /* the kernel has it all, or gets it when the input of this moment is worked off */
     CONN_BUSY, /* taken, but a remainder waits for the socket: write no more until on_drained */
     CONN_DEAD, /* the connection is ending; on_closed will follow */
 };
@@ -100,12 +100,17 @@ typedef bool (*http_handler_fn)(void *ctx, const struct conn_request *req,
 
 struct transport_config {
     size_t max_message_bytes;       /* bigger: closed with 1009 */
+    uint64_t max_control_frames;    /* in ten seconds, at least 1; more: closed with 4400 */
     uint64_t heartbeat_ms;          /* WebSocket ping after this long; dead after two silent ones */
     uint64_t idle_timeout_ms;       /* without any frame from the peer, pongs included: 4408 */
     const char *const *ws_prefixes; /* NULL-terminated: upgrades elsewhere are 404 */
     struct transport_handlers ws;
     http_handler_fn http;
     void *ctx; /* of on_upgrade, on_open and http */
+};
+
+struct transport_stats {
+    uint64_t control_floods; /* closed for more control frames than max_control_frames */
 };
 
 struct loop;
@@ -117,6 +122,7 @@ struct transport *transport_new(struct loop *loop, const struct transport_config
 /* Hands over a connected, non-blocking stream socket of a client; it is closed on failure. */
 void transport_adopt(struct transport *transport, int fd);
 size_t transport_count(const struct transport *transport); /* open WebSocket connections */
+struct transport_stats transport_stats(const struct transport *transport);
 /* Closes every connection at once, without handshake, calling on_closed for each, and frees all. */
 void transport_free(struct transport *transport);
 

@@ -26,6 +26,7 @@
 #define TRANSPORT_CLOSE_MS 5000 /* for the peer's answer to our Close frame */
 /* Read from a WebSocket at once; also the most that is kept of a peer whose input is paused. */
 #define TRANSPORT_READ_BYTES 16384
+#define TRANSPORT_GATHER_BYTES 65536 /* answers to one read that leave in one write */
 #define TRANSPORT_ORIGIN_BYTES 1024
 #define TRANSPORT_MAX_DESCRIPTORS 1048576 /* lws keeps 16 bytes for each one allowed */
 
@@ -42,17 +43,22 @@ struct request_texts {
 };
 
 struct transport {
-    struct loop *loop;                                          /* borrowed */
-    struct loop_lws *glue;                                      /* owned */
-    struct lws_context *context;                                /* owned */
-    struct lws_vhost *vhost;                                    /* of context */
-    struct heartbeat *heartbeat;                                /* owned */
-    struct loop_timer *ended_timer;                             /* owned; for those in ended */
-    TAILQ_HEAD(conn_queue, conn) ended;                         /* to be taken down */
-    struct transport_config config;                             /* pointers in it borrowed */
-    uint64_t opened;                                            /* WebSocket connections so far */
-    size_t count;                                               /* open WebSocket connections */
-    struct request_texts texts;                                 /* of the request being handled */
+    struct loop *loop;                  /* borrowed */
+    struct loop_lws *glue;              /* owned */
+    struct lws_context *context;        /* owned */
+    struct lws_vhost *vhost;            /* of context */
+    struct heartbeat *heartbeat;        /* owned */
+    struct loop_timer *ended_timer;     /* owned; for those in ended */
+    TAILQ_HEAD(conn_queue, conn) ended; /* to be taken down */
+    struct transport_config config;     /* pointers in it borrowed */
+    uint64_t opened;                    /* WebSocket connections so far */
+    size_t count;                       /* open WebSocket connections */
+    struct transport_stats stats;
+    struct request_texts texts; /* of the request being handled */
+    /* Of the WebSocket whose input is being handled: */
+    unsigned spent;                                             /* of its turn */
+    size_t gathered;                                            /* bytes in gather */
+    uint8_t gather[TRANSPORT_GATHER_BYTES];                     /* what goes out at the end */
     uint8_t input[TRANSPORT_READ_BYTES + TRANSPORT_READ_BYTES]; /* what was kept, what is new */
 };
 

@@ -30,7 +30,14 @@
 #define UNANSWERED_PINGS 2 /* and one more interval: the peer is dead */
 #define ENDED_AT_ONCE 64   /* connections that are taken down in one turn of the loop */
 #define STATUS_UPGRADE_REQUIRED 426
-#define KEY_CHARS 24 /* 16 bytes in base64 */
+/* What a connection may have handled in one turn of the loop; the rest waits for the next one, so
+ * that nobody waits longer for somebody else than that takes. A unit stands for about half a
+ * microsecond: to look at a frame, to carry 1 KiB. */
+#define TURN_UNITS 64
+#define TEXT_UNITS 8
+#define BYTES_PER_UNIT 1024
+#define CONTROL_PERIOD_MS 10000 /* of max_control_frames */
+#define KEY_CHARS 24            /* 16 bytes in base64 */
 
 enum conn_state { CONN_OPEN, CONN_CLOSING, CONN_LINGERING, CONN_ENDED };
 
@@ -39,18 +46,19 @@ struct conn {
     struct lws *wsi;
     struct transport *transport;
     void *peer;
-    int fd;             /* for sending past lws; -1: TLS, only lws can */
-    uint16_t code;      /* what on_closed will tell */
-    uint8_t state;      /* enum conn_state */
-    uint8_t unanswered; /* pings since the peer was last heard */
-    bool busy;          /* lws holds a remainder */
-    bool paused;        /* by conn_pause_input() */
-    bool choked;        /* input rests until the socket has drained: a pong is waiting in it */
-    bool reading;       /* in handle_input(): what is kept will be looked at there */
-    bool resuming;      /* a deferred on_resume() is on its way */
-    bool ended_queued;  /* in transport->ended */
-    uint64_t heard_ms;  /* when the last frame came from the peer */
-    uint64_t ping_ms;   /* when the next ping is due */
+    int fd;              /* for sending past lws; -1: TLS, only lws can */
+    uint16_t code;       /* what on_closed will tell */
+    uint8_t state;       /* enum conn_state */
+    uint8_t unanswered;  /* pings since the peer was last heard */
+    bool busy;           /* lws holds a remainder */
+    bool paused;         /* by conn_pause_input() */
+    bool choked;         /* input rests until the socket has drained: a pong is waiting in it */
+    bool reading;        /* in handle_input(): what is kept will be looked at there */
+    bool resuming;       /* a deferred on_resume() is on its way; nothing is read until then */
+    bool ended_queued;   /* in transport->ended */
+    uint64_t heard_ms;   /* when the last frame came from the peer */
+    uint64_t ping_ms;    /* when the next ping is due */
+    uint64_t control_us; /* loop clock at which its allowance for control frames is whole again */
     union {
         struct heartbeat_node beat;   /* the next ping, or the deadline of closing */
         TAILQ_ENTRY(conn) ended_link; /* while ended_queued */
@@ -73,7 +81,7 @@ static bool wants_input(const struct conn *conn)
 
 static void update_input(struct conn *conn)
 {
-    loop_lws_want_input(conn->transport->glue, conn->wsi, wants_input(conn));
+    loop_lws_want_input(conn->transport->glue, conn->wsi, wants_input(conn) && !conn->resuming);
 }
 
 /* on_closed follows from lws in one of the next turns of the loop: when ten thousand connections
@@ -150,12 +158,40 @@ static enum conn_write write_raw(struct conn *conn, const void *bytes, size_t le
     return CONN_BUSY;
 }
 
+static enum conn_write flush_gathered(struct conn *conn)
+{
+    struct transport *transport = conn->transport;
+    size_t len = transport->gathered;
+
+    transport->gathered = 0;
+    return len == 0 ? CONN_SENT : write_raw(conn, transport->gather, len);
+}
+
+/* While a connection's input is handled, all that goes to it because of that leaves in one write,
+ * at the end: pongs and answers cost a peer less to ask for than us to send one by one. */
+static enum conn_write put(struct conn *conn, const void *bytes, size_t len)
+{
+    struct transport *transport = conn->transport;
+
+    if (!conn->reading)
+        return write_raw(conn, bytes, len);
+    transport->spent += (unsigned)(len / BYTES_PER_UNIT);
+    if (len > sizeof(transport->gather) - transport->gathered) {
+        enum conn_write ret = flush_gathered(conn);
+        if (ret != CONN_SENT || len > sizeof(transport->gather))
+            return ret == CONN_DEAD ? CONN_DEAD : write_raw(conn, bytes, len);
+    }
+    memcpy(transport->gather + transport->gathered, bytes, len);
+    transport->gathered += len;
+    return conn->busy ? CONN_BUSY : CONN_SENT;
+}
+
 enum conn_write conn_write(struct conn *conn, const void *frames, size_t len)
 {
     if (conn->state != CONN_OPEN)
         return CONN_DEAD;
     assert(!conn->busy);
-    return write_raw(conn, frames, len);
+    return put(conn, frames, len);
 }
 
 void conn_prefetch(const struct conn *conn)
@@ -181,7 +217,7 @@ static enum conn_write write_control(struct conn *conn, uint8_t opcode, const vo
     frame[1] = (uint8_t)len;
     if (len > 0)
         memcpy(frame + 2, payload, len);
-    ret = write_raw(conn, frame, 2 + len);
+    ret = put(conn, frame, 2 + len);
     if (ret == CONN_BUSY && conn->state == CONN_OPEN) {
         conn->choked = true;
         update_input(conn);
@@ -223,7 +259,7 @@ static void linger(struct conn *conn)
     conn->state = CONN_LINGERING;
     heartbeat_set(conn->transport->heartbeat, &conn->beat, TRANSPORT_LINGER_SECS * UINT64_C(1000));
     update_input(conn);
-    if (!conn->busy)
+    if (flush_gathered(conn) == CONN_SENT && !conn->busy)
         (void)shutdown(lws_get_socket_fd(conn->wsi), SHUT_WR); /* fails only if it is gone */
 }
 
@@ -250,8 +286,33 @@ static void on_fault(struct conn *conn, const struct ws_item *item)
         linger(conn);
 }
 
+/* Frames that carry nothing: a well-behaved peer sends few, and none of them waits for an answer
+ * that would pace it. False: it has sent more than it may. */
+static bool may_send_control(struct conn *conn)
+{
+    const uint64_t whole_us = CONTROL_PERIOD_MS * UINT64_C(1000);
+    uint64_t now_us = loop_now_ms(conn->transport->loop) * 1000;
+    uint64_t at_us = conn->control_us > now_us ? conn->control_us : now_us;
+
+    at_us += whole_us / conn->transport->config.max_control_frames;
+    if (at_us - now_us > whole_us)
+        return false;
+    conn->control_us = at_us;
+    return true;
+}
+
+static void count_control(struct conn *conn)
+{
+    if (conn->state != CONN_OPEN || may_send_control(conn))
+        return;
+    conn->transport->stats.control_floods++;
+    conn_close(conn, CONN_CLOSE_ABUSE, "too many control frames");
+}
+
 static void handle_item(struct conn *conn, enum ws_item_kind kind, const struct ws_item *item)
 {
+    if (kind == WS_PING || kind == WS_PONG || (kind == WS_PART && item->len == 0))
+        count_control(conn);
     switch (kind) {
     case WS_TEXT:
         if (conn->state == CONN_OPEN)
@@ -267,30 +328,58 @@ static void handle_item(struct conn *conn, enum ws_item_kind kind, const struct 
     case WS_ERROR:
         on_fault(conn, item);
         break;
+    case WS_PART:
     case WS_PONG:
     case WS_MORE:
         break;
     }
 }
 
-static void handle_input(struct conn *conn, struct ws_input *in)
+/* Handles items until there is no whole one, or input is stopped, or the turn is over. */
+static enum ws_item_kind handle_items(struct conn *conn, struct ws_input *in)
 {
+    struct transport *transport = conn->transport;
+    enum ws_item_kind kind = WS_PART;
     struct ws_item item;
 
-    conn->reading = true;
-    while (conn->state < CONN_LINGERING && wants_input(conn)) {
-        enum ws_item_kind kind =
-            ws_reader_next(&conn->reader, conn->transport->config.max_message_bytes, in, &item);
-
+    transport->spent = 0;
+    while (conn->state < CONN_LINGERING && wants_input(conn) && transport->spent < TURN_UNITS) {
+        kind = ws_reader_next(&conn->reader, transport->config.max_message_bytes, in, &item);
         if (kind == WS_MORE)
             break;
+        transport->spent += kind == WS_TEXT ? TEXT_UNITS : 1;
         handle_item(conn, kind, &item);
     }
+    return kind;
+}
+
+static void on_resume(void *ctx);
+
+static void resume_input(struct conn *conn)
+{
+    if (!conn->reading && !conn->resuming && ws_reader_kept(&conn->reader) > 0) {
+        conn->resuming = true;
+        loop_defer(conn->transport->loop, on_resume, conn);
+    }
+    update_input(conn);
+}
+
+static void handle_input(struct conn *conn, struct ws_input *in)
+{
+    enum ws_item_kind last;
+
+    conn->reading = true;
+    last = handle_items(conn, in);
     conn->reading = false;
+    if (conn->state != CONN_ENDED)
+        (void)flush_gathered(conn); /* its death is seen below */
+    conn->transport->gathered = 0;
     if (conn->state >= CONN_LINGERING)
         return; /* data after Close is ignored (RFC 6455, 5.5.1) */
     if (ws_reader_keep(&conn->reader, in) != 0)
         conn_close(conn, CONN_CLOSE_INTERNAL, "out of memory");
+    else if (last != WS_MORE && wants_input(conn))
+        resume_input(conn);
 }
 
 /* Reads once: the kernel says again when there is more, after the others had their turn. Nothing is
@@ -337,20 +426,12 @@ static void on_resume(void *ctx)
         free(conn);
         return;
     }
-    if (!wants_input(conn) || ws_reader_kept(&conn->reader) == 0)
-        return;
-    in.ptr = conn->transport->input;
-    in.end = in.ptr + ws_reader_restore(&conn->reader, in.ptr);
-    handle_input(conn, &in);
-}
-
-static void resume_input(struct conn *conn)
-{
+    if (wants_input(conn) && ws_reader_kept(&conn->reader) > 0) {
+        in.ptr = conn->transport->input;
+        in.end = in.ptr + ws_reader_restore(&conn->reader, in.ptr);
+        handle_input(conn, &in);
+    }
     update_input(conn);
-    if (conn->reading || conn->resuming || ws_reader_kept(&conn->reader) == 0)
-        return;
-    conn->resuming = true;
-    loop_defer(conn->transport->loop, on_resume, conn);
 }
 
 void conn_pause_input(struct conn *conn, bool paused)

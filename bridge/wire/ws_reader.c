@@ -246,8 +246,7 @@ static void begin_payload(struct ws_reader *reader, const struct frame_head *hea
     reader->mask_at = 0;
 }
 
-/* Takes what there is of the payload. WS_MORE both when the frame goes on and when the message
- * does: the caller sees by in_frame which. */
+/* Takes what there is of the payload. WS_MORE: the frame goes on. */
 static enum ws_item_kind read_payload(struct ws_reader *reader, struct ws_input *in,
                                       struct ws_item *ret_item)
 {
@@ -273,8 +272,12 @@ static enum ws_item_kind read_payload(struct ws_reader *reader, struct ws_input 
     }
     if (append(reader, data, len) != 0)
         return fail(ret_item, CODE_INTERNAL, "out of memory");
-    if (reader->in_message)
+    if (reader->in_frame)
         return WS_MORE;
+    if (reader->in_message) {
+        *ret_item = (struct ws_item){.len = len};
+        return WS_PART;
+    }
     reader->spent = true;
     *ret_item = (struct ws_item){.data = reader->message, .len = reader->len};
     return WS_TEXT;
@@ -283,32 +286,27 @@ static enum ws_item_kind read_payload(struct ws_reader *reader, struct ws_input 
 enum ws_item_kind ws_reader_next(struct ws_reader *reader, size_t max_bytes, struct ws_input *in,
                                  struct ws_item *ret_item)
 {
+    struct frame_head head;
+    const char *fault;
+
     if (reader->spent)
         drop_message(reader);
-    for (;;) {
-        struct frame_head head;
-        const char *fault;
-        enum ws_item_kind kind;
-
-        if (!reader->in_frame) {
-            if (!read_head(in, &head))
-                return WS_MORE;
-            fault = find_fault(reader, &head);
-            if (fault != NULL)
-                return fail(ret_item, CODE_PROTOCOL_ERROR, fault);
-            if (head.opcode & OP_CONTROL_BIT)
-                return read_control(&head, in, ret_item);
-            if (head.opcode == OP_BINARY)
-                return fail(ret_item, CODE_UNSUPPORTED, "binary frames are not supported");
-            if (head.len > max_bytes - reader->len)
-                return fail(ret_item, CODE_TOO_BIG, "message too big");
-            in->ptr += head.size;
-            begin_payload(reader, &head);
-        }
-        kind = read_payload(reader, in, ret_item);
-        if (kind != WS_MORE || reader->in_frame)
-            return kind;
+    if (!reader->in_frame) {
+        if (!read_head(in, &head))
+            return WS_MORE;
+        fault = find_fault(reader, &head);
+        if (fault != NULL)
+            return fail(ret_item, CODE_PROTOCOL_ERROR, fault);
+        if (head.opcode & OP_CONTROL_BIT)
+            return read_control(&head, in, ret_item);
+        if (head.opcode == OP_BINARY)
+            return fail(ret_item, CODE_UNSUPPORTED, "binary frames are not supported");
+        if (head.len > max_bytes - reader->len)
+            return fail(ret_item, CODE_TOO_BIG, "message too big");
+        in->ptr += head.size;
+        begin_payload(reader, &head);
     }
+    return read_payload(reader, in, ret_item);
 }
 
 int ws_reader_keep(struct ws_reader *reader, const struct ws_input *in)

@@ -1,5 +1,6 @@
 /* ws_reader -- takes apart what a WebSocket client sends (RFC 6455, 5): frames in, text messages
- * and control frames out. Pure: no sockets, no clock.
+ * and control frames out, one item for each frame, so that the caller can stop after any of them.
+ * Pure: no sockets, no clock.
  *
  * It stands in for the parser of libwebsockets 4.3, which answers only one of several pings sent
  * back to back, accepts unmasked frames, and does not know all close codes.
@@ -47,6 +48,7 @@ struct ws_input {
 
 enum ws_item_kind {
     WS_MORE,  /* nothing more in this buffer */
+    WS_PART,  /* a frame that does not end its message; len: 0 when there is nothing in it */
     WS_TEXT,  /* data, len: a complete message, valid UTF-8 */
     WS_PING,  /* data, len: to be sent back in a pong, at most 125 bytes */
     WS_PONG,  /* data, len */

@@ -129,6 +129,39 @@ def test_ten_pings_back_to_back_get_ten_pongs_in_order(host):
     assert [client.recv_frame() for _ in payloads] == [(PONG, True, p) for p in payloads]
 
 
+def test_what_is_too_much_for_one_turn_is_handled_in_the_next_ones(host):
+    client = host.connect()
+    texts = [f"{n}" for n in range(3000)]
+    client.sock.sendall(b"".join(frame(TEXT, text.encode()) + frame(PING) for text in texts))
+    got = []
+    pongs = 0
+    while len(got) < len(texts) or pongs < len(texts):
+        opcode, _, payload = client.recv_frame()
+        if opcode == PONG:
+            pongs += 1
+        else:
+            got.append(payload.decode())
+    assert got == texts
+    client.close()
+
+
+def test_a_close_behind_more_than_one_turn_comes_after_all_answers(host):
+    client = host.connect()
+    client.sock.sendall(frame(TEXT, b"x" * 100) * 100 + frame(CLOSE, b"\x03\xe8"))
+    for _ in range(100):
+        assert client.recv_frame()[2] == b"x" * 100
+    assert client.recv_frame()[0] == CLOSE
+    assert close_of(client) == 1006  # nothing after it
+
+
+def test_control_frames_over_the_limit_are_counted(programs):
+    host = TransportHost(programs, 65536, 30000, 300000, 10)
+    client = host.connect()
+    client.sock.sendall(frame(PING) * 11)
+    assert close_of(client) == 4400
+    assert host.stats()["control_floods"] == 1
+
+
 def test_a_ping_may_carry_125_bytes(host):
     client = host.connect()
     client.send_frame(PING, b"y" * 125)

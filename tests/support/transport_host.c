@@ -1,6 +1,6 @@
 /* transport_host -- the transports alone, for the integration tests: no Redis, no protocol above.
  *
- *     transport_host ADDRESS [max-message-bytes [heartbeat-ms [idle-ms]]]
+ *     transport_host ADDRESS [max-message-bytes [heartbeat-ms [idle-ms [control-frames]]]]
  *
  * Prints "ready <address>" once it listens. WebSocket at /ws and below (refused at /ws/forbidden,
  * closed at once at /ws/none): a text message comes back as it is, but for these commands:
@@ -202,9 +202,11 @@ static size_t write_stats(struct host *host)
     return (size_t)snprintf(
         host->text, sizeof(host->text),
         "{\"open\":%zu,\"opened\":%ld,\"closed\":%ld,\"messages\":%ld,"
-        "\"drained\":%ld,\"last_code\":%d,\"most_closed_in_turn\":%ld,\"heap\":%zu}",
+        "\"drained\":%ld,\"last_code\":%d,\"most_closed_in_turn\":%ld,\"heap\":%zu,"
+        "\"control_floods\":%ld}",
         transport_count(host->transport), host->opened, host->closed, host->messages, host->drained,
-        host->last_code, host->most_closed_in_turn, heap_bytes());
+        host->last_code, host->most_closed_in_turn, heap_bytes(),
+        (long)transport_stats(host->transport).control_floods);
 }
 
 static size_t write_echo(struct host *host, const struct conn_request *req)
@@ -262,6 +264,7 @@ int main(int argc, char **argv)
         .max_message_bytes = number_arg(argc, argv, 2, 65536),
         .heartbeat_ms = number_arg(argc, argv, 3, 30000),
         .idle_timeout_ms = number_arg(argc, argv, 4, 300000),
+        .max_control_frames = number_arg(argc, argv, 5, 1000000),
         .ws_prefixes = prefixes,
         .ws = {on_upgrade, on_open, on_message, on_drained, on_closed},
         .http = on_http,

@@ -338,6 +338,7 @@ static const char *const all_options[] = {
     "ws-heartbeat-interval",
     "ws-connection-timeout",
     "max-message-bytes",
+    "max-control-frames",
     "max-subscriptions",
     "outbox-bytes",
     "slow-client-timeout",

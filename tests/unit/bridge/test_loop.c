@@ -160,11 +160,51 @@ Test(loop, runs_deferred_calls_even_when_descriptors_are_always_ready)
     cr_assert_eq(write(world.pipe[1], "x", 1), 1);
     world.readable =
         event_new(loop_base(world.loop), world.pipe[0], EV_READ | EV_PERSIST, on_readable, &world);
-    event_priority_set(world.readable, 0);
     event_add(world.readable, NULL);
     cr_assert_eq(loop_run(world.loop), 0);
     cr_assert_str_eq(world.log, "rDrs");
     event_free(world.readable);
+    close(world.pipe[0]);
+    close(world.pipe[1]);
+    loop_free(world.loop);
+}
+
+static void on_one(evutil_socket_t fd, short what, void *ctx)
+{
+    (void)fd;
+    (void)what;
+    note(ctx, '1');
+}
+
+static void on_other(evutil_socket_t fd, short what, void *ctx)
+{
+    struct world *world = ctx;
+
+    (void)fd;
+    (void)what;
+    note(world, '2');
+    if (world->len >= 8)
+        loop_stop(world->loop);
+}
+
+Test(loop, serves_each_descriptor_that_is_always_ready_in_each_turn)
+{
+    struct world world = {.loop = loop_new()};
+    struct event *one, *other;
+
+    cr_assert_eq(pipe(world.pipe), 0);
+    cr_assert_eq(write(world.pipe[1], "x", 1), 1);
+    one = event_new(loop_base(world.loop), world.pipe[0], EV_READ | EV_PERSIST, on_one, &world);
+    other =
+        event_new(loop_base(world.loop), world.pipe[1], EV_WRITE | EV_PERSIST, on_other, &world);
+    cr_assert_eq(event_priority_set(one, 0), 0, "the first; there must be no other");
+    event_add(one, NULL);
+    event_add(other, NULL);
+    cr_assert_eq(loop_run(world.loop), 0);
+    for (int i = 0; i + 1 < world.len; i += 2)
+        cr_assert_neq(world.log[i], world.log[i + 1], "%s", world.log);
+    event_free(one);
+    event_free(other);
     close(world.pipe[0]);
     close(world.pipe[1]);
     loop_free(world.loop);

@@ -45,8 +45,10 @@ static void add_text(struct stream *stream, uint8_t first, const char *text)
 /* Writes what an item was into log, as text. */
 static size_t log_item(char *log, enum ws_item_kind kind, const struct ws_item *item)
 {
-    static const char letters[] = "?TPpCE";
+    static const char letters[] = "?.TPpCE";
 
+    if (kind == WS_PART)
+        return 0;
     return (size_t)snprintf(log, LOG_BYTES / 2, "%c%d:%.*s\n", letters[kind],
                             kind == WS_CLOSE || kind == WS_ERROR ? item->code : 0, (int)item->len,
                             item->data);
@@ -211,12 +213,48 @@ Test(ws_reader, holds_no_memory_between_messages)
     add_text(&stream, 0x01, "fragment");
     add_text(&stream, 0x80, "ed");
     in = (struct ws_input){stream.bytes, stream.bytes + stream.len};
+    cr_assert_eq(ws_reader_next(&reader, MAX_BYTES, &in, &item), WS_PART);
     cr_assert_eq(ws_reader_next(&reader, MAX_BYTES, &in, &item), WS_TEXT);
     cr_assert_eq(item.len, 10);
     cr_assert_eq(ws_reader_keep(&reader, &in), 0);
     cr_assert_eq(reader.message, empty.message);
     cr_assert_eq(reader.rest, empty.rest);
     cr_assert_eq(ws_reader_kept(&reader), 0);
+}
+
+Test(ws_reader, hands_out_one_item_for_each_frame_and_says_which_are_empty)
+{
+    struct ws_reader reader = {0};
+    struct stream stream = {.len = 0};
+    struct ws_input in;
+    struct ws_item item;
+
+    add_text(&stream, 0x01, "a");
+    add_text(&stream, 0x00, "");
+    add_text(&stream, 0x00, "bc");
+    add_text(&stream, 0x80, "");
+    for (size_t piece = 1; piece <= stream.len; piece++) {
+        static const size_t lengths[] = {1, 0, 2};
+        uint8_t buf[sizeof(stream.bytes)];
+        size_t parts = 0, kept = 0;
+        enum ws_item_kind kind = WS_MORE;
+
+        for (size_t at = 0; kind != WS_TEXT; at += piece) {
+            size_t len = stream.len - at < piece ? stream.len - at : piece;
+            cr_assert_lt(at, stream.len);
+            memcpy(buf + kept, stream.bytes + at, len);
+            in = (struct ws_input){buf, buf + kept + len};
+            while ((kind = ws_reader_next(&reader, MAX_BYTES, &in, &item)) == WS_PART)
+                cr_assert_eq(item.len == 0, lengths[parts++] == 0);
+            if (kind != WS_TEXT)
+                cr_assert_eq(ws_reader_keep(&reader, &in), 0);
+            kept = kind == WS_TEXT ? 0 : ws_reader_restore(&reader, buf);
+        }
+        cr_assert_eq(parts, 3);
+        cr_assert_eq(item.len, 3);
+        cr_assert_eq(memcmp(item.data, "abc", 3), 0);
+        ws_reader_release(&reader);
+    }
 }
 
 Test(ws_reader, allocates_by_what_has_arrived_not_by_what_was_announced)
