@@ -4,13 +4,13 @@
  * NOTIFY.SESSION APPLY (sessions_effect.h), whatever the command was. */
 #include "commands/commands.h"
 
-#include <errno.h>
-
+#include "server/config.h"
 #include "server/info.h"
 #include "base/json_text.h"
 #include "server/reply.h"
 #include "base/scratch.h"
 #include "commands/session_change.h"
+#include "sessions/sessions_lookup.h"
 #include "base/utf8.h"
 
 #define LEASE_MAX_MS UINT64_C(86400000) /* a day: a lease is there to be renewed */
@@ -120,53 +120,44 @@ static bool parse_open(struct args *args, struct open *open)
 /* Is there room for a connection that is not there yet? */
 static bool check_limits(struct session_change *change, const struct open *open)
 {
-    size_t connections =
-        sessions_connections_of(change->after, open->connection.session, change->now_ms);
-    size_t sessions = sessions_count(change->after, change->now_ms).sessions;
+    const struct sessions *set = change->sk.set;
+    size_t connections = sessions_connections_of(set, open->connection.session, change->now_ms);
+    struct sessions_counts all = sessions_count(set, change->now_ms);
+    long long most = config_get()->session_max_connections;
 
     if (open->max_connections > 0 && connections >= open->max_connections)
         return args_fail(&change->args,
                          "LIMIT too many connections: the session has %zu, MAXCONN is %d",
                          connections, (int)open->max_connections);
-    if (open->max_sessions > 0 && connections == 0 && sessions >= open->max_sessions)
+    if (open->max_sessions > 0 && connections == 0 && all.sessions >= open->max_sessions)
         return args_fail(&change->args,
-                         "LIMIT too many sessions: the set has %zu, MAXSESSIONS is %d", sessions,
-                         (int)open->max_sessions);
+                         "LIMIT too many sessions: the set has %zu, MAXSESSIONS is %d",
+                         all.sessions, (int)open->max_sessions);
+    if (all.connections >= (size_t)most)
+        return args_fail(&change->args,
+                         "LIMIT too many connections: a session set holds at most %lld "
+                         "(notify.session-max-connections)",
+                         most);
     return true;
 }
 
-static bool fail_put(struct session_change *change, int rc)
-{
-    switch (rc) {
-    case -EEXIST:
-        return args_fail(&change->args, "ERR connection belongs to another session");
-    case -ENOSPC:
-        return args_fail(&change->args,
-                         "LIMIT too many connections: a session set holds at most %d",
-                         SESSIONS_CONNECTIONS_MAX);
-    default:
-        return args_fail(&change->args, "ERR not enough memory; nothing was changed");
-    }
-}
-
-/* Opens or renews the connection in after. */
-static bool put(struct session_change *change, struct open *open, bool *ret_is_new)
+/* Whether the connection may be opened; completes what is to be known of it. */
+static bool check_open(struct session_change *change, struct open *open, bool *ret_is_new)
 {
     struct sessions_connection *connection = &open->connection;
     struct sessions_connection known;
-    int rc;
+    bool is_known = sessions_find(change->sk.set, connection->connection, &known);
 
-    *ret_is_new = change->before == NULL ||
-                  !sessions_find(change->before, connection->connection, &known) ||
-                  known.lease_ms <= change->now_ms;
+    *ret_is_new = !is_known || known.lease_ms <= change->now_ms;
+    if (is_known && !notify_str_eq(known.session, connection->session))
+        return args_fail(&change->args, "ERR connection belongs to another session");
     if (*ret_is_new && !check_limits(change, open)) {
         info_count(INFO_OPENS_REFUSED, 1);
         return false;
     }
     connection->lease_ms = lease_end(change->now_ms, open->lease_ms);
     connection->opened_ms = *ret_is_new ? change->now_ms : known.opened_ms;
-    rc = sessions_put(&change->after, connection);
-    return rc >= 0 || fail_put(change, rc);
+    return true;
 }
 
 static int run_open(struct session_change *change)
@@ -176,14 +167,17 @@ static int run_open(struct session_change *change)
 
     if (!parse_open(&change->args, &open))
         return reply_args_error(change->ctx, &change->args);
-    if (!session_change_open_or_reply(change))
+    if (!session_change_open_or_reply(change) ||
+        !session_change_sweep_or_reply(change, &open.connection))
         return RM_OK;
-    if (!session_change_begin(change, &open.connection))
-        return reply_no_memory(change->ctx);
-    if (!put(change, &open, &is_new))
+    if (!check_open(change, &open, &is_new))
         return reply_args_error(change->ctx, &change->args);
-    if (!session_change_commit(change, "notify.session.open"))
+    if (!session_change_prepare_or_reply(change, 1))
+        return RM_OK;
+    /* Everything else has been checked. */
+    if (sessions_plan_put(&change->sk.set, &open.connection, change->now_ms) < 0)
         return reply_no_memory(change->ctx);
+    session_change_commit(change, "notify.session.open");
     return rm_ReplyWithLongLong(change->ctx, is_new);
 }
 
@@ -199,36 +193,58 @@ int cmd_session_open(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     return RM_OK;
 }
 
-/* ---- the others ---- */
+/* ---- TOUCH and CLOSE ---- */
 
-/* Works on change->after; returns what the command replies. */
-typedef size_t (*act_fn)(struct session_change *change, void *ctx);
-
-static int run(struct session_change *change, const char *event, act_fn act, void *ctx)
+/* The connections that a command names: the rest of its arguments. */
+static bool check_names(struct args *args)
 {
+    return args->argc - args->pos <= SESSIONS_CONNECTIONS_MAX ||
+           args_fail(args, "ERR there must be at most %d connections", SESSIONS_CONNECTIONS_MAX);
+}
+
+/* Notes something about the connection at index. */
+typedef void (*note_fn)(struct sessions *set, uint32_t index, uint64_t lease_ms);
+
+/* How many of the connections named are alive: each is noted. */
+static size_t note_named(struct session_change *change, note_fn note, uint64_t lease_ms)
+{
+    struct args *args = &change->args;
+    struct sessions_lookup lookup;
+    size_t count = 0;
+
+    sessions_lookup_init(&lookup, change->sk.set, (size_t)(args->argc - args->pos));
+    for (; !args_done(args); args->pos++) {
+        uint32_t index = sessions_lookup_find(&lookup, args_at(args, args->pos));
+        if (index == SESSIONS_NOWHERE)
+            continue;
+        note(change->sk.set, index, lease_ms);
+        count++;
+    }
+    sessions_lookup_release(&lookup);
+    return count;
+}
+
+static void note_removal(struct sessions *set, uint32_t index, uint64_t lease_ms)
+{
+    (void)lease_ms;
+    sessions_plan_remove(set, index);
+}
+
+static int run_touch(struct session_change *change, uint64_t lease_ms)
+{
+    size_t named = (size_t)(change->args.argc - change->args.pos);
     size_t count;
 
     if (!session_change_open_or_reply(change))
         return RM_OK;
-    if (change->before == NULL)
+    if (change->sk.set == NULL)
         return rm_ReplyWithLongLong(change->ctx, 0);
-    if (!session_change_begin(change, NULL))
-        return reply_no_memory(change->ctx);
-    count = act(change, ctx);
-    if (!session_change_commit(change, event))
-        return reply_no_memory(change->ctx);
+    if (!session_change_sweep_or_reply(change, NULL) ||
+        !session_change_prepare_or_reply(change, named))
+        return RM_OK;
+    count = note_named(change, sessions_plan_lease, lease_end(change->now_ms, lease_ms));
+    session_change_commit(change, "notify.session.touch");
     return rm_ReplyWithLongLong(change->ctx, (long long)count);
-}
-
-static size_t act_touch(struct session_change *change, void *ctx)
-{
-    uint64_t lease_ms = lease_end(change->now_ms, *(uint64_t *)ctx);
-    struct args *args = &change->args;
-    size_t count = 0;
-
-    for (; !args_done(args); args->pos++)
-        count += sessions_set_lease(change->after, args_at(args, args->pos), lease_ms);
-    return count;
 }
 
 /* NOTIFY.SESSION TOUCH key LEASE ms connection [connection …] */
@@ -240,23 +256,41 @@ int cmd_session_touch(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     session_change_init(&change, ctx, argv, argc);
     if (!args_take_keyword(&change.args, "LEASE"))
         (void)reply_error(ctx, "ERR syntax error: TOUCH needs LEASE ms before the connections");
-    else if (!take_lease(&change.args, &lease_ms))
+    else if (!take_lease(&change.args, &lease_ms) || !check_names(&change.args))
         (void)reply_args_error(ctx, &change.args);
     else
-        (void)run(&change, "notify.session.touch", act_touch, &lease_ms);
+        (void)run_touch(&change, lease_ms);
     session_change_release(&change);
     return RM_OK;
 }
 
-static size_t act_close(struct session_change *change, void *ctx)
-{
-    struct args *args = &change->args;
-    size_t count = 0;
+/* ---- what removes ---- */
 
+/* Notes in change->sk.set what goes; returns how many. */
+typedef size_t (*remove_fn)(struct session_change *change, void *ctx);
+
+static int run_removal(struct session_change *change, const char *event, remove_fn remove,
+                       void *ctx)
+{
+    size_t count;
+
+    if (!session_change_open_or_reply(change))
+        return RM_OK;
+    if (change->sk.set == NULL)
+        return rm_ReplyWithLongLong(change->ctx, 0);
+    if (!session_change_sweep_or_reply(change, NULL))
+        return RM_OK;
+    count = remove(change, ctx);
+    if (!session_change_prepare_or_reply(change, 0))
+        return RM_OK;
+    session_change_commit(change, event);
+    return rm_ReplyWithLongLong(change->ctx, (long long)count);
+}
+
+static size_t remove_named(struct session_change *change, void *ctx)
+{
     (void)ctx;
-    for (; !args_done(args); args->pos++)
-        count += sessions_remove(change->after, args_at(args, args->pos));
-    return count;
+    return note_named(change, note_removal, 0);
 }
 
 /* NOTIFY.SESSION CLOSE key connection [connection …] */
@@ -265,7 +299,10 @@ int cmd_session_close(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     struct session_change change;
 
     session_change_init(&change, ctx, argv, argc);
-    (void)run(&change, "notify.session.close", act_close, NULL);
+    if (!check_names(&change.args))
+        (void)reply_args_error(ctx, &change.args);
+    else
+        (void)run_removal(&change, "notify.session.close", remove_named, NULL);
     session_change_release(&change);
     return RM_OK;
 }
@@ -277,10 +314,10 @@ static bool is_of_session(void *ctx, const struct sessions_connection *connectio
     return notify_str_eq(*session, NOTIFY_STR("*")) || notify_str_eq(*session, connection->session);
 }
 
-static size_t act_kick(struct session_change *change, void *ctx)
+static size_t remove_kicked(struct session_change *change, void *ctx)
 {
     (void)ctx;
-    return sessions_remove_if(change->after, is_of_session, &change->kicked);
+    return sessions_plan_remove_if(change->sk.set, is_of_session, &change->kicked);
 }
 
 /* NOTIFY.SESSION KICK key session|* */
@@ -292,7 +329,7 @@ int cmd_session_kick(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     if (!take_name(&change.args, "session", &change.kicked))
         (void)reply_args_error(ctx, &change.args);
     else
-        (void)run(&change, "notify.session.kick", act_kick, NULL);
+        (void)run_removal(&change, "notify.session.kick", remove_kicked, NULL);
     session_change_release(&change);
     return RM_OK;
 }
@@ -302,9 +339,9 @@ static bool is_of_node(void *ctx, const struct sessions_connection *connection)
     return notify_str_eq(*(const struct notify_str *)ctx, connection->node);
 }
 
-static size_t act_dropnode(struct session_change *change, void *ctx)
+static size_t remove_of_node(struct session_change *change, void *ctx)
 {
-    return sessions_remove_if(change->after, is_of_node, ctx);
+    return sessions_plan_remove_if(change->sk.set, is_of_node, ctx);
 }
 
 /* NOTIFY.SESSION DROPNODE key node */
@@ -317,7 +354,7 @@ int cmd_session_dropnode(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     if (!take_name(&change.args, "node", &node))
         (void)reply_args_error(ctx, &change.args);
     else
-        (void)run(&change, "notify.session.dropnode", act_dropnode, &node);
+        (void)run_removal(&change, "notify.session.dropnode", remove_of_node, &node);
     session_change_release(&change);
     return RM_OK;
 }

@@ -9,41 +9,50 @@
 #include "server/sessions_effect.h"
 #include "server/sessions_key.h"
 
-/* The set with the changes, in a copy, so that an error in the middle leaves no half. */
-static int make_set(const struct sessions *before, struct args *args, struct sessions **ret_set)
+/* The set to work on. A client's changes that turn out wrong in the middle must not leave a half,
+ * so they are worked out on a copy; of an AOF or a primary that need not be feared, and copying a
+ * large set for each change would take too long. */
+static struct sessions *open_target(const struct sessions_key *sk)
 {
-    struct sessions *set = before == NULL ? sessions_new() : sessions_copy(before);
-    int rc = set == NULL ? -ENOMEM : sessions_effect_apply(&set, args);
+    bool trusted = (rm_GetContextFlags(sk->ctx) & (RM_FLAG_LOADING | RM_FLAG_REPLICATED)) != 0;
 
-    if (rc == 0)
-        *ret_set = set;
-    else
-        sessions_free(set);
-    return rc;
+    if (sk->set == NULL)
+        return sessions_new();
+    return trusted ? sk->set : sessions_copy(sk->set);
 }
 
-static void store(struct sessions_key *sk, struct sessions *set)
+/* What came of it becomes the set of the key. */
+static void take_over(struct sessions_key *sk, struct sessions *set, bool in_place)
 {
-    if (sk->set == NULL && sessions_length(set) == 0)
-        sessions_free(set); /* there is nothing to remove */
-    else
-        sessions_free(sessions_key_store(sk, set));
+    struct sessions *former = in_place ? NULL : sk->set;
+
+    sk->set = set;
+    if (sk->stored == NULL && sessions_length(set) == 0)
+        return; /* there is nothing to remove */
+    sessions_key_write(sk);
+    sessions_free(former);
+    (void)sessions_key_settle(sk);
 }
 
 /* NOTIFY.SESSION APPLY key rev [change …] */
 int cmd_session_apply(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
-    struct sessions *set = NULL;
     struct sessions_key sk;
+    struct sessions *set;
     struct args args;
+    bool in_place;
     int rc;
 
     args_init(&args, argv, argc, 3);
     if (!sessions_key_open_or_reply(&sk, ctx, argv[2], RM_READ | RM_WRITE))
         return RM_OK;
-    rc = make_set(sk.set, &args, &set);
-    if (rc == 0)
-        store(&sk, set);
+    set = open_target(&sk);
+    in_place = set != NULL && set == sk.set;
+    rc = set == NULL ? -ENOMEM : sessions_effect_apply(&set, &args);
+    if (rc == 0 || in_place)
+        take_over(&sk, set, in_place);
+    else
+        sessions_free(set);
     sessions_key_close(&sk);
     if (rc != 0)
         return rc == -ENOMEM ? reply_no_memory(ctx) : reply_args_error(ctx, &args);

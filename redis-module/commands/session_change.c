@@ -4,9 +4,8 @@
 #include "server/info.h"
 #include "message/presence.h"
 #include "server/publish.h"
+#include "server/reply.h"
 #include "base/scratch.h"
-#include "sessions/sessions_diff.h"
-#include "server/sessions_effect.h"
 
 void session_change_init(struct session_change *change, struct rm_ctx *ctx, struct rm_string **argv,
                          int argc)
@@ -17,10 +16,10 @@ void session_change_init(struct session_change *change, struct rm_ctx *ctx, stru
 
 void session_change_release(struct session_change *change)
 {
+    if (change->is_planned)
+        sessions_plan_drop(change->sk.set);
     sessions_key_close(&change->sk);
-    sessions_free(change->after);
-    if (change->before_is_owned)
-        sessions_free(change->before);
+    sessions_effect_release(&change->effect);
     scratch_shrink();
 }
 
@@ -30,79 +29,43 @@ bool session_change_open_or_reply(struct session_change *change)
         return false;
     if (!sessions_key_open_or_reply(&change->sk, change->ctx, change->sk.name, RM_READ | RM_WRITE))
         return false;
-    change->before = change->sk.set;
     change->now_ms = (uint64_t)rm_Milliseconds();
     return true;
 }
 
-/* ---- the copy ---- */
-
-struct sweep {
-    uint64_t now_ms;
-    const struct sessions_connection *keep; /* or NULL */
-};
-
-static bool is_over(void *ctx, const struct sessions_connection *c)
+bool session_change_sweep_or_reply(struct session_change *change,
+                                   const struct sessions_connection *keep)
 {
-    const struct sweep *sweep = ctx;
+    struct sessions_key *sk = &change->sk;
 
-    if (c->lease_ms > sweep->now_ms)
+    if (sk->set == NULL)
+        sk->set = sessions_new();
+    if (sk->set == NULL) {
+        (void)reply_no_memory(change->ctx);
         return false;
-    return sweep->keep == NULL || !notify_str_eq(c->connection, sweep->keep->connection) ||
-           !notify_str_eq(c->session, sweep->keep->session);
-}
-
-bool session_change_begin(struct session_change *change, const struct sessions_connection *keep)
-{
-    struct sweep sweep = {change->now_ms, keep};
-
-    change->after = change->before == NULL ? sessions_new() : sessions_copy(change->before);
-    if (change->after == NULL)
-        return false;
-    sessions_remove_if(change->after, is_over, &sweep);
+    }
+    sessions_plan_sweep(sk->set, change->now_ms, keep);
+    change->is_planned = true;
     return true;
 }
 
-/* ---- what has changed ---- */
-
-struct tally {
-    size_t closed, put, leases;
-};
-
-static void on_close(void *ctx, const struct sessions_connection *c)
+bool session_change_prepare_or_reply(struct session_change *change, size_t others)
 {
-    (void)c;
-    ((struct tally *)ctx)->closed++;
+    struct sessions_tally tally = sessions_plan_tally(change->sk.set);
+
+    if (sessions_effect_init(&change->effect, tally.removed, others))
+        return true;
+    (void)reply_no_memory(change->ctx);
+    return false;
 }
 
-static void on_put(void *ctx, const struct sessions_connection *c)
+static uint64_t next_rev(const struct session_change *change, const struct sessions_tally *tally)
 {
-    (void)c;
-    ((struct tally *)ctx)->put++;
-}
+    uint64_t rev = sessions_rev(change->sk.set);
 
-static void on_lease(void *ctx, const struct sessions_connection *c)
-{
-    (void)c;
-    ((struct tally *)ctx)->leases++;
-}
-
-static struct tally count_changes(const struct session_change *change)
-{
-    static const struct sessions_diff_handler handler = {on_close, on_put, on_lease};
-    struct tally tally = {0, 0, 0};
-
-    sessions_diff(change->before, change->after, &handler, &tally);
-    return tally;
-}
-
-static uint64_t next_rev(const struct session_change *change, const struct tally *tally)
-{
-    uint64_t rev = change->before == NULL ? 0 : sessions_rev(change->before);
-
-    if (change->before == NULL)
+    if (change->sk.stored == NULL)
         return sessions_key_first_rev(change->now_ms);
-    return rev < UINT64_MAX && tally->closed + tally->put > 0 ? rev + 1 : rev;
+    return rev < UINT64_MAX && tally->removed + tally->put > 0 ? rev + 1 : rev;
 }
 
 /* ---- telling others ---- */
@@ -135,11 +98,8 @@ static void on_kicked(void *ctx, struct notify_str session)
 static void on_left(void *ctx, struct notify_str session)
 {
     const struct announcement *announcement = ctx;
-    const struct session_change *change = announcement->change;
     struct text_buf *message = scratch_message();
 
-    if (sessions_connections_of(change->before, session, change->now_ms) == 0)
-        info_count(INFO_SESSIONS_EXPIRED, 1);
     presence_render(message, &announcement->set, PRESENCE_LEAVE, session);
     publish(announcement, message);
 }
@@ -154,18 +114,25 @@ static void on_joined(void *ctx, struct notify_str session)
     publish(announcement, message);
 }
 
-/* after: as stored; NULL when nothing is left. */
-static void announce(struct session_change *change, const struct sessions *after, uint64_t rev)
+static void announce(struct session_change *change)
 {
+    const struct sessions *set = change->sk.set;
     struct announcement announcement = {
         .change = change,
-        .set = {sessions_key_name(&change->sk), rev, sessions_count(after, change->now_ms)},
+        .set = {sessions_key_name(&change->sk), sessions_rev(set),
+                sessions_count(set, change->now_ms)},
     };
 
     if (change->kicked.ptr != NULL)
-        sessions_each_live(change->before, change->now_ms, on_kicked, &announcement);
-    sessions_each_left(change->before, after, change->now_ms, on_left, &announcement);
-    sessions_each_joined(change->before, after, change->now_ms, on_joined, &announcement);
+        sessions_plan_each(set, change->now_ms, SESSIONS_WERE_LIVE, on_kicked, &announcement);
+    sessions_plan_each(set, change->now_ms, SESSIONS_LEFT, on_left, &announcement);
+    sessions_plan_each(set, change->now_ms, SESSIONS_JOINED, on_joined, &announcement);
+}
+
+static void on_expired(void *ctx, struct notify_str session)
+{
+    (void)ctx, (void)session;
+    info_count(INFO_SESSIONS_EXPIRED, 1);
 }
 
 static void signal_changed(struct session_change *change, const char *event, bool is_gone)
@@ -178,36 +145,25 @@ static void signal_changed(struct session_change *change, const char *event, boo
 
 /* ---- doing it ---- */
 
-/* The key gets the new set; the old one is kept for what remains to be told. */
-static const struct sessions *store(struct session_change *change)
+void session_change_commit(struct session_change *change, const char *event)
 {
-    change->before = sessions_key_store(&change->sk, change->after);
-    change->before_is_owned = true;
-    change->after = NULL;
-    sessions_key_close(&change->sk);
-    return change->sk.set;
-}
+    struct sessions_key *sk = &change->sk;
+    struct sessions_tally tally = sessions_plan_tally(sk->set);
+    bool is_gone;
 
-bool session_change_commit(struct session_change *change, const char *event)
-{
-    struct tally tally = count_changes(change);
-    uint64_t rev = next_rev(change, &tally);
-    struct sessions_effect effect;
-    const struct sessions *after;
-    bool ready;
-
-    if (tally.closed + tally.put + tally.leases == 0)
-        return true;
-    sessions_set_rev(change->after, rev);
-    ready = sessions_effect_init(&effect, sessions_key_name(&change->sk), rev, tally.closed,
-                                 tally.put + tally.leases);
-    if (ready) {
-        sessions_effect_add_diff(&effect, change->before, change->after);
-        after = store(change);
-        rm_Replicate(change->ctx, SESSIONS_EFFECT_COMMAND, "v", effect.words, effect.count);
-        announce(change, after, rev);
-        signal_changed(change, event, after == NULL);
-    }
-    sessions_effect_release(&effect);
-    return ready;
+    if (tally.removed + tally.put + tally.leases == 0)
+        return;
+    sessions_set_rev(sk->set, next_rev(change, &tally));
+    sessions_effect_begin(&change->effect, sessions_key_name(sk), sessions_rev(sk->set));
+    sessions_effect_add_plan(&change->effect, sk->set);
+    sessions_key_write(sk);
+    rm_Replicate(change->ctx, SESSIONS_EFFECT_COMMAND, "v", change->effect.words,
+                 change->effect.count);
+    announce(change);
+    sessions_plan_each(sk->set, change->now_ms, SESSIONS_EXPIRED, on_expired, NULL);
+    sessions_plan_end(sk->set);
+    change->is_planned = false;
+    is_gone = sessions_key_settle(sk);
+    sessions_key_close(sk);
+    signal_changed(change, event, is_gone);
 }

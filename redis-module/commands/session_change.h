@@ -1,12 +1,12 @@
 /* session_change -- what the commands that change session sets have in common.
  *
- * A command works on a copy from which the connections whose lease has passed are gone already.
- * When it is done, the difference between the set before and the set after is what is replicated
- * (sessions_effect.h) and what watchers are told: sessions that were kicked, left, joined. So a
- * command that is refused or runs out of memory leaves everything as it was, and one that changes
- * nothing replicates, publishes and signals nothing.
+ * A command notes what it is about to do in the set itself (sessions_plan.h), beginning with the
+ * connections whose lease has passed. When all that can fail is done, the plan is what is
+ * replicated (sessions_effect.h) and what watchers are told: sessions that were kicked, left,
+ * joined. So a command that is refused or runs out of memory leaves everything as it was, and one
+ * that changes nothing replicates, publishes and signals nothing.
  *
- *   init … open_or_reply … begin … work on after … commit … release */
+ *   init … open_or_reply … prepare_or_reply … note … commit … release */
 #ifndef SESSION_CHANGE_H
 #define SESSION_CHANGE_H
 
@@ -14,16 +14,17 @@
 #include <stdint.h>
 
 #include "server/args.h"
+#include "server/sessions_effect.h"
 #include "server/sessions_key.h"
+#include "sessions/sessions_plan.h"
 
 struct session_change {
     struct rm_ctx *ctx;
     struct args args;
     struct sessions_key sk;
     uint64_t now_ms;
-    struct sessions *after;  /* owned until it is stored; NULL before begin */
-    struct sessions *before; /* borrowed from the key, owned once after is stored; NULL: none */
-    bool before_is_owned;
+    bool is_planned;
+    struct sessions_effect effect;
     struct notify_str kicked; /* the session to announce as kicked, or "*". {NULL, 0}: none */
 };
 
@@ -33,16 +34,19 @@ void session_change_init(struct session_change *change, struct rm_ctx *ctx, stru
 /* Whatever has happened. */
 void session_change_release(struct session_change *change);
 
-/* Checks the channel permission and opens the key; sets before and now_ms. False: an error has been
- * replied. */
+/* Checks the channel permission and opens the key; sets now_ms. False: an error has been replied.
+ * The key may hold no set. */
 bool session_change_open_or_reply(struct session_change *change);
 
-/* Makes after. keep: a connection that stays although its lease has passed, as it is going to be
- * replaced (its session and connection count), or NULL. False: no memory. */
-bool session_change_begin(struct session_change *change, const struct sessions_connection *keep);
+/* Notes as going what is not live any more, but for keep (see sessions_plan_sweep), in sk.set,
+ * which is made if there is none. */
+bool session_change_sweep_or_reply(struct session_change *change,
+                                   const struct sessions_connection *keep);
 
-/* Stores, replicates, publishes, signals. event: of the keyspace notification. False: no memory;
- * nothing was changed. */
-bool session_change_commit(struct session_change *change, const char *event);
+/* Once it is known what is going: makes room for telling that, and up to so many other changes. */
+bool session_change_prepare_or_reply(struct session_change *change, size_t others);
+
+/* Stores, replicates, publishes, signals. event: of the keyspace notification. */
+void session_change_commit(struct session_change *change, const char *event);
 
 #endif

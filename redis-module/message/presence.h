@@ -1,5 +1,5 @@
 /* presence -- the messages about session sets (docs/protocol.md, section 1). Pure text: who came
- * and went is for sessions_diff to say. */
+ * and went is for sessions_plan to say. */
 #ifndef PRESENCE_H
 #define PRESENCE_H
 

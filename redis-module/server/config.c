@@ -5,6 +5,7 @@
 
 #include "server/args.h"
 #include "box/tokens.h"
+#include "sessions/sessions.h"
 
 static struct config config;
 
@@ -21,6 +22,8 @@ static struct config_number {
     {"idempotency-window-ms", 24 * 60 * 60 * 1000, 1, INT32_MAX, RM_CONFIG_DEFAULT,
      &config.idempotency_window_ms},
     {"idempotency-max", 1000, 1, TOKENS_MAX, RM_CONFIG_DEFAULT, &config.idempotency_max},
+    {"session-max-connections", 1024, 1, SESSIONS_CONNECTIONS_MAX, RM_CONFIG_DEFAULT,
+     &config.session_max_connections},
 };
 enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
 

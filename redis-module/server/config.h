@@ -19,11 +19,12 @@ enum config_publish {
 };
 
 struct config {
-    int publish;                     /* enum config_publish */
-    long long max_entries;           /* entries that a box keeps when MAXLEN is not given */
-    long long max_entry_bytes;       /* rendered bytes of one entry */
-    long long idempotency_window_ms; /* how long a token is remembered */
-    long long idempotency_max;       /* tokens that a box remembers */
+    int publish;                       /* enum config_publish */
+    long long max_entries;             /* entries that a box keeps when MAXLEN is not given */
+    long long max_entry_bytes;         /* rendered bytes of one entry */
+    long long idempotency_window_ms;   /* how long a token is remembered */
+    long long idempotency_max;         /* tokens that a box remembers */
+    long long session_max_connections; /* connections that a session set takes */
 };
 
 /* The present settings. */

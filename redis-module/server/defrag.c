@@ -2,6 +2,7 @@
 #include "server/defrag.h"
 
 #include "box/box.h"
+#include "sessions/sessions.h"
 
 static void *move(void *ctx, void *ptr)
 {
@@ -37,10 +38,19 @@ int defrag_box(struct rm_defrag *ctx, struct rm_string *key, void **value)
 
 int defrag_sessions(struct rm_defrag *ctx, struct rm_string *key, void **value)
 {
-    void *moved = rm_DefragAlloc(ctx, *value); /* it is one allocation */
+    struct sessions_mover mover = {.move = move, .ctx = ctx};
+    struct sessions *set = *value;
+    unsigned long cursor = 0;
+    bool more;
 
     (void)key;
-    if (moved != NULL)
-        *value = moved;
-    return 0;
+    if (rm_DefragCursorGet(ctx, &cursor) == RM_OK)
+        mover.should_stop = should_stop;
+    else
+        cursor = 0;
+    more = sessions_move(&set, &mover, &cursor);
+    *value = set;
+    if (more)
+        rm_DefragCursorSet(ctx, cursor);
+    return more;
 }

@@ -6,7 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "sessions/sessions_diff.h"
+#include "sessions/sessions_lookup.h"
+#include "sessions/sessions_plan.h"
 
 enum { HEAD_WORDS = 3, PUT_WORDS = 8, LEASE_WORDS = 3, CLOSE_WORDS = 2 };
 _Static_assert((int)PUT_WORDS >= (int)LEASE_WORDS, "room is made for the longest change");
@@ -26,19 +27,20 @@ static void add_number(struct sessions_effect *effect, uint64_t value)
     add_word(effect, notify_str_of(text, (size_t)snprintf(text, sizeof text, "%" PRIu64, value)));
 }
 
-bool sessions_effect_init(struct sessions_effect *effect, struct notify_str key, uint64_t rev,
-                          size_t removals, size_t others)
+bool sessions_effect_init(struct sessions_effect *effect, size_t removals, size_t others)
 {
     size_t room = HEAD_WORDS + removals * CLOSE_WORDS + others * PUT_WORDS;
 
     *effect = (struct sessions_effect){.words = rm_TryAlloc(room * sizeof(*effect->words))};
-    if (effect->words == NULL)
-        return false;
-    effect->room = room;
+    effect->room = effect->words == NULL ? 0 : room;
+    return effect->words != NULL;
+}
+
+void sessions_effect_begin(struct sessions_effect *effect, struct notify_str key, uint64_t rev)
+{
     add_word(effect, NOTIFY_STR("APPLY"));
     add_word(effect, key);
     add_number(effect, rev);
-    return true;
 }
 
 void sessions_effect_release(struct sessions_effect *effect)
@@ -81,18 +83,60 @@ static void on_close(void *ctx, const struct sessions_connection *connection)
     add_word(ctx, connection->connection);
 }
 
-void sessions_effect_add_diff(struct sessions_effect *effect, const struct sessions *before,
-                              const struct sessions *after)
+void sessions_effect_add_plan(struct sessions_effect *effect, const struct sessions *set)
 {
-    static const struct sessions_diff_handler handler = {on_close, on_put, on_lease};
+    static const struct sessions_plan_handler handler = {on_close, on_put, on_lease};
 
-    sessions_diff(before, after, &handler, effect);
+    sessions_plan_tell(set, &handler, effect);
 }
 
 /* ---- applying ---- */
 
-static int apply_put(struct sessions **set, struct args *args)
+/* Removals wait, noted as a plan, until a connection is put or all is done, and the lookup lives so
+ * long: both would make one of many changes as expensive as the set is large. */
+struct application {
+    struct sessions **set;
+    struct args *args;
+    struct sessions_lookup lookup;
+    bool has_lookup; /* and there may be a plan */
+};
+
+static uint32_t find(struct application *application, struct notify_str connection)
 {
+    const struct args *args = application->args;
+
+    if (!application->has_lookup)
+        sessions_lookup_init(&application->lookup, *application->set,
+                             (size_t)(args->argc - args->pos) / LEASE_WORDS + 1);
+    application->has_lookup = true;
+    return sessions_lookup_find(&application->lookup, connection);
+}
+
+/* Connections have their places again. */
+static void settle(struct application *application)
+{
+    if (!application->has_lookup)
+        return;
+    sessions_lookup_release(&application->lookup);
+    application->has_lookup = false;
+    sessions_plan_end(*application->set);
+}
+
+static int put(struct application *application, const struct sessions_connection *c)
+{
+    int rc;
+
+    settle(application);
+    rc = sessions_put(application->set, c);
+    if (rc != -EEXIST)
+        return rc;
+    sessions_remove(*application->set, c->connection);
+    return sessions_put(application->set, c);
+}
+
+static int apply_put(struct application *application)
+{
+    struct args *args = application->args;
     struct sessions_connection c = {.lease_ms = 0};
     int rc;
 
@@ -103,11 +147,7 @@ static int apply_put(struct sessions **set, struct args *args)
         !args_take_str(args, "node", &c.node) || !args_take_str(args, "addr", &c.addr) ||
         !args_take_str(args, "meta", &c.meta))
         return -EINVAL;
-    rc = sessions_put(set, &c);
-    if (rc == -EEXIST) {
-        sessions_remove(*set, c.connection);
-        rc = sessions_put(set, &c);
-    }
+    rc = put(application, &c);
     if (rc == -EINVAL)
         args_fail(args, "ERR PUT must name a connection as OPEN takes it, with META minified");
     else if (rc == -ENOSPC)
@@ -116,31 +156,38 @@ static int apply_put(struct sessions **set, struct args *args)
     return rc >= 0 || rc == -ENOMEM ? rc : -EINVAL;
 }
 
-static int apply_lease(struct sessions **set, struct args *args)
+static int apply_lease(struct application *application)
 {
+    struct args *args = application->args;
     struct notify_str connection;
     uint64_t lease_ms;
+    uint32_t index;
 
     if (!args_take_str(args, "connection", &connection) ||
         !args_take_number(args, "lease", 1, SESSIONS_TIME_MAX, &lease_ms))
         return -EINVAL;
-    (void)sessions_set_lease(*set, connection, lease_ms); /* it may have expired with its key */
+    index = find(application, connection);
+    if (index != SESSIONS_NOWHERE) /* it may have expired with its key */
+        sessions_plan_lease(*application->set, index, lease_ms);
     return 0;
 }
 
-static int apply_close(struct sessions **set, struct args *args)
+static int apply_close(struct application *application)
 {
     struct notify_str connection;
+    uint32_t index;
 
-    if (!args_take_str(args, "connection", &connection))
+    if (!args_take_str(application->args, "connection", &connection))
         return -EINVAL;
-    (void)sessions_remove(*set, connection);
+    index = find(application, connection);
+    if (index != SESSIONS_NOWHERE)
+        sessions_plan_remove(*application->set, index);
     return 0;
 }
 
 static const struct {
     const char *name;
-    int (*apply)(struct sessions **set, struct args *args);
+    int (*apply)(struct application *application);
 } changes[] = {
     {"PUT", apply_put},
     {"LEASE", apply_lease},
@@ -148,24 +195,28 @@ static const struct {
 };
 enum { CHANGES = sizeof changes / sizeof changes[0] };
 
-static int apply_next(struct sessions **set, struct args *args)
+static int apply_next(struct application *application)
 {
+    struct args *args = application->args;
+
     for (int i = 0; i < CHANGES; i++)
         if (args_take_keyword(args, changes[i].name))
-            return changes[i].apply(set, args);
+            return changes[i].apply(application);
     args_fail_value(args, "change", "PUT, LEASE or CLOSE", args_at(args, args->pos));
     return -EINVAL;
 }
 
 int sessions_effect_apply(struct sessions **set, struct args *args)
 {
+    struct application application = {.set = set, .args = args};
     uint64_t rev;
     int rc = 0;
 
     if (!args_take_number(args, "rev", 0, UINT64_MAX, &rev))
         return -EINVAL;
     while (rc >= 0 && !args_done(args))
-        rc = apply_next(set, args);
+        rc = apply_next(&application);
+    settle(&application);
     if (rc < 0)
         return rc;
     sessions_set_rev(*set, rev);

@@ -29,20 +29,20 @@ struct sessions_effect {
     size_t room;
 };
 
-/* Begins one for at most so many removals and other changes. False: no memory. Either way it can be
- * released. */
-bool sessions_effect_init(struct sessions_effect *effect, struct notify_str key, uint64_t rev,
-                          size_t removals, size_t others);
+/* Room for so many removals and other changes. False: no memory. Either way it can be released, as
+ * can a zeroed struct. */
+bool sessions_effect_init(struct sessions_effect *effect, size_t removals, size_t others);
 void sessions_effect_release(struct sessions_effect *effect);
 
+/* Comes first. */
+void sessions_effect_begin(struct sessions_effect *effect, struct notify_str key, uint64_t rev);
 void sessions_effect_add_put(struct sessions_effect *effect,
                              const struct sessions_connection *connection);
-/* All that makes after out of before, in the sense of sessions_diff(). */
-void sessions_effect_add_diff(struct sessions_effect *effect, const struct sessions *before,
-                              const struct sessions *after);
+/* All that a command is about to do to the set (sessions_plan.h). */
+void sessions_effect_add_plan(struct sessions_effect *effect, const struct sessions *set);
 
 /* Applies the changes from the cursor on, the first of which is rev. 0; -EINVAL (args->error is
- * set), -ENOMEM: *set is then to be thrown away. */
+ * set), -ENOMEM: the changes before the one that failed have been applied. */
 int sessions_effect_apply(struct sessions **set, struct args *args);
 
 #endif

@@ -16,14 +16,32 @@ bool sessions_key_open_or_reply(struct sessions_key *sk, struct rm_ctx *ctx, str
         reply_wrong_type(ctx);
         return false;
     }
-    sk->set = rm_ModuleTypeGetValue(sk->key);
+    sk->set = sk->stored = rm_ModuleTypeGetValue(sk->key);
     return true;
+}
+
+void sessions_key_write(struct sessions_key *sk)
+{
+    void *former;
+
+    if (sk->set == sk->stored)
+        return;
+    if (sk->stored == NULL)
+        rm_ModuleTypeSetValue(sk->key, sessions_type_get(), sk->set);
+    else
+        rm_ModuleTypeReplaceValue(sk->key, sessions_type_get(), sk->set, &former);
+    sk->stored = sk->set;
 }
 
 void sessions_key_close(struct sessions_key *sk)
 {
-    if (sk->key != NULL)
-        rm_CloseKey(sk->key);
+    if (sk->key == NULL)
+        return;
+    if (sk->stored == NULL)
+        sessions_free(sk->set);
+    else
+        sessions_key_write(sk);
+    rm_CloseKey(sk->key);
     sk->key = NULL;
 }
 
@@ -44,23 +62,16 @@ uint64_t sessions_key_first_rev(uint64_t now_ms)
     return now_ms > gone_rev ? now_ms : gone_rev + 1;
 }
 
-struct sessions *sessions_key_store(struct sessions_key *sk, struct sessions *set)
+bool sessions_key_settle(struct sessions_key *sk)
 {
-    void *former = NULL;
-
-    if (sk->set == NULL)
-        rm_ModuleTypeSetValue(sk->key, sessions_type_get(), set);
-    else
-        rm_ModuleTypeReplaceValue(sk->key, sessions_type_get(), set, &former);
-    sk->set = set;
-    if (sessions_length(set) == 0) {
-        note_gone(set);
-        rm_DeleteKey(sk->key); /* frees set */
-        sk->set = NULL;
-    } else {
-        rm_SetAbsExpire(sk->key, (long long)sessions_last_lease_ms(set));
+    if (sessions_length(sk->set) > 0) {
+        rm_SetAbsExpire(sk->key, (long long)sessions_last_lease_ms(sk->set));
+        return false;
     }
-    return former;
+    note_gone(sk->set);
+    rm_DeleteKey(sk->key); /* frees the set */
+    sk->set = sk->stored = NULL;
+    return true;
 }
 
 struct notify_str sessions_key_name(const struct sessions_key *sk)

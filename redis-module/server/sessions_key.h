@@ -10,21 +10,24 @@
 
 struct sessions_key {
     struct rm_ctx *ctx;
-    struct rm_string *name; /* borrowed */
-    struct rm_key *key;     /* NULL: there is no such key (it was opened for reading), or closed */
-    struct sessions *set;   /* borrowed; what the key holds. NULL: nothing */
+    struct rm_string *name;  /* borrowed */
+    struct rm_key *key;      /* NULL: there is no such key (it was opened for reading), or closed */
+    struct sessions *set;    /* NULL: none. Belongs to the key once it is written */
+    struct sessions *stored; /* what the key holds at present; NULL: nothing */
 };
 
 /* Opens name for RM_READ, or RM_READ | RM_WRITE. False: WRONGTYPE has been replied and nothing is
  * open. A missing key is no error: set is NULL then. */
 bool sessions_key_open_or_reply(struct sessions_key *sk, struct rm_ctx *ctx, struct rm_string *name,
                                 int mode);
+/* A set that was made and not written is freed; one that has moved is written. */
 void sessions_key_close(struct sessions_key *sk);
 
-/* Puts set, which from now on belongs to the key, in the place of what it holds; an empty one
- * removes the key and is freed. The key lives as long as the longest lease. Returns what it held
- * before, which now belongs to the caller; NULL: nothing. */
-struct sessions *sessions_key_store(struct sessions_key *sk, struct sessions *set);
+/* Puts the set into the key, if it was made or has moved. */
+void sessions_key_write(struct sessions_key *sk);
+/* After a change of what is written: a set without connections is freed and its key removed, which
+ * is what true says; any other key lives as long as the longest lease. */
+bool sessions_key_settle(struct sessions_key *sk);
 
 /* The revision that a new set begins with: the time instead of 1, and more than that of any set
  * that was emptied here, so that it does not go back when a set has vanished with its last

@@ -75,8 +75,9 @@ static void emit_part(struct rm_io *io, struct rm_string *key, struct sessions_i
     struct sessions_effect effect;
     struct sessions_connection c;
 
-    if (!sessions_effect_init(&effect, key_name(key), sessions_rev(iter->set), 0, count))
+    if (!sessions_effect_init(&effect, 0, count))
         unsaved_abort(io, "a session set");
+    sessions_effect_begin(&effect, key_name(key), sessions_rev(iter->set));
     for (; count > 0 && sessions_iter_next(iter, &c); count--)
         sessions_effect_add_put(&effect, &c);
     rm_EmitAOF(io, SESSIONS_EFFECT_COMMAND, "v", effect.words, effect.count);
@@ -110,8 +111,8 @@ static size_t on_mem_usage(struct rm_optctx *ctx, const void *value, size_t samp
 
 static size_t on_free_effort(struct rm_optctx *ctx, const void *value)
 {
-    (void)ctx, (void)value;
-    return 1; /* one allocation */
+    (void)ctx;
+    return sessions_allocations(value);
 }
 
 static void *on_copy(struct rm_optctx *ctx, const void *value)

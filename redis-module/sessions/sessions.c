@@ -1,66 +1,39 @@
-/* sessions -- the packed list behind sessions.h. */
+/* sessions -- the list behind sessions.h: slots in their order, and a record for each. */
 #include "sessions/sessions.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/id_table.h"
 #include "base/json_text.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-
-/* A record is this head and, behind it, session, connection, node, addr and meta. Heads are copied
- * out and in, as records are not aligned. */
-struct head {
-    uint64_t lease_ms;
-    uint64_t opened_ms;
-    uint16_t meta_len;
-    uint8_t session_len;
-    uint8_t connection_len;
-    uint8_t node_len;
-    uint8_t addr_len;
-    uint16_t unused;
-};
-
-struct sessions {
-    uint64_t rev;
-    uint32_t count; /* records */
-    uint32_t used;  /* bytes of records */
-    uint32_t cap;   /* bytes that records may take */
-    char records[];
-};
-
-_Static_assert(SESSIONS_NAME_MAX <= UINT8_MAX, "a name's length is stored in one byte");
-_Static_assert(SESSIONS_META_MAX <= UINT16_MAX, "the length of meta is stored in two bytes");
-_Static_assert((sizeof(struct head) + 4u * SESSIONS_NAME_MAX + SESSIONS_META_MAX) *
-                       SESSIONS_CONNECTIONS_MAX <
-                   UINT32_MAX / 2,
-               "offsets are 32 bits wide");
+#include "sessions/sessions_store.h"
 
 /* ---- life ---- */
 
-struct sessions *sessions_new(void)
+static size_t set_size(uint32_t cap)
 {
-    struct sessions *set = mem_try_alloc(sizeof(*set));
-
-    if (set != NULL)
-        *set = (struct sessions){0};
-    return set;
+    return sizeof(struct sessions) + cap * sizeof(struct sessions_slot);
 }
 
-struct sessions *sessions_copy(const struct sessions *set)
+struct sessions *sessions_new(void)
 {
-    struct sessions *copy = mem_try_alloc(sizeof(*set) + set->used);
+    struct sessions *set = mem_try_alloc(set_size(1)); /* a set is made for a connection */
 
-    if (copy == NULL)
-        return NULL;
-    memcpy(copy, set, sizeof(*set) + set->used);
-    copy->cap = set->used;
-    return copy;
+    if (set != NULL)
+        *set = (struct sessions){.cap = 1};
+    return set;
 }
 
 void sessions_free(struct sessions *set)
 {
+    if (set == NULL)
+        return;
+    for (uint32_t i = 0; i < set->count; i++)
+        mem_free(set->slots[i].record);
     mem_free(set);
 }
 
@@ -79,13 +52,48 @@ size_t sessions_length(const struct sessions *set)
     return set->count;
 }
 
-size_t sessions_bytes(const struct sessions *set)
+/* ---- records ---- */
+
+static size_t record_size(size_t texts)
 {
-    /* The allocator may be asked only about a pointer that it could write through. */
-    return mem_usable_size((void *)set, sizeof(*set) + set->cap);
+    return offsetof(struct sessions_record, texts) + texts;
 }
 
-/* ---- walking ---- */
+static size_t record_bytes(const struct sessions_record *record)
+{
+    return record_size((size_t)record->session_len + record->connection_len + record->node_len +
+                       record->addr_len + record->meta_len);
+}
+
+static char *paste(char *at, struct notify_str text)
+{
+    if (text.len > 0)
+        memcpy(at, text.ptr, text.len);
+    return at + text.len;
+}
+
+/* NULL: no memory. */
+static struct sessions_record *new_record(const struct sessions_connection *c)
+{
+    struct sessions_record *record = mem_try_alloc(
+        record_size(c->session.len + c->connection.len + c->node.len + c->addr.len + c->meta.len));
+    char *at;
+
+    if (record == NULL)
+        return NULL;
+    record->opened_ms = c->opened_ms;
+    record->meta_len = (uint16_t)c->meta.len;
+    record->session_len = (uint8_t)c->session.len;
+    record->connection_len = (uint8_t)c->connection.len;
+    record->node_len = (uint8_t)c->node.len;
+    record->addr_len = (uint8_t)c->addr.len;
+    at = paste(record->texts, c->session);
+    at = paste(at, c->connection);
+    at = paste(at, c->node);
+    at = paste(at, c->addr);
+    (void)paste(at, c->meta);
+    return record;
+}
 
 static struct notify_str cut(const char **at, size_t len)
 {
@@ -95,44 +103,68 @@ static struct notify_str cut(const char **at, size_t len)
     return text;
 }
 
-/* The record at an offset; returns the offset behind it. */
-static size_t read_record(const struct sessions *set, size_t at, struct sessions_connection *ret)
+void sessions_read(const struct sessions_slot *slot, struct sessions_connection *ret)
 {
-    const char *text = set->records + at + sizeof(struct head);
-    struct head head;
+    const struct sessions_record *record = slot->record;
+    const char *at = record->texts;
 
-    memcpy(&head, set->records + at, sizeof(head));
-    ret->lease_ms = head.lease_ms;
-    ret->opened_ms = head.opened_ms;
-    ret->session = cut(&text, head.session_len);
-    ret->connection = cut(&text, head.connection_len);
-    ret->node = cut(&text, head.node_len);
-    ret->addr = cut(&text, head.addr_len);
-    ret->meta = cut(&text, head.meta_len);
-    return (size_t)(text - set->records);
+    ret->lease_ms = slot->lease_ms;
+    ret->opened_ms = record->opened_ms;
+    ret->session = cut(&at, record->session_len);
+    ret->connection = cut(&at, record->connection_len);
+    ret->node = cut(&at, record->node_len);
+    ret->addr = cut(&at, record->addr_len);
+    ret->meta = cut(&at, record->meta_len);
 }
+
+struct notify_str sessions_slot_session(const struct sessions_slot *slot)
+{
+    return notify_str_of(slot->record->texts, slot->record->session_len);
+}
+
+bool sessions_slot_is(const struct sessions_slot *slot, uint32_t hash, struct notify_str connection)
+{
+    const struct sessions_record *record = slot->record;
+
+    if (slot->connection_hash != hash || (slot->plan & PLAN_REMOVE) != 0)
+        return false;
+    return notify_str_eq(
+        connection, notify_str_of(record->texts + record->session_len, record->connection_len));
+}
+
+static bool is_of_session(const struct sessions_slot *slot, uint32_t hash,
+                          struct notify_str session)
+{
+    return slot->session_hash == hash && notify_str_eq(sessions_slot_session(slot), session);
+}
+
+/* ---- asking ---- */
 
 bool sessions_iter_next(struct sessions_iter *iter, struct sessions_connection *ret_connection)
 {
-    while (iter->set != NULL && iter->at < iter->set->used) {
-        iter->at = read_record(iter->set, iter->at, ret_connection);
-        if (ret_connection->lease_ms > iter->now_ms)
-            return true;
+    while (iter->set != NULL && iter->at < iter->set->count) {
+        const struct sessions_slot *slot = &iter->set->slots[iter->at++];
+        if (slot->lease_ms <= iter->now_ms || (slot->plan & PLAN_REMOVE) != 0)
+            continue;
+        sessions_read(slot, ret_connection);
+        return true;
     }
     return false;
 }
 
 struct sessions_counts sessions_count(const struct sessions *set, uint64_t now_ms)
 {
-    struct sessions_iter iter = SESSIONS_ITER(set, now_ms);
     struct sessions_counts counts = {0, 0};
-    struct notify_str session = {NULL, 0};
-    struct sessions_connection c;
+    bool counted = false; /* this session */
 
-    while (sessions_iter_next(&iter, &c)) {
+    for (uint32_t i = 0; set != NULL && i < set->count; i++) {
+        const struct sessions_slot *slot = &set->slots[i];
+        counted = counted && !slot->begins;
+        if (slot->lease_ms <= now_ms || (slot->plan & PLAN_REMOVE) != 0)
+            continue;
         counts.connections++;
-        counts.sessions += !notify_str_eq(session, c.session);
-        session = c.session;
+        counts.sessions += !counted;
+        counted = true;
     }
     return counts;
 }
@@ -140,56 +172,50 @@ struct sessions_counts sessions_count(const struct sessions *set, uint64_t now_m
 size_t sessions_connections_of(const struct sessions *set, struct notify_str session,
                                uint64_t now_ms)
 {
-    struct sessions_iter iter = SESSIONS_ITER(set, now_ms);
-    struct sessions_connection c;
+    uint32_t hash = id_table_hash(session);
+    bool is_meant = false;
     size_t count = 0;
 
-    while (sessions_iter_next(&iter, &c))
-        count += notify_str_eq(session, c.session);
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct sessions_slot *slot = &set->slots[i];
+        if (slot->begins)
+            is_meant = is_of_session(slot, hash, session);
+        count += is_meant && slot->lease_ms > now_ms && (slot->plan & PLAN_REMOVE) == 0;
+    }
     return count;
 }
 
 uint64_t sessions_last_lease_ms(const struct sessions *set)
 {
-    struct sessions_iter iter = SESSIONS_ITER(set, SESSIONS_ALL);
-    struct sessions_connection c;
     uint64_t last = 0;
 
-    while (sessions_iter_next(&iter, &c))
-        if (c.lease_ms > last)
-            last = c.lease_ms;
+    for (uint32_t i = 0; i < set->count; i++)
+        if (set->slots[i].lease_ms > last && (set->slots[i].plan & PLAN_REMOVE) == 0)
+            last = set->slots[i].lease_ms;
     return last;
 }
 
-/* Where a record lies. */
-struct place {
-    size_t from, to;
-};
-
-static bool find(const struct sessions *set, struct notify_str connection, struct place *ret_place,
-                 struct sessions_connection *ret)
+uint32_t sessions_seek(const struct sessions *set, struct notify_str connection)
 {
-    for (size_t at = 0; at < set->used;) {
-        size_t next = read_record(set, at, ret);
-        if (notify_str_eq(ret->connection, connection)) {
-            *ret_place = (struct place){at, next};
-            return true;
-        }
-        at = next;
-    }
-    return false;
+    uint32_t hash = id_table_hash(connection);
+
+    for (uint32_t i = 0; i < set->count; i++)
+        if (sessions_slot_is(&set->slots[i], hash, connection))
+            return i;
+    return SESSIONS_NOWHERE;
 }
 
 bool sessions_find(const struct sessions *set, struct notify_str connection,
                    struct sessions_connection *ret_connection)
 {
-    struct sessions_connection ignored;
-    struct place place;
+    uint32_t index = sessions_seek(set, connection);
 
-    return find(set, connection, &place, ret_connection == NULL ? &ignored : ret_connection);
+    if (index != SESSIONS_NOWHERE && ret_connection != NULL)
+        sessions_read(&set->slots[index], ret_connection);
+    return index != SESSIONS_NOWHERE;
 }
 
-/* ---- changing ---- */
+/* ---- what may be in a set ---- */
 
 static bool is_name(struct notify_str text, size_t min)
 {
@@ -210,166 +236,305 @@ static bool connection_is_sound(const struct sessions_connection *connection)
            (connection->meta.len == 0 || json_text_is_minified(connection->meta));
 }
 
-static size_t record_len(const struct sessions_connection *c)
+/* ---- changing ---- */
+
+/* Room for one more. */
+static int grow(struct sessions **set)
 {
-    return sizeof(struct head) + c->session.len + c->connection.len + c->node.len + c->addr.len +
-           c->meta.len;
-}
+    uint32_t count = (*set)->count;
+    uint32_t cap = count < 4 ? count + 1 : count + count / 2;
+    struct sessions *grown;
 
-static char *paste(char *at, struct notify_str text)
-{
-    if (text.len > 0)
-        memcpy(at, text.ptr, text.len);
-    return at + text.len;
-}
-
-static void write_record(char *at, const struct sessions_connection *c)
-{
-    struct head head = {
-        .lease_ms = c->lease_ms,
-        .opened_ms = c->opened_ms,
-        .meta_len = (uint16_t)c->meta.len,
-        .session_len = (uint8_t)c->session.len,
-        .connection_len = (uint8_t)c->connection.len,
-        .node_len = (uint8_t)c->node.len,
-        .addr_len = (uint8_t)c->addr.len,
-    };
-
-    memcpy(at, &head, sizeof(head));
-    at = paste(at + sizeof(head), c->session);
-    at = paste(at, c->connection);
-    at = paste(at, c->node);
-    at = paste(at, c->addr);
-    (void)paste(at, c->meta);
-}
-
-/* Makes the bytes of place len bytes long, with undefined contents. */
-static int resize_place(struct sessions **set, struct place place, size_t len)
-{
-    struct sessions *s = *set;
-    size_t used = s->used - (place.to - place.from) + len;
-
-    if (used > s->cap) {
-        s = mem_try_realloc(s, sizeof(*s) + s->used, sizeof(*s) + used);
-        if (s == NULL)
-            return -ENOMEM;
-        s->cap = (uint32_t)(mem_usable_size(s, sizeof(*s) + used) - sizeof(*s));
-        *set = s;
-    }
-    memmove(s->records + place.from + len, s->records + place.to, s->used - place.to);
-    s->used = (uint32_t)used;
+    if (count < (*set)->cap)
+        return 0;
+    grown = mem_try_realloc(*set, set_size(count), set_size(cap));
+    if (grown == NULL)
+        return -ENOMEM;
+    grown->cap = cap;
+    *set = grown;
     return 0;
 }
 
-/* Behind the last connection of the session, or at the end. */
-static size_t find_end_of_session(const struct sessions *set, struct notify_str session)
+/* Behind the last connection of the session that stays; set->count: it has none. */
+static uint32_t find_end_of_session(const struct sessions *set, uint32_t hash,
+                                    struct notify_str session)
 {
-    struct sessions_connection c;
-    size_t end = set->used;
+    uint32_t end = set->count;
+    bool is_meant = false;
 
-    for (size_t at = 0; at < set->used;) {
-        at = read_record(set, at, &c);
-        if (notify_str_eq(c.session, session))
-            end = at;
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct sessions_slot *slot = &set->slots[i];
+        if (slot->begins)
+            is_meant = is_of_session(slot, hash, session);
+        if (is_meant && (slot->plan & PLAN_REMOVE) == 0)
+            end = i + 1;
     }
     return end;
 }
 
+/* Is the slot before this place of that session? */
+static bool follows_its_own(const struct sessions *set, uint32_t at, uint32_t hash,
+                            struct notify_str session)
+{
+    return at > 0 && (set->slots[at - 1].plan & PLAN_REMOVE) == 0 &&
+           is_of_session(&set->slots[at - 1], hash, session);
+}
+
+/* The record becomes the set's. */
+static int insert_at(struct sessions **set, uint32_t at, const struct sessions_connection *c,
+                     struct sessions_record *record)
+{
+    struct sessions_slot slot = {
+        .lease_ms = c->lease_ms,
+        .connection_hash = id_table_hash(c->connection),
+        .session_hash = id_table_hash(c->session),
+        .record = record,
+    };
+    struct sessions *s;
+
+    if (grow(set) != 0)
+        return -ENOMEM;
+    s = *set;
+    slot.begins = !follows_its_own(s, at, slot.session_hash, c->session);
+    memmove(&s->slots[at + 1], &s->slots[at], (s->count - at) * sizeof(s->slots[0]));
+    s->slots[at] = slot;
+    s->count++;
+    return 0;
+}
+
+static int insert_new(struct sessions **set, uint32_t at, const struct sessions_connection *c)
+{
+    struct sessions_record *record = new_record(c);
+    int rc = record == NULL ? -ENOMEM : insert_at(set, at, c, record);
+
+    if (rc != 0)
+        mem_free(record);
+    return rc;
+}
+
+static int replace(struct sessions_slot *slot, const struct sessions_connection *c)
+{
+    struct sessions_record *record = new_record(c);
+
+    if (record == NULL)
+        return -ENOMEM;
+    mem_free(slot->record);
+    slot->record = record;
+    slot->lease_ms = c->lease_ms & SESSIONS_LEASE_MASK;
+    return 0;
+}
+
+int sessions_insert(struct sessions **set, const struct sessions_connection *c, uint32_t known,
+                    uint32_t *ret_index)
+{
+    int rc;
+
+    if (!connection_is_sound(c))
+        return -EINVAL;
+    *ret_index = known;
+    if (known != SESSIONS_NOWHERE) {
+        rc = replace(&(*set)->slots[known], c);
+        return rc == 0 ? 1 : rc;
+    }
+    *ret_index = find_end_of_session(*set, id_table_hash(c->session), c->session);
+    return insert_new(set, *ret_index, c);
+}
+
 int sessions_put(struct sessions **set, const struct sessions_connection *connection)
 {
-    struct sessions_connection known;
-    struct place place;
-    bool is_known;
+    uint32_t known = sessions_seek(*set, connection->connection);
+    uint32_t index;
 
-    if (!connection_is_sound(connection))
-        return -EINVAL;
-    is_known = find(*set, connection->connection, &place, &known);
-    if (is_known && !notify_str_eq(known.session, connection->session))
-        return -EEXIST;
-    if (!is_known && (*set)->count == SESSIONS_CONNECTIONS_MAX)
-        return -ENOSPC;
-    if (!is_known)
-        place.from = place.to = find_end_of_session(*set, connection->session);
-    if (resize_place(set, place, record_len(connection)) != 0)
-        return -ENOMEM;
-    write_record((*set)->records + place.from, connection);
-    (*set)->count += !is_known;
-    return is_known ? 1 : 0;
+    if (known != SESSIONS_NOWHERE &&
+        !notify_str_eq(sessions_slot_session(&(*set)->slots[known]), connection->session))
+        return connection_is_sound(connection) ? -EEXIST : -EINVAL;
+    if (known == SESSIONS_NOWHERE && (*set)->count >= SESSIONS_CONNECTIONS_MAX)
+        return connection_is_sound(connection) ? -ENOSPC : -EINVAL;
+    return sessions_insert(set, connection, known, &index);
+}
+
+int sessions_append(struct sessions **set, const struct sessions_connection *connection)
+{
+    return connection_is_sound(connection) ? insert_new(set, (*set)->count, connection) : -EINVAL;
 }
 
 bool sessions_set_lease(struct sessions *set, struct notify_str connection, uint64_t lease_ms)
 {
-    struct sessions_connection c;
-    struct place place;
+    uint32_t index = sessions_seek(set, connection);
 
     assert(is_time(lease_ms));
-    if (!find(set, connection, &place, &c))
+    if (index == SESSIONS_NOWHERE)
         return false;
-    memcpy(set->records + place.from + offsetof(struct head, lease_ms), &lease_ms,
-           sizeof(lease_ms));
+    set->slots[index].lease_ms = lease_ms & SESSIONS_LEASE_MASK;
     return true;
 }
 
-size_t sessions_remove_if(struct sessions *set, sessions_match_fn is_match, void *ctx)
+void sessions_take_out(struct sessions *set)
 {
-    struct sessions_connection c;
-    size_t kept = 0, removed = 0, next;
+    bool begins = false; /* the session whose first one has gone begins with the next */
+    uint32_t kept = 0;
 
-    for (size_t at = 0; at < set->used; at = next) {
-        next = read_record(set, at, &c);
-        if (is_match(ctx, &c)) {
-            removed++;
+    for (uint32_t i = 0; i < set->count; i++) {
+        struct sessions_slot slot = set->slots[i];
+        begins = begins || slot.begins;
+        if ((slot.plan & PLAN_REMOVE) != 0) {
+            mem_free(slot.record);
             continue;
         }
-        memmove(set->records + kept, set->records + at, next - at);
-        kept += next - at;
+        slot.begins = begins;
+        slot.plan = 0;
+        begins = false;
+        set->slots[kept++] = slot;
     }
-    set->used = (uint32_t)kept;
-    set->count -= (uint32_t)removed;
-    return removed;
-}
-
-static bool has_id(void *ctx, const struct sessions_connection *connection)
-{
-    return notify_str_eq(connection->connection, *(const struct notify_str *)ctx);
+    set->count = kept;
 }
 
 bool sessions_remove(struct sessions *set, struct notify_str connection)
 {
-    return sessions_remove_if(set, has_id, &connection) > 0;
+    uint32_t index = sessions_seek(set, connection);
+
+    if (index == SESSIONS_NOWHERE)
+        return false;
+    set->slots[index].plan |= PLAN_REMOVE;
+    sessions_take_out(set);
+    return true;
+}
+
+struct sessions *sessions_copy(const struct sessions *set)
+{
+    struct sessions *copy = mem_try_alloc(set_size(set->count));
+
+    if (copy == NULL)
+        return NULL;
+    *copy = (struct sessions){.rev = set->rev, .cap = set->count};
+    for (uint32_t i = 0; i < set->count; i++) {
+        size_t bytes = record_bytes(set->slots[i].record);
+        struct sessions_record *record = mem_try_alloc(bytes);
+        if (record == NULL) {
+            sessions_free(copy);
+            return NULL;
+        }
+        memcpy(record, set->slots[i].record, bytes);
+        copy->slots[i] = set->slots[i];
+        copy->slots[i].record = record;
+        copy->count++;
+    }
+    return copy;
 }
 
 /* ---- checking ---- */
 
-/* What stands before the record at an offset must go with it. */
-static bool fits_those_before(const struct sessions *set, size_t end,
-                              const struct sessions_connection *c)
-{
-    bool session_ended = false, session_begun = false;
-    struct sessions_connection before;
+/* A text by its hash: where it stands. */
+struct seen {
+    uint32_t hash;
+    uint32_t index;
+};
 
-    for (size_t at = 0; at < end;) {
-        bool same;
-        at = read_record(set, at, &before);
-        same = notify_str_eq(before.session, c->session);
-        if (notify_str_eq(before.connection, c->connection) || (same && session_ended))
-            return false;
-        session_ended = session_begun && !same;
-        session_begun = session_begun || same;
-    }
-    return !session_ended;
+static int compare_seen(const void *a, const void *b)
+{
+    uint32_t x = ((const struct seen *)a)->hash, y = ((const struct seen *)b)->hash;
+
+    return x < y ? -1 : x > y;
+}
+
+static struct notify_str session_at(const struct sessions *set, uint32_t index)
+{
+    return sessions_slot_session(&set->slots[index]);
+}
+
+static struct notify_str connection_at(const struct sessions *set, uint32_t index)
+{
+    const struct sessions_record *record = set->slots[index].record;
+
+    return notify_str_of(record->texts + record->session_len, record->connection_len);
+}
+
+typedef struct notify_str (*text_fn)(const struct sessions *set, uint32_t index);
+
+static bool are_distinct(const struct sessions *set, struct seen *seen, size_t count, text_fn text)
+{
+    if (count > 0)
+        qsort(seen, count, sizeof(seen[0]), compare_seen);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = i + 1; k < count && seen[k].hash == seen[i].hash; k++)
+            if (notify_str_eq(text(set, seen[i].index), text(set, seen[k].index)))
+                return false;
+    return true;
+}
+
+int sessions_is_ordered(const struct sessions *set)
+{
+    struct seen *seen = mem_try_alloc((set->count + 1) * sizeof(seen[0]));
+    size_t begun = 0;
+    bool ordered;
+
+    if (seen == NULL)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < set->count; i++)
+        seen[i] = (struct seen){set->slots[i].connection_hash, i};
+    ordered = are_distinct(set, seen, set->count, connection_at);
+    for (uint32_t i = 0; i < set->count; i++)
+        if (set->slots[i].begins)
+            seen[begun++] = (struct seen){set->slots[i].session_hash, i};
+    ordered = ordered && are_distinct(set, seen, begun, session_at);
+    mem_free(seen);
+    return ordered;
+}
+
+static bool slot_is_sound(const struct sessions *set, uint32_t index)
+{
+    const struct sessions_slot *slot = &set->slots[index];
+    struct sessions_connection c;
+
+    sessions_read(slot, &c);
+    return connection_is_sound(&c) && slot->plan == 0 &&
+           slot->connection_hash == id_table_hash(c.connection) &&
+           slot->session_hash == id_table_hash(c.session) &&
+           slot->begins == !follows_its_own(set, index, slot->session_hash, c.session);
 }
 
 bool sessions_verify(const struct sessions *set)
 {
-    struct sessions_connection c;
-    size_t count = 0, at = 0, next;
-
-    for (; at < set->used; at = next, count++) {
-        next = read_record(set, at, &c);
-        if (next > set->used || !connection_is_sound(&c) || !fits_those_before(set, at, &c))
+    if (set->count > set->cap || set->count > SESSIONS_CONNECTIONS_MAX)
+        return false;
+    for (uint32_t i = 0; i < set->count; i++)
+        if (!slot_is_sound(set, i))
             return false;
+    return sessions_is_ordered(set) == 1;
+}
+
+/* ---- memory ---- */
+
+size_t sessions_bytes(const struct sessions *set)
+{
+    /* The allocator may be asked only about a pointer that it could write through. */
+    size_t bytes = mem_usable_size((void *)set, set_size(set->cap));
+
+    for (uint32_t i = 0; i < set->count; i++)
+        bytes += mem_usable_size(set->slots[i].record, record_bytes(set->slots[i].record));
+    return bytes;
+}
+
+size_t sessions_allocations(const struct sessions *set)
+{
+    return 1 + (size_t)set->count;
+}
+
+bool sessions_move(struct sessions **set, const struct sessions_mover *mover, unsigned long *cursor)
+{
+    struct sessions *moved = *cursor == 0 ? mover->move(mover->ctx, *set) : NULL;
+
+    if (moved != NULL)
+        *set = moved;
+    for (uint32_t i = (uint32_t)*cursor; i < (*set)->count; i++) {
+        struct sessions_record *record;
+        if (i > *cursor && mover->should_stop != NULL && mover->should_stop(mover->ctx)) {
+            *cursor = i;
+            return true;
+        }
+        record = mover->move(mover->ctx, (*set)->slots[i].record);
+        if (record != NULL)
+            (*set)->slots[i].record = record;
     }
-    return count == set->count && at == set->used && set->used <= set->cap &&
-           count <= SESSIONS_CONNECTIONS_MAX;
+    return false;
 }

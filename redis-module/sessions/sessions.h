@@ -6,9 +6,8 @@
  * order of their first connection, so that sessions are counted in one walk; a connection id occurs
  * once in a set.
  *
- * A set is one allocation of packed records. It is small (SESSIONS_CONNECTIONS_MAX), so everything
- * is found by walking. No clock, no Redis and no publishing in here: what a change means to others
- * is worked out from the set before and the set after it (sessions_diff.h). */
+ * No clock, no Redis and no publishing in here. What a command does to a set, and what that means
+ * to others, is sessions_plan.h's. */
 #ifndef SESSIONS_H
 #define SESSIONS_H
 
@@ -21,11 +20,12 @@
 #include "notify_wire.h"
 #include "base/text_buf.h"
 
-#define SESSIONS_CONNECTIONS_MAX 1024        /* connections of one set, live or not */
+#define SESSIONS_CONNECTIONS_MAX 10000       /* connections of one set, live or not */
 #define SESSIONS_NAME_MAX NOTIFY_SESSION_MAX /* bytes of a session, connection, node or address */
 #define SESSIONS_META_MAX 4096               /* bytes of JSON without blanks */
 #define SESSIONS_TIME_MAX NOTIFY_ID_MAX_MS   /* the greatest lease_ms and opened_ms */
 #define SESSIONS_ALL 0                       /* now_ms of the time when every lease still ran */
+#define SESSIONS_NOWHERE UINT32_MAX          /* an index: there is no such connection */
 
 struct sessions;
 
@@ -48,7 +48,7 @@ struct sessions_counts {
 
 /* An empty set of revision 0. NULL: no memory. */
 struct sessions *sessions_new(void);
-struct sessions *sessions_copy(const struct sessions *set);
+struct sessions *sessions_copy(const struct sessions *set); /* deep */
 /* NULL is accepted. Safe in any thread. */
 void sessions_free(struct sessions *set);
 
@@ -58,8 +58,6 @@ void sessions_set_rev(struct sessions *set, uint64_t rev);
 
 /* Connections that are stored, live or not. */
 size_t sessions_length(const struct sessions *set);
-/* Bytes of memory. */
-size_t sessions_bytes(const struct sessions *set);
 /* The time at which the last one is gone; 0 for an empty set. */
 uint64_t sessions_last_lease_ms(const struct sessions *set);
 
@@ -71,7 +69,7 @@ size_t sessions_connections_of(const struct sessions *set, struct notify_str ses
 /* Walks the connections that are live at now_ms. Texts are borrowed until the set changes. */
 struct sessions_iter {
     const struct sessions *set; /* may be NULL: nothing */
-    size_t at;                  /* offset of the next record */
+    uint32_t at;                /* index of the next one */
     uint64_t now_ms;
 };
 #define SESSIONS_ITER(the_set, the_now_ms)                                                         \
@@ -83,21 +81,18 @@ bool sessions_find(const struct sessions *set, struct notify_str connection,
                    struct sessions_connection *ret_connection);
 
 /* Adds a connection behind the others of its session, or replaces the one of this id in its place.
- * Its texts must not lie in *set, which may move. 0: added, 1: replaced; -EINVAL: not sound,
- * -EEXIST: the connection belongs to another session, -ENOSPC: the set is full, -ENOMEM. On failure
- * nothing has changed. */
+ * 0: added, 1: replaced; -EINVAL: not sound, -EEXIST: the connection belongs to another session,
+ * -ENOSPC: the set is full, -ENOMEM. On failure nothing has changed. */
 int sessions_put(struct sessions **set, const struct sessions_connection *connection);
 
 /* False: there is no such connection. lease_ms: 1 to SESSIONS_TIME_MAX. */
 bool sessions_set_lease(struct sessions *set, struct notify_str connection, uint64_t lease_ms);
 bool sessions_remove(struct sessions *set, struct notify_str connection);
 
-/* Removes every connection for which is_match says so; returns how many. */
-typedef bool (*sessions_match_fn)(void *ctx, const struct sessions_connection *connection);
-size_t sessions_remove_if(struct sessions *set, sessions_match_fn is_match, void *ctx);
-
 /* Does everything hold that this header promises? For tests. */
 bool sessions_verify(const struct sessions *set);
+
+/* ---- bytes ---- */
 
 /* Appends the set as bytes (out->failed tells about lack of memory). */
 void sessions_save(const struct sessions *set, struct text_buf *out);
@@ -105,5 +100,21 @@ void sessions_save(const struct sessions *set, struct text_buf *out);
 /* Reads what sessions_save wrote. payload comes from anywhere: everything is checked. NULL: it was
  * refused, and *ret_why (static text) says why. */
 struct sessions *sessions_load(struct notify_str payload, const char **ret_why);
+
+/* ---- memory ---- */
+
+size_t sessions_bytes(const struct sessions *set);       /* of all allocations */
+size_t sessions_allocations(const struct sessions *set); /* effort to free */
+
+/* Hands allocations to move (NULL: it stays, or the new address), from *cursor on (0: the
+ * beginning), until should_stop (NULL: never) says so: then true, and *cursor says where to go on;
+ * the set may change until then. */
+struct sessions_mover {
+    void *(*move)(void *ctx, void *ptr);
+    bool (*should_stop)(void *ctx);
+    void *ctx;
+};
+bool sessions_move(struct sessions **set, const struct sessions_mover *mover,
+                   unsigned long *cursor);
 
 #endif

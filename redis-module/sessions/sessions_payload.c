@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "base/varint.h"
+#include "sessions/sessions_store.h"
 
 #define PAYLOAD_VERSION 1
 
@@ -64,30 +65,26 @@ static bool take_connection(struct notify_str *payload, struct sessions_connecti
            take_text(payload, &ret->meta);
 }
 
-/* NULL: it is in; else why not. last: the session of the connection before. */
-static const char *load_connection(struct sessions **set, const struct sessions_connection *c,
-                                   struct notify_str last)
+/* NULL: they are in; else why not. Their order is checked when all are there. */
+static const char *load_connections(struct sessions **set, struct notify_str *payload,
+                                    uint64_t count)
 {
-    /* Put would move it to the others of its session: no payload of ours looks like that. */
-    if (!notify_str_eq(c->session, last) &&
-        sessions_connections_of(*set, c->session, SESSIONS_ALL) > 0)
-        return "a session stands in two places";
-    switch (sessions_put(set, c)) {
-    case 0:
-        return NULL;
-    case -EINVAL:
-        return "bad connection";
-    case -ENOMEM:
-        return "no memory";
-    default:
-        return "a connection is listed twice";
+    for (uint64_t i = 0; i < count; i++) {
+        struct sessions_connection c;
+        int rc;
+        if (!take_connection(payload, &c))
+            return "cut short";
+        rc = sessions_append(set, &c);
+        if (rc != 0)
+            return rc == -ENOMEM ? "no memory" : "bad connection";
     }
+    return NULL;
 }
 
 static const char *load_all(struct sessions **set, struct notify_str payload)
 {
-    struct notify_str last = {NULL, 0};
     uint64_t version, rev, count;
+    const char *why;
 
     if (!varint_take(&payload, &version) || version != PAYLOAD_VERSION)
         return "unknown version";
@@ -95,17 +92,17 @@ static const char *load_all(struct sessions **set, struct notify_str payload)
         count > SESSIONS_CONNECTIONS_MAX)
         return "bad number of connections";
     sessions_set_rev(*set, rev);
-    for (uint64_t i = 0; i < count; i++) {
-        struct sessions_connection c;
-        const char *why;
-        if (!take_connection(&payload, &c))
-            return "cut short";
-        why = load_connection(set, &c, last);
-        if (why != NULL)
-            return why;
-        last = c.session;
+    why = load_connections(set, &payload, count);
+    if (why != NULL)
+        return why;
+    switch (sessions_is_ordered(*set)) {
+    case 1:
+        return payload.len > 0 ? "bytes left over" : NULL;
+    case 0:
+        return "a connection or a session stands in two places";
+    default:
+        return "no memory";
     }
-    return payload.len > 0 ? "bytes left over" : NULL;
 }
 
 struct sessions *sessions_load(struct notify_str payload, const char **ret_why)

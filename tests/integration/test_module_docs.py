@@ -92,7 +92,7 @@ def test_the_examples_are_true_and_show_every_option(run, metadata, page):
 
 def test_there_is_no_option_in_the_sources_that_no_command_documents(metadata):
     known = {token for command in metadata.values() for token in tokens_of(command["arguments"])}
-    for path in glob.glob(os.path.join(ROOT, "redis-module", "*.c")):
+    for path in glob.glob(os.path.join(ROOT, "redis-module", "*", "*.c")):
         with open(path, encoding="utf-8") as file:
             options = set(re.findall(r'\bARG_OPTION(?:_MANY)?\("([A-Z]+)"', file.read()))
         assert options <= known, (path, options - known)
@@ -127,7 +127,7 @@ def test_the_key_permissions_that_are_told_are_enough_and_needed(run, metadata, 
 def error_formats():
     """Every error text in the module's sources, as printf knows it."""
     found = set()
-    for path in glob.glob(os.path.join(ROOT, "redis-module", "*.c")):
+    for path in glob.glob(os.path.join(ROOT, "redis-module", "*", "*.c")):
         with open(path, encoding="utf-8") as file:
             text = re.sub(r"\bPRIu64\b", '"u"', file.read())
         text = re.sub(r'"\s*"', "", text)

@@ -302,6 +302,7 @@ def test_settings_have_ranges(client):
         "notify.max-entry-bytes": "65536",
         "notify.idempotency-window-ms": "86400000",
         "notify.idempotency-max": "1000",
+        "notify.session-max-connections": "1024",
     }
     for name, wrong in (("max-entries", "0"), ("max-entries", "x"), ("max-entry-bytes", "10"),
                         ("publish", "sometimes")):  # fmt: skip
@@ -331,6 +332,7 @@ def test_settings_may_follow_loadmodule(programs):
         "notify.max-entry-bytes": "131072",
         "notify.idempotency-window-ms": "5000",
         "notify.idempotency-max": "1000",
+        "notify.session-max-connections": "1024",
     }
 
 

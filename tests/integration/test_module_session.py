@@ -6,7 +6,7 @@ import threading
 import pytest
 import redis
 
-from module_helpers import call, digest, error_of, pairs, raw_error
+from module_helpers import call, check_everywhere, digest, error_of, pairs, raw_error
 from resp import Resp
 from servers import wait_until
 
@@ -132,16 +132,51 @@ def test_limits_refuse_and_change_nothing(client):
     assert open_(client, "s1", "c3", "MAXCONN", 2) == 1
 
 
-def test_a_set_holds_a_limited_number_of_connections(client):
+def open_many(client, count, key=KEY):
     with client.pipeline(transaction=False) as pipe:
-        for n in range(1024):
-            pipe.execute_command("NOTIFY.SESSION", "OPEN", KEY, f"s{n % 50}", f"c{n}", "LEASE", LONG)
-        assert pipe.execute() == [1] * 1024
-    assert open_error(client, "s1", "more", "LEASE", LONG) == (
-        "LIMIT too many connections: a session set holds at most 1024"
+        for n in range(count):
+            pipe.execute_command("NOTIFY.SESSION", "OPEN", key, f"s{n % 50}", f"c{n}", "LEASE", LONG)
+        assert pipe.execute() == [1] * count
+
+
+def test_a_set_holds_as_many_connections_as_the_setting_says(redis_server):
+    client = redis_server.client()
+    assert client.config_get("notify.session-max-connections") == {"notify.session-max-connections": "1024"}
+    for limit in (1024, 1100, 60):
+        client.config_set("notify.session-max-connections", limit)
+        open_many(client, limit)
+        assert open_error(client, "s1", "more", "LEASE", LONG) == (
+            f"LIMIT too many connections: a session set holds at most {limit} (notify.session-max-connections)"
+        )
+        assert open_(client, "s0", "c0") == 0, "renewing is never refused"
+        assert counts(client) == (50, limit)
+        client.flushall()
+    for wrong in (0, 10001):
+        with pytest.raises(redis.ResponseError):
+            client.config_set("notify.session-max-connections", wrong)
+
+
+def test_ten_thousand_connections_are_renewed_and_closed_at_once(programs):
+    primary = programs.redis(name="primary", appendonly="yes", aof_use_rdb_preamble="no")
+    replica = programs.replica(primary)
+    client = primary.client()
+    client.config_set("notify.session-max-connections", 10000)
+    open_many(client, 10000)
+    names = [f"c{n}" for n in range(10000)]
+    assert session(client, "TOUCH", KEY, "LEASE", LONG, *names) == 10000
+    assert error_of(client, "NOTIFY.SESSION", "TOUCH", KEY, "LEASE", LONG, *names, "more") == (
+        "there must be at most 10000 connections"
     )
-    assert open_(client, "s0", "c0") == 0
-    assert counts(client) == (50, 1024)
+    assert error_of(client, "NOTIFY.SESSION", "CLOSE", KEY, *names, "more") == (
+        "there must be at most 10000 connections"
+    )
+    assert session(client, "CLOSE", KEY, *names[::-2]) == 5000
+    assert ids(client)[:3] == ["c0", "c50", "c100"] and counts(client) == (25, 5000)
+
+    def check(one, wanted=digest(client, KEY)):
+        assert digest(one, KEY) == wanted
+
+    check_everywhere(check, primary, replica)
 
 
 def test_limits_hold_for_many_clients_at_once(shared_redis, client):
@@ -196,9 +231,9 @@ def test_limits_hold_for_many_clients_at_once(shared_redis, client):
         (["s", "c", "LEASE", "1", "META", "{"], "META must be one JSON value of at most 4096 bytes"),
         (["s", "c", "LEASE", "1", "META", '"' + "x" * 4095 + '"'],
          "META must be one JSON value of at most 4096 bytes"),
-        (["s", "c", "LEASE", "1", "MAXCONN", "0"], "MAXCONN must be an integer from 1 to 1024, not '0'"),
+        (["s", "c", "LEASE", "1", "MAXCONN", "0"], "MAXCONN must be an integer from 1 to 10000, not '0'"),
         (["s", "c", "LEASE", "1", "MAXSESSIONS", "x"],
-         "MAXSESSIONS must be an integer from 1 to 1024, not 'x'"),
+         "MAXSESSIONS must be an integer from 1 to 10000, not 'x'"),
     ],
 )  # fmt: skip
 def test_open_says_what_is_wrong_and_changes_nothing(client, args, error):

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "sessions/sessions_plan.h"
 #include "sessions_testing.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -25,7 +26,8 @@ static void change(struct sessions *set)
     unsigned calls = 0;
 
     require(sessions_count(set, SESSIONS_ALL).connections == sessions_length(set));
-    sessions_remove_if(set, is_any, &calls);
+    (void)sessions_plan_remove_if(set, is_any, &calls);
+    sessions_plan_end(set);
     require(sessions_verify(set));
     (void)sessions_put(&set, &c);
     require(sessions_verify(set));

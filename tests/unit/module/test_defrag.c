@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <malloc.h>
+#include <stdio.h>
 
 #include "box_testing.h"
 #include "box/category.h"
@@ -153,21 +154,41 @@ Test(defrag, what_lies_well_stays)
     sessions_free(set);
 }
 
-Test(defrag, a_session_set_moves_whole)
+static struct sessions *make_set(int n)
 {
-    struct rm_defrag ctx = {.has_cursor = false};
-    struct sessions_connection c = test_connection("session", "connection", 9);
     struct sessions *set = sessions_new();
-    struct sessions *copy;
-    void *value;
+    char id[16];
 
-    cr_assert_eq(sessions_put(&set, &c), 0);
-    copy = sessions_copy(set);
-    value = set;
-    cr_assert_eq(defrag_sessions(&ctx, NULL, &value), 0);
+    for (int i = 0; i < n; i++) {
+        struct sessions_connection c;
+        snprintf(id, sizeof(id), "c%d", i);
+        c = test_connection("session", id, 9);
+        cr_assert_eq(sessions_put(&set, &c), 0);
+    }
+    return set;
+}
+
+static void check_set_moved(struct rm_defrag *ctx, int n)
+{
+    struct sessions *set = make_set(n);
+    struct sessions *copy = sessions_copy(set);
+    void *value = set;
+    int calls = 1;
+
+    for (; defrag_sessions(ctx, NULL, &value) != 0; calls++)
+        cr_assert(ctx->has_cursor && calls <= n);
+    cr_assert_eq(calls > 1, ctx->has_cursor && n > 1);
     cr_assert_neq(value, (void *)set);
-    cr_assert_eq(ctx.moved, 1);
+    cr_assert_eq(ctx->moved, sessions_allocations(value));
     cr_assert(sessions_verify(value) && test_sessions_equal(value, copy));
     sessions_free(copy);
     sessions_free(value);
+}
+
+Test(defrag, a_session_set_moves_with_its_connections)
+{
+    check_set_moved(&(struct rm_defrag){.has_cursor = false, .stop = true}, 1);
+    check_set_moved(&(struct rm_defrag){.has_cursor = true, .stop = true}, 1);
+    check_set_moved(&(struct rm_defrag){.has_cursor = false, .stop = true}, 100);
+    check_set_moved(&(struct rm_defrag){.has_cursor = true, .stop = true}, 100);
 }

@@ -162,6 +162,7 @@ Test(sessions, a_copy_is_a_value_of_its_own)
     cr_assert(sessions_remove(copy, NOTIFY_STR("a1")));
     cr_assert_eq(sessions_length(set), 1);
     cr_assert_geq(sessions_bytes(set), sizeof(uint64_t) * 2);
+    cr_assert_eq(sessions_allocations(set), 2);
     sessions_free(copy);
 }
 
@@ -203,7 +204,7 @@ Test(sessions, what_is_not_sound_is_refused)
     cr_assert_eq(sessions_put(&set, &good), 0, "the longest of each is taken");
 }
 
-Test(sessions, a_full_set_takes_no_other_connection_but_renews_its_own)
+Test(sessions, a_full_set_takes_no_other_connection_but_renews_its_own, .timeout = 60)
 {
     char id[16];
 
@@ -227,11 +228,16 @@ Test(sessions, without_memory_nothing_changes)
         set = sessions_new();
         put("a", "a1", 9);
         before = sessions_copy(set);
+        for (long n = 1; n <= 2; n++) {
+            mem_testing_fail_at(n);
+            cr_assert_eq(put("a", "a2", 9), -ENOMEM);
+            cr_assert(test_sessions_equal(before, set));
+            mem_testing_fail_at(n);
+            cr_assert_null(sessions_copy(set));
+        }
         mem_testing_fail_at(1);
-        cr_assert_eq(put("a", "a2", 9), -ENOMEM);
+        cr_assert_eq(put("a", "a1", 10), -ENOMEM);
         cr_assert(test_sessions_equal(before, set));
-        mem_testing_fail_at(1);
-        cr_assert_null(sessions_copy(set));
         mem_testing_fail_at(1);
         cr_assert_null(sessions_new());
         cr_assert_eq(put("a", "a2", 9), 0);

@@ -1,8 +1,8 @@
 /* Random commands on a session set beside a plain array that does the same the slow way. Each step
- * works as the commands do: on a copy without the expired connections. After it the set must be
- * sound and like the array; its difference, applied to a copy of the set before, must give the set
- * after; and a watcher that heard all messages must know exactly the sessions that are there. Every
- * now and then memory runs out.
+ * works as the commands do: it notes what it is about to do, beginning with the connections that
+ * have expired. What is then told, applied to a copy of the set before, must give the set after; a
+ * watcher that heard all messages must know exactly the sessions that are there; a plan that is
+ * dropped must leave no trace. Every now and then memory runs out.
  *
  * NOTIFY_MODEL_STEPS sets the steps per seed, NOTIFY_MODEL_SEEDS the number of seeds. */
 #include <criterion/criterion.h>
@@ -12,7 +12,8 @@
 
 #include "mem_testing.h"
 #include "random_testing.h"
-#include "sessions/sessions_diff.h"
+#include "sessions/sessions_lookup.h"
+#include "sessions/sessions_plan.h"
 #include "sessions_testing.h"
 
 #define IDS 24       /* different connections */
@@ -113,7 +114,7 @@ static void compare(const struct model *m)
     cr_assert_eq(sessions_count(m->set, m->now).sessions, sessions);
 }
 
-/* ---- differences and messages ---- */
+/* ---- telling ---- */
 
 static void on_close(void *ctx, const struct sessions_connection *c)
 {
@@ -130,14 +131,12 @@ static void on_lease(void *ctx, const struct sessions_connection *c)
     cr_assert(sessions_set_lease(*(struct sessions **)ctx, c->connection, c->lease_ms));
 }
 
-static void check_difference(const struct sessions *before, const struct sessions *after)
+/* What replicas are told makes the same of the set before. */
+static void repeat(const struct model *m, struct sessions **before)
 {
-    static const struct sessions_diff_handler handler = {on_close, on_put, on_lease};
-    struct sessions *repeated = sessions_copy(before);
+    static const struct sessions_plan_handler handler = {on_close, on_put, on_lease};
 
-    sessions_diff(before, after, &handler, &repeated);
-    cr_assert(test_sessions_equal(repeated, after));
-    sessions_free(repeated);
+    sessions_plan_tell(m->set, &handler, before);
 }
 
 static int session_number(struct notify_str session)
@@ -161,32 +160,31 @@ static void on_joined(void *ctx, struct notify_str session)
     known[session_number(session)] = true;
 }
 
-static void check_presence(struct model *m, const struct sessions *before)
+static void on_live(void *ctx, struct notify_str session)
+{
+    ((bool *)ctx)[session_number(session)] = true;
+}
+
+static void tell_watcher(struct model *m)
+{
+    sessions_plan_each(m->set, m->now, SESSIONS_LEFT, on_left, m->known);
+    sessions_plan_each(m->set, m->now, SESSIONS_JOINED, on_joined, m->known);
+}
+
+/* Unless something has expired that no command has looked at yet. */
+static void check_watcher(const struct model *m)
 {
     bool there[SESSIONS] = {false};
 
-    sessions_each_left(before, m->set, m->now, on_left, m->known);
-    sessions_each_joined(before, m->set, m->now, on_joined, m->known);
-    for (size_t i = 0; i < m->count; i++)
+    for (size_t i = 0; i < m->count; i++) {
+        if (m->list[i].lease_ms <= m->now)
+            return;
         there[m->list[i].session] = true;
+    }
     cr_assert_arr_eq(m->known, there, sizeof(there));
 }
 
-/* ---- steps ---- */
-
-struct sweep {
-    uint64_t now;
-    const struct sessions_connection *keep;
-};
-
-static bool is_over(void *ctx, const struct sessions_connection *c)
-{
-    const struct sweep *sweep = ctx;
-
-    return c->lease_ms <= sweep->now &&
-           (sweep->keep == NULL || !notify_str_eq(sweep->keep->connection, c->connection) ||
-            !notify_str_eq(sweep->keep->session, c->session));
-}
+/* ---- steps: each notes in the set what it does, and does it in the model ---- */
 
 static void open_one(struct model *m)
 {
@@ -200,24 +198,24 @@ static void open_one(struct model *m)
     };
     struct names names;
     struct sessions_connection wanted = real(&c, &names), known;
-    struct sweep sweep = {m->now, &wanted};
 
-    if (sessions_find(m->set, wanted.connection, &known) && known.lease_ms > m->now) {
-        if (!notify_str_eq(known.session, wanted.session))
-            return; /* refused */
-        c.opened_ms = wanted.opened_ms = known.opened_ms;
+    sessions_plan_sweep(m->set, m->now, &wanted);
+    if (sessions_find(m->set, wanted.connection, &known) &&
+        !notify_str_eq(known.session, wanted.session)) {
+        cr_assert_eq(sessions_plan_put(&m->set, &wanted, m->now), -EEXIST);
+        sessions_plan_drop(m->set);
+        return;
     }
-    sessions_remove_if(m->set, is_over, &sweep);
+    if (sessions_find(m->set, wanted.connection, &known) && known.lease_ms > m->now)
+        c.opened_ms = wanted.opened_ms = known.opened_ms;
+    cr_assert_geq(sessions_plan_put(&m->set, &wanted, m->now), 0);
     model_sweep(m, &c);
-    cr_assert_geq(sessions_put(&m->set, &wanted), 0);
     model_put(m, &c);
 }
 
 static void sweep_all(struct model *m)
 {
-    struct sweep sweep = {m->now, NULL};
-
-    sessions_remove_if(m->set, is_over, &sweep);
+    sessions_plan_sweep(m->set, m->now, NULL);
     model_sweep(m, NULL);
 }
 
@@ -225,26 +223,40 @@ static void touch_some(struct model *m)
 {
     uint64_t lease_ms = m->now + 1 + below(LEASE_MAX);
     size_t step = 1 + below(3);
+    struct sessions_lookup lookup;
 
     sweep_all(m);
+    if (below(4) == 0)
+        mem_testing_fail_at(1);
+    sessions_lookup_init(&lookup, m->set, below(10));
+    mem_testing_fail_at(0);
     for (size_t i = 0; i < m->count; i += step) {
         struct names names;
+        uint32_t index = sessions_lookup_find(&lookup, real(&m->list[i], &names).connection);
+        cr_assert_neq(index, SESSIONS_NOWHERE);
         m->list[i].lease_ms = lease_ms;
-        cr_assert(sessions_set_lease(m->set, real(&m->list[i], &names).connection, lease_ms));
+        sessions_plan_lease(m->set, index, lease_ms);
     }
+    cr_assert_eq(sessions_lookup_find(&lookup, NOTIFY_STR("nobody")), SESSIONS_NOWHERE);
+    sessions_lookup_release(&lookup);
 }
 
-static void close_one(struct model *m)
+static void close_some(struct model *m)
 {
-    struct names names;
-    size_t at;
+    struct sessions_lookup lookup;
 
     sweep_all(m);
-    if (m->count == 0)
-        return;
-    at = below(m->count);
-    cr_assert(sessions_remove(m->set, real(&m->list[at], &names).connection));
-    model_remove_at(m, at);
+    sessions_lookup_init(&lookup, m->set, below(10));
+    for (size_t n = below(4); n > 0 && m->count > 0; n--) {
+        size_t at = below(m->count);
+        struct names names;
+        struct notify_str id = real(&m->list[at], &names).connection;
+        sessions_plan_remove(m->set, sessions_lookup_find(&lookup, id));
+        cr_assert_eq(sessions_lookup_find(&lookup, id), SESSIONS_NOWHERE, "it is gone at once");
+        cr_assert_not(sessions_find(m->set, id, NULL));
+        model_remove_at(m, at);
+    }
+    sessions_lookup_release(&lookup);
 }
 
 static bool is_of_node(void *ctx, const struct sessions_connection *c)
@@ -258,7 +270,7 @@ static void drop_node(struct model *m)
     size_t removed;
 
     sweep_all(m);
-    removed = sessions_remove_if(m->set, is_of_node, node);
+    removed = sessions_plan_remove_if(m->set, is_of_node, node);
     for (size_t i = m->count; i-- > 0;) {
         if (m->list[i].node != 1)
             continue;
@@ -268,7 +280,7 @@ static void drop_node(struct model *m)
     cr_assert_eq(removed, 0);
 }
 
-/* A put that finds no memory must leave everything as it was. */
+/* A put that finds no memory, and a plan that is dropped: everything is as it was. */
 static void open_without_memory(struct model *m)
 {
     struct model_connection c = {.session = 0, .id = IDS, .lease_ms = m->now + 1, .opened_ms = 1};
@@ -276,34 +288,54 @@ static void open_without_memory(struct model *m)
     struct names names;
     struct sessions_connection wanted = real(&c, &names);
 
-    mem_testing_fail_at(1);
-    if (sessions_put(&m->set, &wanted) >= 0)
+    sessions_plan_sweep(m->set, m->now, NULL);
+    mem_testing_fail_at(1 + (long)below(2));
+    if (sessions_plan_put(&m->set, &wanted, m->now) >= 0) {
+        sessions_plan_drop(m->set);
         cr_assert(sessions_remove(m->set, wanted.connection), "there was room without asking");
+    }
     mem_testing_fail_at(0);
+    sessions_plan_drop(m->set);
     cr_assert(test_sessions_equal(before, m->set));
     sessions_free(before);
+}
+
+static void check_live(const struct model *m, const struct model *before)
+{
+    bool live[SESSIONS] = {false}, wanted[SESSIONS] = {false};
+
+    for (size_t i = 0; i < before->count; i++)
+        if (before->list[i].lease_ms > m->now)
+            wanted[before->list[i].session] = true;
+    sessions_plan_each(m->set, m->now, SESSIONS_WERE_LIVE, on_live, live);
+    cr_assert_arr_eq(live, wanted, sizeof(live));
 }
 
 static void step(struct model *m)
 {
     static void (*const steps[])(struct model *) = {
-        open_one, open_one, open_one, open_one, touch_some, touch_some, close_one, sweep_all,
+        open_one, open_one, open_one, open_one, touch_some, touch_some, close_some, sweep_all,
     };
-    struct sessions *before = m->set;
+    struct sessions *repeated = sessions_copy(m->set);
     uint64_t which = below(100);
+    struct model before;
 
     m->now += below(3);
-    m->set = sessions_copy(before);
+    before = *m;
     if (which == 0)
         drop_node(m);
     else if (which < 4)
         open_without_memory(m);
     else
         steps[which % 8](m);
+    check_live(m, &before);
+    repeat(m, &repeated);
+    tell_watcher(m);
+    sessions_plan_end(m->set);
     compare(m);
-    check_difference(before, m->set);
-    check_presence(m, before);
-    sessions_free(before);
+    cr_assert(sessions_verify(repeated) && test_sessions_equal(repeated, m->set));
+    sessions_free(repeated);
+    check_watcher(m);
 }
 
 Test(sessions_model, random_commands_do_what_the_slow_way_does, .timeout = 0)

@@ -94,7 +94,7 @@ Test(sessions_payload, payloads_that_the_module_would_not_write_are_refused)
         ROW("\x01\x07\x01" ONE "c" REST "x"), /* bytes left over */
         ROW("\x01\x07\x01" ONE "c"
             "\x00\x00"),                      /* cut short */
-        ROW("\x01\x07\x81\x08" ONE "c" REST), /* 1025 connections */
+        ROW("\x01\x07\x91\x4e" ONE "c" REST), /* 10001 connections */
         ROW("\x01\x07\x01\x00\x01\x01s\x01"
             "c" REST), /* lease 0 */
         ROW("\x01\x07\x01\x09\x01\x01*\x01"
