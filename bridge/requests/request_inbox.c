@@ -36,7 +36,9 @@ static void add_ids(const struct request *r, struct words *words)
     if (request_text(r, "id").len > 0)
         words_add(words, request_text(r, "id"));
     json_array_foreach(request_value(r, "ids")->json, i, item)
+    {
         words_add(words, request_text_of(item));
+    }
 }
 
 static void change_ids(const struct request *r, struct notify_str command, struct notify_str mark)

@@ -148,7 +148,7 @@ int cmd_sendmany(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     bool counted;
 
     args_init(&args, argv, argc, 1);
-    counted = args_take_number(&args, "numkeys", 1, (uint64_t)argc - 3, &count);
+    counted = args_take_count(&args, "numkeys", "keys", (uint64_t)argc - 3, &count);
     if (rm_IsKeysPositionRequest(ctx))
         return tell_keys(ctx, counted ? count : 0);
     if (!counted)

@@ -96,7 +96,7 @@ static bool take_maxsessions(struct args *args, void *into)
 
 static const struct arg_option open_options[] = {
     ARG_OPTION("LEASE", take_open_lease), ARG_OPTION("NODE", take_node),
-    ARG_OPTION("ADDR", take_addr),        ARG_OPTION("META", take_meta),
+    ARG_OPTION("ADDR", take_addr),        ARG_OPTION_TEXT("META", take_meta),
     ARG_OPTION("MAXCONN", take_maxconn),  ARG_OPTION("MAXSESSIONS", take_maxsessions),
 };
 enum { OPEN_OPTIONS = sizeof open_options / sizeof open_options[0] };

@@ -263,6 +263,12 @@ static struct rm_arg session_apply_args[] = {
     END,
 };
 
+static struct rm_arg help_args[] = {
+    OPTION_STR("command", NULL),
+    OPTION_STR("subcommand", NULL),
+    END,
+};
+
 static struct rm_arg no_args[] = {END};
 
 /* ---- keys ---- */
@@ -476,8 +482,8 @@ static const struct command {
     {"NOTIFY.UNMUTE", cmd_unmute, "write", "write slow", -3, KEY_UPDATE,
      "Counts the notifications of muted categories again.",
      "O(N*M) for N categories in a box of M entries", NULL, mute_args},
-    {"NOTIFY.HELP", cmd_help, "fast allow-loading allow-stale", "fast", 1, KEY_NONE,
-     "Returns how each command is written and what it does.", "O(1)", NULL, NULL},
+    {"NOTIFY.HELP", cmd_help, "fast allow-loading allow-stale", "fast", -1, KEY_NONE,
+     "Returns how each command is written and what it does.", "O(1)", NULL, help_args},
     {"NOTIFY.RESTOREBOX", cmd_restorebox, "write deny-oom", "write slow", -3, KEY_INSERT,
      "Internal: restores a box, or the next part of one, from a rewritten AOF or a slot migration.",
      "O(N) for N entries", NULL, restorebox_args},
@@ -584,7 +590,7 @@ bool commands_at(size_t index, struct command_text *ret_text)
 {
     if (index >= sizeof commands / sizeof commands[0])
         return false;
-    *ret_text =
-        (struct command_text){commands[index].name, commands[index].summary, commands[index].args};
+    *ret_text = (struct command_text){commands[index].name, commands[index].summary,
+                                      commands[index].complexity, commands[index].args};
     return true;
 }

@@ -13,6 +13,7 @@ bool commands_init(struct rm_ctx *ctx);
 struct command_text {
     const char *name; /* of a subcommand: NOTIFY.SESSION|OPEN */
     const char *summary;
+    const char *complexity;
     const struct rm_arg *args; /* ends with a zeroed element; NULL: none */
 };
 /* False: there are no more. */

@@ -80,11 +80,11 @@ static bool take_unread_categories(struct args *args, void *into);
 static bool take_unread_logs(struct args *args, void *into);
 
 static const struct arg_option range_options[] = {
-    ARG_OPTION("COUNT", take_count),   ARG_OPTION("JSON", take_json),
-    ARG_OPTION("UNREAD", take_unread), ARG_OPTION("READ", take_read),
-    ARG_OPTION("UNSEEN", take_unseen), ARG_OPTION("ARCHIVED", take_archived),
-    ARG_OPTION("ALL", take_all),       ARG_OPTION_MANY("CATEGORY", take_range_categories),
-    ARG_OPTION("TYPE", take_type),     ARG_OPTION("EVENT", take_event),
+    ARG_OPTION("COUNT", take_count),    ARG_OPTION("JSON", take_json),
+    ARG_OPTION("UNREAD", take_unread),  ARG_OPTION("READ", take_read),
+    ARG_OPTION("UNSEEN", take_unseen),  ARG_OPTION("ARCHIVED", take_archived),
+    ARG_OPTION("ALL", take_all),        ARG_OPTION_MANY("CATEGORY", take_range_categories),
+    ARG_OPTION_TEXT("TYPE", take_type), ARG_OPTION("EVENT", take_event),
     ARG_OPTION("LEVEL", take_level),
 };
 static const struct arg_option category_options[] = {

@@ -19,7 +19,7 @@ bool log_args_take(struct args *args, struct log_args *ret_logs)
 {
     uint64_t count;
 
-    if (!args_take_number(args, "LOGS", 1, LOG_ARGS_MAX, &count))
+    if (!args_take_count(args, "LOGS", "logs", LOG_ARGS_MAX, &count))
         return false;
     if (count > (uint64_t)(args->argc - args->pos))
         return args_fail(args, "ERR LOGS must be the number of the logs that follow it");

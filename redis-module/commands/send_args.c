@@ -177,15 +177,15 @@ static bool take_remember(struct args *args, void *into)
 
 /* The options of SEND; those of EVENT are these without the ones in only_send. */
 static const struct arg_option options[SEND_OPTIONS] = {
-    [SEND_CONTENT] = ARG_OPTION("CONTENT", take_content),
-    [SEND_TYPE] = ARG_OPTION("TYPE", take_type),
-    [SEND_CATEGORY] = ARG_OPTION("CATEGORY", take_category),
+    [SEND_CONTENT] = ARG_OPTION_TEXT("CONTENT", take_content),
+    [SEND_TYPE] = ARG_OPTION_TEXT("TYPE", take_type),
+    [SEND_CATEGORY] = ARG_OPTION_TEXT("CATEGORY", take_category),
     [SEND_LEVEL] = ARG_OPTION("LEVEL", take_level),
-    [SEND_DATA] = ARG_OPTION("DATA", take_data),
+    [SEND_DATA] = ARG_OPTION_TEXT("DATA", take_data),
     [SEND_MAXLEN] = ARG_OPTION("MAXLEN", take_maxlen),
     [SEND_EVENT] = ARG_OPTION("EVENT", take_event),
-    [SEND_ACTION] = ARG_OPTION("ACTION", take_action),
-    [SEND_ENTITY] = ARG_OPTION("ENTITY", take_entity),
+    [SEND_ACTION] = ARG_OPTION_TEXT("ACTION", take_action),
+    [SEND_ENTITY] = ARG_OPTION_TEXT("ENTITY", take_entity),
     [SEND_EXCLUDE] = ARG_OPTION("EXCLUDE", take_exclude),
     [SEND_ID] = ARG_OPTION("ID", take_id),
     [SEND_NX] = ARG_OPTION("NX", NULL),
@@ -197,8 +197,8 @@ static const struct arg_option options[SEND_OPTIONS] = {
     [SEND_PX] = ARG_OPTION("PX", take_px),
     [SEND_EXAT] = ARG_OPTION("EXAT", take_exat),
     [SEND_PXAT] = ARG_OPTION("PXAT", take_pxat),
-    [SEND_COLLAPSE] = ARG_OPTION("COLLAPSE", take_collapse),
-    [SEND_IDEMPOTENT] = ARG_OPTION("IDEMPOTENT", take_idempotent),
+    [SEND_COLLAPSE] = ARG_OPTION_TEXT("COLLAPSE", take_collapse),
+    [SEND_IDEMPOTENT] = ARG_OPTION_TEXT("IDEMPOTENT", take_idempotent),
     [SEND_REMEMBER] = ARG_OPTION("REMEMBER", take_remember),
 };
 
@@ -287,7 +287,8 @@ bool send_args_take(struct send_spec *spec, struct args *args, enum send_kind ki
     spec->now_ms = (uint64_t)rm_Milliseconds();
     spec->kept[1] = args->argv[args->pos];
     spec->kept_count = 2;
-    if (!args_take_str(args, is_event ? "name" : "title", &spec->body.field[subject]) ||
+    if (!(is_event ? args_take_str : args_take_text)(args, is_event ? "name" : "title",
+                                                     &spec->body.field[subject]) ||
         !args_take_options(args, options, SEND_OPTIONS, spec, &spec->seen) ||
         !check_options(args, spec))
         return false;

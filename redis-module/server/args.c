@@ -17,6 +17,7 @@ void args_init(struct args *args, struct rm_string **argv, int argc, int first)
     args->argv = argv;
     args->argc = argc;
     args->pos = first;
+    args->text_before = NULL;
     args->error[0] = '\0';
 }
 
@@ -93,6 +94,12 @@ bool args_take_str(struct args *args, const char *name, struct notify_str *ret_v
     return true;
 }
 
+bool args_take_text(struct args *args, const char *name, struct notify_str *ret_value)
+{
+    args->text_before = name;
+    return args_take_str(args, name, ret_value);
+}
+
 bool args_take_number(struct args *args, const char *name, uint64_t min, uint64_t max,
                       uint64_t *ret_value)
 {
@@ -109,6 +116,24 @@ bool args_take_number(struct args *args, const char *name, uint64_t min, uint64_
     }
     snprintf(wanted, sizeof wanted, "an integer from %" PRIu64 " to %" PRIu64, min, max);
     return args_fail_value(args, name, wanted, text);
+}
+
+static bool is_number(struct notify_str word)
+{
+    uint64_t value;
+
+    return notify_id_take_number(&word, &value) && word.len == 0;
+}
+
+bool args_take_count(struct args *args, const char *name, const char *what, uint64_t max,
+                     uint64_t *ret_count)
+{
+    char hint[80];
+
+    if (args_done(args) || is_number(args_at(args, args->pos)))
+        return args_take_number(args, name, 1, max, ret_count);
+    snprintf(hint, sizeof hint, "the number of %s comes first: %s", what, name);
+    return args_take_number(args, hint, 1, max, ret_count);
 }
 
 bool args_take_id(struct args *args, const char *name, uint64_t missing_seq,
@@ -268,11 +293,25 @@ bool args_take_names(struct args *args, const char *what, const struct arg_optio
            args_fail(args, "ERR syntax error: at least one %s is needed", what);
 }
 
+/* A word in capitals was meant as an option. */
+static bool is_capitals(struct notify_str word)
+{
+    for (size_t i = 0; i < word.len; i++)
+        if (word.ptr[i] < 'A' || word.ptr[i] > 'Z')
+            return false;
+    return true;
+}
+
 static bool fail_unknown(struct args *args, struct notify_str word)
 {
+    char hint[64] = "";
+
+    if (args->text_before != NULL && !is_capitals(word))
+        snprintf(hint, sizeof hint, " (quote the %s?)", args->text_before);
     if (!is_quotable(word))
-        return args_fail(args, "ERR syntax error: unknown option");
-    return args_fail(args, "ERR syntax error: unknown option '%.*s'", (int)word.len, word.ptr);
+        return args_fail(args, "ERR syntax error: unknown option%s", hint);
+    return args_fail(args, "ERR syntax error: unknown option '%.*s'%s", (int)word.len, word.ptr,
+                     hint);
 }
 
 bool args_take_options(struct args *args, const struct arg_option *options, size_t count,
@@ -294,6 +333,7 @@ bool args_take_options(struct args *args, const struct arg_option *options, size
         args->pos++;
         if (options[i].take != NULL && !options[i].take(args, into))
             return false;
+        args->text_before = options[i].is_text ? options[i].name : NULL;
     }
     *ret_seen = seen;
     return true;

@@ -22,6 +22,9 @@ struct args {
     struct rm_string **argv; /* borrowed */
     int argc;
     int pos; /* of the next argument */
+    /* The free text before it, whose quotes may have been forgotten: an unknown option is more
+     * likely its second word. NULL: there is none. */
+    const char *text_before;
     char error[ARGS_ERROR_MAX];
 };
 
@@ -30,11 +33,16 @@ struct arg_option {
     const char *name; /* upper case */
     size_t len;
     bool may_repeat;
+    bool is_text; /* its value, the last thing that it takes, is free text */
     bool (*take)(struct args *args, void *into);
 };
 #define ARG_OPTION(keyword, take_fn)                                                               \
     {                                                                                              \
         .name = (keyword), .len = sizeof(keyword) - 1, .take = (take_fn)                           \
+    }
+#define ARG_OPTION_TEXT(keyword, take_fn)                                                          \
+    {                                                                                              \
+        .name = (keyword), .len = sizeof(keyword) - 1, .is_text = true, .take = (take_fn)          \
     }
 #define ARG_OPTION_MANY(keyword, take_fn)                                                          \
     {                                                                                              \
@@ -58,9 +66,15 @@ bool args_is_keyword(struct notify_str text, const char *keyword, size_t len);
 
 /* name: what the argument is called in an error reply. */
 bool args_take_str(struct args *args, const char *name, struct notify_str *ret_value);
+/* The same for free text right before the options. */
+bool args_take_text(struct args *args, const char *name, struct notify_str *ret_value);
 /* An integer of decimal digits within min .. max. */
 bool args_take_number(struct args *args, const char *name, uint64_t min, uint64_t max,
                       uint64_t *ret_value);
+/* The same from 1 on: how many of what follow. A word that is no number is most likely the first of
+ * them, and is told so. */
+bool args_take_count(struct args *args, const char *name, const char *what, uint64_t max,
+                     uint64_t *ret_count);
 /* <ms>-<seq>, or <ms> with missing_seq. */
 bool args_take_id(struct args *args, const char *name, uint64_t missing_seq,
                   struct notify_id *ret_id);

@@ -92,10 +92,13 @@ def test_the_examples_are_true_and_show_every_option(run, metadata, page):
 
 def test_there_is_no_option_in_the_sources_that_no_command_documents(metadata):
     known = {token for command in metadata.values() for token in tokens_of(command["arguments"])}
+    seen = set()
     for path in glob.glob(os.path.join(ROOT, "redis-module", "*", "*.c")):
         with open(path, encoding="utf-8") as file:
-            options = set(re.findall(r'\bARG_OPTION(?:_MANY)?\("([A-Z]+)"', file.read()))
+            options = set(re.findall(r'\bARG_OPTION(?:_MANY|_TEXT)?\("([A-Z]+)"', file.read()))
         assert options <= known, (path, options - known)
+        seen |= options
+    assert {"CONTENT", "CATEGORY", "NOPUBLISH", "MAXSESSIONS"} <= seen  # the sources were found
 
 
 @pytest.mark.parametrize("page", SOURCES)

@@ -227,7 +227,7 @@ def test_a_title_has_1_to_255_characters(client):
             ["IDEMPOTENT", "t", "REMEMBER", "1", "2", "1"],
             "REMEMBER after must be an integer from 0 to 1, not '2'",
         ),
-        (["evil\r\n+OK"], "syntax error: unknown option"),
+        (["evil\r\n+OK"], "syntax error: unknown option (quote the title?)"),
     ],
 )
 def test_a_wrong_option_is_named_and_changes_nothing(listen, shared_redis, client, options, error):

@@ -62,7 +62,7 @@ def test_a_key_that_stands_twice_with_one_id_refuses_all(client):
     "arguments, error",
     [
         (["0", "k", "t"], "numkeys must be an integer from 1 to 1, not '0'"),
-        (["x", "k", "t"], "numkeys must be an integer from 1 to 1, not 'x'"),
+        (["x", "k", "t"], "the number of keys comes first: numkeys must be an integer from 1 to 1, not 'x'"),
         (["2", "k", "t"], "numkeys must be an integer from 1 to 1, not '2'"),
         (["1", "k", ""], "title must have 1 to 255 characters"),
         (["1", "k", "t", "NOSTORE"], "syntax error: NOSTORE is no option of NOTIFY.SEND"),
@@ -147,6 +147,63 @@ def test_help_tells_about_every_command(shared_redis, client):
     with Resp(shared_redis.port) as resp:
         known = resp.call("COMMAND", "LIST", "FILTERBY", "MODULE", "notify")
     assert {name.upper().split("|")[0] for name in known} == set(by_name)
+
+
+def test_help_on_one_command(client):
+    everything = call(client, "NOTIFY.HELP")
+    usage, summary = everything[2 * [u.split(" ")[0] for u in everything[::2]].index("NOTIFY.SEND") :][:2]
+    for name in ("SEND", "send", "NOTIFY.SEND", "Notify.Send"):
+        *lines, complexity = call(client, "NOTIFY.HELP", name)
+        assert lines == [usage, summary] and complexity.startswith("    Complexity: O(")
+    assert call(client, "NOTIFY.HELP", "HELP")[0] == "NOTIFY.HELP [<command>] [<subcommand>]"
+    (usage, summary, complexity) = call(client, "NOTIFY.HELP", "session", "open")
+    assert usage.startswith("NOTIFY.SESSION OPEN <key> ") and complexity.startswith("    Complexity: O(")
+    whole = call(client, "NOTIFY.HELP", "SESSION")
+    assert len(whole) == 3 * sum(line.startswith("NOTIFY.SESSION") for line in everything)
+    assert "NOTIFY.SESSION OPEN <key>" in "\n".join(whole)
+
+
+@pytest.mark.parametrize(
+    "words", [["SENDS"], [""], ["NOTIFY."], ["NOTIFY.NOTIFY.SEND"], ["GET x"], ["SESSION", "x"],
+              ["SEND", "x"], ["SESSION|OPEN"], [b"\xff\r\n"]]
+)  # fmt: skip
+def test_help_on_what_is_no_command_says_so(client, words):
+    assert error_of(client, "NOTIFY.HELP", *words) == "no such command; NOTIFY.HELP lists them"
+
+
+def test_a_number_of_keys_or_logs_that_was_forgotten_is_told(client):
+    for words, what in (
+        (("NOTIFY.SENDMANY", "a", "b", "t"), "keys comes first: numkeys must be an integer from 1 to 1"),
+        (("NOTIFY.SENDMANY", "a", "b", "c", "t"), "keys comes first: numkeys must be an integer from 1 to 2"),
+        (("NOTIFY.UNREAD", "a", "LOGS", "b"), "logs comes first: LOGS must be an integer from 1 to 256"),
+        (("NOTIFY.BADGE", "a", "LOGS", "b", "c"), "logs comes first: LOGS must be an integer from 1 to 256"),
+    ):
+        wrong = "b" if "LOGS" in words else "a"
+        assert error_of(client, *words) == f"the number of {what}, not '{wrong}'"
+    assert client.dbsize() == 0
+
+
+@pytest.mark.parametrize(
+    "words, hint",
+    [
+        (("NOTIFY.SEND", "a", "Build", "finished"), "option 'finished' (quote the title?)"),
+        (("NOTIFY.SEND", "a", "Build", "in", "93", "s"), "option 'in' (quote the title?)"),
+        (("NOTIFY.SENDMANY", 1, "a", "Build", "finished"), "option 'finished' (quote the title?)"),
+        (("NOTIFY.SEND", "a", "Build", "in 93 s\n"), "option (quote the title?)"),
+        (("NOTIFY.SEND", "a", "t", "CONTENT", "main", "passed"), "option 'passed' (quote the CONTENT?)"),
+        (("NOTIFY.SEND", "a", "t", "NX", "TYPE", "a", "b"), "option 'b' (quote the TYPE?)"),
+        (("NOTIFY.SEND", "a", "t", "DATA", '{"a":', "1}"), "option '1}' (quote the DATA?)"),
+        (("NOTIFY.EVENT", "a", "e", "DATA", '{"a":', "1}"), "option '1}' (quote the DATA?)"),
+        (("NOTIFY.RANGE", "a", "-", "+", "TYPE", "a", "b"), "option 'b' (quote the TYPE?)"),
+        (("NOTIFY.SEND", "a", "t", "CATEGROY", "ci"), "option 'CATEGROY'"),
+        (("NOTIFY.SEND", "a", "t", "CONTENT", "c", "NX", "more"), "option 'more'"),
+        (("NOTIFY.SEND", "a", "t", "MAXLEN", "5", "more"), "option 'more'"),
+        (("NOTIFY.EVENT", "a", "my", "progress"), "option 'progress'"),
+    ],
+)
+def test_an_unknown_option_behind_free_text_reminds_of_quotes(client, words, hint):
+    assert error_of(client, *words) == f"syntax error: unknown {hint}"
+    assert client.dbsize() == 0
 
 
 def test_checking_the_keys_is_not_counted_as_reading_them(client):

@@ -225,6 +225,45 @@ Test(args, an_option_given_twice_or_unknown_is_refused)
     cr_assert_str_eq(args.error, "ERR syntax error: WORD lacks its value");
 }
 
+Test(args, an_unknown_option_behind_free_text_reminds_of_quotes)
+{
+    static const struct arg_option texts[] = {ARG_OPTION_TEXT("TEXT", take_word),
+                                              ARG_OPTION("FLAG", NULL)};
+    struct notify_str word;
+    uint32_t seen;
+
+    given("build finished");
+    cr_assert(args_take_text(&args, "title", &word));
+    cr_assert_not(args_take_options(&args, texts, 2, &word, &seen));
+    cr_assert_str_eq(args.error, "ERR syntax error: unknown option 'finished' (quote the title?)");
+    given("build FINISHED");
+    cr_assert(args_take_text(&args, "title", &word));
+    cr_assert_not(args_take_options(&args, texts, 2, &word, &seen));
+    cr_assert_str_eq(args.error, "ERR syntax error: unknown option 'FINISHED'");
+    given("FLAG TEXT a b");
+    cr_assert_not(args_take_options(&args, texts, 2, &word, &seen));
+    cr_assert_str_eq(args.error, "ERR syntax error: unknown option 'b' (quote the TEXT?)");
+    given("TEXT a FLAG b");
+    cr_assert_not(args_take_options(&args, texts, 2, &word, &seen));
+    cr_assert_str_eq(args.error, "ERR syntax error: unknown option 'b'");
+}
+
+Test(args, a_count_that_was_forgotten_is_told)
+{
+    uint64_t count = 0;
+
+    given("3 a");
+    cr_assert(args_take_count(&args, "numkeys", "keys", 3, &count));
+    cr_assert_eq(count, 3);
+    given("4 a");
+    cr_assert_not(args_take_count(&args, "numkeys", "keys", 3, &count));
+    cr_assert_str_eq(args.error, "ERR numkeys must be an integer from 1 to 3, not '4'");
+    given("a 3");
+    cr_assert_not(args_take_count(&args, "numkeys", "keys", 3, &count));
+    cr_assert_str_eq(args.error, "ERR the number of keys comes first: numkeys must be an integer "
+                                 "from 1 to 3, not 'a'");
+}
+
 Test(args, levels_have_five_names)
 {
     enum entry_level level = LEVEL_INFO;
