@@ -22,4 +22,8 @@
 
 #define NOTIFY_EVENT_DEFAULT "notification"
 
+/* What concerns all keys at once is said here, on a plain channel, also in a cluster:
+ * {"type":"flushed",…}: whatever is known of the keys may be wrong and has to be read anew. */
+#define NOTIFY_CONTROL_CHANNEL "notify:control"
+
 #endif

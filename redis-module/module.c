@@ -6,6 +6,7 @@
 #include "server/effect.h"
 #include "base/id_table.h"
 #include "server/info.h"
+#include "server/key_watch.h"
 #include "base/mem.h"
 #include "server/module_api.h"
 #include "server/publish.h"
@@ -69,7 +70,7 @@ int RedisModule_OnLoad(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     /* The settings come first: they are what can be wrong, and the server forgets to free a type of
      * a module that it then does not load. */
     if (!config_init(ctx, argv, argc) || !replication_init(ctx) || !box_type_init(ctx) ||
-        !sessions_type_init(ctx) || !commands_init(ctx) ||
+        !sessions_type_init(ctx) || !key_watch_init(ctx) || !commands_init(ctx) ||
         rm_RegisterInfoFunc(ctx, info_report) != RM_OK) {
         rm_Log(ctx, "warning", "notify could not register itself with this server");
         return RM_ERR;

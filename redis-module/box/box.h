@@ -276,11 +276,11 @@ int box_expire(struct box **box, struct notify_id id, uint64_t now_ms);
 /* ---- the end of the key ----
  *
  * A box of which nothing lives on need not stay in memory. It has an end when every entry expires
- * and nothing else is kept in it: no muted category, no cursors, and no trimmed id (a gap that must
- * be told of) from before it had an end. The end lies behind every expiry and not before the time
- * in the last id, so a box made after it begins with a greater id. Removing entries does not bring
- * it forward; an entry that does not expire takes it away. It follows from the commands that were
- * executed and from no clock, so that every replica knows the same. */
+ * and nothing else is kept in it: no muted category and no cursors. (A trimmed id is no reason: of
+ * a box that is missing every position is told a gap.) The end lies behind every expiry and not
+ * before the time in the last id, so a box made after it begins with a greater id. Removing entries
+ * does not bring it forward; an entry that does not expire takes it away. It follows from the
+ * commands that were executed and from no clock, so that every replica knows the same. */
 
 uint64_t box_key_end_ms(const struct box *box); /* 0: none */
 /* To be called after a change. 0, or -ENOMEM and the box has no end. May move the box. */

@@ -65,7 +65,7 @@ static uint64_t wanted_end(const struct box *box)
     if ((end == 0 && box->min_expire_ms == 0) || box_keeps_settings(box))
         return 0;
     if (end == 0) {
-        if (!notify_id_is_zero(store_trimmed_id(box)) || !box_all_expire(box))
+        if (!box_all_expire(box))
             return 0;
         end = box_max_expire_ms(box);
     }

@@ -103,7 +103,7 @@ bool change_take_options(struct change *change, bool marks)
 
 static bool publishes(const struct change *change)
 {
-    return !change->nopublish && publish_is_on();
+    return !change->nopublish && publish_is_on(change->ctx);
 }
 
 bool change_open_or_reply(struct change *change)

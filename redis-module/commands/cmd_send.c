@@ -17,7 +17,7 @@ static bool check_or_reply(struct box_key *bk, struct args *args, struct send_sp
 {
     if (bk->box != NULL)
         box_prefetch_append(bk->box, spec->maxlen);
-    if (send_publishes(spec) && !publish_permitted_or_reply(bk->ctx, bk->name))
+    if (send_publishes(spec, bk->ctx) && !publish_permitted_or_reply(bk->ctx, bk->name))
         return false;
     if (!send_args_make_entry(spec, args, bk->ctx)) {
         (void)reply_args_error(bk->ctx, args);
@@ -78,7 +78,7 @@ static bool check_key_or_reply(struct rm_ctx *ctx, struct args *args, struct sen
         (void)reply_args_error(ctx, args);
         return false;
     }
-    if (send_publishes(spec) && !publish_permitted_or_reply(ctx, key))
+    if (send_publishes(spec, ctx) && !publish_permitted_or_reply(ctx, key))
         return false;
     if (!box_key_open_or_reply(&bk, ctx, key, RM_READ | RM_WRITE)) /* a look that is not counted */
         return false;

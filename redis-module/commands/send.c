@@ -204,7 +204,7 @@ static void publish_only(struct box_key *bk, struct send_spec *spec, struct send
         spec->entry.is_muted = box_is_muted(bk->box, spec->entry.category);
     box_key_close(bk);
     info_count(INFO_EVENTS, 1);
-    if (publish_is_on())
+    if (publish_is_on(bk->ctx))
         result->receivers = announce(bk, spec, result);
 }
 
@@ -224,7 +224,7 @@ static void store_and_tell(struct box_key *bk, struct args *args, struct send_sp
         return;
     info_count(spec->entry.kind == ENTRY_EVENT ? INFO_EVENTS : INFO_SENDS, 1);
     replicate(ctx, spec);
-    if (send_publishes(spec))
+    if (send_publishes(spec, ctx))
         result->receivers = announce(bk, spec, result);
     box_key_changed(bk, spec->event);
 }

@@ -28,9 +28,9 @@ struct send_result {
     int receivers;
 };
 
-static inline bool send_publishes(const struct send_spec *spec)
+static inline bool send_publishes(const struct send_spec *spec, struct rm_ctx *ctx)
 {
-    return !send_has(spec, SEND_NOPUBLISH) && publish_is_on();
+    return !send_has(spec, SEND_NOPUBLISH) && publish_is_on(ctx);
 }
 
 /* What of the box can be checked before storing. False: args.error says why not. */

@@ -25,7 +25,7 @@ void session_change_release(struct session_change *change)
 
 bool session_change_open_or_reply(struct session_change *change)
 {
-    if (publish_is_on() && !publish_permitted_or_reply(change->ctx, change->sk.name))
+    if (publish_is_on(change->ctx) && !publish_permitted_or_reply(change->ctx, change->sk.name))
         return false;
     if (!sessions_key_open_or_reply(&change->sk, change->ctx, change->sk.name, RM_READ | RM_WRITE))
         return false;

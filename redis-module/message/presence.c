@@ -21,6 +21,15 @@ static void add_session(struct text_buf *out, struct notify_str session)
     text_buf_add_char(out, '"');
 }
 
+static void add_counts(struct text_buf *out, const struct presence_set *set)
+{
+    TEXT_BUF_LITERAL(out, ",\"sessions\":");
+    text_buf_add_number(out, set->counts.sessions);
+    TEXT_BUF_LITERAL(out, ",\"connections\":");
+    text_buf_add_number(out, set->counts.connections);
+    text_buf_add_char(out, '}');
+}
+
 void presence_render(struct text_buf *out, const struct presence_set *set,
                      enum presence_event event, struct notify_str session)
 {
@@ -30,11 +39,7 @@ void presence_render(struct text_buf *out, const struct presence_set *set,
     else
         TEXT_BUF_LITERAL(out, ",\"event\":\"leave\"");
     add_session(out, session);
-    TEXT_BUF_LITERAL(out, ",\"sessions\":");
-    text_buf_add_number(out, set->counts.sessions);
-    TEXT_BUF_LITERAL(out, ",\"connections\":");
-    text_buf_add_number(out, set->counts.connections);
-    text_buf_add_char(out, '}');
+    add_counts(out, set);
 }
 
 void presence_render_kick(struct text_buf *out, const struct presence_set *set,
@@ -43,4 +48,18 @@ void presence_render_kick(struct text_buf *out, const struct presence_set *set,
     add_start(out, NOTIFY_STR("kick"), set);
     add_session(out, session);
     text_buf_add_char(out, '}');
+}
+
+void presence_render_gone(struct text_buf *out, struct notify_str key, uint64_t rev)
+{
+    struct presence_set none = {.key = key, .rev = rev};
+
+    add_start(out, NOTIFY_STR("gone"), &none);
+    add_counts(out, &none);
+}
+
+void presence_render_appeared(struct text_buf *out, const struct presence_set *set)
+{
+    add_start(out, NOTIFY_STR("changed"), set);
+    add_counts(out, set);
 }

@@ -21,4 +21,9 @@ void presence_render(struct text_buf *out, const struct presence_set *set,
 void presence_render_kick(struct text_buf *out, const struct presence_set *set,
                           struct notify_str session);
 
+/* "gone": the set is no more. rev: one more than its last. */
+void presence_render_gone(struct text_buf *out, struct notify_str key, uint64_t rev);
+/* "changed": a set has appeared under this key from elsewhere. */
+void presence_render_appeared(struct text_buf *out, const struct presence_set *set);
+
 #endif

@@ -379,3 +379,30 @@ void render_follow(struct text_buf *out, const struct render_box *box, enum rend
         add_id(out, NOTIFY_STR(",\"start\":"), start);
     text_buf_add_char(out, '}');
 }
+
+/* ---- a key as a whole ---- */
+
+void render_gone(struct text_buf *out, struct notify_str key, uint64_t rev)
+{
+    struct render_box none = {.key = key, .rev = rev};
+
+    add_start(out, NOTIFY_STR("gone"), key);
+    add_counts(out, &none);
+    text_buf_add_char(out, '}');
+}
+
+void render_appeared(struct text_buf *out, const struct render_box *box, struct notify_id last)
+{
+    add_start(out, NOTIFY_STR("changed"), box->key);
+    add_counts(out, box);
+    add_id(out, NOTIFY_STR(",\"last\":"), last);
+    text_buf_add_char(out, '}');
+}
+
+void render_flushed(struct text_buf *out, uint64_t database)
+{
+    TEXT_BUF_LITERAL(out,
+                     "{\"type\":\"flushed\",\"key\":\"" NOTIFY_CONTROL_CHANNEL "\",\"database\":");
+    text_buf_add_number(out, database);
+    text_buf_add_char(out, '}');
+}

@@ -71,6 +71,14 @@ void render_change_categories(struct text_buf *out, const struct render_box *box
 void render_follow(struct text_buf *out, const struct render_box *box, enum render_change change,
                    struct notify_id start);
 
+/* "gone": the box is no more, nothing is unread; rev: one more than its last. */
+void render_gone(struct text_buf *out, struct notify_str key, uint64_t rev);
+/* "changed": a box has appeared under this key from elsewhere, in the place of another or of none.
+ */
+void render_appeared(struct text_buf *out, const struct render_box *box, struct notify_id last);
+/* "flushed", of NOTIFY_CONTROL_CHANNEL. */
+void render_flushed(struct text_buf *out, uint64_t database);
+
 /* ISO 8601 UTC with milliseconds; ms <= NOTIFY_ID_MAX_MS (greater ones are written as that). */
 void render_time(char out[RENDER_TIME_LEN], uint64_t ms);
 

@@ -111,12 +111,30 @@ static long long as_expire(uint64_t end_ms)
     return end_ms == 0 ? RM_NO_EXPIRE : (long long)end_ms;
 }
 
+/* A time to live that somebody else gave to the key stays. */
 static void apply_end(struct box_key *bk)
 {
     uint64_t end_ms = box_key_end_ms(bk->box);
+    long long present;
 
-    if (end_ms != bk->end_ms && rm_GetAbsExpire(bk->key) == as_expire(bk->end_ms))
+    if (end_ms == 0 && bk->end_ms == 0)
+        return;
+    present = rm_GetAbsExpire(bk->key);
+    if (present != as_expire(end_ms) &&
+        (present == RM_NO_EXPIRE || present == as_expire(bk->end_ms)))
         rm_SetAbsExpire(bk->key, as_expire(end_ms));
+}
+
+void box_key_keep_end(struct rm_ctx *ctx, struct rm_string *name)
+{
+    struct box_key bk;
+
+    open_key(&bk, ctx, name, RM_READ | RM_WRITE);
+    if (bk.box != NULL) {
+        bk.end_ms = box_key_end_ms(bk.box);
+        apply_end(&bk);
+    }
+    box_key_close(&bk);
 }
 
 /* ---- closing ---- */

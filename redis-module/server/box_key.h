@@ -48,6 +48,12 @@ void box_key_sweep(struct box_key *bk, enum box_key_sweep how);
  * A time to live that somebody else gave to the key, or took from it, is left alone. */
 void box_key_settle(struct box_key *bk);
 
+/* From an event of the server: the box at this key, if there is one, may have lost the time to live
+ * that its end gave it (RESTORE without one, PERSIST). Gets it back; every server does so by
+ * itself.
+ */
+void box_key_keep_end(struct rm_ctx *ctx, struct rm_string *name);
+
 /* Closes the key. If the box was made or has moved, the key gets its new address first. */
 void box_key_close(struct box_key *bk);
 

@@ -12,6 +12,7 @@
 #include "box/cursors.h"
 #include "server/defrag.h"
 #include "server/info.h"
+#include "server/key_watch.h"
 #include "server/unsaved.h"
 
 enum {
@@ -310,6 +311,11 @@ static void on_free(void *value)
     box_free(value);
 }
 
+static void on_unlink(struct rm_optctx *ctx, const void *value)
+{
+    key_watch_unlinked(ctx, KEY_WATCH_BOX, box_rev(value));
+}
+
 static size_t on_mem_usage(struct rm_optctx *ctx, const void *value, size_t sample_size)
 {
     (void)ctx, (void)sample_size; /* exact, and cheap as there are few allocations */
@@ -438,6 +444,7 @@ bool box_type_init(struct rm_ctx *ctx)
         .free = on_free,
         .mem_usage2 = on_mem_usage,
         .free_effort2 = on_free_effort,
+        .unlink2 = on_unlink,
         .copy2 = on_copy,
         .defrag = defrag_box,
     };

@@ -21,6 +21,7 @@ static struct config_number {
      &config.max_entry_bytes},
     {"idempotency-window-ms", 24 * 60 * 60 * 1000, 1, INT32_MAX, RM_CONFIG_DEFAULT,
      &config.idempotency_window_ms},
+    {"database", 0, 0, INT32_MAX, RM_CONFIG_DEFAULT, &config.database},
     {"idempotency-max", 1000, 1, TOKENS_MAX, RM_CONFIG_DEFAULT, &config.idempotency_max},
     {"session-max-connections", 1024, 1, SESSIONS_CONNECTIONS_MAX, RM_CONFIG_DEFAULT,
      &config.session_max_connections},

@@ -20,6 +20,7 @@ enum config_publish {
 
 struct config {
     int publish;                       /* enum config_publish */
+    long long database;                /* the one that is published; others only store */
     long long max_entries;             /* entries that a box keeps when MAXLEN is not given */
     long long max_entry_bytes;         /* rendered bytes of one entry */
     long long idempotency_window_ms;   /* how long a token is remembered */

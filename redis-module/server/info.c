@@ -23,6 +23,9 @@ static const char *const counter_names[INFO_COUNTERS] = {
     [INFO_SESSIONS_OPENED] = "sessions_opened",
     [INFO_SESSIONS_EXPIRED] = "sessions_expired",
     [INFO_OPENS_REFUSED] = "session_opens_refused",
+    [INFO_KEYS_GONE] = "keys_gone_told",
+    [INFO_KEYS_CHANGED] = "keys_changed_told",
+    [INFO_FLUSHES] = "flushes_told",
 };
 
 void info_count(enum info_counter counter, uint64_t times)

@@ -44,7 +44,8 @@ enum {
     RM_FLAG_CLUSTER = 1 << 5,
     RM_FLAG_AOF = 1 << 6,
     RM_FLAG_REPLICATED = 1 << 12,
-    RM_FLAG_LOADING = 1 << 13
+    RM_FLAG_LOADING = 1 << 13,
+    RM_FLAG_STALE = 1 << 14 /* a replica that does not follow its primary just now */
 };
 
 /* SetModuleOptions; the last one exists on Valkey 9 only and means something else elsewhere */
@@ -55,8 +56,16 @@ enum {
     RM_OPTION_VALKEY_ATOMIC_SLOT_MIGRATION = 1 << 5
 };
 
-/* keyspace events: class 'g', class 'd' */
-enum { RM_NOTIFY_GENERIC = 1 << 2, RM_NOTIFY_MODULE = 1 << 13 };
+/* keyspace events: classes 'g', 'x', 'e', 'd' */
+enum {
+    RM_NOTIFY_GENERIC = 1 << 2,
+    RM_NOTIFY_EXPIRED = 1 << 8,
+    RM_NOTIFY_EVICTED = 1 << 9,
+    RM_NOTIFY_MODULE = 1 << 13
+};
+typedef int (*rm_keyspace_fn)(struct rm_ctx *ctx, int type, const char *event,
+                              struct rm_string *key);
+
 enum { RM_NO_EXPIRE = -1 };           /* GetAbsExpire, SetAbsExpire */
 enum { RM_CHANNEL_PUBLISH = 1 << 1 }; /* ACLCheckChannelPermissions */
 enum { RM_ACL_LOG_CHANNEL = 3 };      /* ACLAddLogEntry */
@@ -192,8 +201,28 @@ struct rm_event {
 enum {
     RM_EVENT_ROLE_CHANGED = 0,
     RM_EVENT_PERSISTENCE = 1,
+    RM_EVENT_FLUSHDB = 2,
+    RM_EVENT_LOADING = 3,
     RM_EVENT_REPLICA_CHANGE = 6,
-    RM_EVENT_FORK_CHILD = 13
+    RM_EVENT_CRON_LOOP = 8,
+    RM_EVENT_SWAPDB = 11,
+    RM_EVENT_FORK_CHILD = 13,
+    RM_EVENT_REPL_ASYNC_LOAD = 14
+};
+/* Subevents. */
+enum { RM_FLUSHDB_END = 1 };
+enum { RM_LOADING_ENDED = 3, RM_LOADING_FAILED = 4 };
+enum { RM_REPL_ASYNC_LOAD_COMPLETED = 2 };
+
+/* What comes with a flush, and with a swap of two databases. */
+struct rm_flush_info {
+    uint64_t version;
+    int32_t sync;
+    int32_t database; /* -1: all */
+};
+struct rm_swap_info {
+    uint64_t version;
+    int32_t first, second;
 };
 typedef void (*rm_event_fn)(struct rm_ctx *ctx, struct rm_event event, uint64_t subevent,
                             void *data);
@@ -209,6 +238,8 @@ typedef void (*rm_event_fn)(struct rm_ctx *ctx, struct rm_event event, uint64_t 
     X(RM_REQUIRED, int, GetServerVersion, (void))                                                  \
     X(RM_REQUIRED, int, GetContextFlags, (struct rm_ctx *))                                        \
     X(RM_REQUIRED, long long, Milliseconds, (void))                                                \
+    X(RM_REQUIRED, int, GetSelectedDb, (struct rm_ctx *))                                          \
+    X(RM_REQUIRED, int, SelectDb, (struct rm_ctx *, int))                                          \
     /* commands */                                                                                 \
     X(RM_REQUIRED, int, CreateCommand,                                                             \
       (struct rm_ctx *, const char *, rm_command_fn, const char *, int, int, int))                 \
@@ -248,6 +279,9 @@ typedef void (*rm_event_fn)(struct rm_ctx *ctx, struct rm_event event, uint64_t 
     X(RM_REQUIRED, int, SignalModifiedKey, (struct rm_ctx *, struct rm_string *))                  \
     X(RM_REQUIRED, int, NotifyKeyspaceEvent,                                                       \
       (struct rm_ctx *, int, const char *, struct rm_string *))                                    \
+    X(RM_REQUIRED, int, SubscribeToKeyspaceEvents, (struct rm_ctx *, int, rm_keyspace_fn))         \
+    X(RM_REQUIRED, const struct rm_string *, GetKeyNameFromOptCtx, (struct rm_optctx *))           \
+    X(RM_REQUIRED, int, GetDbIdFromOptCtx, (struct rm_optctx *))                                   \
     /* replies */                                                                                  \
     X(RM_REQUIRED, int, ReplyWithError, (struct rm_ctx *, const char *))                           \
     X(RM_REQUIRED, int, ReplyWithSimpleString, (struct rm_ctx *, const char *))                    \

@@ -4,17 +4,34 @@
 #include "server/config.h"
 #include "server/info.h"
 #include "server/replication.h"
+#include "notify_wire.h"
 
 static bool in_cluster;
+static void (*before_publish)(struct rm_ctx *ctx);
 
 void publish_init(struct rm_ctx *ctx)
 {
     in_cluster = (rm_GetContextFlags(ctx) & RM_FLAG_CLUSTER) != 0;
 }
 
-bool publish_is_on(void)
+bool publish_is_on(struct rm_ctx *ctx)
 {
-    return config_get()->publish != CONFIG_PUBLISH_OFF;
+    return config_get()->publish != CONFIG_PUBLISH_OFF &&
+           rm_GetSelectedDb(ctx) == config_get()->database;
+}
+
+bool publish_tells_events(struct rm_ctx *ctx)
+{
+    int flags = rm_GetContextFlags(ctx);
+
+    if ((flags & RM_FLAG_LOADING) != 0 || (in_cluster && (flags & RM_FLAG_REPLICA) != 0))
+        return false;
+    return publish_is_on(ctx);
+}
+
+void publish_before(void (*fn)(struct rm_ctx *ctx))
+{
+    before_publish = fn;
 }
 
 /* The client that was last found to be an ordinary one. An id is never used again, and an ordinary
@@ -70,21 +87,57 @@ bool publish_permitted_or_reply(struct rm_ctx *ctx, struct rm_string *key)
     return false;
 }
 
-int publish_message(struct rm_ctx *ctx, struct rm_string *key, struct notify_str message)
+/* notify.publish is not "off". */
+static bool is_sharded(void)
 {
-    struct rm_string *text;
     int mode = config_get()->publish;
-    int receivers;
-    bool shard = mode == CONFIG_PUBLISH_SHARD || (mode == CONFIG_PUBLISH_AUTO && in_cluster);
 
-    if (mode == CONFIG_PUBLISH_OFF)
-        return 0;
-    text = rm_CreateString(ctx, message.ptr, message.len);
-    receivers = shard ? rm_PublishMessageShard(ctx, key, text) : rm_PublishMessage(ctx, key, text);
-    if (!in_cluster && replication_has_replicas(ctx))
-        rm_Replicate(ctx, shard ? "SPUBLISH" : "PUBLISH", "Ass", key, text);
-    rm_FreeString(ctx, text);
+    return mode == CONFIG_PUBLISH_SHARD || (mode == CONFIG_PUBLISH_AUTO && in_cluster);
+}
+
+static int send_out(struct rm_ctx *ctx, struct rm_string *key, struct rm_string *text, bool shard)
+{
+    int receivers =
+        shard ? rm_PublishMessageShard(ctx, key, text) : rm_PublishMessage(ctx, key, text);
+
     info_count(INFO_PUBLISHES, 1);
     info_count(INFO_RECEIVERS, (uint64_t)receivers);
     return receivers;
+}
+
+int publish_message(struct rm_ctx *ctx, struct rm_string *key, struct notify_str message)
+{
+    bool shard = is_sharded();
+    struct rm_string *text;
+    int receivers;
+
+    if (!publish_is_on(ctx))
+        return 0;
+    if (before_publish != NULL)
+        before_publish(ctx);
+    text = rm_CreateString(ctx, message.ptr, message.len);
+    receivers = send_out(ctx, key, text, shard);
+    if (!in_cluster && replication_has_replicas(ctx))
+        rm_Replicate(ctx, shard ? "SPUBLISH" : "PUBLISH", "Ass", key, text);
+    rm_FreeString(ctx, text);
+    return receivers;
+}
+
+void publish_here(struct rm_ctx *ctx, struct rm_string *key, struct notify_str message)
+{
+    struct rm_string *text = rm_CreateString(ctx, message.ptr, message.len);
+
+    (void)send_out(ctx, key, text, is_sharded());
+    rm_FreeString(ctx, text);
+}
+
+void publish_control(struct rm_ctx *ctx, struct notify_str message)
+{
+    struct rm_string *channel =
+        rm_CreateString(ctx, NOTIFY_CONTROL_CHANNEL, sizeof NOTIFY_CONTROL_CHANNEL - 1);
+    struct rm_string *text = rm_CreateString(ctx, message.ptr, message.len);
+
+    (void)rm_PublishMessage(ctx, channel, text);
+    rm_FreeString(ctx, text);
+    rm_FreeString(ctx, channel);
 }

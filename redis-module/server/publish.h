@@ -15,8 +15,16 @@
 /* Once, at load: is this server part of a cluster? */
 void publish_init(struct rm_ctx *ctx);
 
-/* Does notify.publish let anything out at all? */
-bool publish_is_on(void);
+/* Does this server publish anything about keys of the database that ctx works on? One does:
+ * notify.database, as channels have no number; and none when notify.publish is off. */
+bool publish_is_on(struct rm_ctx *ctx);
+
+/* Is it for this server to tell what it hears of keys as a whole? Not while it loads them, and in a
+ * cluster not a replica's part. */
+bool publish_tells_events(struct rm_ctx *ctx);
+
+/* fn is called before each publish_message, with its ctx: what is still to be told goes first. */
+void publish_before(void (*fn)(struct rm_ctx *ctx));
 
 /* May the user of this command publish on the channel of key? False: the error has been replied and
  * noted in the ACL log. To be asked before anything is stored; not by a command with NOPUBLISH. */
@@ -26,5 +34,13 @@ bool publish_permitted_or_reply(struct rm_ctx *ctx, struct rm_string *key);
  * it. To be called before the reply is begun: Redis 7.0 writes the push to a subscriber that is
  * this very client at once. */
 int publish_message(struct rm_ctx *ctx, struct rm_string *key, struct notify_str message);
+
+/* The same for this server's own subscribers alone (and those that the bus of a cluster reaches):
+ * replicas say it by themselves. */
+void publish_here(struct rm_ctx *ctx, struct rm_string *key, struct notify_str message);
+
+/* On NOTIFY_CONTROL_CHANNEL, to this server's own subscribers; in a cluster to those of all nodes.
+ */
+void publish_control(struct rm_ctx *ctx, struct notify_str message);
 
 #endif

@@ -6,8 +6,10 @@
 
 #include "server/defrag.h"
 #include "server/info.h"
+#include "server/key_watch.h"
 #include "sessions/sessions.h"
 #include "server/sessions_effect.h"
+#include "server/sessions_key.h"
 #include "server/unsaved.h"
 
 enum {
@@ -103,6 +105,12 @@ static void on_free(void *value)
     sessions_free(value);
 }
 
+static void on_unlink(struct rm_optctx *ctx, const void *value)
+{
+    sessions_key_note_gone(value);
+    key_watch_unlinked(ctx, KEY_WATCH_SESSIONS, sessions_rev(value));
+}
+
 static size_t on_mem_usage(struct rm_optctx *ctx, const void *value, size_t sample_size)
 {
     (void)ctx, (void)sample_size;
@@ -154,6 +162,7 @@ static struct rm_type_methods methods = {
     .free = on_free,
     .mem_usage2 = on_mem_usage,
     .free_effort2 = on_free_effort,
+    .unlink2 = on_unlink,
     .copy2 = on_copy,
     .defrag = defrag_sessions,
 };

@@ -87,6 +87,31 @@ def test_in_channel_mode_every_node_of_the_cluster_hears_each_message_once(clust
         assert sorted(heard) == sorted((key, kind) for key in keys for kind in ("notification", "read"))
 
 
+def test_keys_as_a_whole_are_told_of_once_at_every_node_of_their_shard(calm, listen):
+    """By the primary: its replicas have the same events, but hear it over the bus."""
+    client = calm.client()
+    listeners = []
+    for shard, nodes in enumerate(calm.shards):
+        key, other = key_on(calm, shard, "whole"), key_on(calm, shard, "other")
+        listeners += [listen(node, key, other, shard=True, end=end_on(calm, shard), via=nodes[0]) for node in nodes]
+    for shard in range(3):
+        key, other = key_on(calm, shard, "whole"), key_on(calm, shard, "other")
+        client.call("NOTIFY.SEND", key, "t")
+        client.call("RENAME", key, other)
+        client.call("DEL", other)
+    for listener in listeners:
+        assert types(listener.messages()) == ["notification", "gone", "changed", "gone"]
+
+
+def test_a_flush_of_one_node_is_told_to_all_nodes_on_the_plain_control_channel(cluster, listen):
+    listeners = [listen(node, "notify:control") for node in cluster.nodes]
+    cluster.ask(cluster.shards[1][0], "FLUSHALL")
+    for node, listener in zip(cluster.nodes, listeners):
+        heard = []
+        wait_until(lambda: heard.extend(listener.messages()) or heard, f"{node.name}'s hearing it")
+        assert types(heard + listener.messages()) == ["flushed"]
+
+
 def test_a_replica_answers_readers_and_redirects_writers(calm):
     key = key_on(calm, 1, "reader")
     primary, replica = calm.shards[1]

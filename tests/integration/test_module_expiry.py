@@ -7,8 +7,9 @@ import time
 import pytest
 
 from module_helpers import (
-    badge, call, check_everywhere, digest, entries, error_of, ids, info, verify,
+    badge, call, check_everywhere, digest, dump, entries, error_of, ids, info, pairs, verify,
 )  # fmt: skip
+from servers import wait_until
 
 KEY = "inbox:1"
 FAR = 253402300799999
@@ -249,12 +250,14 @@ def test_a_key_with_an_entry_that_stays_gets_no_end(client):
     assert end_of(client) == FAR  # now nothing stays
 
 
-def test_a_key_that_has_to_tell_of_a_gap_gets_no_end(client):
-    call(client, "NOTIFY.SEND", KEY, "stays")
+def test_a_key_that_was_trimmed_gets_its_end_all_the_same(client):
+    first = call(client, "NOTIFY.SEND", KEY, "stays")
     call(client, "NOTIFY.SEND", KEY, "t", "PXAT", FAR, "MAXLEN", "1")
-    assert end_of(client) == -1
-    client.delete(KEY)
-    for _ in range(3):  # what is trimmed here would have expired by the end
+    assert end_of(client) == FAR
+    client.delete(KEY)  # as its end would do
+    (missed,) = call(client, "NOTIFY.SINCE", KEY, first)
+    assert pairs(missed)["gap"] == 1
+    for _ in range(3):
         call(client, "NOTIFY.SEND", KEY, "t", "PXAT", FAR, "MAXLEN", "1")
     assert end_of(client) == FAR
 
@@ -281,11 +284,47 @@ def test_the_time_to_live_that_somebody_gave_is_left_alone(client):
     assert end_of(client) == FAR - 1
     call(client, "NOTIFY.SEND", KEY, "stays")
     assert end_of(client) == FAR - 1
-    client.delete(KEY)
-    call(client, "NOTIFY.SEND", KEY, "t", "PXAT", FAR - 2)
+
+
+def test_the_end_of_the_box_comes_back_when_the_key_loses_its_time_to_live(programs):
+    """By PERSIST and by RESTORE without one: a box of which nothing lives on goes, whatever happens."""
+    primary = programs.redis(name="primary", appendonly="yes")
+    replica = programs.replica(primary)
+    client = primary.client()
+    call(client, "NOTIFY.SEND", KEY, "t", "PXAT", FAR)
+    client.execute_command("PEXPIREAT", KEY, FAR - 1)
+    assert client.persist(KEY) == 1
+    payload = dump(client, KEY)
+    client.restore("copy", 0, payload)
+    client.restore("given", 1000000, payload)
+    client.set("text", "t", px=1000000)
+    client.persist("text")
+
+    def check(one):
+        assert (end_of(one), end_of(one, "copy"), end_of(one, "text")) == (FAR, FAR, -1)
+        assert 0 < end_of(one, "given") < FAR
+
+    check(client)
+    check_everywhere(check, primary, replica)
+
+
+def test_a_box_that_is_restored_after_its_end_is_not_there(client):
+    call(client, "NOTIFY.SEND", KEY, "t", "PX", 50)
+    payload = dump(client, KEY)
+    wait_until(lambda: not client.exists(KEY))
+    client.restore(KEY, 0, payload)
+    assert client.exists(KEY) == 0
+
+
+def test_a_key_that_has_lost_its_end_long_ago_gets_it_with_the_next_write(client):
+    """As a module that did not mend it has left it; here EXPIRE makes it so, and takes it away."""
+    call(client, "NOTIFY.SEND", KEY, "t", "PXAT", FAR)
+    client.execute_command("PEXPIREAT", KEY, FAR - 7)
+    call(client, "NOTIFY.SEND", KEY, "t", "PXAT", FAR)
+    assert end_of(client) == FAR - 7
     client.persist(KEY)
     call(client, "NOTIFY.SEND", KEY, "t", "PXAT", FAR)
-    assert end_of(client) == -1
+    assert end_of(client) == FAR
 
 
 def test_the_end_survives_everything_and_is_the_same_on_a_replica(programs):

@@ -64,7 +64,7 @@ class Box:
     def settle(self):
         """Works out the end of the key."""
         expiries = [one["expires"] for one in self.entries.values()]
-        if not self.end and not self.trimmed and expiries and 0 not in expiries:
+        if not self.end and expiries and 0 not in expiries:
             self.end = max(expiries)
         if self.end:
             self.end = max(self.end, self.last, self.until if self.tokens else 0)

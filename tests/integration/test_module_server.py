@@ -298,6 +298,7 @@ def test_command_docs_are_complete(resp):
 def test_settings_have_ranges(client):
     assert client.config_get("notify.*") == {
         "notify.publish": "auto",
+        "notify.database": "0",
         "notify.max-entries": "1000",
         "notify.max-entry-bytes": "65536",
         "notify.idempotency-window-ms": "86400000",
@@ -324,10 +325,11 @@ class WithArguments(RedisServer):
 def test_settings_may_follow_loadmodule(programs):
     server = programs.add(
         WithArguments("notify.max-entries", "3", "max-entry-bytes", "128kb", "PUBLISH", "off",
-                      "idempotency-window-ms", "5000")  # fmt: skip
+                      "idempotency-window-ms", "5000", "database", "2")  # fmt: skip
     ).start()
     assert server.client().config_get("notify.*") == {
         "notify.publish": "off",
+        "notify.database": "2",
         "notify.max-entries": "3",
         "notify.max-entry-bytes": "131072",
         "notify.idempotency-window-ms": "5000",

@@ -71,6 +71,12 @@ def digest(client, *keys):
     return [one.decode() if isinstance(one, bytes) else one for one in reply]
 
 
+def dump(client, key):
+    """The bytes of DUMP, whatever the client makes of replies."""
+    port = client.connection_pool.connection_kwargs["port"]
+    return redis.Redis(host="127.0.0.1", port=port).dump(key)
+
+
 def check_everywhere(check, primary, replica):
     """check(client): of the replica, then of the primary, which loads its data again in every way
     that there is. It needs an AOF."""

@@ -239,8 +239,7 @@ static void settle_end(struct model *m)
     for (size_t i = 0; i < m->count; i++)
         all_expire = all_expire && m->entries[i].entry.expire_ms != 0;
     for (size_t i = 0; m->end_ms == 0 && all_expire && i < m->count; i++)
-        if (notify_id_is_zero(m->trimmed))
-            end_ms = later(end_ms, m->entries[i].entry.expire_ms);
+        end_ms = later(end_ms, m->entries[i].entry.expire_ms);
     if (end_ms != 0)
         end_ms = later(later(end_ms, m->last.ms), m->until_ms);
     m->end_ms = any_muted ? 0 : end_ms;

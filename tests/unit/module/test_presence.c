@@ -52,3 +52,14 @@ Test(presence, texts_are_escaped)
     expect("{\"type\":\"kick\",\"key\":\"k\\\"\xef\xbf\xbd\",\"rev\":17,"
            "\"session_id\":\"\\\"\\n\xc3\xa4\"}");
 }
+
+Test(presence, a_set_as_a_whole_is_gone_or_another_one)
+{
+    presence_render_gone(&out, some_set.key, 18);
+    expect("{\"type\":\"gone\",\"key\":\"sessions:42\",\"rev\":18,\"sessions\":0,"
+           "\"connections\":0}");
+    text_buf_clear(&out);
+    presence_render_appeared(&out, &some_set);
+    expect("{\"type\":\"changed\",\"key\":\"sessions:42\",\"rev\":17,\"sessions\":2,"
+           "\"connections\":5}");
+}

@@ -18,6 +18,7 @@ struct rm_user {
 /* What the server is like, and what was asked of it. */
 static struct {
     int flags;
+    int database; /* of the context */
     int version;
     bool client_is_listed;
     bool permits;
@@ -38,6 +39,12 @@ static int get_flags(struct rm_ctx *c)
 {
     (void)c;
     return server.flags;
+}
+
+static int get_database(struct rm_ctx *c)
+{
+    (void)c;
+    return server.database;
 }
 
 static int get_version(void)
@@ -165,6 +172,7 @@ static void set_up(void)
     server.client_is_listed = server.permits = server.user_exists = true;
     server.client = next_client++; /* publish remembers the last one */
     rm_GetContextFlags = get_flags;
+    rm_GetSelectedDb = get_database;
     rm_GetServerVersion = get_version;
     rm_GetClientId = get_client_id;
     rm_GetClientInfoById = get_client_info;
@@ -265,4 +273,71 @@ Test(publish, in_a_cluster_the_bus_carries_it)
     cr_assert_eq(publish_message(&ctx, &key, NOTIFY_STR("{}")), 4);
     cr_assert_eq(server.sharded, 1);
     cr_assert_str_eq(server.replicated, "", "replicas would get it twice");
+}
+
+Test(publish, one_database_alone_is_told_of)
+{
+    server.replicas = 1;
+    server.database = 1;
+    cr_assert_not(publish_is_on(&ctx));
+    cr_assert_eq(publish_message(&ctx, &key, NOTIFY_STR("{}")), 0);
+    cr_assert_eq(server.plain + server.sharded, 0);
+    cr_assert_str_eq(server.replicated, "");
+}
+
+Test(publish, events_are_told_by_who_has_them_but_not_while_loading_nor_by_replicas_of_a_cluster)
+{
+    static const struct {
+        int flags;
+        bool tells;
+    } cases[] = {
+        {0, true},
+        {RM_FLAG_REPLICA, true},
+        {RM_FLAG_LOADING, false},
+        {RM_FLAG_CLUSTER, true},
+        {RM_FLAG_CLUSTER | RM_FLAG_REPLICA, false},
+        {RM_FLAG_CLUSTER | RM_FLAG_LOADING, false},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        server.flags = cases[i].flags;
+        publish_init(&ctx);
+        cr_assert_eq(publish_tells_events(&ctx), cases[i].tells, "case %zu", i);
+    }
+}
+
+Test(publish, what_each_server_tells_by_itself_is_not_replicated)
+{
+    server.replicas = 1;
+    publish_init(&ctx);
+    publish_here(&ctx, &key, NOTIFY_STR("{}"));
+    publish_control(&ctx, NOTIFY_STR("{}"));
+    cr_assert_eq(server.plain, 2);
+    cr_assert_str_eq(server.replicated, "");
+}
+
+Test(publish, in_a_cluster_the_control_channel_is_a_plain_one)
+{
+    server.flags = RM_FLAG_CLUSTER;
+    publish_init(&ctx);
+    publish_here(&ctx, &key, NOTIFY_STR("{}"));
+    publish_control(&ctx, NOTIFY_STR("{}"));
+    cr_assert_eq(server.sharded, 1);
+    cr_assert_eq(server.plain, 1);
+}
+
+static int told_before;
+
+static void note_before(struct rm_ctx *c)
+{
+    (void)c;
+    cr_assert_eq(server.plain, 0, "it must come first");
+    told_before++;
+}
+
+Test(publish, what_is_still_to_be_told_goes_before_a_message)
+{
+    publish_before(note_before);
+    cr_assert_eq(publish_message(&ctx, &key, NOTIFY_STR("{}")), 3);
+    cr_assert_eq(told_before, 1);
 }

@@ -275,3 +275,19 @@ Test(render, without_memory_the_buffer_says_so)
     cr_assert(out.failed);
     cr_assert_eq(out.len, 0);
 }
+
+Test(render, a_key_as_a_whole_is_gone_or_another_one)
+{
+    render_gone(&out, NOTIFY_STR("inbox:\"42"), 18);
+    expect("{\"type\":\"gone\",\"key\":\"inbox:\\\"42\",\"rev\":18,\"unread\":0}");
+    text_buf_clear(&out);
+    render_appeared(&out, &box, entry.id);
+    expect("{\"type\":\"changed\",\"key\":\"inbox:42\",\"rev\":17,\"unread\":3,"
+           "\"last\":\"1795208400123-0\"}");
+}
+
+Test(render, what_happens_to_all_keys_names_the_database)
+{
+    render_flushed(&out, 7);
+    expect("{\"type\":\"flushed\",\"key\":\"notify:control\",\"database\":7}");
+}

@@ -1,0 +1,301 @@
+/* key_watch -- see key_watch.h. */
+#include "server/key_watch.h"
+
+#include <string.h>
+
+#include "base/text_buf.h"
+#include "message/presence.h"
+#include "message/render.h"
+#include "server/box_key.h"
+#include "server/config.h"
+#include "server/info.h"
+#include "server/publish.h"
+#include "server/sessions_key.h"
+
+/* Of our database; the last one is the newest. */
+static struct note {
+    struct rm_string *key; /* owned */
+    enum key_watch_kind kind;
+    uint64_t rev;
+} notes[KEY_WATCH_NOTES_MAX];
+static size_t note_count;
+
+static bool too_many; /* notes were given up: everything is to be read anew */
+
+static struct text_buf message = TEXT_BUF_INIT; /* others may have theirs in the making */
+
+static struct notify_str str_of(const struct rm_string *string)
+{
+    struct notify_str text;
+
+    text.ptr = rm_StringPtrLen(string, &text.len);
+    return text;
+}
+
+/* ---- what is noted ---- */
+
+/* The place of a key's note, or note_count. */
+static size_t find_note(const struct rm_string *key)
+{
+    struct notify_str wanted = str_of(key);
+
+    for (size_t i = note_count; i-- > 0;)
+        if (notify_str_eq(str_of(notes[i].key), wanted))
+            return i;
+    return note_count;
+}
+
+/* Takes the note out. False: there is none. The key in it is not to be used. */
+static bool take_note(const struct rm_string *key, struct note *ret_note)
+{
+    size_t i = find_note(key);
+
+    if (i == note_count)
+        return false;
+    *ret_note = notes[i];
+    rm_FreeString(NULL, notes[i].key);
+    notes[i] = notes[--note_count];
+    return true;
+}
+
+static void drop_notes(void)
+{
+    while (note_count > 0)
+        rm_FreeString(NULL, notes[--note_count].key);
+    too_many = false;
+}
+
+static void add_note(const struct rm_string *key, enum key_watch_kind kind, uint64_t rev)
+{
+    struct notify_str name = str_of(key);
+
+    notes[note_count++] = (struct note){rm_CreateString(NULL, name.ptr, name.len), kind, rev};
+}
+
+void key_watch_unlinked(struct rm_optctx *ctx, enum key_watch_kind kind, uint64_t rev)
+{
+    const struct rm_string *key = rm_GetKeyNameFromOptCtx(ctx);
+    struct note former;
+
+    if (config_get()->publish == CONFIG_PUBLISH_OFF ||
+        rm_GetDbIdFromOptCtx(ctx) != config_get()->database)
+        return;
+    (void)take_note(key, &former);
+    if (note_count == KEY_WATCH_NOTES_MAX) {
+        drop_notes();
+        too_many = true;
+    }
+    add_note(key, kind, rev);
+}
+
+void key_watch_forget(const struct rm_string *key)
+{
+    struct note note;
+
+    (void)take_note(key, &note);
+}
+
+/* ---- what is told ---- */
+
+static void tell(struct rm_ctx *ctx, struct rm_string *key, enum info_counter counter)
+{
+    /* Without memory for it the message is lost; the next one about this key shows what is so. */
+    if (message.failed)
+        return;
+    publish_here(ctx, key, text_buf_str(&message));
+    info_count(counter, 1);
+}
+
+static void tell_gone(struct rm_ctx *ctx, struct rm_string *key, const struct note *note)
+{
+    uint64_t rev = note->rev < UINT64_MAX ? note->rev + 1 : note->rev;
+
+    text_buf_clear(&message);
+    if (note->kind == KEY_WATCH_BOX)
+        render_gone(&message, str_of(key), rev);
+    else
+        presence_render_gone(&message, str_of(key), rev);
+    tell(ctx, key, INFO_KEYS_GONE);
+}
+
+static void tell_box(struct rm_ctx *ctx, struct rm_string *key, struct box_key *bk)
+{
+    struct render_box box = {.key = str_of(key),
+                             .rev = box_rev(bk->box),
+                             .unread = box_unread(bk->box, box_key_now(bk))};
+
+    text_buf_clear(&message);
+    render_appeared(&message, &box, box_last_id(bk->box));
+    tell(ctx, key, INFO_KEYS_CHANGED);
+}
+
+static void tell_sessions(struct rm_ctx *ctx, struct rm_string *key, const struct sessions *set)
+{
+    struct presence_set present = {str_of(key), sessions_rev(set),
+                                   sessions_count(set, (uint64_t)rm_Milliseconds())};
+
+    text_buf_clear(&message);
+    presence_render_appeared(&message, &present);
+    tell(ctx, key, INFO_KEYS_CHANGED);
+}
+
+/* Something may stand there now. note: what went before; NULL: nothing of ours. */
+static void tell_present(struct rm_ctx *ctx, struct rm_string *key, const struct note *note)
+{
+    struct sessions_key sk;
+    struct box_key bk;
+
+    box_key_fetch(&bk, ctx, key, RM_READ);
+    sessions_key_fetch(&sk, ctx, key, RM_READ);
+    if (bk.box != NULL)
+        tell_box(ctx, key, &bk);
+    else if (sk.set != NULL)
+        tell_sessions(ctx, key, sk.set);
+    else if (note != NULL)
+        tell_gone(ctx, key, note);
+    box_key_close(&bk);
+    sessions_key_close(&sk);
+}
+
+static void tell_flushed(struct rm_ctx *ctx)
+{
+    drop_notes(); /* that says it all */
+    text_buf_clear(&message);
+    render_flushed(&message, (uint64_t)config_get()->database);
+    if (message.failed)
+        return;
+    publish_control(ctx, text_buf_str(&message));
+    info_count(INFO_FLUSHES, 1);
+}
+
+/* Tells what no event has: values that were overwritten. Before anything else is told, or the box
+ * that has come in their place would seem to be gone. */
+static void settle(struct rm_ctx *ctx)
+{
+    if (note_count == 0 && !too_many)
+        return;
+    if (!publish_tells_events(ctx)) {
+        drop_notes();
+        return;
+    }
+    if (too_many)
+        tell_flushed(ctx);
+    while (note_count > 0) {
+        struct note note = notes[--note_count];
+        tell_present(ctx, note.key, &note);
+        rm_FreeString(NULL, note.key);
+    }
+}
+
+/* ---- what the server says ---- */
+
+enum {
+    WENT = 1,      /* the key is no more */
+    CAME = 2,      /* a value stands there that came as a whole */
+    KEEPS_END = 4, /* a value stands there whose time to live may be lost */
+};
+
+static const struct fate {
+    const char *event;
+    unsigned flags;
+} fates[] = {
+    {"del", WENT},          {"expired", WENT},   {"evicted", WENT},
+    {"rename_from", WENT},  {"move_from", WENT}, {"rename_to", CAME},
+    {"move_to", CAME},      {"copy_to", CAME},   {"restore", CAME | KEEPS_END},
+    {"persist", KEEPS_END},
+};
+enum { FATES = sizeof fates / sizeof fates[0] };
+
+static void on_fate(struct rm_ctx *ctx, bool came, struct rm_string *key)
+{
+    struct note note;
+    bool noted = take_note(key, &note);
+
+    if ((!noted && !came) || !publish_tells_events(ctx))
+        return;
+    if (came)
+        tell_present(ctx, key, noted ? &note : NULL);
+    else
+        tell_gone(ctx, key, &note);
+}
+
+static int on_key_event(struct rm_ctx *ctx, int type, const char *event, struct rm_string *key)
+{
+    int i = 0;
+
+    (void)type;
+    while (i < FATES && strcmp(fates[i].event, event) != 0)
+        i++;
+    if (i == FATES)
+        return RM_OK;
+    if ((fates[i].flags & KEEPS_END) != 0)
+        box_key_keep_end(ctx, key);
+    if ((fates[i].flags & (WENT | CAME)) != 0)
+        on_fate(ctx, (fates[i].flags & CAME) != 0, key);
+    return RM_OK;
+}
+
+static bool is_ours(int database)
+{
+    return database == config_get()->database;
+}
+
+/* Whether the event leaves other contents in our database than followers know. */
+static bool exchanges_all(struct rm_event event, uint64_t subevent, const void *data, int flags)
+{
+    const struct rm_flush_info *flush = data;
+    const struct rm_swap_info *swap = data;
+
+    switch (event.id) {
+    case RM_EVENT_FLUSHDB:
+        /* A replica that is given everything anew empties itself first: that is told when it has
+         * loaded. */
+        return subevent == RM_FLUSHDB_END && (flags & RM_FLAG_STALE) == 0 &&
+               (flush->database < 0 || is_ours(flush->database));
+    case RM_EVENT_SWAPDB:
+        return is_ours(swap->first) || is_ours(swap->second);
+    case RM_EVENT_LOADING: /* what a primary loads when it starts, nobody has known */
+        return subevent == RM_LOADING_ENDED && (flags & RM_FLAG_REPLICA) != 0;
+    case RM_EVENT_REPL_ASYNC_LOAD:
+        return subevent == RM_REPL_ASYNC_LOAD_COMPLETED;
+    default:
+        return false;
+    }
+}
+
+static void on_server_event(struct rm_ctx *ctx, struct rm_event event, uint64_t subevent,
+                            void *data)
+{
+    int flags = rm_GetContextFlags(ctx);
+
+    if (event.id == RM_EVENT_LOADING)
+        drop_notes(); /* what was there while it was loaded, nobody has seen */
+    rm_SelectDb(ctx, config_get()->database);
+    if (exchanges_all(event, subevent, data, flags) && publish_tells_events(ctx))
+        tell_flushed(ctx);
+}
+
+static void on_cron(struct rm_ctx *ctx, struct rm_event event, uint64_t subevent, void *data)
+{
+    (void)event, (void)subevent, (void)data;
+    if (note_count == 0 && !too_many)
+        return;
+    rm_SelectDb(ctx, config_get()->database);
+    settle(ctx);
+}
+
+bool key_watch_init(struct rm_ctx *ctx)
+{
+    static const uint64_t events[] = {RM_EVENT_FLUSHDB, RM_EVENT_SWAPDB, RM_EVENT_LOADING,
+                                      RM_EVENT_REPL_ASYNC_LOAD};
+    const int classes = RM_NOTIFY_GENERIC | RM_NOTIFY_EXPIRED | RM_NOTIFY_EVICTED;
+
+    publish_before(settle);
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
+        if (rm_SubscribeToServerEvent(ctx, (struct rm_event){events[i], 1}, on_server_event) !=
+            RM_OK)
+            return false;
+    return rm_SubscribeToServerEvent(ctx, (struct rm_event){RM_EVENT_CRON_LOOP, 1}, on_cron) ==
+               RM_OK &&
+           rm_SubscribeToKeyspaceEvents(ctx, classes, on_key_event) == RM_OK;
+}
