@@ -71,10 +71,11 @@ class Key:
 
 
 class Archive:
-    """An HTTP server for `files` (path -> bytes); everything else is 404. `asked` are the paths that it
-    was asked for. Use it in a `with`."""
+    """An HTTP server for `files` (path -> bytes). Everything else is 404, or is to be had from `beyond`, the
+    address of another archive, but for the names in `missing`. `asked` are the paths that it was asked
+    for. Use it in a `with`."""
 
-    def __init__(self):
+    def __init__(self, beyond=None, missing=()):
         self.files = {}
         self.asked = []
         archive = self
@@ -85,11 +86,17 @@ class Archive:
             def do_GET(self):
                 path = urllib.parse.unquote(self.path).lstrip("/")
                 archive.asked.append(path)
-                body = archive.files.get(path)
-                self.send_response(404 if body is None else 200)
-                self.send_header("Content-Length", str(len(body or b"")))
+                body = archive.files.get(path, b"")
+                if path in archive.files:
+                    self.send_response(200)
+                elif beyond and os.path.basename(path) not in missing:
+                    self.send_response(302)
+                    self.send_header("Location", f"{beyond}/{path}")
+                else:
+                    self.send_response(404)
+                self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body or b"")
+                self.wfile.write(body)
 
             def log_message(self, *_):
                 pass

@@ -102,10 +102,11 @@ def _quiet_limits(env):
 
 
 class Program:
-    """A child process whose output can be waited for."""
+    """A child process whose output can be waited for, and is shown while it comes if `shown`."""
 
-    def __init__(self, name):
+    def __init__(self, name, shown=False):
         self.name = name
+        self.shown = shown
         self.proc = None
         self.lines = []  # everything it has written since the first start
         self._news = threading.Condition()
@@ -131,8 +132,11 @@ class Program:
 
     def _read(self, pipe):
         for raw in pipe:
+            line = raw.decode("utf-8", "replace").rstrip("\n")
+            if self.shown:
+                print(f"  {line}", flush=True)
             with self._news:
-                self.lines.append(raw.decode("utf-8", "replace").rstrip("\n"))
+                self.lines.append(line)
                 self._news.notify_all()
         pipe.close()
         with self._news:
