@@ -67,7 +67,11 @@ prepare_places()
     '' | *:/*) pool=${NOTIFY_POOL:-} ;;
     *) pool=file:$(cd "$NOTIFY_POOL" && pwd) || fail "NOTIFY_POOL names no folder" ;;
     esac
-    places=$(find_places | sed 's|/*$||' | awk '/:\// && !/^cdrom:/ && !seen[$0]++')
+    places=$(find_places | sed 's|/*$||' | awk '
+        !/:\// || /^cdrom:/ || seen[$0]++ { next }
+        /\/debian$/ { beside[n++] = $0 "-security" } # where mirrors have it; not all sources name it
+        { print }
+        END { for (i = 0; i < n; i++) if (!seen[beside[i]]) print beside[i] }')
     pool=${pool%/}
 }
 

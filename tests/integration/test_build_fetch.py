@@ -193,6 +193,13 @@ def test_an_archive_of_security_updates_has_another_pool(machine, archive):
     check_fetched(machine, REVISION)
 
 
+def test_security_updates_are_looked_for_beside_an_archive_too(machine, archive):
+    for package in UPSTREAM:
+        archive.add(package, pool=POOL[package].replace("pool/", "debian-security/pool/updates/"))
+    machine.use(archive.url + "/debian")
+    check_fetched(machine, REVISION)
+
+
 def test_a_list_of_mirrors_is_read(machine, archive, tmp_path):
     archive.add_all()
     mirrors = tmp_path / "mirrors"

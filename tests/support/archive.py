@@ -1,8 +1,10 @@
 """A small Debian archive on loopback, and a machine's apt that uses it, for what fetches sources."""
 
+import gzip
 import hashlib
 import http.server
 import io
+import lzma
 import os
 import subprocess
 import tarfile
@@ -20,10 +22,10 @@ def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
-def tarball(mode, files):
-    """The bytes of a tar file ("gz" or "xz") with {name: text}."""
+def tarball(files):
+    """The bytes of a tar file with {name: text}: the same ones whenever it is made."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode=f"w:{mode}") as tar:
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
         for name, text in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(text.encode())
@@ -32,13 +34,14 @@ def tarball(mode, files):
 
 
 def orig_of(package):
-    return tarball("gz", {f"{package}-x/source.c": "before\n"})
+    return gzip.compress(tarball({f"{package}-x/source.c": "before\n"}), mtime=0)
 
 
 def diff_of(package, version):
     """Debian's part; its one patch writes the version into source.c."""
     patch = f"--- a/source.c\n+++ b/source.c\n@@ -1 +1 @@\n-before\n+{version}\n"
-    return tarball("xz", {"debian/patches/series": "# comment\none.patch\n", "debian/patches/one.patch": patch})
+    files = {"debian/patches/series": "# comment\none.patch\n", "debian/patches/one.patch": patch}
+    return lzma.compress(tarball(files))
 
 
 def orig_name(package):
