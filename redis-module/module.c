@@ -7,10 +7,10 @@
 #include "base/id_table.h"
 #include "server/info.h"
 #include "server/key_watch.h"
-#include "base/mem.h"
 #include "server/module_api.h"
 #include "server/publish.h"
 #include "server/replication.h"
+#include "server/server_memory.h"
 #include "server/sessions_type.h"
 
 #define EXPORTED __attribute__((visibility("default")))
@@ -21,23 +21,6 @@ enum {
 
 EXPORTED int RedisModule_OnLoad(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 EXPORTED int RedisModule_OnUnload(struct rm_ctx *ctx);
-
-static void free_memory(void *ptr)
-{
-    rm_Free(ptr);
-}
-
-static void use_server_memory(void)
-{
-    struct mem_hooks hooks = {
-        .try_alloc = rm_TryAlloc,
-        .try_realloc = rm_TryRealloc, /* NULL before 7.4: allocate, copy, free */
-        .free = free_memory,
-        .usable_size = rm_MallocUsableSize,
-    };
-
-    mem_set_hooks(&hooks);
-}
 
 static void set_options(struct rm_ctx *ctx)
 {
@@ -64,7 +47,7 @@ int RedisModule_OnLoad(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     if (!module_api_init(ctx, "notify", MODULE_VERSION))
         return RM_ERR;
-    use_server_memory();
+    server_memory_use();
     set_seed();
     set_options(ctx);
     /* The settings come first: they are what can be wrong, and the server forgets to free a type of

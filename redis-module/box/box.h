@@ -331,7 +331,10 @@ bool box_move(struct box **box, const struct box_mover *mover, unsigned long *cu
 
 /* ---- payloads ---- */
 
-#define BOX_PAYLOAD_VERSION 1
+/* Versions of payloads: box_payload.c says what is new in each, versions.h how they are chosen. */
+#define BOX_PAYLOAD_FIRST 1
+#define BOX_PAYLOAD_SECTIONS 2
+#define BOX_PAYLOAD_LATEST 2
 
 /* A box is saved as a sequence of blocks (at least one): each call of write is one block and
  * becomes one string of an RDB payload. write returns 0, or a negative errno which ends the saving.

@@ -12,6 +12,14 @@
  *                 of the id, length of the text, text
  *   then blocks   cursors one behind the other, each: length, and as much as cursor_save gives
  *
+ * From version 2 on the first block ends with the number of sections, and behind the cursors come
+ *
+ *   then blocks   sections one behind the other, each: what it is, whether a reader that does not
+ *                 know it may pass over it (1) or not (0), length, as many bytes
+ *
+ * A box is saved in the lowest version that holds it. There is no section yet; a later notify.so
+ * may write some.
+ *
  * Categories go by name, because numbers hold in one process only. Counters are not saved. */
 #include <errno.h>
 #include <string.h>
@@ -62,7 +70,7 @@ static void add_head(struct text_buf *out, const struct box *box, uint64_t categ
     const struct box_category *table = store_categories(box);
     struct notify_id trimmed = store_trimmed_id(box);
 
-    add_varint(out, BOX_PAYLOAD_VERSION);
+    add_varint(out, BOX_PAYLOAD_FIRST);
     add_varint(out, box->last_ms);
     add_varint(out, box->last_seq);
     add_varint(out, box->rev);
@@ -209,6 +217,7 @@ struct loader {
     uint64_t token_count;
     uint64_t tokens_until_ms;
     uint64_t cursor_count;
+    uint64_t section_count;
     uint64_t key_end_ms;
     uint64_t rev;
     struct notify_id last;
@@ -275,7 +284,8 @@ static bool load_head(struct loader *l)
 
     if (!l->source->read(l->source->ctx, &l->block))
         return refuse(l, "no first block");
-    if (!varint_take(&l->block, &version) || version != BOX_PAYLOAD_VERSION)
+    if (!varint_take(&l->block, &version) || version < BOX_PAYLOAD_FIRST ||
+        version > BOX_PAYLOAD_LATEST)
         return refuse(l, "unknown version");
     if (!varint_take(&l->block, &l->last.ms) || !varint_take(&l->block, &l->last.seq) ||
         !varint_take(&l->block, &l->rev) || !varint_take(&l->block, &l->trimmed.ms) ||
@@ -292,6 +302,9 @@ static bool load_head(struct loader *l)
         return refuse(l, "bad number of tokens");
     if (!varint_take(&l->block, &l->cursor_count) || l->cursor_count > CURSORS_MAX)
         return refuse(l, "bad number of cursors");
+    if (version >= BOX_PAYLOAD_SECTIONS &&
+        (!varint_take(&l->block, &l->section_count) || l->section_count == 0))
+        return refuse(l, "bad number of sections");
     if (l->block.len > 0)
         return refuse(l, "first block too long");
     return true;
@@ -458,6 +471,27 @@ static bool load_cursors(struct loader *l)
     return l->block.len == 0 || refuse(l, "bytes left over");
 }
 
+static bool load_section(struct loader *l)
+{
+    struct notify_str bytes;
+    uint64_t may_skip;
+    uint64_t what;
+    uint64_t len;
+
+    if (!next_item(l) || !varint_take(&l->block, &what) || !varint_take(&l->block, &may_skip) ||
+        may_skip > 1 || !varint_take(&l->block, &len) || !take_bytes(&l->block, len, &bytes))
+        return refuse(l, "bad section");
+    return may_skip == 1 || refuse(l, "a section that only a newer notify.so knows");
+}
+
+static bool load_sections(struct loader *l)
+{
+    for (uint64_t n = 0; n < l->section_count; n++)
+        if (!load_section(l))
+            return false;
+    return l->block.len == 0 || refuse(l, "bytes left over");
+}
+
 /* What lies behind the entries themselves: the marks of what is gone. */
 static bool load_tail(struct loader *l)
 {
@@ -480,7 +514,7 @@ struct box *box_load(const struct box_source *source, const char **ret_why)
 
     category_make_room();
     loaded = l.box != NULL && load_head(&l) && load_entries(&l) && load_tokens(&l) &&
-             load_cursors(&l) && load_tail(&l);
+             load_cursors(&l) && load_sections(&l) && load_tail(&l);
     for (size_t i = 0; i < l.held; i++)
         category_release(l.categories[i]);
     mem_free(l.categories);

@@ -5,6 +5,7 @@
 #include "server/publish.h"
 #include "server/reply.h"
 #include "base/scratch.h"
+#include "base/mem.h"
 
 void change_init(struct change *change, struct rm_ctx *ctx, struct rm_string **argv, int argc,
                  int first)
@@ -23,7 +24,7 @@ void change_init(struct change *change, struct rm_ctx *ctx, struct rm_string **a
 void change_release(struct change *change)
 {
     if (change->ids.memory != NULL)
-        rm_Free(change->ids.memory);
+        mem_free(change->ids.memory);
     scratch_shrink();
 }
 
@@ -69,7 +70,7 @@ bool change_reserve_ids(struct change *change, size_t max)
     ids->texts = ids->inline_texts;
     if (max <= CHANGE_INLINE_IDS)
         return true;
-    ids->memory = rm_TryAlloc(max * (sizeof ids->ids[0] + sizeof ids->texts[0]));
+    ids->memory = mem_try_alloc(max * (sizeof ids->ids[0] + sizeof ids->texts[0]));
     if (ids->memory == NULL)
         return args_fail(&change->args, "ERR not enough memory; nothing was changed");
     ids->ids = ids->memory;

@@ -6,6 +6,7 @@
 #include "commands/filter_args.h"
 #include "commands/log_count.h"
 #include "server/reply.h"
+#include "base/mem.h"
 
 static struct log_choice choice; /* too big for a stack, and one command runs at a time */
 
@@ -91,7 +92,7 @@ static bool category_list_init(struct category_list *list, const struct box *box
     *list = (struct category_list){NULL, 0};
     if (slots == 0)
         return true;
-    list->counts = rm_TryAlloc(slots * sizeof list->counts[0]);
+    list->counts = mem_try_alloc(slots * sizeof list->counts[0]);
     if (list->counts == NULL)
         return false;
     list->count = box_count_categories(box, now_ms, list->counts, slots);
@@ -101,7 +102,7 @@ static bool category_list_init(struct category_list *list, const struct box *box
 static void category_list_release(struct category_list *list)
 {
     if (list->counts != NULL)
-        rm_Free(list->counts);
+        mem_free(list->counts);
 }
 
 static void reply_by_category(struct rm_ctx *ctx, const struct category_list *list)
@@ -132,7 +133,7 @@ struct log_share {
 static struct log_share *count_shares(const struct box_key *bk, const struct log_args *logs,
                                       bool *ret_replied)
 {
-    struct log_share *shares = rm_TryAlloc(logs->count * sizeof shares[0]);
+    struct log_share *shares = mem_try_alloc(logs->count * sizeof shares[0]);
 
     *ret_replied = false;
     if (shares == NULL)
@@ -142,7 +143,7 @@ static struct log_share *count_shares(const struct box_key *bk, const struct log
         struct box_key log;
         if (!box_key_open_or_reply(&log, bk->ctx, logs->names[i], RM_READ)) {
             *ret_replied = true;
-            rm_Free(shares);
+            mem_free(shares);
             return NULL;
         }
         shares[i] = (struct log_share){
@@ -214,7 +215,7 @@ static void run_badge(struct box_key *bk, const struct log_args *logs)
             reply_shares(bk->ctx, shares, logs->count);
     }
     category_list_release(&list);
-    rm_Free(shares);
+    mem_free(shares);
 }
 
 /* NOTIFY.BADGE key [LOGS numkeys log …] */

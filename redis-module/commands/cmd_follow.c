@@ -15,6 +15,7 @@
 #include "commands/log_count.h"
 #include "server/reply.h"
 #include "base/utf8.h"
+#include "base/mem.h"
 
 /* ---- FOLLOW and UNFOLLOW ---- */
 
@@ -84,7 +85,7 @@ static void follow_init(struct follow *follow, struct rm_ctx *ctx, struct rm_str
 
 static void follow_release(struct follow *follow)
 {
-    rm_Free(follow->logs);
+    mem_free(follow->logs);
     change_release(&follow->change);
 }
 
@@ -116,7 +117,7 @@ static bool check_names(struct follow *follow)
 
 static bool make_logs(struct follow *follow)
 {
-    follow->logs = rm_TryAlloc(follow->count * sizeof follow->logs[0]);
+    follow->logs = mem_try_alloc(follow->count * sizeof follow->logs[0]);
     if (follow->logs == NULL)
         return args_fail(&follow->change.args, "ERR not enough memory; nothing was changed");
     for (size_t i = 0; i < follow->count; i++)

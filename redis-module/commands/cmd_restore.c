@@ -6,6 +6,7 @@
 #include "server/args.h"
 #include "server/box_key.h"
 #include "server/box_type.h"
+#include "server/replay.h"
 #include "server/reply.h"
 
 /* The box to restore into. A client's payload that turns out wrong in the middle must not leave a
@@ -13,9 +14,7 @@
  * a large box for each of its parts would take too long. */
 static bool open_target(struct box_key *bk, struct box **ret_box)
 {
-    bool trusted = (rm_GetContextFlags(bk->ctx) & (RM_FLAG_LOADING | RM_FLAG_REPLICATED)) != 0;
-
-    *ret_box = bk->box == NULL || trusted ? bk->box : box_copy(bk->box);
+    *ret_box = bk->box == NULL || replay_now() ? bk->box : box_copy(bk->box);
     return *ret_box != NULL || bk->box == NULL;
 }
 

@@ -11,6 +11,7 @@
 #include "base/scratch.h"
 #include "commands/send.h"
 #include "commands/send_args.h"
+#include "base/mem.h"
 
 /* Everything that may refuse the command, while the processor fetches the place of the entry. */
 static bool check_or_reply(struct box_key *bk, struct args *args, struct send_spec *spec)
@@ -19,7 +20,7 @@ static bool check_or_reply(struct box_key *bk, struct args *args, struct send_sp
         box_prefetch_append(bk->box, spec->maxlen);
     if (send_publishes(spec, bk->ctx) && !publish_permitted_or_reply(bk->ctx, bk->name))
         return false;
-    if (!send_args_make_entry(spec, args, bk->ctx)) {
+    if (!send_args_make_entry(spec, args)) {
         (void)reply_args_error(bk->ctx, args);
         return false;
     }
@@ -100,7 +101,7 @@ static bool check_distinct(struct args *args, const struct send_spec *spec, uint
 static bool check_keys_or_reply(struct rm_ctx *ctx, struct args *args, struct send_spec *spec,
                                 struct rm_string **keys, uint64_t count)
 {
-    if (!check_distinct(args, spec, count) || !send_args_make_entry(spec, args, ctx)) {
+    if (!check_distinct(args, spec, count) || !send_args_make_entry(spec, args)) {
         (void)reply_args_error(ctx, args);
         return false;
     }
@@ -156,12 +157,12 @@ int cmd_sendmany(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     args.pos += (int)count;
     if (!send_args_take(&spec, &args, SEND_A_NOTIFICATION, NULL))
         return reply_args_error(ctx, &args);
-    results = rm_TryAlloc(count * sizeof results[0]);
+    results = mem_try_alloc(count * sizeof results[0]);
     if (results == NULL)
         return reply_no_memory(ctx);
     if (check_keys_or_reply(ctx, &args, &spec, keys, count))
         send_all(ctx, &args, &spec, keys, results, (size_t)count);
-    rm_Free(results);
+    mem_free(results);
     scratch_shrink();
     return RM_OK;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "server/args.h"
+#include "server/replay.h"
 #include "server/reply.h"
 #include "server/sessions_effect.h"
 #include "server/sessions_key.h"
@@ -14,11 +15,9 @@
  * large set for each change would take too long. */
 static struct sessions *open_target(const struct sessions_key *sk)
 {
-    bool trusted = (rm_GetContextFlags(sk->ctx) & (RM_FLAG_LOADING | RM_FLAG_REPLICATED)) != 0;
-
     if (sk->set == NULL)
         return sessions_new();
-    return trusted ? sk->set : sessions_copy(sk->set);
+    return replay_now() ? sk->set : sessions_copy(sk->set);
 }
 
 /* What came of it becomes the set of the key. */

@@ -6,6 +6,7 @@
 #include "server/box_key.h"
 #include "server/reply.h"
 #include "base/scratch.h"
+#include "base/mem.h"
 
 enum { COUNT_DEFAULT = 1000 };
 
@@ -147,13 +148,13 @@ static void close_boxes(struct since *since, int count)
 {
     for (int i = 0; i < count; i++)
         box_key_close(&since->boxes[i]);
-    rm_Free(since->boxes);
+    mem_free(since->boxes);
 }
 
 /* Each key is looked up once, before the reply begins: one of another type refuses the command. */
 static bool open_boxes_or_reply(struct rm_ctx *ctx, struct since *since)
 {
-    since->boxes = rm_TryAlloc((size_t)since->pairs * sizeof since->boxes[0]);
+    since->boxes = mem_try_alloc((size_t)since->pairs * sizeof since->boxes[0]);
     if (since->boxes == NULL) {
         (void)reply_no_memory(ctx);
         return false;

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/replay.h"
+
 #define SINCE_FIRST "0.1.0"
 
 /* ---- arguments, as COMMAND DOCS shows them ---- */
@@ -386,6 +388,54 @@ static const struct {
 
 /* ---- the table ---- */
 
+/* run_NAME: cmd_NAME of commands.h, and around it what is to be known around every command. */
+#define HANDLER(name)                                                                              \
+    static int run_##name(struct rm_ctx *ctx, struct rm_string **argv, int argc)                   \
+    {                                                                                              \
+        int rc;                                                                                    \
+                                                                                                   \
+        replay_begin(ctx, argv, argc);                                                             \
+        rc = cmd_##name(ctx, argv, argc);                                                          \
+        replay_end();                                                                              \
+        return rc;                                                                                 \
+    }
+
+HANDLER(send)
+HANDLER(event)
+HANDLER(sendmany)
+HANDLER(get)
+HANDLER(range)
+HANDLER(revrange)
+HANDLER(since)
+HANDLER(unread)
+HANDLER(badge)
+HANDLER(count)
+HANDLER(cursors)
+HANDLER(follow)
+HANDLER(unfollow)
+HANDLER(len)
+HANDLER(info)
+HANDLER(verify)
+HANDLER(read)
+HANDLER(readall)
+HANDLER(mark)
+HANDLER(seen)
+HANDLER(del)
+HANDLER(trim)
+HANDLER(mute)
+HANDLER(unmute)
+HANDLER(help)
+HANDLER(restorebox)
+HANDLER(session_open)
+HANDLER(session_touch)
+HANDLER(session_close)
+HANDLER(session_list)
+HANDLER(session_count)
+HANDLER(session_kick)
+HANDLER(session_dropnode)
+HANDLER(session_apply)
+HANDLER(session_help)
+
 static const struct command {
     const char *name;
     rm_command_fn run;
@@ -398,126 +448,126 @@ static const struct command {
     const char *tips;
     struct rm_arg *args;
 } commands[] = {
-    {"NOTIFY.SEND", cmd_send, "write deny-oom fast", "write fast", -3, KEY_INSERT,
+    {"NOTIFY.SEND", run_send, "write deny-oom fast", "write fast", -3, KEY_INSERT,
      "Stores a notification in a box, counts it as unread and publishes it on the channel that has "
      "the key's name.",
      "O(1), O(N) when it trims N entries", "nondeterministic_output", send_args},
-    {"NOTIFY.EVENT", cmd_event, "write deny-oom fast", "write fast", -3, KEY_INSERT,
+    {"NOTIFY.EVENT", run_event, "write deny-oom fast", "write fast", -3, KEY_INSERT,
      "Stores an event, which is never counted as unread, in a box and publishes it; NOSTORE only "
      "publishes.",
      "O(1), O(N) when it trims N entries", "nondeterministic_output", event_args},
-    {"NOTIFY.SENDMANY", cmd_sendmany, "write deny-oom getkeys-api", "write slow", -4,
+    {"NOTIFY.SENDMANY", run_sendmany, "write deny-oom getkeys-api", "write slow", -4,
      KEY_INSERT_MANY, "Sends one notification to several boxes.", "O(N) for N keys",
      "nondeterministic_output", sendmany_args},
-    {"NOTIFY.GET", cmd_get, "readonly fast", "read fast", -3, KEY_READ,
+    {"NOTIFY.GET", run_get, "readonly fast", "read fast", -3, KEY_READ,
      "Returns the entries with the given ids, nil for each that does not exist.",
      "O(N*log(M)) for N ids in a box of M entries", NULL, get_args},
-    {"NOTIFY.RANGE", cmd_range, "readonly", "read slow", -4, KEY_READ,
+    {"NOTIFY.RANGE", run_range, "readonly", "read slow", -4, KEY_READ,
      "Returns the entries of a box within a range of ids, oldest first.",
      "O(log(M)+N) with N entries looked at in a box of M", NULL, range_args},
-    {"NOTIFY.REVRANGE", cmd_revrange, "readonly", "read slow", -4, KEY_READ,
+    {"NOTIFY.REVRANGE", run_revrange, "readonly", "read slow", -4, KEY_READ,
      "Returns the entries of a box within a range of ids, newest first.",
      "O(log(M)+N) with N entries looked at in a box of M", NULL, revrange_args},
-    {"NOTIFY.SINCE", cmd_since, "readonly getkeys-api", "read slow", -3, KEY_PAIRS,
+    {"NOTIFY.SINCE", run_since, "readonly getkeys-api", "read slow", -3, KEY_PAIRS,
      "Returns, for each box that has news, the messages after the given position and what has been "
      "lost.",
      "O(K+N) for K keys and N messages", NULL, since_args},
-    {"NOTIFY.UNREAD", cmd_unread, "readonly fast getkeys-api", "read fast", -2, KEY_READ_LOGS,
+    {"NOTIFY.UNREAD", run_unread, "readonly fast getkeys-api", "read fast", -2, KEY_READ_LOGS,
      "Returns the number of unread notifications of a box, or of some of its categories, and of "
      "logs that it follows.",
      "O(1), with CATEGORY O(N) for N categories; for each log as NOTIFY.COUNT, and "
      "O(E*log(M)) for E entries that were marked out of order",
      NULL, unread_args},
-    {"NOTIFY.BADGE", cmd_badge, "readonly fast getkeys-api", "read fast", -2, KEY_READ_LOGS,
+    {"NOTIFY.BADGE", run_badge, "readonly fast getkeys-api", "read fast", -2, KEY_READ_LOGS,
      "Returns what a client shows when it connects: unread and unseen counts, highest unread "
      "level, "
      "last id and revision.",
      "O(N+M) for N categories of the box and M unread entries, up to the first critical one; "
      "for each log as NOTIFY.UNREAD",
      NULL, badge_args},
-    {"NOTIFY.COUNT", cmd_count, "readonly fast", "read fast", -4, KEY_READ,
+    {"NOTIFY.COUNT", run_count, "readonly fast", "read fast", -4, KEY_READ,
      "Returns the number of notifications of a box within a range of ids, whatever is read.",
      "O(log(M)+S) for S segments in the range of a box of M entries; O(N) for N entries in it with "
      "CATEGORY, or while entries have expired",
      NULL, count_args},
-    {"NOTIFY.CURSORS", cmd_cursors, "readonly", "read slow", 2, KEY_READ,
+    {"NOTIFY.CURSORS", run_cursors, "readonly", "read slow", 2, KEY_READ,
      "Returns where a box stands in each log that it follows.", "O(N) for N logs and exceptions",
      NULL, key_args},
-    {"NOTIFY.FOLLOW", cmd_follow, "write deny-oom getkeys-api", "write slow", -3, KEY_FOLLOW,
+    {"NOTIFY.FOLLOW", run_follow, "write deny-oom getkeys-api", "write slow", -3, KEY_FOLLOW,
      "Makes a box follow logs: other boxes whose notifications count for it until it has read "
      "them.",
      "O(N*log(M)) for N logs of a box that follows M", NULL, follow_args},
-    {"NOTIFY.UNFOLLOW", cmd_unfollow, "write getkeys-api", "write slow", -3, KEY_UNFOLLOW,
+    {"NOTIFY.UNFOLLOW", run_unfollow, "write getkeys-api", "write slow", -3, KEY_UNFOLLOW,
      "Ends the following of logs and forgets what has been read of them.",
      "O(N*log(M)) for N logs of a box that follows M", NULL, unfollow_args},
-    {"NOTIFY.LEN", cmd_len, "readonly fast", "read fast", 2, KEY_READ,
+    {"NOTIFY.LEN", run_len, "readonly fast", "read fast", 2, KEY_READ,
      "Returns the number of live entries of a box.", "O(1)", NULL, key_args},
-    {"NOTIFY.INFO", cmd_info, "readonly", "read slow", 2, KEY_READ,
+    {"NOTIFY.INFO", run_info, "readonly", "read slow", 2, KEY_READ,
      "Returns lengths, counts, first and last ids, categories and memory of a box.",
      "O(N) for N categories of the box", NULL, key_args},
-    {"NOTIFY.VERIFY", cmd_verify, "readonly", "read slow", 2, KEY_READ,
+    {"NOTIFY.VERIFY", run_verify, "readonly", "read slow", 2, KEY_READ,
      "Recounts a box and returns its stored and its true counters.", "O(N) for N entries", NULL,
      key_args},
-    {"NOTIFY.READ", cmd_read, "write fast getkeys-api", "write fast", -3, KEY_UPDATE_LOG,
+    {"NOTIFY.READ", run_read, "write fast getkeys-api", "write fast", -3, KEY_UPDATE_LOG,
      "Marks notifications as read and returns how many were not.",
      "O(N*log(M)) for N ids in a box of M entries", NULL, read_args},
-    {"NOTIFY.READALL", cmd_readall, "write getkeys-api", "write slow", -2, KEY_UPDATE_LOG,
+    {"NOTIFY.READALL", run_readall, "write getkeys-api", "write slow", -2, KEY_UPDATE_LOG,
      "Marks all notifications, or those up to an id or of a category, as read.",
      "O(N) for N entries", NULL, readall_args},
-    {"NOTIFY.MARK", cmd_mark, "write fast getkeys-api", "write fast", -4, KEY_UPDATE_LOG,
+    {"NOTIFY.MARK", run_mark, "write fast getkeys-api", "write fast", -4, KEY_UPDATE_LOG,
      "Changes the state of entries: read or unread, seen, archived or unarchived.",
      "O(N*log(M)) for N ids in a box of M entries", NULL, mark_args},
-    {"NOTIFY.SEEN", cmd_seen, "write getkeys-api", "write slow", -2, KEY_UPDATE_LOG,
+    {"NOTIFY.SEEN", run_seen, "write getkeys-api", "write slow", -2, KEY_UPDATE_LOG,
      "Marks all notifications, or those up to an id, as seen.", "O(N) for N entries", NULL,
      seen_args},
-    {"NOTIFY.DEL", cmd_del, "write fast", "write fast", -3, KEY_DELETE,
+    {"NOTIFY.DEL", run_del, "write fast", "write fast", -3, KEY_DELETE,
      "Deletes entries and returns how many there were.",
      "O(N*log(M)) for N ids in a box of M entries", NULL, del_args},
-    {"NOTIFY.TRIM", cmd_trim, "write", "write slow", -4, KEY_DELETE,
+    {"NOTIFY.TRIM", run_trim, "write", "write slow", -4, KEY_DELETE,
      "Removes the oldest entries: all but the newest n, or those before an id.",
      "O(N) for N entries removed", NULL, trim_args},
-    {"NOTIFY.MUTE", cmd_mute, "write deny-oom", "write slow", -3, KEY_INSERT,
+    {"NOTIFY.MUTE", run_mute, "write deny-oom", "write slow", -3, KEY_INSERT,
      "Mutes categories of a box: their notifications are stored, but not counted.",
      "O(N*M) for N categories in a box of M entries", NULL, mute_args},
-    {"NOTIFY.UNMUTE", cmd_unmute, "write", "write slow", -3, KEY_UPDATE,
+    {"NOTIFY.UNMUTE", run_unmute, "write", "write slow", -3, KEY_UPDATE,
      "Counts the notifications of muted categories again.",
      "O(N*M) for N categories in a box of M entries", NULL, mute_args},
-    {"NOTIFY.HELP", cmd_help, "fast allow-loading allow-stale", "fast", -1, KEY_NONE,
+    {"NOTIFY.HELP", run_help, "fast allow-loading allow-stale", "fast", -1, KEY_NONE,
      "Returns how each command is written and what it does.", "O(1)", NULL, help_args},
-    {"NOTIFY.RESTOREBOX", cmd_restorebox, "write deny-oom", "write slow", -3, KEY_INSERT,
+    {"NOTIFY.RESTOREBOX", run_restorebox, "write deny-oom", "write slow", -3, KEY_INSERT,
      "Internal: restores a box, or the next part of one, from a rewritten AOF or a slot migration.",
      "O(N) for N entries", NULL, restorebox_args},
     {"NOTIFY.SESSION", NULL, "", "slow", -2, KEY_NONE,
      "A container for the commands about session sets: who is connected.",
      "O(1), see the subcommands", NULL, no_args},
-    {"NOTIFY.SESSION|OPEN", cmd_session_open, "write deny-oom fast", "write fast", -7,
+    {"NOTIFY.SESSION|OPEN", run_session_open, "write deny-oom fast", "write fast", -7,
      KEY_SUB_INSERT,
      "Adds a connection to a session set or renews it, unless the session has too many already.",
      "O(N) for N connections of the set", NULL, session_open_args},
-    {"NOTIFY.SESSION|TOUCH", cmd_session_touch, "write fast", "write fast", -6, KEY_SUB_UPDATE,
+    {"NOTIFY.SESSION|TOUCH", run_session_touch, "write fast", "write fast", -6, KEY_SUB_UPDATE,
      "Renews the leases of connections and returns how many of them are still alive.",
      "O(N+M) for M connections named and N of the set", NULL, session_touch_args},
-    {"NOTIFY.SESSION|CLOSE", cmd_session_close, "write fast", "write fast", -4, KEY_SUB_DELETE,
+    {"NOTIFY.SESSION|CLOSE", run_session_close, "write fast", "write fast", -4, KEY_SUB_DELETE,
      "Removes connections and returns how many were alive.",
      "O(N+M) for M connections named and N of the set", NULL, session_close_args},
-    {"NOTIFY.SESSION|LIST", cmd_session_list, "readonly", "read slow", -3, KEY_SUB_READ,
+    {"NOTIFY.SESSION|LIST", run_session_list, "readonly", "read slow", -3, KEY_SUB_READ,
      "Returns the connections of a session set, or of one session.",
      "O(N) for N connections of the set", "nondeterministic_output", session_list_args},
-    {"NOTIFY.SESSION|COUNT", cmd_session_count, "readonly fast", "read fast", -3, KEY_SUB_READ,
+    {"NOTIFY.SESSION|COUNT", run_session_count, "readonly fast", "read fast", -3, KEY_SUB_READ,
      "Returns the number of sessions of a session set, or of its connections.",
      "O(N) for N connections of the set", "nondeterministic_output", session_count_args},
-    {"NOTIFY.SESSION|KICK", cmd_session_kick, "write", "write slow", 4, KEY_SUB_DELETE,
+    {"NOTIFY.SESSION|KICK", run_session_kick, "write", "write slow", 4, KEY_SUB_DELETE,
      "Removes the connections of a session, or of all, and publishes that bridges are to close "
      "them.",
      "O(N) for N connections of the set", NULL, session_kick_args},
-    {"NOTIFY.SESSION|DROPNODE", cmd_session_dropnode, "write", "write slow", 4, KEY_SUB_DELETE,
+    {"NOTIFY.SESSION|DROPNODE", run_session_dropnode, "write", "write slow", 4, KEY_SUB_DELETE,
      "Removes the connections that a node held and returns how many there were.",
      "O(N) for N connections of the set", NULL, session_dropnode_args},
-    {"NOTIFY.SESSION|APPLY", cmd_session_apply, "write deny-oom", "write slow", -4, KEY_SUB_INSERT,
+    {"NOTIFY.SESSION|APPLY", run_session_apply, "write deny-oom", "write slow", -4, KEY_SUB_INSERT,
      "Internal: applies the changes of a session set that another server or the AOF tells of.",
      "O(N+M) for M renewed or removed of N connections, O(N) for each one that is added", NULL,
      session_apply_args},
-    {"NOTIFY.SESSION|HELP", cmd_session_help, "fast allow-loading allow-stale", "fast", 2, KEY_NONE,
+    {"NOTIFY.SESSION|HELP", run_session_help, "fast allow-loading allow-stale", "fast", 2, KEY_NONE,
      "Returns helpful text about the subcommands.", "O(1)", NULL, no_args},
 };
 

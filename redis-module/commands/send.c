@@ -7,6 +7,7 @@
 #include "box/box_extra.h"
 #include "server/effect.h"
 #include "server/info.h"
+#include "server/replay.h"
 #include "message/render.h"
 #include "server/replication.h"
 #include "server/reply.h"
@@ -229,6 +230,18 @@ static void store_and_tell(struct box_key *bk, struct args *args, struct send_sp
     box_key_changed(bk, spec->event);
 }
 
+/* Whether it has been done before: an effect whose entry is there already. An AOF that tells twice
+ * of an entry may also tell, in between, of its end. */
+static bool is_done(const struct box_key *bk, const struct send_spec *spec)
+{
+    struct box_entry entry;
+
+    if (bk->box == NULL || !send_has(spec, SEND_ID) || !replay_now() ||
+        notify_id_cmp(spec->entry.id, box_last_id(bk->box)) > 0)
+        return false;
+    return replay_now_from_file() || box_find(bk->box, spec->entry.id, BOX_NEVER_EXPIRE, &entry);
+}
+
 void send_run(struct box_key *bk, struct args *args, struct send_spec *spec,
               struct send_result *ret_result)
 {
@@ -245,6 +258,8 @@ void send_run(struct box_key *bk, struct args *args, struct send_spec *spec,
         result->outcome = SEND_DUPLICATE;
         take_present(bk, result);
         info_count(INFO_DUPLICATES, 1);
+    } else if (is_done(bk, spec)) {
+        result->id = spec->entry.id;
     } else if ((!send_has(spec, SEND_NX) || bk->box == NULL) &&
                (!send_has(spec, SEND_XX) || bk->box != NULL)) {
         if (send_has(spec, SEND_NOSTORE))

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "server/config.h"
+#include "server/replay.h"
 #include "base/scratch.h"
 #include "box/tokens.h"
 #include "base/utf8.h"
@@ -332,16 +333,11 @@ static bool fail_body(struct args *args, const struct send_spec *spec,
 }
 
 /* A replica and an AOF take what was accepted once, whatever their own settings and clock. */
-static bool is_replayed(struct rm_ctx *ctx)
-{
-    return (rm_GetContextFlags(ctx) & (RM_FLAG_REPLICATED | RM_FLAG_LOADING)) != 0;
-}
-
-static bool is_too_big(struct rm_ctx *ctx, size_t bytes)
+static bool is_too_big(size_t bytes)
 {
     if (bytes > BOX_BODY_MAX)
         return true;
-    return bytes > (uint64_t)config_get()->max_entry_bytes && !is_replayed(ctx);
+    return bytes > (uint64_t)config_get()->max_entry_bytes && !replay_now();
 }
 
 static bool set_category(struct args *args, struct send_spec *spec)
@@ -364,17 +360,17 @@ static bool set_category(struct args *args, struct send_spec *spec)
     }
 }
 
-bool send_args_make_entry(struct send_spec *spec, struct args *args, struct rm_ctx *ctx)
+bool send_args_make_entry(struct send_spec *spec, struct args *args)
 {
     struct text_buf *out = scratch_body();
     struct body_error error;
 
-    if (spec->entry.expire_ms != 0 && spec->entry.expire_ms <= spec->now_ms && !is_replayed(ctx))
+    if (spec->entry.expire_ms != 0 && spec->entry.expire_ms <= spec->now_ms && !replay_now())
         return args_fail(args, "ERR invalid expire time in '%s' command: %s must lie in the future",
                          spec->command, send_has(spec, SEND_EXAT) ? "EXAT" : "PXAT");
     if (!body_build(out, &spec->body, &error))
         return fail_body(args, spec, &error);
-    if (is_too_big(ctx, out->len))
+    if (is_too_big(out->len))
         return args_fail(args, "ERR entry must have at most %lld bytes (notify.max-entry-bytes)",
                          config_get()->max_entry_bytes);
     spec->entry.body = text_buf_str(out);

@@ -82,6 +82,6 @@ bool send_args_set_key(struct send_spec *spec, struct args *args, struct rm_stri
 
 /* What depends on the state of the server: the expiry lies ahead, the body is made (in scratch) and
  * small enough, the category has a number. */
-bool send_args_make_entry(struct send_spec *spec, struct args *args, struct rm_ctx *ctx);
+bool send_args_make_entry(struct send_spec *spec, struct args *args);
 
 #endif

@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "message/render.h"
+#include "base/mem.h"
 #include "base/utf8.h"
+#include "base/versions.h"
+#include "message/render.h"
+#include "server/replay.h"
 
 #define QUOTED_MAX 40 /* bytes of a wrong value that an error reply repeats */
 
@@ -260,7 +263,7 @@ static int compare_texts(const void *a, const void *b)
 
 bool args_check_distinct(struct args *args, int first, size_t count, const char *what)
 {
-    struct notify_str *texts = rm_TryAlloc(count * sizeof texts[0]);
+    struct notify_str *texts = mem_try_alloc(count * sizeof texts[0]);
     size_t i = 1;
 
     if (texts == NULL)
@@ -270,12 +273,20 @@ bool args_check_distinct(struct args *args, int first, size_t count, const char 
     qsort(texts, count, sizeof texts[0], compare_texts);
     while (i < count && !notify_str_eq(texts[i - 1], texts[i]))
         i++;
-    rm_Free(texts);
+    mem_free(texts);
     return i >= count || args_fail(args, "ERR %s must be named once", what);
+}
+
+/* The word before a part that may be skipped: an option of every command, as it were. */
+static bool is_may(struct notify_str word)
+{
+    return notify_str_eq(word, NOTIFY_STR(VERSIONS_MAY));
 }
 
 bool args_is_option(struct notify_str word, const struct arg_option *options, size_t count)
 {
+    if (is_may(word))
+        return true;
     for (size_t i = 0; i < count; i++)
         if (args_is_keyword(word, options[i].name, options[i].len))
             return true;
@@ -314,27 +325,68 @@ static bool fail_unknown(struct args *args, struct notify_str word)
                      hint);
 }
 
-bool args_take_options(struct args *args, const struct arg_option *options, size_t count,
-                       void *into, uint32_t *ret_seen)
+bool args_take_may(struct args *args, struct args *ret_part)
 {
-    uint32_t seen = 0;
+    uint64_t count;
 
+    args->pos++;
+    if (!args_take_number(args, "MAY", 1, (uint64_t)args->argc, &count))
+        return false;
+    if (count > (uint64_t)(args->argc - args->pos))
+        return args_fail(args, "ERR syntax error: MAY must be the number of the words that follow");
+    args_init(ret_part, args->argv, args->pos + (int)count, args->pos);
+    args->pos += (int)count;
+    return true;
+}
+
+static bool take_options(struct args *args, const struct arg_option *options, size_t count,
+                         void *into, uint32_t *seen);
+
+/* The option of a part, or nothing if its name is of a later version. */
+static bool take_part(struct args *args, const struct arg_option *options, size_t count, void *into,
+                      uint32_t *seen)
+{
+    struct args part;
+
+    if (!args_take_may(args, &part))
+        return false;
+    if (is_may(args_at(&part, part.pos)) ||
+        !args_is_option(args_at(&part, part.pos), options, count) ||
+        take_options(&part, options, count, into, seen))
+        return true;
+    return args_fail(args, "%s", part.error);
+}
+
+static bool take_options(struct args *args, const struct arg_option *options, size_t count,
+                         void *into, uint32_t *seen)
+{
     while (!args_done(args)) {
         struct notify_str word = args_at(args, args->pos);
         size_t i = 0;
 
+        if (is_may(word) && replay_may_skip()) {
+            if (!take_part(args, options, count, into, seen))
+                return false;
+            continue;
+        }
         while (i < count && !args_is_keyword(word, options[i].name, options[i].len))
             i++;
         if (i == count)
             return fail_unknown(args, word);
-        if ((seen & (1u << i)) != 0 && !options[i].may_repeat)
+        if ((*seen & (1u << i)) != 0 && !options[i].may_repeat)
             return args_fail(args, "ERR syntax error: %s is given twice", options[i].name);
-        seen |= 1u << i;
+        *seen |= 1u << i;
         args->pos++;
         if (options[i].take != NULL && !options[i].take(args, into))
             return false;
         args->text_before = options[i].is_text ? options[i].name : NULL;
     }
-    *ret_seen = seen;
     return true;
+}
+
+bool args_take_options(struct args *args, const struct arg_option *options, size_t count,
+                       void *into, uint32_t *ret_seen)
+{
+    *ret_seen = 0;
+    return take_options(args, options, count, into, ret_seen);
 }

@@ -91,6 +91,7 @@ bool args_check_key(struct args *args, struct rm_string *key);
 /* The count arguments from first on must differ from each other. what: one of them, in an error. */
 bool args_check_distinct(struct args *args, int first, size_t count, const char *what);
 
+/* Also true for MAY (versions.h), which ends a list of names as an option does. */
 bool args_is_option(struct notify_str word, const struct arg_option *options, size_t count);
 
 /* Moves past "name [name …]", which ends at the next word that is one of the options. The first
@@ -100,8 +101,13 @@ bool args_take_names(struct args *args, const char *what, const struct arg_optio
                      size_t count);
 
 /* Takes options until the arguments end. *ret_seen gets bit i for options[i]. An unknown keyword,
- * or one given twice that may not be, is an error. At most 32 options. */
+ * or one given twice that may not be, is an error. At most 32 options. In what is replayed, a part
+ * MAY n name … is taken as the option of that name, and passed over if there is none. */
 bool args_take_options(struct args *args, const struct arg_option *options, size_t count,
                        void *into, uint32_t *ret_seen);
+
+/* MAY n word [word …], at which the cursor stands: the words become a cursor of their own, and this
+ * one moves behind them. For lists that are no options. */
+bool args_take_may(struct args *args, struct args *ret_part);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "server/box_type.h"
 #include "server/info.h"
+#include "server/replay.h"
 #include "server/reply.h"
 #include "base/scratch.h"
 
@@ -61,8 +62,7 @@ bool box_key_open_or_reply(struct box_key *bk, struct rm_ctx *ctx, struct rm_str
 /* On a replica only its primary decides. */
 static bool may_sweep(const struct box_key *bk)
 {
-    return (rm_GetContextFlags(bk->ctx) &
-            (RM_FLAG_REPLICATED | RM_FLAG_LOADING | RM_FLAG_REPLICA)) == 0;
+    return !replay_now() && (rm_GetContextFlags(bk->ctx) & RM_FLAG_REPLICA) == 0;
 }
 
 static void replicate_sweep(struct box_key *bk, const struct notify_id *ids, size_t count)
@@ -176,9 +176,7 @@ void box_key_changed(struct box_key *bk, const char *event)
 
 uint64_t box_key_now(const struct box_key *bk)
 {
-    if (bk->box == NULL || box_min_expire_ms(bk->box) == 0)
-        return BOX_NEVER_EXPIRE;
-    if ((rm_GetContextFlags(bk->ctx) & (RM_FLAG_REPLICATED | RM_FLAG_LOADING)) != 0)
+    if (bk->box == NULL || box_min_expire_ms(bk->box) == 0 || replay_now())
         return BOX_NEVER_EXPIRE;
     return bk->clock_ms != 0 ? bk->clock_ms : (uint64_t)rm_Milliseconds();
 }

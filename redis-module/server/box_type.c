@@ -14,6 +14,7 @@
 #include "server/info.h"
 #include "server/key_watch.h"
 #include "server/unsaved.h"
+#include "base/mem.h"
 
 enum {
     ENCODING_VERSION = 1,
@@ -86,7 +87,10 @@ static void *on_rdb_load(struct rm_io *io, int encver)
     rm_Free(reader.block);
     if (box == NULL) {
         info_count(INFO_LOADS_REFUSED, 1);
-        rm_LogIOError(io, "warning", "refused a notifybox: %s", why == NULL ? "?" : why);
+        rm_LogIOError(
+            io, "warning",
+            "refused a notifybox: %s (is it of a newer notify.so? See notify.write-version)",
+            why == NULL ? "?" : why);
     }
     return count_in(box);
 }
@@ -133,7 +137,7 @@ static int take_box_state(struct box **part, const struct box *box)
     int rc = 0;
 
     if (slots > 0) {
-        counts = rm_TryAlloc(slots * sizeof counts[0]);
+        counts = mem_try_alloc(slots * sizeof counts[0]);
         if (counts == NULL)
             return -ENOMEM;
         count = box_count_categories(box, BOX_NEVER_EXPIRE, counts, slots);
@@ -147,7 +151,7 @@ static int take_box_state(struct box **part, const struct box *box)
     box_raise_rev_to(*part, box_rev(box));
     if (rc >= 0)
         rc = box_restore_key_end(part, box_key_end_ms(box));
-    rm_Free(counts);
+    mem_free(counts);
     return rc < 0 ? rc : 0;
 }
 
@@ -368,7 +372,7 @@ static void digest_muted(struct rm_digest *digest, const struct box *box)
     size_t count = 0;
 
     if (slots > 0)
-        counts = rm_TryAlloc(slots * sizeof counts[0]);
+        counts = mem_try_alloc(slots * sizeof counts[0]);
     if (counts != NULL)
         count = box_count_categories(box, BOX_NEVER_EXPIRE, counts, slots);
     for (size_t i = 0; i < count; i++) {
@@ -378,7 +382,7 @@ static void digest_muted(struct rm_digest *digest, const struct box *box)
         digest_str(digest, category_name(counts[i].category));
         rm_DigestEndSequence(digest);
     }
-    rm_Free(counts);
+    mem_free(counts);
 }
 
 static void digest_tokens(struct rm_digest *digest, const struct tokens *tokens)

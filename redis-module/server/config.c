@@ -3,8 +3,9 @@
 
 #include <strings.h>
 
-#include "server/args.h"
+#include "base/versions.h"
 #include "box/tokens.h"
+#include "server/args.h"
 #include "sessions/sessions.h"
 
 static struct config config;
@@ -25,6 +26,8 @@ static struct config_number {
     {"idempotency-max", 1000, 1, TOKENS_MAX, RM_CONFIG_DEFAULT, &config.idempotency_max},
     {"session-max-connections", 1024, 1, SESSIONS_CONNECTIONS_MAX, RM_CONFIG_DEFAULT,
      &config.session_max_connections},
+    {"write-version", WRITE_VERSION_LATEST, WRITE_VERSION_FIRST, WRITE_VERSION_LATEST,
+     RM_CONFIG_DEFAULT, &config.write_version},
 };
 enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
 
@@ -36,6 +39,11 @@ enum { PUBLISH_NAMES = sizeof publish_values / sizeof publish_values[0] };
 const struct config *config_get(void)
 {
     return &config;
+}
+
+bool config_writes(int version)
+{
+    return config.write_version >= version;
 }
 
 static long long on_get_number(const char *name, void *privdata)

@@ -26,10 +26,14 @@ struct config {
     long long idempotency_window_ms;   /* how long a token is remembered */
     long long idempotency_max;         /* tokens that a box remembers */
     long long session_max_connections; /* connections that a session set takes */
+    long long write_version;           /* the highest level that is written: versions.h */
 };
 
 /* The present settings. */
 const struct config *config_get(void);
+
+/* Whether effects and payloads may be written that only readers of this level understand. */
+bool config_writes(int version);
 
 /* Registers every setting and loads its value. argv are pairs of name and value, with or without
  * "notify." in front, that replace defaults. False (and logged) for a wrong one. */

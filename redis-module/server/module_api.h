@@ -45,7 +45,8 @@ enum {
     RM_FLAG_AOF = 1 << 6,
     RM_FLAG_REPLICATED = 1 << 12,
     RM_FLAG_LOADING = 1 << 13,
-    RM_FLAG_STALE = 1 << 14 /* a replica that does not follow its primary just now */
+    RM_FLAG_STALE = 1 << 14, /* a replica that does not follow its primary just now */
+    RM_FLAG_ASYNC_LOADING = 1 << 23
 };
 
 /* SetModuleOptions; the last one exists on Valkey 9 only and means something else elsewhere */
@@ -253,6 +254,8 @@ typedef void (*rm_event_fn)(struct rm_ctx *ctx, struct rm_event event, uint64_t 
     X(RM_REQUIRED, int, IsKeysPositionRequest, (struct rm_ctx *))                                  \
     X(RM_REQUIRED, void, KeyAtPosWithFlags, (struct rm_ctx *, int, int))                           \
     /* memory */                                                                                   \
+    X(RM_REQUIRED, void *, Alloc, (size_t))                                                        \
+    X(RM_REQUIRED, void *, Realloc, (void *, size_t))                                              \
     X(RM_REQUIRED, void *, TryAlloc, (size_t))                                                     \
     X(RM_OPTIONAL, void *, TryRealloc, (void *, size_t)) /* 7.4 */                                 \
     X(RM_REQUIRED, void, Free, (void *))                                                           \

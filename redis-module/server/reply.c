@@ -3,9 +3,12 @@
 
 #include "box/body.h"
 #include "base/scratch.h"
+#include "server/replay.h"
 
 int reply_error(struct rm_ctx *ctx, const char *error)
 {
+    if (replay_now())
+        replay_give_up(error);
     return rm_ReplyWithError(ctx, error);
 }
 

@@ -14,7 +14,8 @@
 #include "notify_str.h"
 #include "message/render.h"
 
-/* Each returns RM_OK, so that a command can return it. */
+/* Each returns RM_OK, so that a command can return it. They are for clients: what is replayed is
+ * not refused, and there the process ends (replay.h). */
 int reply_error(struct rm_ctx *ctx, const char *error);
 int reply_args_error(struct rm_ctx *ctx, const struct args *args);
 int reply_wrong_type(struct rm_ctx *ctx);

@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/mem.h"
 #include "sessions/sessions_lookup.h"
 #include "sessions/sessions_plan.h"
 
@@ -31,7 +33,7 @@ bool sessions_effect_init(struct sessions_effect *effect, size_t removals, size_
 {
     size_t room = HEAD_WORDS + removals * CLOSE_WORDS + others * PUT_WORDS;
 
-    *effect = (struct sessions_effect){.words = rm_TryAlloc(room * sizeof(*effect->words))};
+    *effect = (struct sessions_effect){.words = mem_try_alloc(room * sizeof(*effect->words))};
     effect->room = effect->words == NULL ? 0 : room;
     return effect->words != NULL;
 }
@@ -48,7 +50,7 @@ void sessions_effect_release(struct sessions_effect *effect)
     for (size_t i = 0; i < effect->count; i++)
         rm_FreeString(NULL, effect->words[i]);
     if (effect->words != NULL)
-        rm_Free(effect->words);
+        mem_free(effect->words);
     *effect = (struct sessions_effect){NULL, 0, 0};
 }
 
@@ -195,10 +197,33 @@ static const struct {
 };
 enum { CHANGES = sizeof changes / sizeof changes[0] };
 
+static int apply_next(struct application *application);
+
+/* A change that an older module may do without: this one does if it does not know it. */
+static int apply_part(struct application *application)
+{
+    struct args *args = application->args;
+    struct args part;
+    int rc = 0;
+
+    if (!args_take_may(args, &part))
+        return -EINVAL;
+    application->args = &part;
+    for (int i = 0; i < CHANGES; i++)
+        if (args_is_keyword(args_at(&part, part.pos), changes[i].name, strlen(changes[i].name)))
+            rc = apply_next(application);
+    application->args = args;
+    if (rc < 0)
+        args_fail(args, "%s", part.error);
+    return rc;
+}
+
 static int apply_next(struct application *application)
 {
     struct args *args = application->args;
 
+    if (args_is_option(args_at(args, args->pos), NULL, 0))
+        return apply_part(application);
     for (int i = 0; i < CHANGES; i++)
         if (args_take_keyword(args, changes[i].name))
             return changes[i].apply(application);

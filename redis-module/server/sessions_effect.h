@@ -6,6 +6,8 @@
  *     PUT session connection lease-ms opened-ms node addr meta    adds or replaces a connection
  *     LEASE connection lease-ms                                   sets when its lease passes
  *     CLOSE connection                                            removes it
+ *     MAY n change …                                              one that may be unknown
+ *                                                                 (versions.h)
  *
  * Times are absolute, so whoever applies it needs no clock; rev becomes the set's revision; node,
  * addr and meta may be empty. What names a connection that is not there changes nothing. A set

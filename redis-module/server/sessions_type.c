@@ -55,7 +55,9 @@ static void *on_rdb_load(struct rm_io *io, int encver)
         rm_Free(payload);
     if (set == NULL) {
         info_count(INFO_LOADS_REFUSED, 1);
-        rm_LogIOError(io, "warning", "refused a notifyses: %s", why);
+        rm_LogIOError(
+            io, "warning",
+            "refused a notifyses: %s (is it of a newer notify.so? See notify.write-version)", why);
     }
     return set;
 }

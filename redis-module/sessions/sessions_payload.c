@@ -3,7 +3,12 @@
  *   version rev count  { lease opened  length text  × session, connection, node, addr, meta } ×
  * count
  *
- * Numbers are varints. An empty set is never saved: its key does not exist. */
+ * Version 2 goes on with sections, which later modules may write and this one does not:
+ *
+ *   count  { what  may-skip (0 or 1)  length bytes } × count
+ *
+ * One that is not known and may not be skipped is refused. Numbers are varints. An empty set is
+ * never saved: its key does not exist. */
 #include "sessions/sessions.h"
 
 #include <errno.h>
@@ -11,7 +16,7 @@
 #include "base/varint.h"
 #include "sessions/sessions_store.h"
 
-#define PAYLOAD_VERSION 1
+enum { VERSION_FIRST = 1, VERSION_SECTIONS = 2, VERSION_LATEST = 2 };
 
 static void add_varint(struct text_buf *out, uint64_t value)
 {
@@ -32,7 +37,7 @@ void sessions_save(const struct sessions *set, struct text_buf *out)
     struct sessions_iter iter = SESSIONS_ITER(set, SESSIONS_ALL);
     struct sessions_connection c;
 
-    add_varint(out, PAYLOAD_VERSION);
+    add_varint(out, VERSION_FIRST);
     add_varint(out, sessions_rev(set));
     add_varint(out, sessions_length(set));
     while (sessions_iter_next(&iter, &c)) {
@@ -81,18 +86,38 @@ static const char *load_connections(struct sessions **set, struct notify_str *pa
     return NULL;
 }
 
+/* As load_connections. */
+static const char *load_sections(struct notify_str *payload)
+{
+    struct notify_str bytes;
+    uint64_t count, what, may_skip;
+
+    if (!varint_take(payload, &count) || count == 0)
+        return "bad number of sections";
+    for (uint64_t i = 0; i < count; i++) {
+        if (!varint_take(payload, &what) || !varint_take(payload, &may_skip) || may_skip > 1 ||
+            !take_text(payload, &bytes))
+            return "bad section";
+        if (may_skip == 0)
+            return "a section that only a newer notify.so knows";
+    }
+    return NULL;
+}
+
 static const char *load_all(struct sessions **set, struct notify_str payload)
 {
     uint64_t version, rev, count;
     const char *why;
 
-    if (!varint_take(&payload, &version) || version != PAYLOAD_VERSION)
+    if (!varint_take(&payload, &version) || version < VERSION_FIRST || version > VERSION_LATEST)
         return "unknown version";
     if (!varint_take(&payload, &rev) || !varint_take(&payload, &count) || count == 0 ||
         count > SESSIONS_CONNECTIONS_MAX)
         return "bad number of connections";
     sessions_set_rev(*set, rev);
     why = load_connections(set, &payload, count);
+    if (why == NULL && version >= VERSION_SECTIONS)
+        why = load_sections(&payload);
     if (why != NULL)
         return why;
     switch (sessions_is_ordered(*set)) {

@@ -304,6 +304,7 @@ def test_settings_have_ranges(client):
         "notify.idempotency-window-ms": "86400000",
         "notify.idempotency-max": "1000",
         "notify.session-max-connections": "1024",
+        "notify.write-version": "2",
     }
     for name, wrong in (("max-entries", "0"), ("max-entries", "x"), ("max-entry-bytes", "10"),
                         ("publish", "sometimes")):  # fmt: skip
@@ -335,6 +336,7 @@ def test_settings_may_follow_loadmodule(programs):
         "notify.idempotency-window-ms": "5000",
         "notify.idempotency-max": "1000",
         "notify.session-max-connections": "1024",
+        "notify.write-version": "2",
     }
 
 

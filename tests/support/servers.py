@@ -271,13 +271,15 @@ class RedisServer(Program):
             argv += ["--loadmodule", self.module]
         return argv
 
-    def start(self):
+    def start(self, wait_ready=True):
         mark = self.mark()
         env = dict(os.environ)
         preload = _preload_for(self.module) if self.module else None
         if preload:
             env["LD_PRELOAD"] = preload
         self._spawn(self._argv(), env=env, cwd=self.dir)
+        if not wait_ready:
+            return self
         self.wait_line(r"[Rr]eady to accept connections", since=mark, timeout=START_TIMEOUT_S)
         self.client().ping()
         for key, value in self.config.items():

@@ -5,6 +5,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/versions.h"
+#include "mem_testing.h"
+#include "server/replay.h"
+
 struct rm_string {
     struct notify_str text;
 };
@@ -141,22 +145,15 @@ Test(args, an_id_beyond_all_that_can_exist_is_the_end_of_a_range)
     assert_end("(18446744073709551615", UINT64_MAX, UINT64_MAX - 1);
 }
 
-static void *out_of_memory(size_t bytes)
-{
-    (void)bytes;
-    return NULL;
-}
-
 Test(args, arguments_that_must_differ_are_compared_whole)
 {
-    rm_TryAlloc = malloc;
-    rm_Free = free;
+    mem_testing_install(1);
     given("c b a bb ab a");
     cr_assert(args_check_distinct(&args, 0, 5, "key"));
     cr_assert(args_check_distinct(&args, 3, 1, "key"));
     cr_assert_not(args_check_distinct(&args, 0, 6, "key"));
     cr_assert_str_eq(args.error, "ERR key must be named once");
-    rm_TryAlloc = out_of_memory;
+    mem_testing_fail_at(1);
     cr_assert_not(args_check_distinct(&args, 0, 5, "key"));
     cr_assert_str_eq(args.error, "ERR not enough memory; nothing was changed");
 }
@@ -275,4 +272,97 @@ Test(args, levels_have_five_names)
     cr_assert_not(args_take_level(&args, &level));
     cr_assert_str_eq(args.error,
                      "ERR LEVEL must be info, success, warning, error or critical, not 'fatal'");
+}
+
+/* ---- what an older module may skip ---- */
+
+struct rm_ctx {
+    int flags;
+};
+
+static int get_flags(struct rm_ctx *ctx)
+{
+    return ctx->flags;
+}
+
+static int ask_for_keys(struct rm_ctx *ctx)
+{
+    (void)ctx;
+    return 0;
+}
+
+static bool take_size(struct args *a, void *into)
+{
+    return args_take_number(a, "SIZE", 1, 9, into);
+}
+
+static const struct arg_option parts[] = {ARG_OPTION("SIZE", take_size), ARG_OPTION("PLAIN", NULL)};
+
+/* What comes of the options when they are replayed, or come from a client. */
+static bool take_parts(const char *words, bool is_replayed, uint64_t *size, uint32_t *seen)
+{
+    struct rm_ctx ctx = {is_replayed ? RM_FLAG_REPLICATED : 0};
+    bool taken;
+
+    rm_GetContextFlags = get_flags;
+    rm_IsKeysPositionRequest = ask_for_keys;
+    *size = 0;
+    given(words);
+    replay_begin(&ctx, argv, args.argc);
+    taken = args_take_options(&args, parts, 2, size, seen);
+    replay_end();
+    return taken;
+}
+
+#define MAY VERSIONS_MAY
+
+Test(args, a_part_of_a_later_version_is_passed_over_and_a_known_one_taken)
+{
+    uint64_t size;
+    uint32_t seen;
+
+    cr_assert(take_parts(MAY " 3 NEWER 7 x PLAIN", true, &size, &seen), "%s", args.error);
+    cr_assert(size == 0 && seen == 2);
+    cr_assert(take_parts("PLAIN " MAY " 2 SIZE 7", true, &size, &seen), "%s", args.error);
+    cr_assert(size == 7 && seen == 3);
+    cr_assert(take_parts(MAY " 1 " MAY " " MAY " 2 size 8", true, &size, &seen), "%s", args.error);
+    cr_assert(size == 8 && seen == 1);
+}
+
+Test(args, a_part_that_is_wrong_is_an_error)
+{
+    static const char *const wrong[] = {
+        MAY,
+        MAY " 0",
+        MAY " x NEWER",
+        MAY " 2 NEWER",
+        MAY " 1 SIZE",     /* lacks its value */
+        MAY " 3 SIZE 5 5", /* more than an option */
+        MAY " 2 SIZE 0",   /* out of range */
+        "SIZE 1 " MAY " 2 SIZE 1",
+        "NEWER", /* may not be skipped */
+    };
+    uint64_t size;
+    uint32_t seen;
+
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        cr_assert_not(take_parts(wrong[i], true, &size, &seen), "%zu", i);
+        cr_assert_eq(strncmp(args.error, "ERR ", 4), 0, "%zu", i);
+    }
+}
+
+Test(args, clients_have_no_parts)
+{
+    uint64_t size;
+    uint32_t seen;
+
+    cr_assert_not(take_parts(MAY " 2 SIZE 7", false, &size, &seen));
+    cr_assert_str_eq(args.error, "ERR syntax error: unknown option");
+}
+
+Test(args, a_list_of_names_ends_where_a_part_begins)
+{
+    given("a b " MAY " 1 x");
+    cr_assert(args_take_names(&args, "name", parts, 2));
+    cr_assert_eq(args.pos, 2);
 }

@@ -241,18 +241,35 @@ static struct box *load_blocks(struct notify_str first, struct notify_str second
 #define HEAD(n) START COUNTS(n, "\x00")
 #define TOKENS(t) START COUNTS("\x00", t)
 #define CURSORS(c) START COUNTS_OF("\x00", "\x00", c)
+#define WITH_SECTIONS(n) "\x02\x09\x09\x01\x00\x00\x00" COUNTS("\x00", "\x00") n
 /* 9 bytes: the log x, start 2-0, read 5-0, seen 4-0, no exceptions */
 #define CURSOR "\x09\x01x\x02\x00\x05\x00\x04\x00\x00"
+
+Test(box_payload, sections_of_a_later_version_are_passed_over_if_they_may_be)
+{
+    struct box *box =
+        load_blocks(NOTIFY_STR(WITH_SECTIONS("\x02")), NOTIFY_STR("\x63\x01\x03xyz\x64\x01\x00"));
+
+    cr_assert_not_null(box);
+    cr_assert_eq(box_last_id(box).ms, 9);
+    box_free(box);
+}
 
 Test(box_payload, payloads_that_contradict_themselves_are_refused)
 {
     static const struct refused rows[] = {
         {{"", 0}, {NULL, 0}},
         {NOTIFY_STR("\x00"), {NULL, 0}},
-        {NOTIFY_STR("\x02\x09\x09\x01\x00\x00\x00" COUNTS("\x00", "\x00")),
-         {NULL, 0}},                               /* version */
-        {NOTIFY_STR(START), {NULL, 0}},            /* cut short */
-        {NOTIFY_STR(HEAD("\x00") "x"), {NULL, 0}}, /* left over */
+        {NOTIFY_STR("\x03\x09\x09\x01\x00\x00\x00" COUNTS("\x00", "\x00") "\x00"),
+         {NULL, 0}}, /* version */
+        {NOTIFY_STR(WITH_SECTIONS("\x00")), {NULL, 0}},
+        {NOTIFY_STR(WITH_SECTIONS("\x01")), {NULL, 0}},                   /* section missing */
+        {NOTIFY_STR(WITH_SECTIONS("\x01")), NOTIFY_STR("\x63\x00\x01x")}, /* not to be skipped */
+        {NOTIFY_STR(WITH_SECTIONS("\x01")), NOTIFY_STR("\x63\x02\x01x")},
+        {NOTIFY_STR(WITH_SECTIONS("\x01")), NOTIFY_STR("\x63\x01\x02x")},  /* cut short */
+        {NOTIFY_STR(WITH_SECTIONS("\x01")), NOTIFY_STR("\x63\x01\x01xy")}, /* left over */
+        {NOTIFY_STR(START), {NULL, 0}},                                    /* cut short */
+        {NOTIFY_STR(HEAD("\x00") "x"), {NULL, 0}},                         /* left over */
         {NOTIFY_STR("\x01\x09\x09\x01\x0a\x00\x00" COUNTS("\x00", "\x00")),
          {NULL, 0}}, /* trimmed > last */
         {NOTIFY_STR("\x01\x09\x09\x01\x00\x00\x08" COUNTS("\x00", "\x00")),

@@ -40,12 +40,6 @@ static void log_error(struct rm_io *io, const char *level, const char *format, .
     (void)io, (void)level, (void)format;
 }
 
-static void *no_memory(size_t bytes)
-{
-    (void)bytes;
-    return NULL;
-}
-
 static const char *no_key(const struct rm_string *string, size_t *len)
 {
     (void)string;
@@ -58,7 +52,6 @@ static void setup(void)
     rm_CreateDataType = create_type;
     rm_SaveStringBuffer = save_string;
     rm_LogIOError = log_error;
-    rm_TryAlloc = no_memory;
     rm_StringPtrLen = no_key;
     mem_testing_install(1);
     cr_assert(box_type_init(&ctx));
@@ -116,5 +109,8 @@ Test(unsaved, a_rewritten_aof_never_lacks_a_box, .signal = SIGABRT)
 
 Test(unsaved, a_rewritten_aof_never_lacks_a_session_set, .signal = SIGABRT)
 {
-    sessions_methods.aof_rewrite(NULL, NULL, one_session());
+    struct sessions *set = one_session();
+
+    mem_testing_fail_at(1);
+    sessions_methods.aof_rewrite(NULL, NULL, set);
 }

@@ -1,0 +1,38 @@
+/* replay -- commands that come from where nothing may be refused: the primary of this replica, the
+ * AOF that is being loaded, a slot that another node hands over. They are effects of what some
+ * server has done and acknowledged already.
+ *
+ * Limits, clocks and permissions are for clients. What is replayed is carried out; where that
+ * cannot be (no memory, words of a newer module, a key that holds something else than it does
+ * there), the process ends, as the server's own does: a replica that is started again asks its
+ * primary for everything, while one that went on would differ from it for ever. */
+#ifndef REPLAY_H
+#define REPLAY_H
+
+#include <stdbool.h>
+
+#include "server/module_api.h"
+
+/* Around every command (commands.c). argv is borrowed. */
+void replay_begin(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+void replay_end(void);
+
+/* Whether the command that runs now is replayed. False outside of commands. */
+bool replay_now(void);
+
+/* Whether it comes from an AOF. There an effect may stand twice: servers have begun files with what
+ * their snapshot holds already. */
+bool replay_now_from_file(void);
+
+/* Whether it may hold parts to be skipped (versions.h): it is replayed, or the server only asks
+ * where its keys are. */
+bool replay_may_skip(void);
+
+/* Whether memory must not fail now: in a command that is replayed, while a snapshot is loaded, and
+ * for what else a primary makes its replica do (RESTORE, COPY). */
+bool replay_needs_memory(void);
+
+/* The replayed command cannot be carried out: logs it with the error and ends the process. */
+_Noreturn void replay_give_up(const char *error);
+
+#endif

@@ -1,0 +1,108 @@
+"""Modules of different versions, as far as one build can show it: what an older one may skip in an effect,
+and what happens where it may not. tests/versions runs two builds side by side."""
+
+import gzip
+import os
+
+import pytest
+
+import corpus
+from module_helpers import call, digest, error_of
+from servers import ROOT, RedisServer
+
+FOLDER = os.path.join(ROOT, "tests", "versions", "corpus")
+VERSIONS = sorted(os.listdir(FOLDER))
+MAY = b"\xffMAY"
+GAVE_UP = "Giving up rather than differing from it"
+KEY = "inbox:1"
+
+
+def read_commands(version):
+    """The commands of an AOF of effects and a rewritten one, as lists of words."""
+    found = []
+    for name in ("effects.aof.gz", "rewritten.aof.gz"):
+        with gzip.open(os.path.join(FOLDER, version, name)) as file:
+            data, at = file.read(), 0
+        while at < len(data):
+            end = data.index(b"\r\n", at)
+            count, at, words = int(data[at + 1 : end]), end + 2, []
+            for _ in range(count):
+                end = data.index(b"\r\n", at)
+                size = int(data[at + 1 : end])
+                words.append(data[end + 2 : end + 2 + size])
+                at = end + 2 + size + 2
+            found.append(words)
+        found.append([b"FLUSHALL"])
+    return found[:-1]
+
+
+def is_effect(words):
+    return words[0].startswith(b"NOTIFY.") and words[0] != b"NOTIFY.RESTOREBOX"
+
+
+def kind_of(words):
+    return b" ".join(words[:2] if words[0] in (b"NOTIFY.SESSION", b"NOTIFY.MARK") else words[:1])
+
+
+def server_with_aof(programs, commands):
+    server = programs.add(RedisServer(appendonly="yes", aof_use_rdb_preamble="no"))
+    with open(os.path.join(server.dir, "appendonly.aof"), "wb") as file:
+        for words in commands:
+            file.write(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words))
+    return server
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_parts_of_a_later_version_are_passed_over_in_every_effect(programs, version):
+    commands = read_commands(version)
+    plain = server_with_aof(programs, commands).start()
+    longer = server_with_aof(
+        programs,
+        [words + [MAY, b"3", b"NEWER", b"NOPUBLISH", b"1"] if is_effect(words) else words for words in commands],
+    ).start()
+    assert len({kind_of(words) for words in commands if is_effect(words)}) >= 15
+    assert digest(longer.client(), *corpus.KEYS) == digest(plain.client(), *corpus.KEYS)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_may_not_be_skipped_ends_the_process(programs, version):
+    kinds = {kind_of(words): words for words in read_commands(version) if words[0].startswith(b"NOTIFY.")}
+    assert len(kinds) >= 16
+    for words in kinds.values():
+        server = server_with_aof(programs, [words + [b"NEWER"]]).start(wait_ready=False)
+        assert server.wait() == 1, words
+        assert server.has_line(GAVE_UP), words
+        server.check_reports()
+
+
+def test_clients_have_no_parts_to_be_skipped(shared_redis):
+    client = shared_redis.client()
+    for words in (
+        ["NOTIFY.SEND", KEY, "t", MAY, 1, "NEWER"],
+        ["NOTIFY.EVENT", KEY, "e", MAY, 1, "NEWER"],
+        ["NOTIFY.SENDMANY", 1, KEY, "t", MAY, 1, "NEWER"],
+        ["NOTIFY.READ", KEY, 1, MAY, 1, "NEWER"],
+        ["NOTIFY.MUTE", KEY, "c", MAY, 1, "NEWER"],
+        ["NOTIFY.FOLLOW", KEY, "l", MAY, 1, "NEWER"],
+    ):
+        assert error_of(client, *words) == "syntax error: unknown option"
+    assert client.dbsize() == 0
+
+
+def test_a_replica_that_cannot_follow_ends_and_is_equal_when_it_is_started_again(programs):
+    primary = programs.redis(name="primary")
+    replica = programs.replica(primary, replica_read_only="no")
+    replica.client().set(KEY, "what a stranger has written there")
+    call(primary.client(), "NOTIFY.SEND", KEY, "t")
+    assert replica.wait() == 1
+    assert replica.has_line(f"cannot carry out 'NOTIFY.SEND {KEY} t .*WRONGTYPE.*{GAVE_UP}")
+    replica.start().wait_synced()
+    assert digest(replica.client(), KEY) == digest(primary.client(), KEY)
+
+
+def test_the_version_that_is_written_is_a_setting(shared_redis):
+    client = shared_redis.client()
+    newest = client.config_get("notify.write-version")["notify.write-version"]
+    assert int(newest) >= 2
+    assert "between 1 and" in error_of(client, "CONFIG", "SET", "notify.write-version", int(newest) + 1)
+    assert "between 1 and" in error_of(client, "CONFIG", "SET", "notify.write-version", 0)
