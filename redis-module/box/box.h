@@ -269,6 +269,11 @@ uint64_t box_min_expire_ms(const struct box *box);
 uint64_t box_max_expire_ms(const struct box *box);
 bool box_all_expire(const struct box *box);
 
+/* The next instant after now_ms at which something expires, or an earlier one; 0: nothing does.
+ * Exact but for boxes of which many entries have expired and wait to be taken out: of these it is
+ * soon. */
+uint64_t box_next_expiry_ms(const struct box *box, uint64_t now_ms);
+
 /* Removes the entry for having expired: 1; 0: unknown, without an expiry, or not expired at now_ms.
  * BOX_NEVER_EXPIRE as now_ms: somebody else's clock has decided. Leaves no gap. */
 int box_expire(struct box **box, struct notify_id id, uint64_t now_ms);

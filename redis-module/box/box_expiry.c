@@ -10,6 +10,47 @@ uint64_t box_min_expire_ms(const struct box *box)
     return box->min_expire_ms;
 }
 
+enum {
+    NEXT_SPANS = 16,  /* that are looked through for what expires next, */
+    NEXT_SOON = 1000, /* ms: when somebody should look again if these are not all */
+};
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* The next instant of a span of which some have expired; 0: nothing else of it expires. */
+static uint64_t next_of_span(const struct box *box, uint32_t span, uint64_t now_ms)
+{
+    struct walk walk;
+    struct entry e;
+    uint64_t next = 0;
+
+    walk_init_span(&walk, box, span);
+    while (walk_next(&walk, &e) && walk.place.span == span)
+        if (e.expire_ms > now_ms)
+            next = earlier(next, e.expire_ms);
+    return next;
+}
+
+uint64_t box_next_expiry_ms(const struct box *box, uint64_t now_ms)
+{
+    uint64_t next = box->min_expire_ms > now_ms ? box->min_expire_ms : 0;
+    uint32_t looked = 0;
+
+    if (box->min_expire_ms == 0 || next != 0)
+        return next;
+    for (uint32_t i = 0; i < store_span_count(box); i++) {
+        uint64_t min_ms = store_span_min_expire(box, i);
+        if (min_ms > now_ms)
+            next = earlier(next, min_ms);
+        else if (min_ms != 0 && looked++ < NEXT_SPANS)
+            next = earlier(next, next_of_span(box, i, now_ms));
+    }
+    return looked <= NEXT_SPANS ? next : earlier(next, now_ms + NEXT_SOON);
+}
+
 uint64_t box_max_expire_ms(const struct box *box)
 {
     uint64_t max = 0;

@@ -127,6 +127,7 @@ struct log_share {
     struct cursor_counts counts;
     struct notify_id last;
     uint64_t rev;
+    uint64_t next_expiry_ms;
 };
 
 /* The share of each log. NULL with *ret_replied: one is no box; without: no memory. */
@@ -152,6 +153,7 @@ static struct log_share *count_shares(const struct box_key *bk, const struct log
         if (log.box != NULL) {
             shares[i].last = box_last_id(log.box);
             shares[i].rev = box_rev(log.box);
+            shares[i].next_expiry_ms = box_key_next_expiry(&log);
         }
         box_key_close(&log);
     }
@@ -164,11 +166,12 @@ static void reply_shares(struct rm_ctx *ctx, const struct log_share *shares, siz
     rm_ReplyWithMap(ctx, (long)count);
     for (size_t i = 0; i < count; i++) {
         reply_str(ctx, shares[i].name);
-        rm_ReplyWithMap(ctx, 4);
+        rm_ReplyWithMap(ctx, 5);
         reply_field_number(ctx, "unread", shares[i].counts.unread);
         reply_field_number(ctx, "unseen", shares[i].counts.unseen);
         reply_field_id(ctx, "last", shares[i].last);
         reply_field_number(ctx, "rev", shares[i].rev);
+        reply_field_number(ctx, "next_expiry", shares[i].next_expiry_ms);
     }
 }
 
@@ -194,6 +197,7 @@ static void reply_badge(struct box_key *bk, const struct category_list *list, ui
         reply_str(bk->ctx, render_level((enum entry_level)level));
     reply_field_id(bk->ctx, "last", last);
     reply_field_number(bk->ctx, "rev", bk->box == NULL ? 0 : box_rev(bk->box));
+    reply_field_number(bk->ctx, "next_expiry", box_key_next_expiry(bk));
 }
 
 static void run_badge(struct box_key *bk, const struct log_args *logs)
@@ -209,7 +213,7 @@ static void run_badge(struct box_key *bk, const struct log_args *logs)
         if (!replied)
             (void)reply_no_memory(bk->ctx);
     } else {
-        rm_ReplyWithMap(bk->ctx, logs->count > 0 ? 7 : 6);
+        rm_ReplyWithMap(bk->ctx, logs->count > 0 ? 8 : 7);
         reply_badge(bk, &list, now_ms);
         if (logs->count > 0)
             reply_shares(bk->ctx, shares, logs->count);

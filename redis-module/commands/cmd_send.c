@@ -36,7 +36,7 @@ static int send_one(struct rm_ctx *ctx, struct rm_string **argv, int argc, enum 
 
     args_init(&args, argv, argc, 2);
     box_key_fetch(&bk, ctx, argv[1], RM_READ | RM_WRITE);
-    if (!send_args_take(&spec, &args, kind, argv[1])) {
+    if (!send_args_take(&spec, &args, ctx, kind, argv[1])) {
         box_key_close(&bk);
         return reply_args_error(ctx, &args);
     }
@@ -155,7 +155,7 @@ int cmd_sendmany(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     if (!counted)
         return reply_args_error(ctx, &args);
     args.pos += (int)count;
-    if (!send_args_take(&spec, &args, SEND_A_NOTIFICATION, NULL))
+    if (!send_args_take(&spec, &args, ctx, SEND_A_NOTIFICATION, NULL))
         return reply_args_error(ctx, &args);
     results = mem_try_alloc(count * sizeof results[0]);
     if (results == NULL)

@@ -3,6 +3,7 @@
 #include "commands/commands.h"
 
 #include "server/args.h"
+#include "server/clock.h"
 #include "server/reply.h"
 #include "server/sessions_key.h"
 
@@ -33,7 +34,7 @@ static void reply_connection(struct rm_ctx *ctx, const struct sessions_connectio
 /* session: .ptr == NULL: all. */
 static void reply_list(struct sessions_key *sk, struct notify_str session)
 {
-    struct sessions_iter iter = SESSIONS_ITER(sk->set, (uint64_t)rm_Milliseconds());
+    struct sessions_iter iter = SESSIONS_ITER(sk->set, clock_now(sk->ctx));
     struct sessions_connection c;
     long count = 0;
 
@@ -85,7 +86,7 @@ int cmd_session_count(struct rm_ctx *ctx, struct rm_string **argv, int argc)
         return reply_args_error(ctx, &args);
     if (!sessions_key_open_or_reply(&sk, ctx, argv[2], RM_READ))
         return RM_OK;
-    counts = sessions_count(sk.set, (uint64_t)rm_Milliseconds());
+    counts = sessions_count(sk.set, clock_now(ctx));
     sessions_key_close(&sk);
     return rm_ReplyWithLongLong(ctx, (long long)(seen != 0 ? counts.connections : counts.sessions));
 }

@@ -129,13 +129,14 @@ static void reply_box(struct box_key *bk, const struct position *position, uint6
         trimmed = box_trimmed_id(bk->box);
         gap = !position->is_now && box_has_gap(bk->box, position->id);
     }
-    rm_ReplyWithMap(bk->ctx, 8);
+    rm_ReplyWithMap(bk->ctx, 9);
     reply_field_str(bk->ctx, "key", box.key);
     reply_field_id(bk->ctx, "last", last);
     reply_field_number(bk->ctx, "rev", box.rev);
     reply_field_number(bk->ctx, "unread", box.unread);
     reply_field_id(bk->ctx, "trimmed", trimmed);
     reply_field_number(bk->ctx, "gap", gap);
+    reply_field_number(bk->ctx, "next_expiry", box_key_next_expiry(bk));
     reply_str(bk->ctx, NOTIFY_STR("entries"));
     if (bk->box == NULL || position->is_now)
         rm_ReplyWithArray(bk->ctx, 0);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "server/clock.h"
 #include "server/config.h"
 #include "server/replay.h"
 #include "base/scratch.h"
@@ -275,8 +276,8 @@ bool send_args_set_key(struct send_spec *spec, struct args *args, struct rm_stri
     return args_check_key(args, key);
 }
 
-bool send_args_take(struct send_spec *spec, struct args *args, enum send_kind kind,
-                    struct rm_string *key)
+bool send_args_take(struct send_spec *spec, struct args *args, struct rm_ctx *ctx,
+                    enum send_kind kind, struct rm_string *key)
 {
     bool is_event = kind == SEND_AN_EVENT;
     enum body_field subject = is_event ? BODY_EVENT : BODY_TITLE;
@@ -285,7 +286,7 @@ bool send_args_take(struct send_spec *spec, struct args *args, enum send_kind ki
     spec->command = is_event ? "NOTIFY.EVENT" : "NOTIFY.SEND";
     spec->event = is_event ? "notify.event" : "notify.send";
     spec->entry.kind = is_event ? ENTRY_EVENT : ENTRY_NOTIFICATION;
-    spec->now_ms = (uint64_t)rm_Milliseconds();
+    spec->now_ms = clock_now(ctx);
     spec->kept[1] = args->argv[args->pos];
     spec->kept_count = 2;
     if (!(is_event ? args_take_str : args_take_text)(args, is_event ? "name" : "title",

@@ -75,8 +75,8 @@ enum send_kind { SEND_A_NOTIFICATION, SEND_AN_EVENT };
 
 /* Takes title (or event name) and options to the end; the cursor stands at the title. key is what
  * it is sent to, or NULL if there are several: see send_args_set_key. */
-bool send_args_take(struct send_spec *spec, struct args *args, enum send_kind kind,
-                    struct rm_string *key);
+bool send_args_take(struct send_spec *spec, struct args *args, struct rm_ctx *ctx,
+                    enum send_kind kind, struct rm_string *key);
 /* Checks the key and makes it the one that is replicated. */
 bool send_args_set_key(struct send_spec *spec, struct args *args, struct rm_string *key);
 

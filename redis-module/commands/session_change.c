@@ -1,6 +1,7 @@
 /* session_change -- see session_change.h. */
 #include "commands/session_change.h"
 
+#include "server/clock.h"
 #include "server/info.h"
 #include "message/presence.h"
 #include "server/publish.h"
@@ -29,7 +30,7 @@ bool session_change_open_or_reply(struct session_change *change)
         return false;
     if (!sessions_key_open_or_reply(&change->sk, change->ctx, change->sk.name, RM_READ | RM_WRITE))
         return false;
-    change->now_ms = (uint64_t)rm_Milliseconds();
+    change->now_ms = clock_now(change->ctx);
     return true;
 }
 

@@ -4,6 +4,7 @@
 #include <limits.h>
 
 #include "server/box_type.h"
+#include "server/clock.h"
 #include "server/info.h"
 #include "server/replay.h"
 #include "server/reply.h"
@@ -178,14 +179,21 @@ uint64_t box_key_now(const struct box_key *bk)
 {
     if (bk->box == NULL || box_min_expire_ms(bk->box) == 0 || replay_now())
         return BOX_NEVER_EXPIRE;
-    return bk->clock_ms != 0 ? bk->clock_ms : (uint64_t)rm_Milliseconds();
+    return bk->clock_ms != 0 ? bk->clock_ms : clock_now(bk->ctx);
 }
 
 uint64_t box_key_clock(struct box_key *bk)
 {
     if (bk->clock_ms == 0)
-        bk->clock_ms = (uint64_t)rm_Milliseconds();
+        bk->clock_ms = clock_now(bk->ctx);
     return bk->clock_ms;
+}
+
+uint64_t box_key_next_expiry(struct box_key *bk)
+{
+    if (bk->box == NULL || box_min_expire_ms(bk->box) == 0)
+        return 0;
+    return box_next_expiry_ms(bk->box, box_key_clock(bk));
 }
 
 struct notify_str box_key_name(const struct box_key *bk)

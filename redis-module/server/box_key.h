@@ -67,6 +67,9 @@ uint64_t box_key_clock(struct box_key *bk);
  * and where a clock may have no say: what a primary or the AOF says is executed as it is said. */
 uint64_t box_key_now(const struct box_key *bk);
 
+/* The next instant at which something in the box expires, or an earlier one; 0: nothing does. */
+uint64_t box_key_next_expiry(struct box_key *bk);
+
 struct notify_str box_key_name(const struct box_key *bk);
 
 #endif

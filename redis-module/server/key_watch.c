@@ -7,6 +7,7 @@
 #include "message/presence.h"
 #include "message/render.h"
 #include "server/box_key.h"
+#include "server/clock.h"
 #include "server/config.h"
 #include "server/info.h"
 #include "server/publish.h"
@@ -132,7 +133,7 @@ static void tell_box(struct rm_ctx *ctx, struct rm_string *key, struct box_key *
 static void tell_sessions(struct rm_ctx *ctx, struct rm_string *key, const struct sessions *set)
 {
     struct presence_set present = {str_of(key), sessions_rev(set),
-                                   sessions_count(set, (uint64_t)rm_Milliseconds())};
+                                   sessions_count(set, clock_now(ctx))};
 
     text_buf_clear(&message);
     presence_render_appeared(&message, &present);

@@ -225,6 +225,7 @@ struct rm_swap_info {
     uint64_t version;
     int32_t first, second;
 };
+typedef void (*rm_timer_fn)(struct rm_ctx *ctx, void *data);
 typedef void (*rm_event_fn)(struct rm_ctx *ctx, struct rm_event event, uint64_t subevent,
                             void *data);
 
@@ -239,6 +240,8 @@ typedef void (*rm_event_fn)(struct rm_ctx *ctx, struct rm_event event, uint64_t 
     X(RM_REQUIRED, int, GetServerVersion, (void))                                                  \
     X(RM_REQUIRED, int, GetContextFlags, (struct rm_ctx *))                                        \
     X(RM_REQUIRED, long long, Milliseconds, (void))                                                \
+    X(RM_OPTIONAL, int64_t, CachedMicroseconds, (void)) /* 7.2 */                                  \
+    X(RM_REQUIRED, uint64_t, CreateTimer, (struct rm_ctx *, long long, rm_timer_fn, void *))       \
     X(RM_REQUIRED, int, GetSelectedDb, (struct rm_ctx *))                                          \
     X(RM_REQUIRED, int, SelectDb, (struct rm_ctx *, int))                                          \
     /* commands */                                                                                 \

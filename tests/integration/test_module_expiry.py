@@ -9,6 +9,7 @@ import pytest
 from module_helpers import (
     badge, call, check_everywhere, digest, dump, entries, error_of, ids, info, pairs, verify,
 )  # fmt: skip
+from resp import Resp
 from servers import wait_until
 
 KEY = "inbox:1"
@@ -198,6 +199,86 @@ def test_a_watching_client_notices_a_sweep(shared_redis, client):
         pipe.ping()
         with pytest.raises(Exception, match="(?i)watch"):
             pipe.execute()
+
+
+# ---- when to ask again
+
+
+def next_expiry(client, key=KEY):
+    """As BADGE, SINCE and a log's share of a badge say it; they must agree."""
+    (since,) = call(client, "NOTIFY.SINCE", key, "$")
+    other = pairs(pairs(call(client, "NOTIFY.BADGE", "inbox:other", "LOGS", 1, key))["logs"])[key]
+    found = {badge(client, key)["next_expiry"], pairs(since)["next_expiry"], pairs(other)["next_expiry"]}
+    assert len(found) == 1
+    return found.pop()
+
+
+def test_badge_and_since_tell_when_to_ask_again(client):
+    assert next_expiry(client) == 0
+    call(client, "NOTIFY.SEND", KEY, "stays")
+    assert next_expiry(client) == 0
+    _, late = send_short(client, KEY, 600000)
+    _, early = send_short(client, KEY, 100)
+    assert next_expiry(client) == early
+    pass_by(client, early)
+    assert next_expiry(client) == late  # though nobody has taken the other one out
+    assert call(client, "NOTIFY.UNREAD", KEY) == 2
+
+
+MANY = """
+for n = 0, 2999 do
+    local at = string.format('%d', ARGV[1] + n % 300)
+    redis.call('NOTIFY.SEND', KEYS[1], 't', 'PXAT', at, 'MAXLEN', 10000)
+end
+"""
+
+
+def test_whoever_asks_when_told_misses_nothing_in_a_large_box(client):
+    client.eval(MANY, 1, KEY, now_ms(client) + 500)  # in which the clock stands still
+    at, asked = badge(client, KEY)["next_expiry"], 0
+    while at:
+        pass_by(client, at)
+        about = badge(client, KEY)
+        at = about["next_expiry"]
+        asked += 1
+        assert (at == 0) == (about["unread"] == 0)
+    assert asked <= 300
+
+
+# ---- the clock
+
+
+def test_the_clock_stands_still_in_a_transaction_as_it_does_for_keys(shared_redis):
+    with Resp(shared_redis.port) as resp:
+        for command in (["MULTI"], ["SET", "k", "v", "PX", 20], ["NOTIFY.SEND", KEY, "t", "PX", 20],
+                        ["DEBUG", "SLEEP", "0.05"], ["EXISTS", "k"], ["NOTIFY.UNREAD", KEY],
+                        ["NOTIFY.SEND", KEY, "t"], ["NOTIFY.SESSION", "OPEN", "s", "a", "c", "LEASE", 10],
+                        ["DEBUG", "SLEEP", "0.05"], ["NOTIFY.SESSION", "COUNT", "s"]):  # fmt: skip
+            resp.call(*command)
+        _, first, _, exists, unread, second, _, _, sessions = resp.call("EXEC")
+        assert (exists, unread, sessions) == (1, 1, 1)
+        assert second.split("-")[0] == first.split("-")[0]
+        assert resp.call("NOTIFY.UNREAD", KEY) == 1  # and goes on behind it
+        assert resp.call("NOTIFY.SESSION", "COUNT", "s") == 0
+        third = resp.call("NOTIFY.SEND", KEY, "t")
+        assert int(third.split("-")[0]) >= int(first.split("-")[0]) + 100
+
+
+LONG = """
+local first = redis.call('NOTIFY.SEND', KEYS[1], 't', 'PX', 5)
+local x = 0
+for i = 1, 3000000 do x = x + i end
+return {redis.call('NOTIFY.UNREAD', KEYS[1]), redis.call('NOTIFY.SEND', KEYS[1], 't'), first}
+"""
+
+
+def test_the_clock_stands_still_in_a_script(client):
+    unread, second, first = client.eval(LONG, 1, KEY)
+    assert unread == 1
+    assert second.split("-")[0] == first.split("-")[0]
+    assert call(client, "NOTIFY.UNREAD", KEY) == 1
+    unread, third, _ = client.eval(LONG, 1, "inbox:2")
+    assert third > second
 
 
 # ---- the key

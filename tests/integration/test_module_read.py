@@ -178,7 +178,7 @@ def test_counts_of_a_box(client, five):
     assert error_of(client, "NOTIFY.UNREAD", KEY, "LOG", "x") == "syntax error: unknown option 'LOG'"
     assert badge(client, KEY) == {
         "unread": 2, "unseen": 2, "by_category": {"ci": 1, "ops": 1}, "max_level": "critical",
-        "last": "5-0", "rev": 7,
+        "last": "5-0", "rev": 7, "next_expiry": 0,
     }  # fmt: skip
     facts = info(client, KEY)
     assert facts["bytes"] > 0 and facts["segments"] == 1
@@ -198,7 +198,8 @@ def test_a_missing_box_is_empty(client):
     assert call(client, "NOTIFY.UNREAD", KEY, "CATEGORY", "ci") == 0
     assert call(client, "NOTIFY.RANGE", KEY, "-", "+") == []
     assert badge(client, KEY) == {
-        "unread": 0, "unseen": 0, "by_category": {}, "max_level": None, "last": "0-0", "rev": 0
+        "unread": 0, "unseen": 0, "by_category": {}, "max_level": None, "last": "0-0", "rev": 0,
+        "next_expiry": 0,
     }  # fmt: skip
     assert error_of(client, "NOTIFY.INFO", KEY) == "no such key"
     assert error_of(client, "NOTIFY.VERIFY", KEY) == "no such key"
@@ -218,7 +219,8 @@ def test_since_answers_what_came_after(client, five):
     assert [message["prev"] for message in reply["entries"]] == ["3-0", "4-0"]
     del reply["entries"]
     assert reply == {
-        "key": KEY, "last": "5-0", "rev": 7, "unread": 2, "trimmed": "0-0", "gap": 0, "more": 0
+        "key": KEY, "last": "5-0", "rev": 7, "unread": 2, "trimmed": "0-0", "gap": 0, "more": 0,
+        "next_expiry": 0,
     }  # fmt: skip
 
 

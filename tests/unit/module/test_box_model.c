@@ -584,6 +584,21 @@ static void check_single(struct model *m)
                  notify_id_cmp(m->trimmed, id) > 0 || notify_id_cmp(id, m->last) > 0);
 }
 
+/* Whoever asks at the instant that it names has missed none. */
+static void check_next_expiry(struct model *m)
+{
+    uint64_t next = box_next_expiry_ms(m->box, m->now);
+    uint64_t exact = 0;
+
+    for (size_t i = 0; i < m->count; i++) {
+        uint64_t at = m->entries[i].entry.expire_ms;
+        if (at > m->now && (exact == 0 || at < exact))
+            exact = at;
+    }
+    cr_assert(next == 0 || next > m->now);
+    cr_assert(exact == 0 || (next != 0 && next <= exact));
+}
+
 /* ---- the run ---- */
 
 static const struct random_operation operations[] = {
@@ -614,6 +629,7 @@ static void run_model(struct model *m, uint64_t seed, size_t limit, size_t steps
         if (step % every == 0) {
             check_counts(m);
             check_single(m);
+            check_next_expiry(m);
         }
         if (step % (every * 4) == 0) {
             check_categories(m);
