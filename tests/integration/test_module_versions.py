@@ -85,7 +85,7 @@ def test_clients_have_no_parts_to_be_skipped(shared_redis):
         ["NOTIFY.MUTE", KEY, "c", MAY, 1, "NEWER"],
         ["NOTIFY.FOLLOW", KEY, "l", MAY, 1, "NEWER"],
     ):
-        assert error_of(client, *words) == "syntax error: unknown option"
+        assert error_of(client, *words).startswith("syntax error: unknown option")
     assert client.dbsize() == 0
 
 
