@@ -140,6 +140,7 @@ static double measure(struct pipeline *pipeline, const struct bench_options *opt
 static void print_us(const char *what, double us)
 {
     printf("%-58s %10.2f us\n", what, us);
+    bench_figure(us, "%s, us", what);
 }
 
 static void measure_all(struct pipeline *pipeline, struct resp *redis,
@@ -186,6 +187,7 @@ int main(int argc, char **argv)
     double bytes = follow(&pipeline, &redis, (uint32_t)options.clients);
     measure_all(&pipeline, &redis, &options);
     printf("%-58s %10.0f bytes\n", "memory of an inbox that only follows, key included", bytes);
+    bench_figure(bytes, "bytes of an inbox that only follows");
     pipeline_close(&pipeline);
     resp_close(&redis);
     return 0;

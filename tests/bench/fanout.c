@@ -138,9 +138,9 @@ static void print_rows(const struct row *rows, size_t count)
             print_line("floor: loop of send()", frame_bytes(load), &load->floor_ns, 1,
                        &load->floor_receive_ns);
         }
-        print_line(row->name, frame_bytes(load), &row->bridge_ns,
-                   stats_median(&row->bridge_ns) / stats_median(&load->floor_ns),
-                   &row->generator_ns);
+        double ratio = stats_median(&row->bridge_ns) / stats_median(&load->floor_ns);
+        print_line(row->name, frame_bytes(load), &row->bridge_ns, ratio, &row->generator_ns);
+        bench_figure(ratio, "%s, CPU per delivery, x floor", row->name);
     }
 }
 
@@ -152,6 +152,8 @@ static void print_connecting(const struct connecting *connecting)
            stats_max(&connecting->rate), median_us(&connecting->cpu_ns));
     printf("memory: %.0f bytes per connection in user space (Private_Dirty; Rss %.0f)\n",
            connecting->private_dirty, connecting->rss);
+    bench_figure(median_us(&connecting->cpu_ns), "CPU per connection, us");
+    bench_figure(connecting->private_dirty, "bytes per connection");
 }
 
 static void measure_round(struct crowd *crowd, struct floor *floor, struct row *rows,

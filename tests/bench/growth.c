@@ -99,6 +99,8 @@ static void print_row(const struct pipeline_load *loads, uint32_t keys)
         us[i] = stats_median(&loads[i].server_ns) / 1000;
     printf("%-10u %10.2f %10.2f %10.2f %10.2f %10.2f %10.2f\n", keys, us[0], us[1], us[0] / us[1],
            us[2], us[3], us[2] / us[3]);
+    bench_figure(us[0] / us[1], "CPU per SEND, x XADD, %u keys", keys);
+    bench_figure(us[2] / us[3], "CPU per UNREAD, x GET, %u keys", keys);
 }
 
 static void measure(struct pipeline *pipeline, struct resp *redis,

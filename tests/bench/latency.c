@@ -257,6 +257,16 @@ static void print_cpu(const struct figures *bridge, const struct figures *floor,
            "second)\n",
            stats_median(&costs->alone_ns) / 1e3, stats_median(&costs->idle_us) / SENDS_PER_SECOND,
            stats_median(&costs->idle_us) / 1e3);
+    bench_figure(stats_median(&costs->alone_ns) / stats_median(&floor->cpu_ns),
+                 "CPU per delivery, x floor");
+    bench_figure(stats_median(&costs->idle_us), "CPU for idle connections, us a second");
+}
+
+/* What counts are the SENDs during which the machine ran, if somebody saw that. */
+static void tell_delays(const struct delays *delays, const char *which)
+{
+    bench_figure(stats_median(&delays->p50) / 1e6, "p50, %s, ms", which);
+    bench_figure(stats_median(&delays->p99) / 1e6, "p99, %s, ms", which);
 }
 
 static void print_figures(const struct bench_options *options, const struct course *course,
@@ -273,10 +283,12 @@ static void print_figures(const struct bench_options *options, const struct cour
     print_delays(floor->name, "all", &floor->all);
     if (course->pauses == NULL) {
         printf("no real-time priority here: nobody saw whether the machine stood still\n");
+        tell_delays(&bridge->all, "all");
         return;
     }
     print_delays(bridge->name, "no pause", &bridge->running);
     print_delays(floor->name, "no pause", &floor->running);
+    tell_delays(&bridge->running, "no pause");
     print_pauses(bridge);
     print_pauses(floor);
 }

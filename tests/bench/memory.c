@@ -100,6 +100,8 @@ static void print_sizes(struct pipeline *pipeline, struct resp *redis)
             double bytes = measure(pipeline, redis, &holders[k], &sizes[i]);
             printf("%-8s %14" PRIu32 " %14.1f %14.1f\n", holders[k].name, sizes[i].entries, bytes,
                    bytes / sizes[i].entries);
+            if (holders[k].build == build_box)
+                bench_figure(bytes, "bytes beyond the text, box of %" PRIu32, sizes[i].entries);
         }
     }
 }

@@ -173,6 +173,9 @@ int main(int argc, char **argv)
            stats_max(&figures.took_ns) / 1e9, stats_median(&figures.bridge_ns) / 1000);
     printf("NOTIFY.SINCE calls per storm: %.0f in all; naming the log: %" PRIu64 "\n",
            stats_median(&figures.since_calls), log_reads);
+    bench_figure(stats_median(&figures.took_ns) / 1e9, "until all caught up, s");
+    bench_figure(stats_median(&figures.bridge_ns) / 1000, "CPU per client, us");
+    bench_figure(stats_median(&figures.since_calls), "NOTIFY.SINCE calls");
     printf("each of %ld clients got each of %" PRIu64 " ids exactly once and in order\n",
            options.clients, crowd.sent);
 

@@ -119,6 +119,8 @@ static void measure(struct pipeline *pipeline, struct pipeline_load *loads,
     }
     printf("\n%s\n", title);
     pipeline_print(loads, LOAD_COUNT);
+    bench_figure(stats_median(&loads[0].server_ns) / stats_median(&loads[1].server_ns),
+                 "CPU per SEND, x XADD, %s", title);
 }
 
 /* What is still missing until every box is full. */

@@ -83,6 +83,8 @@ int main(int argc, char **argv)
            keys, ENTRIES, PIPELINE_DEPTH, PIPELINE_LINKS, options.rounds, options.operations,
            options.server_core, options.generator_core);
     pipeline_print(loads, load_count);
+    bench_figure(stats_median(&loads[0].server_ns) / stats_median(&loads[1].server_ns),
+                 "CPU per UNREAD, x GET");
 
     for (size_t i = 0; i < load_count; i++)
         pipeline_load_release(&loads[i]);

@@ -234,7 +234,7 @@ def _preload_for(library):
         found = re.search(rb"\0(libasan\.so\.\d+)\0", file.read())
     if not found:
         return None
-    shim = os.path.join(os.path.dirname(library), "support", "jemalloc_shim.so")
+    shim = host_path("jemalloc_shim.so")
     return f"{found.group(1).decode()}:{shim}"
 
 

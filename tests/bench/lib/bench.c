@@ -109,6 +109,24 @@ void bench_die(const char *format, ...)
     exit(1);
 }
 
+void bench_figure(double value, const char *format, ...)
+{
+    const char *path = getenv("NOTIFY_FIGURES");
+    va_list args;
+
+    if (path == NULL)
+        return;
+    FILE *file = fopen(path, "a");
+    if (file == NULL)
+        bench_die("%s: %s", path, strerror(errno));
+    va_start(args, format);
+    (void)vfprintf(file, format, args);
+    va_end(args);
+    (void)fprintf(file, "\t%.17g\n", value);
+    if (fclose(file) != 0)
+        bench_die("%s: %s", path, strerror(errno));
+}
+
 uint64_t bench_now_ns(void)
 {
     struct timespec now;

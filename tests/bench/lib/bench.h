@@ -32,6 +32,12 @@ void bench_parse(struct bench_options *options, int argc, char **argv, const cha
 /* Says what failed, as printf, and ends the program with 1. */
 _Noreturn void bench_die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* One of the figures by which versions are compared (./dev bench --against): less is better. Its
+ * name is made as by printf. They are written, one a line, to the file that NOTIFY_FIGURES names,
+ * if it does.
+ */
+void bench_figure(double value, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Monotonic clock in nanoseconds. */
 uint64_t bench_now_ns(void);
 
