@@ -15,13 +15,13 @@
 #include "net/listener.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "redis/module_check.h"
+#include "redis/redis_address.h"
 #include "redis/redis_link.h"
 #include "requests/request.h"
-#include "redis/resp.h"
 #include "channels/router.h"
 #include "net/transport.h"
 
-#define MODULE_CHECK_MS 500
 #define FILES_KEPT_FREE 64 /* for Redis, listeners, logs */
 #define FILES_MAX 1048576  /* libwebsockets makes a table as long as the limit */
 #define REASON_DELAY "restarting, come back after ms: "
@@ -31,23 +31,25 @@ struct app {
     struct loop *loop;
     struct redis_address address;
     struct redis_link *subscriber, *commands;
-    struct loop_timer *module_timer, *shutdown_timer;
+    struct module_check *module_check;
+    struct loop_timer *shutdown_timer;
     struct key_names keys;
+    struct key_buffer check_key; /* what module_check asks about */
     struct router *router;
     struct client_shared clients;
     struct transport *transport;
     struct listener **listeners;
     size_t listener_count, max_connections;
     bool clients_ready; /* clients has been initialised */
-    bool module_there, announced, stopping;
+    bool announced, stopping;
 };
 
-/* Readiness: both links are up, and the server has our commands. */
+/* Readiness: both links are up, and the server lets us use our commands. */
 
 static bool is_ready(const struct app *app)
 {
     return redis_link_is_up(app->subscriber) && redis_link_is_up(app->commands) &&
-           app->module_there && !app->stopping;
+           module_check_passed(app->module_check) && !app->stopping;
 }
 
 static void announce_ready(struct app *app)
@@ -65,32 +67,9 @@ static void announce_ready(struct app *app)
     app->announced = true;
 }
 
-/* COMMAND INFO answers an array with one element: nil when the command is unknown. */
-static void on_command_info(void *ctx, const struct resp *reply)
+static void on_module_there(void *ctx)
 {
-    struct app *app = ctx;
-
-    if (reply == NULL)
-        return;
-    app->module_there =
-        reply->kind == RESP_ARRAY && reply->len == 1 && reply->items[0]->kind == RESP_ARRAY;
-    if (!app->module_there) {
-        log_error("module_missing", "text", "the Redis server has not loaded notify.so");
-        loop_timer_set(app->module_timer, MODULE_CHECK_MS);
-        return;
-    }
-    announce_ready(app);
-}
-
-static void check_module(void *ctx)
-{
-    struct app *app = ctx;
-    const struct notify_str words[] = {NOTIFY_STR("COMMAND"), NOTIFY_STR("INFO"),
-                                       NOTIFY_STR("NOTIFY.SINCE")};
-
-    if (redis_link_is_up(app->commands) &&
-        redis_link_command(app->commands, on_command_info, app, 3, words) != 0)
-        loop_timer_set(app->module_timer, MODULE_CHECK_MS);
+    announce_ready(ctx);
 }
 
 /* What the links report. */
@@ -128,7 +107,7 @@ static void on_commands_up(void *ctx)
 {
     struct app *app = ctx;
 
-    check_module(app);
+    module_check_up(app->module_check, app->commands);
     router_reader_up(app->router, app->commands);
 }
 
@@ -136,7 +115,7 @@ static void on_commands_down(void *ctx)
 {
     struct app *app = ctx;
 
-    app->module_there = false;
+    module_check_down(app->module_check);
     router_reader_down(app->router);
 }
 
@@ -275,6 +254,13 @@ static size_t raise_file_limit(size_t wanted)
     return usable < wanted ? usable : wanted;
 }
 
+static void name_keys(struct app *app)
+{
+    app->keys.patterns[KEY_INBOX] = app->config->inbox_key;
+    app->keys.patterns[KEY_TOPIC] = app->config->topic_key;
+    app->keys.patterns[KEY_SESSION] = app->config->session_key;
+}
+
 static int build_redis(struct app *app)
 {
     const struct config *config = app->config;
@@ -292,10 +278,12 @@ static int build_redis(struct app *app)
     app->commands =
         redis_link_new(app->loop, "notify-bridge:commands", &app->address, &commands_handlers, app);
     app->router = router_new(app->loop, &limits);
-    app->module_timer = loop_timer_new(app->loop, check_module, app);
+    app->module_check = module_check_new(
+        app->loop, key_of(&app->keys, KEY_INBOX, NOTIFY_STR("readyz"), &app->check_key),
+        on_module_there, app);
     app->shutdown_timer = loop_timer_new(app->loop, on_shutdown_timeout, app);
     return app->subscriber == NULL || app->commands == NULL || app->router == NULL ||
-                   app->module_timer == NULL || app->shutdown_timer == NULL
+                   app->module_check == NULL || app->shutdown_timer == NULL
                ? -ENOMEM
                : 0;
 }
@@ -305,9 +293,6 @@ static int build_clients(struct app *app)
     static const char *const no_logs[] = {NULL};
     const struct config *config = app->config;
 
-    app->keys.patterns[KEY_INBOX] = config->inbox_key;
-    app->keys.patterns[KEY_TOPIC] = config->topic_key;
-    app->keys.patterns[KEY_SESSION] = config->session_key;
     app->clients = (struct client_shared){
         .loop = app->loop,
         .router = app->router,
@@ -379,6 +364,7 @@ struct app *app_new(const struct config *config)
     if (app == NULL)
         return NULL;
     app->config = config;
+    name_keys(app);
     app->max_connections = raise_file_limit(config->max_connections);
     app->loop = loop_new();
     if (app->loop == NULL || build_redis(app) != 0 || build_clients(app) != 0 ||
@@ -410,7 +396,7 @@ void app_free(struct app *app)
     if (app->clients_ready)
         client_shared_release(&app->clients);
     redis_link_free(app->subscriber);
-    loop_timer_free(app->module_timer);
+    module_check_free(app->module_check);
     loop_timer_free(app->shutdown_timer);
     if (app->loop != NULL)
         loop_free(app->loop);

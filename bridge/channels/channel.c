@@ -616,3 +616,9 @@ void channel_on_lost(struct channel *channel)
     channel->read_stale = true;
     channel->stash = batch_free(channel->stash);
 }
+
+void channel_on_refused(struct channel *channel)
+{
+    while (channel->len > 0)
+        client_on_refused(channel->follows[channel->len - 1]);
+}

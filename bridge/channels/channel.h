@@ -84,6 +84,7 @@ void channel_fall_behind(struct follow *follow);
 /* What subscription and catchup report. */
 void channel_on_held(struct channel *channel);
 void channel_on_lost(struct channel *channel);
+void channel_on_refused(struct channel *channel); /* nobody follows it any more */
 void channel_on_message(struct channel *channel, struct notify_str message);
 void channel_on_read(struct channel *channel, const struct catchup_result *result);
 

@@ -38,6 +38,11 @@ static void on_lost(void *owner)
     channel_on_lost(owner);
 }
 
+static void on_refused(void *owner)
+{
+    channel_on_refused(owner);
+}
+
 static void on_message(void *owner, struct notify_str payload)
 {
     channel_on_message(owner, payload);
@@ -51,6 +56,7 @@ static void on_read(void *owner, const struct catchup_result *result)
 static const struct subscription_handlers subscription_handlers = {
     .on_held = on_held,
     .on_lost = on_lost,
+    .on_refused = on_refused,
     .on_message = on_message,
 };
 
@@ -99,8 +105,10 @@ static struct channel *find_or_make(struct router *router, struct notify_str key
 {
     struct channel *channel = subscription_find(router->subscriptions, key);
 
-    if (channel != NULL)
+    if (channel != NULL) {
+        subscription_retry(router->subscriptions, channel->sub);
         return channel;
+    }
     channel = channel_new(&router->shared);
     if (channel == NULL)
         return NULL;

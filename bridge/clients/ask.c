@@ -48,6 +48,16 @@ void ask_put_result(json_t *results, const struct follow *follow, bool recovered
         json_pack("{s:b, s:i}", "recovered", recovered, "count", (int)follow->count));
 }
 
+bool ask_refuse(struct ask *ask, const struct follow *follow)
+{
+    for (size_t i = 0; i < ask->len; i++)
+        if (ask->follows[i] == follow) {
+            ask->refused = true;
+            return ask->subject != NULL;
+        }
+    return false;
+}
+
 void ask_resolve(struct ask *ask, const struct follow *follow)
 {
     for (size_t i = 0; i < ask->len; i++) {

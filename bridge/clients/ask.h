@@ -18,10 +18,11 @@ typedef void (*ask_fn)(struct client *client, struct ask *ask);
 struct ask {
     struct ask *next; /* of the same client */
     ask_fn done;
-    json_t *subject;    /* owned; what done needs to know; or NULL */
+    json_t *subject;    /* owned; of an ask about one follow: what done needs to know; or NULL */
     json_t *request_id; /* owned; or NULL */
     json_t *results;    /* owned object, key -> {recovered, count}; NULL: nobody wants to know */
     size_t pending, len;
+    bool refused;             /* a follow that it awaited may not be */
     struct follow *follows[]; /* borrowed; NULL once live */
 };
 
@@ -34,6 +35,9 @@ void ask_free(struct ask *ask);
 void ask_await(struct ask *ask, struct follow *follow);
 /* follow is live, or will not be any more. */
 void ask_resolve(struct ask *ask, const struct follow *follow);
+
+/* follow may not be. Whether done will say so itself: the ask is about this follow. */
+bool ask_refuse(struct ask *ask, const struct follow *follow);
 
 /* Adds what is said of a follow: key -> {recovered, count}. */
 void ask_put_result(json_t *results, const struct follow *follow, bool recovered);

@@ -362,6 +362,36 @@ void client_on_gap(struct follow *follow)
     tell_resumed(follow, false);
 }
 
+static bool refuse_asks(struct client *client, const struct follow *follow)
+{
+    bool told = false;
+
+    for (struct ask *ask = client->asks; ask != NULL; ask = ask->next)
+        told |= ask_refuse(ask, follow);
+    return told;
+}
+
+/* Without a request: of a key that the client follows by itself, or that is forbidden since. */
+static void tell_forbidden(struct client *client, struct notify_str key)
+{
+    json_t *name = json_stringn(key.ptr, key.len); /* NULL, and left out, if it is no UTF-8 */
+
+    client_send_json(client,
+                     json_pack("{s:s, s:{s:s, s:s}, s:o*}", "type", "error", "error", "code",
+                               "FORBIDDEN", "message", CLIENT_FORBIDDEN_TEXT, "key", name),
+                     NULL);
+}
+
+void client_on_refused(struct follow *follow)
+{
+    struct client *client = follow->client;
+
+    follow->gap = true;
+    if (!refuse_asks(client, follow))
+        tell_forbidden(client, follow_key(follow));
+    client_unfollow(client, follow);
+}
+
 /* Following. */
 
 struct follow *client_find_follow(const struct client *client, struct notify_str key)

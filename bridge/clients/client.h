@@ -34,6 +34,7 @@ struct loop;
 struct redis_link;
 struct router;
 
+#define CLIENT_FORBIDDEN_TEXT "Redis does not let the bridge listen to this key"
 #define CLIENT_MAX_CALLS 64 /* requests under way for one client; then its input waits */
 
 struct client_limits {
@@ -110,8 +111,9 @@ void client_deliver(struct client *client, struct follow *follow, struct batch *
 void client_prefetch(const struct client *client);
 void client_prefetch_conn(const struct client *client);
 /* From within these nothing may be followed, resumed or left. */
-void client_on_live(struct follow *follow); /* FOLLOW_LIVE now, for the first time or again */
-void client_on_gap(struct follow *follow);  /* entries that it was to get are gone */
+void client_on_live(struct follow *follow);    /* FOLLOW_LIVE now, for the first time or again */
+void client_on_gap(struct follow *follow);     /* entries that it was to get are gone */
+void client_on_refused(struct follow *follow); /* Redis forbids its key: ends it */
 
 /* Following. key: 1 to NOTIFY_KEY_MAX bytes. */
 struct follow *client_find_follow(const struct client *client, struct notify_str key);

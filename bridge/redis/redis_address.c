@@ -1,7 +1,8 @@
-/* redis_address -- parsing of the URL that names a Redis server. */
-#include "redis/redis_link.h"
+#include "redis/redis_address.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,4 +165,17 @@ void redis_address_release(struct redis_address *address)
     free(address->user);
     free(address->password);
     *address = (struct redis_address){0};
+}
+
+const char *redis_address_text(const struct redis_address *address,
+                               char out[REDIS_ADDRESS_TEXT_MAX])
+{
+    bool v6 = address->host != NULL && strchr(address->host, ':') != NULL;
+
+    if (address->host == NULL)
+        (void)snprintf(out, REDIS_ADDRESS_TEXT_MAX, "unix:%s", address->path);
+    else
+        (void)snprintf(out, REDIS_ADDRESS_TEXT_MAX, "%s%s%s:%d", v6 ? "[" : "", address->host,
+                       v6 ? "]" : "", address->port);
+    return out;
 }

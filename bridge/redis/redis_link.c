@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,14 +14,20 @@
 #include <hiredis/hiredis.h>
 
 #include "base/log.h"
+#include "base/log_once.h"
 #include "base/loop.h"
+#include "redis/pending.h"
+#include "redis/redis_address.h"
 #include "redis/redis_reader.h"
 #include "redis/resp.h"
 
 #define BACKOFF_MIN_MS 50
 #define BACKOFF_MAX_MS 2000
+#define GOOD_AFTER_MS                                                                              \
+    5000 /* a link that was up for so long begins with the least back-off again                    \
+          */
 #define CONNECT_TIMEOUT_MS 3000
-#define PING_INTERVAL_MS 3000 /* without any byte from the server */
+#define BEAT_INTERVAL_MS 3000 /* without any byte from the server */
 #define SILENCE_MAX_MS 8000   /* then the link counts as dead */
 
 /* The states follow one another; any failure leads back to LINK_DOWN and a timer. */
@@ -31,11 +38,6 @@ enum link_state {
     LINK_CONNECTING, /* connect() is under way */
     LINK_GREETING,   /* HELLO and so on are sent */
     LINK_UP,
-};
-
-struct waiting {
-    redis_reply_fn fn;
-    void *ctx;
 };
 
 struct redis_link {
@@ -50,15 +52,18 @@ struct redis_link {
     struct event *readable, *writable;
     struct evdns_base *dns; /* owned; made when a host name is first looked up */
     struct evdns_getaddrinfo_request *lookup;
-    struct loop_timer *timer; /* back-off, connect timeout and ping, by state */
-    struct waiting *waiting;  /* owned ring: who gets the next reply */
-    size_t waiting_cap, waiting_head, waiting_len;
+    struct loop_timer *timer; /* back-off, connect timeout and beat, by state */
+    struct pending pending;
     uint64_t heard_ms; /* loop clock of the last byte from the server */
+    uint64_t up_ms;    /* and of when the link came up */
     uint64_t backoff_ms;
     unsigned attempts; /* failed, ever */
+    unsigned greeting; /* replies of the greeting that are still to come */
+    bool broken;       /* half a command could not be sent: nothing fits together any more */
     bool flush_due;    /* a deferred flush is on its way */
     bool freed;        /* by the owner, while that flush was on its way */
-    const char *failure;
+    char failure[LOG_ONCE_TEXT_MAX]; /* why the link must go down; empty: it need not */
+    struct log_once said;            /* of the log */
 };
 
 static void on_timer(void *ctx);
@@ -91,48 +96,6 @@ bool redis_link_is_up(const struct redis_link *link)
     return link->state == LINK_UP;
 }
 
-/* Who waits for a reply: a ring that doubles. */
-
-static int waiting_push(struct redis_link *link, redis_reply_fn fn, void *ctx)
-{
-    if (link->waiting_len >= REDIS_LINK_MAX_PENDING)
-        return -EBUSY;
-    if (link->waiting_len == link->waiting_cap) {
-        size_t cap = link->waiting_cap == 0 ? 64 : link->waiting_cap * 2;
-        struct waiting *ring = malloc(cap * sizeof(*ring));
-        if (ring == NULL)
-            return -ENOMEM;
-        for (size_t i = 0; i < link->waiting_len; i++)
-            ring[i] = link->waiting[(link->waiting_head + i) % link->waiting_cap];
-        free(link->waiting);
-        link->waiting = ring;
-        link->waiting_cap = cap;
-        link->waiting_head = 0;
-    }
-    link->waiting[(link->waiting_head + link->waiting_len++) % link->waiting_cap] =
-        (struct waiting){fn, ctx};
-    return 0;
-}
-
-static struct waiting waiting_pop(struct redis_link *link)
-{
-    struct waiting w = link->waiting[link->waiting_head];
-
-    link->waiting_head = (link->waiting_head + 1) % link->waiting_cap;
-    link->waiting_len--;
-    return w;
-}
-
-/* Those who joined while the others were told (they could not: the state is not LINK_UP) do not
- * exist, so this ends. */
-static void waiting_fail_all(struct redis_link *link)
-{
-    while (link->waiting_len > 0) {
-        struct waiting w = waiting_pop(link);
-        w.fn(w.ctx, NULL);
-    }
-}
-
 /* Down. */
 
 static void drop_connection(struct redis_link *link)
@@ -158,21 +121,51 @@ static uint64_t jittered(uint64_t ms)
     return ms / 2 + random % (ms / 2 + 1);
 }
 
-static void go_down(struct redis_link *link, const char *why)
+/* A link that was up is always worth a line; one that does not come up is so once in a while. */
+static void log_down(struct redis_link *link, bool was_up, const char *why)
 {
-    bool was_up = link->state == LINK_UP;
+    char address[REDIS_ADDRESS_TEXT_MAX];
+    unsigned skipped;
 
-    log_warn("redis_link_down", "link", link->name, "reason", why);
-    drop_connection(link);
-    link->state = LINK_DOWN;
-    link->attempts++;
+    if (was_up)
+        log_once_forget(&link->said);
+    if (log_once(&link->said, loop_now_ms(link->loop), why, &skipped))
+        log_warn("redis_link_down", "link", link->name, "addr",
+                 redis_address_text(link->address, address), "reason", why, "attempts",
+                 log_int(skipped + 1));
+}
+
+static void choose_backoff(struct redis_link *link, bool was_up)
+{
+    if (was_up && loop_now_ms(link->loop) - link->up_ms >= GOOD_AFTER_MS)
+        link->backoff_ms = BACKOFF_MIN_MS;
     loop_timer_set(link->timer, jittered(link->backoff_ms));
     link->backoff_ms *= 2;
     if (link->backoff_ms > BACKOFF_MAX_MS)
         link->backoff_ms = BACKOFF_MAX_MS;
-    waiting_fail_all(link);
+}
+
+static void go_down(struct redis_link *link, const char *why)
+{
+    bool was_up = link->state == LINK_UP;
+
+    log_down(link, was_up, why);
+    drop_connection(link);
+    link->state = LINK_DOWN;
+    link->attempts++;
+    link->broken = false;
+    link->failure[0] = '\0';
+    choose_backoff(link, was_up);
+    pending_fail(&link->pending);
     if (was_up && link->handlers->on_down != NULL)
         link->handlers->on_down(link->ctx);
+}
+
+/* From within a callback of a reply, where the connection cannot be dropped: it is, behind it. */
+static void fail(struct redis_link *link, const char *why)
+{
+    if (link->failure[0] == '\0')
+        (void)snprintf(link->failure, sizeof(link->failure), "%s", why); /* cut if too long */
 }
 
 /* Out. */
@@ -183,6 +176,10 @@ static void flush(struct redis_link *link)
 
     if (link->context == NULL || link->state < LINK_GREETING)
         return;
+    if (link->broken) {
+        go_down(link, "out of memory");
+        return;
+    }
     if (redisBufferWrite(link->context, &done) != REDIS_OK) {
         go_down(link, link->context->errstr);
         return;
@@ -202,8 +199,15 @@ static void on_flush_due(void *ctx)
         flush(link);
 }
 
-static int send_command(struct redis_link *link, redis_reply_fn fn, void *ctx, size_t argc,
-                        const struct notify_str *argv)
+static void flush_soon(struct redis_link *link)
+{
+    if (link->flush_due)
+        return;
+    link->flush_due = true;
+    loop_defer(link->loop, on_flush_due, link);
+}
+
+static int append(struct redis_link *link, size_t argc, const struct notify_str *argv)
 {
     enum { INLINE_ARGS = 64 };
     const char *inline_ptrs[INLINE_ARGS];
@@ -218,24 +222,25 @@ static int send_command(struct redis_link *link, redis_reply_fn fn, void *ctx, s
         ptrs[i] = argv[i].ptr;
         lens[i] = argv[i].len;
     }
-    if (fn != NULL && (result = waiting_push(link, fn, ctx)) != 0)
-        goto out;
-    result = 0;
-    if (redisAppendCommandArgv(link->context, (int)argc, ptrs, lens) != REDIS_OK) {
-        if (fn != NULL)
-            link->waiting_len--;
-        result = -ENOMEM;
-        goto out;
-    }
-    if (!link->flush_due) {
-        link->flush_due = true;
-        loop_defer(link->loop, on_flush_due, link);
-    }
+    if (redisAppendCommandArgv(link->context, (int)argc, ptrs, lens) == REDIS_OK)
+        result = 0;
 out:
     if (ptrs != inline_ptrs)
         free(ptrs);
     if (lens != inline_lens)
         free(lens);
+    return result;
+}
+
+static int send_command(struct redis_link *link, redis_reply_fn fn, void *ctx, size_t argc,
+                        const struct notify_str *argv)
+{
+    int result = pending_push(&link->pending, fn, ctx);
+
+    if (result == 0 && (result = append(link, argc, argv)) != 0)
+        pending_drop_last(&link->pending);
+    if (result == 0)
+        flush_soon(link);
     return result;
 }
 
@@ -247,22 +252,36 @@ int redis_link_command(struct redis_link *link, redis_reply_fn fn, void *ctx, si
     return send_command(link, fn, ctx, argc, argv);
 }
 
+int redis_link_push_command(struct redis_link *link, redis_reply_fn fn, void *ctx, size_t argc,
+                            const struct notify_str *argv)
+{
+    struct notify_str echo[2] = {NOTIFY_STR("ECHO")};
+    char fence[PENDING_FENCE_MAX];
+    int result;
+
+    if (link->state != LINK_UP)
+        return -ENOTCONN;
+    result = pending_push_fenced(&link->pending, fn, ctx, fence);
+    if (result != 0)
+        return result;
+    echo[1] = notify_str_z(fence);
+    if ((result = append(link, argc, argv)) != 0)
+        pending_drop_last(&link->pending);
+    else
+        link->broken = append(link, 2, echo) != 0;
+    flush_soon(link);
+    return result;
+}
+
 /* In. */
 
-static void on_reply(struct redis_link *link, struct resp *reply)
+static void on_reply(struct redis_link *link, const struct resp *reply)
 {
-    if (reply->kind == RESP_PUSH) {
-        if (link->handlers->on_push != NULL)
-            link->handlers->on_push(link->ctx, reply);
-    } else if (link->waiting_len > 0) {
-        struct waiting w = waiting_pop(link);
-        w.fn(w.ctx, reply);
-    } else {
-        /* The answer to something that awaits none, such as a refused SUBSCRIBE: what the server
-         * holds is no longer known. */
-        link->failure = "unexpected reply";
-        log_warn("redis_reply_unexpected", "link", link->name, "text",
-                 log_bytes(reply->str.ptr, reply->str.len));
+    if (reply->kind != RESP_PUSH) {
+        if (!pending_answer(&link->pending, reply))
+            fail(link, "a reply that nobody waits for");
+    } else if (link->state == LINK_UP && link->handlers->on_push != NULL) {
+        link->handlers->on_push(link->ctx, reply);
     }
 }
 
@@ -271,13 +290,13 @@ static void work_off_replies(struct redis_link *link)
     struct resp *reply = NULL;
     int found = 1;
 
-    while (link->context != NULL && link->failure == NULL && found == 1) {
+    while (link->failure[0] == '\0' && found == 1) {
         found = redis_reader_next(link->context->reader, &reply);
         if (found == 1) {
             on_reply(link, reply);
             redis_reader_free_reply(reply);
         } else if (found < 0) {
-            link->failure = found == -E2BIG ? "a reply is too large" : "bad protocol";
+            fail(link, found == -E2BIG ? "a reply is too large" : "bad protocol");
         }
     }
 }
@@ -293,9 +312,8 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
         go_down(link, link->context->errstr);
         return;
     }
-    link->failure = NULL;
     work_off_replies(link);
-    if (link->failure != NULL) {
+    if (link->failure[0] != '\0') {
         go_down(link, link->failure);
         return;
     }
@@ -303,51 +321,89 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
         link->handlers->on_batch_end(link->ctx);
 }
 
-/* Greeting: HELLO, SELECT. */
+/* Greeting: HELLO; SELECT; an ECHO, since fences and beats need it. */
 
-static void on_greeted(void *ctx, const struct resp *reply)
+/* What a server says of itself that it cannot be used for. */
+static const struct {
+    const char *mode, *why;
+} unusable_modes[] = {
+    {"cluster", "the server belongs to a Redis Cluster, which this bridge does not support yet"},
+    {"sentinel", "the server is a Sentinel, which this bridge does not support yet"},
+};
+
+static const char *find_fault(const struct resp *hello)
+{
+    struct notify_str mode = resp_str(resp_member(hello, "mode"));
+
+    if (hello->kind != RESP_MAP)
+        return "this is no Redis server that speaks RESP3 (6.0 or newer)";
+    for (size_t i = 0; i < sizeof(unusable_modes) / sizeof(unusable_modes[0]); i++)
+        if (notify_str_eq(mode, notify_str_z(unusable_modes[i].mode)))
+            return unusable_modes[i].why;
+    return NULL;
+}
+
+static void on_greeting_reply(void *ctx, const struct resp *reply)
 {
     struct redis_link *link = ctx;
+    char address[REDIS_ADDRESS_TEXT_MAX];
 
-    if (reply == NULL || link->state != LINK_GREETING)
+    if (reply == NULL)
         return;
     if (reply->kind == RESP_ERROR) {
-        log_error("redis_refused", "link", link->name, "text",
-                  log_bytes(reply->str.ptr, reply->str.len));
-        link->failure = "refused";
+        fail(link, reply->str.ptr);
         return;
     }
-    if (link->waiting_len > 0)
-        return; /* one more answer of the greeting to come */
+    if (--link->greeting > 0)
+        return;
     link->state = LINK_UP;
-    link->backoff_ms = BACKOFF_MIN_MS;
-    loop_timer_set(link->timer, PING_INTERVAL_MS);
-    log_info("redis_link_up", "link", link->name);
+    link->up_ms = loop_now_ms(link->loop);
+    loop_timer_set(link->timer, BEAT_INTERVAL_MS);
+    log_info("redis_link_up", "link", link->name, "addr",
+             redis_address_text(link->address, address));
     if (link->handlers->on_up != NULL)
         link->handlers->on_up(link->ctx);
 }
 
-static int greet(struct redis_link *link)
+static void on_hello(void *ctx, const struct resp *reply)
+{
+    const char *fault = reply == NULL || reply->kind == RESP_ERROR ? NULL : find_fault(reply);
+
+    if (fault != NULL)
+        fail(ctx, fault);
+    else
+        on_greeting_reply(ctx, reply);
+}
+
+static int say_hello(struct redis_link *link)
 {
     const struct redis_address *a = link->address;
-    const char *user = a->user == NULL ? "default" : a->user;
-    struct notify_str hello[7] = {NOTIFY_STR("HELLO"), NOTIFY_STR("3")};
+    struct notify_str words[7] = {NOTIFY_STR("HELLO"), NOTIFY_STR("3")};
     size_t n = 2;
-    const char *db = log_int(a->db);
-    int result;
 
     if (a->password != NULL) {
-        hello[n++] = NOTIFY_STR("AUTH");
-        hello[n++] = notify_str_z(user);
-        hello[n++] = notify_str_z(a->password);
+        words[n++] = NOTIFY_STR("AUTH");
+        words[n++] = notify_str_z(a->user == NULL ? "default" : a->user);
+        words[n++] = notify_str_z(a->password);
     }
-    hello[n++] = NOTIFY_STR("SETNAME");
-    hello[n++] = notify_str_z(link->name);
-    result = send_command(link, on_greeted, link, n, hello);
-    if (result == 0 && a->db != 0)
-        result = send_command(link, on_greeted, link, 2,
-                              (struct notify_str[]){NOTIFY_STR("SELECT"), notify_str_z(db)});
-    return result;
+    words[n++] = NOTIFY_STR("SETNAME");
+    words[n++] = notify_str_z(link->name);
+    return send_command(link, on_hello, link, n, words);
+}
+
+static int greet(struct redis_link *link)
+{
+    const char *db = log_int(link->address->db);
+    const struct notify_str select[] = {NOTIFY_STR("SELECT"), notify_str_z(db)};
+    const struct notify_str echo[] = {NOTIFY_STR("ECHO"), NOTIFY_STR("hello")};
+    int result = say_hello(link);
+
+    link->greeting = 2;
+    if (result == 0 && link->address->db != 0) {
+        link->greeting++;
+        result = send_command(link, on_greeting_reply, link, 2, select);
+    }
+    return result != 0 ? result : send_command(link, on_greeting_reply, link, 2, echo);
 }
 
 /* Connecting. */
@@ -502,25 +558,25 @@ void redis_link_start(struct redis_link *link)
 
 /* Keeping an eye on the server. */
 
-static void on_pong(void *ctx, const struct resp *reply)
+/* An error, too, is a sign of life: of a server that loads its data, or runs a long script. */
+static void on_beat(void *ctx, const struct resp *reply)
 {
-    struct redis_link *link = ctx;
-
-    if (reply != NULL && reply->kind == RESP_ERROR)
-        link->failure = "error instead of PONG";
+    (void)ctx;
+    (void)reply;
 }
 
 static void check_alive(struct redis_link *link)
 {
+    const struct notify_str echo[] = {NOTIFY_STR("ECHO"), NOTIFY_STR("beat")};
     uint64_t silent_ms = loop_now_ms(link->loop) - link->heard_ms;
 
     if (silent_ms >= SILENCE_MAX_MS) {
         go_down(link, "silent");
         return;
     }
-    if (silent_ms >= PING_INTERVAL_MS)
-        (void)send_command(link, on_pong, link, 1, &NOTIFY_STR("PING")); /* else the next one */
-    loop_timer_set(link->timer, PING_INTERVAL_MS);
+    if (silent_ms >= BEAT_INTERVAL_MS)
+        (void)send_command(link, on_beat, link, 2, echo); /* if not, the next one */
+    loop_timer_set(link->timer, BEAT_INTERVAL_MS);
 }
 
 static void on_timer(void *ctx)
@@ -550,11 +606,11 @@ void redis_link_free(struct redis_link *link)
         return;
     link->state = LINK_STOPPED;
     drop_connection(link);
-    waiting_fail_all(link);
+    pending_fail(&link->pending);
+    pending_release(&link->pending);
     loop_timer_free(link->timer);
     if (link->dns != NULL)
         evdns_base_free(link->dns, 0);
-    free(link->waiting);
     link->freed = true;
     if (!link->flush_due)
         free(link);

@@ -16,23 +16,9 @@
 #include "notify_str.h"
 
 struct loop;
-struct resp;
+struct redis_address;
 struct redis_link;
-
-/* Where a server is and how to enter it: redis://[user:pass@]host[:port][/db] or
- * unix:///path[?db=n]. All strings owned. */
-struct redis_address {
-    char *host;     /* name or address; NULL for a unix socket */
-    char *path;     /* of a unix socket; NULL otherwise */
-    char *user;     /* or NULL */
-    char *password; /* or NULL */
-    int port;
-    int db;
-};
-
-/* Parses url into *ret. On failure returns -EINVAL and a reason in *ret_why (static text). */
-int redis_address_parse(struct redis_address *ret, const char **ret_why, const char *url);
-void redis_address_release(struct redis_address *address);
+struct resp;
 
 struct redis_link_handlers {
     /* Greeted: commands may be sent. */
@@ -49,8 +35,8 @@ struct redis_link_handlers {
  * server carried it out. An error of the server is a RESP_ERROR. */
 typedef void (*redis_reply_fn)(void *ctx, const struct resp *reply);
 
-/* name: what logs and CLIENT LIST call it. Any handler may be NULL. address and handlers are
- * borrowed for the life of the link. NULL: out of memory. */
+/* name: what logs and CLIENT LIST call it. Any handler may be NULL; none may free the link. address
+ * and handlers are borrowed for the life of the link. NULL: out of memory. */
 struct redis_link *redis_link_new(struct loop *loop, const char *name,
                                   const struct redis_address *address,
                                   const struct redis_link_handlers *handlers, void *ctx);
@@ -60,12 +46,16 @@ void redis_link_free(struct redis_link *link);
 
 bool redis_link_is_up(const struct redis_link *link);
 
-/* Sends a command; fn gets its reply, once, from the loop. fn == NULL: the server answers with
- * pushes only (SUBSCRIBE and its kin) and no reply is awaited. What is sent in one turn of the loop
+/* Sends a command; fn gets its reply, once, from the loop. What is sent in one turn of the loop
  * leaves in one write. 0; -ENOTCONN when not up; -EBUSY when REDIS_LINK_MAX_PENDING commands wait
  * already; -ENOMEM. fn is not called then. */
 int redis_link_command(struct redis_link *link, redis_reply_fn fn, void *ctx, size_t argc,
                        const struct notify_str *argv);
+/* The same for a command that the server answers by pushes, as SUBSCRIBE and its kin. fn is called
+ * once all of them have come: with the error if the server refused the command, otherwise with
+ * something else. */
+int redis_link_push_command(struct redis_link *link, redis_reply_fn fn, void *ctx, size_t argc,
+                            const struct notify_str *argv);
 
 #define REDIS_LINK_MAX_PENDING 100000 /* commands without an answer yet */
 

@@ -23,3 +23,22 @@ int64_t resp_integer(const struct resp *reply, int64_t missing)
 {
     return reply == NULL || reply->kind != RESP_INTEGER ? missing : reply->integer;
 }
+
+bool resp_is_error(const struct resp *reply, const char *word)
+{
+    size_t len = strlen(word);
+
+    return reply != NULL && reply->kind == RESP_ERROR && reply->str.len >= len &&
+           memcmp(reply->str.ptr, word, len) == 0 &&
+           (reply->str.len == len || reply->str.ptr[len] == ' ');
+}
+
+bool resp_is_passing_error(const struct resp *reply)
+{
+    static const char *const words[] = {"BUSY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (resp_is_error(reply, words[i]))
+            return true;
+    return false;
+}

@@ -8,6 +8,7 @@
 #ifndef RESP_H
 #define RESP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,5 +33,11 @@ struct notify_str resp_str(const struct resp *reply);
 
 /* The integer of a reply; missing when reply is NULL or no integer. */
 int64_t resp_integer(const struct resp *reply, int64_t missing);
+
+/* Is it an error whose first word is this one? */
+bool resp_is_error(const struct resp *reply, const char *word);
+/* An error that says "not now": the server loads its data, runs a long script, has lost its
+ * primary. */
+bool resp_is_passing_error(const struct resp *reply);
 
 #endif

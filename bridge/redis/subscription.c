@@ -1,31 +1,46 @@
 #include "redis/subscription.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/queue.h>
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/log_once.h"
 #include "base/loop.h"
 #include "redis/redis_link.h"
 #include "redis/resp.h"
 
 #define BATCH_CHANNELS 256 /* in one SUBSCRIBE */
 #define FIRST_BUCKETS 64
+#define RETRY_MIN_MS 250  /* what is refused for a while is said again after so long, */
+#define RETRY_MAX_MS 4000 /* then after twice as long, up to this, until something is confirmed */
 
-enum state { IDLE, ASKED, HELD, LEAVING };
+enum state { IDLE, ASKED, HELD, LEAVING, REFUSED };
 
 struct subscription {
-    struct subscription *next;       /* in the bucket */
-    TAILQ_ENTRY(subscription) queue; /* of those that something is to be sent for */
-    void *owner;                     /* NULL: not wanted any more */
+    struct subscription *next; /* in the bucket */
+    union {
+        TAILQ_ENTRY(subscription) queue; /* of those that something is to be sent for */
+        LIST_ENTRY(subscription) batch;  /* while ASKED or LEAVING: of the command's */
+    };
+    void *owner; /* NULL: not wanted any more */
     uint32_t hash;
     uint16_t len;
     uint8_t state;
-    bool queued;
+    bool queued : 1;
+    bool alone : 1; /* a command that it shared was refused: find out which channel is at fault */
     char channel[];
 };
 
 TAILQ_HEAD(subscription_queue, subscription);
+
+/* The channels of one command of which Redis has said nothing yet. */
+struct batch {
+    struct subscription_set *set;
+    LIST_HEAD(batch_list, subscription) subs;
+    size_t len; /* in the beginning */
+};
 
 struct subscription_set {
     struct loop *loop; /* borrowed */
@@ -35,8 +50,22 @@ struct subscription_set {
     size_t mask, count, wanted; /* count: in the table */
     struct subscription_queue queue;
     struct hash_key key;
-    bool send_due, freed;
+    struct loop_timer *retry;
+    uint64_t retry_ms;
+    struct log_once said; /* of the log */
+    size_t asked;         /* batches that are under way */
+    bool send_due, retry_due, freed;
 };
+
+static void send_soon(struct subscription_set *set);
+
+static void on_retry(void *ctx)
+{
+    struct subscription_set *set = ctx;
+
+    set->retry_due = false;
+    send_soon(set);
+}
 
 struct subscription_set *subscription_set_new(struct loop *loop,
                                               const struct subscription_handlers *handlers)
@@ -46,16 +75,26 @@ struct subscription_set *subscription_set_new(struct loop *loop,
     if (set == NULL)
         return NULL;
     set->buckets = calloc(FIRST_BUCKETS, sizeof(struct subscription *));
-    if (set->buckets == NULL) {
+    set->retry = loop_timer_new(loop, on_retry, set);
+    if (set->buckets == NULL || set->retry == NULL) {
+        loop_timer_free(set->retry);
+        free(set->buckets);
         free(set);
         return NULL;
     }
     set->loop = loop;
     set->handlers = handlers;
+    set->retry_ms = RETRY_MIN_MS;
     set->mask = FIRST_BUCKETS - 1;
     set->key = hash_key_new();
     TAILQ_INIT(&set->queue);
     return set;
+}
+
+static void free_when_idle(struct subscription_set *set)
+{
+    if (set->freed && !set->send_due && set->asked == 0)
+        free(set);
 }
 
 void subscription_set_free(struct subscription_set *set)
@@ -69,10 +108,10 @@ void subscription_set_free(struct subscription_set *set)
             free(sub);
         }
     free(set->buckets);
+    loop_timer_free(set->retry);
     set->link = NULL;
     set->freed = true;
-    if (!set->send_due)
-        free(set);
+    free_when_idle(set);
 }
 
 /* The table. */
@@ -150,34 +189,64 @@ bool subscription_is_held(const struct subscription *sub)
 /* Sending. What is queued differs from what Redis has: IDLE ones are to be subscribed, HELD ones
  * without an owner to be left. */
 
+static void on_batch_over(void *ctx, const struct resp *reply);
+
 static bool needs_subscribe(const struct subscription *sub)
 {
     return sub->state == IDLE;
 }
 
-static size_t send_batch(struct subscription_set *set, bool subscribe)
+/* How many of the queue's first go into one command, and their channels. */
+static size_t choose_batch(const struct subscription_set *set, bool subscribe,
+                           struct notify_str channels[BATCH_CHANNELS])
 {
-    struct notify_str argv[BATCH_CHANNELS + 1];
-    struct subscription *batch[BATCH_CHANNELS];
-    struct subscription *sub;
+    const struct subscription *sub;
     size_t n = 0;
 
-    argv[0] = subscribe ? NOTIFY_STR("SUBSCRIBE") : NOTIFY_STR("UNSUBSCRIBE");
     TAILQ_FOREACH(sub, &set->queue, queue)
     {
-        if (n == BATCH_CHANNELS || needs_subscribe(sub) != subscribe)
+        if (n == BATCH_CHANNELS || needs_subscribe(sub) != subscribe || (n > 0 && sub->alone))
             break;
-        batch[n++] = sub;
-        argv[n] = subscription_channel(sub);
-    }
-    if (n == 0 || redis_link_command(set->link, NULL, NULL, n + 1, argv) != 0)
-        return 0; /* the link is going down: all is sent again when it is up */
-    for (size_t i = 0; i < n; i++) {
-        TAILQ_REMOVE(&set->queue, batch[i], queue);
-        batch[i]->queued = false;
-        batch[i]->state = subscribe ? ASKED : LEAVING;
+        channels[n++] = subscription_channel(sub);
+        if (sub->alone)
+            break;
     }
     return n;
+}
+
+static bool send_batch(struct subscription_set *set)
+{
+    bool subscribe = needs_subscribe(TAILQ_FIRST(&set->queue));
+    struct notify_str argv[BATCH_CHANNELS + 1];
+    struct batch *batch = malloc(sizeof(*batch));
+    size_t n = choose_batch(set, subscribe, argv + 1);
+
+    if (batch == NULL)
+        return false;
+    *batch = (struct batch){.set = set, .len = n};
+    argv[0] = subscribe ? NOTIFY_STR("SUBSCRIBE") : NOTIFY_STR("UNSUBSCRIBE");
+    if (redis_link_push_command(set->link, on_batch_over, batch, n + 1, argv) != 0) {
+        free(batch);
+        return false;
+    }
+    set->asked++;
+    for (; n > 0; n--) {
+        struct subscription *sub = TAILQ_FIRST(&set->queue);
+        TAILQ_REMOVE(&set->queue, sub, queue);
+        sub->queued = false;
+        sub->state = subscribe ? ASKED : LEAVING;
+        LIST_INSERT_HEAD(&batch->subs, sub, batch);
+    }
+    return true;
+}
+
+static void retry_later(struct subscription_set *set)
+{
+    if (set->retry_due || TAILQ_EMPTY(&set->queue))
+        return;
+    set->retry_due = true;
+    loop_timer_set(set->retry, set->retry_ms);
+    set->retry_ms = set->retry_ms < RETRY_MAX_MS / 2 ? set->retry_ms * 2 : RETRY_MAX_MS;
 }
 
 static void on_send_due(void *ctx)
@@ -185,26 +254,35 @@ static void on_send_due(void *ctx)
     struct subscription_set *set = ctx;
 
     set->send_due = false;
-    if (set->freed) {
-        free(set);
-        return;
-    }
     while (set->link != NULL && !TAILQ_EMPTY(&set->queue))
-        if (send_batch(set, needs_subscribe(TAILQ_FIRST(&set->queue))) == 0)
+        if (!send_batch(set)) {
+            retry_later(set);
             break;
+        }
+    free_when_idle(set);
+}
+
+static void send_soon(struct subscription_set *set)
+{
+    if (set->send_due || set->link == NULL || TAILQ_EMPTY(&set->queue))
+        return;
+    set->send_due = true;
+    loop_defer(set->loop, on_send_due, set);
+}
+
+static void enqueue_quietly(struct subscription_set *set, struct subscription *sub)
+{
+    if (sub->queued)
+        return;
+    TAILQ_INSERT_TAIL(&set->queue, sub, queue);
+    sub->queued = true;
 }
 
 /* All wishes of one turn of the loop go out together. */
 static void enqueue(struct subscription_set *set, struct subscription *sub)
 {
-    if (!sub->queued) {
-        TAILQ_INSERT_TAIL(&set->queue, sub, queue);
-        sub->queued = true;
-    }
-    if (!set->send_due && set->link != NULL) {
-        set->send_due = true;
-        loop_defer(set->loop, on_send_due, set);
-    }
+    enqueue_quietly(set, sub);
+    send_soon(set);
 }
 
 static void unqueue(struct subscription_set *set, struct subscription *sub)
@@ -245,10 +323,18 @@ void subscription_drop(struct subscription_set *set, struct subscription *sub)
 {
     sub->owner = NULL;
     set->wanted--;
-    if (sub->state == IDLE)
+    if (sub->state == IDLE || sub->state == REFUSED)
         forget(set, sub);
     else if (sub->state == HELD)
         enqueue(set, sub);
+}
+
+void subscription_retry(struct subscription_set *set, struct subscription *sub)
+{
+    if (sub->state != REFUSED)
+        return;
+    sub->state = IDLE;
+    enqueue(set, sub);
 }
 
 /* What Redis says. */
@@ -259,11 +345,24 @@ static void on_confirmed(struct subscription_set *set, struct notify_str channel
 
     if (sub == NULL || sub->state != ASKED)
         return;
+    LIST_REMOVE(sub, batch);
     sub->state = HELD;
+    sub->alone = false;
+    set->retry_ms = RETRY_MIN_MS;
     if (sub->owner == NULL)
         enqueue(set, sub);
     else
         set->handlers->on_held(sub->owner);
+}
+
+/* Redis has it no more. */
+static void has_left(struct subscription_set *set, struct subscription *sub)
+{
+    sub->state = IDLE;
+    if (sub->owner == NULL)
+        forget(set, sub);
+    else
+        enqueue(set, sub);
 }
 
 static void on_left(struct subscription_set *set, struct notify_str channel)
@@ -272,11 +371,95 @@ static void on_left(struct subscription_set *set, struct notify_str channel)
 
     if (sub == NULL || sub->state != LEAVING)
         return;
-    sub->state = IDLE;
+    LIST_REMOVE(sub, batch);
+    has_left(set, sub);
+}
+
+static void refuse(struct subscription_set *set, struct subscription *sub)
+{
+    sub->state = REFUSED;
     if (sub->owner == NULL)
         forget(set, sub);
     else
-        enqueue(set, sub);
+        set->handlers->on_refused(sub->owner);
+}
+
+/* A channel that was to be left, which was not confirmed. To subscribe what is held does no harm;
+ * nobody hears what comes on one that we may not even leave. */
+static void on_not_left(struct subscription_set *set, struct subscription *sub,
+                        const struct resp *reply)
+{
+    if (sub->owner != NULL || !resp_is_passing_error(reply)) {
+        has_left(set, sub);
+        return;
+    }
+    sub->state = HELD;
+    enqueue_quietly(set, sub);
+}
+
+/* A channel that was asked for and not confirmed. */
+static void on_unconfirmed(struct batch *batch, struct subscription *sub, const struct resp *reply)
+{
+    struct subscription_set *set = batch->set;
+
+    if (batch->len == 1 && resp_is_error(reply, "NOPERM")) {
+        refuse(set, sub);
+        return;
+    }
+    sub->state = IDLE;
+    sub->alone = !resp_is_passing_error(reply);
+    if (sub->owner == NULL)
+        forget(set, sub);
+    else
+        enqueue_quietly(set, sub);
+}
+
+static void log_refusal(struct subscription_set *set, const struct batch *batch,
+                        const struct resp *reply)
+{
+    struct notify_str first = subscription_channel(LIST_FIRST(&batch->subs));
+    const char *text = "not confirmed";
+    unsigned skipped;
+
+    if (reply->kind == RESP_ERROR)
+        text = log_bytes(reply->str.ptr, reply->str.len);
+    if (log_once(&set->said, loop_now_ms(set->loop), text, &skipped))
+        log_warn("subscription_refused", "channel", log_bytes(first.ptr, first.len), "channels",
+                 log_int((int64_t)batch->len), "text", text, "times", log_int(skipped + 1));
+}
+
+/* All has come that a command led to; of what is left in its list Redis has said nothing. */
+static void work_off_rest(struct batch *batch, const struct resp *reply)
+{
+    struct subscription_set *set = batch->set;
+    struct subscription *sub;
+
+    if (LIST_EMPTY(&batch->subs))
+        return;
+    log_refusal(set, batch, reply);
+    while ((sub = LIST_FIRST(&batch->subs)) != NULL) {
+        LIST_REMOVE(sub, batch);
+        if (sub->state == LEAVING)
+            on_not_left(set, sub, reply);
+        else
+            on_unconfirmed(batch, sub, reply);
+    }
+    if (resp_is_error(reply, "NOPERM"))
+        send_soon(set);
+    else
+        retry_later(set);
+}
+
+static void on_batch_over(void *ctx, const struct resp *reply)
+{
+    struct batch *batch = ctx;
+    struct subscription_set *set = batch->set;
+
+    set->asked--;
+    if (!set->freed && reply != NULL) /* else all of them begin anew, or are gone */
+        work_off_rest(batch, reply);
+    free(batch);
+    free_when_idle(set);
 }
 
 void subscription_set_push(struct subscription_set *set, const struct resp *push)

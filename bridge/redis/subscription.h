@@ -7,6 +7,10 @@
  *
  *     IDLE --want--> ASKED --confirmed--> HELD --drop--> LEAVING --confirmed--> (gone, or ASKED
  * again)
+ *                      +--refused--> REFUSED (until it is wanted again)
+ *
+ * A channel that Redis forbids is refused alone: the command that it shared is said again channel
+ * by channel. Whatever else a command is refused for passes: it is said again after a while.
  */
 #ifndef SUBSCRIPTION_H
 #define SUBSCRIPTION_H
@@ -29,6 +33,8 @@ struct subscription_handlers {
     void (*on_held)(void *owner);
     /* The link is gone: messages are being missed until on_held. */
     void (*on_lost)(void *owner);
+    /* Redis does not let us listen to it (ACL): nothing will come. */
+    void (*on_refused)(void *owner);
     /* A message. Borrowed. */
     void (*on_message)(void *owner, struct notify_str payload);
 };
@@ -52,6 +58,8 @@ size_t subscription_count(const struct subscription_set *set); /* wanted */
 struct subscription *subscription_want(struct subscription_set *set, struct notify_str channel,
                                        void *owner);
 void subscription_drop(struct subscription_set *set, struct subscription *sub);
+/* Asks again for one that was refused; others are left as they are. */
+void subscription_retry(struct subscription_set *set, struct subscription *sub);
 
 struct notify_str subscription_channel(const struct subscription *sub);
 bool subscription_is_held(const struct subscription *sub);

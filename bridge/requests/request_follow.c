@@ -42,6 +42,11 @@ static void on_subscribed(struct client *client, struct ask *ask)
         subscription_answer(kind, request_text_of(topic != NULL ? topic : session), true);
     char last[NOTIFY_ID_TEXT_MAX + 1];
 
+    if (ask->refused) {
+        json_decref(answer);
+        answer_error(client, ask->request_id, ANSWER_FORBIDDEN, CLIENT_FORBIDDEN_TEXT);
+        return;
+    }
     if (follow != NULL && answer != NULL && kind->says_position) {
         notify_id_format(last, follow->pos);
         (void)json_object_set_new(answer, "last", json_string(last));

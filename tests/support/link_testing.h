@@ -18,7 +18,7 @@ struct redis_link {
 
 struct link_testing_command {
     struct link_testing_command *next;
-    redis_reply_fn fn; /* or NULL */
+    redis_reply_fn fn;
     void *ctx;
     size_t argc;
     struct notify_str *argv; /* owned, and its bytes */
@@ -62,6 +62,12 @@ int redis_link_command(struct redis_link *link, redis_reply_fn fn, void *ctx, si
     return 0;
 }
 
+int redis_link_push_command(struct redis_link *link, redis_reply_fn fn, void *ctx, size_t argc,
+                            const struct notify_str *argv)
+{
+    return redis_link_command(link, fn, ctx, argc, argv);
+}
+
 bool redis_link_is_up(const struct redis_link *link)
 {
     return link->up;
@@ -84,9 +90,16 @@ static inline struct link_testing_command *link_testing_take(struct redis_link *
 static inline void link_testing_answer(struct link_testing_command *command,
                                        const struct resp *reply)
 {
-    if (command->fn != NULL)
-        command->fn(command->ctx, reply);
+    command->fn(command->ctx, reply);
     free(command);
+}
+
+/* All pushes of a command that was taken have come. */
+static inline void link_testing_fence(struct link_testing_command *command)
+{
+    struct resp fence = {.kind = RESP_STRING, .str = NOTIFY_STR("1")};
+
+    link_testing_answer(command, &fence);
 }
 
 /* The link goes down: whatever waits is answered with NULL, as redis_link does. */

@@ -102,7 +102,7 @@ static void run(struct stage *stage, unsigned *choice)
             struct resp push = {.kind = RESP_PUSH, .len = 3, .items = items};
             router_push(stage->router, &push);
         }
-        free(command);
+        link_testing_fence(command);
     }
     loop_testing_run_deferred();
     while ((command = link_testing_take(&stage->commands)) != NULL)

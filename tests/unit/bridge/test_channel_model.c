@@ -580,6 +580,12 @@ void client_on_gap(struct follow *follow)
     ((struct watched *)follow)->told_gap = true;
 }
 
+void client_on_refused(struct follow *follow)
+{
+    (void)follow;
+    CHECK(false, "nothing is forbidden here");
+}
+
 void client_prefetch(const struct client *client)
 {
     (void)client; /* for speed alone */

@@ -43,12 +43,13 @@ struct box {
     bool subscribed; /* by the link that is up */
 };
 
-enum push_kind { PUSH_ENTRY, PUSH_SUBSCRIBE, PUSH_UNSUBSCRIBE };
+enum push_kind { PUSH_ENTRY, PUSH_SUBSCRIBE, PUSH_UNSUBSCRIBE, PUSH_FENCE };
 
 struct push {
     enum push_kind kind;
     int key;
     size_t entry;
+    struct link_testing_command *command; /* of PUSH_FENCE, which is no push: what it ends */
 };
 
 /* A reply on its way. Owns all its nodes. */
@@ -121,7 +122,7 @@ static int key_of_text(struct notify_str text)
 static void pipe_push(enum push_kind kind, int key, size_t entry)
 {
     CHECK(pipe_len < PIPE_MAX, "the model's pipe is large enough");
-    pipe_items[pipe_len++] = (struct push){kind, key, entry};
+    pipe_items[pipe_len++] = (struct push){.kind = kind, .key = key, .entry = entry};
 }
 
 static void publish(int key)
@@ -294,7 +295,8 @@ static void work_off_subscribe(void)
         boxes[key].subscribed = on;
         pipe_push(on ? PUSH_SUBSCRIBE : PUSH_UNSUBSCRIBE, key, 0);
     }
-    free(command);
+    pipe_push(PUSH_FENCE, 0, 0);
+    pipe_items[pipe_len - 1].command = command;
 }
 
 static void receive_one(void)
@@ -307,6 +309,10 @@ static void receive_one(void)
     char text[512];
 
     memmove(pipe_items, pipe_items + 1, --pipe_len * sizeof(first));
+    if (first.kind == PUSH_FENCE) {
+        link_testing_fence(first.command);
+        return;
+    }
     kind.str = notify_str_z(kinds[first.kind]);
     channel.str = notify_str_z(key_texts[first.key]);
     if (first.kind == PUSH_ENTRY) {
@@ -337,13 +343,21 @@ static void subscriber_up(void)
     router_subscriber_up(router, &subscriber);
 }
 
+static void drop_pipe(void)
+{
+    for (size_t i = 0; i < pipe_len; i++)
+        if (pipe_items[i].kind == PUSH_FENCE)
+            link_testing_answer(pipe_items[i].command, NULL);
+    pipe_len = 0;
+}
+
 static void subscriber_down(void)
 {
     if (!subscriber.up)
         return;
     trace("subscriber down");
     link_testing_go_down(&subscriber);
-    pipe_len = 0;
+    drop_pipe();
     for (int k = 0; k < KEYS; k++)
         boxes[k].subscribed = false;
     router_subscriber_down(router);
@@ -758,6 +772,7 @@ static void end(void)
     router_free(router);
     client_shared_release(&shared);
     link_testing_go_down(&subscriber);
+    drop_pipe();
     loop_testing_run_deferred();
     CHECK(loop_testing_timers == NULL, "no timer is left");
 }

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 
-#include "redis/redis_link.h"
+#include "redis/redis_address.h"
 
 static char *text(const char *literal)
 {

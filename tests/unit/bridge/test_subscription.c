@@ -1,8 +1,10 @@
-/* Wanted channels, beside a model of what Redis does with SUBSCRIBE and UNSUBSCRIBE. */
+/* Wanted channels, beside a model of what Redis does with SUBSCRIBE and UNSUBSCRIBE: it may forbid
+ * channels (then it refuses the whole command), and refuse everything for a while. */
 #include <criterion/criterion.h>
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/log.h"
 #include "link_testing.h"
 #include "loop_testing.h"
 #include "random_testing.h"
@@ -16,19 +18,23 @@
 struct name {
     char text[8];
     struct subscription *sub; /* NULL: not wanted */
-    bool held;                /* what we have been told */
+    bool held, refused;       /* what we have been told */
+    bool forbidden;           /* by Redis */
     uint64_t expected;        /* of the next message, while held */
     bool in_redis;            /* subscribed there */
     uint64_t published;
     uint64_t received;
 };
 
-enum push_kind { PUSH_MESSAGE, PUSH_SUBSCRIBE, PUSH_UNSUBSCRIBE };
+enum push_kind { PUSH_MESSAGE, PUSH_SUBSCRIBE, PUSH_UNSUBSCRIBE, PUSH_FENCE };
 
 struct push {
     enum push_kind kind;
     struct name *name;
     uint64_t number; /* of the message; of a subscription: of the first message that follows */
+    /* Of PUSH_FENCE, which is no push: the command that it ends, and how it was refused. */
+    struct link_testing_command *command;
+    const char *error;
 };
 
 static struct name names[NAMES];
@@ -36,6 +42,8 @@ static struct push pipe_items[PIPE_MAX];
 static size_t pipe_len;
 static struct subscription_set *set;
 static struct redis_link redis_link;
+static const char *busy;    /* Redis refuses everything with this; or NULL */
+static bool redis_was_busy; /* then it may go on with what it was not allowed to leave */
 static uint64_t scenario;
 
 #define CHECK(condition, what)                                                                     \
@@ -48,6 +56,7 @@ static void on_held(void *owner)
     CHECK(name->sub != NULL && subscription_is_held(name->sub), "who is held is wanted");
     CHECK(!name->held, "it is held once");
     name->held = true;
+    name->refused = false;
 }
 
 static void on_lost(void *owner)
@@ -56,6 +65,14 @@ static void on_lost(void *owner)
 
     CHECK(name->held, "only what was held is lost");
     name->held = false;
+}
+
+static void on_refused(void *owner)
+{
+    struct name *name = owner;
+
+    CHECK(name->sub != NULL && !name->held, "only what is wanted is refused");
+    name->refused = true;
 }
 
 static void on_message(void *owner, struct notify_str payload)
@@ -71,7 +88,7 @@ static void on_message(void *owner, struct notify_str payload)
 }
 
 static const struct subscription_handlers handlers = {
-    .on_held = on_held, .on_lost = on_lost, .on_message = on_message};
+    .on_held = on_held, .on_lost = on_lost, .on_refused = on_refused, .on_message = on_message};
 
 /* Redis. */
 
@@ -88,13 +105,25 @@ static struct name *find_name(struct notify_str text)
 static void pipe_push(enum push_kind kind, struct name *name)
 {
     cr_assert_lt(pipe_len, PIPE_MAX);
-    pipe_items[pipe_len++] = (struct push){kind, name, name->published};
+    pipe_items[pipe_len++] =
+        (struct push){.kind = kind, .name = name, .number = name == NULL ? 0 : name->published};
+}
+
+static const char *refusal_of(const struct link_testing_command *command, bool subscribe)
+{
+    if (busy != NULL)
+        return busy;
+    for (size_t i = 1; subscribe && i < command->argc; i++)
+        if (find_name(command->argv[i])->forbidden)
+            return "NOPERM No permissions to access a channel";
+    return NULL;
 }
 
 /* Redis works off one command. */
 static void work_off(void)
 {
     struct link_testing_command *command = link_testing_take(&redis_link);
+    const char *refusal;
     bool subscribe;
 
     if (command == NULL)
@@ -102,13 +131,16 @@ static void work_off(void)
     subscribe = notify_str_eq(command->argv[0], NOTIFY_STR("SUBSCRIBE"));
     CHECK(subscribe || notify_str_eq(command->argv[0], NOTIFY_STR("UNSUBSCRIBE")), "known words");
     CHECK(command->argc > 1, "UNSUBSCRIBE without channels would leave all of them");
-    for (size_t i = 1; i < command->argc; i++) {
+    refusal = refusal_of(command, subscribe);
+    for (size_t i = 1; i < command->argc && refusal == NULL; i++) {
         struct name *name = find_name(command->argv[i]);
-        CHECK(name->in_redis != subscribe, "nothing is said twice");
+        CHECK(name->in_redis != subscribe || redis_was_busy, "nothing is said twice");
         name->in_redis = subscribe;
         pipe_push(subscribe ? PUSH_SUBSCRIBE : PUSH_UNSUBSCRIBE, name);
     }
-    free(command);
+    pipe_push(PUSH_FENCE, NULL);
+    pipe_items[pipe_len - 1].command = command;
+    pipe_items[pipe_len - 1].error = refusal;
 }
 
 static void publish(struct name *name)
@@ -116,6 +148,16 @@ static void publish(struct name *name)
     if (name->in_redis)
         pipe_push(PUSH_MESSAGE, name);
     name->published++;
+}
+
+static void receive_fence(const struct push *push)
+{
+    struct resp error = {.kind = RESP_ERROR, .str = notify_str_z(push->error)};
+
+    if (push->error == NULL)
+        link_testing_fence(push->command);
+    else
+        link_testing_answer(push->command, &error);
 }
 
 static void receive(void)
@@ -129,6 +171,10 @@ static void receive(void)
     if (pipe_len == 0)
         return;
     memmove(pipe_items, pipe_items + 1, --pipe_len * sizeof(first));
+    if (first.kind == PUSH_FENCE) {
+        receive_fence(&first);
+        return;
+    }
     kind.str = notify_str_z(kinds[first.kind]);
     channel.str = notify_str_z(first.name->text);
     if (first.kind == PUSH_MESSAGE)
@@ -150,12 +196,20 @@ static void link_up(void)
     subscription_set_up(set, &redis_link);
 }
 
+static void drop_pipe(void)
+{
+    for (size_t i = 0; i < pipe_len; i++)
+        if (pipe_items[i].kind == PUSH_FENCE)
+            link_testing_answer(pipe_items[i].command, NULL);
+    pipe_len = 0;
+}
+
 static void link_down(void)
 {
     if (!redis_link.up)
         return;
     link_testing_go_down(&redis_link);
-    pipe_len = 0;
+    drop_pipe();
     for (struct name *name = names; name < names + NAMES; name++)
         name->in_redis = false;
     subscription_set_down(set);
@@ -175,16 +229,30 @@ static void want_or_drop(struct name *name)
     } else {
         subscription_drop(set, name->sub);
         name->sub = NULL;
-        name->held = false;
+        name->held = name->refused = false;
     }
     CHECK(subscription_find(set, notify_str_z(name->text)) == (name->sub == NULL ? NULL : name),
           "what is wanted is found");
 }
 
+/* What does not happen every day. */
+static void change_fate(struct name *name)
+{
+    static const char *const errors[] = {"BUSY Redis is busy running a script", "ERR nonsense",
+                                         "LOADING Redis is loading", "NOPERM"};
+
+    if (chance(50)) {
+        name->forbidden = !name->forbidden;
+    } else {
+        busy = busy == NULL ? errors[below(4)] : NULL;
+        redis_was_busy = true;
+    }
+}
+
 static void step(void)
 {
     struct name *name = &names[below(NAMES)];
-    uint64_t dice = below(100);
+    uint64_t dice = below(106);
 
     if (dice < 25)
         want_or_drop(name);
@@ -200,16 +268,24 @@ static void step(void)
         link_down();
     else if (dice < 97)
         link_up();
-    else
+    else if (dice < 100)
         redis_link.refuses = !redis_link.refuses;
+    else if (dice < 102)
+        change_fate(name);
+    else if (dice < 104)
+        loop_testing_advance(below(1000));
+    else if (name->sub != NULL)
+        subscription_retry(set, name->sub);
 }
 
+/* Everything comes to rest; those that were refused may have to be asked for again. */
 static void settle(void)
 {
     redis_link.refuses = false;
-    link_down(); /* what was refused goes out with the next link at the latest */
+    busy = NULL;
     link_up();
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 400; i++) {
+        loop_testing_advance(50);
         loop_testing_run_deferred();
         work_off();
         receive();
@@ -230,11 +306,27 @@ static void check_settled(void)
     CHECK(subscription_count(set) == wanted_count(), "wanted ones are counted");
     for (struct name *name = names; name < names + NAMES; name++) {
         uint64_t received = name->received;
-        CHECK(name->held == (name->sub != NULL), "what is wanted is held");
-        CHECK(name->in_redis == (name->sub != NULL), "nothing else is subscribed in Redis");
+        bool hears = name->held || (redis_was_busy && name->refused && name->in_redis);
+        CHECK((name->held || name->refused) == (name->sub != NULL), "what is wanted is held");
+        CHECK(name->in_redis == name->held || redis_was_busy,
+              "nothing else is subscribed in Redis");
         publish(name);
         receive();
-        CHECK(name->received == received + (name->sub != NULL), "and messages arrive");
+        CHECK(name->received == received + hears, "and messages arrive");
+    }
+}
+
+/* What was refused once and is allowed now is held when it is asked for again. */
+static void check_retried(void)
+{
+    for (struct name *name = names; name < names + NAMES; name++)
+        if (name->sub != NULL)
+            subscription_retry(set, name->sub);
+    settle();
+    for (struct name *name = names; name < names + NAMES; name++) {
+        CHECK(name->held == (name->sub != NULL && !(name->refused && name->forbidden)),
+              "and that alone is not held which is forbidden");
+        CHECK(!name->refused || name->forbidden, "nothing else is refused");
     }
 }
 
@@ -242,10 +334,13 @@ static void begin(uint64_t number)
 {
     scenario = number;
     random_begin(number);
+    log_setup(LOG_ERROR, LOG_LOGFMT); /* refusals are daily bread here */
     memset(names, 0, sizeof(names));
     for (int i = 0; i < NAMES; i++)
         (void)snprintf(names[i].text, sizeof(names[i].text), "c%d", i);
     pipe_len = 0;
+    busy = NULL;
+    redis_was_busy = false;
     link_testing_init(&redis_link);
     redis_link.up = false;
     set = subscription_set_new(LOOP_TESTING, &handlers);
@@ -256,8 +351,9 @@ static void end(void)
 {
     subscription_set_free(set);
     loop_testing_run_deferred();
-    while (redis_link.first != NULL)
-        free(link_testing_take(&redis_link));
+    link_testing_go_down(&redis_link);
+    drop_pipe();
+    cr_assert_null(loop_testing_timers);
 }
 
 Test(subscription, wants_and_drops_in_any_order_leave_no_hole)
@@ -268,6 +364,7 @@ Test(subscription, wants_and_drops_in_any_order_leave_no_hole)
             step();
         settle();
         check_settled();
+        check_retried();
         end();
     }
 }
@@ -328,7 +425,7 @@ Test(subscription, many_channels_go_out_in_batches)
         cr_assert_leq(command->argc, 257);
         channels += command->argc - 1;
         commands++;
-        free(command);
+        link_testing_answer(command, NULL);
     }
     cr_assert_eq(channels, 1000);
     cr_assert_eq(commands, 4);
@@ -365,4 +462,79 @@ Test(subscription, may_be_freed_while_wishes_wait)
     link_up();
     want_or_drop(&names[0]);
     end(); /* the sanitizer watches what is deferred */
+}
+
+/* The commands that go out until nothing more does; their channels are counted. */
+static size_t count_commands(void)
+{
+    size_t commands = 0;
+
+    loop_testing_run_deferred();
+    while (redis_link.first != NULL) {
+        commands++;
+        work_off();
+        while (pipe_len > 0)
+            receive();
+        loop_testing_run_deferred();
+    }
+    return commands;
+}
+
+Test(subscription, a_forbidden_channel_is_refused_alone)
+{
+    begin(0);
+    link_up();
+    names[2].forbidden = true;
+    for (int i = 0; i < NAMES; i++)
+        want_or_drop(&names[i]);
+    cr_assert_eq(count_commands(), 1 + NAMES);
+    for (int i = 0; i < NAMES; i++) {
+        cr_assert_eq(names[i].held, i != 2);
+        cr_assert_eq(names[i].refused, i == 2);
+    }
+    loop_testing_advance(60000);
+    cr_assert_eq(count_commands(), 0, "it is not asked for again by itself");
+    names[2].forbidden = false;
+    subscription_retry(set, names[2].sub);
+    cr_assert_eq(count_commands(), 1);
+    cr_assert(names[2].held);
+    end();
+}
+
+Test(subscription, a_refused_channel_may_be_dropped_and_wanted_again)
+{
+    begin(0);
+    link_up();
+    names[0].forbidden = true;
+    want_or_drop(&names[0]);
+    (void)count_commands();
+    cr_assert(names[0].refused);
+    want_or_drop(&names[0]);
+    want_or_drop(&names[0]);
+    cr_assert_eq(count_commands(), 1);
+    cr_assert(names[0].refused);
+    end();
+}
+
+Test(subscription, a_busy_server_is_asked_again_and_less_and_less_often)
+{
+    size_t commands = 0;
+
+    begin(0);
+    link_up();
+    busy = "BUSY Redis is busy";
+    for (int i = 0; i < NAMES; i++)
+        want_or_drop(&names[i]);
+    for (int ms = 0; ms < 60000; ms += 50) {
+        commands += count_commands();
+        loop_testing_advance(50);
+    }
+    cr_assert_geq(commands, 10);
+    cr_assert_leq(commands, 25, "%zu", commands);
+    busy = NULL;
+    loop_testing_advance(4000);
+    cr_assert_eq(count_commands(), 1, "all in one command, as before");
+    for (int i = 0; i < NAMES; i++)
+        cr_assert(names[i].held);
+    end();
 }

@@ -1,0 +1,117 @@
+#include "redis/module_check.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/log_once.h"
+#include "base/loop.h"
+#include "redis/redis_link.h"
+#include "redis/resp.h"
+
+#define RETRY_MS 500
+
+struct module_check {
+    struct loop *loop; /* borrowed */
+    struct notify_str key;
+    module_check_fn fn;
+    void *ctx;
+    struct redis_link *link; /* borrowed; NULL while down */
+    struct loop_timer *retry;
+    struct log_once said; /* of the log */
+    bool passed;
+};
+
+static void ask(void *ctx);
+
+struct module_check *module_check_new(struct loop *loop, struct notify_str key, module_check_fn fn,
+                                      void *ctx)
+{
+    struct module_check *check = calloc(1, sizeof(*check));
+
+    if (check == NULL)
+        return NULL;
+    *check = (struct module_check){.loop = loop, .key = key, .fn = fn, .ctx = ctx};
+    check->retry = loop_timer_new(loop, ask, check);
+    if (check->retry == NULL) {
+        free(check);
+        return NULL;
+    }
+    return check;
+}
+
+void module_check_free(struct module_check *check)
+{
+    if (check == NULL)
+        return;
+    loop_timer_free(check->retry);
+    free(check);
+}
+
+/* An error that stands for the whole: a key of another type is a matter of that key. */
+static bool is_failure(const struct resp *reply)
+{
+    return reply->kind == RESP_ERROR && !resp_is_error(reply, "WRONGTYPE");
+}
+
+static bool has_prefix(const struct resp *reply, const char *prefix)
+{
+    return strncmp(reply->str.ptr, prefix, strlen(prefix)) == 0;
+}
+
+static void log_failure(struct module_check *check, const struct resp *reply)
+{
+    const char *error = log_bytes(reply->str.ptr, reply->str.len);
+    unsigned skipped;
+
+    if (!log_once(&check->said, loop_now_ms(check->loop), error, &skipped))
+        return;
+    if (has_prefix(reply, "ERR unknown command"))
+        log_error("module_missing", "text", "the Redis server has not loaded notify.so");
+    else if (resp_is_error(reply, "NOPERM"))
+        log_error("redis_forbids", "text", error, "key", log_bytes(check->key.ptr, check->key.len),
+                  "see", "docs/acl.md");
+    else
+        log_warn("redis_not_ready", "text", error);
+}
+
+static void on_reply(void *ctx, const struct resp *reply)
+{
+    struct module_check *check = ctx;
+
+    if (reply == NULL)
+        return;
+    if (is_failure(reply)) {
+        log_failure(check, reply);
+        loop_timer_set(check->retry, RETRY_MS);
+        return;
+    }
+    check->passed = true;
+    check->fn(check->ctx);
+}
+
+static void ask(void *ctx)
+{
+    struct module_check *check = ctx;
+    const struct notify_str words[] = {NOTIFY_STR("NOTIFY.SINCE"), check->key, NOTIFY_STR("$")};
+
+    if (check->link != NULL && redis_link_command(check->link, on_reply, check, 3, words) != 0)
+        loop_timer_set(check->retry, RETRY_MS);
+}
+
+void module_check_up(struct module_check *check, struct redis_link *link)
+{
+    check->link = link;
+    ask(check);
+}
+
+void module_check_down(struct module_check *check)
+{
+    check->link = NULL;
+    check->passed = false;
+    loop_timer_cancel(check->retry);
+}
+
+bool module_check_passed(const struct module_check *check)
+{
+    return check->passed;
+}
