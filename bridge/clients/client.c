@@ -377,8 +377,9 @@ static void tell_forbidden(struct client *client, struct notify_str key)
     json_t *name = json_stringn(key.ptr, key.len); /* NULL, and left out, if it is no UTF-8 */
 
     client_send_json(client,
-                     json_pack("{s:s, s:{s:s, s:s}, s:o*}", "type", "error", "error", "code",
-                               "FORBIDDEN", "message", CLIENT_FORBIDDEN_TEXT, "key", name),
+                     json_pack("{s:s, s:{s:s, s:s, s:{s:o*}}}", "type", "error", "error", "code",
+                               "FORBIDDEN", "message", CLIENT_FORBIDDEN_TEXT, "details", "key",
+                               name),
                      NULL);
 }
 

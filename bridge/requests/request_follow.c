@@ -44,7 +44,8 @@ static void on_subscribed(struct client *client, struct ask *ask)
 
     if (ask->refused) {
         json_decref(answer);
-        answer_error(client, ask->request_id, ANSWER_FORBIDDEN, CLIENT_FORBIDDEN_TEXT);
+        answer_error(client, ask->request_id, ANSWER_FORBIDDEN, kind->member,
+                     CLIENT_FORBIDDEN_TEXT);
         return;
     }
     if (follow != NULL && answer != NULL && kind->says_position) {

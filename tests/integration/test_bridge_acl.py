@@ -67,7 +67,7 @@ def test_forbidden_channels_among_others_leave_the_others_alone(limited_stand):
     assert tab.recv()["type"] == "connection"
     refused = [tab.recv() for _ in range(3)]
     assert {one["error"]["code"] for one in refused} == {"FORBIDDEN"}
-    assert {one["key"] for one in refused} == {"topic:b1", "topic:b2", "topic:b3"}
+    assert {one["error"]["details"]["key"] for one in refused} == {"topic:b1", "topic:b2", "topic:b3"}
     for key in ("topic:a1", "inbox:alice", "topic:a2", "topic:all"):
         id_ = stand.send(key)
         assert tab.recv()["id"] == id_
@@ -80,7 +80,7 @@ def test_resume_of_a_forbidden_key_tells_which_one_it_is(limited_stand):
     answer = tab.request("resume", positions={"topic:a": ids[0], "topic:b": "0-0"})
     assert answer["results"]["topic:a"] == {"recovered": True, "count": 2}
     assert answer["results"]["topic:b"] == {"recovered": False, "count": 0}
-    assert tab.expect(type="error")["key"] == "topic:b"
+    assert tab.expect(type="error")["error"]["details"] == {"key": "topic:b"}
 
 
 def test_a_channel_is_granted_to_who_asks_again_after_the_right_was_given(limited_stand):
@@ -99,7 +99,7 @@ def test_a_right_that_is_withdrawn_ends_that_subscription_and_no_other(limited_s
     tab.request("subscribe", topic="t")
     grant(stand.server, *all_rules(channels=["&inbox:*", "&topic:all"]))  # cuts the link
     told = tab.expect(type="error")
-    assert (told["error"]["code"], told["key"]) == ("FORBIDDEN", "topic:t")
+    assert (told["error"]["code"], told["error"]["details"]) == ("FORBIDDEN", {"key": "topic:t"})
     id_ = stand.send("inbox:alice")
     assert tab.recv()["id"] == id_
     assert stand.receivers("topic:t") == 0

@@ -1,0 +1,160 @@
+"""docs/acl.md is true: its lines give the bridge and senders what they need, and nothing else."""
+
+import os
+import re
+
+import pytest
+import redis
+
+from servers import ROOT, Bridge
+from ws_client import WsClient
+
+ID = "1-0"
+
+# Each right of the bridge that a request needs: that request.
+REQUESTS = {
+    "notify.send": ("publish", {"topic": "t", "title": "x"}),
+    "notify.revrange": ("request_notification_history", {}),
+    "notify.range": ("request_notification_history", {"after": "0-0"}),
+    "notify.read": ("mark_read", {"id": ID}),
+    "notify.readall": ("mark_all_read", {}),
+    "notify.mark": ("archive", {"id": ID}),
+    "notify.seen": ("mark_seen", {}),
+    "notify.del": ("delete_notification", {"id": ID}),
+    "notify.unread": ("mark_read", {"id": ID}),
+    "notify.badge": ("unread_count", {}),
+}
+# The others, and what the log says without them.
+BASICS = {
+    "echo": "NOPERM .*'echo'",
+    "subscribe": "NOPERM .*'subscribe'",
+    "notify.since": "NOPERM .*'notify.since'",
+    "select": "NOPERM .*'select'",
+    "unsubscribe": "NOPERM .*'unsubscribe'",
+}
+
+
+def line_of(user):
+    """The rules of the line that makes this user."""
+    with open(os.path.join(ROOT, "docs", "acl.md"), encoding="utf-8") as file:
+        return re.search(rf"(?m)^ACL SETUSER {user} on >secret (.*)$", file.read()).group(1).split()
+
+
+def commands_in(rules):
+    return {rule[1:] for rule in rules if rule.startswith("+")}
+
+
+class As:
+    """A server as a user of docs/acl.md reaches it."""
+
+    def __init__(self, server, user, db=""):
+        self.url = server.url.replace("redis://", f"redis://{user}:secret@") + db
+
+
+@pytest.fixture
+def stage(programs, redis_server):
+    """(admin's client, bridge that enters as the user of the documentation, database 1)"""
+    admin = redis_server.client()
+    admin.execute_command("ACL", "SETUSER", "bridge", "on", ">secret", *line_of("bridge"))
+    bridge = programs.add(Bridge(As(redis_server, "bridge", "/1"), "--channel-linger", "0"))
+    bridge.start()
+    return admin, bridge
+
+
+def test_every_right_of_the_bridge_is_looked_at_here():
+    assert commands_in(line_of("bridge")) == set(REQUESTS) | set(BASICS)
+
+
+def test_with_the_documented_rights_the_bridge_can_do_everything(stage):
+    _, bridge = stage
+    with WsClient(bridge.port, "/ws?user=alice") as tab:
+        assert tab.expect(type="connection")
+        for type_, members in (
+            ("subscribe", {"topic": "t", "last_id": "0-0"}),
+            ("subscribe_session", {"session_id": "s"}),
+            ("resume", {"positions": {"inbox:alice": "0-0", "topic:all": "0-0"}}),
+            *REQUESTS.values(),
+            ("unsubscribe", {"topic": "t"}),
+        ):
+            answer = tab.request(type_, **members)
+            assert answer["type"] != "error", answer
+        assert tab.request("publish", user_id="alice", title="hello")["type"] == "ok"
+        assert tab.expect(key="inbox:alice")["message"] == "hello"
+    assert not any("NOPERM" in line for line in bridge.lines)
+
+
+@pytest.mark.parametrize("command", REQUESTS)
+def test_without_its_right_a_request_is_forbidden_and_the_bridge_goes_on(command, stage):
+    admin, bridge = stage
+    type_, members = REQUESTS[command]
+    admin.execute_command("ACL", "SETUSER", "bridge", "-" + command)
+    with WsClient(bridge.port, "/ws?user=alice") as tab:
+        tab.expect(type="connection")
+        assert tab.request(type_, **members)["error"]["code"] == "FORBIDDEN"
+        assert tab.request("ping")["type"] == "pong"
+    assert not bridge.has_line("redis_link_down")
+
+
+@pytest.mark.parametrize("command", BASICS)
+def test_without_a_right_that_nothing_works_without_the_log_says_so(command, stage):
+    admin, bridge = stage
+    admin.execute_command("ACL", "SETUSER", "bridge", "-" + command)
+    if command == "unsubscribe":
+        with WsClient(bridge.port, "/ws?user=alice") as tab:
+            tab.request("subscribe", topic="t")
+            tab.request("unsubscribe", topic="t")
+    else:
+        admin.execute_command("CLIENT", "KILL", "USER", "bridge")
+        with WsClient(bridge.port, "/ws?user=alice", timeout=30):
+            bridge.wait_line("(?i)" + BASICS[command])
+    bridge.wait_line("(?i)" + BASICS[command])
+
+
+SENDS = {
+    "notify.send": ("NOTIFY.SEND", "inbox:alice", "hello"),
+    "notify.sendmany": ("NOTIFY.SENDMANY", "2", "inbox:alice", "topic:t", "hello"),
+    "notify.event": ("NOTIFY.EVENT", "session:s", "progress", "DATA", "{}"),
+}
+
+
+@pytest.fixture
+def sender(redis_server):
+    admin = redis_server.client()
+    admin.execute_command("ACL", "SETUSER", "sender", "on", ">secret", *line_of("sender"))
+    url = As(redis_server, "sender").url
+    return admin, redis.Redis.from_url(url)
+
+
+def test_with_the_documented_rights_a_sender_can_send_and_nothing_else(sender):
+    admin, client = sender
+    assert commands_in(line_of("sender")) == set(SENDS)
+    for words in SENDS.values():
+        client.execute_command(*words)
+    for words in (
+        ("GET", "inbox:alice"),
+        ("PUBLISH", "inbox:alice", "{}"),
+        ("NOTIFY.RANGE", "inbox:alice", "-", "+"),
+        ("NOTIFY.SEND", "other", "hello"),
+        ("FLUSHALL",),
+    ):
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            client.execute_command(*words)
+    assert admin.execute_command("NOTIFY.UNREAD", "inbox:alice") == 2
+
+
+@pytest.mark.parametrize("command", SENDS)
+def test_each_right_of_a_sender_is_needed(command, sender):
+    admin, client = sender
+    admin.execute_command("ACL", "SETUSER", "sender", "-" + command)
+    with pytest.raises(redis.exceptions.NoPermissionError):
+        client.execute_command(*SENDS[command])
+
+
+def test_without_the_channels_a_sender_is_refused_and_nothing_is_stored(sender):
+    admin, client = sender
+    admin.execute_command("ACL", "SETUSER", "sender", "resetchannels")
+    client.connection_pool.disconnect()
+    with pytest.raises(redis.exceptions.NoPermissionError):
+        client.execute_command("NOTIFY.SEND", "inbox:alice", "hello")
+    assert admin.execute_command("NOTIFY.UNREAD", "inbox:alice") == 0
+    assert client.execute_command("NOTIFY.SEND", "inbox:alice", "hello", "NOPUBLISH")
