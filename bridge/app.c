@@ -9,6 +9,7 @@
 #include <event2/util.h>
 
 #include "clients/client.h"
+#include "clients/opening.h"
 #include "config.h"
 #include "requests/http_routes.h"
 #include "identity/key_names.h"
@@ -140,7 +141,7 @@ static int on_upgrade(void *ctx, const struct conn_request *req)
 
     if (app->stopping || transport_count(app->transport) >= app->max_connections)
         return 503;
-    return client_check(&app->clients, req);
+    return opening_is_path(req->path) ? 0 : 404;
 }
 
 static void *on_open(void *ctx, struct conn *conn, const struct conn_request *req)

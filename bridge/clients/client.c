@@ -592,15 +592,16 @@ static int follow_all(struct client *client, const struct opening *opening)
     return keys.error; /* a client that could not be opened takes the ask with it */
 }
 
-int client_check(const struct client_shared *shared, const struct conn_request *req)
+/* NULL, or why such a client is not let in. */
+static const char *read_opening(struct opening *ret, const struct client_shared *shared,
+                                const struct conn_request *req)
 {
-    struct opening opening;
-    int status = opening_read(&opening, req);
+    const char *why = opening_read(ret, req);
 
-    if (status == 0 && opening.topics[0] != '\0' &&
-        count_keys(shared, &opening) > shared->limits.subscriptions)
-        return 400;
-    return status;
+    if (why == NULL && ret->topics[0] != '\0' &&
+        count_keys(shared, ret) > shared->limits.subscriptions)
+        return "topics must be fewer: a connection may not follow so many keys";
+    return why;
 }
 
 /* For a client that names none. */
@@ -636,10 +637,15 @@ struct client *client_open(struct client_shared *shared, struct conn *conn,
                            const struct conn_request *req)
 {
     struct opening opening;
-    struct client *client = NULL;
+    struct client *client;
+    const char *why = read_opening(&opening, shared, req);
 
-    if (opening_read(&opening, req) == 0)
-        client = client_alloc(shared, &opening);
+    if (why != NULL) { /* a browser sees a Close frame, but not the status of a refused upgrade */
+        log_debug("client_refused", "addr", log_bytes(req->addr.ptr, req->addr.len), "reason", why);
+        conn_close(conn, CONN_CLOSE_ABUSE, why);
+        return NULL;
+    }
+    client = client_alloc(shared, &opening);
     if (client == NULL)
         return NULL;
     client->shared = shared;

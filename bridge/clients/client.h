@@ -91,11 +91,10 @@ struct client {
 int client_shared_init(struct client_shared *shared);
 void client_shared_release(struct client_shared *shared);
 
-/* A connection that client_check() lets in has opened. NULL: out of memory. */
+/* A connection at a path of ours has opened. NULL: its address is no good (the connection is being
+ * closed with 4400), or out of memory. */
 struct client *client_open(struct client_shared *shared, struct conn *conn,
                            const struct conn_request *req);
-/* 0, or the HTTP status with which such a request is refused. */
-int client_check(const struct client_shared *shared, const struct conn_request *req);
 void client_on_drained(struct client *client);
 void client_on_closed(struct client *client, int code);
 

@@ -16,14 +16,15 @@ static struct notify_str id_of_path(struct notify_str path)
     return notify_str_of(path.ptr + prefix.len, path.len - prefix.len);
 }
 
-/* Names become parts of keys and of JSON. */
-static bool is_utf8(struct notify_str text)
+/* Names become parts of keys and of JSON: those that a client could not name in a request either
+ * are refused. */
+static bool is_name(struct notify_str text)
 {
     json_t *string = json_stringn(text.ptr == NULL ? "" : text.ptr, text.len);
-    bool valid = string != NULL;
+    bool is_utf8 = string != NULL;
 
     json_decref(string);
-    return valid;
+    return is_utf8 && key_name_is_valid(text);
 }
 
 /* An argument that is there must be one; out is empty when it is not there. */
@@ -33,14 +34,20 @@ static bool read_arg(const struct conn_request *req, const char *name, char *out
     return !conn_request_has(req, name) || conn_request_arg(req, name, out, cap) >= 0;
 }
 
-static bool read_user(struct opening *ret, const struct conn_request *req)
+static bool read_id(struct opening *ret, const struct conn_request *req)
 {
-    if (!read_arg(req, "user", ret->user, sizeof(ret->user)) || !is_utf8(notify_str_z(ret->user)))
-        return false;
-    return ret->user[0] != '\0' || !conn_request_has(req, "user"); /* nobody has no name */
+    ret->client_id = id_of_path(req->path);
+    return ret->client_id.len == 0 || is_name(ret->client_id);
 }
 
-/* Those that a client could not name in a request either are refused; empty ones are not. */
+/* Nobody has no name. */
+static bool read_user(struct opening *ret, const struct conn_request *req)
+{
+    return read_arg(req, "user", ret->user, sizeof(ret->user)) &&
+           (!conn_request_has(req, "user") || is_name(notify_str_z(ret->user)));
+}
+
+/* Empty ones are passed over. */
 static bool read_topics(struct opening *ret, const struct conn_request *req)
 {
     const char *rest = ret->topics;
@@ -49,33 +56,42 @@ static bool read_topics(struct opening *ret, const struct conn_request *req)
     if (!read_arg(req, "topics", ret->topics, sizeof(ret->topics)))
         return false;
     while (opening_next_topic(&rest, &topic))
-        if (topic.len > KEY_NAME_MAX || !is_utf8(topic))
+        if (topic.len > 0 && !is_name(topic))
             return false;
     return true;
 }
 
+/* An empty one is none: what a page has that was never sent an id. */
 static bool read_last_id(struct opening *ret, const struct conn_request *req)
 {
     char text[NOTIFY_ID_TEXT_MAX + 1];
 
-    ret->has_last_id = conn_request_has(req, "last_event_id");
-    if (!ret->has_last_id)
-        return true;
-    return conn_request_arg(req, "last_event_id", text, sizeof(text)) >= 0 &&
-           notify_id_parse(notify_str_z(text), 0, &ret->last_id);
+    if (!read_arg(req, "last_event_id", text, sizeof(text)))
+        return false;
+    ret->has_last_id = text[0] != '\0';
+    return !ret->has_last_id || notify_id_parse(notify_str_z(text), 0, &ret->last_id);
 }
 
-int opening_read(struct opening *ret, const struct conn_request *req)
+bool opening_is_path(struct notify_str path)
 {
-    struct notify_str id = id_of_path(req->path);
+    struct notify_str id = id_of_path(path);
 
-    if (id.len > 0 && memchr(id.ptr, '/', id.len) != NULL)
-        return 404;
-    ret->client_id = id;
-    if (id.len > KEY_NAME_MAX || !is_utf8(id) || !read_user(ret, req) || !read_topics(ret, req) ||
-        !read_last_id(ret, req))
-        return 400;
-    return 0;
+    return id.len == 0 || memchr(id.ptr, '/', id.len) == NULL;
+}
+
+#define A_NAME "1 to 128 bytes of UTF-8 without control characters"
+
+const char *opening_read(struct opening *ret, const struct conn_request *req)
+{
+    if (!read_id(ret, req))
+        return "the client id in the path must have " A_NAME;
+    if (!read_user(ret, req))
+        return "user must have " A_NAME;
+    if (!read_topics(ret, req))
+        return "topics must be names of " A_NAME ", at most 4095 bytes in all";
+    if (!read_last_id(ret, req))
+        return "last_event_id must be an id such as 1795208400123-0";
+    return NULL;
 }
 
 bool opening_next_topic(const char **topics, struct notify_str *ret_topic)

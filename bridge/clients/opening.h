@@ -25,8 +25,11 @@ struct opening {
     bool has_last_id;
 };
 
-/* 0, or the HTTP status with which such a request is refused. */
-int opening_read(struct opening *ret, const struct conn_request *req);
+/* Is the path one of those above? One that names a client has no further part. */
+bool opening_is_path(struct notify_str path);
+/* NULL, or what is wrong with such an address: static text, short enough for the reason of a Close
+ * frame. The path has been looked at. */
+const char *opening_read(struct opening *ret, const struct conn_request *req);
 
 /* Takes the next topic off *topics, which begins as opening->topics; false: there is none. It may
  * be empty, and has at most KEY_NAME_MAX bytes. */

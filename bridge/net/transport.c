@@ -10,11 +10,14 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/heartbeat.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "net/first_head.h"
 #include "net/loop_lws.h"
+#include "wire/http_head.h"
 
 /* The wheel. The pings of a tick go out together, and their pongs come back together: with 10,000
  * connections, 30 s between pings and four ticks a second that was 1 ms at a time for which
@@ -196,6 +199,9 @@ static void on_lws_log(int level, const char *line)
     const char *text = strstr(line, ": "); /* after lws' own time and level */
     size_t len;
 
+    if (strstr(line, ": calling service") != NULL)
+        return; /* what it says, as an error, of each connection that it gets with its head */
+
     text = text == NULL ? line : text + 2;
     len = strcspn(text, "\n");
 
@@ -261,6 +267,34 @@ static uint64_t tick_for(const struct transport_config *config)
     return tick < TICK_MIN_MS ? TICK_MIN_MS : tick > TICK_MAX_MS ? TICK_MAX_MS : tick;
 }
 
+/* lws is given fd, and reads from it what is there. On failure it has closed fd. */
+static void adopt(struct transport *transport, int fd)
+{
+    lws_sock_file_fd_type socket = {.sockfd = fd};
+
+    if (lws_adopt_descriptor_vhost(transport->vhost,
+                                   LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP | LWS_ADOPT_ALLOW_SSL, socket,
+                                   NULL, NULL) == NULL)
+        log_debug("adopt_failed", "fd", log_int(fd));
+}
+
+/* The head of a connection's first request is there. One that is written anew is taken off the
+ * socket, and lws gets the new one, upon which its callbacks run within the call. */
+static void on_head(void *ctx, int fd, struct notify_str head)
+{
+    static char out[3 * FIRST_HEAD_BYTES], old[FIRST_HEAD_BYTES]; /* for the length of the call */
+    struct transport *transport = ctx;
+    size_t len = http_head_carry(out, head);
+
+    if (len == 0)
+        adopt(transport, fd);
+    else if (recv(fd, old, head.len, 0) != (ssize_t)head.len)
+        (void)close(fd); /* broken meanwhile */
+    else
+        (void)lws_adopt_socket_vhost_readbuf(transport->vhost, fd, out, len);
+    loop_lws_kick(transport->glue);
+}
+
 struct transport *transport_new(struct loop *loop, const struct transport_config *config)
 {
     struct transport *transport = calloc(1, sizeof(*transport));
@@ -271,12 +305,14 @@ struct transport *transport_new(struct loop *loop, const struct transport_config
     transport->config = *config;
     if (transport->config.max_message_bytes > INT32_MAX)
         transport->config.max_message_bytes = INT32_MAX;
+    transport->heads =
+        first_heads_new(loop, TRANSPORT_HEADER_SECS * UINT64_C(1000), on_head, transport);
     transport->glue = loop_lws_new(loop);
     transport->heartbeat = heartbeat_new(loop, tick_for(config), transport_ws_due);
     transport->ended_timer = loop_timer_new(loop, transport_ws_end_some, transport);
     TAILQ_INIT(&transport->ended);
-    if (transport->glue == NULL || transport->heartbeat == NULL || transport->ended_timer == NULL ||
-        !make_context(transport))
+    if (transport->heads == NULL || transport->glue == NULL || transport->heartbeat == NULL ||
+        transport->ended_timer == NULL || !make_context(transport))
         goto fail;
     return transport;
 
@@ -288,14 +324,7 @@ fail:
 
 void transport_adopt(struct transport *transport, int fd)
 {
-    lws_sock_file_fd_type socket = {.sockfd = fd};
-
-    /* On failure lws has closed fd. */
-    if (lws_adopt_descriptor_vhost(transport->vhost,
-                                   LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP | LWS_ADOPT_ALLOW_SSL, socket,
-                                   NULL, NULL) == NULL)
-        log_debug("adopt_failed", "fd", log_int(fd));
-    loop_lws_kick(transport->glue);
+    first_heads_add(transport->heads, fd);
 }
 
 size_t transport_count(const struct transport *transport)
@@ -314,6 +343,7 @@ void transport_free(struct transport *transport)
         return;
     if (transport->context != NULL)
         lws_context_destroy(transport->context);
+    first_heads_free(transport->heads);
     loop_lws_free(transport->glue);
     heartbeat_free(transport->heartbeat);
     loop_timer_free(transport->ended_timer);

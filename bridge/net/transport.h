@@ -39,7 +39,7 @@ struct transport_handlers {
      */
     int (*on_upgrade)(void *ctx, const struct conn_request *req);
     /* The connection is open and may be written to. Returns the peer that the other callbacks get,
-     * or NULL to have it closed with 1011. */
+     * or NULL: it has closed the connection itself, or else it is closed with 1011. */
     void *(*on_open)(void *ctx, struct conn *conn, const struct conn_request *req);
     /* One complete text message of at most max_message_bytes, valid UTF-8. */
     void (*on_message)(void *peer, const char *text, size_t len);
@@ -90,6 +90,7 @@ struct http_response {
     int status;
     const char *content_type;  /* static text */
     const char *cache_control; /* static text or NULL for "no-store" */
+    const char *location;      /* static text or NULL */
     const void *body;          /* static, or borrowed until the response has been copied out */
     size_t len;
 };

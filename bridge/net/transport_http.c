@@ -28,6 +28,7 @@ struct status_text {
 static const struct status_text statuses[] = {
     {200, "OK", "OK", ""},
     {204, "No Content", "OK", ""},
+    {302, "Found", "OK", ""},
     {304, "Not Modified", "OK", ""},
     {400, "Bad Request", "BAD_REQUEST", "the request is malformed"},
     {401, "Unauthorized", "UNAUTHORIZED", "authentication is needed"},
@@ -36,7 +37,8 @@ static const struct status_text statuses[] = {
     {405, "Method Not Allowed", "METHOD_NOT_ALLOWED", "only GET and HEAD are served here"},
     {411, "Length Required", "LENGTH_REQUIRED", "a body needs a Content-Length"},
     {413, "Content Too Large", "BODY_NOT_ACCEPTED", "no body is accepted here"},
-    {426, "Upgrade Required", "UPGRADE_REQUIRED", "only WebSocket version 13 is spoken here"},
+    {426, "Upgrade Required", "UPGRADE_REQUIRED",
+     "this address is for WebSocket, version 13; a proxy in front must pass the upgrade on"},
     {429, "Too Many Requests", "RATE_LIMITED", "too many requests"},
     {431, "Request Header Fields Too Large", "HEADER_TOO_LARGE", "a header is too long"},
     {500, "Internal Server Error", "PROCESSING_ERROR", "the request could not be processed"},
@@ -150,32 +152,53 @@ static bool is_last_request(struct lws *wsi)
     return !transport_header_has(wsi, WSI_TOKEN_CONNECTION, "keep-alive");
 }
 
-static int format_head(const struct transport *transport, char *out,
-                       const struct http_response *response, bool close, const char *extra)
+static void format_date(const struct transport *transport, char out[64])
 {
     time_t now = (time_t)(loop_wall_ms(transport->loop) / 1000);
-    char date[64];
     struct tm utc;
 
-    if (gmtime_r(&now, &utc) == NULL ||
-        strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &utc) == 0)
-        memcpy(date, "Thu, 01 Jan 1970 00:00:00 GMT", 30);
-    return snprintf(out, MAX_HEAD_BYTES,
-                    "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
-                    "Cache-Control: %s\r\nConnection: %s\r\nX-Content-Type-Options: nosniff\r\n"
-                    "X-Frame-Options: DENY\r\nReferrer-Policy: no-referrer\r\n"
-                    "Content-Security-Policy: base-uri 'none'; object-src 'none'; "
-                    "frame-ancestors 'none'\r\n%s\r\n",
-                    response->status, find_status(response->status)->reason, date,
-                    response->content_type, response->len,
-                    response->cache_control == NULL ? "no-store" : response->cache_control,
-                    close ? "close" : "keep-alive", extra);
+    if (gmtime_r(&now, &utc) == NULL || strftime(out, 64, "%a, %d %b %Y %H:%M:%S GMT", &utc) == 0)
+        memcpy(out, "Thu, 01 Jan 1970 00:00:00 GMT", 30);
+}
+
+/* Lines that a status needs; Connection is another matter. */
+static const char *lines_of_status(int status)
+{
+    switch (status) {
+    case HTTP_STATUS_METHOD_NOT_ALLOWED:
+        return "Allow: GET, HEAD\r\n";
+    case TRANSPORT_UPGRADE_REQUIRED:
+        return "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
+    default:
+        return "";
+    }
+}
+
+static int format_head(const struct transport *transport, char *out,
+                       const struct http_response *response, bool close)
+{
+    bool upgrade = response->status == TRANSPORT_UPGRADE_REQUIRED;
+    char date[64];
+
+    format_date(transport, date);
+    return snprintf(
+        out, MAX_HEAD_BYTES,
+        "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+        "Cache-Control: %s\r\nConnection: %s%s\r\nX-Content-Type-Options: nosniff\r\n"
+        "X-Frame-Options: DENY\r\nReferrer-Policy: no-referrer\r\n"
+        "Content-Security-Policy: base-uri 'none'; object-src 'none'; "
+        "frame-ancestors 'none'\r\n%s%s%s%s\r\n",
+        response->status, find_status(response->status)->reason, date, response->content_type,
+        response->len, response->cache_control == NULL ? "no-store" : response->cache_control,
+        close ? "close" : "keep-alive", upgrade ? ", Upgrade" : "",
+        lines_of_status(response->status), response->location == NULL ? "" : "Location: ",
+        response->location == NULL ? "" : response->location,
+        response->location == NULL ? "" : "\r\n");
 }
 
 /* Head and body in one write. 0, or -1 when the connection is dead. */
 static int send_response(struct transport *transport, struct lws *wsi,
-                         const struct http_response *response, bool with_body, bool close,
-                         const char *extra)
+                         const struct http_response *response, bool with_body, bool close)
 {
     size_t body_len = with_body ? response->len : 0;
     char *bytes = malloc(MAX_HEAD_BYTES + body_len);
@@ -184,7 +207,7 @@ static int send_response(struct transport *transport, struct lws *wsi,
 
     if (bytes == NULL)
         return -1;
-    head_len = format_head(transport, bytes, response, close, extra);
+    head_len = format_head(transport, bytes, response, close);
     if (head_len < 0 || head_len >= MAX_HEAD_BYTES) { /* a content type as long as that is a bug */
         free(bytes);
         return -1;
@@ -228,48 +251,64 @@ static bool is_head(struct lws *wsi)
 }
 
 /* Sends the JSON answer of an error. 0 or -1 as send_response(). */
-static int send_error(struct transport *transport, struct lws *wsi, int status, bool close,
-                      const char *extra)
+static int send_error(struct transport *transport, struct lws *wsi, int status, bool close)
 {
     const struct status_text *text = find_status(status);
     struct http_response response = {.status = status, .content_type = "application/json"};
     char body[256];
-    int len = snprintf(body, sizeof(body), "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}\n",
+    int len = snprintf(body, sizeof(body),
+                       "{\"error\":{\"code\":\"%s\",\"message\":\"%s\",\"details\":null}}\n",
                        text->code, text->message);
 
     response.body = body;
     response.len = (size_t)len;
-    return send_response(transport, wsi, &response, !is_head(wsi), close, extra);
+    return send_response(transport, wsi, &response, !is_head(wsi), close);
 }
 
-int transport_http_refuse(struct transport *transport, struct lws *wsi, int status,
-                          const char *extra)
+int transport_http_refuse(struct transport *transport, struct lws *wsi, int status)
 {
     log_debug("http_refused", "status", log_int(status));
-    if (status == HTTP_STATUS_METHOD_NOT_ALLOWED)
-        extra = "Allow: GET, HEAD\r\n";
-    return send_error(transport, wsi, status, true, extra);
+    return send_error(transport, wsi, status, true);
+}
+
+/* What could not be carried to lws stands in it as 0xff (http_head.h). */
+static bool is_refused_path(struct notify_str path)
+{
+    return memchr(path.ptr, 0xff, path.len) != NULL;
+}
+
+/* 0, or the status to refuse the request with. */
+static int check_request(struct transport *transport, struct lws *wsi)
+{
+    const struct conn_request *req = &transport->texts.req;
+    int status = transport_http_check(wsi);
+
+    if (status == 0)
+        status = transport_read_request(transport, wsi);
+    if (status != 0)
+        return status;
+    if (is_refused_path(req->path))
+        return HTTP_STATUS_BAD_REQUEST;
+    return transport_ws_is_path(transport, req->path) ? TRANSPORT_UPGRADE_REQUIRED : 0;
 }
 
 int transport_http_answer(struct transport *transport, struct lws *wsi, bool close)
 {
     struct http_response response = {.status = 200, .content_type = "text/plain"};
-    int status = transport_http_check(wsi);
+    int status = check_request(transport, wsi);
     int sent;
 
-    if (status == 0)
-        status = transport_read_request(transport, wsi);
     if (status != 0) {
-        if (transport_http_refuse(transport, wsi, status, "") != 0 || close)
+        if (transport_http_refuse(transport, wsi, status) != 0 || close)
             return -1;
         linger(transport, wsi);
         return 0;
     }
     close = close || is_last_request(wsi);
     if (transport->config.http(transport->config.ctx, &transport->texts.req, &response))
-        sent = send_response(transport, wsi, &response, !is_head(wsi), close, "");
+        sent = send_response(transport, wsi, &response, !is_head(wsi), close);
     else
-        sent = send_error(transport, wsi, HTTP_STATUS_NOT_FOUND, close, "");
+        sent = send_error(transport, wsi, HTTP_STATUS_NOT_FOUND, close);
     if (sent != 0 || close)
         return -1; /* lws sends what is buffered first */
     return lws_http_transaction_completed(wsi) ? -1 : 0;

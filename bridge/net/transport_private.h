@@ -26,10 +26,12 @@
 #define TRANSPORT_CLOSE_MS 5000 /* for the peer's answer to our Close frame */
 /* Read from a WebSocket at once; also the most that is kept of a peer whose input is paused. */
 #define TRANSPORT_READ_BYTES 16384
-#define TRANSPORT_GATHER_BYTES 65536 /* answers to one read that leave in one write */
+#define TRANSPORT_GATHER_BYTES 65536   /* answers to one read that leave in one write */
+#define TRANSPORT_UPGRADE_REQUIRED 426 /* RFC 9110, 15.5.22; lws has no name for it */
 #define TRANSPORT_ORIGIN_BYTES 1024
 #define TRANSPORT_MAX_DESCRIPTORS 1048576 /* lws keeps 16 bytes for each one allowed */
 
+struct first_heads;
 struct heartbeat;
 struct loop_lws;
 struct loop_timer;
@@ -44,6 +46,7 @@ struct request_texts {
 
 struct transport {
     struct loop *loop;                  /* borrowed */
+    struct first_heads *heads;          /* owned; of connections that lws has not got yet */
     struct loop_lws *glue;              /* owned */
     struct lws_context *context;        /* owned */
     struct lws_vhost *vhost;            /* of context */
@@ -75,13 +78,15 @@ bool transport_header_has(struct lws *wsi, enum lws_token_indexes header, const 
 
 /* What is wrong with a request whatever it is for: 0, or the status to refuse it with. */
 int transport_http_check(struct lws *wsi);
-/* Answers and closes; *extra is further header lines or "". Returns what lws' callback returns. */
-int transport_http_refuse(struct transport *transport, struct lws *wsi, int status,
-                          const char *extra);
+/* Answers and closes. Returns what lws' callback returns. */
+int transport_http_refuse(struct transport *transport, struct lws *wsi, int status);
 /* LWS_CALLBACK_HTTP */
 int transport_http_answer(struct transport *transport, struct lws *wsi, bool close);
 
 /* transport_ws */
+
+/* Is it one of those that are for WebSocket? */
+bool transport_ws_is_path(const struct transport *transport, struct notify_str path);
 
 /* LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: 0 lets lws go on, -1 has been answered and is to be closed. */
 int transport_ws_confirm(struct transport *transport, struct lws *wsi, const char *protocol);

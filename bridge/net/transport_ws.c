@@ -29,7 +29,6 @@
 #define MAX_REASON_BYTES 123
 #define UNANSWERED_PINGS 2 /* and one more interval: the peer is dead */
 #define ENDED_AT_ONCE 64   /* connections that are taken down in one turn of the loop */
-#define STATUS_UPGRADE_REQUIRED 426
 /* What a connection may have handled in one turn of the loop; the rest waits for the next one, so
  * that nobody waits longer for somebody else than that takes. A unit stands for about half a
  * microsecond: to look at a frame, to carry 1 KiB. */
@@ -502,7 +501,7 @@ void transport_ws_due(struct heartbeat_node *node)
 /* The upgrade. */
 
 /* A prefix matches itself and what is below it; one that ends in '/' only what is below it. */
-static bool is_ws_path(const struct transport *transport, struct notify_str path)
+bool transport_ws_is_path(const struct transport *transport, struct notify_str path)
 {
     for (const char *const *prefix = transport->config.ws_prefixes; *prefix != NULL; prefix++) {
         size_t len = strlen(*prefix);
@@ -544,8 +543,9 @@ static int check_handshake(struct lws *wsi)
         return HTTP_STATUS_BAD_REQUEST;
     if (lws_hdr_copy(wsi, version, sizeof(version), WSI_TOKEN_VERSION) != 2 ||
         strcmp(version, "13") != 0)
-        return STATUS_UPGRADE_REQUIRED;
-    /* lws would close without an answer when it knows none of the sub-protocols offered. */
+        return TRANSPORT_UPGRADE_REQUIRED;
+    /* A connection's first request comes without them (http_head.h). Of a later one, lws would
+     * close without an answer when it knows none of the sub-protocols offered. */
     if (lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) > 0 &&
         !transport_header_has(wsi, WSI_TOKEN_PROTOCOL, "notify"))
         return HTTP_STATUS_BAD_REQUEST;
@@ -565,15 +565,13 @@ int transport_ws_confirm(struct transport *transport, struct lws *wsi, const cha
     status = check_handshake(wsi);
     if (status == 0)
         status = transport_read_request(transport, wsi);
-    if (status == 0 && !is_ws_path(transport, req->path))
+    if (status == 0 && !transport_ws_is_path(transport, req->path))
         status = HTTP_STATUS_NOT_FOUND;
     if (status == 0)
         status = transport->config.ws.on_upgrade(transport->config.ctx, req);
     if (status == 0)
         return 0;
-    (void)transport_http_refuse(transport, wsi, status,
-                                status == STATUS_UPGRADE_REQUIRED ? "Sec-WebSocket-Version: 13\r\n"
-                                                                  : "");
+    (void)transport_http_refuse(transport, wsi, status);
     return -1;
 }
 

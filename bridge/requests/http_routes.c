@@ -30,11 +30,21 @@ static void answer_readyz(const struct http_state *state, struct http_response *
         answer_text(ret, 503, "{\"status\":\"not ready\"}\n");
 }
 
+#define TEST_PAGE "/test-ws"
+
+static void answer_root(const struct http_state *state, struct http_response *ret)
+{
+    (void)state;
+    *ret = (struct http_response){
+        .status = 302, .content_type = "text/plain", .body = "", .location = TEST_PAGE};
+}
+
 static const struct route routes[] = {
+    {.path = {"/", 1}, .answer = answer_root, .dev_only = true},
     {.path = {"/healthz", 8}, .answer = answer_healthz},
     {.path = {"/readyz", 7}, .answer = answer_readyz},
     {.path = {"/notify.js", 10}, .file = "notify.js"},
-    {.path = {"/test-ws", 8}, .file = "test-ws.html", .dev_only = true},
+    {.path = {TEST_PAGE, sizeof(TEST_PAGE) - 1}, .file = "test-ws.html", .dev_only = true},
 };
 
 static bool answer_file(const char *name, struct http_response *ret)

@@ -1,5 +1,6 @@
 """Who a client is, how it is greeted, and what it follows without asking."""
 
+import http.client
 import json
 import urllib.parse
 
@@ -51,29 +52,80 @@ def test_names_have_at_most_128_bytes(stand):
     assert tab.recv()["id"] == id_
 
 
-@pytest.mark.parametrize(
-    "path, status",
-    [
-        ("/ws/a/b", 404),
-        ("/elsewhere", 404),
-        ("/wsx", 404),
-        ("/healthz", 404),
-        (f"/ws/{'i' * 129}", 400),
-        ("/ws/%ff", 400),
-        ("/ws?user=", 400),
-        (f"/ws?user={'u' * 129}", 400),
-        ("/ws?user=%ff", 400),
-        ("/ws?user=a%00b", 400),
-        ("/ws?last_event_id=yesterday", 400),
-        ("/ws?last_event_id=1-2-3", 400),
-        ("/ws?last_event_id=99999999999999999999-0", 400),
-        (f"/ws?topics={'t' * 4097}", 400),
-    ],
-)
-def test_a_client_that_cannot_be_told_who_it_is_is_refused(stand, path, status):
+@pytest.mark.parametrize("path", ["/ws/a/b", "/ws//a/b", "/elsewhere", "/wsx", "/healthz", "/ws/a/%2F"])
+def test_at_an_unknown_path_the_upgrade_is_refused(stand, path):
     with pytest.raises(Refused) as refused:
         WsClient(stand.daemon.port, path)
-    assert refused.value.status == status
+    assert refused.value.status == 404
+    assert json.loads(refused.value.body)["error"]["code"] == "NOT_FOUND"
+
+
+BAD_ADDRESSES = [
+    *((f"/ws/{id_}", "the client id in the path must have 1 to 128 bytes of UTF-8")
+      for id_ in ("i" * 129, "%ff", "a%2Fb", "a%2fb", "100%", "a%0Ab", "%00", "%7F", "%zz", "%e4", "%")),
+    *((f"/ws?user={user}", "user must have 1 to 128 bytes of UTF-8")
+      for user in ("", "u" * 129, "%ff", "a%00b", "100%", "a%0Ab", "%0d%0aHost:%20x", "%zz", "%", "%4")),
+    ("/ws?user", "user must have"),
+    ("/ws/tab?topics=a&user=100%&x=y", "user must have"),
+    *((f"/ws?topics={topics}", "topics must be names of 1 to 128 bytes of UTF-8")
+      for topics in ("t" * 4097, "t" * 129, "a,b%0Ac", "a,%ff", "100%,b")),
+    (f"/ws?topics={','.join(f't{n}' for n in range(128))}", "topics must be fewer"),
+    *((f"/ws?last_event_id={id_}", "last_event_id must be an id such as 1795208400123-0")
+      for id_ in ("yesterday", "1-2-3", "99999999999999999999-0", "%0A", "100%", "0x1", "-", "%20")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path, reason", BAD_ADDRESSES, ids=range(len(BAD_ADDRESSES)))
+def test_a_bad_name_or_position_is_told_by_a_close_frame(stand, path, reason):
+    """A browser cannot see with which status an upgrade was refused."""
+    closed = WsClient(stand.daemon.port, path).wait_closed()
+    assert closed.code == 4400
+    assert closed.reason.startswith(reason) and len(closed.reason.encode()) <= 123
+
+
+def test_what_is_said_to_a_refused_client_is_not_heard(stand):
+    tab = WsClient(stand.daemon.port, "/ws?user=")
+    tab.send({"type": "ping", "request_id": 1})
+    assert tab.wait_closed().code == 4400
+    assert tab.messages == []
+    assert stand.tab("/ws?user=x").request("ping")["type"] == "pong"
+
+
+@pytest.mark.parametrize("path, id_", [("/ws/a+b", "a+b"), ("/ws/a%2Bb", "a+b"), ("/ws/a%20b", "a b")])
+def test_a_plus_in_the_path_is_a_plus(stand, path, id_):
+    assert stand.tab(path).greeting["client_id"] == id_
+
+
+@pytest.mark.parametrize("offered", ["graphql-ws", "notify.v1", "a, b", "bearer, eyJ0.e30.x", ""])
+def test_a_sub_protocol_that_is_not_known_is_ignored(stand, user, offered):
+    tab = stand.tab(f"/ws?user={user}", headers=[f"Sec-WebSocket-Protocol: {offered}"])
+    assert tab.greeting["user_id"] == user
+    assert b"sec-websocket-protocol" not in tab.head.lower()
+
+
+@pytest.mark.parametrize("path", ["/ws", "/ws/", "/ws/a", "/ws?user=a", "/ws/a/b", "/ws?user=100%"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_without_an_upgrade_the_address_says_that_it_is_for_websocket(stand, path, method):
+    connection = http.client.HTTPConnection("127.0.0.1", stand.daemon.port, timeout=10)
+    connection.request(method, path)
+    answer = connection.getresponse()
+    body = answer.read()
+    assert answer.status == 426
+    assert answer.headers["Upgrade"] == "websocket"
+    assert "Upgrade" in answer.headers["Connection"]
+    assert answer.headers["Sec-WebSocket-Version"] == "13"
+    if method == "GET":
+        error = json.loads(body)["error"]
+        assert set(error) == {"code", "message", "details"} and error["code"] == "UPGRADE_REQUIRED"
+    connection.close()
+
+
+@pytest.mark.parametrize("query", ["last_event_id=", "last_event_id"])
+def test_an_empty_last_event_id_is_none(stand, user, query):
+    stand.send_many(f"inbox:{user}", 3)
+    tab = stand.tab(f"/ws?user={user}&{query}")
+    live = stand.send(f"inbox:{user}")
+    assert ids_of([tab.recv()]) == [live]
 
 
 def test_more_connections_than_allowed_are_refused_with_503(make_stand):

@@ -311,7 +311,7 @@ def test_a_message_that_names_another_key_than_its_channel_is_dropped(stand, tab
 
 
 def test_a_user_whose_name_json_escapes_gets_everything(stand):
-    name = 'a"b\\c\x01' + new_name()
+    name = 'a"b\\c\u00ad' + new_name()
     tab = stand.tab("/ws/quoted?user=" + urllib.parse.quote(name))
     id_ = stand.send(f"inbox:{name}")
     assert tab.recv()["id"] == id_

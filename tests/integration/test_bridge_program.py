@@ -230,10 +230,15 @@ def test_the_client_library_is_always_served_and_the_page_in_development_only(pr
     )
     bridge.wait_ready()
     assert get(bridge, "/test-ws")[0] == 404
+    assert get(bridge, "/")[0] == 404
     assert get(bridge, "/notify.js")[0] == 200
 
 
-NOTHING = ["/", "/notify.js/", "/NOTIFY.JS", "/../etc/passwd", "/healthz/x", "/ws"]
+def test_in_development_the_root_leads_to_the_page(stand):
+    assert get(stand.daemon, "/") == get(stand.daemon, "/test-ws")
+
+
+NOTHING = ["//x", "/notify.js/", "/NOTIFY.JS", "/../etc/passwd", "/healthz/x", "/wsx"]
 
 
 @pytest.mark.parametrize("path", NOTHING)

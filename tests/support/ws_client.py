@@ -24,10 +24,11 @@ class Closed(Exception):
 class Refused(Exception):
     """The handshake was answered by something else than 101."""
 
-    def __init__(self, status, body):
+    def __init__(self, status, body, head=b""):
         super().__init__(f"refused with {status}: {body!r}")
         self.status = status
         self.body = body
+        self.head = head
 
 
 class WsClient:
@@ -36,7 +37,7 @@ class WsClient:
         self.timeout = timeout
         self.messages = []  # received while something else was waited for
         self.pings = 0
-        self._buf = b""
+        self._buf = bytearray()
         self.sock = socket.socket()
         if receive_buffer is not None:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -64,9 +65,10 @@ class WsClient:
         while b"\r\n\r\n" not in self._buf:
             self._more(time.monotonic() + self.timeout)
         head, self._buf = self._buf.split(b"\r\n\r\n", 1)
+        self.head = bytes(head)
         status = int(head.split(b" ", 2)[1])
         if status != 101:
-            raise Refused(status, self._buf)
+            raise Refused(status, bytes(self._buf), self.head)
 
     # -- sending
 
@@ -114,7 +116,8 @@ class WsClient:
                 break
             self._more(deadline)
         head, length = size
-        frame, self._buf = self._buf[: head + length], self._buf[head + length :]
+        frame = bytes(self._buf[: head + length])
+        del self._buf[: head + length]
         return frame[0] & 0x0F, bool(frame[0] & 0x80), frame[head:]
 
     def _frame_size(self):

@@ -59,9 +59,18 @@ Test(http_routes, the_page_is_there_in_development_only)
     cr_assert_not_null(strstr(response.content_type, "html"));
 }
 
+Test(http_routes, the_root_leads_to_the_page_in_development_only)
+{
+    cr_assert_not(ask("/", false, true));
+    cr_assert(ask("/", true, true));
+    cr_assert_eq(response.status, 302);
+    cr_assert_str_eq(response.location, "/test-ws");
+    cr_assert_eq(response.len, 0);
+}
+
 Test(http_routes, there_is_nothing_anywhere_else)
 {
-    static const char *const nowhere[] = {"",          "/",           "/healthz/", "/HEALTHZ",
+    static const char *const nowhere[] = {"",          "//",          "/healthz/", "/HEALTHZ",
                                           "//healthz", "/healthzz",   "healthz",   "/health",
                                           "/ws",       "/notify.js/", "/www",      "/test-ws.html"};
 

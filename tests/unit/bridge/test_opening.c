@@ -8,7 +8,7 @@
 
 static struct opening opening;
 
-static int read_address(const char *path, const char *query)
+static const char *read_address(const char *path, const char *query)
 {
     const struct conn_request req = {.path = notify_str_z(path), .query = notify_str_z(query)};
 
@@ -21,7 +21,7 @@ Test(opening, says_nothing_on_the_bare_path)
     static const char *const paths[] = {"/ws", "/ws/"};
 
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        cr_assert_eq(read_address(paths[i], ""), 0);
+        cr_assert_null(read_address(paths[i], ""));
         cr_assert_eq(opening.client_id.len, 0);
         cr_assert_str_empty(opening.user);
         cr_assert_str_empty(opening.topics);
@@ -31,8 +31,8 @@ Test(opening, says_nothing_on_the_bare_path)
 
 Test(opening, names_a_client_a_user_topics_and_a_position)
 {
-    cr_assert_eq(read_address("/ws/t\xc3\xa4 1", "topics=a%2Cb&user=al%20ice&last_event_id=17-4"),
-                 0);
+    cr_assert_null(
+        read_address("/ws/t\xc3\xa4 1", "topics=a%2Cb&user=al%20ice&last_event_id=17-4"));
     cr_assert(notify_str_eq(opening.client_id, NOTIFY_STR("t\xc3\xa4 1")));
     cr_assert_str_eq(opening.user, "al ice");
     cr_assert_str_eq(opening.topics, "a,b");
@@ -41,36 +41,70 @@ Test(opening, names_a_client_a_user_topics_and_a_position)
     cr_assert_eq(opening.last_id.seq, 4);
 }
 
+Test(opening, an_empty_position_is_none)
+{
+    static const char *const queries[] = {"last_event_id=", "last_event_id",
+                                          "last_event_id=&user=a"};
+
+    for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+        cr_assert_null(read_address("/ws", queries[i]), "%s", queries[i]);
+        cr_assert_not(opening.has_last_id);
+    }
+}
+
+Test(opening, a_path_has_one_part_behind_ws)
+{
+    static const char *const paths[] = {"/ws", "/ws/", "/ws/a", "/ws/a b", "/ws/\xff", "/ws/..."};
+    static const char *const others[] = {"/ws/a/b", "/ws//", "/ws/a/", "/ws//a"};
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+        cr_assert(opening_is_path(notify_str_z(paths[i])), "%s", paths[i]);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        cr_assert_not(opening_is_path(notify_str_z(others[i])), "%s", others[i]);
+}
+
+/* What is refused, and what the reason begins with. */
 struct refused {
-    const char *path, *query;
-    int status;
+    const char *path, *query, *why;
 };
 
 static const struct refused refused[] = {
-    {"/ws/a/b", "", 404},
-    {"/ws//", "", 404},
-    {"/ws/\xff", "", 400},
-    {"/ws", "user=", 400},
-    {"/ws", "user", 400},
-    {"/ws", "user=%ff", 400},
-    {"/ws", "user=a%00b", 400},
-    {"/ws", "user=%4", 400},
-    {"/ws", "topics=%", 400},
-    {"/ws", "topics=a%00", 400},
-    {"/ws", "topics=a,%ff", 400},
-    {"/ws", "topics=%c3,%a4", 400},
-    {"/ws", "last_event_id=", 400},
-    {"/ws", "last_event_id=yesterday", 400},
-    {"/ws", "last_event_id=1-2-3", 400},
-    {"/ws", "last_event_id=99999999999999999999-0", 400},
-    {"/ws", "last_event_id=1111111111111111111111111111111111111111-0", 400},
+    {"/ws/\xff", "", "the client id"},
+    {"/ws/a\n", "", "the client id"},
+    {"/ws/\x7f", "", "the client id"},
+    {"/ws", "user=", "user"},
+    {"/ws", "user", "user"},
+    {"/ws", "user=%ff", "user"},
+    {"/ws", "user=a%00b", "user"},
+    {"/ws", "user=a%0Ab", "user"},
+    {"/ws", "user=%4", "user"},
+    {"/ws", "user=100%", "user"},
+    {"/ws", "topics=%", "topics"},
+    {"/ws", "topics=a%00", "topics"},
+    {"/ws", "topics=a,%09", "topics"},
+    {"/ws", "topics=a,%ff", "topics"},
+    {"/ws", "topics=%c3,%a4", "topics"},
+    {"/ws", "last_event_id=yesterday", "last_event_id"},
+    {"/ws", "last_event_id=%20", "last_event_id"},
+    {"/ws", "last_event_id=1-2-3", "last_event_id"},
+    {"/ws", "last_event_id=99999999999999999999-0", "last_event_id"},
+    {"/ws", "last_event_id=1111111111111111111111111111111111111111-0", "last_event_id"},
 };
+
+/* The reason of a Close frame has at most 123 bytes. */
+static void check_refused(const char *path, const char *query, const char *why)
+{
+    const char *reason = read_address(path, query);
+
+    cr_assert_not_null(reason, "%s?%s", path, query);
+    cr_assert_eq(strncmp(reason, why, strlen(why)), 0, "%s?%s: %s", path, query, reason);
+    cr_assert_leq(strlen(reason), 123, "%s", reason);
+}
 
 Test(opening, is_refused_when_it_cannot_be_understood)
 {
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
-        cr_assert_eq(read_address(refused[i].path, refused[i].query), refused[i].status, "%s?%s",
-                     refused[i].path, refused[i].query);
+        check_refused(refused[i].path, refused[i].query, refused[i].why);
 }
 
 /* A text of len letters behind a prefix. The next call overwrites it. */
@@ -96,17 +130,17 @@ static char *many_topics(size_t len)
 
 Test(opening, is_refused_when_a_part_of_it_is_too_long)
 {
-    cr_assert_eq(read_address(long_text("/ws/", KEY_NAME_MAX), ""), 0);
+    cr_assert_null(read_address(long_text("/ws/", KEY_NAME_MAX), ""));
     cr_assert_eq(opening.client_id.len, KEY_NAME_MAX);
-    cr_assert_eq(read_address(long_text("/ws/", KEY_NAME_MAX + 1), ""), 400);
-    cr_assert_eq(read_address("/ws", long_text("user=", KEY_NAME_MAX)), 0);
+    check_refused(long_text("/ws/", KEY_NAME_MAX + 1), "", "the client id");
+    cr_assert_null(read_address("/ws", long_text("user=", KEY_NAME_MAX)));
     cr_assert_eq(strlen(opening.user), KEY_NAME_MAX);
-    cr_assert_eq(read_address("/ws", long_text("user=", KEY_NAME_MAX + 1)), 400);
-    cr_assert_eq(read_address("/ws", long_text("topics=a,", KEY_NAME_MAX)), 0);
-    cr_assert_eq(read_address("/ws", long_text("topics=a,", KEY_NAME_MAX + 1)), 400);
-    cr_assert_eq(read_address("/ws", many_topics(OPENING_TOPICS_MAX - 1)), 0);
+    check_refused("/ws", long_text("user=", KEY_NAME_MAX + 1), "user");
+    cr_assert_null(read_address("/ws", long_text("topics=a,", KEY_NAME_MAX)));
+    check_refused("/ws", long_text("topics=a,", KEY_NAME_MAX + 1), "topics");
+    cr_assert_null(read_address("/ws", many_topics(OPENING_TOPICS_MAX - 1)));
     cr_assert_eq(strlen(opening.topics), OPENING_TOPICS_MAX - 1);
-    cr_assert_eq(read_address("/ws", many_topics(OPENING_TOPICS_MAX)), 400);
+    check_refused("/ws", many_topics(OPENING_TOPICS_MAX), "topics");
 }
 
 struct listed {
@@ -129,7 +163,7 @@ Test(opening, lists_topics_between_commas)
     for (size_t i = 0; i < sizeof(listed) / sizeof(listed[0]); i++) {
         struct notify_str topic;
         const char *rest = opening.topics;
-        cr_assert_eq(read_address("/ws", listed[i].query), 0);
+        cr_assert_null(read_address("/ws", listed[i].query));
         cr_assert_eq(opening_topic_count(&opening), listed[i].count, "%s", listed[i].query);
         for (size_t n = 0; n < listed[i].count; n++) {
             cr_assert(opening_next_topic(&rest, &topic));
