@@ -281,7 +281,8 @@ unpack()
     tar -xf "$work/$1"_*.debian.tar.xz -C "$folder/$1"
     while read -r name; do
         case $name in '' | '#'*) continue ;; esac
-        patch -s -p1 -d "$folder/$1" <"$folder/$1/debian/patches/$name"
+        patch -s -p1 -d "$folder/$1" <"$folder/$1/debian/patches/$name" ||
+            fail "the patch $name of Debian does not apply to $1: report it, please"
     done <"$folder/$1/debian/patches/series"
 }
 

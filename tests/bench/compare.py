@@ -20,6 +20,7 @@ class Comparison:
         # Of every six pairs beyond the first, one on each side may be an accident.
         cut = (len(pairs) - 1) // 6
         self.low, self.high = self.ratios[cut], self.ratios[-1 - cut]
+        self.spread = 0 if self.low == self.high else (self.high - self.low) / 2
 
     @staticmethod
     def _ratio(old, new):
@@ -28,11 +29,11 @@ class Comparison:
         return new / old
 
     def verdict(self):
-        """"worse" and "better" need a ratio that is far from 1, and a 1 that is outside of what the pairs
-        spread over."""
-        if self.median > WORSE and self.low > 1:
+        """"worse" and "better" need a median that is far from 1, and farther than the pairs spread to either
+        side of their middle."""
+        if self.median > WORSE and self.median - 1 > self.spread:
             return "worse"
-        if self.median < 1 / WORSE and self.high < 1:
+        if self.median < 1 / WORSE and 1 - self.median > self.spread:
             return "better"
         return ""
 
@@ -56,8 +57,9 @@ def compare(measure, pairs=PAIRS, tell=lambda text: None):
 
 def print_comparisons(title, comparisons):
     print(f"\n{title}")
-    print(f"{'':<52} {'old':>12} {'new':>12} {'ratio':>7}   {'of the pairs':<15}")
+    width = max(len(one.name) for one in comparisons)
+    print(f"{'':<{width}} {'old':>12} {'new':>12} {'ratio':>7}   of the pairs")
     for one in comparisons:
         spread = f"{one.low:.3f} - {one.high:.3f}"
-        line = f"{one.name:<52} {one.old:>12.4g} {one.new:>12.4g} {one.median:>7.3f}   {spread:<15} "
+        line = f"{one.name:<{width}} {one.old:>12.4g} {one.new:>12.4g} {one.median:>7.3f}   {spread:<15} "
         print((line + one.verdict()).rstrip(), flush=True)
