@@ -7,6 +7,7 @@
 #include "clients/client.h"
 #include "channels/follow.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "redis/resp.h"
 #include "redis/subscription.h"
 
@@ -56,28 +57,46 @@ void channel_free(struct channel *channel)
 
 #define NOWHERE ((struct notify_id){UINT64_MAX, UINT64_MAX})
 
-/* Lowers *from to the smallest position that somebody waits at. */
-static void lower_to_waiting(struct channel *channel, struct notify_id *from)
+/* The smallest position at or behind at_least that something is lacking from: itself (own, unless
+ * that is NOWHERE), or somebody who waits. NOWHERE: there is none. */
+static struct notify_id smallest_from(const struct channel *channel, struct notify_id own,
+                                      struct notify_id at_least)
 {
+    struct notify_id from = notify_id_cmp(own, at_least) < 0 ? NOWHERE : own;
+
     for (uint32_t i = 0; channel->waiting > 0 && i < channel->len; i++) {
-        struct follow *follow = channel->follows[i];
-        if (follow->state != FOLLOW_WAITING || follow->from_now)
-            continue;
-        follow->in_read = true;
-        if (notify_id_cmp(follow->pos, *from) < 0)
-            *from = follow->pos;
+        const struct follow *follow = channel->follows[i];
+        if (follow->state == FOLLOW_WAITING && !follow->from_now &&
+            notify_id_cmp(follow->pos, at_least) >= 0 && notify_id_cmp(follow->pos, from) < 0)
+            from = follow->pos;
     }
+    return from;
 }
 
-/* One read at a time; who comes later is served by it too, or by the next. from == NOWHERE: nothing
- * but what the waiting lack, and where the box ends. */
-static void read_from(struct channel *channel, struct notify_id from)
+static void mark_in_read(struct channel *channel)
 {
+    for (uint32_t i = 0; channel->waiting > 0 && i < channel->len; i++)
+        if (channel->follows[i]->state == FOLLOW_WAITING)
+            channel->follows[i]->in_read = true;
+}
+
+/* One read at a time; who comes later is served by it too, or by the next. own: where what the
+ * channel itself lacks begins; NOWHERE: nothing but what the waiting lack, and where the box ends.
+ *
+ * An answer is a portion. The next one goes on where it ended as long as somebody is there, and
+ * only then from the smallest position again: newcomers who begin far back do not hold up those who
+ * are on their way. */
+static void read_from(struct channel *channel, struct notify_id own)
+{
+    struct notify_id from;
     bool nowhere;
 
     if (channel->reading)
         return;
-    lower_to_waiting(channel, &from);
+    from = smallest_from(channel, own, channel->read_on);
+    if (notify_id_cmp(from, NOWHERE) == 0)
+        from = smallest_from(channel, own, (struct notify_id){0, 0});
+    mark_in_read(channel);
     nowhere = notify_id_cmp(from, NOWHERE) == 0;
     channel->read_from = from;
     channel->read_last = channel->last;
@@ -373,17 +392,57 @@ void channel_fall_behind(struct follow *follow)
 
 /* A read from Redis has come back. */
 
-static struct batch events_of(const struct catchup_result *result)
+static void log_bad_entry(const struct channel *channel)
+{
+    struct notify_str key = subscription_channel(channel->sub);
+    unsigned skipped;
+
+    if (log_once(&channel->shared->said, loop_now_ms(channel->shared->loop), "bad_entry", &skipped))
+        log_error("bad_entry", "key", log_bytes(key.ptr, key.len), "text",
+                  "an entry read from Redis is none of this box", "times", log_int(skipped + 1));
+}
+
+/* Is it an entry that may stand in such an answer, behind prev? */
+static bool is_entry_behind(const struct channel *channel, const struct event *event,
+                            struct notify_id prev, struct notify_id last)
+{
+    return event != NULL && event->kind == EVENT_ENTRY && notify_id_cmp(event->id, prev) > 0 &&
+           notify_id_cmp(event->id, last) <= 0 &&
+           event_is_of(event, subscription_channel(channel->sub));
+}
+
+static void raise_id(struct notify_id *id, struct notify_id to)
+{
+    if (notify_id_cmp(*id, to) < 0)
+        *id = to;
+}
+
+/* Decodes the entries. One that is none must not be asked for again and again: it counts as
+ * trimmed away, together with what stands between its neighbours, which is told as a gap. *result
+ * is changed to say so. */
+static struct batch take_entries(struct channel *channel, struct catchup_result *result)
 {
     struct batch batch = {0};
+    struct notify_id prev = channel->read_from;
     size_t n = result->entries == NULL ? 0 : result->entries->len;
+    bool lacks_one = false;
 
     for (size_t i = 0; i < n; i++) {
         struct event *event = event_decode(resp_str(result->entries->items[i]));
-        if (event == NULL || batch_push(&batch, event) != 0)
-            log_error("bad_entry", "text", "an entry read from Redis is no message");
+        bool good =
+            is_entry_behind(channel, event, prev, result->last) && batch_push(&batch, event) == 0;
+        if (good && lacks_one)
+            raise_id(&result->trimmed, event->id);
+        if (good)
+            prev = event->id;
+        lacks_one = !good;
         event_unref(event);
+        if (!good)
+            log_bad_entry(channel);
     }
+    result->more = result->more && batch.len > 0;
+    if (lacks_one && !result->more)
+        raise_id(&result->trimmed, result->last);
     return batch;
 }
 
@@ -573,12 +632,14 @@ static void take_stash(struct channel *channel, size_t covered)
     batch_free(stashed);
 }
 
-void channel_on_read(struct channel *channel, const struct catchup_result *result)
+void channel_on_read(struct channel *channel, const struct catchup_result *answer)
 {
-    struct batch batch = events_of(result);
+    struct catchup_result taken = *answer, *result = &taken;
+    struct batch batch = take_entries(channel, result);
     bool current = channel->state == CHANNEL_LIVE;
 
     channel->reading = false;
+    channel->read_on = result->more ? batch_last_id(&batch) : (struct notify_id){0, 0};
     if (channel->state == CHANNEL_JOINING) /* asked again once subscribed */
         goto out;
     if (channel->read_stale) {

@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "base/log_once.h"
 #include "channels/batch.h"
 #include "notify_id.h"
 #include "notify_str.h"
@@ -27,15 +28,18 @@ struct catchup;
 struct catchup_result;
 struct channel;
 struct follow;
+struct loop;
 struct subscription;
 
 /* What all channels of a process share; owned by the router. */
 struct channel_shared {
+    struct loop *loop; /* borrowed */
     struct catchup *catchup;
     TAILQ_HEAD(channel_queue, channel) dirty; /* have events that their follows have not got */
     struct recent_budget recent;              /* of all channels together */
-    uint64_t foreign; /* messages dropped because they are none of the module's */
-    uint64_t holes;   /* found and repaired */
+    uint64_t foreign;     /* messages dropped because they are none of the module's */
+    uint64_t holes;       /* found and repaired */
+    struct log_once said; /* of the log */
 };
 
 enum channel_state { CHANNEL_JOINING, CHANNEL_SYNCING, CHANNEL_LIVE };
@@ -56,6 +60,7 @@ struct channel {
     struct notify_id read_from; /* of the read under way: where it begins, */
     struct notify_id read_last; /* last when it was asked for, */
     size_t read_stash;          /* and how long the stash was */
+    struct notify_id read_on;   /* where the last portion ended; 0-0: it was the whole */
     struct recent recent;       /* contiguous up to last, for those who come back */
     struct batch *fresh;        /* owned; accepted, not yet handed to the follows; or NULL */
     struct batch *stash;        /* owned; arrived while the channel was not live; or NULL */

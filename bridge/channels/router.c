@@ -203,6 +203,7 @@ struct router *router_new(struct loop *loop, const struct router_limits *limits)
     if (router == NULL)
         return NULL;
     router->loop = loop;
+    router->shared.loop = loop;
     router->limits = *limits;
     router->shared.recent.bytes_max = limits->recent_bytes;
     router->shared.recent.events_max = limits->recent_events;

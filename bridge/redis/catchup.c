@@ -5,13 +5,19 @@
 #include <sys/queue.h>
 
 #include "base/log.h"
+#include "base/log_once.h"
 #include "base/loop.h"
 #include "redis/redis_link.h"
 #include "redis/resp.h"
 
 #define QUESTIONS_PER_COMMAND 64
-#define ENTRIES_PER_ANSWER "250" /* of up to 64 KiB each: a bound on one reply */
+#define COMMANDS_MAX 4 /* under way */
 #define RETRY_MS 250
+
+/* What the questions of one command may bring together: */
+#define PORTION_BYTES (256 * 1024)    /* is aimed at, */
+#define ENTRIES_MAX 128               /* and more entries never */
+#define ENTRY_BYTES_FIRST (64 * 1024) /* what the module lets in, unless configured otherwise */
 
 struct question {
     TAILQ_ENTRY(question) queue;
@@ -30,8 +36,11 @@ struct catchup {
     catchup_fn fn;
     struct redis_link *link; /* borrowed; NULL while down */
     struct question_queue queue;
+    struct question_queue later; /* were refused for now: join the queue when retry rings */
     struct loop_timer *retry;
-    size_t asked; /* commands without an answer */
+    struct log_once said; /* of the log */
+    size_t asked;         /* commands without an answer */
+    size_t entry_bytes;   /* how large an entry is expected to be */
     bool send_due, freed;
 };
 
@@ -46,7 +55,10 @@ static void send_soon(struct catchup *catchup);
 
 static void on_retry(void *ctx)
 {
-    send_soon(ctx);
+    struct catchup *catchup = ctx;
+
+    TAILQ_CONCAT(&catchup->queue, &catchup->later, queue);
+    send_soon(catchup);
 }
 
 struct catchup *catchup_new(struct loop *loop, catchup_fn fn)
@@ -57,7 +69,9 @@ struct catchup *catchup_new(struct loop *loop, catchup_fn fn)
         return NULL;
     catchup->loop = loop;
     catchup->fn = fn;
+    catchup->entry_bytes = ENTRY_BYTES_FIRST;
     TAILQ_INIT(&catchup->queue);
+    TAILQ_INIT(&catchup->later);
     catchup->retry = loop_timer_new(loop, on_retry, catchup);
     if (catchup->retry == NULL) {
         free(catchup);
@@ -78,6 +92,7 @@ void catchup_free(struct catchup *catchup)
 
     if (catchup == NULL)
         return;
+    TAILQ_CONCAT(&catchup->queue, &catchup->later, queue);
     while ((q = TAILQ_FIRST(&catchup->queue)) != NULL) {
         TAILQ_REMOVE(&catchup->queue, q, queue);
         free(q);
@@ -88,14 +103,47 @@ void catchup_free(struct catchup *catchup)
     free_when_idle(catchup);
 }
 
+/* Portions. */
+
+static size_t entries_wanted(const struct catchup *catchup)
+{
+    size_t wanted = PORTION_BYTES / catchup->entry_bytes;
+
+    return wanted < 1 ? 1 : wanted > ENTRIES_MAX ? ENTRIES_MAX : wanted;
+}
+
+static void count_entries(const struct resp *map, size_t *count, size_t *bytes)
+{
+    const struct resp *entries = resp_member(map, "entries");
+
+    for (size_t i = 0; entries != NULL && i < entries->len; i++)
+        *bytes += resp_str(entries->items[i]).len;
+    *count += entries == NULL ? 0 : entries->len;
+}
+
+/* Entries that are larger than expected are believed at once, smaller ones by and by. */
+static void adapt(struct catchup *catchup, const struct resp *reply)
+{
+    size_t count = 0, bytes = 0, least;
+
+    for (size_t i = 0; i < reply->len; i++)
+        count_entries(reply->items[i], &count, &bytes);
+    least = catchup->entry_bytes - catchup->entry_bytes / (count == 0 ? 16 : 4);
+    catchup->entry_bytes = count == 0 || bytes / count < least ? least : bytes / count;
+}
+
 /* Answers. */
 
-static struct notify_id id_of(const struct resp *reply)
+static bool parse_id_of(const struct resp *map, const char *name, struct notify_id *ret)
 {
-    struct notify_id id = {0, 0};
+    return notify_id_parse(resp_str(resp_member(map, name)), 0, ret);
+}
 
-    (void)notify_id_parse(resp_str(reply), 0, &id); /* what the module does not say is 0-0 */
-    return id;
+static uint64_t number_of(const struct resp *map, const char *name)
+{
+    int64_t number = resp_integer(resp_member(map, name), 0);
+
+    return number < 0 ? 0 : (uint64_t)number;
 }
 
 static void answer(struct catchup *catchup, struct question *q, const struct catchup_result *result)
@@ -112,11 +160,11 @@ static void answer_from(struct catchup *catchup, struct question *q, const struc
     struct catchup_result result = {.last = q->from};
 
     if (map != NULL) {
-        result.last = id_of(resp_member(map, "last"));
-        result.trimmed = id_of(resp_member(map, "trimmed"));
-        result.more = resp_integer(resp_member(map, "more"), 0) != 0;
-        result.rev = (uint64_t)resp_integer(resp_member(map, "rev"), 0);
-        result.unread = (uint64_t)resp_integer(resp_member(map, "unread"), 0);
+        (void)parse_id_of(map, "last", &result.last); /* is_answer_to() has looked */
+        (void)parse_id_of(map, "trimmed", &result.trimmed);
+        result.more = number_of(map, "more") != 0;
+        result.rev = number_of(map, "rev");
+        result.unread = number_of(map, "unread");
         result.entries = resp_member(map, "entries");
         /* "more" without an entry would have us ask the same for ever. */
         if (result.entries == NULL || result.entries->len == 0)
@@ -125,57 +173,107 @@ static void answer_from(struct catchup *catchup, struct question *q, const struc
     answer(catchup, q, &result);
 }
 
-/* The reply's maps come in the order of the command's keys; those without news are left out. */
-static void answer_all(struct command *command, const struct resp *reply)
+static bool is_answer_to(const struct resp *map, const struct question *q)
+{
+    struct notify_id last;
+
+    return notify_str_eq(resp_str(resp_member(map, "key")), q->key) &&
+           parse_id_of(map, "last", &last);
+}
+
+/* The reply's maps come in the order of the command's keys; those without news are left out, but
+ * where a box ends now is always said. Finds the map of each question (or NULL). False: the reply
+ * is something else. */
+static bool find_maps(const struct command *command, const struct resp *reply,
+                      const struct resp *maps[QUESTIONS_PER_COMMAND])
 {
     size_t at = 0;
 
+    if (reply->kind != RESP_ARRAY)
+        return false;
     for (size_t i = 0; i < command->len; i++) {
-        struct question *q = command->questions[i];
-        const struct resp *map = at < reply->len ? reply->items[at] : NULL;
-        if (map != NULL && notify_str_eq(resp_str(resp_member(map, "key")), q->key))
-            at++;
-        else
-            map = NULL;
-        answer_from(command->catchup, q, map);
+        const struct question *q = command->questions[i];
+        maps[i] = NULL;
+        if (at < reply->len && is_answer_to(reply->items[at], q))
+            maps[i] = reply->items[at++];
+        else if (q->from_now)
+            return false;
     }
-}
-
-static bool has_prefix(struct notify_str text, const char *prefix)
-{
-    size_t len = strlen(prefix);
-
-    return text.len >= len && memcmp(text.ptr, prefix, len) == 0;
+    return at == reply->len;
 }
 
 static void ask_again(struct command *command, bool alone)
 {
-    struct catchup *catchup = command->catchup;
-
     for (size_t i = 0; i < command->len; i++) {
         command->questions[i]->alone = alone;
-        TAILQ_INSERT_TAIL(&catchup->queue, command->questions[i], queue);
+        TAILQ_INSERT_TAIL(&command->catchup->queue, command->questions[i], queue);
     }
+}
+
+static void ask_later(struct command *command, bool alone)
+{
+    struct catchup *catchup = command->catchup;
+
+    if (TAILQ_EMPTY(&catchup->later))
+        loop_timer_set(catchup->retry, RETRY_MS);
+    for (size_t i = 0; i < command->len; i++) {
+        command->questions[i]->alone = alone;
+        TAILQ_INSERT_TAIL(&catchup->later, command->questions[i], queue);
+    }
+}
+
+static void log_refusal(struct command *command, const char *text)
+{
+    struct catchup *catchup = command->catchup;
+    struct notify_str key = command->questions[0]->key;
+    unsigned skipped;
+
+    if (log_once(&catchup->said, loop_now_ms(catchup->loop), text, &skipped))
+        log_warn("catchup_refused", "text", text, "key", log_bytes(key.ptr, key.len), "keys",
+                 log_int((int64_t)command->len), "times", log_int(skipped + 1));
 }
 
 /* A key of another type, or one that we may not read, stays so until someone acts; everything else
  * (LOADING, MASTERDOWN, a module not loaded yet) passes. */
-static void on_refused(struct command *command, struct notify_str error)
+static void on_refused(struct command *command, const struct resp *reply)
 {
     struct catchup *catchup = command->catchup;
-    bool lasting = has_prefix(error, "WRONGTYPE") || has_prefix(error, "NOPERM");
+    bool lasting = resp_is_error(reply, "WRONGTYPE") || resp_is_error(reply, "NOPERM");
 
-    log_warn("catchup_refused", "text", log_bytes(error.ptr, error.len), "key",
-             log_bytes(command->questions[0]->key.ptr, command->questions[0]->key.len));
-    if (lasting && command->len == 1) {
+    log_refusal(command, reply->kind == RESP_ERROR ? log_bytes(reply->str.ptr, reply->str.len)
+                                                   : "this is no answer to NOTIFY.SINCE");
+    if (!lasting)
+        ask_later(command, !resp_is_passing_error(reply));
+    else if (command->len > 1)
+        ask_again(command, true);
+    else
         answer(catchup, command->questions[0], &(struct catchup_result){.unreadable = true});
-    } else {
-        ask_again(command, lasting);
-        if (lasting)
-            send_soon(catchup);
-        else
-            loop_timer_set(catchup->retry, RETRY_MS);
+}
+
+static void on_answered(struct command *command, const struct resp *reply)
+{
+    const struct resp *maps[QUESTIONS_PER_COMMAND];
+
+    if (!find_maps(command, reply, maps)) {
+        on_refused(command, reply);
+        return;
     }
+    adapt(command->catchup, reply);
+    for (size_t i = 0; i < command->len; i++)
+        answer_from(command->catchup, command->questions[i], maps[i]);
+}
+
+/* What was lost with the link may have been too large for it. */
+static void on_lost(struct command *command)
+{
+    command->catchup->entry_bytes = PORTION_BYTES;
+    ask_again(command, false); /* goes out when the link is up */
+}
+
+static void free_questions(struct command *command)
+{
+    for (size_t i = 0; i < command->len; i++)
+        free(command->questions[i]);
 }
 
 static void on_reply(void *ctx, const struct resp *reply)
@@ -184,18 +282,15 @@ static void on_reply(void *ctx, const struct resp *reply)
     struct catchup *catchup = command->catchup;
 
     catchup->asked--;
-    if (catchup->freed) {
-        for (size_t i = 0; i < command->len; i++)
-            free(command->questions[i]);
-        free_when_idle(catchup);
-    } else if (reply == NULL) {
-        ask_again(command, false); /* goes out when the link is up */
-    } else if (reply->kind == RESP_ERROR) {
-        on_refused(command, reply->str);
-    } else {
-        answer_all(command, reply);
-    }
+    if (catchup->freed)
+        free_questions(command);
+    else if (reply == NULL)
+        on_lost(command);
+    else
+        on_answered(command, reply);
     free(command);
+    send_soon(catchup);
+    free_when_idle(catchup);
 }
 
 /* Questions. */
@@ -219,39 +314,58 @@ static struct notify_str position_text(char out[POSITION_TEXT_MAX + 1], const st
     return notify_str_of(out, len);
 }
 
-/* Takes questions off the queue into one command; one that must be alone gets one of its own. */
-static bool send_one(struct catchup *catchup)
+/* Takes questions off the queue: as many as may bring an entry each, and those that bring none; one
+ * that must be alone gets a command of its own. Returns how many entries each may bring. */
+static size_t choose_questions(struct catchup *catchup, struct command *command)
+{
+    size_t wanted = entries_wanted(catchup);
+    struct question *q;
+    size_t bringing = 0;
+
+    while ((q = TAILQ_FIRST(&catchup->queue)) != NULL && command->len < QUESTIONS_PER_COMMAND &&
+           (command->len == 0 || !q->alone) && (q->from_now || bringing < wanted)) {
+        TAILQ_REMOVE(&catchup->queue, q, queue);
+        command->questions[command->len++] = q;
+        bringing += !q->from_now;
+        if (q->alone)
+            break;
+    }
+    return bringing == 0 ? 1 : wanted / bringing;
+}
+
+static int send_questions(struct command *command, size_t count)
 {
     struct notify_str argv[2 * QUESTIONS_PER_COMMAND + 3] = {NOTIFY_STR("NOTIFY.SINCE")};
     char positions[QUESTIONS_PER_COMMAND][POSITION_TEXT_MAX + 1];
-    struct command *command = calloc(1, sizeof(*command));
-    struct question *q;
+    char digits[20], *end = digits + sizeof(digits);
+    char *number = notify_id_put_number(end, count);
     size_t argc = 1;
-    int sent;
+
+    for (size_t i = 0; i < command->len; i++) {
+        argv[argc++] = command->questions[i]->key;
+        argv[argc++] = position_text(positions[i], command->questions[i]);
+    }
+    argv[argc++] = NOTIFY_STR("COUNT");
+    argv[argc++] = notify_str_of(number, (size_t)(end - number));
+    return redis_link_command(command->catchup->link, on_reply, command, argc, argv);
+}
+
+static bool send_one(struct catchup *catchup)
+{
+    struct command *command = calloc(1, sizeof(*command));
+    size_t count;
 
     if (command == NULL)
         return false;
     command->catchup = catchup;
-    while ((q = TAILQ_FIRST(&catchup->queue)) != NULL && command->len < QUESTIONS_PER_COMMAND &&
-           (command->len == 0 || !q->alone)) {
-        TAILQ_REMOVE(&catchup->queue, q, queue);
-        argv[argc++] = q->key;
-        argv[argc++] = position_text(positions[command->len], q);
-        command->questions[command->len++] = q;
-        if (q->alone)
-            break;
+    count = choose_questions(catchup, command);
+    if (send_questions(command, count) == 0) {
+        catchup->asked++;
+        return true;
     }
-    argv[argc++] = NOTIFY_STR("COUNT");
-    argv[argc++] = NOTIFY_STR(ENTRIES_PER_ANSWER);
-    sent = redis_link_command(catchup->link, on_reply, command, argc, argv);
-    if (sent != 0) {
-        ask_again(command, false);
-        loop_timer_set(catchup->retry, RETRY_MS);
-        free(command);
-        return false;
-    }
-    catchup->asked++;
-    return true;
+    ask_later(command, false);
+    free(command);
+    return false;
 }
 
 static void on_send_due(void *ctx)
@@ -259,7 +373,7 @@ static void on_send_due(void *ctx)
     struct catchup *catchup = ctx;
 
     catchup->send_due = false;
-    while (catchup->link != NULL && !TAILQ_EMPTY(&catchup->queue))
+    while (catchup->link != NULL && !TAILQ_EMPTY(&catchup->queue) && catchup->asked < COMMANDS_MAX)
         if (!send_one(catchup))
             break;
     free_when_idle(catchup);
@@ -276,6 +390,7 @@ static void send_soon(struct catchup *catchup)
 void catchup_up(struct catchup *catchup, struct redis_link *link)
 {
     catchup->link = link;
+    TAILQ_CONCAT(&catchup->queue, &catchup->later, queue);
     send_soon(catchup);
 }
 

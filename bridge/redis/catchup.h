@@ -2,7 +2,13 @@
  *
  * Questions of one turn of the loop share one command. A question is asked until it is answered:
  * over losses of the link, a server that loads its data, a module that is not there yet. Whoever
- * asks need not handle failure, only wait. */
+ * asks need not handle failure, only wait.
+ *
+ * Answers come in portions, so that Redis, which stands still while it writes one, does not do so
+ * for long, and so that none is large in memory. How large entries are shows only when they come:
+ * how many the questions of a command may bring together grows from a few while they are small, and
+ * shrinks at once when they were large. Whoever got a portion and lacks more asks
+ * again, behind all others: nobody waits for another's whole box. */
 #ifndef CATCHUP_H
 #define CATCHUP_H
 

@@ -17,7 +17,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define ROUNDS 8
+#define ROUNDS 16
 
 struct stage {
     struct redis_link subscriber, commands;
@@ -61,6 +61,28 @@ static void stage_open(struct stage *stage)
     assert(stage->client != NULL);
 }
 
+/* Where each box ends: the one answer that NOTIFY.SINCE is asked for until it comes. */
+static void answer_since(struct link_testing_command *command)
+{
+    static struct resp key = {.kind = RESP_STRING, .str = {"key", 3}};
+    static struct resp last = {.kind = RESP_STRING, .str = {"last", 4}};
+    static struct resp id = {.kind = RESP_STRING, .str = {"5-1", 3}};
+    struct resp names[64], maps[64], *items[64], *pairs[64][4];
+    struct resp reply = {.kind = RESP_ARRAY, .items = items};
+
+    for (size_t i = 1; i + 2 < command->argc; i += 2) {
+        size_t n = reply.len++;
+        names[n] = (struct resp){.kind = RESP_STRING, .str = command->argv[i]};
+        pairs[n][0] = &key;
+        pairs[n][1] = &names[n];
+        pairs[n][2] = &last;
+        pairs[n][3] = &id;
+        maps[n] = (struct resp){.kind = RESP_MAP, .len = 4, .items = pairs[n]};
+        items[n] = &maps[n];
+    }
+    link_testing_answer(command, &reply);
+}
+
 /* One of several replies, some of them far from what the command answers. */
 static void answer(struct link_testing_command *command, unsigned choice)
 {
@@ -82,8 +104,9 @@ static void answer(struct link_testing_command *command, unsigned choice)
 
     /* Without a reply a link goes down, and that question waits for the next one. */
     if (reply == NULL && notify_str_eq(command->argv[0], NOTIFY_STR("NOTIFY.SINCE")))
-        reply = &nil;
-    link_testing_answer(command, reply);
+        answer_since(command);
+    else
+        link_testing_answer(command, reply);
 }
 
 /* Redis confirms what is asked for and answers what is awaited. */

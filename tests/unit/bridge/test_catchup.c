@@ -15,6 +15,7 @@ struct owner {
     struct notify_id last, trimmed;
     bool more, unreadable;
     size_t entries;
+    struct notify_id at; /* of a catch-up in portions */
 };
 
 static struct owner owners[OWNERS];
@@ -137,9 +138,9 @@ Test(catchup, questions_of_one_turn_share_a_command)
     ask(2, &(struct notify_id){0, 0});
     cr_assert_null(redis_link.first, "nothing goes out within the turn");
     struct link_testing_command *command = sent();
-    check_words(command, "NOTIFY.SINCE k0 5-1 k1 $ k2 0-0 COUNT 250");
+    check_words(command, "NOTIFY.SINCE k0 5-1 k1 $ k2 0-0 COUNT 2");
     cr_assert_null(sent());
-    answer_maps(command, NULL, 0);
+    link_testing_answer(command, NULL);
 }
 
 Test(catchup, an_answer_tells_where_the_box_ends_and_what_it_holds)
@@ -181,19 +182,55 @@ Test(catchup, more_without_an_entry_is_not_believed)
     cr_assert_not(owners[0].more, "or it would be asked for ever");
 }
 
-Test(catchup, a_reply_of_another_shape_is_no_news)
+/* Asks and answers with reply; what goes out must be the same question later. */
+static void check_no_answer(const struct notify_id *from, const struct resp *reply)
 {
-    struct resp number = {.kind = RESP_INTEGER, .integer = 5};
-    struct resp *items[] = {&number, &number};
+    int answers = owners[0].answers;
+
+    ask(0, from);
+    link_testing_answer(sent(), reply);
+    cr_assert_null(sent(), "not at once");
+    cr_assert_eq(owners[0].answers, answers);
+    loop_testing_advance(RETRY_MS);
+    link_testing_answer(sent(), &(struct resp){.kind = RESP_NIL});
+    loop_testing_advance(RETRY_MS);
+    struct map m;
+    map_fill(&m, "k0", "9-3", 0, 0);
+    answer_maps(sent(), &m, 1);
+    cr_assert_eq(owners[0].answers, answers + 1);
+}
+
+Test(catchup, a_reply_of_another_shape_is_no_answer)
+{
+    struct resp number = {.kind = RESP_INTEGER, .integer = 5}, word = text("OK");
+    struct resp *items[] = {&number, &word};
     struct resp array = {.kind = RESP_ARRAY, .len = 2, .items = items};
+    struct resp map = {.kind = RESP_MAP, .len = 2, .items = items};
+    struct resp none = {.kind = RESP_ARRAY};
+    struct map other, endless;
+
+    check_no_answer(&five, &number);
+    check_no_answer(&five, &word);
+    check_no_answer(&five, &array);
+    check_no_answer(&five, &map);
+    check_no_answer(NULL, &none);
+    map_fill(&other, "another", "9-3", 0, 0);
+    items[0] = &other.map;
+    array.len = 1;
+    check_no_answer(&five, &array);
+    map_fill(&endless, "k0", "no id", 0, 0);
+    items[0] = &endless.map;
+    check_no_answer(&five, &array);
+}
+
+Test(catchup, numbers_below_zero_are_none)
+{
+    struct map m;
 
     ask(0, &five);
-    link_testing_answer(sent(), &number);
-    cr_assert_eq(owners[0].answers, 1);
-    ask(0, &five);
-    link_testing_answer(sent(), &array);
-    cr_assert_eq(owners[0].answers, 2);
-    cr_assert(notify_id_cmp(owners[0].last, five) == 0);
+    map_fill(&m, "k0", "9-3", -1, 1);
+    answer_maps(sent(), &m, 1);
+    cr_assert_not(owners[0].more);
 }
 
 Test(catchup, many_questions_are_split)
@@ -228,7 +265,10 @@ Test(catchup, a_question_whose_link_goes_down_is_asked_again)
     redis_link.up = true;
     catchup_up(catchup, &redis_link);
     map_fill(&m, "k0", "9-3", 0, 1);
-    answer_maps(sent(), &m, 1);
+    for (int n = 0; n < 2; n++) {
+        command = sent();
+        answer_maps(command, &m, notify_str_eq(command->argv[1], NOTIFY_STR("k0")));
+    }
     cr_assert_eq(owners[0].answers, 1);
     cr_assert_eq(owners[1].answers, 1);
 }
@@ -302,4 +342,152 @@ Test(catchup, may_be_freed_while_an_answer_is_awaited)
     answer_maps(command, NULL, 0); /* the sanitizer watches */
     cr_assert_eq(owners[0].answers, 0);
     catchup = NULL;
+}
+
+/* Portions: Redis with boxes whose entries have the size that the test says. */
+
+#define COUNT_MAX 128
+#define PORTION_BYTES (256 * 1024)
+
+static size_t entry_size;
+static struct notify_id box_end;
+static char entry_text[64 * 1024];
+
+struct portion {
+    struct map map;
+    struct resp entries[COUNT_MAX], *items[COUNT_MAX];
+    char last[NOTIFY_ID_TEXT_MAX + 1];
+};
+
+static size_t number_at(struct notify_str text)
+{
+    uint64_t number = 0;
+
+    cr_assert(notify_id_take_number(&text, &number));
+    return (size_t)number;
+}
+
+/* What follows the position in a box of entries 1-0, 2-0 … up to box_end. */
+static void portion_fill(struct portion *p, const char *key, struct notify_str position,
+                         size_t count)
+{
+    size_t from = number_at(position);
+    size_t n = box_end.ms - from < count ? box_end.ms - from : count;
+
+    cr_assert_leq(n, COUNT_MAX);
+    notify_id_format(p->last, box_end);
+    map_fill(&p->map, key, p->last, from + n < box_end.ms, n);
+    p->map.items[9]->items = p->items;
+    for (size_t i = 0; i < n; i++) {
+        p->entries[i] = (struct resp){.kind = RESP_STRING};
+        p->entries[i].str = notify_str_of(entry_text, entry_size);
+        p->items[i] = &p->entries[i];
+    }
+}
+
+/* Answers one command; returns the bytes of the entries. */
+static size_t work_off(struct link_testing_command *command)
+{
+    static struct portion portions[64];
+    struct resp *items[64];
+    struct resp reply = {.kind = RESP_ARRAY, .items = items};
+    size_t count = number_at(command->argv[command->argc - 1]);
+    size_t bytes = 0;
+
+    for (size_t i = 1; i + 2 < command->argc; i += 2) {
+        struct portion *p = &portions[reply.len];
+        portion_fill(p, command->argv[i].ptr, command->argv[i + 1], count);
+        bytes += p->map.items[9]->len * entry_size;
+        items[reply.len++] = &p->map.map;
+    }
+    link_testing_answer(command, &reply);
+    return bytes;
+}
+
+static void ask_on(struct owner *owner)
+{
+    owner->at.ms += owner->entries;
+    if (owner->more)
+        ask((int)(owner - owners), &owner->at);
+}
+
+Test(catchup, many_positions_are_answered_in_portions)
+{
+    struct link_testing_command *command;
+    size_t largest = 0, commands = 0;
+
+    entry_size = 62 * 1024;
+    box_end.ms = 250;
+    for (int i = 0; i < 32; i++)
+        ask(i, &owners[i].at);
+    while ((command = sent()) != NULL) {
+        size_t bytes = work_off(command);
+        largest = bytes > largest ? bytes : largest;
+        commands++;
+        for (int i = 0; i < 32; i++)
+            if (owners[i].answers > 0 && owners[i].answers-- > 0)
+                ask_on(&owners[i]);
+    }
+    cr_assert_leq(largest, PORTION_BYTES + entry_size);
+    cr_assert_leq(commands, 250 * 32, "%zu", commands);
+    for (int i = 0; i < 32; i++)
+        cr_assert_eq(owners[i].at.ms, 250);
+}
+
+Test(catchup, entries_that_are_suddenly_large_make_portions_small_at_once)
+{
+    size_t total = 0;
+
+    entry_size = 100;
+    box_end.ms = 100000;
+    for (int i = 0; i < 20; i++) {
+        ask(0, &owners[0].at);
+        (void)work_off(sent());
+    }
+    cr_assert_eq(owners[0].entries, COUNT_MAX, "small ones come in larger portions");
+    entry_size = 62 * 1024;
+    for (int i = 0; i < 20; i++) {
+        ask(0, &owners[0].at);
+        total += work_off(sent());
+    }
+    cr_assert_leq(total, COUNT_MAX * entry_size + 19 * PORTION_BYTES);
+}
+
+Test(catchup, few_commands_are_under_way_and_nobody_waits_for_anothers_whole_box)
+{
+    struct link_testing_command *under_way[8];
+    size_t n = 0;
+
+    entry_size = 62 * 1024;
+    box_end.ms = 250;
+    for (int i = 0; i < 100; i++)
+        ask(i, &owners[i].at);
+    while ((under_way[n] = sent()) != NULL)
+        n++;
+    cr_assert_eq(n, 4);
+    ask(100, &owners[100].at);
+    for (size_t i = 0; i < 4; i++)
+        (void)work_off(under_way[i]);
+    for (int rounds = 0; owners[100].answers == 0; rounds++) {
+        for (int i = 0; i < 100; i++)
+            if (owners[i].answers > 0 && owners[i].answers-- > 0)
+                ask_on(&owners[i]);
+        (void)work_off(sent());
+        cr_assert_lt(rounds, 100, "it stands behind those who were there, not behind their rest");
+    }
+}
+
+Test(catchup, an_answer_that_was_lost_is_asked_for_entry_by_entry)
+{
+    entry_size = 100;
+    box_end.ms = 100000;
+    for (int i = 0; i < 20; i++) {
+        ask(0, &owners[0].at);
+        (void)work_off(sent());
+    }
+    ask(0, &owners[0].at);
+    link_testing_answer(sent(), NULL); /* perhaps it was too large */
+    struct link_testing_command *command = sent();
+    check_words(command, "NOTIFY.SINCE k0 0-0 COUNT 1");
+    link_testing_answer(command, NULL);
 }
