@@ -135,19 +135,27 @@ static const struct redis_link_handlers commands_handlers = {
 
 /* What the transport reports. */
 
-static int on_upgrade(void *ctx, const struct conn_request *req)
+static int on_upgrade(void *ctx, const struct http_request *req, struct conn_accept *ret)
 {
     struct app *app = ctx;
 
+    (void)ret;
     if (app->stopping || transport_count(app->transport) >= app->max_connections)
         return 503;
     return opening_is_path(req->path) ? 0 : 404;
 }
 
-static void *on_open(void *ctx, struct conn *conn, const struct conn_request *req)
+static void on_unopened(void *ctx, void *arrival)
+{
+    (void)ctx;
+    (void)arrival;
+}
+
+static void *on_open(void *ctx, struct conn *conn, const struct http_request *req, void *arrival)
 {
     struct app *app = ctx;
 
+    (void)arrival;
     return client_open(&app->clients, conn, req);
 }
 
@@ -166,19 +174,30 @@ static void on_closed(void *peer, int code)
     client_on_closed(peer, code);
 }
 
-static bool on_http(void *ctx, const struct conn_request *req, struct http_response *ret)
+static struct http_state http_state(const struct app *app)
 {
-    const struct app *app = ctx;
-    struct http_state state = {.dev = app->config->dev, .ready = is_ready(app)};
-
-    return http_route(&state, req, ret);
+    return (struct http_state){.dev = app->config->dev, .ready = is_ready(app)};
 }
 
-static void on_accepted(void *ctx, int fd)
+static int on_head(void *ctx, const struct http_request *req, struct http_plan *ret_plan)
+{
+    struct http_state state = http_state(ctx);
+
+    return http_route_plan(&state, req, ret_plan);
+}
+
+static void on_request(void *ctx, struct exchange *exchange)
+{
+    struct http_state state = http_state(ctx);
+
+    http_route_answer(&state, exchange);
+}
+
+static void on_accepted(void *ctx, int fd, const struct listener_kind *kind)
 {
     struct app *app = ctx;
 
-    transport_adopt(app->transport, fd);
+    transport_adopt(app->transport, fd, kind);
 }
 
 /* Ending: no new clients, a closing handshake with each old one, then out. */
@@ -316,20 +335,20 @@ static int build_clients(struct app *app)
 
 static int build_transport(struct app *app)
 {
-    static const char *const ws_prefixes[] = {"/ws", NULL};
     const struct config *config = app->config;
     const struct transport_config transport = {
         .max_message_bytes = config->max_message_bytes,
         .max_control_frames = config->max_control_frames,
         .heartbeat_ms = config->heartbeat_ms,
         .idle_timeout_ms = config->idle_timeout_ms,
-        .ws_prefixes = ws_prefixes,
+        .max_sockets = app->max_connections,
         .ws = {.on_upgrade = on_upgrade,
                .on_open = on_open,
+               .on_unopened = on_unopened,
                .on_message = on_message,
                .on_drained = on_drained,
                .on_closed = on_closed},
-        .http = on_http,
+        .http = {.on_head = on_head, .on_request = on_request},
         .ctx = app,
     };
 

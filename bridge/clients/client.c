@@ -17,7 +17,7 @@
 #include "base/loop.h"
 #include "clients/opening.h"
 #include "channels/router.h"
-#include "net/transport.h"
+#include "net/conn.h"
 
 /* At most this much goes to a socket at once: what it does not take is copied by the transport, and
  * ten thousand slow clients must not hold ten thousand backlogs. */
@@ -594,7 +594,7 @@ static int follow_all(struct client *client, const struct opening *opening)
 
 /* NULL, or why such a client is not let in. */
 static const char *read_opening(struct opening *ret, const struct client_shared *shared,
-                                const struct conn_request *req)
+                                const struct http_request *req)
 {
     const char *why = opening_read(ret, req);
 
@@ -634,7 +634,7 @@ static struct client *client_alloc(struct client_shared *shared, const struct op
 }
 
 struct client *client_open(struct client_shared *shared, struct conn *conn,
-                           const struct conn_request *req)
+                           const struct http_request *req)
 {
     struct opening opening;
     struct client *client;

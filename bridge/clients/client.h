@@ -27,7 +27,7 @@ struct ask;
 struct batch;
 struct client;
 struct conn;
-struct conn_request;
+struct http_request;
 struct follow;
 struct key_names;
 struct loop;
@@ -94,7 +94,7 @@ void client_shared_release(struct client_shared *shared);
 /* A connection at a path of ours has opened. NULL: its address is no good (the connection is being
  * closed with 4400), or out of memory. */
 struct client *client_open(struct client_shared *shared, struct conn *conn,
-                           const struct conn_request *req);
+                           const struct http_request *req);
 void client_on_drained(struct client *client);
 void client_on_closed(struct client *client, int code);
 

@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "net/transport.h"
+#include "net/conn.h"
 
 /* The part of /ws/{client_id} behind the second slash; empty for /ws and /ws/. */
 static struct notify_str id_of_path(struct notify_str path)
@@ -28,27 +28,27 @@ static bool is_name(struct notify_str text)
 }
 
 /* An argument that is there must be one; out is empty when it is not there. */
-static bool read_arg(const struct conn_request *req, const char *name, char *out, size_t cap)
+static bool read_arg(const struct http_request *req, const char *name, char *out, size_t cap)
 {
     out[0] = '\0';
-    return !conn_request_has(req, name) || conn_request_arg(req, name, out, cap) >= 0;
+    return !http_request_has(req, name) || http_request_arg(req, name, out, cap) >= 0;
 }
 
-static bool read_id(struct opening *ret, const struct conn_request *req)
+static bool read_id(struct opening *ret, const struct http_request *req)
 {
     ret->client_id = id_of_path(req->path);
     return ret->client_id.len == 0 || is_name(ret->client_id);
 }
 
 /* Nobody has no name. */
-static bool read_user(struct opening *ret, const struct conn_request *req)
+static bool read_user(struct opening *ret, const struct http_request *req)
 {
     return read_arg(req, "user", ret->user, sizeof(ret->user)) &&
-           (!conn_request_has(req, "user") || is_name(notify_str_z(ret->user)));
+           (!http_request_has(req, "user") || is_name(notify_str_z(ret->user)));
 }
 
 /* Empty ones are passed over. */
-static bool read_topics(struct opening *ret, const struct conn_request *req)
+static bool read_topics(struct opening *ret, const struct http_request *req)
 {
     const char *rest = ret->topics;
     struct notify_str topic;
@@ -62,7 +62,7 @@ static bool read_topics(struct opening *ret, const struct conn_request *req)
 }
 
 /* An empty one is none: what a page has that was never sent an id. */
-static bool read_last_id(struct opening *ret, const struct conn_request *req)
+static bool read_last_id(struct opening *ret, const struct http_request *req)
 {
     char text[NOTIFY_ID_TEXT_MAX + 1];
 
@@ -81,7 +81,7 @@ bool opening_is_path(struct notify_str path)
 
 #define A_NAME "1 to 128 bytes of UTF-8 without control characters"
 
-const char *opening_read(struct opening *ret, const struct conn_request *req)
+const char *opening_read(struct opening *ret, const struct http_request *req)
 {
     if (!read_id(ret, req))
         return "the client id in the path must have " A_NAME;

@@ -13,7 +13,7 @@
 #include "notify_id.h"
 #include "notify_str.h"
 
-struct conn_request;
+struct http_request;
 
 #define OPENING_TOPICS_MAX 4096 /* bytes of ?topics=, decoded, and of the NUL behind it */
 
@@ -29,7 +29,7 @@ struct opening {
 bool opening_is_path(struct notify_str path);
 /* NULL, or what is wrong with such an address: static text, short enough for the reason of a Close
  * frame. The path has been looked at. */
-const char *opening_read(struct opening *ret, const struct conn_request *req);
+const char *opening_read(struct opening *ret, const struct http_request *req);
 
 /* Takes the next topic off *topics, which begins as opening->topics; false: there is none. It may
  * be empty, and has at most KEY_NAME_MAX bytes. */

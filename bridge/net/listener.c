@@ -45,6 +45,7 @@ struct listener {
     uint64_t warned_ms;
     char *path; /* owned: of a unix socket */
     int port;
+    struct listener_kind kind;
     char address[ADDRESS_BYTES];
 };
 
@@ -103,7 +104,7 @@ static void on_acceptable(evutil_socket_t socket, short what, void *arg)
         }
         if (listener->path == NULL)
             (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* only a hint */
-        listener->fn(listener->ctx, fd);
+        listener->fn(listener->ctx, fd, &listener->kind);
     }
 }
 
@@ -294,10 +295,39 @@ static int listen_unix(struct listener *listener, const char *path, const char *
     return start_socket(listener, fd);
 }
 
+bool listener_kind_of(const char *address, struct listener_kind *ret)
+{
+    const char *at = address + strcspn(address, ",");
+
+    *ret = (struct listener_kind){.tls = false};
+    while (*at == ',') {
+        size_t len = strcspn(++at, ",");
+        if (len == 3 && memcmp(at, "tls", 3) == 0)
+            ret->tls = true;
+        else if (len == 5 && memcmp(at, "proxy", 5) == 0)
+            ret->proxy = true;
+        else
+            return false;
+        at += len;
+    }
+    return true;
+}
+
+/* The address without the words behind it. NULL: out of memory, or (*ret_why) one that is unknown.
+ */
+static char *bare_address(struct listener *listener, const char *address, const char **ret_why)
+{
+    if (listener_kind_of(address, &listener->kind))
+        return strndup(address, strcspn(address, ","));
+    *ret_why = "behind the address only ,tls and ,proxy may stand";
+    return NULL;
+}
+
 struct listener *listener_new(struct loop *loop, const char *address, listener_fn fn, void *ctx)
 {
     struct listener *listener = calloc(1, sizeof(*listener));
     const char *why = NULL;
+    char *bare = NULL;
     int ret = -ENOMEM;
 
     if (listener == NULL)
@@ -308,15 +338,20 @@ struct listener *listener_new(struct loop *loop, const char *address, listener_f
     listener->rest_timer = loop_timer_new(loop, resume_accepting, listener);
     if (listener->rest_timer == NULL)
         goto fail;
-    if (strncmp(address, "unix:", 5) == 0)
-        ret = listen_unix(listener, address + 5, &why);
+    bare = bare_address(listener, address, &why);
+    if (bare == NULL)
+        goto fail;
+    if (strncmp(bare, "unix:", 5) == 0)
+        ret = listen_unix(listener, bare + 5, &why);
     else
-        ret = listen_tcp(listener, address, &why);
+        ret = listen_tcp(listener, bare, &why);
     if (ret != 0)
         goto fail;
+    free(bare);
     return listener;
 
 fail:
+    free(bare);
     log_error("listen_failed", "address", address, "error", why != NULL ? why : strerror(-ret));
     listener_free(listener);
     return NULL;

@@ -5,11 +5,22 @@
 #ifndef LISTENER_H
 #define LISTENER_H
 
+#include <stdbool.h>
+
 struct listener;
 struct loop;
 
+/* What its connections begin with: said behind the address, "[::]:8443,tls,proxy". */
+struct listener_kind {
+    bool tls;
+    bool proxy; /* the header of the PROXY protocol, before all else */
+};
+
 /* fd: a connected, non-blocking, close-on-exec stream socket, TCP_NODELAY set; the callee's. */
-typedef void (*listener_fn)(void *ctx, int fd);
+typedef void (*listener_fn)(void *ctx, int fd, const struct listener_kind *kind);
+
+/* What stands behind the first comma of address. False: an unknown word. */
+bool listener_kind_of(const char *address, struct listener_kind *ret);
 
 /* NULL: the address is not valid or cannot be had; the reason has been logged. */
 struct listener *listener_new(struct loop *loop, const char *address, listener_fn fn, void *ctx);

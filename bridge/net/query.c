@@ -1,5 +1,5 @@
 /* query -- query parameters of a request: finding one by name, percent-decoding it. */
-#include "net/transport.h"
+#include "net/http.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -82,7 +82,7 @@ static bool cut(struct notify_str text, char sep, struct notify_str *ret_head,
 }
 
 /* The raw value of the first parameter of that name; false when there is none. */
-static bool find_arg(const struct conn_request *req, const char *name, struct notify_str *ret_value)
+static bool find_arg(const struct http_request *req, const char *name, struct notify_str *ret_value)
 {
     struct notify_str rest = req->query;
 
@@ -97,14 +97,14 @@ static bool find_arg(const struct conn_request *req, const char *name, struct no
     return false;
 }
 
-bool conn_request_has(const struct conn_request *req, const char *name)
+bool http_request_has(const struct http_request *req, const char *name)
 {
     struct notify_str value;
 
     return find_arg(req, name, &value);
 }
 
-int conn_request_arg(const struct conn_request *req, const char *name, char *out, size_t cap)
+int http_request_arg(const struct http_request *req, const char *name, char *out, size_t cap)
 {
     struct notify_str value;
 

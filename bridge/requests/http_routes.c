@@ -1,79 +1,155 @@
 #include "requests/http_routes.h"
 
-#include "net/transport.h"
+#include <stdio.h>
+#include <string.h>
+
+#include "net/http.h"
 #include "requests/www_files.h"
+
+enum {
+    STATUS_NOT_FOUND = 404,
+    STATUS_METHOD_NOT_ALLOWED = 405,
+    STATUS_NOT_IMPLEMENTED = 501,
+};
 
 struct route {
     struct notify_str path;
-    const char *file; /* of www/; or */
-    void (*answer)(const struct http_state *state, struct http_response *ret);
+    bool below; /* and what is below it */
     bool dev_only;
+    enum http_carrier carrier;
+    const char *allow; /* methods: what is answered to others, too */
+    const char *file;  /* of www/; or */
+    void (*answer)(const struct http_state *state, struct exchange *exchange);
 };
 
-static void answer_text(struct http_response *ret, int status, const char *json)
+static void answer_json(struct exchange *exchange, int status, const char *json)
 {
-    *ret = (struct http_response){
-        .status = status, .content_type = "application/json", .body = json, .len = strlen(json)};
+    const struct http_response response = {.status = status, .body = json, .len = strlen(json)};
+
+    exchange_answer(exchange, &response);
 }
 
-static void answer_healthz(const struct http_state *state, struct http_response *ret)
+static void answer_healthz(const struct http_state *state, struct exchange *exchange)
 {
     (void)state; /* the process answers: that is all that is asked */
-    answer_text(ret, 200, "{\"status\":\"up\"}\n");
+    answer_json(exchange, 200, "{\"status\":\"up\"}\n");
 }
 
-static void answer_readyz(const struct http_state *state, struct http_response *ret)
+static void answer_readyz(const struct http_state *state, struct exchange *exchange)
 {
     if (state->ready)
-        answer_text(ret, 200, "{\"status\":\"ready\"}\n");
+        answer_json(exchange, 200, "{\"status\":\"ready\"}\n");
     else
-        answer_text(ret, 503, "{\"status\":\"not ready\"}\n");
+        answer_json(exchange, 503, "{\"status\":\"not ready\"}\n");
 }
 
 #define TEST_PAGE "/test-ws"
 
-static void answer_root(const struct http_state *state, struct http_response *ret)
+static void answer_root(const struct http_state *state, struct exchange *exchange)
 {
+    const struct http_response response = {
+        .status = 302, .content_type = "text/plain", .headers = "Location: " TEST_PAGE "\r\n"};
+
     (void)state;
-    *ret = (struct http_response){
-        .status = 302, .content_type = "text/plain", .body = "", .location = TEST_PAGE};
+    exchange_answer(exchange, &response);
 }
 
+#define GET "GET, HEAD, OPTIONS"
+
 static const struct route routes[] = {
-    {.path = {"/", 1}, .answer = answer_root, .dev_only = true},
-    {.path = {"/healthz", 8}, .answer = answer_healthz},
-    {.path = {"/readyz", 7}, .answer = answer_readyz},
-    {.path = {"/notify.js", 10}, .file = "notify.js"},
-    {.path = {TEST_PAGE, sizeof(TEST_PAGE) - 1}, .file = "test-ws.html", .dev_only = true},
+    {.path = {"/ws", 3}, .below = true, .carrier = HTTP_WEBSOCKET, .allow = "GET, HEAD"},
+    {.path = {"/", 1}, .allow = GET, .answer = answer_root, .dev_only = true},
+    {.path = {"/healthz", 8}, .allow = GET, .answer = answer_healthz},
+    {.path = {"/readyz", 7}, .allow = GET, .answer = answer_readyz},
+    {.path = {"/notify.js", 10}, .allow = GET, .file = "notify.js"},
+    {.path = {TEST_PAGE, sizeof(TEST_PAGE) - 1},
+     .allow = GET,
+     .file = "test-ws.html",
+     .dev_only = true},
+    {.path = {"*", 1}, .allow = "OPTIONS"},
 };
 
-static bool answer_file(const char *name, struct http_response *ret)
+static bool fits(const struct route *route, struct notify_str path)
+{
+    struct notify_str begin = notify_str_of(path.ptr, route->path.len);
+
+    if (path.len < route->path.len || !notify_str_eq(begin, route->path))
+        return false;
+    return path.len == begin.len || (route->below && path.ptr[begin.len] == '/');
+}
+
+static const struct route *find_route(const struct http_state *state, struct notify_str path)
+{
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+        if (fits(&routes[i], path) && (state->dev || !routes[i].dev_only))
+            return &routes[i];
+    return NULL;
+}
+
+/* Whether method is one of a list such as "GET, HEAD". */
+static bool is_among(struct notify_str method, const char *list)
+{
+    for (const char *at = list; *at != '\0'; at += strspn(at, ", ")) {
+        size_t len = strcspn(at, ",");
+        if (notify_str_eq(method, notify_str_of(at, len)))
+            return true;
+        at += len;
+    }
+    return false;
+}
+
+int http_route_plan(const struct http_state *state, const struct http_request *req,
+                    struct http_plan *ret_plan)
+{
+    const struct route *route = find_route(state, req->path);
+
+    if (route == NULL)
+        return STATUS_NOT_FOUND;
+    ret_plan->carrier = route->carrier;
+    ret_plan->ctx = (void *)route;
+    if (is_among(req->method, route->allow))
+        return 0;
+    ret_plan->allow = route->allow;
+    return is_among(req->method, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE")
+               ? STATUS_METHOD_NOT_ALLOWED
+               : STATUS_NOT_IMPLEMENTED;
+}
+
+static void answer_file(const char *name, struct exchange *exchange)
 {
     for (size_t i = 0; i < www_file_count; i++) {
         const struct www_file *file = &www_files[i];
-        if (strcmp(file->name, name) != 0)
-            continue;
-        *ret = (struct http_response){.status = 200,
-                                      .content_type = file->content_type,
-                                      .cache_control = "no-cache",
-                                      .body = file->bytes,
-                                      .len = file->len};
-        return true;
+        const struct http_response response = {.status = 200,
+                                               .content_type = file->content_type,
+                                               .cache_control = "no-cache",
+                                               .body = file->bytes,
+                                               .len = file->len};
+
+        if (strcmp(file->name, name) == 0) {
+            exchange_answer(exchange, &response);
+            return;
+        }
     }
-    return false;
+    exchange_refuse(exchange, STATUS_NOT_FOUND, NULL);
 }
 
-bool http_route(const struct http_state *state, const struct conn_request *req,
-                struct http_response *ret)
+static void answer_options(const struct route *route, struct exchange *exchange)
 {
-    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-        const struct route *route = &routes[i];
-        if (!notify_str_eq(route->path, req->path) || (route->dev_only && !state->dev))
-            continue;
-        if (route->file != NULL)
-            return answer_file(route->file, ret);
-        route->answer(state, ret);
-        return true;
-    }
-    return false;
+    char allow[96];
+    const struct http_response response = {.status = 204, .headers = allow};
+
+    (void)snprintf(allow, sizeof(allow), "Allow: %s\r\n", route->allow);
+    exchange_answer(exchange, &response);
+}
+
+void http_route_answer(const struct http_state *state, struct exchange *exchange)
+{
+    const struct route *route = exchange_plan_ctx(exchange);
+
+    if (notify_str_eq(exchange_request(exchange)->method, NOTIFY_STR("OPTIONS")))
+        answer_options(route, exchange);
+    else if (route->file != NULL)
+        answer_file(route->file, exchange);
+    else
+        route->answer(state, exchange);
 }

@@ -1,19 +1,23 @@
-/* http_routes -- what is answered on plain HTTP: one table of paths. */
+/* http_routes -- the front door: one table of methods and paths, and what is to become of each. */
 #ifndef HTTP_ROUTES_H
 #define HTTP_ROUTES_H
 
 #include <stdbool.h>
 
-struct conn_request;
-struct http_response;
+struct exchange;
+struct http_plan;
+struct http_request;
 
 struct http_state {
     bool dev;   /* the test page is served */
     bool ready; /* the Redis links are up and the module answers */
 };
 
-/* False: there is nothing at this path. */
-bool http_route(const struct http_state *state, const struct conn_request *req,
-                struct http_response *ret);
+/* What is to become of a request: 0 and *ret_plan, or the status to refuse it with: 404 for a path
+ * that is not there, 405 with the methods that are, 501 for a method that is known nowhere. */
+int http_route_plan(const struct http_state *state, const struct http_request *req,
+                    struct http_plan *ret_plan);
+/* Answers a whole request; the plan was made by http_route_plan(). */
+void http_route_answer(const struct http_state *state, struct exchange *exchange);
 
 #endif

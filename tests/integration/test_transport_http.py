@@ -152,15 +152,15 @@ def test_a_big_answer_comes_whole_also_to_a_slow_reader(host):
         ("/echo", "/echo", "", None),
         ("/echo?a=1", "/echo", "a=1", "1"),
         ("/echo?a=1&a=2", "/echo", "a=1&a=2", "1"),
-        ("/echo?x&a=b+c%20d%2Be", "/echo", "x&a=b%20c%20d%2Be", "b c d+e"),
-        ("/echo?a=b%26c%3Dd=e%25", "/echo", "a=b%26c%3Dd%3De%25", "b&c=d=e%"),
-        ("/echo?%61=%C3%A4", "/echo", "a=%C3%A4", "ä"),
+        ("/echo?x&a=b+c%20d%2Be", "/echo", "x&a=b+c%20d%2Be", "b c d+e"),
+        ("/echo?a=b%26c%3Dd=e%25", "/echo", "a=b%26c%3Dd=e%25", "b&c=d=e%"),
+        ("/echo?%61=%C3%A4", "/echo", "%61=%C3%A4", "ä"),
         ("/echo?a", "/echo", "a", ""),
-        ("/echo?a=x%00y", "/echo", "a=x%FFy", "x\udcffy"),
-        ("/echo?a=%0a&b=%7f%C2%80", "/echo", "a=%FF&b=%FF%C2%80", "\udcff"),
-        ("/echo?a=100%&b=%zz%1", "/echo", "a=100%FF&b=%FFzz%FF1", "100\udcff"),
+        ("/echo?a=%09&b=%7f%C2%80", "/echo", "a=%09&b=%7f%C2%80", "\t"),
         ("/echo?A=1&aa=2", "/echo", "A=1&aa=2", None),
-        ("//./x/../%65cho?a=/?", "/echo", "a=%2F%3F", "/?"),
+        ("//./x/../%65cho?a=/?", "/echo", "a=/?", "/?"),
+        ("/a/b/../../%2e%2E/./echo", "/echo", "", None),
+        ("http://other/echo?a=1", "/echo", "a=1", "1"),
         ("/echo?a=" + "x" * 300, "/echo", "a=" + "x" * 300, None),
     ],
 )
@@ -189,13 +189,13 @@ DANGERS = [
     ("put", post(b"Content-Length: 3", body=b"abc", method=b"PUT"), 405),
     ("delete", post(method=b"DELETE"), 405),
     ("options", post(method=b"OPTIONS"), 405),
-    ("post without length", post(body=b"abc"), 411),
+    ("post without length", post(body=b"abc"), 405),
     ("get with a body", post(b"Content-Length: 3", body=b"abc", method=b"GET"), 413),
-    ("chunked", post(b"Transfer-Encoding: chunked", body=b"3\r\nabc\r\n0\r\n\r\n"), 501),
-    ("chunked get", post(b"Transfer-Encoding: chunked", body=b"0\r\n\r\n", method=b"GET"), 501),
-    ("identity", post(b"Transfer-Encoding: identity", b"Content-Length: 3", body=b"abc"), 501),
-    ("both", post(b"Content-Length: 3", b"Transfer-Encoding: chunked", body=b"abc"), 501),
-    ("empty transfer encoding", post(b"Transfer-Encoding:", method=b"GET"), 501),
+    ("chunked", post(b"Transfer-Encoding: chunked", body=b"3\r\nabc\r\n0\r\n\r\n"), 405),
+    ("chunked get", post(b"Transfer-Encoding: chunked", body=b"1\r\nx\r\n0\r\n\r\n", method=b"GET"), 413),
+    ("identity", post(b"Transfer-Encoding: identity", b"Content-Length: 3", body=b"abc"), 400),
+    ("both", post(b"Content-Length: 3", b"Transfer-Encoding: chunked", body=b"abc"), 400),
+    ("empty transfer encoding", post(b"Transfer-Encoding:", method=b"GET"), 400),
     ("negative length", post(b"Content-Length: -1", body=b"abc"), 400),
     ("signed length", post(b"Content-Length: +3", body=b"abc"), 400),
     ("hexadecimal length", post(b"Content-Length: 0x3", body=b"abc"), 400),
@@ -210,28 +210,24 @@ DANGERS = [
     ("line without a colon", post(b"nonsense", b"X-B: c", method=b"GET"), 400),
     ("no host", b"GET /hello HTTP/1.1\r\n\r\n", 400),
     ("two hosts", b"GET /hello HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400),
-    ("no version", b"GET /hello\r\nHost: x\r\n\r\n", None),
+    ("no version", b"GET /hello\r\nHost: x\r\n\r\n", 400),
     ("later version", b"GET /hello HTTP/2.0\r\nHost: x\r\n\r\n", 505),
-    ("absolute target", b"GET http://x/hello HTTP/1.1\r\nHost: x\r\n\r\n", None),
-    ("connect", b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", None),
-    ("unknown method", b"BREW /hello HTTP/1.1\r\nHost: x\r\n\r\n", None),
-    ("tls", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 200 + b"\r\n\r\n", None),
-    ("h2 preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", None),
-    ("nul in the path", b"GET /hel%00lo HTTP/1.1\r\nHost: x\r\n\r\n", None),
-    ("line feed in the path", b"GET /hel%0Alo HTTP/1.1\r\nHost: x\r\n\r\n", None),
-    ("injected header", b"GET /hello%20HTTP/1.1%0d%0aHost:%20x%0d%0a%0d%0a HTTP/1.1\r\nHost: x\r\n\r\n", None),
-    ("bad escape", b"GET /hel%zz HTTP/1.1\r\nHost: x\r\n\r\n", None),
-    ("too many headers", post(*(b"X-%d: y" % i for i in range(3000)), method=b"GET"), None),
-    ("huge header", post(b"X-A: " + b"y" * 100_000, method=b"GET"), None),
-    ("huge target", b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", None),
-    ("origin too long", post(b"Origin: " + b"o" * 2000, method=b"GET"), 431),
+    ("connect", b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", 501),
+    ("unknown method", b"BREW /hello HTTP/1.1\r\nHost: x\r\n\r\n", 405),
+    ("tls", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 200 + b"\r\n\r\n", 400),
+    ("h2 preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+    ("nul in the path", b"GET /hel%00lo HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    ("bad escape", b"GET /hel%zz HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    ("too many headers", post(*(b"X-%d: y" % i for i in range(3000)), method=b"GET"), 431),
+    ("huge header", post(b"X-A: " + b"y" * 100_000, method=b"GET"), 431),
+    ("huge target", b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+    ("two origins", post(b"Origin: a", b"Origin: b", method=b"GET"), 400),
 ]
 
 
 @pytest.mark.parametrize("what, request_bytes, status", DANGERS, ids=[d[0] for d in DANGERS])
 @pytest.mark.parametrize("how", ["at once", "on a used connection"])
 def test_dangers_are_refused_and_the_connection_ends(host, what, request_bytes, status, how):
-    """None: it is enough that the connection ends without an answer of ours (no 200)."""
     before = b"" if how == "at once" else GET
     with host.open() as sock:
         if before:
@@ -247,18 +243,17 @@ def test_dangers_are_refused_and_the_connection_ends(host, what, request_bytes, 
     assert time.monotonic() - started < 6
     codes = statuses(data)
     assert 200 not in codes and len(codes) <= 1
-    if status is not None:
-        assert codes == [status]
-        assert b"Connection: close\r\n" in data
-        assert b"Content-Type: application/json\r\n" in data
-        assert (b"Allow: GET, HEAD\r\n" in data) == (status == 405)
+    assert codes == [status]
+    assert b"Connection: close\r\n" in data
+    assert b"Content-Type: application/json\r\n" in data
+    assert (b"Allow: GET, HEAD\r\n" in data) == (status == 405)
     with host.open() as sock:  # and the host lives
         sock.sendall(LAST)
         assert statuses(read_all(sock)) == [200]
 
 
 def test_a_head_that_comes_in_pieces_is_answered_as_one_that_comes_whole(host):
-    for target, status in (("/hello", 200), ("/hel%zz", 400), ("/hel%0Alo", 400), ("/echo?a=100%", 200)):
+    for target, status in (("/hello", 200), ("/hel%zz", 400), ("/hel%0Alo", 404), ("/echo?a=100%", 400)):
         text = f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
         answers = set()
         for cut in (0, 1, 5, len(text) - 5, *range(len(text) - 4, len(text))):
@@ -270,11 +265,10 @@ def test_a_head_that_comes_in_pieces_is_answered_as_one_that_comes_whole(host):
         assert answers == {(status,)}, target
 
 
-def test_what_follows_a_head_that_was_written_anew_is_not_lost(host):
-    """One that has to be changed before libwebsockets gets it is taken off the socket alone."""
-    odd = GET.replace(b"/hello", b"/echo?a=100%")
-    data = host.exchange(odd + GET * 10 + LAST)
-    assert statuses(data) == [200] * 12 and data.count(b"hello") == 11
+@pytest.mark.parametrize("path", ["/hel%0Alo", "/hello%20HTTP/1.1%0d%0aHost:%20x%0d%0a%0d%0a", "/a%2Fb"])
+def test_escapes_in_a_path_are_data_and_nothing_else(host, path):
+    data = host.exchange(GET.replace(b"/hello", path.encode()) + GET * 3 + LAST)
+    assert statuses(data) == [404] + [200] * 4
 
 
 def test_connections_that_say_nothing_yet_do_not_hold_up_others(host):
@@ -308,20 +302,11 @@ def test_the_answer_to_a_long_upload_arrives_before_the_end_of_the_connection(ho
 
 def test_h2c_is_declined_by_answering_in_http_1(host):
     data = host.exchange(
-        b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+        b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\n"
         b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n"
     )
     assert statuses(data) == [200]
     assert data.endswith(b"hello")
-
-
-def test_what_lws_complains_about_is_logged_as_ours_and_not_without_end(host):
-    for _ in range(50):
-        host.exchange(post(b"X-A: " + b"y" * 10_000, method=b"GET"))
-    host.exchange(LAST)
-    lines = [line for line in host.program.lines if "Ran out of header data space" in line]
-    assert 1 <= len(lines) <= 20  # 10 in each period of 10 s
-    assert re.search(r'level=warn event=lws text="Ran out of header data space"$', lines[0])
 
 
 # -- time

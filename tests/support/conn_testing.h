@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/transport.h"
+#include "net/conn.h"
 
 struct conn {
     char *out; /* owned: what was written and not taken yet */

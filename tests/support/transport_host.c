@@ -10,7 +10,9 @@
  *     twice               two messages in one write: "one", "two"
  *     pause MS            no input for so long, then "resumed"
  *
- * HTTP: /hello, /big (4 MiB), /echo (what the request was, argument "a" decoded), /stats. */
+ * HTTP: /hello, /big (4 MiB), /echo (what the request was, argument "a" decoded), /stats, /late
+ * (after 100 ms), POST /post (the body comes back). TLS with HOST_CERT and HOST_KEY; HOST_FORWARDED
+ * names the header that peers on loopback are believed. */
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,15 +26,22 @@
 #include "wire/ws_frame.h"
 
 #define BIG_BYTES ((size_t)4 * 1024 * 1024)
+#define POST_MAX 100000
 
 struct host {
     struct loop *loop;
     struct transport *transport;
     char *big;
-    long opened, closed, messages, drained;
+    long opened, closed, messages, drained, gone;
     long closed_in_turn, most_closed_in_turn; /* of the loop */
     int last_code;
     char text[4096]; /* body of /echo and /stats */
+};
+
+struct late {
+    struct host *host;
+    struct exchange *exchange; /* NULL: the peer has gone */
+    struct loop_timer *timer;
 };
 
 struct peer {
@@ -116,17 +125,25 @@ static bool run_command(struct peer *peer, const char *text)
     return true;
 }
 
-static int on_upgrade(void *ctx, const struct conn_request *req)
+static int on_upgrade(void *ctx, const struct http_request *req, struct conn_accept *ret)
 {
     (void)ctx;
+    (void)ret;
     return notify_str_eq(req->path, NOTIFY_STR("/ws/forbidden")) ? 403 : 0;
 }
 
-static void *on_open(void *ctx, struct conn *conn, const struct conn_request *req)
+static void on_unopened(void *ctx, void *arrival)
+{
+    (void)ctx;
+    (void)arrival;
+}
+
+static void *on_open(void *ctx, struct conn *conn, const struct http_request *req, void *arrival)
 {
     struct host *host = ctx;
     struct peer *peer;
 
+    (void)arrival;
     if (notify_str_eq(req->path, NOTIFY_STR("/ws/none")))
         return NULL;
     peer = calloc(1, sizeof(*peer));
@@ -203,16 +220,16 @@ static size_t write_stats(struct host *host)
         host->text, sizeof(host->text),
         "{\"open\":%zu,\"opened\":%ld,\"closed\":%ld,\"messages\":%ld,"
         "\"drained\":%ld,\"last_code\":%d,\"most_closed_in_turn\":%ld,\"heap\":%zu,"
-        "\"control_floods\":%ld}",
+        "\"control_floods\":%ld,\"gone\":%ld}",
         transport_count(host->transport), host->opened, host->closed, host->messages, host->drained,
         host->last_code, host->most_closed_in_turn, heap_bytes(),
-        (long)transport_stats(host->transport).control_floods);
+        (long)transport_stats(host->transport).control_floods, host->gone);
 }
 
-static size_t write_echo(struct host *host, const struct conn_request *req)
+static size_t write_echo(struct host *host, const struct http_request *req)
 {
     char arg[256];
-    int len = conn_request_arg(req, "a", arg, sizeof(arg));
+    int len = http_request_arg(req, "a", arg, sizeof(arg));
 
     return (size_t)snprintf(host->text, sizeof(host->text), "%.*s\n%.*s\n%.*s\n%.*s\n%d %s\n",
                             (int)req->path.len, req->path.ptr, (int)req->query.len, req->query.ptr,
@@ -220,30 +237,98 @@ static size_t write_echo(struct host *host, const struct conn_request *req)
                             req->addr.ptr, len, len < 0 ? "" : arg);
 }
 
-static bool on_http(void *ctx, const struct conn_request *req, struct http_response *ret)
+static bool is_ws_path(struct notify_str path)
 {
-    struct host *host = ctx;
-
-    *ret = (struct http_response){.status = 200, .content_type = "text/plain", .body = host->text};
-    if (notify_str_eq(req->path, NOTIFY_STR("/hello"))) {
-        ret->body = "hello";
-        ret->len = 5;
-        ret->cache_control = "max-age=60";
-    } else if (notify_str_eq(req->path, NOTIFY_STR("/big"))) {
-        ret->body = host->big;
-        ret->len = BIG_BYTES;
-    } else if (notify_str_eq(req->path, NOTIFY_STR("/echo")))
-        ret->len = write_echo(host, req);
-    else if (notify_str_eq(req->path, NOTIFY_STR("/stats")))
-        ret->len = write_stats(host);
-    else
-        return false;
-    return true;
+    return notify_str_eq(path, NOTIFY_STR("/ws")) ||
+           (path.len > 4 && memcmp(path.ptr, "/ws/", 4) == 0);
 }
 
-static void on_accepted(void *ctx, int fd)
+static int on_head(void *ctx, const struct http_request *req, struct http_plan *ret)
 {
-    transport_adopt(ctx, fd);
+    bool posts = notify_str_eq(req->path, NOTIFY_STR("/post"));
+
+    (void)ctx;
+    if (is_ws_path(req->path)) {
+        ret->carrier = HTTP_WEBSOCKET;
+        return 0;
+    }
+    ret->allow = posts ? "POST" : "GET, HEAD";
+    ret->body_max = posts ? POST_MAX : 0;
+    if (notify_str_eq(req->method, NOTIFY_STR("POST")) && posts)
+        return 0;
+    if (!notify_str_eq(req->method, NOTIFY_STR("GET")) &&
+        !notify_str_eq(req->method, NOTIFY_STR("HEAD")))
+        return 405;
+    return posts ? 405 : 0;
+}
+
+static void on_late(void *ctx)
+{
+    struct late *late = ctx;
+    struct http_response response = {
+        .status = 200, .content_type = "text/plain", .body = "late", .len = 4};
+
+    if (late->exchange != NULL)
+        exchange_answer(late->exchange, &response);
+    loop_timer_free(late->timer);
+    free(late);
+}
+
+static void on_late_gone(void *ctx)
+{
+    struct late *late = ctx;
+
+    late->exchange = NULL;
+    late->host->gone++;
+}
+
+/* Answers a little later, as what asks Redis does. */
+static void answer_late(struct host *host, struct exchange *exchange)
+{
+    struct late *late = calloc(1, sizeof(*late));
+
+    if (late == NULL)
+        abort();
+    *late = (struct late){.host = host, .exchange = exchange};
+    late->timer = loop_timer_new(host->loop, on_late, late);
+    loop_timer_set(late->timer, 100);
+    exchange_on_gone(exchange, on_late_gone, late);
+}
+
+static void on_request(void *ctx, struct exchange *exchange)
+{
+    struct host *host = ctx;
+    const struct http_request *req = exchange_request(exchange);
+    struct http_response response = {
+        .status = 200, .content_type = "text/plain", .body = host->text};
+
+    if (notify_str_eq(req->path, NOTIFY_STR("/hello"))) {
+        response.body = "hello";
+        response.len = 5;
+        response.cache_control = "max-age=60";
+    } else if (notify_str_eq(req->path, NOTIFY_STR("/big"))) {
+        response.body = host->big;
+        response.len = BIG_BYTES;
+    } else if (notify_str_eq(req->path, NOTIFY_STR("/echo"))) {
+        response.len = write_echo(host, req);
+    } else if (notify_str_eq(req->path, NOTIFY_STR("/stats"))) {
+        response.len = write_stats(host);
+    } else if (notify_str_eq(req->path, NOTIFY_STR("/post"))) {
+        response.body = req->body.ptr;
+        response.len = req->body.len;
+    } else if (notify_str_eq(req->path, NOTIFY_STR("/late"))) {
+        answer_late(host, exchange);
+        return;
+    } else {
+        exchange_refuse(exchange, 404, NULL);
+        return;
+    }
+    exchange_answer(exchange, &response);
+}
+
+static void on_accepted(void *ctx, int fd, const struct listener_kind *kind)
+{
+    transport_adopt(ctx, fd, kind);
 }
 
 static void on_stop(void *ctx)
@@ -258,21 +343,25 @@ static unsigned long number_arg(int argc, char **argv, int at, unsigned long fal
 
 int main(int argc, char **argv)
 {
-    static const char *const prefixes[] = {"/ws", NULL};
+    struct peer_network trusted = {.bits = 0};
     struct host host = {.loop = loop_new(), .big = malloc(BIG_BYTES)};
     struct transport_config config = {
         .max_message_bytes = number_arg(argc, argv, 2, 65536),
         .heartbeat_ms = number_arg(argc, argv, 3, 30000),
         .idle_timeout_ms = number_arg(argc, argv, 4, 300000),
         .max_control_frames = number_arg(argc, argv, 5, 1000000),
-        .ws_prefixes = prefixes,
-        .ws = {on_upgrade, on_open, on_message, on_drained, on_closed},
-        .http = on_http,
+        .max_sockets = 100000,
+        .cert_file = getenv("HOST_CERT"),
+        .key_file = getenv("HOST_KEY"),
+        .forwarding = {.trust = {&trusted, 1}, .header = getenv("HOST_FORWARDED")},
+        .ws = {on_upgrade, on_open, on_unopened, on_message, on_drained, on_closed},
+        .http = {on_head, on_request},
         .ctx = &host,
     };
     struct listener *listener = NULL;
     int ret = 1;
 
+    (void)peer_network_parse(NOTIFY_STR("127.0.0.0/8"), &trusted);
     log_setup(LOG_DEBUG, LOG_LOGFMT);
     if (argc < 2 || host.loop == NULL || host.big == NULL)
         goto end;

@@ -37,7 +37,7 @@ class WsClient:
         self.timeout = timeout
         self.messages = []  # received while something else was waited for
         self.pings = 0
-        self._buf = bytearray()
+        self._buf = bytearray()  # linear, however many pieces a frame comes in
         self.sock = socket.socket()
         if receive_buffer is not None:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)

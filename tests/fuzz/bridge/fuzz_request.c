@@ -37,7 +37,7 @@ static void stage_open(struct stage *stage)
 {
     static const char *const logs[] = {"topic:all", NULL};
     const struct router_limits limits = {.recent_events = 16, .recent_bytes = 4096};
-    struct conn_request req = {.path = NOTIFY_STR("/ws/fuzz"), .query = NOTIFY_STR("user=u")};
+    struct http_request req = {.path = NOTIFY_STR("/ws/fuzz"), .query = NOTIFY_STR("user=u")};
 
     *stage = (struct stage){.names = {{"inbox:%s", "topic:%s", "session:%s"}}};
     link_testing_init(&stage->subscriber);

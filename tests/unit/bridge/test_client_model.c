@@ -499,7 +499,7 @@ static struct notify_id any_position(int key)
 static void connect_peer(struct peer *peer)
 {
     char query[128], path[16];
-    struct conn_request req = {.addr = NOTIFY_STR("test")};
+    struct http_request req = {.addr = NOTIFY_STR("test")};
     struct notify_id from;
     bool resumes = chance(50), topics = chance(50);
     int len;

@@ -1,36 +1,48 @@
 /* What is answered on plain HTTP. */
 #include <criterion/criterion.h>
 
+#include "exchange_testing.h"
 #include "requests/http_routes.h"
-#include "net/transport.h"
 #include "requests/www_files.h"
 
-static struct http_response response;
+static struct exchange exchange;
 
-static bool ask(const char *path, bool dev, bool ready)
+/* The status of the answer; 101 for a WebSocket. */
+static int ask_by(const char *method, const char *path, bool dev, bool ready)
 {
-    struct conn_request req = {.path = notify_str_z(path), .query = NOTIFY_STR("a=b")};
     struct http_state state = {.dev = dev, .ready = ready};
+    int status;
 
-    response = (struct http_response){0};
-    return http_route(&state, &req, &response);
+    exchange = (struct exchange){.req = {.method = notify_str_z(method),
+                                         .path = notify_str_z(path),
+                                         .query = NOTIFY_STR("a=b")}};
+    status = http_route_plan(&state, &exchange.req, &exchange.plan);
+    if (status != 0)
+        return status;
+    if (exchange.plan.carrier == HTTP_WEBSOCKET)
+        return 101;
+    http_route_answer(&state, &exchange);
+    cr_assert_eq(exchange.answers, 1);
+    return exchange.response.status;
+}
+
+static int ask(const char *path, bool dev, bool ready)
+{
+    return ask_by("GET", path, dev, ready);
 }
 
 Test(http_routes, healthz_is_up_whatever_is_ready)
 {
-    cr_assert(ask("/healthz", false, false));
-    cr_assert_eq(response.status, 200);
-    cr_assert_str_eq(response.content_type, "application/json");
-    cr_assert_null(response.cache_control, "not to be stored");
-    cr_assert_eq(response.len, strlen(response.body));
+    cr_assert_eq(ask("/healthz", false, false), 200);
+    cr_assert_null(exchange.response.content_type, "JSON");
+    cr_assert_null(exchange.response.cache_control, "not to be stored");
+    cr_assert_eq(exchange.response.len, strlen(exchange.response.body));
 }
 
 Test(http_routes, readyz_tells_whether_clients_can_be_served)
 {
-    cr_assert(ask("/readyz", false, true));
-    cr_assert_eq(response.status, 200);
-    cr_assert(ask("/readyz", true, false));
-    cr_assert_eq(response.status, 503);
+    cr_assert_eq(ask("/readyz", false, true), 200);
+    cr_assert_eq(ask("/readyz", true, false), 503);
 }
 
 static bool has_file(const char *name, const struct http_response *as)
@@ -44,36 +56,60 @@ static bool has_file(const char *name, const struct http_response *as)
 
 Test(http_routes, the_client_library_is_always_there)
 {
-    cr_assert(ask("/notify.js", false, false));
-    cr_assert_eq(response.status, 200);
-    cr_assert(has_file("notify.js", &response));
-    cr_assert_not_null(strstr(response.content_type, "javascript"));
-    cr_assert_not_null(response.cache_control);
+    cr_assert_eq(ask("/notify.js", false, false), 200);
+    cr_assert(has_file("notify.js", &exchange.response));
+    cr_assert_not_null(strstr(exchange.response.content_type, "javascript"));
+    cr_assert_not_null(exchange.response.cache_control);
+    cr_assert_eq(ask_by("HEAD", "/notify.js", false, false), 200);
 }
 
 Test(http_routes, the_page_is_there_in_development_only)
 {
-    cr_assert_not(ask("/test-ws", false, true));
-    cr_assert(ask("/test-ws", true, true));
-    cr_assert(has_file("test-ws.html", &response));
-    cr_assert_not_null(strstr(response.content_type, "html"));
+    cr_assert_eq(ask("/test-ws", false, true), 404);
+    cr_assert_eq(ask("/test-ws", true, true), 200);
+    cr_assert(has_file("test-ws.html", &exchange.response));
+    cr_assert_not_null(strstr(exchange.response.content_type, "html"));
 }
 
 Test(http_routes, the_root_leads_to_the_page_in_development_only)
 {
-    cr_assert_not(ask("/", false, true));
-    cr_assert(ask("/", true, true));
-    cr_assert_eq(response.status, 302);
-    cr_assert_str_eq(response.location, "/test-ws");
-    cr_assert_eq(response.len, 0);
+    cr_assert_eq(ask("/", false, true), 404);
+    cr_assert_eq(ask("/", true, true), 302);
+    cr_assert_str_eq(exchange.headers, "Location: /test-ws\r\n");
+    cr_assert_eq(exchange.response.len, 0);
+}
+
+Test(http_routes, websockets_are_at_ws_and_below)
+{
+    cr_assert_eq(ask("/ws", false, false), 101);
+    cr_assert_eq(ask("/ws/alice", false, false), 101);
+    cr_assert_eq(ask("/ws/a/b", false, false),
+                 101); /* what is wrong with it is told by those above */
+    cr_assert_eq(ask("/wsx", false, false), 404);
 }
 
 Test(http_routes, there_is_nothing_anywhere_else)
 {
-    static const char *const nowhere[] = {"",          "//",          "/healthz/", "/HEALTHZ",
-                                          "//healthz", "/healthzz",   "healthz",   "/health",
-                                          "/ws",       "/notify.js/", "/www",      "/test-ws.html"};
+    static const char *const nowhere[] = {
+        "",        "//",      "/healthz/",   "/HEALTHZ", "//healthz",    "/healthzz",
+        "healthz", "/health", "/notify.js/", "/www",     "/test-ws.html"};
 
     for (size_t i = 0; i < sizeof(nowhere) / sizeof(nowhere[0]); i++)
-        cr_assert_not(ask(nowhere[i], true, true), "%s", nowhere[i]);
+        cr_assert_eq(ask(nowhere[i], true, true), 404, "%s", nowhere[i]);
+}
+
+Test(http_routes, other_methods_are_told_which_there_are)
+{
+    cr_assert_eq(ask_by("POST", "/healthz", false, true), 405);
+    cr_assert_str_eq(exchange.plan.allow, "GET, HEAD, OPTIONS");
+    cr_assert_eq(ask_by("TRACE", "/healthz", false, true), 405);
+    cr_assert_eq(ask_by("get", "/healthz", false, true), 501);
+    cr_assert_eq(ask_by("BREW", "/healthz", false, true), 501);
+    cr_assert_eq(ask_by("BREW", "/nothing", false, true), 404,
+                 "unknown path before unknown method");
+    cr_assert_eq(ask_by("POST", "/ws", false, true), 405);
+    cr_assert_eq(ask_by("OPTIONS", "/healthz", false, true), 204);
+    cr_assert_str_eq(exchange.headers, "Allow: GET, HEAD, OPTIONS\r\n");
+    cr_assert_eq(ask_by("OPTIONS", "*", false, true), 204);
+    cr_assert_eq(ask_by("GET", "*", false, true), 405);
 }

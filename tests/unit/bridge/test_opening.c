@@ -4,13 +4,13 @@
 #include <string.h>
 
 #include "clients/opening.h"
-#include "net/transport.h"
+#include "net/conn.h"
 
 static struct opening opening;
 
 static const char *read_address(const char *path, const char *query)
 {
-    const struct conn_request req = {.path = notify_str_z(path), .query = notify_str_z(query)};
+    const struct http_request req = {.path = notify_str_z(path), .query = notify_str_z(query)};
 
     memset(&opening, 'x', sizeof(opening)); /* nothing of it may stay */
     return opening_read(&opening, &req);

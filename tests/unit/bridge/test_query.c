@@ -1,7 +1,7 @@
 /* query: finding and decoding query parameters. */
 #include <criterion/criterion.h>
 
-#include "net/transport.h"
+#include "net/conn.h"
 
 struct row {
     const char *query, *name;
@@ -40,9 +40,9 @@ Test(query, finds_and_decodes_parameters)
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct conn_request req = {.query = notify_str_z(rows[i].query)};
+        struct http_request req = {.query = notify_str_z(rows[i].query)};
         char out[8];
-        int len = conn_request_arg(&req, rows[i].name, out, sizeof(out));
+        int len = http_request_arg(&req, rows[i].name, out, sizeof(out));
 
         cr_expect_eq(len, rows[i].len, "%s of %s: %d", rows[i].name, rows[i].query, len);
         if (len >= 0)
@@ -52,14 +52,14 @@ Test(query, finds_and_decodes_parameters)
 
 Test(query, takes_no_byte_beyond_the_query)
 {
-    struct conn_request req = {.query = notify_str_of("a=%41&b=1", 4)}; /* "a=%4" */
+    struct http_request req = {.query = notify_str_of("a=%41&b=1", 4)}; /* "a=%4" */
     char out[8];
 
-    cr_assert_eq(conn_request_arg(&req, "a", out, sizeof(out)), -1);
-    cr_assert_eq(conn_request_arg(&req, "b", out, sizeof(out)), -1);
+    cr_assert_eq(http_request_arg(&req, "a", out, sizeof(out)), -1);
+    cr_assert_eq(http_request_arg(&req, "b", out, sizeof(out)), -1);
     req.query = (struct notify_str){NULL, 0};
-    cr_assert_eq(conn_request_arg(&req, "a", out, sizeof(out)), -1);
+    cr_assert_eq(http_request_arg(&req, "a", out, sizeof(out)), -1);
     req.query = notify_str_z("a=");
-    cr_assert_eq(conn_request_arg(&req, "a", out, 1), 0);
-    cr_assert_eq(conn_request_arg(&req, "a", out, 0), -1);
+    cr_assert_eq(http_request_arg(&req, "a", out, 1), 0);
+    cr_assert_eq(http_request_arg(&req, "a", out, 0), -1);
 }

@@ -1,34 +1,32 @@
-/* transport_ws -- WebSocket connections: the upgrade, input, output, heartbeat and the closing
- * handshake (RFC 6455).
+/* ws_conn -- WebSocket connections after the opening handshake: input, output, heartbeat and the
+ * closing handshake (RFC 6455).
  *
- * Of libwebsockets it uses the handshake, the socket and its output buffer. Frames go out as they
- * come from above, with LWS_WRITE_RAW, which sends at once from anywhere on the loop and buffers
- * only what the socket does not take; frames come in through ws_reader. Nothing else may be written
- * with lws' framing, nor may lws send a frame of its own.
+ * Frames go out as they come from above, straight to the socket where that has room; frames come in
+ * through ws_reader.
  *
- *     OPEN --conn_close(), fault--> CLOSING --Close from the peer--> LINGERING --end--> DEAD
+ *     OPEN --conn_close(), fault--> CLOSING --Close from the peer--> LINGERING --end--> ENDED
  *       \------------- Close from the peer (answered) --------------->/
  *
- * DEAD may follow any state when the socket breaks or a deadline passes; on_closed comes soon
+ * ENDED may follow any state when the socket breaks or a deadline passes; on_closed comes soon
  * after. */
-#include "net/transport_private.h"
+#include "net/ws_conn.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 
 #include "base/heartbeat.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "net/loop_lws.h"
+#include "net/carrier.h"
+#include "net/stream.h"
+#include "wire/ws_reader.h"
 
 #define CODE_NONE_GIVEN 1005
 #define MAX_REASON_BYTES 123
 #define UNANSWERED_PINGS 2 /* and one more interval: the peer is dead */
-#define ENDED_AT_ONCE 64   /* connections that are taken down in one turn of the loop */
 /* What a connection may have handled in one turn of the loop; the rest waits for the next one, so
  * that nobody waits longer for somebody else than that takes. A unit stands for about half a
  * microsecond: to look at a frame, to carry 1 KiB. */
@@ -36,20 +34,19 @@
 #define TEXT_UNITS 8
 #define BYTES_PER_UNIT 1024
 #define CONTROL_PERIOD_MS 10000 /* of max_control_frames */
-#define KEY_CHARS 24            /* 16 bytes in base64 */
 
 enum conn_state { CONN_OPEN, CONN_CLOSING, CONN_LINGERING, CONN_ENDED };
 
 /* One per connection: keep it small, and what conn_write() looks at together. */
 struct conn {
-    struct lws *wsi;
+    struct stream *stream; /* owned; NULL once it has ended */
     struct transport *transport;
     void *peer;
-    int fd;              /* for sending past lws; -1: TLS, only lws can */
+    int fd;              /* of the stream, for sending past it; -1: TLS */
     uint16_t code;       /* what on_closed will tell */
     uint8_t state;       /* enum conn_state */
     uint8_t unanswered;  /* pings since the peer was last heard */
-    bool busy;           /* lws holds a remainder */
+    bool busy;           /* the stream keeps a remainder */
     bool paused;         /* by conn_pause_input() */
     bool choked;         /* input rests until the socket has drained: a pong is waiting in it */
     bool reading;        /* in handle_input(): what is kept will be looked at there */
@@ -62,15 +59,11 @@ struct conn {
         struct heartbeat_node beat;   /* the next ping, or the deadline of closing */
         TAILQ_ENTRY(conn) ended_link; /* while ended_queued */
     };
+    TAILQ_ENTRY(conn) all_link;
     struct ws_reader reader;
 };
 
 static const uint8_t ping_frame[] = {0x89, 0x00};
-
-static struct conn *conn_of(struct lws *wsi)
-{
-    return lws_get_opaque_user_data(wsi);
-}
 
 static bool wants_input(const struct conn *conn)
 {
@@ -80,10 +73,10 @@ static bool wants_input(const struct conn *conn)
 
 static void update_input(struct conn *conn)
 {
-    loop_lws_want_input(conn->transport->glue, conn->wsi, wants_input(conn) && !conn->resuming);
+    stream_want_input(conn->stream, wants_input(conn) && !conn->resuming);
 }
 
-/* on_closed follows from lws in one of the next turns of the loop: when ten thousand connections
+/* on_closed follows in one of the next turns of the loop: when ten thousand connections
  * break at once, as those behind a proxy do, taking them all down in one turn would hold up the
  * others for 98 ms. */
 static void end(struct conn *conn)
@@ -94,7 +87,7 @@ static void end(struct conn *conn)
         return;
     conn->state = CONN_ENDED;
     update_input(conn);
-    heartbeat_cancel(transport->heartbeat, &conn->beat);
+    heartbeat_cancel(transport->beats, &conn->beat);
     if (TAILQ_EMPTY(&transport->ended))
         loop_timer_set(transport->ended_timer, 0);
     TAILQ_INSERT_TAIL(&transport->ended, conn, ended_link);
@@ -110,24 +103,43 @@ static void unqueue_ended(struct conn *conn)
     conn->beat = (struct heartbeat_node){0}; /* not set */
 }
 
-void transport_ws_end_some(void *ctx)
+/* The last of a connection. */
+static void take_down(struct conn *conn)
 {
-    struct transport *transport = ctx;
-    struct conn *conn;
+    struct transport *transport = conn->transport;
 
-    for (int i = 0; i < ENDED_AT_ONCE && (conn = TAILQ_FIRST(&transport->ended)) != NULL; i++) {
-        unqueue_ended(conn);
-        transport_kill(transport, conn->wsi);
-    }
-    if (!TAILQ_EMPTY(&transport->ended))
-        loop_timer_set(transport->ended_timer, 0);
+    unqueue_ended(conn);
+    heartbeat_cancel(transport->beats, &conn->beat);
+    TAILQ_REMOVE(&transport->all, conn, all_link);
+    transport->count--;
+    transport->sockets--;
+    conn->state = CONN_ENDED;
+    if (conn->peer != NULL)
+        transport->config.ws.on_closed(conn->peer, conn->code);
+    ws_reader_release(&conn->reader);
+    stream_free(conn->stream);
+    conn->stream = NULL;
+    if (!conn->resuming)
+        free(conn);
+}
+
+void ws_conn_end_some(struct transport *transport)
+{
+    for (int i = 0; i < CARRIER_ENDED_AT_ONCE && !TAILQ_EMPTY(&transport->ended); i++)
+        take_down(TAILQ_FIRST(&transport->ended));
+}
+
+void ws_conn_free_all(struct transport *transport)
+{
+    while (!TAILQ_EMPTY(&transport->all))
+        take_down(TAILQ_FIRST(&transport->all));
 }
 
 /* Output. */
 
 /* Sends what the socket takes: the length, 0 if nothing, -1 if it is broken. Straight to the kernel
- * when nothing is before it: lws_write() costs 0.6 us more, most of it cache misses, on connections
- * that were idle. */
+ * when nothing is before it: the stream is another piece of memory, and not in the cache on
+ * connections that were idle. */
 static ssize_t send_directly(struct conn *conn, const void *bytes, size_t len)
 {
     ssize_t n;
@@ -141,20 +153,18 @@ static ssize_t send_directly(struct conn *conn, const void *bytes, size_t len)
 static enum conn_write write_raw(struct conn *conn, const void *bytes, size_t len)
 {
     ssize_t sent = send_directly(conn, bytes, len);
+    enum stream_written written;
 
     if (sent == (ssize_t)len)
         return CONN_SENT;
-    /* lws does not change what it sends raw; its parameter is not const for other modes' sake. */
-    if (sent < 0 || lws_write(conn->wsi, (unsigned char *)bytes + sent, len - (size_t)sent,
-                              LWS_WRITE_RAW) < 0) {
+    written = sent < 0 ? STREAM_DEAD
+                       : stream_write(conn->stream, (const char *)bytes + sent, len - (size_t)sent);
+    if (written == STREAM_DEAD) {
         end(conn);
         return CONN_DEAD;
     }
-    if (!lws_partial_buffered(conn->wsi))
-        return CONN_SENT;
-    conn->busy = true;
-    (void)lws_callback_on_writable(conn->wsi); /* fails only for a dead connection */
-    return CONN_BUSY;
+    conn->busy = written == STREAM_BUSY;
+    return conn->busy ? CONN_BUSY : CONN_SENT;
 }
 
 static enum conn_write flush_gathered(struct conn *conn)
@@ -247,7 +257,7 @@ void conn_close(struct conn *conn, int code, const char *reason)
     send_close(conn, code, reason, reason == NULL ? 0 : strlen(reason));
     if (conn->state == CONN_ENDED)
         return;
-    heartbeat_set(conn->transport->heartbeat, &conn->beat, TRANSPORT_CLOSE_MS);
+    heartbeat_set(conn->transport->beats, &conn->beat, CARRIER_CLOSE_MS);
     update_input(conn); /* to see the peer's Close, also when paused */
 }
 
@@ -256,10 +266,10 @@ void conn_close(struct conn *conn, int code, const char *reason)
 static void linger(struct conn *conn)
 {
     conn->state = CONN_LINGERING;
-    heartbeat_set(conn->transport->heartbeat, &conn->beat, TRANSPORT_LINGER_SECS * UINT64_C(1000));
+    heartbeat_set(conn->transport->beats, &conn->beat, CARRIER_LINGER_SECS * UINT64_C(1000));
     update_input(conn);
-    if (flush_gathered(conn) == CONN_SENT && !conn->busy)
-        (void)shutdown(lws_get_socket_fd(conn->wsi), SHUT_WR); /* fails only if it is gone */
+    if (flush_gathered(conn) != CONN_DEAD)
+        stream_end_output(conn->stream); /* once all is out */
 }
 
 static void on_peer_close(struct conn *conn, const struct ws_item *item)
@@ -383,24 +393,19 @@ static void handle_input(struct conn *conn, struct ws_input *in)
 
 /* Reads once: the kernel says again when there is more, after the others had their turn. Nothing is
  * read as long as more than enough is kept. -1: the stream is at its end or broken. */
-static ssize_t read_socket(const struct conn *conn, uint8_t *buf, size_t kept)
+static ssize_t read_stream(const struct conn *conn, uint8_t *buf, size_t kept)
 {
-    ssize_t n;
-
-    if (kept >= TRANSPORT_READ_BYTES)
+    if (kept >= CARRIER_READ_BYTES)
         return 0;
-    n = recv(lws_get_socket_fd(conn->wsi), buf + kept, TRANSPORT_READ_BYTES, 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return 0;
-    return n > 0 ? n : -1;
+    return stream_read(conn->stream, buf + kept, CARRIER_READ_BYTES);
 }
 
-static void on_readable(void *ctx)
+static void on_input(void *owner)
 {
-    struct conn *conn = ctx;
+    struct conn *conn = owner;
     struct transport *transport = conn->transport;
     size_t kept = ws_reader_restore(&conn->reader, transport->input);
-    ssize_t n = read_socket(conn, transport->input, kept);
+    ssize_t n = read_stream(conn, transport->input, kept);
     struct ws_input in = {transport->input, transport->input + kept + (n > 0 ? n : 0)};
 
     if (n < 0) {
@@ -421,7 +426,7 @@ static void on_resume(void *ctx)
     struct ws_input in;
 
     conn->resuming = false;
-    if (conn->wsi == NULL) { /* closed meanwhile: only this call was still to come */
+    if (conn->stream == NULL) { /* closed meanwhile: only this call was still to come */
         free(conn);
         return;
     }
@@ -456,8 +461,7 @@ static void plan_beat(struct conn *conn, uint64_t now_ms)
     if (config->idle_timeout_ms > 0 && conn->heard_ms + config->idle_timeout_ms < due_ms)
         due_ms = conn->heard_ms + config->idle_timeout_ms;
     if (due_ms != UINT64_MAX)
-        heartbeat_set(conn->transport->heartbeat, &conn->beat,
-                      due_ms > now_ms ? due_ms - now_ms : 0);
+        heartbeat_set(conn->transport->beats, &conn->beat, due_ms > now_ms ? due_ms - now_ms : 0);
 }
 
 /* A busy connection gets no ping, and its silence proves nothing: the pongs to come are behind what
@@ -476,7 +480,7 @@ static void ping(struct conn *conn, uint64_t now_ms)
     (void)write_raw(conn, ping_frame, sizeof(ping_frame)); /* its death is seen by the caller */
 }
 
-void transport_ws_due(struct heartbeat_node *node)
+void ws_conn_due(struct heartbeat_node *node)
 {
     struct conn *conn = (void *)((char *)node - offsetof(struct conn, beat));
     const struct transport_config *config = &conn->transport->config;
@@ -498,82 +502,24 @@ void transport_ws_due(struct heartbeat_node *node)
         plan_beat(conn, now_ms);
 }
 
-/* The upgrade. */
+/* Opening. */
 
-/* A prefix matches itself and what is below it; one that ends in '/' only what is below it. */
-bool transport_ws_is_path(const struct transport *transport, struct notify_str path)
+/* The stream holds nothing more. */
+static void on_drained(void *owner)
 {
-    for (const char *const *prefix = transport->config.ws_prefixes; *prefix != NULL; prefix++) {
-        size_t len = strlen(*prefix);
+    struct conn *conn = owner;
 
-        if (path.len < len || memcmp(path.ptr, *prefix, len) != 0)
-            continue;
-        if (path.len == len || path.ptr[len] == '/' || (len > 0 && (*prefix)[len - 1] == '/'))
-            return true;
+    conn->busy = false;
+    if (conn->state != CONN_OPEN)
+        return;
+    if (conn->choked) {
+        conn->choked = false;
+        resume_input(conn);
     }
-    return false;
+    conn->transport->config.ws.on_drained(conn->peer);
 }
 
-static bool is_key(struct lws *wsi)
-{
-    char key[KEY_CHARS + 1];
-    int len = lws_hdr_copy(wsi, key, sizeof(key), WSI_TOKEN_KEY);
-
-    if (len != KEY_CHARS || strcmp(key + KEY_CHARS - 2, "==") != 0)
-        return false;
-    for (int i = 0; i < KEY_CHARS - 2; i++) {
-        if (!((key[i] >= 'a' && key[i] <= 'z') || (key[i] >= 'A' && key[i] <= 'Z') ||
-              (key[i] >= '0' && key[i] <= '9') || key[i] == '+' || key[i] == '/'))
-            return false;
-    }
-    return true;
-}
-
-/* What RFC 6455, 4.2.1 asks of the request. 0 or the status to refuse it with. */
-static int check_handshake(struct lws *wsi)
-{
-    char version[4];
-    int status = transport_http_check(wsi);
-
-    if (status != 0)
-        return status;
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) == 0)
-        return HTTP_STATUS_METHOD_NOT_ALLOWED;
-    if (!transport_header_has(wsi, WSI_TOKEN_CONNECTION, "upgrade") || !is_key(wsi))
-        return HTTP_STATUS_BAD_REQUEST;
-    if (lws_hdr_copy(wsi, version, sizeof(version), WSI_TOKEN_VERSION) != 2 ||
-        strcmp(version, "13") != 0)
-        return TRANSPORT_UPGRADE_REQUIRED;
-    /* A connection's first request comes without them (http_head.h). Of a later one, lws would
-     * close without an answer when it knows none of the sub-protocols offered. */
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) > 0 &&
-        !transport_header_has(wsi, WSI_TOKEN_PROTOCOL, "notify"))
-        return HTTP_STATUS_BAD_REQUEST;
-    return 0;
-}
-
-int transport_ws_confirm(struct transport *transport, struct lws *wsi, const char *protocol)
-{
-    const struct conn_request *req = &transport->texts.req;
-    int status;
-
-    /* h2c: the offer is declined by answering in HTTP/1.1 (RFC 9110, 7.8). */
-    if (protocol == NULL || strcasecmp(protocol, "websocket") != 0) {
-        (void)transport_http_answer(transport, wsi, true); /* closed in any case */
-        return -1;
-    }
-    status = check_handshake(wsi);
-    if (status == 0)
-        status = transport_read_request(transport, wsi);
-    if (status == 0 && !transport_ws_is_path(transport, req->path))
-        status = HTTP_STATUS_NOT_FOUND;
-    if (status == 0)
-        status = transport->config.ws.on_upgrade(transport->config.ctx, req);
-    if (status == 0)
-        return 0;
-    (void)transport_http_refuse(transport, wsi, status);
-    return -1;
-}
+static const struct stream_handlers handlers = {on_input, on_drained};
 
 /* When ten thousand clients connect in the same second, as they do after a restart, their pings
  * must not all be due in the same one: each would hold up everything else for as long as it takes
@@ -586,69 +532,54 @@ static uint64_t first_ping_after(struct transport *transport)
     return 1 + ((golden >> 32) * transport->config.heartbeat_ms >> 32);
 }
 
-int transport_ws_opened(struct transport *transport, struct lws *wsi)
+static struct conn *conn_new(struct transport *transport, struct stream *stream)
 {
     struct conn *conn = calloc(1, sizeof(*conn));
     uint64_t now_ms = loop_now_ms(transport->loop);
 
-    /* A socket that has no room even for our answer to the handshake is not worth a special case.
-     */
-    if (conn == NULL || lws_partial_buffered(wsi) || transport_read_request(transport, wsi) != 0) {
-        free(conn);
-        return -1;
-    }
-    conn->wsi = wsi;
-    conn->fd = lws_is_ssl(wsi) ? -1 : lws_get_socket_fd(wsi);
+    if (conn == NULL)
+        return NULL;
+    conn->stream = stream;
+    conn->fd = stream->fd;
     conn->transport = transport;
     conn->code = CONN_CLOSE_ABNORMAL;
+    conn->busy = stream_is_busy(stream);
     conn->heard_ms = now_ms;
     conn->ping_ms = now_ms + first_ping_after(transport);
-    lws_set_opaque_user_data(wsi, conn);
-    loop_lws_take_input(transport->glue, wsi, on_readable, conn);
+    TAILQ_INSERT_TAIL(&transport->all, conn, all_link);
     transport->count++;
+    transport->sockets++;
+    stream_hand_over(stream, &handlers, conn);
     plan_beat(conn, now_ms);
-    conn->peer = transport->config.ws.on_open(transport->config.ctx, conn, &transport->texts.req);
+    return conn;
+}
+
+/* What came right behind the opening handshake waits for the next turn: the answer comes first. */
+static void keep_input(struct conn *conn, const struct ws_opening *opening)
+{
+    struct ws_input in = {conn->transport->input, conn->transport->input + opening->input_len};
+
+    if (opening->input_len > 0)
+        memcpy(in.ptr, opening->input, opening->input_len);
+    if (ws_reader_keep(&conn->reader, &in) != 0)
+        conn_close(conn, CONN_CLOSE_INTERNAL, "out of memory");
+}
+
+void ws_conn_open(struct transport *transport, struct stream *stream,
+                  const struct ws_opening *opening)
+{
+    const struct transport_config *config = &transport->config;
+    struct conn *conn = conn_new(transport, stream);
+
+    if (conn == NULL) {
+        config->ws.on_unopened(config->ctx, opening->accept.arrival);
+        stream_free(stream);
+        return;
+    }
+    keep_input(conn, opening);
+    conn->peer = config->ws.on_open(config->ctx, conn, opening->req, opening->accept.arrival);
     if (conn->peer == NULL)
         conn_close(conn, CONN_CLOSE_INTERNAL, "refused");
-    return 0;
-}
-
-/* lws says so when it holds nothing more for this connection; spurious calls are harmless. */
-int transport_ws_writable(struct transport *transport, struct lws *wsi)
-{
-    struct conn *conn = conn_of(wsi);
-
-    (void)transport;
-    if (conn == NULL || !conn->busy || lws_partial_buffered(wsi))
-        return 0;
-    conn->busy = false;
-    if (conn->state == CONN_LINGERING)
-        (void)shutdown(lws_get_socket_fd(wsi), SHUT_WR); /* fails only if the peer is gone */
-    if (conn->state != CONN_OPEN)
-        return 0;
-    if (conn->choked) {
-        conn->choked = false;
+    if (conn->state != CONN_ENDED)
         resume_input(conn);
-    }
-    conn->transport->config.ws.on_drained(conn->peer);
-    return 0;
-}
-
-void transport_ws_closed(struct transport *transport, struct lws *wsi)
-{
-    struct conn *conn = conn_of(wsi);
-
-    if (conn == NULL)
-        return;
-    lws_set_opaque_user_data(wsi, NULL);
-    unqueue_ended(conn);
-    heartbeat_cancel(transport->heartbeat, &conn->beat);
-    conn->state = CONN_ENDED;
-    transport->count--;
-    if (conn->peer != NULL)
-        transport->config.ws.on_closed(conn->peer, conn->code);
-    ws_reader_release(&conn->reader);
-    conn->wsi = NULL;
-    if (!conn->resuming)
-        free(conn);
 }

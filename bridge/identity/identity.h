@@ -1,0 +1,60 @@
+/* identity -- who a peer is and what it may do: one object, shared by its connections and requests.
+ * A renewed token makes a new one.
+ *
+ * What it may do is looked up in the roles file at each question, so that a changed file counts at
+ * once. identity_may() is the only place that decides; whatever asks for a right, over whatever
+ * wire, asks it. */
+#ifndef IDENTITY_H
+#define IDENTITY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "identity/roles.h"
+#include "notify_str.h"
+
+#define IDENTITY_ROLES_MAX 32     /* of a token */
+#define IDENTITY_PATTERNS_MAX 128 /* of each claim */
+
+struct identity {
+    unsigned refs;
+    const struct roles
+        *book;           /* borrowed; or NULL: no roles file, and nothing is filtered by category */
+    json_t *claims;      /* owned; or NULL */
+    uint64_t expires_ms; /* wall clock; UINT64_MAX: never */
+    bool everything;     /* auth=none: may all that can be asked for */
+    uint8_t user_len;
+    char user[]; /* then a NUL */
+};
+
+/* auth=none: whoever it says it is. NULL: out of memory. */
+struct identity *identity_open(struct notify_str user);
+/* Without a token, with the rights of one role and nobody's inbox: user is a made up id. */
+struct identity *identity_anonymous(struct notify_str user, const char *role,
+                                    const struct roles *book);
+/* claims: of a good token (RFC 7519): sub, roles (array), topics and publish (arrays of patterns).
+ * A reference is taken. NULL with *ret_why: a claim is malformed or too long; NULL and NULL: no
+ * memory. */
+struct identity *identity_of_claims(json_t *claims, uint64_t expires_ms, const struct roles *book,
+                                    const char **ret_why);
+struct identity *identity_ref(struct identity *identity);
+struct identity *identity_unref(struct identity *identity); /* returns NULL */
+
+struct notify_str identity_user(const struct identity *identity);
+/* The array of role names, borrowed; NULL: none. */
+const json_t *identity_roles(const struct identity *identity);
+
+/* The one question. name: a topic, a category, a session's id, a user. */
+bool identity_may(const struct identity *identity, enum right right, struct notify_str name);
+/* Are deliveries from logs chosen by category? If not, all are for this identity. */
+bool identity_filters(const struct identity *identity);
+/* Calls fn for each name (a pattern with the user's id in it) of a right that names things,
+ * RIGHT_FOLLOW or the categories; patterns with '*' are passed as they are when with_stars. Some
+ * may come twice. */
+void identity_each(const struct identity *identity, enum right right, bool with_stars,
+                   void (*fn)(void *ctx, struct notify_str name), void *ctx);
+
+#endif

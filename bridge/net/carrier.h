@@ -1,0 +1,57 @@
+/* carrier -- what the connections of a process share below the layers above. Private to net/.
+ *
+ * Also the one place of the limits that have no option. */
+#ifndef CARRIER_H
+#define CARRIER_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "net/http_request.h"
+#include "net/transport_config.h"
+
+#define CARRIER_HEAD_SECS 5       /* to send a whole head, counted from accept or the first byte */
+#define CARRIER_BODY_SECS 15      /* to send a whole body */
+#define CARRIER_KEEPALIVE_SECS 15 /* between two requests */
+#define CARRIER_RESPONSE_SECS 15  /* in which something of an answer must be taken */
+/* After the last word to a peer: until it has closed its side too. Then the socket is closed. */
+#define CARRIER_LINGER_SECS 2
+#define CARRIER_CLOSE_MS 5000 /* for the peer's answer to our Close frame */
+/* Read from a WebSocket at once; also the most that is kept of a peer whose input is paused. */
+#define CARRIER_READ_BYTES 16384
+#define CARRIER_GATHER_BYTES 65536 /* answers to one read that leave in one write */
+#define CARRIER_ENDED_AT_ONCE                                                                      \
+    64 /* connections of a kind that are taken down in one turn of the loop */
+
+struct heartbeat;
+struct http_conn;
+struct loop;
+struct loop_timer;
+struct tls_carrier;
+
+struct transport {
+    struct loop *loop;              /* borrowed */
+    struct heartbeat *beats;        /* owned; of WebSockets */
+    struct heartbeat *deadlines;    /* owned; of HTTP */
+    struct loop_timer *ended_timer; /* owned; for those in ended */
+    struct tls_carrier *tls;        /* owned; NULL: no certificate */
+    TAILQ_HEAD(conn_queue, conn) all, ended;
+    TAILQ_HEAD(http_conn_queue, http_conn) http, http_ended;
+    TAILQ_HEAD(first_bytes_queue, first_bytes) first;
+    struct transport_config config; /* pointers in it borrowed */
+    uint64_t opened;                /* WebSocket connections so far */
+    size_t count;                   /* open WebSocket connections */
+    size_t sockets;                 /* all connections, whatever they are yet */
+    struct transport_stats stats;
+    /* Of the WebSocket whose input is being handled: */
+    unsigned spent;                       /* of its turn */
+    size_t gathered;                      /* bytes in gather */
+    uint8_t gather[CARRIER_GATHER_BYTES]; /* what goes out at the end */
+    struct http_head head;                /* of the request that is being looked at, */
+    struct http_request_texts texts;      /* and its texts, */
+    char path[HTTP_TARGET_MAX];           /* which lie here */
+    uint8_t input[CARRIER_READ_BYTES + CARRIER_READ_BYTES]; /* what was kept, what is new */
+};
+
+#endif

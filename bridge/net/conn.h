@@ -1,0 +1,86 @@
+/* conn -- the boundary between what a connection carries (the layers above) and how it is carried.
+ *
+ * Upward, a peer's story is told through struct conn_handlers: asked, opened, messages, drained,
+ * closed. Downward, the layers above hold a struct conn and may write complete frames to it, pause
+ * its input, and close it. Nobody above sees a descriptor.
+ *
+ * Life of a conn: it is owned by its transport, is valid from on_open until on_closed returns, and
+ * on_closed is called exactly once for every conn for which on_open returned a peer, never from
+ * within conn_write() or conn_close(). */
+#ifndef CONN_H
+#define CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/http.h"
+
+struct conn;
+
+/* What was found out while an upgrade was asked for travels to on_open. */
+struct conn_accept {
+    void *arrival; /* for on_open, or else on_unopened */
+    const char
+        *protocol; /* the sub-protocol that was chosen of those offered; static text or NULL */
+};
+
+struct conn_handlers {
+    /* May this upgrade go on? 0: yes, and on_open follows at once. Otherwise the HTTP status to
+     * refuse it with (403, 404, 503…). */
+    int (*on_upgrade)(void *ctx, const struct http_request *req, struct conn_accept *ret);
+    /* The connection is open and may be written to. arrival: what on_upgrade set, handed over.
+     * Returns the peer that the other callbacks get, or NULL to have it closed with 1011. */
+    void *(*on_open)(void *ctx, struct conn *conn, const struct http_request *req, void *arrival);
+    /* There was no memory for a connection that on_upgrade let in: arrival is to be released. */
+    void (*on_unopened)(void *ctx, void *arrival);
+    /* One complete text message of at most max_message_bytes, valid UTF-8. */
+    void (*on_message)(void *peer, const char *text, size_t len);
+    /* A conn that reported CONN_BUSY has handed everything to the kernel. */
+    void (*on_drained)(void *peer);
+    /* The peer is gone, whoever ended it: the last call for it. code: the WebSocket close code that
+     * was received or sent, 1006 for none (RFC 6455, 7.1.5). */
+    void (*on_closed)(void *peer, int code);
+};
+
+enum conn_write {
+    CONN_SENT, /* the kernel has it all, or gets it when the input of this moment is worked off */
+    CONN_BUSY, /* taken, but a remainder waits for the socket: write no more until on_drained */
+    CONN_DEAD, /* the connection is ending; on_closed will follow */
+};
+
+/* Writes one or more complete frames, already in the form of the connection's protocol. The bytes
+ * are neither changed nor kept: the same buffer may go to any number of connections. Must not be
+ * called while busy. May be called from anywhere on the loop's thread. */
+enum conn_write conn_write(struct conn *conn, const void *frames, size_t len);
+bool conn_is_busy(const struct conn *conn);
+/* Fetches into the cache what conn_write() will look at. conn may be NULL. */
+void conn_prefetch(const struct conn *conn);
+
+/* Stops and restarts on_message. What the peer sends meanwhile waits in the kernel. */
+void conn_pause_input(struct conn *conn, bool paused);
+
+/* Begins the closing handshake (RFC 6455, 7.1.2) with code and a reason of at most 123 bytes; what
+ * was written before goes out first. Safe to call again. on_message is not called any more. */
+void conn_close(struct conn *conn, int code, const char *reason);
+
+/* The application's own close codes and what they mean: docs/protocol.md, "Close codes". */
+enum conn_close_code {
+    CONN_CLOSE_NORMAL = 1000,
+    CONN_CLOSE_GOING_AWAY = 1001,
+    CONN_CLOSE_UNSUPPORTED = 1003,
+    CONN_CLOSE_ABNORMAL = 1006,
+    CONN_CLOSE_TOO_BIG = 1009,
+    CONN_CLOSE_INTERNAL = 1011,
+    CONN_CLOSE_RESTART = 1012,
+    CONN_CLOSE_ABUSE = 4400,
+    CONN_CLOSE_UNAUTHORIZED = 4401,
+    CONN_CLOSE_FORBIDDEN = 4403,
+    CONN_CLOSE_IDLE = 4408,
+    CONN_CLOSE_TOO_MANY = 4409,
+    CONN_CLOSE_KICKED = 4410,
+    CONN_CLOSE_TOO_SLOW = 4413,
+    CONN_CLOSE_RATE_LIMITED = 4429,
+};
+
+#endif

@@ -1,0 +1,18 @@
+/* first_bytes -- what stands on a new connection before HTTP: the header of the PROXY protocol
+ * where the listener requires it, and a look at whether the peer begins TLS where it should.
+ * Private to net/. */
+#ifndef FIRST_BYTES_H
+#define FIRST_BYTES_H
+
+#include "net/peer_address.h"
+
+struct first_bytes;
+struct listener_kind;
+struct transport;
+
+/* Takes fd over, in every case. */
+void first_bytes_open(struct transport *transport, int fd, const struct peer_address *peer,
+                      const struct listener_kind *kind);
+void first_bytes_free(struct first_bytes *first);
+
+#endif

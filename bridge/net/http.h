@@ -1,0 +1,79 @@
+/* http -- what the layers above see of HTTP: requests, exchanges, answers.
+ *
+ * A request is offered twice: its head, so that whoever knows the routes says what is to become of
+ * it and how long its body may be; and, unless it becomes a WebSocket, as an exchange once it is
+ * whole. An exchange is answered once, at once or later. */
+#ifndef HTTP_H
+#define HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/peer_address.h"
+#include "notify_str.h"
+#include "wire/http_head.h"
+
+struct conn;
+struct exchange;
+
+struct http_request {
+    struct notify_str method;
+    /* Percent-decoded, dot segments resolved: "/ws/alice". What is no escape, a NUL and a slash
+     * that came as an escape stand in it as 0xff, a byte that is in no name and no path of ours. */
+    struct notify_str path;
+    struct notify_str query;  /* raw, without '?': "user=alice&topics=a%2Cb" */
+    struct notify_str origin; /* Origin, or empty */
+    struct notify_str host;   /* Host, or that of an absolute target; may be empty */
+    struct notify_str addr;   /* of the client as text: "127.0.0.1", "unix" */
+    struct notify_str body;   /* empty while only the head is there */
+    struct peer_address peer; /* the same as addr */
+    bool tls;
+    const struct http_head *head; /* all other fields */
+};
+
+/* Finds a query parameter and percent-decodes it ('+' is a blank) into out[cap], NUL-terminated.
+ * Returns its length; -1 when absent, malformed, holding a NUL byte, or too long for out. The first
+ * of several wins. */
+int http_request_arg(const struct http_request *req, const char *name, char *out, size_t cap);
+/* Is there such a parameter at all? */
+bool http_request_has(const struct http_request *req, const char *name);
+
+enum http_carrier { HTTP_PLAIN, HTTP_WEBSOCKET };
+
+/* What is to become of a request. */
+struct http_plan {
+    enum http_carrier carrier;
+    size_t body_max;   /* HTTP_PLAIN: bytes; more is 413 */
+    const char *allow; /* with 405 (static text): "GET, HEAD" */
+    void *ctx;         /* for on_request() */
+};
+
+/* Text that is sent as it is must be static, or live until exchange_answer() returns. */
+struct http_response {
+    int status;
+    const char *content_type;  /* NULL: "application/json" */
+    const char *cache_control; /* NULL: "no-store" */
+    const char *headers;       /* further lines, each ended by CR LF; or NULL */
+    const void *body;
+    size_t len;
+};
+
+const struct http_request *exchange_request(const struct exchange *exchange);
+void *exchange_plan_ctx(const struct exchange *exchange);
+/* Answers, once; the exchange must not be used any more. */
+void exchange_answer(struct exchange *exchange, const struct http_response *response);
+/* The JSON body of an error: {"error":{"code","message","details":null}}, by its status. */
+void exchange_refuse(struct exchange *exchange, int status, const char *headers);
+/* Calls fn(ctx) when the peer has gone before it was answered; the exchange must not be used any
+ * more then. fn NULL: nobody is told any more. */
+void exchange_on_gone(struct exchange *exchange, void (*fn)(void *ctx), void *ctx);
+
+/* What the layers above do with requests. */
+struct http_handlers {
+    /* The head of a request. Fills *ret_plan; 0, or the status to refuse it with. */
+    int (*on_head)(void *ctx, const struct http_request *req, struct http_plan *ret_plan);
+    void (*on_request)(void *ctx, struct exchange *exchange);
+};
+
+#endif

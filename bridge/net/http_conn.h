@@ -1,0 +1,21 @@
+/* http_conn -- a connection as long as it speaks HTTP: heads, bodies, answers, one after the other.
+ * Private to net/. */
+#ifndef HTTP_CONN_H
+#define HTTP_CONN_H
+
+#include "net/peer_address.h"
+
+struct heartbeat_node;
+struct stream;
+struct transport;
+
+/* Takes stream over, in every case. peer: who has connected, or whom a proxy named. */
+void http_conn_open(struct transport *transport, struct stream *stream,
+                    const struct peer_address *peer);
+/* Frees some of those that have ended. */
+void http_conn_end_some(struct transport *transport);
+/* Ends all at once; their exchanges hear that they are gone. */
+void http_conn_free_all(struct transport *transport);
+void http_conn_due(struct heartbeat_node *node);
+
+#endif

@@ -1,0 +1,344 @@
+#include "net/http_fetch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/dns.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "base/log.h"
+#include "base/loop.h"
+
+#define MAX_HEADERS_BYTES 16384
+#define HTTP_OK_STATUS 200
+
+/* What an URL is made of; owned texts. */
+struct address {
+    bool tls;
+    char *host; /* without brackets */
+    char *target;
+    uint16_t port;
+};
+
+struct http_fetcher {
+    struct loop *loop; /* borrowed */
+    struct address address;
+    struct http_fetch_limits limits;
+    SSL_CTX *tls;                         /* owned; NULL for http */
+    struct evdns_base *dns;               /* owned; made at the first fetch */
+    struct evhttp_connection *connection; /* owned; while a fetch is under way */
+    http_fetch_fn fn;                     /* set while a fetch is under way */
+    void *ctx;
+    const char *error; /* that evhttp has told of */
+    bool ending;       /* a deferred end() is on its way */
+    bool freed;        /* and frees the rest */
+};
+
+/* Addresses. */
+
+static bool is_loopback(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
+           strcmp(host, "::1") == 0;
+}
+
+static void address_release(struct address *address)
+{
+    free(address->host);
+    free(address->target);
+}
+
+static int make_target(struct address *address, const struct evhttp_uri *uri)
+{
+    const char *path = evhttp_uri_get_path(uri), *query = evhttp_uri_get_query(uri);
+    const char *mark = query == NULL ? "" : "?";
+
+    if (path == NULL || path[0] == '\0')
+        path = "/";
+    return asprintf(&address->target, "%s%s%s", path, mark, query == NULL ? "" : query) < 0 ? -1
+                                                                                            : 0;
+}
+
+static char *bare_host(const char *host)
+{
+    size_t len = strlen(host);
+
+    return host[0] == '[' && len > 2 ? strndup(host + 1, len - 2) : strdup(host);
+}
+
+/* NULL, or what is wrong; *ret must then still be released. */
+static const char *address_read(struct address *ret, const struct evhttp_uri *uri)
+{
+    const char *scheme = uri == NULL ? NULL : evhttp_uri_get_scheme(uri);
+    const char *host = uri == NULL ? NULL : evhttp_uri_get_host(uri);
+    int port = uri == NULL ? -1 : evhttp_uri_get_port(uri);
+
+    if (scheme == NULL || host == NULL || host[0] == '\0' || evhttp_uri_get_userinfo(uri) != NULL ||
+        port == 0 || port > UINT16_MAX)
+        return "it must be https://host[:port]/path";
+    ret->tls = strcmp(scheme, "https") == 0;
+    ret->port = (uint16_t)(port > 0 ? port : ret->tls ? 443 : 80);
+    ret->host = bare_host(host);
+    if (ret->host == NULL || make_target(ret, uri) != 0) {
+        ret->target = NULL;
+        return "out of memory";
+    }
+    if (!ret->tls && (strcmp(scheme, "http") != 0 || !is_loopback(ret->host)))
+        return "https is needed (http only from this machine)";
+    return NULL;
+}
+
+static const char *address_parse(struct address *ret, const char *url)
+{
+    struct evhttp_uri *uri = evhttp_uri_parse(url);
+    const char *why;
+
+    *ret = (struct address){.host = NULL};
+    why = address_read(ret, uri);
+    if (uri != NULL)
+        evhttp_uri_free(uri);
+    return why;
+}
+
+const char *http_fetch_check(const char *url)
+{
+    struct address address;
+    const char *why = address_parse(&address, url);
+
+    address_release(&address);
+    return why;
+}
+
+/* The end of a fetch. */
+
+/* evhttp does not like its connection freed within a callback of it. */
+static void end(void *ctx)
+{
+    struct http_fetcher *fetcher = ctx;
+
+    fetcher->ending = false;
+    if (fetcher->connection != NULL)
+        evhttp_connection_free(fetcher->connection);
+    fetcher->connection = NULL;
+    if (fetcher->freed)
+        free(fetcher);
+}
+
+static void finish(struct http_fetcher *fetcher, const struct http_fetch_result *result)
+{
+    http_fetch_fn fn = fetcher->fn;
+
+    fetcher->fn = NULL;
+    fetcher->ending = true;
+    loop_defer(fetcher->loop, end, fetcher);
+    if (fn != NULL)
+        fn(fetcher->ctx, result);
+}
+
+static void on_error(enum evhttp_request_error error, void *ctx)
+{
+    static const char *const texts[] = {
+        [EVREQ_HTTP_TIMEOUT] = "no answer in time",
+        [EVREQ_HTTP_EOF] = "the connection ended",
+        [EVREQ_HTTP_INVALID_HEADER] = "the answer is no HTTP",
+        [EVREQ_HTTP_BUFFER_ERROR] = "the connection failed",
+        [EVREQ_HTTP_REQUEST_CANCEL] = "cancelled",
+        [EVREQ_HTTP_DATA_TOO_LONG] = "the answer is too long",
+    };
+    struct http_fetcher *fetcher = ctx;
+
+    fetcher->error = texts[error];
+}
+
+/* max-age=N among the directives of Cache-Control (RFC 9111, 5.2.2.1). */
+static uint64_t read_max_age(const char *value)
+{
+    const char *at = value == NULL ? NULL : strstr(value, "max-age=");
+    uint64_t seconds = 0;
+
+    if (at == NULL || at[8] < '0' || at[8] > '9')
+        return UINT64_MAX;
+    for (at += 8; *at >= '0' && *at <= '9' && seconds < UINT32_MAX; at++)
+        seconds = seconds * 10 + (uint64_t)(*at - '0');
+    return seconds;
+}
+
+/* A failure comes without a request, or with one whose code is 0. */
+static void on_answer(struct evhttp_request *request, void *ctx)
+{
+    struct http_fetcher *fetcher = ctx;
+    struct http_fetch_result result = {.error = fetcher->error, .max_age_s = UINT64_MAX};
+    struct evbuffer *body;
+
+    result.status = request == NULL ? 0 : evhttp_request_get_response_code(request);
+    if (result.status == 0) {
+        if (result.error == NULL)
+            result.error = "no connection (refused, or its certificate is not trusted)";
+    } else if (result.status != HTTP_OK_STATUS) {
+        result.error = "the answer is not 200";
+    } else {
+        body = evhttp_request_get_input_buffer(request);
+        result.body =
+            notify_str_of((const char *)evbuffer_pullup(body, -1), evbuffer_get_length(body));
+        result.max_age_s = read_max_age(
+            evhttp_find_header(evhttp_request_get_input_headers(request), "Cache-Control"));
+    }
+    ERR_clear_error();
+    finish(fetcher, &result);
+}
+
+/* The begin. */
+
+/* The certificate must be good for the name that was configured. */
+static struct bufferevent *make_stream(struct http_fetcher *fetcher)
+{
+    struct event_base *base = loop_base(fetcher->loop);
+    const char *host = fetcher->address.host;
+    struct bufferevent *stream;
+    SSL *ssl;
+
+    if (fetcher->tls == NULL)
+        return bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+    ssl = SSL_new(fetcher->tls);
+    if (ssl == NULL || !SSL_set1_host(ssl, host) || !SSL_set_tlsext_host_name(ssl, host)) {
+        SSL_free(ssl);
+        return NULL;
+    }
+    stream = bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_CONNECTING,
+                                            BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+    if (stream == NULL)
+        SSL_free(ssl);
+    return stream;
+}
+
+static struct evhttp_connection *make_connection(struct http_fetcher *fetcher)
+{
+    struct timeval timeout = {.tv_sec = fetcher->limits.timeout_ms / 1000,
+                              .tv_usec = fetcher->limits.timeout_ms % 1000 * 1000};
+    struct event_base *base = loop_base(fetcher->loop);
+    struct evhttp_connection *connection;
+    struct bufferevent *stream;
+
+    /* Without one of its own libevent would look names up with a call that blocks. */
+    if (fetcher->dns == NULL)
+        fetcher->dns = evdns_base_new(base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
+                                                EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+    stream = fetcher->dns == NULL ? NULL : make_stream(fetcher);
+    if (stream == NULL)
+        return NULL;
+    connection = evhttp_connection_base_bufferevent_new(
+        base, fetcher->dns, stream, fetcher->address.host, fetcher->address.port);
+    if (connection == NULL) {
+        bufferevent_free(stream);
+        return NULL;
+    }
+    evhttp_connection_set_timeout_tv(connection, &timeout);
+    evhttp_connection_set_retries(connection, 0);
+    evhttp_connection_set_max_body_size(connection, (ev_ssize_t)fetcher->limits.max_bytes);
+    evhttp_connection_set_max_headers_size(connection, MAX_HEADERS_BYTES);
+    return connection;
+}
+
+static void put_headers(struct http_fetcher *fetcher, struct evhttp_request *request)
+{
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
+    const struct address *address = &fetcher->address;
+    bool v6 = strchr(address->host, ':') != NULL;
+    char host[300];
+
+    (void)snprintf(host, sizeof(host), v6 ? "[%.250s]:%u" : "%.250s:%u", address->host,
+                   (unsigned)address->port);
+    (void)evhttp_add_header(headers, "Host", host); /* without it the server answers 400 */
+    (void)evhttp_add_header(headers, "Accept", "application/json");
+    (void)evhttp_add_header(headers, "Connection", "close");
+}
+
+int http_fetcher_start(struct http_fetcher *fetcher, http_fetch_fn fn, void *ctx)
+{
+    struct evhttp_request *request;
+
+    if (fetcher->fn != NULL || fetcher->ending)
+        return -EBUSY;
+    fetcher->error = NULL;
+    fetcher->connection = make_connection(fetcher);
+    request = fetcher->connection == NULL ? NULL : evhttp_request_new(on_answer, fetcher);
+    if (request == NULL) {
+        end(fetcher);
+        return -ENOMEM;
+    }
+    evhttp_request_set_error_cb(request, on_error);
+    put_headers(fetcher, request);
+    fetcher->fn = fn;
+    fetcher->ctx = ctx;
+    /* A failure at once calls on_answer(), or returns -1; then evhttp has freed the request. */
+    if (evhttp_make_request(fetcher->connection, request, EVHTTP_REQ_GET,
+                            fetcher->address.target) != 0 &&
+        fetcher->fn != NULL) {
+        fetcher->fn = NULL;
+        end(fetcher);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+static SSL_CTX *make_tls(const char *ca_file)
+{
+    SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
+
+    if (tls == NULL || !SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION) ||
+        (ca_file == NULL ? !SSL_CTX_set_default_verify_paths(tls)
+                         : !SSL_CTX_load_verify_file(tls, ca_file))) {
+        SSL_CTX_free(tls);
+        ERR_clear_error();
+        return NULL;
+    }
+    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
+    return tls;
+}
+
+struct http_fetcher *http_fetcher_new(struct loop *loop, const char *url, const char *ca_file,
+                                      const struct http_fetch_limits *limits)
+{
+    struct http_fetcher *fetcher = calloc(1, sizeof(*fetcher));
+
+    if (fetcher == NULL)
+        return NULL;
+    fetcher->loop = loop;
+    fetcher->limits = *limits;
+    if (address_parse(&fetcher->address, url) != NULL)
+        goto fail;
+    if (!fetcher->address.tls)
+        return fetcher;
+    fetcher->tls = make_tls(ca_file);
+    if (fetcher->tls != NULL)
+        return fetcher;
+    log_error("certificates_unusable", "file", ca_file == NULL ? "the system's" : ca_file);
+fail:
+    http_fetcher_free(fetcher);
+    return NULL;
+}
+
+void http_fetcher_free(struct http_fetcher *fetcher)
+{
+    if (fetcher == NULL)
+        return;
+    fetcher->fn = NULL;
+    if (fetcher->connection != NULL)
+        evhttp_connection_free(fetcher->connection);
+    fetcher->connection = NULL;
+    if (fetcher->dns != NULL)
+        evdns_base_free(fetcher->dns, 0);
+    SSL_CTX_free(fetcher->tls);
+    address_release(&fetcher->address);
+    fetcher->freed = true;
+    if (!fetcher->ending)
+        free(fetcher);
+}

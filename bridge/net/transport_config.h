@@ -1,0 +1,29 @@
+/* transport_config -- what the layers above give a transport, and what it counts. */
+#ifndef TRANSPORT_CONFIG_H
+#define TRANSPORT_CONFIG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/conn.h"
+#include "net/http.h"
+#include "net/http_request.h"
+
+struct transport_config {
+    size_t max_message_bytes;    /* bigger: closed with 1009 */
+    uint64_t max_control_frames; /* in ten seconds, at least 1; more: closed with 4400 */
+    uint64_t heartbeat_ms;       /* WebSocket ping after this long; dead after two silent ones */
+    uint64_t idle_timeout_ms;    /* without any frame from the peer, pongs included: 4408 */
+    size_t max_sockets; /* connections of every kind; more are closed when they are accepted */
+    const char *cert_file, *key_file;  /* for listeners with TLS; NULL: there are none */
+    struct http_forwarding forwarding; /* which proxies are believed */
+    struct conn_handlers ws;
+    struct http_handlers http;
+    void *ctx; /* of all handlers that have no peer */
+};
+
+struct transport_stats {
+    uint64_t control_floods; /* closed for more control frames than max_control_frames */
+};
+
+#endif

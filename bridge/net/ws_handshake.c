@@ -1,0 +1,105 @@
+#include "net/ws_handshake.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+
+#include "base/log.h"
+#include "net/carrier.h"
+#include "net/stream.h"
+#include "net/ws_conn.h"
+
+#define KEY_CHARS 24 /* 16 bytes in base64 */
+#define ACCEPT_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+#define ANSWER_MAX 512
+
+enum {
+    STATUS_BAD_REQUEST = 400,
+    STATUS_METHOD_NOT_ALLOWED = 405,
+    STATUS_TOO_LARGE = 413,
+    STATUS_UPGRADE_REQUIRED = 426,
+};
+
+static bool is_base64(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
+           c == '/';
+}
+
+static bool is_key(struct notify_str key)
+{
+    if (key.len != KEY_CHARS || memcmp(key.ptr + KEY_CHARS - 2, "==", 2) != 0)
+        return false;
+    for (size_t i = 0; i < KEY_CHARS - 2; i++)
+        if (!is_base64(key.ptr[i]))
+            return false;
+    return true;
+}
+
+static bool is_version_13(const struct http_head *head)
+{
+    unsigned count;
+    struct notify_str version = http_field(head, "Sec-WebSocket-Version", &count);
+
+    return count == 1 && notify_str_eq(version, NOTIFY_STR("13"));
+}
+
+/* An ordinary GET of a WebSocket's path is told what is missing: over HTTP/1.0, which cannot
+ * upgrade, too, for that is how a proxy passes it on that has not been told to do otherwise. */
+int ws_handshake_check(const struct http_request *req, const char **ret_headers)
+{
+    const struct http_head *head = req->head;
+    unsigned keys;
+    struct notify_str key = http_field(head, "Sec-WebSocket-Key", &keys);
+
+    *ret_headers = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
+    if (!head->upgrade || !http_list_has(head, "Upgrade", "websocket") || !is_version_13(head))
+        return STATUS_UPGRADE_REQUIRED;
+    *ret_headers = "Allow: GET\r\n";
+    if (!notify_str_eq(req->method, NOTIFY_STR("GET")))
+        return STATUS_METHOD_NOT_ALLOWED;
+    *ret_headers = NULL;
+    if (head->framing == HTTP_CHUNKED || head->length > 0)
+        return STATUS_TOO_LARGE;
+    return keys == 1 && is_key(key) ? 0 : STATUS_BAD_REQUEST;
+}
+
+int ws_handshake_ask(struct transport *transport, struct ws_opening *opening)
+{
+    const struct transport_config *config = &transport->config;
+
+    opening->accept = (struct conn_accept){.arrival = NULL};
+    return config->ws.on_upgrade(config->ctx, opening->req, &opening->accept);
+}
+
+static int format_answer(char out[ANSWER_MAX], const struct ws_opening *opening)
+{
+    char text[KEY_CHARS + sizeof(ACCEPT_GUID)], accept[32];
+    unsigned char hash[SHA_DIGEST_LENGTH];
+    struct notify_str key = http_field(opening->req->head, "Sec-WebSocket-Key", NULL);
+    const char *protocol = opening->accept.protocol;
+
+    memcpy(text, key.ptr, KEY_CHARS);
+    memcpy(text + KEY_CHARS, ACCEPT_GUID, sizeof(ACCEPT_GUID) - 1);
+    SHA1((const unsigned char *)text, KEY_CHARS + sizeof(ACCEPT_GUID) - 1, hash);
+    (void)EVP_EncodeBlock((unsigned char *)accept, hash, SHA_DIGEST_LENGTH);
+    return snprintf(out, ANSWER_MAX,
+                    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
+                    "Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s%s%s\r\n",
+                    accept, protocol == NULL ? "" : "Sec-WebSocket-Protocol: ",
+                    protocol == NULL ? "" : protocol, protocol == NULL ? "" : "\r\n");
+}
+
+void ws_handshake_open(struct transport *transport, struct stream *stream,
+                       const struct ws_opening *opening)
+{
+    char answer[ANSWER_MAX];
+    int len = format_answer(answer, opening);
+
+    /* A socket that has no room even for this is not worth a special case: the connection ends, and
+     * the layers above are told as if it had ended a moment later. */
+    (void)stream_write(stream, answer, (size_t)len);
+    ws_conn_open(transport, stream, opening);
+}

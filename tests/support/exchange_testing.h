@@ -1,0 +1,53 @@
+/* exchange_testing -- exchanges for unit tests, in place of those of http_conn.c: the answer is
+ * kept for the test to look at. Header only; each test program is one translation unit. */
+#ifndef EXCHANGE_TESTING_H
+#define EXCHANGE_TESTING_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/http.h"
+
+struct exchange {
+    struct http_request req;
+    struct http_plan plan;
+    unsigned answers;
+    struct http_response response; /* with copies of: */
+    char headers[256];
+    void (*on_gone)(void *ctx);
+    void *ctx;
+};
+
+const struct http_request *exchange_request(const struct exchange *exchange)
+{
+    return &exchange->req;
+}
+
+void *exchange_plan_ctx(const struct exchange *exchange)
+{
+    return exchange->plan.ctx;
+}
+
+void exchange_answer(struct exchange *exchange, const struct http_response *response)
+{
+    exchange->answers++;
+    exchange->response = *response;
+    (void)snprintf(exchange->headers, sizeof(exchange->headers), "%s",
+                   response->headers == NULL ? "" : response->headers);
+}
+
+void exchange_refuse(struct exchange *exchange, int status, const char *headers)
+{
+    const struct http_response response = {.status = status, .headers = headers};
+
+    exchange_answer(exchange, &response);
+}
+
+void exchange_on_gone(struct exchange *exchange, void (*fn)(void *ctx), void *ctx)
+{
+    exchange->on_gone = fn;
+    exchange->ctx = ctx;
+}
+
+#endif
