@@ -15,7 +15,11 @@
   const LIMITS = Object.freeze({
     heldMessages: 10000, // per key, while its missed messages are still on their way
     restartDelayMs: 60000, // the longest pause that a restarting bridge may ask for
+    unopened: 6, // attempts in a row that do not open: then that is said
+    wakeMs: 1000, // between two attempts, or two trials of the link, because somebody looks at the page
+    wakeReplyMs: 3000, // and how long the bridge then has for its answer
     keys: 1024, // positions that are remembered; the one that moved longest ago goes first
+    recentIds: 32, // per key, by which a repetition is told from a box that begins anew
   });
 
   const DEFAULTS = Object.freeze({
@@ -27,6 +31,7 @@
     inboxKey: 'inbox:%s', // as the bridge's options of the same names
     topicKey: 'topic:%s',
     storage: null, // e.g. sessionStorage: positions survive a reload of the page
+    recountMs: 500, // the time in which a message may settle a doubt about the badge by itself
     backoffMs: 500, // the first pause is a random part of this; it doubles with every failure …
     backoffMaxMs: 30000, // … up to this
     stableMs: 5000, // a connection that lived this long resets the back-off
@@ -40,18 +45,40 @@
 
   /* Close codes after which trying again is no use: the application has to do something first. */
   const FINAL_CLOSE_CODES = new Map([
+    [4400, 'not understood'],
     [4401, 'not authenticated'],
     [4403, 'forbidden'],
     [4409, 'too many connections'],
     [4410, 'kicked'],
   ]);
   const CLOSE_RESTART = 1012;
+  const CLOSE_GOING_AWAY = 1001;
   const CLOSE_ABNORMAL = 1006;
+
+  /* A browser does not say why a connection did not open. */
+  const UNOPENED_REASON =
+    'no connection opens: the bridge is away, or refuses this page (its path, its origin, too many from one ' +
+    'address); its log says which';
+
+  /* The page may have slept, or somebody is looking at it again: no reason to sit out a pause, and the
+   * link may have died meanwhile. */
+  const WAKING_EVENTS = [
+    ['window', 'online'],
+    ['window', 'pageshow'],
+    ['window', 'focus'],
+    ['document', 'visibilitychange'],
+    ['document', 'resume'],
+  ];
 
   /* Events of the library itself. A message from Redis may have any name: one of these it could not
    * take over, and is to be had from '*' only. */
   const OWN_EVENTS = new Set(
-    ['*', 'status', 'ready', 'badge', 'gap', 'resumed', 'stopped', 'frame', 'error'],
+    ['*', 'status', 'ready', 'badge', 'gap', 'resumed', 'stopped', 'unreachable', 'frame', 'error'],
+  );
+
+  /* Requests that change the inbox; their answers say how many are unread then. */
+  const CHANGES = new Set(
+    ['mark_read', 'mark_all_read', 'mark_seen', 'archive', 'delete_notification'],
   );
 
   /* Worth another try on the same connection: Redis was away, or the answer got stuck behind it. */
@@ -123,10 +150,30 @@
     return pattern.replace('%s', () => name);
   }
 
+  /* Where a click on a notification leads: { url, label, host }, or null. By convention a sender says it
+   * with ACTION {"type":"open","label":…,"url":…}; anything else is the application's own. Whoever
+   * sends may write what they like: only addresses of the web are opened. host: of another site. */
+  function linkOf(action, base) {
+    if (action === null || typeof action !== 'object' || action.type !== 'open') return null;
+    const { url: address, label } = action;
+    if (typeof address !== 'string' || address === '') return null;
+    try {
+      const here = new URL(base);
+      const url = new URL(address, here);
+      if (url.protocol !== 'https:' && url.protocol !== 'http:') return null;
+      const host = url.origin === here.origin ? '' : url.host;
+      return { url: url.href, label: typeof label === 'string' ? label : '', host };
+    } catch {
+      return null;
+    }
+  }
+
   /* -- positions: per key, from where to go on -------------------------------------------------- */
 
   /* delivered: the highest id handed to the application, what is not above it came before.
-   * start: where following began, if nothing has been delivered yet. */
+   * start: where following began, if nothing has been delivered yet.
+   * rev: the highest revision that is known to have been before what comes next.
+   * recent: the ids delivered last, with their revisions. */
   class Positions {
     #keys = new Map();
     #storage;
@@ -148,12 +195,34 @@
       return !entry || !entry.delivered || compareIds(id, entry.delivered) > 0;
     }
 
-    deliver(key, id) {
-      this.#put(key, { delivered: id });
+    /* Does message come from a box that has begun anew under this name (deleted and sent to again,
+     * replaced, or Redis lost writes)? Its ids and revisions then compare with nothing from before.
+     * Either it is the first entry of a box that had some already, or its id stands below one that
+     * was delivered: within one box they come in order. A repetition is told by its revision; while
+     * a key catches up, what stands below its position is only that. */
+    beginsAnew({ key, id, prev, rev }, isCatchingUp) {
+      const entry = this.#keys.get(key);
+      if (!entry || !isId(id) || entry.recent.get(id) === rev) return false;
+      const isAfterStart = entry.delivered || compareIds(id, entry.start) > 0;
+      if (prev === '0-0' && rev <= entry.rev && isAfterStart) return true;
+      return !isCatchingUp && !this.isNew(key, id);
     }
 
-    start(key, id) {
-      if (isId(id) && !this.get(key)) this.#put(key, { start: id });
+    /* Notes the revision of a message on key. */
+    hear(key, rev) {
+      const entry = this.#keys.get(key);
+      if (entry && rev > entry.rev) entry.rev = rev;
+    }
+
+    deliver(key, id, rev) {
+      const { rev: known = -1, recent = new Map() } = this.#keys.get(key) || {};
+      recent.set(id, rev);
+      if (recent.size > LIMITS.recentIds) recent.delete(recent.keys().next().value);
+      this.#put(key, { delivered: id, rev: rev > known ? rev : known, recent });
+    }
+
+    start(key, id, rev = -1) {
+      if (isId(id) && !this.get(key)) this.#put(key, { start: id, rev, recent: new Map() });
     }
 
     forget(key) {
@@ -203,6 +272,10 @@
       this.#kept.set(key, []);
     }
 
+    holds(key) {
+      return this.#kept.has(key);
+    }
+
     /* What waited on key, entries first and in order; nothing waits any more. */
     release(key) {
       const kept = this.#kept.get(key) || [];
@@ -242,26 +315,114 @@
     }
   }
 
+  /* -- the badge: which of two counts of the inbox is the later one ------------------------------ */
+
+  /* Counts are absolute and come on two ways: with the messages of the inbox, in the order in which
+   * they were published, and as answers to unread_count, which may overtake messages and be overtaken
+   * by them. Within the life of a box revisions order them, and at the same revision a count can only
+   * sink (something expired). A box that is deleted, restored, renamed onto, or that lost writes
+   * begins another life, in which revisions say nothing about those before. Hence:
+   *  - an answer that nothing came before since it was asked is the truth, whatever its revision;
+   *  - an answer with a lower revision than was known when it was asked shows that another life began;
+   *  - where the order cannot be told there is a doubt, and the count is to be asked for once more. */
+  class Badge {
+    unread = null;
+    rev = -1;
+    #heard = 0; // messages so far
+    #lives = 0; // of the box, as far as we have noticed
+    #isAhead = false; // an answer told of the present life: messages may still come from the last one
+    #doubts = 0; // so far
+    #settled = 0; // those that came before the last answer was asked for
+    #expected = null; // what a change of ours left, says its answer, while no message says so
+
+    get isDoubtful() {
+      return this.#doubts > this.#settled || this.#expected !== null;
+    }
+
+    /* What comes next belongs to a life of which nothing is known. */
+    restart() {
+      this.rev = -1;
+      this.#lives++;
+      this.#isAhead = false;
+    }
+
+    doubt() {
+      this.#doubts++;
+    }
+
+    /* A message of the inbox. isCatchingUp: what was missed comes after what has happened since. */
+    hear({ unread, rev }, isCatchingUp) {
+      this.#heard++;
+      if (!Number.isInteger(unread) || !Number.isInteger(rev)) return;
+      const leaps = this.#isAhead && rev > this.rev + 1;
+      const differs = rev < this.rev ? !isCatchingUp : rev === this.rev && unread !== this.unread;
+      if (leaps || differs) this.doubt();
+      if (this.#isLater(unread, rev)) this.#take(unread, rev);
+    }
+
+    /* A request for the count is about to be sent. Returns what answer() has to know about it. */
+    ask() {
+      return { rev: this.rev, heard: this.#heard, lives: this.#lives, doubts: this.#doubts };
+    }
+
+    /* The count that was asked for. Returns whether it shows that the box has begun anew. */
+    answer(asked, { unread, rev }) {
+      if (!Number.isInteger(unread) || !Number.isInteger(rev)) return false;
+      this.#settled = asked.doubts;
+      this.#expected = null;
+      if (asked.lives !== this.#lives) {
+        this.doubt(); // of which life is it?
+        return false;
+      }
+      const isOvertaken = asked.heard !== this.#heard;
+      const isAnew = rev < asked.rev;
+      const isSame = rev === this.rev && unread === this.unread;
+      if (isOvertaken && !isSame && !this.#isLater(unread, rev)) this.doubt();
+      if (isAnew) {
+        this.restart();
+        this.#isAhead = true;
+      }
+      if (!isOvertaken || this.#isLater(unread, rev)) this.#take(unread, rev);
+      return isAnew;
+    }
+
+    /* The answer to a change of ours: it leaves so many. */
+    expect(unread) {
+      if (Number.isInteger(unread) && unread !== this.unread) this.#expected = unread;
+    }
+
+    #isLater(unread, rev) {
+      return rev > this.rev || (rev === this.rev && unread < this.unread);
+    }
+
+    #take(unread, rev) {
+      this.unread = unread;
+      this.rev = rev;
+      if (unread === this.#expected) this.#expected = null;
+    }
+  }
+
   /* -- requests that wait for their answers ------------------------------------------------------ */
 
   class Requests {
     #clock;
-    #open = new Map(); // request_id -> { resolve, reject, timer }
+    #open = new Map(); // request_id -> { resolve, reject, timer, onAnswer }
     #next = 1;
 
     constructor(clock) {
       this.#clock = clock;
     }
 
-    /* send(id) sends it. Resolves with the answer, rejects with a NotifyError. */
-    begin(type, timeoutMs, send) {
+    /* send(id) sends it. Resolves with the answer, rejects with a NotifyError. onAnswer sees the answer
+     * before any message that comes behind it (who waits for the promise may not). */
+    begin(type, timeoutMs, send, onAnswer = () => {}) {
       const id = this.#next++;
       return new Promise((resolve, reject) => {
         const timer = this.#clock.setTimeout(() => {
           this.#open.delete(id);
           reject(new NotifyError('TIMEOUT', `no answer to ${type}`));
         }, timeoutMs);
-        this.#open.set(id, { resolve, reject, timer });
+        this.#open.set(id, { resolve, reject, timer, onAnswer });
         send(id);
       });
     }
@@ -272,8 +433,12 @@
       if (!request) return false;
       this.#open.delete(answer.request_id);
       this.#clock.clearTimeout(request.timer);
-      if (answer.type === 'error') request.reject(toError(answer));
-      else request.resolve(answer);
+      if (answer.type === 'error') {
+        request.reject(toError(answer));
+      } else {
+        request.onAnswer(answer);
+        request.resolve(answer);
+      }
       return true;
     }
 
@@ -299,7 +464,11 @@
 
     set(name, ms, fn) {
       this.clear(name);
-      this.#running.set(name, this.#clock.setTimeout(fn, ms));
+      const fire = () => {
+        this.#running.delete(name);
+        fn();
+      };
+      this.#running.set(name, this.#clock.setTimeout(fire, ms));
     }
 
     has(name) {
@@ -328,6 +497,7 @@
     #backlog;
     #requests;
     #socket = null;
+    #insisting = 0; // numbers the pauses of requests that are repeated
     #epoch = 0; // counts connections; what belongs to an earlier one is void
     #attempt = 0;
     #timers;
@@ -337,9 +507,13 @@
     #everReady = false;
     #status = 'closed';
     #greeting = null;
-    #badge = { unread: null, rev: -1 };
-    #onOnline = () => this.#retryNow();
-    #onPageHide = () => this.#positions.save();
+    #badge = new Badge();
+    #recounts = 0; // asked for in a row, each because of a doubt that the last one left
+    #unopened = 0; // attempts in a row that did not open
+    #everOpened = false; // since open()
+    #attemptAt = 0; // when the last one began
+    #trying = null; // the connection (by its #epoch) whose link is being tried
+    #listening = null; // ends what open() began to listen to
 
     constructor(url, options = {}) {
       this.#url = url;
@@ -434,11 +608,23 @@
       if (this.#wanted) return;
       this.#wanted = true;
       this.#attempt = 0;
-      if (typeof addEventListener === 'function') {
-        addEventListener('online', this.#onOnline);
-        addEventListener('pagehide', this.#onPageHide);
-      }
+      this.#unopened = 0;
+      this.#everOpened = false;
+      this.#listen();
       this.#connect();
+    }
+
+    /* To the page, where there is one. */
+    #listen() {
+      this.#listening = new AbortController();
+      const listen = (target, type, listener) => {
+        if (target && typeof target.addEventListener === 'function')
+          target.addEventListener(type, listener, { signal: this.#listening.signal });
+      };
+      for (const [target, type] of WAKING_EVENTS) {
+        listen(target === 'window' ? globalThis : globalThis.document, type, () => this.#wake(type));
+      }
+      listen(globalThis, 'pagehide', (event) => this.#putAway(event));
     }
 
     close() {
@@ -452,14 +638,12 @@
       this.#wanted = false;
       this.#timers.clearAll();
       this.#positions.save();
-      if (typeof removeEventListener === 'function') {
-        removeEventListener('online', this.#onOnline);
-        removeEventListener('pagehide', this.#onPageHide);
-      }
+      this.#listening.abort();
     }
 
     async #connect() {
       const epoch = ++this.#epoch;
+      this.#attemptAt = this.#clock.now();
       this.#timers.clearAll();
       this.#setStatus('connecting', { attempt: this.#attempt });
       this.#timers.set('connect', this.#options.connectMs, () => this.#lost(CLOSE_ABNORMAL, 'no greeting'));
@@ -483,6 +667,11 @@
 
     #adoptSocket(socket) {
       this.#socket = socket;
+      this.#unopened++;
+      socket.onopen = () => {
+        this.#unopened = 0;
+        this.#everOpened = true;
+      };
       socket.onmessage = (event) => this.#receive(event.data);
       socket.onclose = (event) => this.#lost(event.code, event.reason);
       socket.onerror = () => {}; // always followed by close, which says more
@@ -499,7 +688,7 @@
         new NotifyError('DISCONNECTED', 'the connection was lost before the answer came'),
       );
       if (!socket) return;
-      socket.onmessage = socket.onclose = null;
+      socket.onopen = socket.onmessage = socket.onclose = null;
       try {
         socket.close(code);
       } catch {
@@ -523,42 +712,64 @@
         return;
       }
       if (stable) this.#attempt = 0;
-      const asked = restartDelay(code, reason);
-      const { backoffMs, backoffMaxMs } = this.#options;
-      const delay =
-        asked !== null ? asked : backoffDelay(this.#attempt, backoffMs, backoffMaxMs, this.#clock.random);
-      this.#attempt++;
-      this.#setStatus('waiting', { code, reason, delay, attempt: this.#attempt });
+      const delay = this.#pause(code, reason);
+      const attempt = ++this.#attempt;
+      const isUnreachable = this.#unopened >= LIMITS.unopened;
+      this.#setStatus('waiting', { code, reason: isUnreachable ? UNOPENED_REASON : reason, delay, attempt });
+      if (this.#unopened === LIMITS.unopened) this.#emit('unreachable', { attempt, reason: UNOPENED_REASON });
       if (this.#status === 'waiting') this.#timers.set('retry', delay, () => this.#connect());
     }
 
-    /* The network is back: no reason to sit out the pause. */
-    #retryNow() {
-      if (this.#status === 'waiting') this.#connect();
-      else if (this.#status === 'connected') this.#tryLink();
+    /* Until the next attempt. What never opened is more likely refused than away. */
+    #pause(code, reason) {
+      const { backoffMs, backoffMaxMs } = this.#options;
+      if (!this.#everOpened && this.#unopened >= LIMITS.unopened) return backoffMaxMs;
+      const asked = restartDelay(code, reason);
+      return asked !== null ? asked : backoffDelay(this.#attempt, backoffMs, backoffMaxMs, this.#clock.random);
+    }
+
+    /* Somebody looks at the page, or the network is back. (These events come in swarms.) */
+    #wake(type) {
+      if (type === 'visibilitychange' && document.visibilityState === 'hidden') return;
+      if (this.#status === 'waiting') {
+        const since = this.#clock.now() - this.#attemptAt;
+        this.#attempt = 0;
+        if (since >= LIMITS.wakeMs) this.#connect();
+        else this.#timers.set('retry', LIMITS.wakeMs - since, () => this.#connect());
+      } else if (this.#status === 'connected' && this.#clock.now() - this.#lastHeard >= LIMITS.wakeMs) {
+        this.#tryLink(LIMITS.wakeReplyMs);
+      }
+    }
+
+    /* A page that is put away for a possible return keeps its socket, and the bridge would go on taking
+     * it for one that listens. */
+    #putAway({ persisted }) {
+      if (persisted && this.#socket) this.#lost(CLOSE_GOING_AWAY, 'the page was put away');
+      else this.#positions.save();
     }
 
     /* -- heartbeat: a link that died without a word is noticed -- */
 
     #watchLink() {
-      const { heartbeatMs } = this.#options;
+      const { heartbeatMs, heartbeatReplyMs } = this.#options;
       const silent = this.#clock.now() - this.#lastHeard;
       this.#timers.set('heartbeat', Math.max(heartbeatMs - silent, 1), () => {
-        if (this.#clock.now() - this.#lastHeard >= heartbeatMs) this.#tryLink();
+        if (this.#clock.now() - this.#lastHeard >= heartbeatMs) this.#tryLink(heartbeatReplyMs);
         else this.#watchLink();
       });
     }
 
-    #tryLink() {
+    #tryLink(timeoutMs) {
       const epoch = this.#epoch;
-      this.request('heartbeat', {}, { timeoutMs: this.#options.heartbeatReplyMs }).then(
-        () => epoch === this.#epoch && this.#watchLink(),
-        (error) => {
-          if (epoch !== this.#epoch) return;
-          if (error.code === 'TIMEOUT') this.#lost(CLOSE_ABNORMAL, 'no heartbeat');
-          else this.#watchLink();
-        },
-      );
+      if (this.#trying === epoch) return;
+      this.#trying = epoch;
+      const judge = (error) => {
+        if (epoch !== this.#epoch) return;
+        this.#trying = null;
+        if (error && error.code === 'TIMEOUT') this.#lost(CLOSE_ABNORMAL, 'no heartbeat');
+        else this.#watchLink();
+      };
+      this.request('heartbeat', {}, { timeoutMs }).then(() => judge(), judge);
     }
 
     /* -- receiving -- */
@@ -580,32 +791,41 @@
     }
 
     #receivePushed(message) {
-      if (message.key === this.inboxKey) {
-        if (this.#isOfNewBox(message)) this.#badge.rev = -1;
-        this.#applyBadge(message);
-      }
+      const { key } = message;
+      const isCatchingUp = this.#backlog.holds(key);
+      const isReplaced = isChange(message, 'changed') && isId(message.last);
+      const isGone = isChange(message, 'gone');
+      if (isReplaced) this.#beginAnew(key, message.last);
+      else if (this.#positions.beginsAnew(message, isCatchingUp)) this.#beginAnew(key);
+      this.#positions.hear(key, message.rev);
+      if (key === this.inboxKey) this.#hearCount(message, isCatchingUp, isReplaced || isGone);
+      if (isGone) this.#beginAnew(key);
       if (!this.#backlog.keep(message)) this.#deliver(message);
       // Positions have not moved: the next connection gets all of it.
-      else if (this.#backlog.isFull(message.key)) this.#lost(CLOSE_ABNORMAL, 'too far behind');
+      else if (this.#backlog.isFull(key)) this.#lost(CLOSE_ABNORMAL, 'too far behind');
     }
 
-    /* Nothing was before it, although something has been: the box has expired or was deleted, and this
-     * is another, whose revisions begin anew. */
-    #isOfNewBox(message) {
-      const position = this.#positions.get(message.key);
-      return (
-        message.prev === '0-0' &&
-        message.rev < this.#badge.rev &&
-        isId(message.id) &&
-        (position === undefined || compareIds(message.id, position) > 0)
-      );
+    /* What comes from here on is of another box with the same name. What waits is of the last one. */
+    #beginAnew(key, place = '0-0') {
+      const isCatchingUp = this.#backlog.holds(key);
+      for (const message of this.#backlog.release(key)) this.#deliver(message);
+      if (isCatchingUp) this.#backlog.hold(key);
+      this.#losePlace(key);
+      this.#positions.start(key, place);
+    }
+
+    /* Nothing is known any more of where key stands: ids and revisions are taken as they come. */
+    #losePlace(key) {
+      this.#positions.forget(key);
+      if (key === this.inboxKey) this.#badge.restart();
+      this.#emit('gap', { key });
     }
 
     /* Hands out a message, an entry only the first time that it comes. */
     #deliver(message) {
       if (isId(message.id)) {
         if (!this.#positions.isNew(message.key, message.id)) return;
-        this.#positions.deliver(message.key, message.id);
+        this.#positions.deliver(message.key, message.id, message.rev);
         this.#setSaveTimer();
       }
       this.#emitMessage(message);
@@ -613,25 +833,27 @@
 
     #setSaveTimer() {
       if (this.#options.storage && !this.#timers.has('save')) {
-        this.#timers.set('save', 250, () => {
-          this.#timers.clear('save');
-          this.#positions.save();
-        });
+        this.#timers.set('save', 250, () => this.#positions.save());
       }
     }
 
-    /* What was missed on key is here, and so may what waited for it go out. */
+    /* What was missed on key is here, and so may what waited for it go out. Not recovered: the place
+     * was lost, and perhaps Redis lost writes and ids go on below it. */
     #release(key, recovered) {
       const released = this.#backlog.release(key);
+      if (!recovered) this.#losePlace(key);
       for (const message of released) this.#deliver(message);
-      if (recovered) return;
-      // Perhaps Redis lost writes, and ids begin below the position: it is taken anew.
-      const last = released.map((message) => message.id).filter(isId).pop();
-      if (last === undefined || compareIds(last, this.#positions.get(key) || last) < 0) {
-        this.#positions.forget(key);
-        this.#positions.start(key, last);
-      }
-      this.#emit('gap', { key });
+    }
+
+    /* Finds out where the boxes stand whose places were lost, unless something has come from them. */
+    #findPlaces(keys, epoch) {
+      const unplaced = keys.filter((key) => !this.#positions.get(key));
+      const topics = [...this.#topics, ...this.#broadcast()];
+      const steps = topics.filter((topic) => unplaced.includes(this.#topicKey(topic)));
+      return Promise.all([
+        keys.includes(this.inboxKey) ? this.#count(epoch) : [],
+        ...steps.map((topic) => this.#follow(topic, epoch)),
+      ]);
     }
 
     #receiveAnswer(message) {
@@ -642,24 +864,70 @@
       else this.#emitMessage(message);
     }
 
-    /* Unasked: this connection was too slow and has been refilled. Entries are complete again (or a
-     * gap is named); changes of state were dropped with the queue. */
+    /* Unasked: this connection was too slow and has been refilled, or a box began anew. Entries are
+     * complete again (or a gap is named); changes of state were dropped with the queue. */
     #refilled(message) {
+      const results = Object.entries(message.results || {});
+      const lost = results.filter(([, result]) => result && result.recovered === false).map(([key]) => key);
       this.#emit('resumed', message);
       this.#emit('*', message);
-      for (const [key, result] of Object.entries(message.results || {})) {
-        if (result && result.recovered === false) this.#emit('gap', { key });
-      }
-      this.unreadCount().catch((error) => this.#emit('error', { error }));
+      for (const key of lost) this.#losePlace(key);
+      this.#findPlaces(lost, this.#epoch);
+      if (results.some(([key]) => key === this.inboxKey) && !lost.includes(this.inboxKey)) this.#recount();
     }
 
-    /* -- the badge: absolute counts of the inbox, the newest revision wins -- */
+    /* -- the badge -- */
 
-    #applyBadge({ unread, rev }) {
-      if (!Number.isInteger(unread) || !Number.isInteger(rev) || rev < this.#badge.rev) return;
-      const changed = unread !== this.#badge.unread || rev !== this.#badge.rev;
-      this.#badge = { unread, rev };
-      if (changed) this.#emit('badge', { unread, rev });
+    /* That another box begins may be heard after what has been read from that box already. */
+    #hearCount(message, isCatchingUp, isAnew) {
+      this.#countMay(() => {
+        this.#badge.hear(message, isCatchingUp);
+        if (isAnew) this.#badge.doubt();
+      });
+    }
+
+    /* Tells what `change` did to the count, and has it asked for again if there is a doubt. */
+    #countMay(change) {
+      const { unread, rev } = this.#badge;
+      change();
+      const now = { unread: this.#badge.unread, rev: this.#badge.rev };
+      if (now.rev >= 0 && (now.unread !== unread || now.rev !== rev)) this.#emit('badge', now);
+      if (!this.#badge.isDoubtful) this.#timers.clear('recount');
+      else if (!this.#timers.has('recount')) this.#recountSoon();
+    }
+
+    /* Not at once: most doubts are settled by the message that is just coming. */
+    #recountSoon() {
+      const { recountMs, backoffMaxMs } = this.#options;
+      const ms = recountMs + backoffDelay(this.#recounts, recountMs, backoffMaxMs, this.#clock.random);
+      this.#timers.set('recount', ms, () => {
+        this.#recounts++;
+        this.#recount();
+      });
+    }
+
+    #recount() {
+      const epoch = this.#epoch;
+      this.unreadCount().catch((error) => {
+        if (epoch !== this.#epoch) return;
+        if (PASSING_ERRORS.has(error.code)) this.#recountSoon();
+        else this.#emit('error', { error, request: { type: 'unread_count' } });
+      });
+    }
+
+    /* Ids below the place, or a lower revision, show that what is shown of the inbox is of another box. */
+    #takeCount(asked, answer) {
+      let isAnew = false;
+      this.#countMay(() => (isAnew = this.#badge.answer(asked.badge, answer)));
+      if (!this.#timers.has('recount')) this.#recounts = 0;
+      const key = this.inboxKey;
+      const place = this.#positions.get(key);
+      const isBelow = isId(answer.last) && place !== undefined && compareIds(answer.last, place) < 0;
+      if (place === asked.place && !this.#backlog.holds(key) && (isAnew || isBelow)) {
+        if (isBelow) this.#positions.forget(key);
+        this.#emit('gap', { key });
+      }
+      this.#positions.start(key, answer.last, answer.rev);
     }
 
     /* -- after the greeting: follow, catch up, count -- */
@@ -667,7 +935,8 @@
     #receiveGreeting(greeting) {
       this.#greeting = greeting;
       this.#connectedAt = this.#clock.now();
-      this.#badge = { unread: this.#badge.unread, rev: -1 }; // Redis may have lost revisions since
+      this.#badge.restart(); // Redis may have lost revisions since
+      this.#recounts = 0;
       this.#timers.clear('connect');
       this.#watchLink();
       const epoch = this.#epoch;
@@ -721,7 +990,7 @@
           }
         }
         const ms = backoffDelay(attempt, backoffMs, backoffMaxMs, this.#clock.random);
-        await new Promise((done) => this.#timers.set(`insist ${type} ${fields.topic || ''}`, ms, done));
+        await new Promise((done) => this.#timers.set(`insist ${++this.#insisting}`, ms, done));
       }
       return null;
     }
@@ -736,11 +1005,7 @@
       const results = (answer && answer.results) || {};
       const lost = keys.filter((key) => !results[key] || results[key].recovered === false);
       for (const key of keys) this.#release(key, !lost.includes(key));
-      const unplaced = lost.filter((key) => !this.#positions.get(key));
-      if (unplaced.includes(this.inboxKey)) await this.#count(epoch);
-      for (const topic of this.#broadcast()) {
-        if (unplaced.includes(this.#topicKey(topic))) await this.#follow(topic, epoch);
-      }
+      await this.#findPlaces(lost, epoch);
       return lost;
     }
 
@@ -762,14 +1027,8 @@
     }
 
     async #count(epoch) {
-      const answer = await this.#insist(epoch, 'unread_count', {});
-      if (answer && epoch === this.#epoch) this.#takeCount(answer);
+      await this.#insist(epoch, 'unread_count', {});
       return [];
-    }
-
-    #takeCount(answer) {
-      this.#applyBadge(answer);
-      this.#positions.start(this.inboxKey, answer.last);
     }
 
     /* -- asking -- */
@@ -779,11 +1038,20 @@
       if (!this.#socket || this.#status === 'waiting' || this.#socket.readyState !== 1) {
         return Promise.reject(new NotifyError('NOT_CONNECTED', 'there is no connection'));
       }
-      return this.#requests.begin(type, timeoutMs, (id) => {
+      const send = (id) => {
         const text = JSON.stringify({ type, ...fields, request_id: id });
         this.#socket.send(text);
         this.#emit('frame', { direction: 'out', text, message: JSON.parse(text) });
-      });
+      };
+      return this.#requests.begin(type, timeoutMs, send, this.#answerTaker(type));
+    }
+
+    /* What an answer says of the badge is believed, whoever asked. */
+    #answerTaker(type) {
+      if (CHANGES.has(type)) return ({ unread }) => this.#countMay(() => this.#badge.expect(unread));
+      if (type !== 'unread_count') return undefined;
+      const asked = { badge: this.#badge.ask(), place: this.#positions.get(this.inboxKey) };
+      return (answer) => this.#takeCount(asked, answer);
     }
 
     /* Follows a topic from now on, over reconnects too. lastId: first everything after it. Without
@@ -843,10 +1111,8 @@
       return this.request('delete_notification', idFields(ids));
     }
     /* { unread, unseen, by_category, max_level, last, rev } */
-    async unreadCount() {
-      const answer = await this.request('unread_count');
-      this.#takeCount(answer);
-      return answer;
+    unreadCount() {
+      return this.request('unread_count');
     }
     /* { topic or user_id, title, content, notification_type, category, level, action, data } */
     publish(notification) {
@@ -860,6 +1126,11 @@
     }
   }
 
+  /* Whatever an event is called, it has data, and no change of state has. */
+  function isChange(message, type) {
+    return message.type === type && !('data' in message);
+  }
+
   function idFields(ids) {
     return Array.isArray(ids) ? { ids } : { id: ids };
   }
@@ -871,7 +1142,15 @@
 
   NotifyClient.Error = NotifyError;
   NotifyClient.LIMITS = LIMITS;
-  NotifyClient.pure = Object.freeze({ compareIds, isId, backoffDelay, restartDelay, connectUrl, keyOf });
+  NotifyClient.pure = Object.freeze({
+    compareIds,
+    isId,
+    backoffDelay,
+    restartDelay,
+    connectUrl,
+    keyOf,
+    linkOf,
+  });
 
   globalThis.NotifyClient = NotifyClient;
   if (typeof module === 'object' && module.exports) module.exports = NotifyClient;

@@ -1,132 +1,10 @@
-/* notify.js alone: on a socket that this file plays, and on a clock that stands until it is moved. */
+/* notify.js alone: on a socket that the tests play, and on a clock that stands until it is moved. */
 
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
-import { test } from './harness.js';
+import { after, test } from './harness.js';
+import { entry, NotifyClient, Scene, settle } from './scene.js';
 
-const NotifyClient = createRequire(import.meta.url)('../../bridge/www/notify.js');
-const { compareIds, isId, backoffDelay, restartDelay, connectUrl } = NotifyClient.pure;
-
-class FakeClock {
-  #now = 1000000;
-  #timers = new Map();
-  #next = 1;
-  random = () => 1;
-  now = () => this.#now;
-  setTimeout = (fn, ms) => {
-    this.#timers.set(this.#next, { at: this.#now + ms, fn });
-    return this.#next++;
-  };
-  clearTimeout = (id) => this.#timers.delete(id);
-
-  async advance(ms) {
-    const end = this.#now + ms;
-    for (;;) {
-      const due = [...this.#timers].filter(([, timer]) => timer.at <= end).sort((a, b) => a[1].at - b[1].at)[0];
-      if (!due) break;
-      this.#timers.delete(due[0]);
-      this.#now = Math.max(this.#now, due[1].at);
-      due[1].fn();
-      await settle();
-    }
-    this.#now = end;
-    await settle();
-  }
-}
-
-/* Lets all promises that can go on do so. */
-function settle() {
-  return new Promise((done) => setImmediate(done));
-}
-
-/* A client with the bridge's side of each of its connections. */
-class Scene {
-  sockets = [];
-  events = [];
-  clock = new FakeClock();
-
-  static async start(options = {}) {
-    const scene = new Scene();
-    scene.make(options);
-    scene.client.open();
-    await settle();
-    return scene;
-  }
-
-  make(options) {
-    const { sockets } = this;
-    class FakeSocket {
-      readyState = 0;
-      sent = [];
-      closedWith = null;
-      constructor(url) {
-        this.url = url;
-        sockets.push(this);
-      }
-      send(text) {
-        this.sent.push(JSON.parse(text));
-      }
-      close(code) {
-        this.closedWith = code;
-        this.readyState = 3;
-      }
-    }
-    this.client = new NotifyClient('ws://bridge/ws', { user: 'alice', WebSocket: FakeSocket, clock: this.clock, ...options });
-    for (const type of ['status', 'ready', 'badge', 'gap', 'stopped', 'error']) {
-      this.client.on(type, (event) => this.events.push({ name: type, ...event }));
-    }
-    this.got = [];
-    this.client.on('*', (message) => this.got.push(message));
-  }
-
-  get socket() {
-    return this.sockets[this.sockets.length - 1];
-  }
-  get ids() {
-    return this.got.map((message) => message.id).filter(Boolean);
-  }
-  all(name) {
-    return this.events.filter((event) => event.name === name);
-  }
-
-  async receive(...messages) {
-    for (const message of messages) this.socket.onmessage({ data: typeof message === 'string' ? message : JSON.stringify(message) });
-    await settle();
-  }
-  async greet() {
-    this.socket.readyState = 1;
-    await this.receive({ type: 'connection', status: 'connected', client_id: 'c1', user_id: 'alice' });
-  }
-  /* The latest request of this type on the present connection. */
-  request(type) {
-    return this.socket.sent.filter((message) => message.type === type).pop();
-  }
-  async answer(type, reply) {
-    const request = this.request(type);
-    assert.ok(request, `a ${type} was sent`);
-    await this.receive({ ...reply, request_id: request.request_id });
-  }
-  /* A first connection with nothing missed: the inbox at 100-0, topic:all at 50-0. */
-  async connectFirst({ last = '100-0', unread = 0, rev = 1 } = {}) {
-    await this.greet();
-    await this.answer('subscribe', { type: 'subscription', topic: 'all', status: 'subscribed', last: '50-0' });
-    await this.answer('unread_count', { type: 'unread_count', unread, last, rev });
-  }
-  async drop(code = 1006, reason = '') {
-    this.socket.onclose({ code, reason });
-    await settle();
-  }
-  /* The connection breaks, and the next one is greeted. */
-  async reconnect() {
-    await this.drop();
-    await this.clock.advance(60000);
-    await this.greet();
-  }
-}
-
-function entry(id, prev, more = {}) {
-  return { type: 'notification', key: 'inbox:alice', id, prev, rev: 2, unread: 1, data: { id, title: id }, ...more };
-}
+const { compareIds, isId, backoffDelay, restartDelay, connectUrl, linkOf } = NotifyClient.pure;
 
 /* -- pure parts -- */
 
@@ -163,6 +41,25 @@ test('the address is made of any kind of base, with everything escaped', () => {
   assert.equal(connectUrl('/ws', 'https://host:1/test-ws?x#y', { user: 'a&b=c' }), 'wss://host:1/ws?user=a%26b%3Dc');
   assert.equal(connectUrl(undefined, 'http://host/', {}), 'ws://host/ws');
   assert.equal(connectUrl('ws://host/ws', undefined, { clientId: 'a/b' }, 't'), 'ws://host/ws/a%2Fb?token=t');
+});
+
+test('a click opens addresses of the web that the sender calls to be opened, and nothing else', async () => {
+  const base = 'https://app.example/inbox?x#y';
+  const link = (url, more = {}) => linkOf({ type: 'open', url, ...more }, base);
+  assert.deepEqual(link('/builds/7', { label: 'Show' }), { url: 'https://app.example/builds/7', label: 'Show', host: '' });
+  assert.deepEqual(link('builds/7?a#b'), { url: 'https://app.example/builds/7?a#b', label: '', host: '' });
+  assert.equal(link('http://app.example/').host, 'app.example', 'another scheme is another origin');
+  for (const elsewhere of ['https://evil.example/', '//evil.example/', '\\\\evil.example', 'https://app.example@evil.example/']) {
+    assert.equal(link(elsewhere).host, 'evil.example', elsewhere);
+  }
+  const bad = ['', 'javascript:alert(1)', 'JavaScript:alert(1)', ' javascript:alert(1)', 'java\nscript:alert(1)', '\u0000javascript:alert(1)',
+    'data:text/html,x', 'blob:https://app.example/1', 'file:///etc/passwd', 'mailto:a@b', 'ftp://x/', 'vbscript:x', 'about:blank',
+    'http://', 'http://[', 'https://a b/', 7, null, undefined, {}, ['/x']];
+  for (const url of bad) assert.equal(link(url), null, String(url));
+  for (const action of [null, undefined, 'open', 7, [], {}, { url: '/x' }, { type: 'OPEN', url: '/x' }, { type: 'run', url: '/x' }]) {
+    assert.equal(linkOf(action, base), null, JSON.stringify(action));
+  }
+  assert.equal(link('/x', { label: 7 }).label, '');
 });
 
 /* -- connecting -- */
@@ -223,7 +120,7 @@ test('a restarting bridge is given the time it asks for', async () => {
 });
 
 test('a close code that needs the application stops the client, and open() starts it again', async () => {
-  for (const code of [4401, 4403, 4409, 4410]) {
+  for (const code of [4400, 4401, 4403, 4409, 4410]) {
     const scene = await Scene.start();
     await scene.connectFirst();
     await scene.drop(code, '');
@@ -278,6 +175,187 @@ test('a silent link is tried, and given up when there is no answer', async () =>
   await scene.clock.advance(300);
   assert.equal(scene.client.status, 'waiting');
   assert.equal(scene.all('status').pop().reason, 'no heartbeat');
+});
+
+test('a bridge that does not understand the client says why, and so does the client', async () => {
+  const scene = await Scene.start();
+  scene.socket.onopen();
+  await scene.drop(4400, 'user: at most 128 bytes of UTF-8');
+  assert.deepEqual(scene.all('stopped'), [{ name: 'stopped', code: 4400, reason: 'user: at most 128 bytes of UTF-8' }]);
+});
+
+test('attempts that never open end in the longest pause, and that is said, once', async () => {
+  const scene = await Scene.start({ backoffMs: 100, backoffMaxMs: 30000 });
+  const { unopened } = NotifyClient.LIMITS;
+  for (let i = 0; i < unopened + 3; i++) {
+    await scene.drop();
+    await scene.clock.advance(scene.all('status').pop().delay);
+  }
+  const delays = scene.all('status').filter(({ status }) => status === 'waiting').map(({ delay }) => delay);
+  assert.deepEqual(delays, [100, 200, 400, 800, 1600, 30000, 30000, 30000, 30000]);
+  assert.equal(scene.all('unreachable').length, 1);
+  assert.match(scene.all('unreachable')[0].reason, /away.*refuses/);
+  await scene.drop();
+  assert.match(scene.all('status').pop().reason, /away.*refuses/);
+  await scene.clock.advance(30000);
+  await scene.connectFirst();
+  await scene.clock.advance(5000);
+  await scene.drop();
+  assert.equal(scene.all('status').pop().delay, 100);
+  assert.equal(scene.all('status').pop().reason, '');
+});
+
+test('a bridge that was there once is asked for in growing pauses, and that it is away is said', async () => {
+  const scene = await Scene.start({ backoffMs: 100 });
+  await scene.connectFirst();
+  const delays = [];
+  for (let i = 0; i < NotifyClient.LIMITS.unopened + 1; i++) {
+    await scene.drop();
+    delays.push(scene.all('status').pop().delay);
+    await scene.clock.advance(delays[i]);
+  }
+  assert.deepEqual(delays, [100, 200, 400, 800, 1600, 3200, 6400]);
+  assert.equal(scene.all('unreachable').length, 1);
+});
+
+test('connections that open and end at once are not taken for unreachable', async () => {
+  const scene = await Scene.start({ backoffMs: 100 });
+  for (let i = 0; i < 12; i++) {
+    scene.socket.onopen();
+    await scene.drop();
+    await scene.clock.advance(scene.all('status').pop().delay);
+  }
+  assert.deepEqual(scene.all('unreachable'), []);
+});
+
+/* -- the page around it -- */
+
+/* The parts of a page that notify.js listens to. */
+function playPage() {
+  const page = new EventTarget();
+  const inside = new EventTarget();
+  globalThis.addEventListener = page.addEventListener.bind(page);
+  globalThis.document = inside;
+  inside.visibilityState = 'visible';
+  after(() => {
+    delete globalThis.addEventListener;
+    delete globalThis.document;
+  });
+  const tell = async (type, more = {}) => {
+    const target = ['visibilitychange', 'resume'].includes(type) ? inside : page;
+    target.dispatchEvent(Object.assign(new Event(type), more));
+    await settle();
+  };
+  return { tell, inside };
+}
+
+const WAKING = ['online', 'pageshow', 'focus', 'visibilitychange', 'resume'];
+
+test('a page that is looked at again does not sit out the pause, and the pauses begin anew', async () => {
+  for (const type of WAKING) {
+    const { tell } = playPage();
+    const scene = await Scene.start({ backoffMs: 500 });
+    scene.client.on('unreachable', () => assert.fail());
+    await scene.connectFirst();
+    for (let i = 0; i < 5; i++) {
+      await scene.drop();
+      if (i < 4) await scene.clock.advance(scene.all('status').pop().delay);
+    }
+    assert.equal(scene.all('status').pop().delay, 8000);
+    await scene.clock.advance(1000);
+    const before = scene.sockets.length;
+    await tell(type);
+    assert.equal(scene.sockets.length, before + 1, type);
+    assert.equal(scene.client.status, 'connecting');
+    scene.socket.onopen();
+    await scene.drop();
+    assert.equal(scene.all('status').pop().delay, 500);
+    scene.client.close();
+  }
+});
+
+test('events that come in swarms make one attempt, and one a second at the most', async () => {
+  const { tell } = playPage();
+  const scene = await Scene.start({ backoffMs: 30000 });
+  await scene.connectFirst();
+  await scene.drop();
+  await scene.clock.advance(1000);
+  for (const type of WAKING) await tell(type);
+  assert.equal(scene.sockets.length, 2);
+  for (let i = 0; i < 50; i++) {
+    if (scene.client.status === 'connecting') await scene.drop();
+    for (const type of WAKING) await tell(type);
+    await scene.clock.advance(100);
+  }
+  assert.equal(scene.sockets.length, 7);
+});
+
+test('a page that is hidden is no reason to hurry', async () => {
+  const { tell, inside } = playPage();
+  const scene = await Scene.start({ backoffMs: 30000 });
+  await scene.connectFirst();
+  await scene.drop();
+  await scene.clock.advance(1000);
+  inside.visibilityState = 'hidden';
+  await tell('visibilitychange');
+  assert.equal(scene.sockets.length, 1);
+});
+
+test('a link that looks alive is tried when the page is looked at again, and has three seconds', async () => {
+  const { tell } = playPage();
+  const beats = (scene) => scene.socket.sent.filter(({ type }) => type === 'heartbeat').length;
+  for (const type of WAKING) {
+    const scene = await Scene.start();
+    await scene.connectFirst();
+    await tell(type);
+    assert.equal(beats(scene), 0, 'it has just been heard');
+    await scene.clock.advance(1000);
+    await tell(type);
+    await tell('focus');
+    assert.equal(beats(scene), 1, type);
+    await scene.answer('heartbeat', { type: 'heartbeat' });
+    await scene.clock.advance(1000);
+    await tell(type);
+    await scene.clock.advance(2999);
+    assert.equal(scene.client.status, 'connected');
+    await scene.clock.advance(1);
+    assert.equal(scene.client.status, 'waiting');
+    assert.equal(scene.all('status').pop().reason, 'no heartbeat');
+    scene.client.close();
+  }
+});
+
+test('a page that is put away says goodbye, and comes back to where it was', async () => {
+  const { tell } = playPage();
+  const scene = await Scene.start();
+  await scene.connectFirst();
+  await scene.receive(entry('101-0', '100-0'));
+  await tell('pagehide', { persisted: false });
+  assert.equal(scene.client.status, 'connected', 'who leaves for good is closed by the browser');
+  await tell('pagehide', { persisted: true });
+  assert.equal(scene.socket.closedWith, 1000);
+  assert.equal(scene.client.status, 'waiting');
+  await scene.clock.advance(0);
+  await tell('pageshow', { persisted: true });
+  await scene.clock.advance(1000);
+  assert.equal(scene.sockets.length, 2);
+  await scene.greet();
+  assert.equal(scene.request('resume').positions['inbox:alice'], '101-0');
+});
+
+test('a client that is closed or stopped listens to the page no more', async () => {
+  const { tell } = playPage();
+  const scene = await Scene.start();
+  await scene.connectFirst();
+  scene.client.close();
+  await scene.clock.advance(5000);
+  for (const type of WAKING) await tell(type);
+  scene.client.open();
+  await settle();
+  await scene.drop(4401);
+  await scene.clock.advance(5000);
+  for (const type of WAKING) await tell(type);
+  assert.equal(scene.sockets.length, 2);
 });
 
 /* -- requests -- */
@@ -372,6 +450,7 @@ test('a place that was lost is told, and the client goes on from what there is',
   await scene.receive(entry('200-0', '199-0'));
   await scene.answer('unread_count', { type: 'unread_count', unread: 9, last: '200-0', rev: 30 });
   await scene.answer('resume', { type: 'resumed', results: { 'inbox:alice': { recovered: false, count: 1 }, 'topic:all': { recovered: true, count: 0 } } });
+  await scene.answer('unread_count', { type: 'unread_count', unread: 9, last: '200-0', rev: 30 });
   assert.deepEqual(scene.ids, ['200-0']);
   assert.deepEqual(scene.all('gap').map(({ key }) => key), ['inbox:alice']);
   assert.deepEqual(scene.all('ready').pop().lost, ['inbox:alice']);
@@ -402,6 +481,7 @@ test('a lost place without anything after it is asked for again', async () => {
   assert.equal(scene.client.position('inbox:alice'), '91-0');
   assert.equal(scene.client.position('topic:all'), '41-0');
   assert.deepEqual(scene.all('ready').pop().lost, ['inbox:alice', 'topic:all']);
+  assert.deepEqual(scene.all('gap').map(({ key }) => key), ['inbox:alice', 'topic:all']);
 });
 
 test('what waited goes out in the order of ids, also where an entry between was not for this client', async () => {
@@ -505,7 +585,7 @@ test('the first entry of a new box is believed, whatever the revision of the old
   assert.equal(scene.client.unread, 1);
   await scene.receive({ type: 'read', key: 'inbox:alice', rev: 2, unread: 0, ids: ['101-0'] });
   assert.equal(scene.client.unread, 0);
-  await scene.receive(entry('90-0', '0-0', { rev: 1, unread: 7 })); // an old one, repeated
+  await scene.receive(entry('101-0', '0-0', { rev: 1, unread: 1 })); // the same once more
   assert.equal(scene.client.unread, 0);
 });
 
@@ -531,6 +611,310 @@ test('a refill that nobody asked for is told, with the places that were lost, an
   assert.deepEqual(scene.got.map(({ type }) => type), ['resumed']);
   await scene.answer('unread_count', { type: 'unread_count', unread: 5, last: '103-0', rev: 9 });
   assert.equal(scene.client.unread, 5);
+});
+
+/* A connection at revision 10 with 4 unread, that has delivered 101-0; nothing is under way. */
+async function settled(options) {
+  const scene = await Scene.start(options);
+  await scene.connectFirst({ unread: 3, rev: 9 });
+  await scene.receive(entry('101-0', '100-0', { rev: 10, unread: 4 }));
+  return scene;
+}
+
+function counts(scene) {
+  return scene.socket.sent.filter(({ type }) => type === 'unread_count').length;
+}
+
+/* The answer to the latest question for the count. */
+function answerCount(scene, rev, unread, last = '101-0') {
+  return scene.answer('unread_count', { type: 'unread_count', unread, last, rev });
+}
+
+/* Waits out the pause before a doubt becomes a question, and answers that. */
+async function recount(scene, rev, unread, last) {
+  const before = counts(scene);
+  await scene.clock.advance(1600);
+  assert.equal(counts(scene), before + 1, 'the count is asked for once more');
+  await answerCount(scene, rev, unread, last);
+}
+
+async function noRecount(scene) {
+  const before = counts(scene);
+  await scene.clock.advance(5000);
+  assert.equal(counts(scene), before, 'there is nothing to ask for');
+}
+
+test('the inbox was deleted and nobody said so: who asks for the count gets it into the badge, and is told to look anew', async () => {
+  const scene = await settled();
+  scene.client.unreadCount();
+  await answerCount(scene, 0, 0, '0-0');
+  assert.equal(scene.client.unread, 0);
+  assert.deepEqual(scene.all('gap').map(({ key }) => key), ['inbox:alice']);
+  assert.equal(scene.client.position('inbox:alice'), '0-0');
+  await scene.receive(entry('5-0', '0-0', { rev: 1, unread: 1 }));
+  assert.equal(scene.client.unread, 1);
+  assert.deepEqual(scene.ids, ['101-0', '5-0']);
+  assert.equal(scene.all('gap').length, 1);
+  await noRecount(scene);
+});
+
+test('Redis lost writes: a change of lower revision is asked about, and the answer is believed', async () => {
+  const scene = await settled();
+  await scene.receive({ type: 'read', key: 'inbox:alice', rev: 7, unread: 0, upto: '90-0' });
+  assert.equal(scene.client.unread, 4, 'it might be an old one');
+  await recount(scene, 7, 0, '90-0');
+  assert.equal(scene.client.unread, 0);
+  assert.equal(scene.client.position('inbox:alice'), '90-0');
+  await noRecount(scene);
+});
+
+test('an answer that a message overtook is not believed but asked for again', async () => {
+  const scene = await settled();
+  scene.client.unreadCount();
+  await scene.receive(entry('102-0', '101-0', { rev: 11, unread: 5 }), entry('103-0', '102-0', { rev: 12, unread: 6 }));
+  await answerCount(scene, 11, 5);
+  assert.equal(scene.client.unread, 6);
+  await recount(scene, 12, 6);
+  assert.equal(scene.client.unread, 6);
+  await noRecount(scene);
+});
+
+test('an answer that a message overtook and that knows no less settles it', async () => {
+  for (const [rev, unread] of [[11, 5], [11, 4], [12, 1]]) {
+    const scene = await settled();
+    scene.client.unreadCount();
+    await scene.receive(entry('102-0', '101-0', { rev: 11, unread: 5 }));
+    await answerCount(scene, rev, unread, '102-0');
+    assert.equal(scene.client.unread, unread);
+    await noRecount(scene);
+  }
+});
+
+test('an answer from the last box, behind the first message of the next, is not believed', async () => {
+  const scene = await settled();
+  scene.client.unreadCount();
+  await scene.receive(entry('102-0', '0-0', { rev: 1, unread: 1 }));
+  await answerCount(scene, 12, 6);
+  assert.equal(scene.client.unread, 1);
+  await recount(scene, 1, 1, '102-0');
+  assert.equal(scene.client.unread, 1);
+  await noRecount(scene);
+});
+
+test('an answer that tells of another box is asked for again when messages came before it', async () => {
+  const scene = await settled();
+  scene.client.unreadCount();
+  await scene.receive({ type: 'read', key: 'inbox:alice', rev: 6, unread: 1, ids: ['90-0'] });
+  await answerCount(scene, 5, 2);
+  assert.equal(scene.client.unread, 2);
+  await recount(scene, 6, 1);
+  assert.equal(scene.client.unread, 1);
+  await noRecount(scene);
+});
+
+test('a message of the last box that comes behind the count of the next does not stay in the badge', async () => {
+  const scene = await settled();
+  scene.client.unreadCount();
+  await answerCount(scene, 2, 1);
+  await scene.receive({ type: 'read', key: 'inbox:alice', rev: 11, unread: 0, ids: ['101-0'] });
+  await recount(scene, 2, 1);
+  assert.equal(scene.client.unread, 1);
+  await noRecount(scene);
+});
+
+test('another count at the same revision: the lower one, as entries expire, and a question', async () => {
+  const scene = await settled();
+  scene.client.unreadCount();
+  await answerCount(scene, 10, 3);
+  assert.equal(scene.client.unread, 3, 'one has expired');
+  await scene.receive({ type: 'read', key: 'inbox:alice', rev: 10, unread: 4, ids: ['1-0'] });
+  assert.equal(scene.client.unread, 3);
+  await recount(scene, 10, 5);
+  assert.equal(scene.client.unread, 5, 'another box has come to this revision');
+  await noRecount(scene);
+});
+
+test('a doubt that comes while a question is under way is not settled by its answer', async () => {
+  const scene = await settled();
+  await scene.receive({ type: 'read', key: 'inbox:alice', rev: 7, unread: 0, ids: ['1-0'] });
+  await scene.clock.advance(1000);
+  await scene.receive({ type: 'read', key: 'inbox:alice', rev: 8, unread: 1, ids: ['1-0'] });
+  await answerCount(scene, 11, 5);
+  await recount(scene, 8, 1);
+  assert.equal(scene.client.unread, 1);
+});
+
+test('a change that found nothing to change says how many are unread', async () => {
+  const scene = await settled();
+  scene.client.markAllRead();
+  await scene.answer('mark_all_read', { type: 'ok', changed: 0, unread: 0 });
+  await recount(scene, 0, 0, '0-0');
+  assert.equal(scene.client.unread, 0);
+  await noRecount(scene);
+});
+
+test('a change of ours that its message follows is no reason to ask', async () => {
+  const scene = await settled();
+  scene.client.markRead('101-0');
+  await scene.answer('mark_read', { type: 'ok', changed: 1, unread: 3 });
+  await scene.receive({ type: 'read', key: 'inbox:alice', rev: 11, unread: 3, ids: ['101-0'] });
+  await noRecount(scene);
+});
+
+test('a question about a doubt is repeated while Redis is away, with growing pauses, and ends with an answer', async () => {
+  const scene = await settled({ recountMs: 100, backoffMaxMs: 1000 });
+  await scene.receive({ type: 'read', key: 'inbox:alice', rev: 7, unread: 0, ids: ['1-0'] });
+  for (const pause of [200, 300, 500, 900, 1100, 1100]) {
+    const before = counts(scene);
+    await scene.clock.advance(pause - 1);
+    assert.equal(counts(scene), before, `not before ${pause} ms`);
+    await scene.clock.advance(1);
+    assert.equal(counts(scene), before + 1, `after ${pause} ms`);
+    await scene.answer('unread_count', { type: 'error', error: { code: 'UNAVAILABLE', message: '' } });
+  }
+  await recount(scene, 7, 0);
+  assert.equal(scene.client.unread, 0);
+  await scene.receive({ type: 'read', key: 'inbox:alice', rev: 6, unread: 0, ids: ['1-0'] });
+  await scene.clock.advance(200);
+  await answerCount(scene, 8, 0);
+  await noRecount(scene);
+});
+
+test('a box that is gone counts nothing, is to be looked at anew, and the next one is another', async () => {
+  const scene = await settled();
+  await scene.receive({ type: 'gone', key: 'inbox:alice', rev: 11, unread: 0 });
+  assert.equal(scene.client.unread, 0);
+  assert.deepEqual(scene.all('gap').map(({ key }) => key), ['inbox:alice']);
+  assert.equal(scene.got.pop().type, 'gone');
+  await scene.receive(entry('5-0', '0-0', { rev: 1, unread: 1 }));
+  assert.equal(scene.client.unread, 1);
+  assert.equal(scene.all('gap').length, 1);
+  await recount(scene, 1, 1, '5-0');
+  await noRecount(scene);
+});
+
+test('a gone that is heard behind the count of the next box does not stay in the badge', async () => {
+  const scene = await settled();
+  scene.client.unreadCount();
+  await answerCount(scene, 2, 2);
+  await scene.receive({ type: 'gone', key: 'inbox:alice', rev: 11, unread: 0 });
+  await recount(scene, 2, 2);
+  assert.equal(scene.client.unread, 2);
+});
+
+test('another box under the same name is believed at once, and followed from its end', async () => {
+  const scene = await settled();
+  await scene.receive({ type: 'changed', key: 'inbox:alice', rev: 3, unread: 2, last: '80-0' });
+  assert.equal(scene.client.unread, 2);
+  assert.deepEqual(scene.all('gap').map(({ key }) => key), ['inbox:alice']);
+  assert.equal(scene.client.position('inbox:alice'), '80-0');
+  await scene.receive(entry('81-0', '80-0', { rev: 4, unread: 3 }));
+  assert.deepEqual(scene.ids, ['101-0', '81-0']);
+  assert.equal(scene.client.unread, 3);
+});
+
+test('events that are called gone or changed change nothing', async () => {
+  const scene = await settled();
+  for (const type of ['gone', 'changed']) await scene.receive(entry('102-0', '101-0', { type, rev: 11, unread: 4, last: '1-0', data: {} }));
+  assert.equal(scene.client.unread, 4);
+  assert.equal(scene.client.position('inbox:alice'), '102-0');
+  assert.deepEqual(scene.all('gap'), []);
+});
+
+/* -- boxes that begin anew -- */
+
+test('entries of a box that begins anew with smaller ids are handed out, and the gap is told first', async () => {
+  const scene = await settled();
+  const order = [];
+  scene.client.on('gap', ({ key }) => order.push(key));
+  scene.client.on('notification', ({ id }) => order.push(id));
+  await scene.receive(entry('7-0', '0-0', { rev: 1, unread: 1 }), entry('8-0', '7-0', { rev: 2, unread: 2 }));
+  assert.deepEqual(order, ['inbox:alice', '7-0', '8-0']);
+  assert.equal(scene.client.unread, 2);
+  await scene.reconnect();
+  assert.equal(scene.request('resume').positions['inbox:alice'], '8-0');
+});
+
+test('an entry below the position that is no repetition is of another box, whatever was before it', async () => {
+  for (const rev of [6, 40]) {
+    const scene = await settled();
+    await scene.receive(entry('92-0', '91-0', { rev, unread: 2 }), entry('101-0', '92-0', { rev: rev + 1, unread: 3 }));
+    assert.deepEqual(scene.ids, ['101-0', '92-0', '101-0']);
+    assert.equal(scene.client.unread, 3);
+    assert.equal(scene.all('gap').length, 1);
+  }
+});
+
+test('a box that begins anew with greater ids is to be looked at anew, too', async () => {
+  const scene = await settled();
+  await scene.receive({ type: 'read', key: 'inbox:alice', rev: 11, unread: 3, ids: ['101-0'] });
+  await scene.receive(entry('200-0', '0-0', { rev: 11, unread: 9 }));
+  assert.deepEqual(scene.all('gap').map(({ key }) => key), ['inbox:alice']);
+  assert.equal(scene.client.unread, 9);
+});
+
+test('a box that is followed without a place may begin anew as well', async () => {
+  const scene = await settled();
+  const told = (id, prev, rev) => entry(id, prev, { key: 'session:x', rev });
+  await scene.receive(told('60-0', '59-0', 5), told('70-0', '0-0', 3), told('71-0', '70-0', 4));
+  assert.deepEqual(scene.all('gap').map(({ key }) => key), ['session:x']);
+  assert.deepEqual(scene.ids, ['101-0', '60-0', '70-0', '71-0']);
+});
+
+test('the count may know more than the first messages: that is no box that begins anew', async () => {
+  const scene = await Scene.start();
+  await scene.connectFirst({ last: '102-0', unread: 2, rev: 2 });
+  await scene.receive(entry('101-0', '0-0', { rev: 1, unread: 1 }), entry('102-0', '101-0', { rev: 2, unread: 2 }));
+  assert.deepEqual(scene.ids, ['101-0', '102-0']);
+  assert.deepEqual(scene.all('gap'), []);
+  assert.equal(scene.client.unread, 2);
+});
+
+test('a box that begins anew while another is being caught up with waits its turn', async () => {
+  const scene = await settled();
+  await scene.reconnect();
+  await scene.receive(entry('103-0', '102-0', { rev: 12, unread: 6 }));
+  assert.deepEqual(scene.ids, ['101-0']);
+  await scene.receive(entry('7-0', '0-0', { rev: 1, unread: 1 }), entry('9-0', '8-0', { rev: 3, unread: 3 }), entry('8-0', '7-0', { rev: 2, unread: 2 }));
+  assert.deepEqual(scene.ids, ['101-0', '103-0', '7-0', '8-0']);
+  await scene.answer('resume', { type: 'resumed', results: { 'inbox:alice': { recovered: true, count: 0 }, 'topic:all': { recovered: true, count: 0 } } });
+  assert.deepEqual(scene.ids, ['101-0', '103-0', '7-0', '8-0', '9-0']);
+});
+
+test('what follows a lost place is handed out, though its ids are smaller', async () => {
+  const scene = await settled();
+  await scene.reconnect();
+  await scene.receive(entry('50-0', '49-0', { rev: 5, unread: 2 }), entry('51-0', '50-0', { rev: 5, unread: 2 }));
+  assert.deepEqual(scene.ids, ['101-0']);
+  await scene.answer('resume', { type: 'resumed', results: { 'inbox:alice': { recovered: false, count: 2 }, 'topic:all': { recovered: true, count: 0 } } });
+  assert.deepEqual(scene.ids, ['101-0', '50-0', '51-0']);
+  assert.equal(scene.client.position('inbox:alice'), '51-0');
+});
+
+test('places that the bridge says are lost are found anew, on the same connection', async () => {
+  const scene = await settled();
+  await scene.receive(entry('60-0', '50-0', { key: 'topic:all' }));
+  const lost = { recovered: false, count: 0 };
+  await scene.receive({ type: 'resumed', results: { 'inbox:alice': lost, 'topic:all': lost } });
+  await answerCount(scene, 4, 1, '70-0');
+  await scene.answer('subscribe', { type: 'subscription', topic: 'all', status: 'subscribed', last: '20-0' });
+  assert.equal(scene.client.unread, 1);
+  assert.equal(scene.client.position('inbox:alice'), '70-0');
+  assert.equal(scene.client.position('topic:all'), '20-0');
+  await scene.receive(entry('71-0', '70-0', { rev: 5, unread: 2 }), entry('21-0', '20-0', { key: 'topic:all' }));
+  assert.deepEqual(scene.ids, ['101-0', '60-0', '71-0', '21-0']);
+  assert.equal(scene.all('gap').length, 2);
+});
+
+test('the bridge lost the place while a count was under way: that answer may be of before', async () => {
+  const scene = await settled();
+  scene.client.unreadCount();
+  const { request_id } = scene.request('unread_count');
+  await scene.receive({ type: 'resumed', results: { 'inbox:alice': { recovered: false, count: 0 } } });
+  await scene.receive({ type: 'unread_count', unread: 4, rev: 10, last: '101-0', request_id });
+  await answerCount(scene, 3, 0, '70-0');
+  assert.equal(scene.client.unread, 0);
+  assert.equal(scene.all('gap').length, 1);
 });
 
 /* -- hostile input -- */
