@@ -129,9 +129,12 @@ build_defrag_server()
             USE_SYSTEMD=no && cp redis/src/redis-server "$folder/defrag/redis-server"
 }
 
-# shellcheck disable=SC1091,SC2016
-uri=$(. /etc/os-release && apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
-    "Release: $VERSION_CODENAME" | head -n 1)
+# The archive that says that it is Debian's, whatever its release is called in apt's sources; else the first.
+# shellcheck disable=SC2016
+uri=$({
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian'
+    apt-get indextargets --no-release-info --format '$(REPO_URI)' 'Created-By: Packages'
+} | head -n 1)
 [ -n "$uri" ] || { say "no apt source found; run apt-get update first"; exit 1; }
 missing=
 while read -r name suites package; do
