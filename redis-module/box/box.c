@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "box/box_counters.h"
 #include "box/box_store.h"
 #include "box/collapse.h"
 #include "base/mem.h"
@@ -84,31 +85,7 @@ int box_raise_trimmed_id(struct box **box, struct notify_id id)
     return 0;
 }
 
-/* ---- counting: the only two places that change counters ---- */
-
-/* Takes e, which lies in that span, into the counters (direction 1) or out of them (-1). */
-static void count_entry(struct box *box, uint32_t span, const struct entry *e, int direction)
-{
-    uint32_t step = (uint32_t)direction; /* unsigned: adding it wraps around to a subtraction */
-    struct box_category *category = NULL;
-    bool muted = false;
-
-    box->live += step;
-    if (e->category_slot > 0) {
-        category = &store_categories(box)[e->category_slot - 1];
-        category->total = (category->total + step) & BOX_ENTRIES_MAX;
-        muted = category->muted;
-    }
-    store_count_in_span(box, span, e, direction);
-    if (entry_is_unread(e)) {
-        if (category != NULL)
-            category->unread = (category->unread + step) & BOX_ENTRIES_MAX;
-        if (!muted)
-            box->unread += step;
-    }
-    if (entry_is_unseen(e) && !muted)
-        box->unseen += step;
-}
+/* ---- removing one ---- */
 
 static void remove_entry(struct box *box, const struct place *place, const struct entry *e)
 {
@@ -116,7 +93,7 @@ static void remove_entry(struct box *box, const struct place *place, const struc
 
     if (token.ptr != NULL)
         collapse_remove(box, token, e->id);
-    count_entry(box, place->span, e, -1);
+    counters_add(box, place->span, e, -1);
     store_remove(box, place, e->size);
     if (box->live == 0)
         box->min_expire_ms = 0;
@@ -161,47 +138,62 @@ static int check_entry(const struct box *box, const struct box_entry *entry)
     return 0;
 }
 
-int box_check_append(const struct box *box, const struct box_entry *entry)
+static struct box_category *find_category(const struct box *box, uint16_t category)
+{
+    struct box_category *table = store_categories(box);
+
+    for (uint32_t i = 0; category != CATEGORY_NONE && i < box->category_slots; i++)
+        if (table[i].category == category)
+            return &table[i];
+    return NULL;
+}
+
+/* A record that nothing needs any more, or the number of records: there is none. */
+static uint32_t find_disused(const struct box *box)
 {
     const struct box_category *table = store_categories(box);
+    uint32_t slots = (uint32_t)box->category_slots;
+    uint32_t i = 0;
+
+    while (i < slots && (table[i].total > 0 || table[i].muted))
+        i++;
+    return i;
+}
+
+int box_check_append(const struct box *box, const struct box_entry *entry)
+{
     int rc = check_entry(box, entry);
 
-    if (rc != 0 || entry->category == CATEGORY_NONE || box->category_slots < BOX_CATEGORIES_MAX)
+    if (rc != 0 || entry->category == CATEGORY_NONE || box->category_slots < BOX_CATEGORIES_MAX ||
+        find_category(box, entry->category) != NULL)
         return rc;
-    for (uint32_t i = 0; i < box->category_slots; i++)
-        if (table[i].category == entry->category || (table[i].total == 0 && !table[i].muted))
-            return 0;
-    return -E2BIG;
+    return find_disused(box) < box->category_slots ? 0 : -E2BIG;
 }
 
 /* The slot (from 1) of a category, in a record of its own, a disused one or a new one. */
 static int need_category_slot(struct box **box, uint16_t category, uint32_t *ret_slot)
 {
-    struct box_category *table = store_categories(*box);
-    uint32_t slots = (uint32_t)(*box)->category_slots;
-    uint32_t slot = slots;
+    struct box_category *found = find_category(*box, category);
+    uint32_t slot;
 
     *ret_slot = 0;
     if (category == CATEGORY_NONE)
         return 0;
-    for (uint32_t i = 0; i < slots; i++) {
-        if (table[i].category == category) {
-            *ret_slot = i + 1;
-            return 0;
-        }
-        if (table[i].total == 0 && !table[i].muted)
-            slot = i;
+    if (found != NULL) {
+        *ret_slot = (uint32_t)(found - store_categories(*box)) + 1;
+        return 0;
     }
-    if (slot == slots) {
-        if (slots >= BOX_CATEGORIES_MAX)
+    slot = find_disused(*box);
+    if (slot == (*box)->category_slots) {
+        if (slot >= BOX_CATEGORIES_MAX)
             return -E2BIG;
         if (store_add_category(box) != 0)
             return -ENOMEM;
-        table = store_categories(*box);
     }
+    found = &store_categories(*box)[slot];
     category_hold(category);
-    category_release((uint16_t)table[slot].category);
-    table[slot] = (struct box_category){.category = category & 0x7fffu};
+    category_release((uint16_t)found->category);
+    *found = (struct box_category){.category = category & 0x7fffu};
     *ret_slot = slot + 1;
     return 0;
 }
@@ -245,7 +237,8 @@ static void note_expiry(struct box *box, uint64_t expire_ms)
         /* There is room for it: nothing moves. */
         (void)store_set_key_end(&box, expire_ms == 0 ? 0 : end_ms);
     }
-    if (expire_ms != 0 && (box->min_expire_ms == 0 || expire_ms < box->min_expire_ms))
+    if (expire_ms > store_counted_ms(box) &&
+        (box->min_expire_ms == 0 || expire_ms < box->min_expire_ms))
         box->min_expire_ms = expire_ms;
 }
 
@@ -254,7 +247,7 @@ static void enter_last(struct box *box, const struct box_entry *entry, const str
 {
     uint32_t last_span = store_span_count(box) - 1;
 
-    count_entry(box, last_span, e, 1);
+    counters_add(box, last_span, e, 1);
     if ((e->flags & ENTRY_IS_SEEN) != 0) {
         struct span span = store_span(box, last_span);
         struct place place = {last_span, 0, span.count - 1};
@@ -364,7 +357,7 @@ static void apply_flags(struct box *box, const struct place *place, struct entry
     struct span span = store_span(box, place->span);
     uint8_t changed = flags ^ e->flags;
 
-    count_entry(box, place->span, e, -1);
+    counters_add(box, place->span, e, -1);
     e->flags = flags;
     span.bytes[place->offset] = flags;
     if ((flags & ENTRY_IS_SEEN) != 0) {
@@ -374,7 +367,7 @@ static void apply_flags(struct box *box, const struct place *place, struct entry
         if ((changed & ENTRY_IS_READ) != 0)
             time48_put(mark + TIME48_LEN, (flags & ENTRY_IS_READ) != 0 ? at_ms : 0);
     }
-    count_entry(box, place->span, e, 1);
+    counters_add(box, place->span, e, 1);
 }
 
 int box_mark(struct box **box, struct notify_id id, enum box_mark mark, uint64_t at_ms,
@@ -410,8 +403,6 @@ struct mark_request {
 static uint8_t flags_requested(const struct box *box, const struct entry *e,
                                const struct mark_request *request)
 {
-    if (entry_is_expired(e, request->now_ms))
-        return e->flags;
     if (request->category != CATEGORY_NONE &&
         (e->category_slot == 0 ||
          store_categories(box)[e->category_slot - 1].category != request->category))
@@ -419,9 +410,12 @@ static uint8_t flags_requested(const struct box *box, const struct entry *e,
     return flags_after(e, request->mark);
 }
 
-/* Makes all marks that the request will write to, span by span, so that it can no longer fail. */
-static int prepare_marks(struct box **box, const struct mark_request *request)
+/* Makes all marks that the request will write to, span by span, so that it can no longer fail. How
+ * many visible entries will change, or -ENOMEM. */
+static int64_t prepare_marks(struct box **box, const struct mark_request *request)
 {
+    int64_t visible = 0;
+
     for (uint32_t i = 0; i < store_span_count(*box); i++) {
         struct place last = {i, 0, 0};
         struct notify_id last_id = {0, 0};
@@ -430,7 +424,9 @@ static int prepare_marks(struct box **box, const struct mark_request *request)
         walk_init_span(&walk, *box, i);
         while (walk_next(&walk, &e) && walk.place.span == i &&
                notify_id_cmp(e.id, request->upto) <= 0) {
-            if (!needs_mark(&e, flags_requested(*box, &e, request)))
+            uint8_t flags = flags_requested(*box, &e, request);
+            visible += flags != e.flags && !entry_is_expired(&e, request->now_ms);
+            if (!needs_mark(&e, flags))
                 continue;
             last = walk.place;
             last_id = e.id;
@@ -438,70 +434,109 @@ static int prepare_marks(struct box **box, const struct mark_request *request)
         if (!notify_id_is_zero(last_id) && store_need_mark(box, last_id, &last) != 0)
             return -ENOMEM;
     }
-    return 0;
+    return visible;
 }
 
 int64_t box_mark_upto(struct box **box, struct notify_id upto, uint16_t category,
                       enum box_mark mark, uint64_t at_ms, uint64_t now_ms)
 {
     struct mark_request request = {upto, category, mark, now_ms};
+    int64_t changed = prepare_marks(box, &request);
     struct walk walk;
     struct entry e;
-    int64_t changed = 0;
 
+    if (changed <= 0)
+        return changed;
     if (at_ms > NOTIFY_ID_MAX_MS)
         at_ms = NOTIFY_ID_MAX_MS;
-    if (prepare_marks(box, &request) != 0)
-        return -ENOMEM;
     walk_init(&walk, *box);
     while (walk_next(&walk, &e) && notify_id_cmp(e.id, upto) <= 0) {
         uint8_t flags = flags_requested(*box, &e, &request);
-        if (flags == e.flags)
-            continue;
-        apply_flags(*box, &walk.place, &e, flags, at_ms);
-        changed++;
+        if (flags != e.flags)
+            apply_flags(*box, &walk.place, &e, flags, at_ms);
     }
     return changed;
 }
 
-/* Takes all entries of a category into or out of the counters. */
-static void count_category(struct box *box, uint32_t slot, int direction)
-{
-    struct walk walk;
-    struct entry e;
-
-    walk_init(&walk, box);
-    while (walk_next(&walk, &e))
-        if (e.category_slot == slot)
-            count_entry(box, walk.place.span, &e, direction);
-}
+/* ---- muting ---- */
 
 bool box_is_muted(const struct box *box, uint16_t category)
 {
-    const struct box_category *table = store_categories(box);
+    const struct box_category *found = find_category(box, category);
 
-    for (uint32_t i = 0; category != CATEGORY_NONE && i < box->category_slots; i++)
-        if (table[i].category == category)
-            return table[i].muted;
-    return false;
+    return found != NULL && found->muted;
 }
 
-int box_mute(struct box **box, uint16_t category, bool muted)
+/* The category becomes what it is to be, but for the counters. 1: it was not; 0, -E2BIG, -ENOMEM.
+ */
+static int set_muted(struct box **box, uint16_t category, bool muted, struct slot_set *changed)
 {
+    struct box_category *found;
     uint32_t slot;
     int rc;
 
     if (category == CATEGORY_NONE || category > category_count())
         return 0;
-    rc = need_category_slot(box, category, &slot);
-    if (rc != 0)
-        return rc;
-    if (store_categories(*box)[slot - 1].muted == muted)
+    found = find_category(*box, category);
+    if (found == NULL && muted) {
+        rc = need_category_slot(box, category, &slot);
+        if (rc != 0)
+            return rc;
+        found = &store_categories(*box)[slot - 1];
+    }
+    if (found == NULL || found->muted == muted)
         return 0;
-    count_category(*box, slot, -1);
-    store_categories(*box)[slot - 1].muted = muted;
-    count_category(*box, slot, 1);
+    found->muted = muted;
+    slot_set_add(changed, (uint32_t)(found - store_categories(*box)));
     return 1;
+}
+
+static void undo_muted(struct box *box, const struct slot_set *changed)
+{
+    struct box_category *table = store_categories(box);
+
+    for (uint32_t i = 0; i < box->category_slots; i++)
+        if (slot_set_has(changed, i))
+            table[i].muted = !table[i].muted;
+}
+
+/* rc: how many changed, or the error of the last that was to. */
+static int end_muting(struct box *box, const struct slot_set *changed, bool muted, int rc)
+{
+    if (rc < 0)
+        undo_muted(box, changed);
+    else if (rc > 0)
+        counters_mute(box, changed, muted ? -1 : 1);
+    return rc;
+}
+
+int box_mute(struct box **box, const uint16_t *categories, size_t count, bool muted,
+             bool *ret_changed)
+{
+    struct slot_set changed = {{0}};
+    int sum = 0;
+    int rc = 0;
+
+    for (size_t i = 0; i < count && rc >= 0; i++) {
+        rc = set_muted(box, categories[i], muted, &changed);
+        ret_changed[i] = rc > 0;
+        sum += rc;
+    }
+    return end_muting(*box, &changed, muted, rc < 0 ? rc : sum);
+}
+
+int box_mute_like(struct box **box, const struct box *other)
+{
+    const struct box_category *table = store_categories(other);
+    struct slot_set changed = {{0}};
+    int sum = 0;
+    int rc = 0;
+
+    for (uint32_t i = 0; i < other->category_slots && rc >= 0; i++) {
+        rc = table[i].muted ? set_muted(box, (uint16_t)table[i].category, true, &changed) : 0;
+        sum += rc;
+    }
+    return end_muting(*box, &changed, true, rc < 0 ? rc : sum);
 }
 
 /* ---- removing ---- */
@@ -533,38 +568,50 @@ int box_expire(struct box **box, struct notify_id id, uint64_t now_ms)
     return 1;
 }
 
+/* What a trim takes out: the oldest entries until no more than maxlen visible ones are left, and
+ * those up to an id. */
+struct trim {
+    uint64_t visible; /* that are there */
+    uint64_t maxlen;
+    struct notify_id upto;
+    uint64_t now_ms;
+};
+
 /* Whether the oldest entry has to go, and which it is. It is only looked at if it may have to: in a
  * box that is not full, that would be a wait for memory that nobody needs. */
-static bool find_surplus(const struct box *box, uint64_t maxlen, struct notify_id minid,
-                         struct place *ret_place, struct entry *ret_entry)
+static bool find_surplus(const struct box *box, const struct trim *trim, struct place *ret_place,
+                         struct entry *ret_entry)
 {
     struct walk walk;
 
-    if (box->live == 0 || (box->live <= maxlen && notify_id_is_zero(minid)))
+    if (box->live == 0 || (trim->visible <= trim->maxlen && notify_id_is_zero(trim->upto)))
         return false;
     walk_init(&walk, box);
     if (!walk_next(&walk, ret_entry))
         return false;
     *ret_place = walk.place;
-    return box->live > maxlen || notify_id_cmp(ret_entry->id, minid) < 0;
+    return trim->visible > trim->maxlen || notify_id_cmp(ret_entry->id, trim->upto) <= 0;
 }
 
-static int64_t trim(struct box **box, uint64_t maxlen, struct notify_id minid,
-                    struct notify_id *ret_before)
+/* How many visible ones went. The last to go is visible: what has expired leaves no gap. */
+static int64_t run_trim(struct box **box, struct trim *trim, struct notify_id *ret_before)
 {
     struct notify_id last = {0, 0};
     struct place place;
     struct entry e;
     int64_t count = 0;
 
-    if (!find_surplus(*box, maxlen, minid, &place, &e))
+    if (!find_surplus(*box, trim, &place, &e))
         return 0;
     if (store_set_trimmed(box, store_trimmed_id(*box)) != 0)
         return -ENOMEM;
-    while (find_surplus(*box, maxlen, minid, &place, &e)) {
+    while (find_surplus(*box, trim, &place, &e)) {
+        if (!entry_is_expired(&e, trim->now_ms)) {
+            trim->visible--;
+            count++;
+        }
         remove_entry(*box, &place, &e);
         last = e.id;
-        count++;
     }
     (void)store_set_trimmed(box, last);
     store_shrink(box);
@@ -573,14 +620,24 @@ static int64_t trim(struct box **box, uint64_t maxlen, struct notify_id minid,
     return count;
 }
 
-int64_t box_trim_maxlen(struct box **box, uint64_t maxlen, struct notify_id *ret_before)
+int64_t box_trim_maxlen(struct box **box, uint64_t maxlen, uint64_t now_ms,
+                        struct notify_id *ret_before)
 {
-    return trim(box, maxlen, (struct notify_id){0, 0}, ret_before);
+    struct trim trim = {.maxlen = maxlen, .now_ms = now_ms};
+
+    if ((*box)->live <= maxlen)
+        return 0;
+    trim.visible = box_count(*box, now_ms).live;
+    return run_trim(box, &trim, ret_before);
 }
 
-int64_t box_trim_minid(struct box **box, struct notify_id minid, struct notify_id *ret_before)
+int64_t box_trim_minid(struct box **box, struct notify_id minid, uint64_t now_ms,
+                       struct notify_id *ret_before)
 {
-    return trim(box, UINT64_MAX, minid, ret_before);
+    struct trim trim = {.visible = (*box)->live, .maxlen = UINT64_MAX, .now_ms = now_ms};
+
+    trim.upto = box_id_before(*box, minid, now_ms);
+    return run_trim(box, &trim, ret_before);
 }
 
 /* To the entry with this number in the span. False: there are fewer. */
@@ -625,7 +682,7 @@ static bool sweep_span(struct box *box, uint32_t span, struct sweep *sweep)
                 return true;
             more = walk_to_ordinal(&walk, box, span, ordinal, &e);
         } else {
-            if (e.expire_ms != 0 && (min_ms == 0 || e.expire_ms < min_ms))
+            if (e.expire_ms != 0 && !store_is_out(box, &e) && (min_ms == 0 || e.expire_ms < min_ms))
                 min_ms = e.expire_ms;
             ordinal++;
             more = walk.next_offset < walk.span.used && walk_next(&walk, &e);
@@ -635,25 +692,13 @@ static bool sweep_span(struct box *box, uint32_t span, struct sweep *sweep)
     return true;
 }
 
-static void find_min_expire(struct box *box)
-{
-    uint64_t min_ms = 0;
-
-    for (uint32_t i = 0; i < store_span_count(box); i++) {
-        uint64_t span_ms = store_span_min_expire(box, i);
-        if (span_ms != 0 && (min_ms == 0 || span_ms < min_ms))
-            min_ms = span_ms;
-    }
-    box->min_expire_ms = min_ms;
-}
-
 size_t box_sweep_expired(struct box **box, uint64_t now_ms, struct notify_id *ret_ids,
                          size_t capacity)
 {
     struct sweep sweep = {now_ms, ret_ids, 0, capacity};
     bool done = true;
 
-    if ((*box)->min_expire_ms == 0 || now_ms < (*box)->min_expire_ms)
+    if (!box_has_expired(*box, now_ms))
         return 0;
     for (uint32_t i = 0; done && i < store_span_count(*box);) {
         uint32_t spans = store_span_count(*box);
@@ -663,7 +708,7 @@ size_t box_sweep_expired(struct box **box, uint64_t now_ms, struct notify_id *re
             i++;
     }
     if (done)
-        find_min_expire(*box);
+        store_find_min_expire(*box);
     if (sweep.count > 0)
         store_shrink(box);
     return sweep.count;

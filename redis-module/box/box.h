@@ -9,7 +9,8 @@
  *
  * Time. The box has no clock. now_ms decides which entries have expired: these are invisible and
  * uncounted in every function that takes now_ms, and stay stored until box_sweep_expired takes them
- * out. BOX_NEVER_EXPIRE as now_ms makes everything visible (replicas and canonical forms).
+ * out. BOX_NEVER_EXPIRE as now_ms makes everything visible (replicas and canonical forms). So that
+ * what has expired is not counted again and again until then, box_advance tells the box the time.
  * All times are Unix milliseconds, at most NOTIFY_ID_MAX_MS.
  *
  * Counting. Unread: notifications that are not read, not archived and not in a muted category.
@@ -189,7 +190,12 @@ static inline struct notify_id notify_id_after(struct notify_id id)
     return id;
 }
 
-/* ---- counts: O(1) while nothing has expired, else one walk ---- */
+/* ---- counts: O(1), and a walk over what has expired since box_advance ---- */
+
+/* Counts what has expired at now_ms, so that whoever asks with this time or a later one need not.
+ * The contents stay what they are. Costs what has expired since the last time, and O(segments) if
+ * anything has; a small box is walked through by whoever asks. */
+void box_advance(struct box *box, uint64_t now_ms);
 
 struct box_counts {
     uint64_t live; /* notifications and events */
@@ -214,9 +220,14 @@ struct box_category_count {
 size_t box_category_slots(const struct box *box);
 
 /* Fills counts with the categories that have entries or are muted; returns how many. capacity is at
- * least box_category_slots(box); what would not fit is left out. */
+ * least box_category_slots(box); what would not fit is left out. O(categories), and a walk over
+ * what has expired and is stored still. */
 size_t box_count_categories(const struct box *box, uint64_t now_ms,
                             struct box_category_count *counts, size_t capacity);
+/* The same of categories that have unread notifications, without totals (0), and without a walk
+ * over what has been counted as expired. */
+size_t box_unread_categories(const struct box *box, uint64_t now_ms,
+                             struct box_category_count *counts, size_t capacity);
 
 /* The highest level among what counts as unread, or -1 when nothing does. O(segments with unread).
  */
@@ -237,25 +248,33 @@ enum box_mark {
 int box_mark(struct box **box, struct notify_id id, enum box_mark mark, uint64_t at_ms,
              uint64_t now_ms);
 
-/* BOX_MARK_READ or BOX_MARK_SEEN for all visible notifications with ids up to upto (archived ones
- * too), of one category unless CATEGORY_NONE. How many changed, or -ENOMEM with nothing changed. */
+/* BOX_MARK_READ or BOX_MARK_SEEN for all notifications with ids up to upto (archived ones too), of
+ * one category unless CATEGORY_NONE. How many visible ones changed, or -ENOMEM with nothing
+ * changed. Unless it is 0, those that have expired change as well: who has no clock does the same.
+ */
 int64_t box_mark_upto(struct box **box, struct notify_id upto, uint16_t category,
                       enum box_mark mark, uint64_t at_ms, uint64_t now_ms);
 
-/* Mutes or unmutes a category: 1 changed, 0 was so already, -E2BIG, -ENOMEM. Corrects the counts.
- */
-int box_mute(struct box **box, uint16_t category, bool muted);
+/* Mutes or unmutes categories: how many changed (ret_changed[i]: whether categories[i] did), or
+ * -E2BIG, -ENOMEM and nothing has. Corrects the counts. O(entries), and O(categories) for each. */
+int box_mute(struct box **box, const uint16_t *categories, size_t count, bool muted,
+             bool *ret_changed);
+/* Mutes all that the other box has muted; likewise. */
+int box_mute_like(struct box **box, const struct box *other);
 bool box_is_muted(const struct box *box, uint16_t category); /* O(categories) */
 
 /* 1: gone; 0: unknown, or expired at now_ms (that is for the sweep). Leaves no gap. */
 int box_delete(struct box **box, struct notify_id id, uint64_t now_ms);
 
-/* Removes the oldest entries until at most maxlen are stored, or those with ids smaller than minid;
- * what goes this way counts as a gap. Returns how many went; if any, *ret_before is the id to name
- * in the message: everything smaller is gone. -ENOMEM (nothing removed) only on the first trim of a
- * box that has no room for the mark. ret_before may be NULL. */
-int64_t box_trim_maxlen(struct box **box, uint64_t maxlen, struct notify_id *ret_before);
-int64_t box_trim_minid(struct box **box, struct notify_id minid, struct notify_id *ret_before);
+/* Removes the oldest entries until at most maxlen visible ones are left, or those with ids smaller
+ * than minid; what goes this way counts as a gap. Returns how many visible ones went; if any,
+ * *ret_before is the id to name in the message: everything smaller is gone, and nothing else.
+ * -ENOMEM (nothing removed) only on the first trim of a box that has no room for the mark.
+ * ret_before may be NULL. */
+int64_t box_trim_maxlen(struct box **box, uint64_t maxlen, uint64_t now_ms,
+                        struct notify_id *ret_before);
+int64_t box_trim_minid(struct box **box, struct notify_id minid, uint64_t now_ms,
+                       struct notify_id *ret_before);
 
 /* Removes up to capacity entries that have expired at now_ms, oldest first, and fills in their ids;
  * returns how many. Fewer than capacity: no more are left. Costs O(1) when none can have expired.
@@ -263,15 +282,19 @@ int64_t box_trim_minid(struct box **box, struct notify_id minid, struct notify_i
 size_t box_sweep_expired(struct box **box, uint64_t now_ms, struct notify_id *ret_ids,
                          size_t capacity);
 
-/* The earliest expiry that may be stored (a lower bound), the latest that is; 0: none. The latest
- * takes a walk. box_all_expire: whether every entry has an expiry (of an empty box: false). */
+/* Whether an entry may be stored that expires at some time, or that has at now_ms. O(1). */
+bool box_may_expire(const struct box *box);
+bool box_has_expired(const struct box *box, uint64_t now_ms);
+
+/* The earliest expiry of what had not expired at the time of box_advance (a lower bound), the
+ * latest that is stored; 0: none. The latest takes a walk. box_all_expire: whether every entry has
+ * an expiry (of an empty box: false). */
 uint64_t box_min_expire_ms(const struct box *box);
 uint64_t box_max_expire_ms(const struct box *box);
 bool box_all_expire(const struct box *box);
 
 /* The next instant after now_ms at which something expires, or an earlier one; 0: nothing does.
- * Exact but for boxes of which many entries have expired and wait to be taken out: of these it is
- * soon. */
+ * O(1), and a walk over what has expired since box_advance. */
 uint64_t box_next_expiry_ms(const struct box *box, uint64_t now_ms);
 
 /* Removes the entry for having expired: 1; 0: unknown, without an expiry, or not expired at now_ms.

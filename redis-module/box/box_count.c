@@ -1,5 +1,5 @@
-/* box_count -- what a box amounts to: counts (stored ones while nothing has expired, else counted
- * now), the recount that checks them, and memory. Changes nothing but addresses. */
+/* box_count -- what a box amounts to: counts (those that are kept, and what has expired since they
+ * were right), the recount that checks them, and memory. Changes nothing but addresses. */
 #include <errno.h>
 #include <string.h>
 
@@ -9,52 +9,54 @@
 #include "box/collapse.h"
 #include "base/mem.h"
 
-/* Whether stored counters may include entries that have expired. */
-static bool must_recount(const struct box *box, uint64_t now_ms)
-{
-    return box->min_expire_ms != 0 && now_ms >= box->min_expire_ms;
-}
-
 static const struct box_category *category_of(const struct box *box, const struct entry *e)
 {
     return e->category_slot == 0 ? NULL : &store_categories(box)[e->category_slot - 1];
 }
 
-static bool is_muted(const struct box *box, const struct entry *e)
+/* The counters of the box, and what a clock of now_ms makes of them. */
+static struct box_counts count_at(const struct box *box, uint64_t now_ms)
 {
-    const struct box_category *category = category_of(box, e);
-
-    return category != NULL && category->muted;
-}
-
-/* What is stored but for what has expired. */
-static struct box_counts count_unexpired(const struct box *box, uint64_t now_ms)
-{
-    struct box_counts counts = {box->live, box->unread, box->unseen};
+    struct box_counts counts = {box->live - store_expired(box), box->unread, box->unseen};
     struct walk walk;
     struct entry e;
+    int step;
 
     walk_init(&walk, box);
-    while (walk_next_expired(&walk, now_ms, &e)) {
-        counts.live--;
-        if (is_muted(box, &e))
+    while ((step = walk_next_miscounted(&walk, now_ms, &e)) != 0) {
+        counts.live += (uint64_t)(int64_t)step;
+        if (store_is_muted(box, &e))
             continue;
-        counts.unread -= entry_is_unread(&e);
-        counts.unseen -= entry_is_unseen(&e);
+        counts.unread += entry_is_unread(&e) ? (uint64_t)(int64_t)step : 0;
+        counts.unseen += entry_is_unseen(&e) ? (uint64_t)(int64_t)step : 0;
+    }
+    return counts;
+}
+
+/* All that is stored. */
+static struct box_counts count_stored(const struct box *box)
+{
+    struct box_counts counts = {box->live, box->unread, box->unseen};
+
+    if (store_is_large(box)) {
+        counts.unread += store_ring(box)->expired_unread;
+        counts.unseen += store_ring(box)->expired_unseen;
     }
     return counts;
 }
 
 struct box_counts box_count(const struct box *box, uint64_t now_ms)
 {
-    if (must_recount(box, now_ms))
-        return count_unexpired(box, now_ms);
-    return (struct box_counts){box->live, box->unread, box->unseen};
+    if (now_ms == BOX_NEVER_EXPIRE)
+        return count_stored(box);
+    if (!store_is_counted_at(box, now_ms))
+        return count_at(box, now_ms);
+    return (struct box_counts){box->live - store_expired(box), box->unread, box->unseen};
 }
 
 uint64_t box_unread(const struct box *box, uint64_t now_ms)
 {
-    return must_recount(box, now_ms) ? count_unexpired(box, now_ms).unread : box->unread;
+    return store_is_counted_at(box, now_ms) ? box->unread : box_count(box, now_ms).unread;
 }
 
 static uint64_t count_unread_of(const struct box *box, const struct box_category *category,
@@ -63,12 +65,14 @@ static uint64_t count_unread_of(const struct box *box, const struct box_category
     uint64_t unread = category->unread;
     struct walk walk;
     struct entry e;
+    int step;
 
-    if (!must_recount(box, now_ms))
+    if (store_is_counted_at(box, now_ms))
         return unread;
     walk_init(&walk, box);
-    while (walk_next_expired(&walk, now_ms, &e))
-        unread -= category_of(box, &e) == category && entry_is_unread(&e);
+    while ((step = walk_next_miscounted(&walk, now_ms, &e)) != 0)
+        if (category_of(box, &e) == category && entry_is_unread(&e))
+            unread += (uint64_t)(int64_t)step;
     return unread;
 }
 
@@ -91,43 +95,96 @@ size_t box_category_slots(const struct box *box)
     return box->category_slots;
 }
 
-/* Takes what has expired out of the first `slots` counts. */
-static void take_expired(const struct box *box, uint64_t now_ms, struct box_category_count *counts,
-                         size_t slots)
+/* What is kept of the first `slots` categories. */
+static void take_counters(const struct box *box, struct box_category_count *counts, size_t slots)
+{
+    const struct box_category *table = store_categories(box);
+
+    for (size_t i = 0; i < slots; i++)
+        counts[i] = (struct box_category_count){(uint16_t)table[i].category, table[i].muted,
+                                                table[i].total, table[i].unread};
+}
+
+/* Makes of the unread ones what a clock of now_ms says. */
+static void adjust_unread(const struct box *box, uint64_t now_ms, struct box_category_count *counts,
+                          size_t slots)
+{
+    struct walk walk;
+    struct entry e;
+    int step;
+
+    if (store_is_counted_at(box, now_ms))
+        return;
+    walk_init(&walk, box);
+    while ((step = walk_next_miscounted(&walk, now_ms, &e)) != 0)
+        if (e.category_slot > 0 && e.category_slot <= slots && entry_is_unread(&e))
+            counts[e.category_slot - 1].unread += (uint64_t)(int64_t)step;
+}
+
+/* Takes what has expired out of the totals, which are of all that is stored. */
+static void adjust_totals(const struct box *box, uint64_t now_ms, struct box_category_count *counts,
+                          size_t slots)
 {
     struct walk walk;
     struct entry e;
 
-    walk_init(&walk, box);
-    while (walk_next_expired(&walk, now_ms, &e)) {
-        if (e.category_slot == 0 || e.category_slot > slots)
+    for (uint32_t i = 0; i < store_span_count(box); i++) {
+        if (now_ms == BOX_NEVER_EXPIRE || !store_span_has_expired(box, i, now_ms))
             continue;
-        counts[e.category_slot - 1].total--;
-        counts[e.category_slot - 1].unread -= entry_is_unread(&e);
+        walk_init_span(&walk, box, i);
+        while (walk.next_offset < walk.span.used && walk_next(&walk, &e))
+            if (e.category_slot > 0 && e.category_slot <= slots && entry_is_expired(&e, now_ms))
+                counts[e.category_slot - 1].total--;
     }
+}
+
+static size_t keep_counts(struct box_category_count *counts, size_t slots)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < slots; i++) {
+        if (counts[i].muted)
+            counts[i].unread = 0;
+        if (counts[i].total > 0 || counts[i].unread > 0 || counts[i].muted)
+            counts[count++] = counts[i];
+    }
+    return count;
 }
 
 size_t box_count_categories(const struct box *box, uint64_t now_ms,
                             struct box_category_count *counts, size_t capacity)
 {
-    const struct box_category *table = store_categories(box);
+    size_t slots = box->category_slots < capacity ? box->category_slots : capacity;
+
+    take_counters(box, counts, slots);
+    adjust_unread(box, now_ms, counts, slots);
+    adjust_totals(box, now_ms, counts, slots);
+    return keep_counts(counts, slots);
+}
+
+size_t box_unread_categories(const struct box *box, uint64_t now_ms,
+                             struct box_category_count *counts, size_t capacity)
+{
     size_t slots = box->category_slots < capacity ? box->category_slots : capacity;
     size_t count = 0;
 
-    for (size_t i = 0; i < slots; i++)
-        counts[i] = (struct box_category_count){(uint16_t)table[i].category, table[i].muted,
-                                                table[i].total, table[i].unread};
-    if (must_recount(box, now_ms))
-        take_expired(box, now_ms, counts, slots);
+    take_counters(box, counts, slots);
+    adjust_unread(box, now_ms, counts, slots);
     for (size_t i = 0; i < slots; i++) {
-        if (counts[i].total == 0 && !counts[i].muted)
-            continue;
-        counts[count] = counts[i];
-        if (counts[count].muted)
-            counts[count].unread = 0;
-        count++;
+        counts[i].total = 0;
+        if (counts[i].unread > 0 && !counts[i].muted)
+            counts[count++] = counts[i];
     }
     return count;
+}
+
+static int max_level_of(const struct ring *ring)
+{
+    int level = LEVEL_COUNT - 1;
+
+    while (level >= 0 && ring->unread_levels[level] == 0)
+        level--;
+    return level;
 }
 
 int box_max_unread_level(const struct box *box, uint64_t now_ms)
@@ -136,15 +193,13 @@ int box_max_unread_level(const struct box *box, uint64_t now_ms)
     struct walk walk;
     struct entry e;
 
-    if (box->unread == 0)
-        return -1;
+    if (store_is_large(box) && store_is_counted_at(box, now_ms))
+        return max_level_of(store_ring(box));
     walk_init(&walk, box);
     while (max < LEVEL_CRITICAL && walk_next(&walk, &e)) {
-        if (store_is_large(box) && walk.span.unread == 0)
-            walk_skip_span(&walk);
-        else if (entry_is_unread(&e) && !entry_is_expired(&e, now_ms) && !is_muted(box, &e) &&
-                 (int)(e.flags & ENTRY_LEVEL_MASK) > max)
-            max = (int)(e.flags & ENTRY_LEVEL_MASK);
+        if (entry_is_unread(&e) && !entry_is_expired(&e, now_ms) && !store_is_muted(box, &e) &&
+            (int)entry_level(&e) > max)
+            max = (int)entry_level(&e);
     }
     return max;
 }
@@ -164,7 +219,7 @@ static void audit_entries(const struct box *box, struct box_audit *audit)
         if (notify_id_cmp(e.id, last) <= 0)
             audit->order_ok = false;
         last = e.id;
-        if (e.expire_ms != 0 &&
+        if (e.expire_ms != 0 && !store_is_out(box, &e) &&
             (audit->actual_min_expire_ms == 0 || e.expire_ms < audit->actual_min_expire_ms))
             audit->actual_min_expire_ms = e.expire_ms;
     }
@@ -183,7 +238,7 @@ static struct box_counts recount(const struct box *box)
     walk_init(&walk, box);
     while (walk_next(&walk, &e)) {
         counts.live++;
-        if (is_muted(box, &e))
+        if (store_is_muted(box, &e))
             continue;
         counts.unread += entry_is_unread(&e);
         counts.unseen += entry_is_unseen(&e);
@@ -191,7 +246,36 @@ static struct box_counts recount(const struct box *box)
     return counts;
 }
 
-/* Totals and unread by slot, as if nothing were muted. */
+/* Whether what is said of entries that are out, and of levels, agrees with the entries. */
+static bool ring_agrees(const struct box *box)
+{
+    struct ring actual = {.expired = 0};
+    const struct ring *ring;
+    struct walk walk;
+    struct entry e;
+
+    if (!store_is_large(box))
+        return true;
+    ring = store_ring(box);
+    walk_init(&walk, box);
+    while (walk_next(&walk, &e)) {
+        bool is_muted = store_is_muted(box, &e);
+        actual.staying += e.expire_ms == 0;
+        if (store_is_out(box, &e)) {
+            actual.expired++;
+            actual.expired_unread += !is_muted && entry_is_unread(&e);
+            actual.expired_unseen += !is_muted && entry_is_unseen(&e);
+        } else if (!is_muted && entry_is_unread(&e)) {
+            actual.unread_levels[entry_level(&e)]++;
+        }
+    }
+    return actual.staying == ring->staying && actual.expired == ring->expired &&
+           actual.expired_unread == ring->expired_unread &&
+           actual.expired_unseen == ring->expired_unseen &&
+           memcmp(actual.unread_levels, ring->unread_levels, sizeof(actual.unread_levels)) == 0;
+}
+
+/* Totals and unread by slot, as if nothing were muted; what is out is in the totals only. */
 static void recount_categories(const struct box *box, struct box_category_count *counts)
 {
     struct walk walk;
@@ -203,7 +287,7 @@ static void recount_categories(const struct box *box, struct box_category_count 
         if (e.category_slot == 0)
             continue;
         counts[e.category_slot - 1].total++;
-        counts[e.category_slot - 1].unread += entry_is_unread(&e);
+        counts[e.category_slot - 1].unread += !store_is_out(box, &e) && entry_is_unread(&e);
     }
 }
 
@@ -218,7 +302,7 @@ static bool expiries_agree(const struct box *box, uint32_t index)
     for (uint32_t offset = span.head; offset < span.used; offset += e.size) {
         entry_unpack(span.bytes + offset, span.base_ms, &e);
         staying += e.expire_ms == 0;
-        if (e.expire_ms != 0 && (min_ms == 0 || e.expire_ms < min_ms))
+        if (e.expire_ms != 0 && !store_is_out(box, &e) && (min_ms == 0 || e.expire_ms < min_ms))
             return false;
     }
     return !store_is_large(box) || staying == ring_segment(store_ring(box), index)->staying;
@@ -234,17 +318,19 @@ static bool spans_agree(const struct box *box)
         uint32_t count = 0;
         uint32_t unread = 0;
         uint32_t countable = 0;
+        uint32_t expired = 0;
         struct entry e;
         for (uint32_t offset = span.head; offset < span.used; offset += e.size) {
             entry_unpack(span.bytes + offset, span.base_ms, &e);
             count++;
-            unread += entry_is_unread(&e);
-            countable += entry_is_countable(&e);
+            expired += store_is_out(box, &e);
+            unread += !store_is_out(box, &e) && entry_is_unread(&e);
+            countable += !store_is_out(box, &e) && entry_is_countable(&e);
             if ((e.flags & ENTRY_IS_SEEN) != 0 && count > span.mark_count)
                 agree = false;
         }
         agree = agree && expiries_agree(box, i) && count == span.count && span.used <= span.cap &&
-                span.mark_count <= count &&
+                span.mark_count <= count && expired == span.expired &&
                 (!store_is_large(box) || (unread == span.unread && countable == span.countable));
     }
     return agree;
@@ -273,7 +359,7 @@ static int audit_categories(const struct box *box, struct box_audit *audit)
 int box_verify(const struct box *box, struct box_audit *ret_audit)
 {
     struct box_audit audit = {
-        .stored = {box->live, box->unread, box->unseen},
+        .stored = count_stored(box),
         .actual = recount(box),
         .stored_min_expire_ms = box->min_expire_ms,
         .collapse_ok = collapse_is_sound(box),
@@ -284,13 +370,14 @@ int box_verify(const struct box *box, struct box_audit *ret_audit)
     if (audit_categories(box, &audit) != 0)
         return -ENOMEM;
     audit_entries(box, &audit);
-    audit.sound =
-        audit.order_ok && audit.collapse_ok && audit.key_end_ok && audit.cursors_ok &&
-        audit.categories_wrong == 0 && spans_agree(box) && audit.stored.live == audit.actual.live &&
-        audit.stored.unread == audit.actual.unread && audit.stored.unseen == audit.actual.unseen &&
-        (audit.actual_min_expire_ms == 0 ||
-         (audit.stored_min_expire_ms != 0 &&
-          audit.stored_min_expire_ms <= audit.actual_min_expire_ms));
+    audit.sound = audit.order_ok && audit.collapse_ok && audit.key_end_ok && audit.cursors_ok &&
+                  audit.categories_wrong == 0 && spans_agree(box) && ring_agrees(box) &&
+                  audit.stored.live == audit.actual.live &&
+                  audit.stored.unread == audit.actual.unread &&
+                  audit.stored.unseen == audit.actual.unseen &&
+                  (audit.actual_min_expire_ms == 0 ||
+                   (audit.stored_min_expire_ms != 0 &&
+                    audit.stored_min_expire_ms <= audit.actual_min_expire_ms));
     *ret_audit = audit;
     return 0;
 }

@@ -10,23 +10,20 @@ uint64_t box_min_expire_ms(const struct box *box)
     return box->min_expire_ms;
 }
 
-enum {
-    NEXT_SPANS = 16,  /* that are looked through for what expires next, */
-    NEXT_SOON = 1000, /* ms: when somebody should look again if these are not all */
-};
-
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
-/* The next instant of a span of which some have expired; 0: nothing else of it expires. */
+/* The next instant of a span; 0: nothing of it expires after now_ms. */
 static uint64_t next_of_span(const struct box *box, uint32_t span, uint64_t now_ms)
 {
     struct walk walk;
     struct entry e;
     uint64_t next = 0;
 
+    if (store_span_is_counted_at(box, span, now_ms))
+        return store_span_min_expire(box, span);
     walk_init_span(&walk, box, span);
     while (walk_next(&walk, &e) && walk.place.span == span)
         if (e.expire_ms > now_ms)
@@ -36,19 +33,23 @@ static uint64_t next_of_span(const struct box *box, uint32_t span, uint64_t now_
 
 uint64_t box_next_expiry_ms(const struct box *box, uint64_t now_ms)
 {
-    uint64_t next = box->min_expire_ms > now_ms ? box->min_expire_ms : 0;
-    uint32_t looked = 0;
+    uint64_t next = 0;
 
-    if (box->min_expire_ms == 0 || next != 0)
-        return next;
-    for (uint32_t i = 0; i < store_span_count(box); i++) {
-        uint64_t min_ms = store_span_min_expire(box, i);
-        if (min_ms > now_ms)
-            next = earlier(next, min_ms);
-        else if (min_ms != 0 && looked++ < NEXT_SPANS)
-            next = earlier(next, next_of_span(box, i, now_ms));
-    }
-    return looked <= NEXT_SPANS ? next : earlier(next, now_ms + NEXT_SOON);
+    if (store_is_counted_at(box, now_ms))
+        return box->min_expire_ms;
+    for (uint32_t i = 0; i < store_span_count(box); i++)
+        next = earlier(next, next_of_span(box, i, now_ms));
+    return next;
+}
+
+bool box_may_expire(const struct box *box)
+{
+    return box->min_expire_ms != 0 || store_expired(box) > 0;
+}
+
+bool box_has_expired(const struct box *box, uint64_t now_ms)
+{
+    return store_expired(box) > 0 || (box->min_expire_ms != 0 && box->min_expire_ms <= now_ms);
 }
 
 uint64_t box_max_expire_ms(const struct box *box)
@@ -57,7 +58,7 @@ uint64_t box_max_expire_ms(const struct box *box)
     struct walk walk;
     struct entry e;
 
-    if (box->min_expire_ms == 0)
+    if (!box_may_expire(box))
         return 0;
     walk_init(&walk, box);
     while (walk_next(&walk, &e))
@@ -68,7 +69,7 @@ uint64_t box_max_expire_ms(const struct box *box)
 
 bool box_all_expire(const struct box *box)
 {
-    return box->live > 0 && box->min_expire_ms != 0 && !store_has_staying(box);
+    return box->live > 0 && box_may_expire(box) && !store_has_staying(box);
 }
 
 bool box_keeps_settings(const struct box *box)
@@ -103,7 +104,7 @@ static uint64_t wanted_end(const struct box *box)
 {
     uint64_t end = store_key_end(box);
 
-    if ((end == 0 && box->min_expire_ms == 0) || box_keeps_settings(box))
+    if ((end == 0 && !box_may_expire(box)) || box_keeps_settings(box))
         return 0;
     if (end == 0) {
         if (!box_all_expire(box))

@@ -153,7 +153,13 @@ void box_iter_init(struct box_iter *iter, const struct box *box, const struct bo
 /* Whether the present segment can hold nothing that the filter lets through. */
 static bool can_skip(const struct box_iter *iter, const struct span *span)
 {
-    return iter->range.filter.state == BOX_UNREAD && store_is_large(iter->box) && span->unread == 0;
+    if (!store_is_large(iter->box))
+        return false;
+    if (span->expired > 0 && (iter->range.now_ms == BOX_NEVER_EXPIRE ||
+                              iter->range.now_ms < store_counted_ms(iter->box)))
+        return false;
+    return span->expired == span->count ||
+           (iter->range.filter.state == BOX_UNREAD && span->unread == 0);
 }
 
 /* The next entry in the segment or in those that follow, whatever the filter says. */
@@ -176,11 +182,12 @@ static bool step_forward(struct box_iter *iter, struct span *span, struct entry 
 static bool step_backward(struct box_iter *iter, struct span *span, struct entry *e,
                           uint32_t *ret_ordinal)
 {
-    while (iter->ordinal == 0 || can_skip(iter, span)) {
+    while (iter->ordinal == 0) {
         if (iter->segment == 0)
             return false;
         *span = store_span(iter->box, --iter->segment);
-        note_offsets(iter);
+        if (!can_skip(iter, span))
+            note_offsets(iter);
     }
     *ret_ordinal = --iter->ordinal;
     entry_unpack(span->bytes + iter->offsets[iter->ordinal], span->base_ms, e);

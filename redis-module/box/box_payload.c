@@ -246,6 +246,7 @@ static bool load_category(struct loader *l, size_t index)
     uint64_t muted;
     uint64_t len;
     struct notify_str name;
+    bool changed;
     int rc;
 
     if (!varint_take(&l->block, &muted) || muted > 1 || !varint_take(&l->block, &len) ||
@@ -258,7 +259,7 @@ static bool load_category(struct loader *l, size_t index)
     for (size_t i = 0; i < index; i++)
         if (l->categories[i] == l->categories[index])
             return refuse(l, "category listed twice");
-    if (muted == 1 && box_mute(&l->box, l->categories[index], true) != 1)
+    if (muted == 1 && box_mute(&l->box, &l->categories[index], 1, true, &changed) != 1)
         return refuse(l, "no memory");
     return true;
 }

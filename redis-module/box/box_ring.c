@@ -94,6 +94,7 @@ static struct span segment_span(const struct segment *segment)
         .count = segment->count,
         .unread = segment->unread,
         .countable = segment->countable,
+        .expired = segment->expired,
         .mark_count = segment->mark_count,
     };
 }
@@ -150,8 +151,18 @@ int ring_take_span(struct ring *ring, const struct span *span, size_t room)
     return 0;
 }
 
+/* All that is known of the whole, without its segments. */
+static void copy_facts(struct ring *copy, const struct ring *ring, uint32_t cap)
+{
+    *copy = *ring;
+    copy->head = copy->count = 0;
+    copy->cap = cap;
+}
+
 bool ring_copy(struct ring *copy, const struct ring *ring)
 {
+    copy_facts(copy, ring, ring->cap);
+    copy->bytes = 0;
     for (uint32_t i = 0; i < ring->count; i++) {
         const struct segment *segment = ring_segment(ring, i);
         struct segment *new_segment = &copy->segments[i];
@@ -164,6 +175,7 @@ bool ring_copy(struct ring *copy, const struct ring *ring)
         new_segment->countable = segment->countable;
         new_segment->min_expire_ms = segment->min_expire_ms;
         new_segment->staying = segment->staying;
+        new_segment->expired = segment->expired;
         copy->bytes += new_segment->cap;
         copy->count++;
     }
@@ -201,18 +213,13 @@ void ring_note_expiry(struct ring *ring, uint32_t index, const struct entry *e)
 {
     struct segment *segment = ring_segment(ring, index);
 
-    if (e->expire_ms == 0)
+    if (e->expire_ms == 0) {
+        ring->staying++;
         segment->staying++;
-    else if (segment->min_expire_ms == 0 || e->expire_ms < segment->min_expire_ms)
+    } else if (e->expire_ms > ring->counted_ms &&
+               (segment->min_expire_ms == 0 || e->expire_ms < segment->min_expire_ms)) {
         segment->min_expire_ms = e->expire_ms;
-}
-
-bool ring_has_staying(const struct ring *ring)
-{
-    for (uint32_t i = 0; i < ring->count; i++)
-        if (ring_segment(ring, i)->staying > 0)
-            return true;
-    return false;
+    }
 }
 
 /* Another ring of cap segments, and with it another box. */
@@ -228,8 +235,7 @@ static int resize_ring(struct box **box_ptr, uint32_t cap)
         return -ENOMEM;
     memcpy(box, old, header);
     ring = store_ring(box);
-    ring_init(ring, cap);
-    ring->bytes = old_ring->bytes;
+    copy_facts(ring, old_ring, cap);
     ring->count = old_ring->count;
     for (uint32_t i = 0; i < ring->count; i++)
         ring->segments[i] = *ring_segment(old_ring, i);
@@ -367,12 +373,14 @@ void ring_remove(struct ring *ring, const struct place *place, uint32_t size)
 {
     struct segment *segment = ring_segment(ring, place->span);
 
+    if ((segment->bytes[place->offset] & ENTRY_EXPIRES) == 0) {
+        ring->staying--;
+        segment->staying--;
+    }
     if (segment->count == 1) {
         drop_segment(ring, place->span);
         return;
     }
-    if ((segment->bytes[place->offset] & ENTRY_EXPIRES) == 0)
-        segment->staying--;
     cut_mark(segment, place->ordinal);
     if (place->ordinal == 0) {
         segment->head += size;

@@ -16,8 +16,8 @@ void ring_release(struct ring *ring);
 /* Makes a copy of the span the first segment of an empty ring. With room, it takes that many bytes
  * more, if a segment can, and grows as segments do. -ENOMEM: the ring is still empty. */
 int ring_take_span(struct ring *ring, const struct span *span, size_t room);
-/* Fills copy, which is empty and has room for as many segments. False: no memory; what it has by
- * then is to be released. */
+/* Makes copy, which has room for as many segments, a copy of the ring. False: no memory; what it
+ * has by then is to be released. */
 bool ring_copy(struct ring *copy, const struct ring *ring);
 
 struct span ring_span(const struct ring *ring, uint32_t index);
@@ -28,7 +28,6 @@ int ring_need_mark(struct ring *ring, const struct place *place);
 void ring_remove(struct ring *ring, const struct place *place, uint32_t size);
 /* e is new to the segment. */
 void ring_note_expiry(struct ring *ring, uint32_t index, const struct entry *e);
-bool ring_has_staying(const struct ring *ring);
 void ring_visit(const struct ring *ring, store_visit_fn visit, void *ctx);
 
 /* Gives up room for segments if there is much more than is needed; may move the box. */

@@ -129,11 +129,34 @@ uint64_t store_span_min_expire(const struct box *box, uint32_t span)
                                : box->min_expire_ms;
 }
 
+static uint32_t span_expired(const struct box *box, uint32_t span)
+{
+    return store_is_large(box) ? ring_segment(store_ring(box), span)->expired : 0;
+}
+
 bool store_span_has_expired(const struct box *box, uint32_t span, uint64_t now_ms)
 {
     uint64_t min_ms = store_span_min_expire(box, span);
 
-    return min_ms != 0 && min_ms <= now_ms;
+    return span_expired(box, span) > 0 || (min_ms != 0 && min_ms <= now_ms);
+}
+
+/* Counters that leave `expired` entries out, and none of whose others expires before min_ms. */
+static bool is_counted_at(const struct box *box, uint32_t expired, uint64_t min_ms, uint64_t now_ms)
+{
+    if (min_ms != 0 && now_ms != BOX_NEVER_EXPIRE && min_ms <= now_ms)
+        return false;
+    return expired == 0 || (now_ms != BOX_NEVER_EXPIRE && now_ms >= store_counted_ms(box));
+}
+
+bool store_is_counted_at(const struct box *box, uint64_t now_ms)
+{
+    return is_counted_at(box, store_expired(box), box->min_expire_ms, now_ms);
+}
+
+bool store_span_is_counted_at(const struct box *box, uint32_t span, uint64_t now_ms)
+{
+    return is_counted_at(box, span_expired(box, span), store_span_min_expire(box, span), now_ms);
 }
 
 void store_set_span_min_expire(struct box *box, uint32_t span, uint64_t min_ms)
@@ -144,13 +167,27 @@ void store_set_span_min_expire(struct box *box, uint32_t span, uint64_t min_ms)
         box->min_expire_ms = min_ms;
 }
 
+void store_find_min_expire(struct box *box)
+{
+    uint64_t min_ms = 0;
+
+    if (!store_is_large(box))
+        return;
+    for (uint32_t i = 0; i < store_span_count(box); i++) {
+        uint64_t span_ms = store_span_min_expire(box, i);
+        if (span_ms != 0 && (min_ms == 0 || span_ms < min_ms))
+            min_ms = span_ms;
+    }
+    box->min_expire_ms = min_ms;
+}
+
 bool store_has_staying(const struct box *box)
 {
     struct walk walk;
     struct entry e;
 
     if (store_is_large(box))
-        return ring_has_staying(store_ring(box));
+        return store_ring(box)->staying > 0;
     walk_init(&walk, box);
     while (walk_next(&walk, &e))
         if (e.expire_ms == 0)
@@ -208,30 +245,32 @@ bool walk_next(struct walk *walk, struct entry *ret_entry)
 }
 
 /* To a span that may have such an entry, and in it behind those seen already. */
-static bool walk_to_expired_span(struct walk *walk, uint64_t now_ms)
+static bool walk_to_miscounted_span(struct walk *walk, uint64_t now_ms)
 {
     uint32_t span = walk->place.span;
     uint32_t count = store_span_count(walk->box);
 
-    if (walk->next_offset < walk->span.used && store_span_has_expired(walk->box, span, now_ms))
+    if (walk->next_offset < walk->span.used && !store_span_is_counted_at(walk->box, span, now_ms))
         return true;
     do
         span++;
-    while (span < count && !store_span_has_expired(walk->box, span, now_ms));
+    while (span < count && store_span_is_counted_at(walk->box, span, now_ms));
     walk_init_span(walk, walk->box, span);
     return span < count;
 }
 
-bool walk_next_expired(struct walk *walk, uint64_t now_ms, struct entry *ret_entry)
+int walk_next_miscounted(struct walk *walk, uint64_t now_ms, struct entry *ret_entry)
 {
-    while (walk_to_expired_span(walk, now_ms)) {
+    while (walk_to_miscounted_span(walk, now_ms)) {
         while (walk->next_offset < walk->span.used) {
+            bool is_out;
             (void)walk_next(walk, ret_entry);
-            if (entry_is_expired(ret_entry, now_ms))
-                return true;
+            is_out = store_is_out(walk->box, ret_entry);
+            if (is_out != entry_is_expired(ret_entry, now_ms))
+                return is_out ? 1 : -1;
         }
     }
-    return false;
+    return 0;
 }
 
 bool store_seek(const struct box *box, struct notify_id id, struct place *ret_place,
@@ -251,15 +290,18 @@ bool store_seek(const struct box *box, struct notify_id id, struct place *ret_pl
 
 /* ---- from one form to the other ---- */
 
+/* What a large box knows and a small one does not; in that nothing is out. */
 static void count_segments(struct box *box)
 {
+    struct ring *ring = store_ring(box);
     struct walk walk;
     struct entry e;
 
     walk_init(&walk, box);
     while (walk_next(&walk, &e)) {
         store_count_in_span(box, walk.place.span, &e, 1);
-        ring_note_expiry(store_ring(box), walk.place.span, &e);
+        ring_note_expiry(ring, walk.place.span, &e);
+        ring->unread_levels[entry_level(&e)] += entry_is_unread(&e) && !store_is_muted(box, &e);
     }
 }
 
@@ -330,7 +372,8 @@ void store_shrink(struct box **box)
 {
     if (!store_is_large(*box))
         small_shrink(box);
-    else if (store_ring(*box)->count <= 1 && size_as_small(*box) <= BOX_SMALL_MAX / 2)
+    else if (store_ring(*box)->count <= 1 && store_expired(*box) == 0 &&
+             size_as_small(*box) <= BOX_SMALL_MAX / 2)
         become_small(box);
     else
         ring_shrink(box);
@@ -498,7 +541,6 @@ static bool copy_rest(struct box **copy, const struct box *box)
     struct box_extra *extra = box_extra(box);
 
     if (store_is_large(box)) {
-        ring_init(store_ring(*copy), store_ring(box)->cap);
         if (!ring_copy(store_ring(*copy), store_ring(box)))
             return false;
     } else {

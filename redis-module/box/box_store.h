@@ -36,23 +36,34 @@
 #define BOX_HAS_KEY_END 0x08u
 
 struct segment {
-    uint64_t base_ms;            /* entries store their times as what they are beyond it */
-    uint64_t base_seq;           /* with base_ms the id of the first entry that was put here */
-    uint8_t *bytes;              /* owned: the entries */
-    uint8_t *marks;              /* owned; NULL while mark_count is 0 */
-    uint64_t min_expire_ms : 48; /* none of its entries expires earlier; 0: none expires */
-    uint64_t staying : 16;       /* its entries that never expire */
-    uint32_t head; /* offset of the first entry: what was before it has been removed */
-    uint32_t used; /* offset behind the last entry */
-    uint32_t cap;  /* of bytes */
+    uint64_t base_ms;  /* entries store their times as what they are beyond it */
+    uint64_t base_seq; /* with base_ms the id of the first entry that was put here */
+    uint8_t *bytes;    /* owned: the entries */
+    uint8_t *marks;    /* owned; NULL while mark_count is 0 */
+    uint64_t
+        min_expire_ms : 48; /* none of those that are in the counters expires earlier; 0: none */
+    uint64_t staying : 8;   /* its entries that never expire */
+    uint64_t expired : 8;   /* its entries that are out of the counters (struct ring) */
+    uint32_t head;          /* offset of the first entry: what was before it has been removed */
+    uint32_t used;          /* offset behind the last entry */
+    uint32_t cap;           /* of bytes */
     uint8_t count;
-    uint8_t unread;    /* entries with entry_is_unread(), whatever is muted or expired */
+    uint8_t unread;    /* entries with entry_is_unread() that are in the counters, muted or not */
     uint8_t countable; /* entries with entry_is_countable(), likewise */
     uint8_t mark_count;
 };
 
+/* An entry that had expired at counted_ms is out: it is in no counter but box->live and those here,
+ * so that nobody who asks later has to walk over it again. A small box is walked through, and has
+ * nothing out. */
 struct ring {
-    uint64_t bytes; /* sum of the segments' cap: how large the box is */
+    uint64_t bytes;      /* sum of the segments' cap: how large the box is */
+    uint64_t counted_ms; /* 0: nothing is out */
+    uint32_t staying;    /* entries that never expire */
+    uint32_t expired;    /* entries that are out */
+    uint32_t expired_unread;
+    uint32_t expired_unseen;
+    uint32_t unread_levels[LEVEL_COUNT]; /* box->unread by level */
     uint32_t head;
     uint32_t count;
     uint32_t cap; /* a power of two */
@@ -62,8 +73,8 @@ struct ring {
 struct box_category {
     uint64_t category : 15;
     uint64_t muted : 1;
-    uint64_t total : 24;
-    uint64_t unread : 24; /* as if it were not muted */
+    uint64_t total : 24;  /* of all that is stored */
+    uint64_t unread : 24; /* of what is in the counters, as if it were not muted */
 };
 
 /* 56 bytes. Fixed part of both forms. */
@@ -72,10 +83,10 @@ struct box {
     uint64_t rev;
     uint64_t last_ms : 48;
     uint64_t category_slots : 16;
-    uint64_t min_expire_ms : 48; /* 0: nothing expires */
+    uint64_t min_expire_ms : 48; /* of what is in the counters; 0: nothing of it expires */
     uint64_t flags : 8;
     uint64_t mark_count : 8; /* small form */
-    uint32_t live;
+    uint32_t live;           /* entries that are stored, expired or not */
     uint32_t unread;
     uint32_t unseen;
     /* The rest is of the small form, as in struct segment; 0 in the large one. */
@@ -102,8 +113,9 @@ struct span {
     uint32_t used;
     uint32_t cap;
     uint32_t count;
-    uint32_t unread; /* large form only: 0 for a small box; so is countable */
+    uint32_t unread; /* large form only: 0 for a small box; so are the next two */
     uint32_t countable;
+    uint32_t expired;
     uint32_t mark_count;
 };
 
@@ -180,20 +192,49 @@ void store_shrink(struct box **box);
 struct box *store_copy(const struct box *box); /* NULL: no memory */
 void store_free(struct box *box);
 
-/* No entry of the span expires earlier; 0: none of it expires. The last of the three says so once
- * it is known exactly. */
+/* Of what is in the counters no entry of the span expires earlier; 0: none of it expires. The last
+ * of the three says so once it is known exactly. */
 uint64_t store_span_min_expire(const struct box *box, uint32_t span);
 bool store_span_has_expired(const struct box *box, uint32_t span, uint64_t now_ms); /* may have */
 void store_set_span_min_expire(struct box *box, uint32_t span, uint64_t min_ms);
-/* Whether there is an entry that never expires. O(spans), or the entries of a small box. */
+/* The same of the box, from what its spans say. */
+void store_find_min_expire(struct box *box);
+
+/* The time as of which the box is counted. */
+static inline uint64_t store_counted_ms(const struct box *box)
+{
+    return store_is_large(box) ? store_ring(box)->counted_ms : 0;
+}
+
+/* Whether the entry is out of the counters. */
+static inline bool store_is_out(const struct box *box, const struct entry *e)
+{
+    return e->expire_ms != 0 && e->expire_ms <= store_counted_ms(box);
+}
+
+/* Entries that are out. */
+static inline uint32_t store_expired(const struct box *box)
+{
+    return store_is_large(box) ? store_ring(box)->expired : 0;
+}
+
+/* Whether counters are what a clock of now_ms says: of the box, and of a span. */
+bool store_is_counted_at(const struct box *box, uint64_t now_ms);
+bool store_span_is_counted_at(const struct box *box, uint32_t span, uint64_t now_ms);
+/* Whether there is an entry that never expires. O(1), or the entries of a small box. */
 bool store_has_staying(const struct box *box);
 
 /* Closes the gap that an entry, or its mark, leaves between the others. */
 void store_cut_entry(uint8_t *bytes, const struct place *place, uint32_t size, uint32_t used);
 void store_cut_mark(uint8_t *marks, uint32_t ordinal, uint32_t mark_count);
 
-/* Counts an entry into (+1) or out of (-1) the counters of its span. */
+/* Counts an entry that is in the counters into (+1) or out of (-1) those of its span. */
 void store_count_in_span(struct box *box, uint32_t span, const struct entry *e, int direction);
+
+static inline bool store_is_muted(const struct box *box, const struct entry *e)
+{
+    return e->category_slot > 0 && store_categories(box)[e->category_slot - 1].muted;
+}
 
 typedef void (*store_visit_fn)(void *ctx, void *ptr, size_t bytes);
 /* All allocations with the bytes that are known to belong to them. */
@@ -217,8 +258,9 @@ void walk_init_at(struct walk *walk, const struct box *box, const struct place *
 bool walk_next(struct walk *walk, struct entry *ret_entry);
 /* The next entry that walk_next gives is the first of the following span. */
 void walk_skip_span(struct walk *walk);
-/* The next entry that has expired. Spans in which none can have are not looked into, so that in a
- * large box this costs what has expired and little more. */
-bool walk_next_expired(struct walk *walk, uint64_t now_ms, struct entry *ret_entry);
+/* The next entry about which the counters say something else than a clock of now_ms: 1, they lack
+ * it, or -1, it has expired; 0: no more. Spans that have none are not looked into, so that in a
+ * large box this costs what has expired since it was counted, and little more. */
+int walk_next_miscounted(struct walk *walk, uint64_t now_ms, struct entry *ret_entry);
 
 #endif

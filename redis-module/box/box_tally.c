@@ -68,7 +68,10 @@ uint64_t box_tally(const struct box *box, struct notify_id from, struct notify_i
     last = store_span_of(box, to);
     for (uint32_t i = first; i <= last; i++) {
         struct span span = store_span(box, i);
-        if (i > first && i < last && tally.admits_all && !store_span_has_expired(box, i, now_ms))
+        bool is_counted = store_is_large(box) && store_span_is_counted_at(box, i, now_ms);
+        if (is_counted && span.countable == 0)
+            continue;
+        if (is_counted && i > first && i < last && tally.admits_all)
             count += span.countable;
         else
             count += count_span(&tally, &span);

@@ -85,6 +85,11 @@ static inline void entry_unpack(const uint8_t *in, uint64_t base_ms, struct entr
     ret_entry->size = (uint32_t)(p - in) + ret_entry->body_len;
 }
 
+static inline unsigned entry_level(const struct entry *e)
+{
+    return e->flags & ENTRY_LEVEL_MASK;
+}
+
 /* Expired entries are invisible; now_ms 0 sees everything. */
 static inline bool entry_is_expired(const struct entry *e, uint64_t now_ms)
 {

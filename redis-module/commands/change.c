@@ -115,7 +115,7 @@ bool change_open_or_reply(struct change *change)
         return false;
     if (change->at_ms == 0)
         change->at_ms = box_key_clock(&change->bk);
-    box_key_sweep(&change->bk, BOX_KEY_SWEEP_SOME);
+    box_key_sweep(&change->bk);
     return true;
 }
 

@@ -85,7 +85,11 @@ struct category_list {
     size_t count;
 };
 
-static bool category_list_init(struct category_list *list, const struct box *box, uint64_t now_ms)
+typedef size_t (*count_categories_fn)(const struct box *box, uint64_t now_ms,
+                                      struct box_category_count *counts, size_t capacity);
+
+static bool category_list_init(struct category_list *list, const struct box *box, uint64_t now_ms,
+                               count_categories_fn count)
 {
     size_t slots = box == NULL ? 0 : box_category_slots(box);
 
@@ -95,7 +99,7 @@ static bool category_list_init(struct category_list *list, const struct box *box
     list->counts = mem_try_alloc(slots * sizeof list->counts[0]);
     if (list->counts == NULL)
         return false;
-    list->count = box_count_categories(box, now_ms, list->counts, slots);
+    list->count = count(box, now_ms, list->counts, slots);
     return true;
 }
 
@@ -107,18 +111,12 @@ static void category_list_release(struct category_list *list)
 
 static void reply_by_category(struct rm_ctx *ctx, const struct category_list *list)
 {
-    long fields = 0;
-
     reply_str(ctx, NOTIFY_STR("by_category"));
-    rm_ReplyWithMap(ctx, RM_POSTPONED_LEN);
+    rm_ReplyWithMap(ctx, (long)list->count);
     for (size_t i = 0; i < list->count; i++) {
-        if (list->counts[i].unread == 0)
-            continue;
         reply_str(ctx, category_name(list->counts[i].category));
         rm_ReplyWithLongLong(ctx, (long long)list->counts[i].unread);
-        fields++;
     }
-    rm_ReplySetMapLength(ctx, fields);
 }
 
 /* What BADGE says about one log. */
@@ -209,7 +207,8 @@ static void run_badge(struct box_key *bk, const struct log_args *logs)
 
     if (logs->count > 0)
         shares = count_shares(bk, logs, &replied);
-    if ((logs->count > 0 && shares == NULL) || !category_list_init(&list, bk->box, now_ms)) {
+    if ((logs->count > 0 && shares == NULL) ||
+        !category_list_init(&list, bk->box, now_ms, box_unread_categories)) {
         if (!replied)
             (void)reply_no_memory(bk->ctx);
     } else {
@@ -291,7 +290,7 @@ int cmd_info(struct rm_ctx *ctx, struct rm_string **argv, int argc)
         box_key_close(&bk);
         return reply_error(ctx, "ERR no such key");
     }
-    if (category_list_init(&list, bk.box, now_ms))
+    if (category_list_init(&list, bk.box, now_ms, box_count_categories))
         reply_info(&bk, &list, now_ms);
     else
         (void)reply_no_memory(ctx);

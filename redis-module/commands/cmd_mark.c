@@ -153,7 +153,6 @@ static int64_t mark_upto(struct upto *upto, enum box_mark mark, uint16_t categor
 
     if (bk->box == NULL || (upto->category.ptr != NULL && category == CATEGORY_NONE))
         return 0;
-    box_key_sweep(bk, BOX_KEY_SWEEP_ALL); /* a replica, without a clock, is to see the same */
     last = box_last_id(bk->box);
     if (!upto->has_id || notify_id_cmp(upto->id, last) > 0)
         upto->id = last; /* what arrives later stays as it is */

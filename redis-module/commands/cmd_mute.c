@@ -1,8 +1,6 @@
 /* cmd_mute -- NOTIFY.MUTE and NOTIFY.UNMUTE: whether notifications of a category are counted. The
- * setting stays with the box, so muting makes one if there is none.
- *
- * All categories or none: a mute that does not fit is undone. Replicated with those that changed.
- */
+ * setting stays with the box, so muting makes one if there is none. All categories or none.
+ * Replicated with those that changed. */
 #include "commands/commands.h"
 
 #include <errno.h>
@@ -76,29 +74,19 @@ static bool take_arguments(struct mute *mute)
     return true;
 }
 
-static void undo(struct mute *mute, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        (void)box_mute(&mute->change.bk.box, mute->categories[i], !mute->muted);
-}
-
 /* Keeps those that changed. 0, -E2BIG, -ENOMEM. */
 static int apply(struct mute *mute)
 {
-    struct box_key *bk = &mute->change.bk;
+    bool changed[FILTER_CATEGORIES_MAX];
     size_t kept = 0;
+    int rc = box_mute(&mute->change.bk.box, mute->categories, mute->count, mute->muted, changed);
 
+    if (rc < 0)
+        return rc;
     for (size_t i = 0; i < mute->count; i++) {
-        int rc = 0;
-        if (box_is_muted(bk->box, mute->categories[i]) != mute->muted)
-            rc = box_mute(&bk->box, mute->categories[i], mute->muted);
-        if (rc < 0) {
-            undo(mute, kept);
-            return rc;
-        }
         mute->categories[kept] = mute->categories[i];
         mute->names[kept] = mute->names[i];
-        kept += rc > 0;
+        kept += changed[i];
     }
     mute->count = kept;
     return 0;

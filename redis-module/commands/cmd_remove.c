@@ -118,11 +118,10 @@ static int run_trim(struct trim *trim)
     struct notify_id before = {0, 0};
     int64_t count = 0;
 
-    box_key_sweep(bk, BOX_KEY_SWEEP_ALL); /* what has expired leaves no gap */
     if (bk->box != NULL && trim->by_id)
-        count = box_trim_minid(&bk->box, trim->minid, &before);
+        count = box_trim_minid(&bk->box, trim->minid, box_key_now(bk), &before);
     else if (bk->box != NULL)
-        count = box_trim_maxlen(&bk->box, trim->maxlen, &before);
+        count = box_trim_maxlen(&bk->box, trim->maxlen, box_key_now(bk), &before);
     if (count <= 0) {
         box_key_close(bk);
         return count < 0 ? reply_no_memory(change->ctx) : rm_ReplyWithLongLong(change->ctx, 0);

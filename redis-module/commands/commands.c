@@ -482,13 +482,11 @@ static const struct command {
      "Returns what a client shows when it connects: unread and unseen counts, highest unread "
      "level, "
      "last id and revision.",
-     "O(N+M) for N categories of the box and M unread entries, up to the first critical one; "
-     "for each log as NOTIFY.UNREAD",
-     NULL, badge_args},
+     "O(N) for N categories of the box; for each log as NOTIFY.UNREAD", NULL, badge_args},
     {"NOTIFY.COUNT", run_count, "readonly fast", "read fast", -4, KEY_READ,
      "Returns the number of notifications of a box within a range of ids, whatever is read.",
      "O(log(M)+S) for S segments in the range of a box of M entries; O(N) for N entries in it with "
-     "CATEGORY, or while entries have expired",
+     "CATEGORY",
      NULL, count_args},
     {"NOTIFY.CURSORS", run_cursors, "readonly", "read slow", 2, KEY_READ,
      "Returns where a box stands in each log that it follows.", "O(N) for N logs and exceptions",
@@ -528,10 +526,10 @@ static const struct command {
      "O(N) for N entries removed", NULL, trim_args},
     {"NOTIFY.MUTE", run_mute, "write deny-oom", "write slow", -3, KEY_INSERT,
      "Mutes categories of a box: their notifications are stored, but not counted.",
-     "O(N*M) for N categories in a box of M entries", NULL, mute_args},
+     "O(N+M) for N categories in a box of M entries", NULL, mute_args},
     {"NOTIFY.UNMUTE", run_unmute, "write", "write slow", -3, KEY_UPDATE,
      "Counts the notifications of muted categories again.",
-     "O(N*M) for N categories in a box of M entries", NULL, mute_args},
+     "O(N+M) for N categories in a box of M entries", NULL, mute_args},
     {"NOTIFY.HELP", run_help, "fast allow-loading allow-stale", "fast", -1, KEY_NONE,
      "Returns how each command is written and what it does.", "O(1)", NULL, help_args},
     {"NOTIFY.RESTOREBOX", run_restorebox, "write deny-oom", "write slow", -3, KEY_INSERT,

@@ -77,12 +77,15 @@ static void remember(struct box *box, const struct send_spec *spec)
     box_add_token(box, &token, until_ms < NOTIFY_ID_MAX_MS ? until_ms : NOTIFY_ID_MAX_MS);
 }
 
-static void trim(struct box_key *bk, uint64_t maxlen)
+/* What has expired and is stored still does not count here, but where no clock has a say. */
+static void trim(struct box_key *bk, uint64_t maxlen, struct send_result *result)
 {
-    int64_t count = box_trim_maxlen(&bk->box, maxlen, NULL);
+    int64_t count = box_trim_maxlen(&bk->box, maxlen, box_key_now(bk), NULL);
+    uint64_t stored = box_count(bk->box, BOX_NEVER_EXPIRE).live;
 
     if (count > 0)
         info_count(INFO_TRIMMED, (uint64_t)count);
+    result->maxlen = stored > maxlen ? stored : maxlen;
 }
 
 static bool store(struct box_key *bk, struct args *args, struct send_spec *spec,
@@ -107,7 +110,7 @@ static bool store(struct box_key *bk, struct args *args, struct send_spec *spec,
         remember(bk->box, spec);
     if (!notify_id_is_zero(result->replaces))
         info_count(INFO_COLLAPSED, 1);
-    trim(bk, spec->maxlen);
+    trim(bk, spec->maxlen, result);
     result->id = spec->entry.id;
     result->rev = box_raise_rev(bk->box);
     result->unread = box_unread(bk->box, box_key_now(bk));
@@ -134,7 +137,8 @@ static struct rm_string *own_number(struct rm_ctx *ctx, struct own_texts *own, u
     return own->texts[own->count++];
 }
 
-static void replicate_effect(struct rm_ctx *ctx, struct send_spec *spec)
+static void replicate_effect(struct rm_ctx *ctx, struct send_spec *spec,
+                             const struct send_result *result)
 {
     struct notify_str id = scratch_id(spec->entry.id);
     struct rm_string *id_text = rm_CreateString(ctx, id.ptr, id.len);
@@ -144,7 +148,7 @@ static void replicate_effect(struct rm_ctx *ctx, struct send_spec *spec)
     *end++ = effect_word(EFFECT_ID);
     *end++ = id_text;
     *end++ = effect_word(EFFECT_MAXLEN);
-    *end++ = effect_number(spec->maxlen);
+    *end++ = effect_number(result->maxlen);
     if (spec->entry.expire_ms != 0) {
         *end++ = effect_word(EFFECT_PXAT);
         *end++ = own_number(ctx, &own, spec->entry.expire_ms);
@@ -162,10 +166,10 @@ static void replicate_effect(struct rm_ctx *ctx, struct send_spec *spec)
         rm_FreeString(ctx, own.texts[i]);
 }
 
-static void replicate(struct rm_ctx *ctx, struct send_spec *spec)
+static void replicate(struct rm_ctx *ctx, struct send_spec *spec, const struct send_result *result)
 {
     if (replication_is_heard(ctx))
-        replicate_effect(ctx, spec);
+        replicate_effect(ctx, spec, result);
     else
         rm_ReplicateVerbatim(ctx);
 }
@@ -213,18 +217,16 @@ static void store_and_tell(struct box_key *bk, struct args *args, struct send_sp
                            struct send_result *result)
 {
     struct rm_ctx *ctx = bk->ctx;
-    bool is_full = bk->box != NULL && box_count(bk->box, BOX_NEVER_EXPIRE).live >= spec->maxlen;
     bool stored;
 
-    /* What is trimmed leaves a gap, what has expired does not: that goes before. */
-    box_key_sweep(bk, is_full ? BOX_KEY_SWEEP_ALL : BOX_KEY_SWEEP_SOME);
+    box_key_sweep(bk);
     stored = store(bk, args, spec, result);
     box_key_close(bk);
     result->outcome = stored ? SEND_STORED : SEND_FAILED;
     if (!stored)
         return;
     info_count(spec->entry.kind == ENTRY_EVENT ? INFO_EVENTS : INFO_SENDS, 1);
-    replicate(ctx, spec);
+    replicate(ctx, spec, result);
     if (send_publishes(spec, ctx))
         result->receivers = announce(bk, spec, result);
     box_key_changed(bk, spec->event);

@@ -10,10 +10,7 @@
 #include "server/reply.h"
 #include "base/scratch.h"
 
-enum {
-    SWEEP_IDS = 64,   /* entries that are taken out at a time */
-    SWEEP_ROUNDS = 16 /* such times in a command that does not look at all entries anyway */
-};
+enum { SWEEP_MAX = 256 }; /* entries that one command takes out */
 
 static uint64_t count_live(const struct box *box)
 {
@@ -68,7 +65,7 @@ static bool may_sweep(const struct box_key *bk)
 
 static void replicate_sweep(struct box_key *bk, const struct notify_id *ids, size_t count)
 {
-    struct rm_string *texts[SWEEP_IDS];
+    struct rm_string *texts[SWEEP_MAX];
 
     for (size_t i = 0; i < count; i++) {
         struct notify_str text = scratch_id(ids[i]);
@@ -79,23 +76,20 @@ static void replicate_sweep(struct box_key *bk, const struct notify_id *ids, siz
         rm_FreeString(bk->ctx, texts[i]);
 }
 
-void box_key_sweep(struct box_key *bk, enum box_key_sweep how)
+void box_key_sweep(struct box_key *bk)
 {
-    struct notify_id ids[SWEEP_IDS];
-    int rounds = how == BOX_KEY_SWEEP_ALL ? INT_MAX : SWEEP_ROUNDS;
+    struct notify_id ids[SWEEP_MAX];
     size_t count;
 
-    if (bk->box == NULL || box_min_expire_ms(bk->box) == 0 ||
-        box_key_clock(bk) < box_min_expire_ms(bk->box) || !may_sweep(bk))
+    if (bk->box == NULL || !box_may_expire(bk->box) ||
+        !box_has_expired(bk->box, box_key_clock(bk)) || !may_sweep(bk))
         return;
-    do {
-        count = box_sweep_expired(&bk->box, bk->clock_ms, ids, SWEEP_IDS);
-        if (count == 0)
-            return;
-        replicate_sweep(bk, ids, count);
-        info_count(INFO_EXPIRED, count);
-        bk->swept = true;
-    } while (count == SWEEP_IDS && --rounds > 0);
+    count = box_sweep_expired(&bk->box, bk->clock_ms, ids, SWEEP_MAX);
+    if (count == 0)
+        return;
+    replicate_sweep(bk, ids, count);
+    info_count(INFO_EXPIRED, count);
+    bk->swept = true;
 }
 
 /* ---- the end of the key ---- */
@@ -177,9 +171,13 @@ void box_key_changed(struct box_key *bk, const char *event)
 
 uint64_t box_key_now(const struct box_key *bk)
 {
-    if (bk->box == NULL || box_min_expire_ms(bk->box) == 0 || replay_now())
+    uint64_t now_ms;
+
+    if (bk->box == NULL || !box_may_expire(bk->box) || replay_now())
         return BOX_NEVER_EXPIRE;
-    return bk->clock_ms != 0 ? bk->clock_ms : clock_now(bk->ctx);
+    now_ms = bk->clock_ms != 0 ? bk->clock_ms : clock_now(bk->ctx);
+    box_advance(bk->box, now_ms);
+    return now_ms;
 }
 
 uint64_t box_key_clock(struct box_key *bk)

@@ -34,15 +34,11 @@ bool box_key_open_or_reply(struct box_key *bk, struct rm_ctx *ctx, struct rm_str
 void box_key_fetch(struct box_key *bk, struct rm_ctx *ctx, struct rm_string *name, int mode);
 bool box_key_check_or_reply(struct box_key *bk);
 
-enum box_key_sweep {
-    BOX_KEY_SWEEP_SOME, /* a bounded number: every writing command does a little */
-    BOX_KEY_SWEEP_ALL,  /* for commands that look at all entries anyway */
-};
-
-/* Takes out entries that have expired, and replicates that: replicas and the AOF never do it by
- * themselves. To be called by a command that will not be refused any more, before it changes
- * anything. Nobody is told: the messages of these entries said when they end. */
-void box_key_sweep(struct box_key *bk, enum box_key_sweep how);
+/* Takes out some of the entries that have expired, so many that each writing command does a little,
+ * and replicates that: replicas and the AOF never do it by themselves. To be called by a command
+ * that will not be refused any more, before it changes anything. Nobody is told: the messages of
+ * these entries said when they end. */
+void box_key_sweep(struct box_key *bk);
 
 /* After the change, before box_key_close: the key is to expire when the box has an end (box.h).
  * A time to live that somebody else gave to the key, or took from it, is left alone. */
@@ -63,8 +59,9 @@ void box_key_changed(struct box_key *bk, const char *event);
 /* The server's clock, asked once in a command, so that all its steps agree. */
 uint64_t box_key_clock(struct box_key *bk);
 
-/* The now_ms for functions of the box: the clock, or BOX_NEVER_EXPIRE where it makes no difference
- * and where a clock may have no say: what a primary or the AOF says is executed as it is said. */
+/* The now_ms for functions of the box, which is told it (box_advance): the clock, or
+ * BOX_NEVER_EXPIRE where it makes no difference and where a clock may have no say: what a primary
+ * or the AOF says is executed as it is said. */
 uint64_t box_key_now(const struct box_key *bk);
 
 /* The next instant at which something in the box expires, or an earlier one; 0: nothing does. */

@@ -131,27 +131,14 @@ static void emit_part(struct rm_io *io, struct rm_string *key, const struct box 
  * would shut out the entries that follow. */
 static int take_box_state(struct box **part, const struct box *box)
 {
-    size_t slots = box_category_slots(box);
-    struct box_category_count *counts = NULL;
-    size_t count = 0;
-    int rc = 0;
+    int rc = box_mute_like(part, box);
 
-    if (slots > 0) {
-        counts = mem_try_alloc(slots * sizeof counts[0]);
-        if (counts == NULL)
-            return -ENOMEM;
-        count = box_count_categories(box, BOX_NEVER_EXPIRE, counts, slots);
-    }
-    for (size_t i = 0; i < count && rc >= 0; i++)
-        if (counts[i].muted)
-            rc = box_mute(part, counts[i].category, true);
     if (rc >= 0 && !notify_id_is_zero(box_trimmed_id(box)))
         rc = box_raise_trimmed_id(part, box_trimmed_id(box));
     box_raise_last_id(*part, box_last_id(box));
     box_raise_rev_to(*part, box_rev(box));
     if (rc >= 0)
         rc = box_restore_key_end(part, box_key_end_ms(box));
-    mem_free(counts);
     return rc < 0 ? rc : 0;
 }
 

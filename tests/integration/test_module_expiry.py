@@ -159,15 +159,62 @@ def test_a_sweep_is_told_to_nobody_but_replicas(programs, listen):
     assert call(client, "NOTIFY.READ", KEY, "1-1") == 0
     assert listener.raw() == [("__keyevent@0__:notify.expired", KEY)]
     assert info(client, KEY)["rev"] == rev
-    assert verify(client, KEY)["length"] == [477, 477]  # a bounded number at a time
+    assert verify(client, KEY)["length"] == [1245, 1245]  # a bounded number at a time
     replica.wait_synced()
     assert digest(second, KEY) == digest(client, KEY)
-    assert call(client, "NOTIFY.READALL", KEY) == 1  # looks at all, and takes all out
-    assert verify(client, KEY)["length"] == [1, 1]
+    assert call(client, "NOTIFY.READALL", KEY) == 1
+    assert verify(client, KEY)["length"] == [989, 989]
     replica.wait_synced()
-    assert digest(second, KEY) == digest(client, KEY)
+    assert digest(second, KEY) == digest(client, KEY), "what has expired is marked here and there"
     client.execute_command("DEBUG", "LOADAOF")
     assert digest(second, KEY) == digest(client, KEY)
+
+
+@pytest.mark.parametrize("backlog", [100, 1500])
+def test_what_has_expired_and_is_stored_still_takes_no_place_and_leaves_no_gap(programs, backlog):
+    primary = programs.redis(name="primary", appendonly="yes")
+    replica = programs.replica(primary)
+    client = primary.client()
+    first = call(client, "NOTIFY.SEND", KEY, "first", "MAXLEN", 5000)
+    at = now_ms(client) + 1500
+    for _ in range(backlog):
+        call(client, "NOTIFY.SEND", KEY, "short", "PXAT", at, "MAXLEN", 5000)
+    pass_by(client, at)
+    kept = [first] + [call(client, "NOTIFY.SEND", KEY, f"new {n}", "MAXLEN", 4) for n in range(3)]
+    assert ids(call(client, "NOTIFY.RANGE", KEY, "-", "+")) == kept
+    assert info(client, KEY)["trimmed"] == "0-0", "nothing visible had to go"
+    replica.wait_synced()
+    assert digest(replica.client(), KEY) == digest(client, KEY)
+    for count in (2, 1):
+        kept.append(call(client, "NOTIFY.SEND", KEY, "newest", "MAXLEN", count))
+        kept, gone = kept[-count:], kept[:-count]
+        assert ids(call(client, "NOTIFY.RANGE", KEY, "-", "+")) == kept
+        assert info(client, KEY)["trimmed"] == gone[-1], "the last that could be seen"
+    replica.wait_synced()
+    assert digest(replica.client(), KEY) == digest(client, KEY)
+    client.execute_command("DEBUG", "LOADAOF")
+    assert digest(replica.client(), KEY) == digest(client, KEY)
+
+
+def test_a_trim_counts_only_what_can_be_seen(programs):
+    primary = programs.redis(name="primary")
+    replica = programs.replica(primary)
+    client = primary.client()
+    sent = [call(client, "NOTIFY.SEND", KEY, "a", "MAXLEN", 5000)]
+    at = now_ms(client) + 1500
+    short = [call(client, "NOTIFY.SEND", KEY, "short", "PXAT", at, "MAXLEN", 5000) for _ in range(1500)]
+    sent += [call(client, "NOTIFY.SEND", KEY, "b", "MAXLEN", 5000) for _ in range(3)]
+    pass_by(client, at)
+    assert call(client, "NOTIFY.TRIM", KEY, "MINID", sent[0]) == 0
+    assert call(client, "NOTIFY.TRIM", KEY, "MAXLEN", 4) == 0
+    assert info(client, KEY)["trimmed"] == "0-0"
+    assert call(client, "NOTIFY.TRIM", KEY, "MINID", short[700]) == 1
+    assert info(client, KEY)["trimmed"] == sent[0]
+    assert call(client, "NOTIFY.TRIM", KEY, "MAXLEN", 1) == 2
+    assert ids(call(client, "NOTIFY.RANGE", KEY, "-", "+")) == sent[-1:]
+    replica.wait_synced()
+    assert digest(replica.client(), KEY) == digest(client, KEY)
+    assert verify(client, KEY)["length"] == [1, 1]
 
 
 def test_expired_entries_are_no_gap_when_a_send_trims(client):

@@ -3,6 +3,7 @@
 #ifndef BOX_TESTING_H
 #define BOX_TESTING_H
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,6 +147,15 @@ static inline struct notify_str test_body(struct text_buf *buf, const char *titl
     if (!body_build(buf, &plain, &error))
         abort();
     return text_buf_str(buf);
+}
+
+/* As box_mute of one category. */
+static inline int test_mute(struct box **box, uint16_t category, bool muted)
+{
+    bool changed = false;
+    int rc = box_mute(box, &category, 1, muted, &changed);
+
+    return rc < 0 || changed == (rc == 1) ? rc : INT_MIN;
 }
 
 #endif

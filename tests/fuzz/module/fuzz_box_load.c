@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_box(box);
         (void)box_mark_upto(&box, box_last_id(box), CATEGORY_NONE, BOX_MARK_READ, 1, 0);
         (void)box_sweep_expired(&box, NOTIFY_ID_MAX_MS, ids, 8);
-        (void)box_trim_maxlen(&box, 2, NULL);
+        (void)box_trim_maxlen(&box, 2, BOX_NEVER_EXPIRE, NULL);
         check_box(box);
         box_free(box);
     }

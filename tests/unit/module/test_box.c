@@ -267,11 +267,11 @@ Test(box, a_muted_category_is_not_counted_until_it_is_unmuted)
     entry.category = ci;
     append(entry);
     append(entry_of(2));
-    cr_assert_eq(box_mute(&box, ci, true), 1);
-    cr_assert_eq(box_mute(&box, ci, true), 0);
+    cr_assert_eq(test_mute(&box, ci, true), 1);
+    cr_assert_eq(test_mute(&box, ci, true), 0);
     cr_assert_eq(box_unread(box, NOW), 1);
     cr_assert_eq(box_unread_of(box, ci, NOW), 0);
-    cr_assert_eq(box_mute(&box, ci, false), 1);
+    cr_assert_eq(test_mute(&box, ci, false), 1);
     cr_assert_eq(box_unread(box, NOW), 2);
     cr_assert_eq(box_unread_of(box, ci, NOW), 1);
     cr_assert(is_sound());
@@ -411,7 +411,7 @@ Test(box, trimming_leaves_a_gap_and_deleting_does_not)
     append_many(5);
     cr_assert_eq(box_delete(&box, id_of(1), NOW), 1);
     cr_assert_not(box_has_gap(box, (struct notify_id){0, 0}));
-    cr_assert_eq(box_trim_maxlen(&box, 2, &before), 2);
+    cr_assert_eq(box_trim_maxlen(&box, 2, BOX_NEVER_EXPIRE, &before), 2);
     cr_assert_eq(notify_id_cmp(before, notify_id_after(id_of(3))), 0);
     cr_assert(box_has_gap(box, id_of(2)));
     cr_assert_not(box_has_gap(box, id_of(3)));
@@ -422,10 +422,10 @@ Test(box, trimming_leaves_a_gap_and_deleting_does_not)
 Test(box, trimming_to_an_id_removes_what_is_smaller)
 {
     append_many(5);
-    cr_assert_eq(box_trim_minid(&box, id_of(4), NULL), 3);
-    cr_assert_eq(box_trim_minid(&box, id_of(4), NULL), 0);
+    cr_assert_eq(box_trim_minid(&box, id_of(4), BOX_NEVER_EXPIRE, NULL), 3);
+    cr_assert_eq(box_trim_minid(&box, id_of(4), BOX_NEVER_EXPIRE, NULL), 0);
     cr_assert_eq(notify_id_cmp(box_first_visible(box, NOW), id_of(4)), 0);
-    cr_assert_eq(box_trim_maxlen(&box, 0, NULL), 2);
+    cr_assert_eq(box_trim_maxlen(&box, 0, BOX_NEVER_EXPIRE, NULL), 2);
     cr_assert_eq(box_count(box, NOW).live, 0);
     cr_assert_eq(notify_id_cmp(box_last_id(box), id_of(5)), 0, "the last id survives");
     cr_assert(is_sound());
@@ -459,7 +459,7 @@ Test(box, a_small_box_is_one_allocation_and_a_large_one_becomes_small_again)
         append(entry_of(n));
     cr_assert_gt(box_allocations(box), 2);
     cr_assert_eq(box_mark(&box, id_of(390), BOX_MARK_READ, NOW, NOW), 1);
-    cr_assert_eq(box_trim_maxlen(&box, 15, NULL), 385);
+    cr_assert_eq(box_trim_maxlen(&box, 15, BOX_NEVER_EXPIRE, NULL), 385);
     cr_assert_eq(box_allocations(box), 1);
     cr_assert_lt(box_bytes(box), BOX_SMALL_MAX / 2);
     cr_assert_eq(box_unread(box, NOW), 14);
@@ -490,7 +490,7 @@ Test(box, steady_trimming_keeps_memory_in_bounds)
 {
     for (uint64_t n = 1; n <= 20000; n++) {
         append(entry_of(n));
-        cr_assert_geq(box_trim_maxlen(&box, 1000, NULL), 0);
+        cr_assert_geq(box_trim_maxlen(&box, 1000, BOX_NEVER_EXPIRE, NULL), 0);
     }
     cr_assert_lt(box_bytes(box), 1000 * (body_buf.len + 10) + 4 * BOX_SEGMENT_MAX);
     cr_assert(is_sound());
@@ -527,12 +527,12 @@ static bool run_script(void)
         if (n == 20 || n == 50)
             ok = box_mark_upto(&box, id_of(n), CATEGORY_NONE, BOX_MARK_SEEN, NOW, NOW) >= 0 && ok;
         if (n == 30)
-            ok = box_trim_minid(&box, id_of(5), NULL) >= 0 && ok;
+            ok = box_trim_minid(&box, id_of(5), BOX_NEVER_EXPIRE, NULL) >= 0 && ok;
         if (n == 55)
-            ok = box_mute(&box, category, true) >= 0 && ok;
+            ok = test_mute(&box, category, true) >= 0 && ok;
     }
     (void)box_delete(&box, id_of(33), NOW);
-    ok = box_trim_maxlen(&box, 3, NULL) >= 0 && ok;
+    ok = box_trim_maxlen(&box, 3, BOX_NEVER_EXPIRE, NULL) >= 0 && ok;
     return ok;
 }
 
@@ -672,12 +672,14 @@ Test(box, moving_goes_on_where_it_was_stopped_and_the_box_may_change_meanwhile)
         cr_assert_gt(cursor, before);
         before = cursor;
         moves.until_stop = 1;
-        cr_assert_gt(box_trim_maxlen(&box, 12000 - 100 * (uint64_t)steps, NULL), 0);
+        cr_assert_gt(box_trim_maxlen(&box, 12000 - 100 * (uint64_t)steps, BOX_NEVER_EXPIRE, NULL),
+                     0);
         cr_assert(is_sound());
     }
     cr_assert_gt(steps, 2);
     cr_assert_gt(moves.asked, box_segments(box));
-    cr_assert_eq(box_trim_maxlen(&box, 1, NULL), (int64_t)(12000 - 100 * (steps - 1) - 1));
+    cr_assert_eq(box_trim_maxlen(&box, 1, BOX_NEVER_EXPIRE, NULL),
+                 (int64_t)(12000 - 100 * (steps - 1) - 1));
     cursor = before; /* behind what there is now */
     cr_assert_not(box_move(&box, &mover, &cursor));
     cr_assert(is_sound());

@@ -307,6 +307,12 @@ static void op_mark(struct model *m)
                  "marking again changes nothing");
 }
 
+static bool is_marked_upto(const struct box_entry *e, struct notify_id upto, uint16_t category)
+{
+    return notify_id_cmp(e->id, upto) <= 0 &&
+           (category == CATEGORY_NONE || e->category == category);
+}
+
 static void op_mark_upto(struct model *m)
 {
     struct notify_id upto = some_id(m);
@@ -315,12 +321,13 @@ static void op_mark_upto(struct model *m)
     int64_t changed = 0;
 
     for (size_t i = 0; i < m->count; i++) {
-        struct box_entry *e = &m->entries[i].entry;
-        if (notify_id_cmp(e->id, upto) > 0 || is_expired(m, e) ||
-            (category != CATEGORY_NONE && e->category != category))
-            continue;
-        changed += model_mark(e, mark, m->now);
+        struct box_entry e = m->entries[i].entry;
+        if (is_marked_upto(&e, upto, category) && !is_expired(m, &e))
+            changed += model_mark(&e, mark, m->now);
     }
+    for (size_t i = 0; i < m->count && changed > 0; i++)
+        if (is_marked_upto(&m->entries[i].entry, upto, category))
+            (void)model_mark(&m->entries[i].entry, mark, m->now);
     cr_assert_eq(box_mark_upto(&m->box, upto, category, mark, m->now, m->now), changed);
 }
 
@@ -334,28 +341,54 @@ static void op_delete(struct model *m)
         model_remove(m, (size_t)i);
 }
 
+/* The greatest id that a trim takes out; 0-0: nothing. */
+static struct notify_id trimmed_to(const struct model *m, uint64_t maxlen, struct notify_id minid)
+{
+    struct notify_id to = {0, 0};
+    size_t visible = 0;
+
+    for (size_t i = 0; i < m->count; i++)
+        visible += !is_expired(m, &m->entries[i].entry);
+    for (size_t i = 0; i < m->count; i++) {
+        const struct box_entry *e = &m->entries[i].entry;
+        if (is_expired(m, e))
+            continue;
+        if (visible > maxlen || notify_id_cmp(e->id, minid) < 0)
+            to = e->id;
+        visible -= visible > 0;
+    }
+    return to;
+}
+
 static void op_trim(struct model *m)
 {
-    bool by_id = chance(50);
     struct notify_id minid = m->count > 0 ? m->entries[below(m->count / 4 + 1)].entry.id : m->last;
     uint64_t maxlen = m->count > 0 ? m->count - below(m->count / 4 + 1) : below(3);
     struct notify_id before = {0, 0};
+    uint64_t now = m->now;
+    bool by_id = chance(50);
+    struct notify_id to;
     int64_t count = 0;
 
     if (chance(3))
         maxlen = below(3);
-    while (m->count > 0 &&
-           (by_id ? notify_id_cmp(m->entries[0].entry.id, minid) < 0 : m->count > maxlen)) {
-        m->trimmed = m->entries[0].entry.id;
-        model_remove(m, 0);
-        count++;
-    }
+    if (chance(50))
+        m->now = BOX_NEVER_EXPIRE; /* as where no clock has a say */
+    to = by_id ? trimmed_to(m, UINT64_MAX, minid) : trimmed_to(m, maxlen, (struct notify_id){0, 0});
     if (by_id)
-        cr_assert_eq(box_trim_minid(&m->box, minid, &before), count);
+        cr_assert_geq(count = box_trim_minid(&m->box, minid, m->now, &before), 0);
     else
-        cr_assert_eq(box_trim_maxlen(&m->box, maxlen, &before), count);
-    if (count > 0)
-        cr_assert_eq(notify_id_cmp(before, notify_id_after(m->trimmed)), 0);
+        cr_assert_geq(count = box_trim_maxlen(&m->box, maxlen, m->now, &before), 0);
+    if (!notify_id_is_zero(to)) {
+        m->trimmed = to;
+        cr_assert_eq(notify_id_cmp(before, notify_id_after(to)), 0);
+    }
+    while (m->count > 0 && notify_id_cmp(m->entries[0].entry.id, to) <= 0) {
+        count -= !is_expired(m, &m->entries[0].entry);
+        model_remove(m, 0);
+    }
+    cr_assert_eq(count, 0);
+    m->now = now;
 }
 
 static void op_sweep(struct model *m)
@@ -399,13 +432,19 @@ static void op_mute(struct model *m)
     size_t i = below(6);
     bool muted = m->mutes && chance(50);
 
-    cr_assert_eq(box_mute(&m->box, m->categories[i], muted), m->muted[i] != muted);
+    cr_assert_eq(test_mute(&m->box, m->categories[i], muted), m->muted[i] != muted);
     m->muted[i] = muted;
 }
 
 static void op_time(struct model *m)
 {
     m->now += below(100);
+}
+
+/* Somebody has asked, by a clock of his own. */
+static void op_advance(struct model *m)
+{
+    box_advance(m->box, chance(80) ? m->now : m->now + below(2000) - 1000);
 }
 
 /* Goes on with what a payload or a copy gives. */
@@ -461,8 +500,9 @@ static void check_counts(const struct model *m)
 
 static void check_categories(const struct model *m)
 {
-    struct box_category_count counts[64];
+    struct box_category_count counts[64], unread_counts[64];
     size_t n = box_count_categories(m->box, m->now, counts, 64);
+    size_t waiting = box_unread_categories(m->box, m->now, unread_counts, 64);
 
     for (size_t c = 0; c < 6; c++) {
         uint64_t total = 0;
@@ -477,13 +517,16 @@ static void check_categories(const struct model *m)
         }
         while (k < n && counts[k].category != m->categories[c])
             k++;
-        cr_assert_eq(k<n, total> 0 || m->muted[c]);
+        cr_assert((k < n) == (total > 0 || m->muted[c]));
         if (k < n) {
             cr_assert_eq(counts[k].total, total);
             cr_assert_eq(counts[k].unread, unread);
             cr_assert_eq(counts[k].muted, m->muted[c]);
         }
         cr_assert_eq(box_unread_of(m->box, m->categories[c], m->now), unread);
+        for (k = 0; k < waiting && unread_counts[k].category != m->categories[c];)
+            k++;
+        cr_assert_eq(k < waiting ? unread_counts[k].unread : 0, unread);
     }
 }
 
@@ -604,8 +647,27 @@ static void check_next_expiry(struct model *m)
 static const struct random_operation operations[] = {
     {op_append, 40}, {op_mark, 18},  {op_mark_upto, 2}, {op_delete, 10},
     {op_trim, 2},    {op_sweep, 5},  {op_mute, 2},      {op_time, 15},
-    {op_reload, 1},  {op_expire, 1}, {op_token, 4},
+    {op_reload, 1},  {op_expire, 1}, {op_token, 4},     {op_advance, 20},
 };
+
+/* Whoever asks may have another clock, or none. */
+static void check(struct model *m, bool thoroughly)
+{
+    uint64_t now = m->now;
+
+    if (chance(20))
+        m->now = chance(50) ? BOX_NEVER_EXPIRE : now + below(2000) - 1000;
+    if (chance(30))
+        box_advance(m->box, m->now);
+    check_counts(m);
+    check_single(m);
+    check_next_expiry(m);
+    if (thoroughly) {
+        check_categories(m);
+        check_range(m);
+    }
+    m->now = now;
+}
 
 static void run_model(struct model *m, uint64_t seed, size_t limit, size_t steps)
 {
@@ -626,15 +688,8 @@ static void run_model(struct model *m, uint64_t seed, size_t limit, size_t steps
     for (size_t step = 0; step < steps; step++) {
         random_operation_run(operations, m);
         settle_end(m);
-        if (step % every == 0) {
-            check_counts(m);
-            check_single(m);
-            check_next_expiry(m);
-        }
-        if (step % (every * 4) == 0) {
-            check_categories(m);
-            check_range(m);
-        }
+        if (step % every == 0)
+            check(m, step % (every * 4) == 0);
     }
     while (m->count > 0)
         model_remove(m, 0);

@@ -68,7 +68,7 @@ static struct box *make_box(uint64_t count)
         }
     }
     box_forget_tokens(box, NOW + 1, count / 3);
-    cr_assert_geq(box_trim_maxlen(&box, count - count / 4, NULL), 0);
+    cr_assert_geq(box_trim_maxlen(&box, count - count / 4, BOX_NEVER_EXPIRE, NULL), 0);
     box_raise_rev_to(box, 99);
     return box;
 }
@@ -83,7 +83,7 @@ Test(box_payload, what_is_saved_comes_back)
         struct box_audit audit;
         struct box *loaded;
         const char *why = "";
-        cr_assert_geq(box_mute(&box, category_find(NOTIFY_STR("c1")), true), 0);
+        cr_assert_geq(test_mute(&box, category_find(NOTIFY_STR("c1")), true), 0);
         cr_assert_eq(test_payload_save(&payload, box), 0);
         loaded = test_payload_load(&payload, &why);
         cr_assert_not_null(loaded, "%s", why);
@@ -151,7 +151,7 @@ Test(box_payload, an_empty_box_keeps_its_last_id_revision_and_gap)
     struct test_payload payload;
     struct box *loaded;
 
-    cr_assert_eq(box_trim_maxlen(&box, 0, NULL), 3);
+    cr_assert_eq(box_trim_maxlen(&box, 0, BOX_NEVER_EXPIRE, NULL), 3);
     cr_assert_eq(test_payload_save(&payload, box), 0);
     loaded = test_payload_load(&payload, NULL);
     cr_assert_not_null(loaded);

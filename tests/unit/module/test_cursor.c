@@ -212,7 +212,7 @@ Test(cursor, exceptions_before_the_logs_first_entry_are_forgotten_with_the_next_
     send_range(1, 10);
     mark(3, BOX_MARK_READ);
     mark(5, BOX_MARK_READ);
-    box_trim_minid(&topic, id_of(4), NULL);
+    box_trim_minid(&topic, id_of(4), BOX_NEVER_EXPIRE, NULL);
     cr_assert_eq(counts().unread, 6);
     cr_assert_eq(cursor->mark_count, 2);
     mark(8, BOX_MARK_READ);

@@ -120,7 +120,7 @@ static void op_trim(struct model *m)
 {
     size_t maxlen = chance(2) ? below(3) : m->count - below(m->count / 4 + 1);
 
-    (void)box_trim_maxlen(&m->log, maxlen, NULL);
+    (void)box_trim_maxlen(&m->log, maxlen, BOX_NEVER_EXPIRE, NULL);
     while (m->count > maxlen)
         model_remove(m, 0);
 }
