@@ -13,6 +13,7 @@
 #include "config.h"
 #include "requests/http_routes.h"
 #include "identity/key_names.h"
+#include "identity/origins.h"
 #include "net/listener.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -23,8 +24,9 @@
 #include "channels/router.h"
 #include "net/transport.h"
 
-#define FILES_KEPT_FREE 64 /* for Redis, listeners, logs */
-#define FILES_MAX 1048576  /* libwebsockets makes a table as long as the limit */
+#define REFUSALS_LOGGED_MS 10000 /* at most one in so long */
+#define FILES_KEPT_FREE 64       /* for Redis, listeners, logs */
+#define FILES_MAX 1048576        /* libwebsockets makes a table as long as the limit */
 #define REASON_DELAY "restarting, come back after ms: "
 
 struct app {
@@ -35,6 +37,8 @@ struct app {
     struct module_check *module_check;
     struct loop_timer *shutdown_timer;
     struct key_names keys;
+    struct origins origins;
+    uint64_t refusal_logged_ms;  /* when a page was last logged that may not connect; 0: never */
     struct key_buffer check_key; /* what module_check asks about */
     struct router *router;
     struct client_shared clients;
@@ -179,11 +183,47 @@ static struct http_state http_state(const struct app *app)
     return (struct http_state){.dev = app->config->dev, .ready = is_ready(app)};
 }
 
+/* Whoever sets a page up wants to know why it cannot connect; nobody may fill the log by that. */
+static void log_refusal(struct app *app, const char *event, const struct http_request *req)
+{
+    uint64_t now_ms = loop_now_ms(app->loop);
+
+    if (app->refusal_logged_ms != 0 && now_ms - app->refusal_logged_ms < REFUSALS_LOGGED_MS)
+        return;
+    app->refusal_logged_ms = now_ms;
+    log_warn(event, "origin", log_bytes(req->origin.ptr, req->origin.len), "host",
+             log_bytes(req->host.ptr, req->host.len), "addr",
+             log_bytes(req->addr.ptr, req->addr.len));
+}
+
+/* May it be called so? What comes over a unix socket comes from a proxy, which calls it as it was
+ * called itself. */
+static bool is_known_host(const struct app *app, const struct http_request *req)
+{
+    return req->peer.family == PEER_UNIX || origins_know_host(&app->origins, req->host);
+}
+
+/* Before an upgrade it is told whose pages may connect; plain answers go to all, but only pages
+ * that may connect can read them. */
 static int on_head(void *ctx, const struct http_request *req, struct http_plan *ret_plan)
 {
-    struct http_state state = http_state(ctx);
+    struct app *app = ctx;
+    struct http_state state = http_state(app);
+    int status;
 
-    return http_route_plan(&state, req, ret_plan);
+    if (!is_known_host(app, req)) {
+        log_refusal(app, "host_refused", req);
+        ret_plan->why = "no host of this name is known here (see --host-names)";
+        return 403;
+    }
+    ret_plan->readable = origins_allow(&app->origins, req->origin, req->host);
+    status = http_route_plan(&state, req, ret_plan);
+    if (ret_plan->readable || status != 0 || ret_plan->carrier != HTTP_WEBSOCKET ||
+        !req->head->upgrade)
+        return status;
+    log_refusal(app, "origin_refused", req);
+    ret_plan->why = "pages of this origin may not connect (see --cors-origins)";
+    return 403;
 }
 
 static void on_request(void *ctx, struct exchange *exchange)
@@ -308,9 +348,15 @@ static int build_redis(struct app *app)
                : 0;
 }
 
+static const char *const *list_items(const struct string_list *list)
+{
+    static const char *const nothing[] = {NULL};
+
+    return list->items == NULL ? nothing : (const char *const *)list->items;
+}
+
 static int build_clients(struct app *app)
 {
-    static const char *const no_logs[] = {NULL};
     const struct config *config = app->config;
 
     app->clients = (struct client_shared){
@@ -321,9 +367,7 @@ static int build_clients(struct app *app)
         .limits = {.outbox_bytes = config->outbox_bytes,
                    .subscriptions = config->max_subscriptions,
                    .slow_timeout_ms = config->slow_timeout_ms},
-        .broadcast_logs = config->broadcast_logs.items == NULL
-                              ? no_logs
-                              : (const char *const *)config->broadcast_logs.items,
+        .broadcast_logs = list_items(&config->broadcast_logs),
         .on_closed = on_all_closed,
         .ctx = app,
     };
@@ -331,6 +375,24 @@ static int build_clients(struct app *app)
         return -ENOMEM;
     app->clients_ready = true;
     return 0;
+}
+
+/* Only what cannot be reached from elsewhere is guarded by the host's name: an address in a network
+ * goes by names that we do not know. */
+static void build_origins(struct app *app)
+{
+    bool network = false, loopback = false;
+
+    for (size_t i = 0; i < app->listener_count; i++) {
+        network = network || listener_reach(app->listeners[i]) == LISTENER_NETWORK;
+        loopback = loopback || listener_reach(app->listeners[i]) == LISTENER_LOOPBACK;
+    }
+    app->origins = (struct origins){
+        .allowed = list_items(&app->config->cors_origins),
+        .host_names = list_items(&app->config->host_names),
+        .loopback_pages = app->config->dev,
+        .guard_host = loopback && !network,
+    };
 }
 
 static int build_transport(struct app *app)
@@ -356,13 +418,16 @@ static int build_transport(struct app *app)
     if (app->transport == NULL)
         return -ENOMEM;
     app->listeners = calloc(config->listen.len + 1, sizeof(struct listener *));
-    for (size_t i = 0; app->listeners != NULL && i < config->listen.len; i++) {
+    if (app->listeners == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < config->listen.len; i++) {
         app->listeners[i] = listener_new(app->loop, config->listen.items[i], on_accepted, app);
         if (app->listeners[i] == NULL)
             return -EADDRINUSE;
         app->listener_count++;
     }
-    return app->listeners == NULL ? -ENOMEM : 0;
+    build_origins(app);
+    return 0;
 }
 
 const char *app_check(const struct config *config)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "identity/key_names.h"
+#include "identity/origins.h"
 #include "options.h"
 
 #define LINE_MAX_BYTES 4096
@@ -148,6 +149,47 @@ static int add_to_list(const struct reading *r, const struct option *o, const ch
     return 0;
 }
 
+static char *trimmed(char *text)
+{
+    char *end = text + strlen(text);
+
+    while (end > text && isspace((unsigned char)end[-1]))
+        *--end = '\0';
+    while (isspace((unsigned char)*text))
+        text++;
+    return text;
+}
+
+static int add_checked(const struct reading *r, const struct option *o, const char *value)
+{
+    if (o->type == OPTION_ORIGINS && !origin_is_valid(value))
+        return fail(r, o->name, "must be like https://app.example.com, null or *");
+    if (o->type == OPTION_HOSTS && !host_name_is_valid(value))
+        return fail(r, o->name, "must be names like notify.example.com, without a port");
+    return add_to_list(r, o, value);
+}
+
+/* Items between commas; empty ones are passed over. */
+static int add_items(const struct reading *r, const struct option *o, const char *value)
+{
+    char *copy = strdup(value), *save = NULL;
+    int result = copy == NULL ? fail(r, o->name, "out of memory") : 0;
+
+    for (char *item = copy == NULL ? NULL : strtok_r(copy, ",", &save); item != NULL && result == 0;
+         item = strtok_r(NULL, ",", &save)) {
+        item = trimmed(item);
+        if (*item != '\0')
+            result = add_checked(r, o, item);
+    }
+    free(copy);
+    return result;
+}
+
+static bool is_list(const struct option *o)
+{
+    return o->type == OPTION_LIST || o->type == OPTION_ORIGINS || o->type == OPTION_HOSTS;
+}
+
 static int set_flag(const struct reading *r, const struct option *o, const char *value)
 {
     bool *at = (void *)((char *)r->config + o->at);
@@ -170,9 +212,11 @@ static int set_option(struct reading *r, const struct option *o, const char *val
     case OPTION_KEY:
         return set_text(r, o, value);
     case OPTION_LIST:
+    case OPTION_ORIGINS:
+    case OPTION_HOSTS:
         if (first || *value == '\0')
             clear_list((void *)((char *)r->config + o->at));
-        return add_to_list(r, o, value);
+        return (o->type == OPTION_LIST ? add_to_list : add_items)(r, o, value);
     case OPTION_NUMBER:
     case OPTION_BYTES:
     case OPTION_TIME:
@@ -251,17 +295,6 @@ static int read_environment(struct reading *r, char *const *envp)
     return result;
 }
 
-static char *trimmed(char *text)
-{
-    char *end = text + strlen(text);
-
-    while (end > text && isspace((unsigned char)end[-1]))
-        *--end = '\0';
-    while (isspace((unsigned char)*text))
-        text++;
-    return text;
-}
-
 static int read_line(struct reading *r, char *line)
 {
     char *name = trimmed(line);
@@ -318,7 +351,7 @@ void config_release(struct config *config)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         void *at = (char *)config + options[i].at;
-        if (options[i].type == OPTION_LIST)
+        if (is_list(&options[i]))
             clear_list(at);
         else if (options[i].type == OPTION_TEXT || options[i].type == OPTION_KEY)
             free(*(char **)at);

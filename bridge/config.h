@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* NULL-terminated; all owned. */
+/* All owned; NULL-terminated unless empty, when items may be NULL. */
 struct string_list {
     char **items;
     size_t len;
@@ -23,7 +23,7 @@ struct config {
     char *config_file;
     uint64_t log_level, log_format; /* enum log_level, enum log_format */
     char *inbox_key, *topic_key, *session_key;
-    struct string_list broadcast_logs;
+    struct string_list broadcast_logs, cors_origins, host_names;
     uint64_t heartbeat_ms, idle_timeout_ms, slow_timeout_ms, linger_ms;
     uint64_t restart_spread_ms, shutdown_timeout_ms;
     uint64_t max_connections, max_message_bytes, max_control_frames, max_subscriptions,

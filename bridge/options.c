@@ -38,7 +38,23 @@ const struct option options[] = {
     {.name = "dev",
      .type = OPTION_FLAG,
      .at = AT(dev),
-     .help = "Development mode: serves the test page /test-ws."},
+     .help = "Development mode: serves the test page /test-ws, and lets pages from this machine "
+             "connect whatever their port."},
+    {.name = "cors-origins",
+     .type = OPTION_ORIGINS,
+     .at = AT(cors_origins),
+     .alias = "CORS_ORIGINS",
+     .metavar = "ORIGIN",
+     .help = "Web pages that may connect besides those of the bridge's own address, such as "
+             "https://app.example.com; null for files, * for all. May be given several times, or "
+             "with commas."},
+    {.name = "host-names",
+     .type = OPTION_HOSTS,
+     .at = AT(host_names),
+     .metavar = "NAME",
+     .help = "Names by which a proxy in front calls a bridge that listens on this machine alone, "
+             "besides localhost: others are refused (DNS rebinding). May be given several times, "
+             "or with commas."},
     {.name = "config",
      .type = OPTION_TEXT,
      .at = AT(config_file),

@@ -10,8 +10,10 @@
 
 enum option_type {
     OPTION_TEXT,
-    OPTION_LIST, /* may be given several times; an empty value empties it */
-    OPTION_KEY,  /* text with one %s */
+    OPTION_LIST,    /* may be given several times; an empty value empties it */
+    OPTION_ORIGINS, /* a list with commas between its items: origins of web pages */
+    OPTION_HOSTS,   /* the same: host names */
+    OPTION_KEY,     /* text with one %s */
     OPTION_NUMBER,
     OPTION_BYTES, /* number with K, M or G behind it */
     OPTION_TIME,  /* number with ms, s, m or h behind it; none: seconds */
@@ -31,7 +33,7 @@ struct option {
     const char *help;
 };
 
-#define OPTION_COUNT 28 /* the compiler compares it with the table */
+#define OPTION_COUNT 30 /* the compiler compares it with the table */
 #define OPTION_ENVIRONMENT_NAME_MAX 64
 
 extern const struct option options[OPTION_COUNT];

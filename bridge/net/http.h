@@ -46,6 +46,9 @@ struct http_plan {
     enum http_carrier carrier;
     size_t body_max;   /* HTTP_PLAIN: bytes; more is 413 */
     const char *allow; /* with 405 (static text): "GET, HEAD" */
+    const char *why;   /* with any status: what the error says (static text); NULL: what it always
+                        * says */
+    bool readable;     /* by the pages of the request's Origin: they are told so */
     void *ctx;         /* for on_request() */
 };
 

@@ -70,11 +70,24 @@ static void format_content(char out[160], const struct http_response *response)
                        response->len);
 }
 
-int http_answer_head(char out[HTTP_ANSWER_HEAD_MAX], const struct http_response *response,
-                     uint64_t wall_ms, bool close)
+/* An answer differs by the Origin that asked, also where that had no effect this time. */
+static bool format_reader(char out[HTTP_ANSWER_HEAD_MAX], struct notify_str reader)
 {
-    char date[64], content[160];
+    int len = snprintf(out, HTTP_ANSWER_HEAD_MAX, "Vary: Origin\r\n%s%.*s%s",
+                       reader.len > 0 ? "Access-Control-Allow-Origin: " : "", (int)reader.len,
+                       reader.len > 0 ? reader.ptr : "", reader.len > 0 ? "\r\n" : "");
+
+    return len < HTTP_ANSWER_HEAD_MAX;
+}
+
+int http_answer_head(char out[HTTP_ANSWER_HEAD_MAX], const struct http_response *response,
+                     struct notify_str reader, uint64_t wall_ms, bool close)
+{
+    char date[64], content[160], readers[HTTP_ANSWER_HEAD_MAX];
     int len;
+
+    if (!format_reader(readers, reader))
+        return -1;
 
     format_date(date, wall_ms);
     format_content(content, response);
@@ -83,20 +96,20 @@ int http_answer_head(char out[HTTP_ANSWER_HEAD_MAX], const struct http_response 
                    "X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
                    "Referrer-Policy: no-referrer\r\n"
                    "Content-Security-Policy: base-uri 'none'; object-src 'none'; "
-                   "frame-ancestors 'none'\r\n%s\r\n",
+                   "frame-ancestors 'none'\r\n%s%s\r\n",
                    response->status, find_status(response->status)->reason, date, content,
                    response->cache_control == NULL ? "no-store" : response->cache_control,
                    close ? "close" : "keep-alive",
                    response->status == 426 ? ", Upgrade" : "", /* RFC 9110, 7.8 */
-                   response->headers == NULL ? "" : response->headers);
+                   readers, response->headers == NULL ? "" : response->headers);
     return len < HTTP_ANSWER_HEAD_MAX ? len : -1;
 }
 
-size_t http_answer_error(char out[HTTP_ERROR_MAX], int status)
+size_t http_answer_error(char out[HTTP_ERROR_MAX], int status, const char *why)
 {
     const struct status_text *text = find_status(status);
 
     return (size_t)snprintf(out, HTTP_ERROR_MAX,
                             "{\"error\":{\"code\":\"%s\",\"message\":\"%s\",\"details\":null}}\n",
-                            text->code, text->message);
+                            text->code, why == NULL ? text->message : why);
 }

@@ -11,11 +11,12 @@
 #define HTTP_ANSWER_HEAD_MAX 4096 /* bytes; http_response.headers included */
 #define HTTP_ERROR_MAX 256        /* bytes of the body of an error */
 
-/* Writes the status line, the headers and the blank line; -1 when they do not fit. wall_ms: for
- * Date. close: the connection ends after this answer. */
+/* Writes the status line, the headers and the blank line; -1 when they do not fit. reader: the
+ * Origin whose pages may read it, or empty. wall_ms: for Date. close: the connection ends after
+ * this answer. */
 int http_answer_head(char out[HTTP_ANSWER_HEAD_MAX], const struct http_response *response,
-                     uint64_t wall_ms, bool close);
-/* Writes the JSON body of an error; returns its length. */
-size_t http_answer_error(char out[HTTP_ERROR_MAX], int status);
+                     struct notify_str reader, uint64_t wall_ms, bool close);
+/* Writes the JSON body of an error; returns its length. why: as in struct http_plan. */
+size_t http_answer_error(char out[HTTP_ERROR_MAX], int status, const char *why);
 
 #endif

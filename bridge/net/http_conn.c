@@ -42,7 +42,7 @@ struct exchange {
     struct http_head head;
     char *body; /* owned */
     size_t body_cap;
-    bool head_only, last; /* the answer has no body; ends the connection */
+    bool last; /* the answer ends the connection */
     void (*on_gone)(void *ctx);
     void *ctx;
     char bytes[]; /* of the head, which head points to; then of the decoded path */
@@ -179,14 +179,29 @@ static enum stream_written write_answer(struct http_conn *conn, const char *head
     return written;
 }
 
+/* To whom an answer goes, and what that means for it. */
+struct recipient {
+    struct notify_str reader; /* the Origin whose pages may read it, or empty */
+    bool head_only;           /* it has no body */
+};
+
+static struct recipient recipient_of(const struct http_request *req, const struct http_plan *plan)
+{
+    struct notify_str nobody = {NULL, 0};
+
+    return (struct recipient){.reader = plan->readable ? req->origin : nobody,
+                              .head_only = notify_str_eq(req->method, NOTIFY_STR("HEAD"))};
+}
+
 static void send_answer(struct http_conn *conn, const struct http_response *response,
-                        bool head_only, bool last)
+                        const struct recipient *to, bool last)
 {
     char head[HTTP_ANSWER_HEAD_MAX];
-    int len = http_answer_head(head, response, loop_wall_ms(conn->transport->loop), last);
+    int len =
+        http_answer_head(head, response, to->reader, loop_wall_ms(conn->transport->loop), last);
     enum stream_written written = len < 0 ? STREAM_DEAD
                                           : write_answer(conn, head, (size_t)len, response->body,
-                                                         head_only ? 0 : response->len);
+                                                         to->head_only ? 0 : response->len);
 
     if (written == STREAM_DEAD) {
         end(conn);
@@ -204,14 +219,23 @@ static void send_answer(struct http_conn *conn, const struct http_response *resp
 }
 
 /* An error that is told before, or instead of, an exchange: nothing after it can be trusted. */
-static void refuse(struct http_conn *conn, int status, const char *headers, bool head_only)
+static void refuse(struct http_conn *conn, int status, const char *headers, const char *why,
+                   const struct recipient *to)
 {
     char body[HTTP_ERROR_MAX];
-    struct http_response response = {
-        .status = status, .headers = headers, .body = body, .len = http_answer_error(body, status)};
+    struct http_response response = {.status = status,
+                                     .headers = headers,
+                                     .body = body,
+                                     .len = http_answer_error(body, status, why)};
 
     log_debug("http_refused", "status", log_int(status));
-    send_answer(conn, &response, head_only, true);
+    send_answer(conn, &response, to, true);
+}
+
+/* Nobody knows whose request it was. */
+static void refuse_stranger(struct http_conn *conn, int status)
+{
+    refuse(conn, status, NULL, NULL, &(struct recipient){.head_only = false});
 }
 
 const struct http_request *exchange_request(const struct exchange *exchange)
@@ -234,8 +258,10 @@ void exchange_answer(struct exchange *exchange, const struct http_response *resp
 {
     struct http_conn *conn = exchange->conn;
 
+    const struct recipient to = recipient_of(&exchange->req, &exchange->plan);
+
     conn->exchange = NULL;
-    send_answer(conn, response, exchange->head_only, exchange->last || conn->input_ended);
+    send_answer(conn, response, &to, exchange->last || conn->input_ended);
     free(exchange->body);
     free(exchange);
 }
@@ -243,8 +269,10 @@ void exchange_answer(struct exchange *exchange, const struct http_response *resp
 void exchange_refuse(struct exchange *exchange, int status, const char *headers)
 {
     char body[HTTP_ERROR_MAX];
-    struct http_response response = {
-        .status = status, .headers = headers, .body = body, .len = http_answer_error(body, status)};
+    struct http_response response = {.status = status,
+                                     .headers = headers,
+                                     .body = body,
+                                     .len = http_answer_error(body, status, NULL)};
 
     exchange_answer(exchange, &response);
 }
@@ -271,7 +299,6 @@ static struct exchange *exchange_new(struct http_conn *conn, const struct http_p
     (void)http_head_parse(&exchange->head, exchange->bytes, conn->scan.end);
     (void)http_request_read(&exchange->req, &exchange->texts, &exchange->head, &conn->peer,
                             stream_is_secure(conn->stream), &transport->config.forwarding);
-    exchange->head_only = notify_str_eq(exchange->req.method, NOTIFY_STR("HEAD"));
     exchange->last = exchange->head.close;
     return exchange;
 }
@@ -301,7 +328,8 @@ static void begin_body(struct http_conn *conn)
         end(conn);
 }
 
-static void upgrade(struct http_conn *conn, const struct http_request *req)
+static void upgrade(struct http_conn *conn, const struct http_request *req,
+                    const struct recipient *to)
 {
     struct transport *transport = conn->transport;
     struct stream *stream = conn->stream;
@@ -314,7 +342,7 @@ static void upgrade(struct http_conn *conn, const struct http_request *req)
     if (status == 0)
         status = ws_handshake_ask(transport, &opening);
     if (status != 0) {
-        refuse(conn, status, headers, false);
+        refuse(conn, status, headers, NULL, to);
         return;
     }
     conn->stream = NULL;
@@ -328,29 +356,30 @@ static void begin_request(struct http_conn *conn)
     struct transport *transport = conn->transport;
     const struct transport_config *config = &transport->config;
     struct http_plan plan = {.carrier = HTTP_PLAIN};
-    struct http_request req;
-    char allow[96] = "";
     int status = http_head_parse(&transport->head, conn->buf + conn->at, conn->scan.end);
-    bool head_only = notify_str_eq(transport->head.method, NOTIFY_STR("HEAD"));
+    struct http_request req = {.method = transport->head.method};
+    struct recipient to;
+    char allow[96] = "";
 
     if (status == 0)
         status = http_request_read(&req, &transport->texts, &transport->head, &conn->peer,
                                    stream_is_secure(conn->stream), &config->forwarding);
     if (status == 0)
         status = config->http.on_head(config->ctx, &req, &plan);
+    to = recipient_of(&req, &plan);
     if (status != 0) {
         if (plan.allow != NULL)
             (void)snprintf(allow, sizeof(allow), "Allow: %s\r\n", plan.allow);
-        refuse(conn, status, allow, head_only);
+        refuse(conn, status, allow, plan.why, &to);
         return;
     }
     if (plan.carrier == HTTP_WEBSOCKET) {
         conn->at += conn->scan.end;
-        upgrade(conn, &req);
+        upgrade(conn, &req, &to);
         return;
     }
     if (transport->head.bad_escape) {
-        refuse(conn, STATUS_BAD_REQUEST, NULL, head_only);
+        refuse(conn, STATUS_BAD_REQUEST, NULL, NULL, &to);
         return;
     }
     conn->exchange = exchange_new(conn, &plan);
@@ -422,7 +451,7 @@ static bool read_head(struct http_conn *conn)
     if (status == 0)
         begin_request(conn);
     else
-        refuse(conn, status, NULL, false);
+        refuse_stranger(conn, status);
     return true;
 }
 
@@ -541,7 +570,7 @@ void http_conn_due(struct heartbeat_node *node)
     if (conn->state == HTTP_BODY)
         refuse_exchange(conn, STATUS_REQUEST_TIMEOUT);
     else if (conn->state == HTTP_HEAD && conn->len > 0)
-        refuse(conn, STATUS_REQUEST_TIMEOUT, NULL, false);
+        refuse_stranger(conn, STATUS_REQUEST_TIMEOUT);
     else
         end(conn);
 }

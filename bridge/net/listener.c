@@ -374,6 +374,28 @@ void listener_free(struct listener *listener)
     free(listener);
 }
 
+static bool is_loopback(int fd)
+{
+    union tcp_address addr = {.v6 = {0}};
+    socklen_t len = sizeof(addr);
+
+    if (getsockname(fd, &addr.any, &len) != 0)
+        return false;
+    if (addr.any.sa_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&addr.v6.sin6_addr);
+    return ntohl(addr.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
+enum listener_reach listener_reach(const struct listener *listener)
+{
+    if (listener->path != NULL)
+        return LISTENER_UNIX;
+    for (int i = 0; i < listener->count; i++)
+        if (!is_loopback(event_get_fd(listener->sockets[i])))
+            return LISTENER_NETWORK;
+    return LISTENER_LOOPBACK;
+}
+
 const char *listener_address(const struct listener *listener)
 {
     return listener->address;

@@ -27,6 +27,10 @@ struct listener *listener_new(struct loop *loop, const char *address, listener_f
 /* Stops accepting and removes the path of a unix socket. NULL is fine. */
 void listener_free(struct listener *listener);
 
+/* From where it can be reached. */
+enum listener_reach { LISTENER_UNIX, LISTENER_LOOPBACK, LISTENER_NETWORK };
+enum listener_reach listener_reach(const struct listener *listener);
+
 /* The address as it came to be: "127.0.0.1:41873", "unix:/path". Borrowed. */
 const char *listener_address(const struct listener *listener);
 

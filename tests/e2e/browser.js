@@ -18,11 +18,11 @@ const FLAGS = [
 ];
 
 /* A browser with a profile of its own; it ends with the test. */
-export async function openBrowser() {
+export async function openBrowser(moreFlags = []) {
   const profile = makeFolder('notify-e2e-chromium-');
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: EXECUTABLE,
-    args: FLAGS,
+    args: [...FLAGS, ...moreFlags],
     viewport: { width: 1400, height: 900 },
   });
   context.setDefaultTimeout(WAIT_MS);

@@ -248,6 +248,7 @@ static int on_head(void *ctx, const struct http_request *req, struct http_plan *
     bool posts = notify_str_eq(req->path, NOTIFY_STR("/post"));
 
     (void)ctx;
+    ret->readable = notify_str_eq(req->origin, NOTIFY_STR("http://friend"));
     if (is_ws_path(req->path)) {
         ret->carrier = HTTP_WEBSOCKET;
         return 0;

@@ -32,8 +32,8 @@ class Refused(Exception):
 
 
 class WsClient:
-    def __init__(self, port, path="/ws", headers=(), timeout=15, receive_buffer=None):
-        """receive_buffer: bytes that the kernel keeps for a client that does not read (SO_RCVBUF)."""
+    def __init__(self, port, path="/ws", headers=(), timeout=15, receive_buffer=None, host=None):
+        """host: as in the Host header. receive_buffer: bytes that the kernel keeps for a client that does not read (SO_RCVBUF)."""
         self.timeout = timeout
         self.messages = []  # received while something else was waited for
         self.pings = 0
@@ -45,16 +45,16 @@ class WsClient:
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             self.sock.connect(("127.0.0.1", port))
-            self._handshake(port, path, headers)
+            self._handshake(host or f"127.0.0.1:{port}", path, headers)
         except BaseException:
             self.sock.close()
             raise
 
-    def _handshake(self, port, path, headers):
+    def _handshake(self, host, path, headers):
         key = base64.b64encode(os.urandom(16)).decode()
         lines = [
             f"GET {path} HTTP/1.1",
-            f"Host: 127.0.0.1:{port}",
+            f"Host: {host}",
             "Upgrade: websocket",
             "Connection: Upgrade",
             f"Sec-WebSocket-Key: {key}",

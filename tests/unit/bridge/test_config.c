@@ -123,6 +123,33 @@ Test(bridge_config, a_list_adds_up_within_a_source_and_is_replaced_by_a_stronger
     cr_assert_str_eq(config.broadcast_logs.items[1], "b");
 }
 
+Test(bridge_config, origins_and_host_names_may_be_given_with_commas)
+{
+    cr_assert_eq(read_words("--cors-origins https://a.example,http://b:80 --cors-origins ,null,",
+                            "NOTIFY_HOST_NAMES=a.example,b"),
+                 0, "%s", error);
+    cr_assert_eq(config.cors_origins.len, 3);
+    cr_assert_str_eq(config.cors_origins.items[1], "http://b:80");
+    cr_assert_str_eq(config.cors_origins.items[2], "null");
+    cr_assert_null(config.cors_origins.items[3]);
+    cr_assert_eq(config.host_names.len, 2);
+    cr_assert_eq(read_words("", "CORS_ORIGINS=http://localhost:5173,https://app.example.com"), 0);
+    cr_assert_eq(config.cors_origins.len, 2);
+    cr_assert_eq(read_words("--cors-origins=", "CORS_ORIGINS=*"), 0, "%s", error);
+    cr_assert_eq(config.cors_origins.len, 0);
+    cr_assert_eq(read_with_file("cors-origins  https://a.example , https://b.example \n", "", ""),
+                 0, "%s", error);
+    cr_assert_str_eq(config.cors_origins.items[1], "https://b.example");
+}
+
+Test(bridge_config, origins_and_host_names_must_be_such)
+{
+    cr_assert_neq(read_words("--cors-origins https://a.example,b.example", ""), 0);
+    cr_assert_not_null(strstr(error, "cors-origins: must be like https://app.example.com"));
+    cr_assert_neq(read_words("--host-names a,b:80", ""), 0);
+    cr_assert_not_null(strstr(error, "host-names: must be names"));
+}
+
 Test(bridge_config, an_empty_value_empties_a_list)
 {
     cr_assert_eq(read_words("--broadcast-log=", ""), 0);
@@ -326,6 +353,8 @@ static const char *const all_options[] = {
     "redis",
     "auth",
     "dev",
+    "cors-origins",
+    "host-names",
     "config",
     "check-config",
     "log-level",
