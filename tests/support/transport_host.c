@@ -342,15 +342,25 @@ static unsigned long number_arg(int argc, char **argv, int at, unsigned long fal
     return argc > at ? strtoul(argv[at], NULL, 10) : fallback;
 }
 
+/* NAME=value words at the end are settings of the environment. */
+static int take_environment(int argc, char **argv)
+{
+    while (argc > 2 && strchr(argv[argc - 1], '=') != NULL)
+        if (putenv(argv[--argc]) != 0)
+            abort();
+    return argc;
+}
+
 int main(int argc, char **argv)
 {
+    int words = take_environment(argc, argv);
     struct peer_network trusted = {.bits = 0};
     struct host host = {.loop = loop_new(), .big = malloc(BIG_BYTES)};
     struct transport_config config = {
-        .max_message_bytes = number_arg(argc, argv, 2, 65536),
-        .heartbeat_ms = number_arg(argc, argv, 3, 30000),
-        .idle_timeout_ms = number_arg(argc, argv, 4, 300000),
-        .max_control_frames = number_arg(argc, argv, 5, 1000000),
+        .max_message_bytes = number_arg(words, argv, 2, 65536),
+        .heartbeat_ms = number_arg(words, argv, 3, 30000),
+        .idle_timeout_ms = number_arg(words, argv, 4, 300000),
+        .max_control_frames = number_arg(words, argv, 5, 1000000),
         .max_sockets = 100000,
         .cert_file = getenv("HOST_CERT"),
         .key_file = getenv("HOST_KEY"),
@@ -364,7 +374,7 @@ int main(int argc, char **argv)
 
     (void)peer_network_parse(NOTIFY_STR("127.0.0.0/8"), &trusted);
     log_setup(LOG_DEBUG, LOG_LOGFMT);
-    if (argc < 2 || host.loop == NULL || host.big == NULL)
+    if (words < 2 || host.loop == NULL || host.big == NULL)
         goto end;
     memset(host.big, 'b', BIG_BYTES);
     host.transport = transport_new(host.loop, &config);
