@@ -15,6 +15,7 @@
 #include "identity/key_names.h"
 #include "identity/origins.h"
 #include "net/listener.h"
+#include "base/counters.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "redis/module_check.h"
@@ -226,10 +227,21 @@ static int on_head(void *ctx, const struct http_request *req, struct http_plan *
     return 403;
 }
 
+/* What goes up and down is looked at when somebody asks. */
+static void set_gauges(const struct app *app)
+{
+    counter_set(COUNTER_CONNECTIONS, transport_count(app->transport));
+    counter_set(COUNTER_SOCKETS, transport_socket_count(app->transport));
+    counter_set(COUNTER_CHANNELS, router_channel_count(app->router));
+    counter_set(COUNTER_SUBSCRIBER_UP, redis_link_is_up(app->subscriber));
+    counter_set(COUNTER_COMMANDS_UP, redis_link_is_up(app->commands));
+}
+
 static void on_request(void *ctx, struct exchange *exchange)
 {
     struct http_state state = http_state(ctx);
 
+    set_gauges(ctx);
     http_route_answer(&state, exchange);
 }
 

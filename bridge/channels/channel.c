@@ -6,6 +6,7 @@
 #include "redis/catchup.h"
 #include "clients/client.h"
 #include "channels/follow.h"
+#include "base/counters.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "redis/resp.h"
@@ -180,7 +181,7 @@ static void take(struct channel *channel, struct event *event)
         (void)accept(channel, event); /* cannot be had again */
     } else if (notify_id_cmp(event->id, channel->last) > 0) {
         if (channel->known && notify_id_cmp(event->prev, channel->last) > 0) {
-            channel->shared->holes++;
+            counter_add(COUNTER_GAPS_REPAIRED, 1);
             stash(channel, event);
             sync_up(channel);
         } else {
@@ -196,7 +197,7 @@ void channel_on_message(struct channel *channel, struct notify_str message)
 
     if (event == NULL || !event_is_of(event, name)) {
         event_unref(event);
-        channel->shared->foreign++;
+        counter_add(COUNTER_EVENTS_FOREIGN, 1);
         log_debug("foreign_message", "channel", log_bytes(name.ptr, name.len));
         return;
     }

@@ -37,9 +37,7 @@ struct channel_shared {
     struct catchup *catchup;
     TAILQ_HEAD(channel_queue, channel) dirty; /* have events that their follows have not got */
     struct recent_budget recent;              /* of all channels together */
-    uint64_t foreign;     /* messages dropped because they are none of the module's */
-    uint64_t holes;       /* found and repaired */
-    struct log_once said; /* of the log */
+    struct log_once said;                     /* of the log */
 };
 
 enum channel_state { CHANNEL_JOINING, CHANNEL_SYNCING, CHANNEL_LIVE };

@@ -152,13 +152,9 @@ struct notify_str follow_key(const struct follow *follow)
     return subscription_channel(follow->channel->sub);
 }
 
-struct router_stats router_stats(const struct router *router)
+size_t router_channel_count(const struct router *router)
 {
-    return (struct router_stats){
-        .channels = subscription_count(router->subscriptions),
-        .foreign = router->shared.foreign,
-        .holes = router->shared.holes,
-    };
+    return subscription_count(router->subscriptions);
 }
 
 /* The links. */

@@ -24,12 +24,6 @@ struct router_limits {
     uint64_t linger_ms;   /* how long a channel stays without a follow */
 };
 
-struct router_stats {
-    size_t channels;
-    uint64_t foreign; /* messages dropped because they are none of the module's */
-    uint64_t holes;   /* found by prev and repaired */
-};
-
 /* NULL: out of memory. */
 struct router *router_new(struct loop *loop, const struct router_limits *limits);
 /* No follow may be left. */
@@ -41,7 +35,8 @@ int router_add(struct router *router, struct follow *follow, struct notify_str k
 void router_remove(struct router *router, struct follow *follow);
 struct notify_str follow_key(const struct follow *follow);
 
-struct router_stats router_stats(const struct router *router);
+/* Channels that are followed, or were a moment ago. */
+size_t router_channel_count(const struct router *router);
 
 /* What the two links report. */
 void router_subscriber_up(struct router *router, struct redis_link *link);

@@ -11,6 +11,7 @@
 #include "channels/channel.h"
 #include "channels/follow.h"
 #include "wire/frame.h"
+#include "base/counters.h"
 #include "base/iso_time.h"
 #include "identity/key_names.h"
 #include "base/log.h"
@@ -162,13 +163,13 @@ static void forget_behind(struct client *client)
 
 static bool drop_item(void *ctx, const struct outbox_item *item)
 {
-    struct client *client = ctx;
     struct follow *follow = item->source;
 
+    (void)ctx;
     if (follow->state != FOLLOW_BEHIND)
         channel_fall_behind(follow);
     if (notify_id_is_zero(item->id)) {
-        client->shared->stats.volatile_lost++;
+        counter_add(COUNTER_EVENTS_LOST_VOLATILE, 1);
     } else if (!follow->lowered) {
         follow->pos = notify_id_before(item->id);
         follow->lowered = true;
@@ -185,7 +186,7 @@ static void stop_greeting_from_waiting(struct client *client, const struct follo
 static void fall_behind(struct client *client, struct follow *follow)
 {
     if (follow->state == FOLLOW_LIVE) {
-        client->shared->stats.fell_behind++;
+        counter_add(COUNTER_CLIENTS_BEHIND, 1);
         outbox_drop(&client->outbox, drop_item, client);
         log_debug("client_behind", "client", log_int((int64_t)client->number));
     }
@@ -273,7 +274,7 @@ static void on_behind_check(void *ctx)
         if (now - client->behind_since_ms < shared->limits.slow_timeout_ms)
             break; /* they stand in the order of falling behind */
         forget_behind(client);
-        shared->stats.closed_too_slow++;
+        counter_add(COUNTER_CLIENTS_TOO_SLOW, 1);
         log_info("client_too_slow", "client", log_int((int64_t)client->number));
         conn_close(client->conn, CONN_CLOSE_TOO_SLOW, "too slow for too long");
     }
@@ -653,7 +654,7 @@ struct client *client_open(struct client_shared *shared, struct conn *conn,
     client->dialect = DIALECT_TOPIC;
     client->state = CLIENT_OPENING;
     TAILQ_INSERT_TAIL(&shared->all, client, all_link);
-    shared->stats.opened++;
+    counter_add(COUNTER_CLIENTS_OPENED, 1);
     if (follow_all(client, &opening) != 0) {
         client_on_closed(client, CONN_CLOSE_INTERNAL);
         return NULL;

@@ -43,10 +43,6 @@ struct client_limits {
     uint64_t slow_timeout_ms; /* how long a client may stay behind */
 };
 
-struct client_stats {
-    uint64_t opened, fell_behind, volatile_lost, closed_too_slow;
-};
-
 /* What all clients of a process share. */
 struct client_shared {
     struct loop *loop; /* borrowed, like all of these */
@@ -57,7 +53,6 @@ struct client_shared {
     const char *const *broadcast_logs; /* keys that everyone follows; NULL-terminated */
     TAILQ_HEAD(client_queue, client) all, behind;
     struct loop_timer *behind_timer;
-    struct client_stats stats;
     uint64_t next_number;
     unsigned
         told; /* calls of client_on_live() under way: from there nothing leads back to channels */

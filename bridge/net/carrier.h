@@ -43,7 +43,6 @@ struct transport {
     uint64_t opened;                /* WebSocket connections so far */
     size_t count;                   /* open WebSocket connections */
     size_t sockets;                 /* all connections, whatever they are yet */
-    struct transport_stats stats;
     /* Of the WebSocket whose input is being handled: */
     unsigned spent;                       /* of its turn */
     size_t gathered;                      /* bytes in gather */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/counters.h"
 #include "base/heartbeat.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -228,6 +229,7 @@ static void refuse(struct http_conn *conn, int status, const char *headers, cons
                                      .body = body,
                                      .len = http_answer_error(body, status, why)};
 
+    counter_add(COUNTER_HTTP_REFUSED, 1);
     log_debug("http_refused", "status", log_int(status));
     send_answer(conn, &response, to, true);
 }

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/counters.h"
 #include "base/heartbeat.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -94,6 +95,11 @@ void transport_adopt(struct transport *transport, int fd, const struct listener_
     struct peer_address peer = find_peer(fd);
     struct stream *stream;
 
+    if (transport->sockets >= transport->config.max_sockets) {
+        counter_add(COUNTER_SOCKETS_REFUSED, 1);
+        (void)close(fd); /* nothing was written to it */
+        return;
+    }
     if (kind->tls || kind->proxy) {
         first_bytes_open(transport, fd, &peer, kind);
         return;
@@ -108,9 +114,9 @@ size_t transport_count(const struct transport *transport)
     return transport->count;
 }
 
-struct transport_stats transport_stats(const struct transport *transport)
+size_t transport_socket_count(const struct transport *transport)
 {
-    return transport->stats;
+    return transport->sockets;
 }
 
 void transport_free(struct transport *transport)

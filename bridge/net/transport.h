@@ -18,8 +18,8 @@ struct transport;
 struct transport *transport_new(struct loop *loop, const struct transport_config *config);
 /* Hands over a connected, non-blocking stream socket of a client; it is closed on failure. */
 void transport_adopt(struct transport *transport, int fd, const struct listener_kind *kind);
-size_t transport_count(const struct transport *transport); /* open WebSocket connections */
-struct transport_stats transport_stats(const struct transport *transport);
+size_t transport_count(const struct transport *transport);        /* open WebSocket connections */
+size_t transport_socket_count(const struct transport *transport); /* of every kind */
 /* Closes every connection at once, without handshake, calling on_closed for each, and frees all. */
 void transport_free(struct transport *transport);
 

@@ -1,4 +1,4 @@
-/* transport_config -- what the layers above give a transport, and what it counts. */
+/* transport_config -- what the layers above give a transport. */
 #ifndef TRANSPORT_CONFIG_H
 #define TRANSPORT_CONFIG_H
 
@@ -20,10 +20,6 @@ struct transport_config {
     struct conn_handlers ws;
     struct http_handlers http;
     void *ctx; /* of all handlers that have no peer */
-};
-
-struct transport_stats {
-    uint64_t control_floods; /* closed for more control frames than max_control_frames */
 };
 
 #endif

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/counters.h"
 #include "base/heartbeat.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -314,7 +315,7 @@ static void count_control(struct conn *conn)
 {
     if (conn->state != CONN_OPEN || may_send_control(conn))
         return;
-    conn->transport->stats.control_floods++;
+    counter_add(COUNTER_CONTROL_FLOODS, 1);
     conn_close(conn, CONN_CLOSE_ABUSE, "too many control frames");
 }
 

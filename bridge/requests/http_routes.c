@@ -1,14 +1,17 @@
 #include "requests/http_routes.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "net/http.h"
+#include "requests/metrics_page.h"
 #include "requests/www_files.h"
 
 enum {
     STATUS_NOT_FOUND = 404,
     STATUS_METHOD_NOT_ALLOWED = 405,
+    STATUS_INTERNAL = 500,
     STATUS_NOT_IMPLEMENTED = 501,
 };
 
@@ -43,6 +46,21 @@ static void answer_readyz(const struct http_state *state, struct exchange *excha
         answer_json(exchange, 503, "{\"status\":\"not ready\"}\n");
 }
 
+static void answer_metrics(const struct http_state *state, struct exchange *exchange)
+{
+    size_t len = 0;
+    char *page = metrics_page(&len);
+    const struct http_response response = {
+        .status = 200, .content_type = METRICS_CONTENT_TYPE, .body = page, .len = len};
+
+    (void)state;
+    if (page == NULL)
+        exchange_refuse(exchange, STATUS_INTERNAL, NULL);
+    else
+        exchange_answer(exchange, &response);
+    free(page);
+}
+
 #define TEST_PAGE "/test-ws"
 
 static void answer_root(const struct http_state *state, struct exchange *exchange)
@@ -61,6 +79,7 @@ static const struct route routes[] = {
     {.path = {"/", 1}, .allow = GET, .answer = answer_root, .dev_only = true},
     {.path = {"/healthz", 8}, .allow = GET, .answer = answer_healthz},
     {.path = {"/readyz", 7}, .allow = GET, .answer = answer_readyz},
+    {.path = {"/metrics", 8}, .allow = GET, .answer = answer_metrics},
     {.path = {"/notify.js", 10}, .allow = GET, .file = "notify.js"},
     {.path = {TEST_PAGE, sizeof(TEST_PAGE) - 1},
      .allow = GET,

@@ -13,7 +13,7 @@ import pytest
 
 from bridge_helpers import wait_ready
 from servers import Bridge, RedisServer, bridge_path, free_port, module_path, wait_until
-from ws_client import Closed, Refused, WsClient
+from ws_client import PING, Closed, Refused, WsClient
 
 
 def run(*args, env=None):
@@ -352,3 +352,29 @@ def test_descriptors_and_memory_come_back_when_clients_leave(make_stand):
     wait_until(lambda: stand.daemon.open_fds() <= before, "the end of all connections")
     wait_until(lambda: stand.receivers("topic:a1") == 0, "the end of the subscriptions")
     wait_until(lambda: stand.receivers("inbox:u1") == 0, "the end of the subscriptions")
+
+
+def metrics_of(bridge):
+    with urllib.request.urlopen(f"http://127.0.0.1:{bridge.port}/metrics") as answer:
+        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        lines = answer.read().decode().splitlines()
+    return {line.rsplit(" ", 1)[0]: int(line.rsplit(" ", 1)[1]) for line in lines if not line.startswith("#")}
+
+
+def test_metrics_tell_who_is_there_and_what_limits_have_met(programs, redis_server, connect):
+    bridge = programs.bridge(redis_server, "--max-control-frames", "10")
+    bridge.wait_ready()
+    clients = [WsClient(bridge.port, "/ws?user=alice") for _ in range(3)]
+    for client in clients:
+        client.expect(type="connection")
+    before = metrics_of(bridge)
+    assert before['notify_connections{transport="websocket"}'] == 3
+    assert before["notify_clients_opened_total"] == 3
+    assert before["notify_channels"] == 2  # inbox:alice, topic:all
+    assert before['notify_redis_link_up{link="commands"}'] == 1
+    for _ in range(11):
+        clients[0].send_frame(PING, b"")
+    assert clients[0].wait_closed().code == 4400
+    after = metrics_of(bridge)
+    assert after['notify_limit_hits_total{limit="max-control-frames"}'] == 1
+    wait_until(lambda: metrics_of(bridge)['notify_connections{transport="websocket"}'] == 2, "the end")

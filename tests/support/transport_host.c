@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "net/listener.h"
+#include "base/counters.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "net/transport.h"
@@ -223,7 +224,7 @@ static size_t write_stats(struct host *host)
         "\"control_floods\":%ld,\"gone\":%ld}",
         transport_count(host->transport), host->opened, host->closed, host->messages, host->drained,
         host->last_code, host->most_closed_in_turn, heap_bytes(),
-        (long)transport_stats(host->transport).control_floods, host->gone);
+        (long)counter_values[COUNTER_CONTROL_FLOODS], host->gone);
 }
 
 static size_t write_echo(struct host *host, const struct http_request *req)

@@ -1,0 +1,56 @@
+/* counters -- what the process counts about itself: one table of names, types and help, one array
+ * of numbers. Everything that is limited counts here what its limit has met, by the limit's name.
+ *
+ * The names are those of OpenMetrics (Prometheus): lower case, the unit at the end, _total where a
+ * number only grows. A row is added in counters.c and its name below; /metrics prints the table. */
+#ifndef COUNTERS_H
+#define COUNTERS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum counter {
+    COUNTER_CLIENTS_OPENED,
+    COUNTER_CLIENTS_BEHIND,
+    COUNTER_CLIENTS_TOO_SLOW,
+    COUNTER_EVENTS_LOST_VOLATILE,
+    COUNTER_EVENTS_FOREIGN,
+    COUNTER_GAPS_REPAIRED,
+    COUNTER_CONTROL_FLOODS,
+    COUNTER_SOCKETS_REFUSED,
+    COUNTER_HTTP_REFUSED,
+    COUNTER_CONNECTIONS,
+    COUNTER_SOCKETS,
+    COUNTER_CHANNELS,
+    COUNTER_SUBSCRIBER_UP,
+    COUNTER_COMMANDS_UP,
+    COUNTERS,
+};
+
+enum counter_kind {
+    COUNTER_GROWS, /* _total in its name */
+    COUNTER_GAUGE, /* goes up and down; set when the page is made */
+};
+
+/* Rows of one name have the same kind and help. */
+struct counter_info {
+    const char *name; /* "notify_limit_hits_total" */
+    enum counter_kind kind;
+    const char *labels; /* "limit=\"outbox-bytes\"", or "" */
+    const char *help;
+};
+
+extern const struct counter_info counter_infos[COUNTERS];
+extern uint64_t counter_values[COUNTERS];
+
+static inline void counter_add(enum counter counter, uint64_t n)
+{
+    counter_values[counter] += n;
+}
+
+static inline void counter_set(enum counter counter, uint64_t value)
+{
+    counter_values[counter] = value;
+}
+
+#endif
