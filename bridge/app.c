@@ -341,10 +341,8 @@ static int build_redis(struct app *app)
                                          .linger_ms = config->linger_ms};
     const char *why;
 
-    if (redis_address_parse(&app->address, &why, config->redis) != 0) {
-        log_error("bad_redis_url", "reason", why);
-        return -EINVAL;
-    }
+    if (redis_address_parse(&app->address, &why, config->redis) != 0)
+        return -ENOMEM; /* config_read() has looked at it */
     app->subscriber = redis_link_new(app->loop, "notify-bridge:subscriber", &app->address,
                                      &subscriber_handlers, app);
     app->commands =
@@ -440,18 +438,6 @@ static int build_transport(struct app *app)
     }
     build_origins(app);
     return 0;
-}
-
-const char *app_check(const struct config *config)
-{
-    struct redis_address address;
-    const char *why = NULL;
-
-    if (redis_address_parse(&address, &why, config->redis) == 0) {
-        redis_address_release(&address);
-        return NULL;
-    }
-    return why;
 }
 
 struct app *app_new(const struct config *config)

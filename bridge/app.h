@@ -5,9 +5,6 @@
 struct app;
 struct config;
 
-/* What is wrong with the address of Redis in *config; NULL: nothing. */
-const char *app_check(const struct config *config);
-
 /* Builds everything and starts to listen and to connect. config is borrowed. NULL: something could
  * not be had; the reason has been logged. */
 struct app *app_new(const struct config *config);

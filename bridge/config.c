@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "identity/key_names.h"
-#include "identity/origins.h"
 #include "options.h"
 
 #define LINE_MAX_BYTES 4096
@@ -20,11 +18,22 @@ struct reading {
     struct config *config;
     char *error;
     enum source set_by[OPTION_COUNT];
+    const char *file; /* that is being read, and the line; NULL: none is */
+    unsigned line;
+    const char *variable; /* that is being read; NULL: none is */
 };
 
+/* Says where it stands: "file:line: " in front, the variable behind. */
 static int fail(const struct reading *r, const char *name, const char *expected)
 {
-    (void)snprintf(r->error, CONFIG_ERROR_MAX, "%s: %s", name, expected); /* cut if too long */
+    char where[CONFIG_ERROR_MAX / 2] = "";
+    bool from_variable = r->variable != NULL;
+
+    if (r->file != NULL && r->line > 0)
+        (void)snprintf(where, sizeof(where), "%s:%u: ", r->file, r->line); /* cut, as below */
+    (void)snprintf(r->error, CONFIG_ERROR_MAX, "%s%s: %s%s%s%s", where, name, expected,
+                   from_variable ? " (" : "", from_variable ? r->variable : "",
+                   from_variable ? ")" : "");
     return -EINVAL;
 }
 
@@ -110,13 +119,20 @@ static int set_choice(const struct reading *r, const struct option *o, const cha
     return fail(r, o->name, expected);
 }
 
+static int check(const struct reading *r, const struct option *o, const char *value)
+{
+    const char *why = o->check == NULL ? NULL : o->check(value);
+
+    return why == NULL ? 0 : fail(r, o->name, why);
+}
+
 static int set_text(const struct reading *r, const struct option *o, const char *value)
 {
     char **at = (void *)((char *)r->config + o->at);
     char *copy;
 
-    if (o->type == OPTION_KEY && !key_pattern_is_valid(value))
-        return fail(r, o->name, "must hold %s exactly once, and no other %");
+    if (check(r, o, value) != 0)
+        return -EINVAL;
     copy = strdup(value);
     if (copy == NULL)
         return fail(r, o->name, "out of memory");
@@ -136,8 +152,11 @@ static void clear_list(struct string_list *list)
 static int add_to_list(const struct reading *r, const struct option *o, const char *value)
 {
     struct string_list *list = (void *)((char *)r->config + o->at);
-    char **items = realloc(list->items, (list->len + 2) * sizeof(char *));
+    char **items;
 
+    if (*value != '\0' && check(r, o, value) != 0)
+        return -EINVAL;
+    items = realloc(list->items, (list->len + 2) * sizeof(char *));
     if (items == NULL)
         return fail(r, o->name, "out of memory");
     list->items = items;
@@ -160,15 +179,6 @@ static char *trimmed(char *text)
     return text;
 }
 
-static int add_checked(const struct reading *r, const struct option *o, const char *value)
-{
-    if (o->type == OPTION_ORIGINS && !origin_is_valid(value))
-        return fail(r, o->name, "must be like https://app.example.com, null or *");
-    if (o->type == OPTION_HOSTS && !host_name_is_valid(value))
-        return fail(r, o->name, "must be names like notify.example.com, without a port");
-    return add_to_list(r, o, value);
-}
-
 /* Items between commas; empty ones are passed over. */
 static int add_items(const struct reading *r, const struct option *o, const char *value)
 {
@@ -179,7 +189,7 @@ static int add_items(const struct reading *r, const struct option *o, const char
          item = strtok_r(NULL, ",", &save)) {
         item = trimmed(item);
         if (*item != '\0')
-            result = add_checked(r, o, item);
+            result = add_to_list(r, o, item);
     }
     free(copy);
     return result;
@@ -187,7 +197,7 @@ static int add_items(const struct reading *r, const struct option *o, const char
 
 static bool is_list(const struct option *o)
 {
-    return o->type == OPTION_LIST || o->type == OPTION_ORIGINS || o->type == OPTION_HOSTS;
+    return o->type == OPTION_LIST || o->type == OPTION_ITEMS;
 }
 
 static int set_flag(const struct reading *r, const struct option *o, const char *value)
@@ -209,11 +219,9 @@ static int set_option(struct reading *r, const struct option *o, const char *val
     *set_by = source;
     switch (o->type) {
     case OPTION_TEXT:
-    case OPTION_KEY:
         return set_text(r, o, value);
     case OPTION_LIST:
-    case OPTION_ORIGINS:
-    case OPTION_HOSTS:
+    case OPTION_ITEMS:
         if (first || *value == '\0')
             clear_list((void *)((char *)r->config + o->at));
         return (o->type == OPTION_LIST ? add_to_list : add_items)(r, o, value);
@@ -268,6 +276,7 @@ static int read_flags(struct reading *r, int argc, char *const *argv)
     return result;
 }
 
+/* The value of an option, whose name is written to name; NULL: it is not set. */
 static const char *environment_value(char *const *envp, const char *name)
 {
     size_t len = strlen(name);
@@ -278,20 +287,61 @@ static const char *environment_value(char *const *envp, const char *name)
     return NULL;
 }
 
-static int read_environment(struct reading *r, char *const *envp)
+static int read_variable(struct reading *r, const struct option *o, char *const *envp)
 {
     char name[OPTION_ENVIRONMENT_NAME_MAX];
+    const char *value;
+    int result;
+
+    option_environment_name(o, name);
+    r->variable = name;
+    value = environment_value(envp, name);
+    if (value == NULL && o->alias != NULL) {
+        r->variable = o->alias;
+        value = environment_value(envp, o->alias);
+    }
+    result = value == NULL ? 0 : set_option(r, o, value, SOURCE_ENVIRONMENT);
+    r->variable = NULL;
+    return result;
+}
+
+static bool is_name_of_option(const char *variable, size_t len)
+{
+    char name[OPTION_ENVIRONMENT_NAME_MAX];
+
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        option_environment_name(&options[i], name);
+        if (strlen(name) == len && memcmp(name, variable, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Variables that begin as ours and are none. */
+static int note_unknown(struct reading *r, char *const *envp)
+{
+    static const struct option unknown = {.name = "environment",
+                                          .at = offsetof(struct config, unknown)};
     int result = 0;
 
-    for (size_t i = 0; result == 0 && i < OPTION_COUNT; i++) {
-        const char *value;
-        option_environment_name(&options[i], name);
-        value = environment_value(envp, name);
-        if (value == NULL && options[i].alias != NULL)
-            value = environment_value(envp, options[i].alias);
-        if (value != NULL)
-            result = set_option(r, &options[i], value, SOURCE_ENVIRONMENT);
+    for (; result == 0 && *envp != NULL; envp++) {
+        size_t len = strcspn(*envp, "=");
+        char name[OPTION_ENVIRONMENT_NAME_MAX];
+        if (strncmp(*envp, OPTION_ENVIRONMENT_PREFIX, strlen(OPTION_ENVIRONMENT_PREFIX)) != 0 ||
+            is_name_of_option(*envp, len))
+            continue;
+        (void)snprintf(name, sizeof(name), "%.*s", (int)len, *envp); /* cut if too long */
+        result = add_to_list(r, &unknown, name);
     }
+    return result;
+}
+
+static int read_environment(struct reading *r, char *const *envp)
+{
+    int result = note_unknown(r, envp);
+
+    for (size_t i = 0; result == 0 && i < OPTION_COUNT; i++)
+        result = read_variable(r, &options[i], envp);
     return result;
 }
 
@@ -299,33 +349,61 @@ static int read_line(struct reading *r, char *line)
 {
     char *name = trimmed(line);
     size_t len = strcspn(name, " \t");
+    char *value = trimmed(name + len);
     const struct option *o = option_find(name, len);
 
     if (*name == '\0' || *name == '#')
         return 0;
+    name[len] = '\0';
     if (o == NULL || o == option_find("config", 6))
         return fail(r, name, "no such option in a file");
-    return set_option(r, o, trimmed(name + len), SOURCE_FILE);
+    return set_option(r, o, value, SOURCE_FILE);
+}
+
+static int read_lines(struct reading *r, FILE *file)
+{
+    char line[LINE_MAX_BYTES];
+    int result = 0;
+
+    while (result == 0 && fgets(line, sizeof(line), file) != NULL) {
+        r->line++;
+        if (strchr(line, '\n') == NULL && !feof(file))
+            result = fail(r, "a line", "is too long");
+        else
+            result = read_line(r, line);
+    }
+    return result;
 }
 
 static int read_file(struct reading *r, const char *path)
 {
-    char line[LINE_MAX_BYTES];
     FILE *file = fopen(path, "re");
-    int result = 0;
+    int result;
 
     if (file == NULL)
         return fail(r, path, strerror(errno));
-    while (result == 0 && fgets(line, sizeof(line), file) != NULL) {
-        if (strchr(line, '\n') == NULL && !feof(file))
-            result = fail(r, path, "a line is too long");
-        else
-            result = read_line(r, line);
-    }
+    r->file = path;
+    result = read_lines(r, file);
+    r->file = NULL;
     if (result == 0 && ferror(file))
-        result = fail(r, path, "cannot be read");
+        result = fail(r, path, strerror(errno));
     (void)fclose(file); /* only read from */
     return result;
+}
+
+/* What no option can be blamed for alone. */
+static int check_together(const struct reading *r)
+{
+    const struct config *c = r->config;
+
+    if (c->auth == CONFIG_AUTH_UNSET)
+        return fail(r, "auth", "must be given: --auth none (everyone is who they say they are)");
+    if (c->listen.len == 0)
+        return fail(r, "listen", "must name at least one address");
+    if (strcmp(c->inbox_key, c->topic_key) == 0 || strcmp(c->inbox_key, c->session_key) == 0 ||
+        strcmp(c->topic_key, c->session_key) == 0)
+        return fail(r, "inbox-key, topic-key, session-key", "must differ from each other");
+    return 0;
 }
 
 int config_read(struct config *ret, char error[CONFIG_ERROR_MAX], int argc, char *const *argv,
@@ -342,9 +420,7 @@ int config_read(struct config *ret, char error[CONFIG_ERROR_MAX], int argc, char
         return result;
     if (ret->config_file != NULL && (result = read_file(&r, ret->config_file)) != 0)
         return result;
-    if (ret->auth == CONFIG_AUTH_UNSET && !ret->help && !ret->help_markdown && !ret->version)
-        return fail(&r, "auth", "must be given: --auth none (everyone is who they say they are)");
-    return 0;
+    return ret->help || ret->help_markdown || ret->version ? 0 : check_together(&r);
 }
 
 void config_release(struct config *config)
@@ -353,7 +429,8 @@ void config_release(struct config *config)
         void *at = (char *)config + options[i].at;
         if (is_list(&options[i]))
             clear_list(at);
-        else if (options[i].type == OPTION_TEXT || options[i].type == OPTION_KEY)
+        else if (options[i].type == OPTION_TEXT)
             free(*(char **)at);
     }
+    clear_list(&config->unknown);
 }

@@ -29,6 +29,8 @@ struct config {
     uint64_t max_connections, max_message_bytes, max_control_frames, max_subscriptions,
         outbox_bytes;
     uint64_t recent_events, recent_bytes;
+    struct string_list
+        unknown; /* variables that begin as ours and are none: spelt wrong, perhaps */
     bool check_config, version, help, help_markdown;
 };
 
@@ -36,8 +38,8 @@ enum config_auth { CONFIG_AUTH_UNSET, CONFIG_AUTH_NONE };
 
 #define CONFIG_ERROR_MAX 256
 
-/* Reads everything. envp: "NAME=value" strings, NULL-terminated. -EINVAL with a message for the
- * user in error; *ret must then still be released. */
+/* Reads and checks everything. envp: "NAME=value" strings, NULL-terminated. -EINVAL with a message
+ * for the user in error, which says where it was set; *ret must then still be released. */
 int config_read(struct config *ret, char error[CONFIG_ERROR_MAX], int argc, char *const *argv,
                 char *const *envp);
 void config_release(struct config *config);

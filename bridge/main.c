@@ -26,12 +26,11 @@ static bool print_only(const struct config *config)
     return true;
 }
 
-/* Can the program run with it? Asked also when it is only to be checked. */
-static const char *find_fault(const struct config *config)
+static void warn_of_unknown(const struct config *config)
 {
-    bool prints = config->help || config->help_markdown || config->version;
-
-    return prints ? NULL : app_check(config);
+    for (size_t i = 0; i < config->unknown.len; i++)
+        log_warn("unknown_variable", "name", config->unknown.items[i], "text",
+                 "no option has this name in the environment; --help lists them");
 }
 
 static int run(const struct config *config)
@@ -39,7 +38,6 @@ static int run(const struct config *config)
     struct app *app;
     int result;
 
-    log_setup((enum log_level)config->log_level, (enum log_format)config->log_format);
     app = app_new(config);
     if (app == NULL)
         return EXIT_FAILURE;
@@ -53,17 +51,16 @@ int main(int argc, char **argv)
 {
     char error[CONFIG_ERROR_MAX];
     struct config config;
-    const char *fault;
     int status = EXIT_SUCCESS;
 
     if (config_read(&config, error, argc, argv, environ) != 0) {
         fprintf(stderr, "notify-bridge: %s\n", error);
         status = EXIT_USAGE;
-    } else if ((fault = find_fault(&config)) != NULL) {
-        fprintf(stderr, "notify-bridge: redis: %s\n", fault);
-        status = EXIT_USAGE;
-    } else if (!print_only(&config)) {
-        status = run(&config);
+    } else {
+        log_setup((enum log_level)config.log_level, (enum log_format)config.log_format);
+        warn_of_unknown(&config);
+        if (!print_only(&config))
+            status = run(&config);
     }
     config_release(&config);
     return status;

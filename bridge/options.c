@@ -5,6 +5,28 @@
 #include <string.h>
 
 #include "config.h"
+#include "identity/key_names.h"
+#include "identity/origins.h"
+#include "net/listener.h"
+#include "notify_wire.h"
+#include "redis/redis_address.h"
+
+/* An empty one empties the list. */
+static const char *check_broadcast_log(const char *key)
+{
+    return strlen(key) <= NOTIFY_KEY_MAX ? NULL : "a key has at most 512 bytes";
+}
+
+static const char *check_origin(const char *origin)
+{
+    return origin_is_valid(origin) ? NULL : "must be like https://app.example.com, null or *";
+}
+
+static const char *check_host_name(const char *name)
+{
+    return host_name_is_valid(name) ? NULL
+                                    : "must be names like notify.example.com, without a port";
+}
 
 static const char *const auth_choices[] = {"", "none", NULL};
 static const char *const level_choices[] = {"error", "warn", "info", "debug", NULL};
@@ -19,12 +41,14 @@ const struct option options[] = {
      .type = OPTION_LIST,
      .at = AT(listen),
      .def = "127.0.0.1:8080",
+     .check = listener_check,
      .metavar = "ADDRESS",
      .help = "Where clients connect: host:port or unix:/path. May be given several times."},
     {.name = "redis",
      .type = OPTION_TEXT,
      .at = AT(redis),
      .def = "redis://127.0.0.1:6379",
+     .check = redis_address_check,
      .alias = "REDIS_URL",
      .metavar = "URL",
      .help = "redis://[user:password@]host[:port][/db] or unix:///path[?db=n]."},
@@ -41,7 +65,8 @@ const struct option options[] = {
      .help = "Development mode: serves the test page /test-ws, and lets pages from this machine "
              "connect whatever their port."},
     {.name = "cors-origins",
-     .type = OPTION_ORIGINS,
+     .type = OPTION_ITEMS,
+     .check = check_origin,
      .at = AT(cors_origins),
      .alias = "CORS_ORIGINS",
      .metavar = "ORIGIN",
@@ -49,7 +74,8 @@ const struct option options[] = {
              "https://app.example.com; null for files, * for all. May be given several times, or "
              "with commas."},
     {.name = "host-names",
-     .type = OPTION_HOSTS,
+     .type = OPTION_ITEMS,
+     .check = check_host_name,
      .at = AT(host_names),
      .metavar = "NAME",
      .help = "Names by which a proxy in front calls a bridge that listens on this machine alone, "
@@ -79,27 +105,31 @@ const struct option options[] = {
      .metavar = "FORMAT",
      .help = "logfmt or json."},
     {.name = "inbox-key",
-     .type = OPTION_KEY,
+     .type = OPTION_TEXT,
      .at = AT(inbox_key),
      .def = "inbox:%s",
+     .check = key_pattern_check,
      .metavar = "PATTERN",
      .help = "Key of a user's inbox; %s is the user's id."},
     {.name = "topic-key",
-     .type = OPTION_KEY,
+     .type = OPTION_TEXT,
      .at = AT(topic_key),
      .def = "topic:%s",
+     .check = key_pattern_check,
      .metavar = "PATTERN",
      .help = "Key of a topic."},
     {.name = "session-key",
-     .type = OPTION_KEY,
+     .type = OPTION_TEXT,
      .at = AT(session_key),
      .def = "session:%s",
+     .check = key_pattern_check,
      .metavar = "PATTERN",
      .help = "Key of a session's log."},
     {.name = "broadcast-log",
      .type = OPTION_LIST,
      .at = AT(broadcast_logs),
      .def = "topic:all",
+     .check = check_broadcast_log,
      .metavar = "KEY",
      .help = "Key that every client follows. May be given several times; empty for none."},
     {.name = "ws-heartbeat-interval",
@@ -229,7 +259,7 @@ const struct option *option_find(const char *name, size_t len)
 
 void option_environment_name(const struct option *o, char out[OPTION_ENVIRONMENT_NAME_MAX])
 {
-    int len = snprintf(out, OPTION_ENVIRONMENT_NAME_MAX, "NOTIFY_%s", o->name);
+    int len = snprintf(out, OPTION_ENVIRONMENT_NAME_MAX, OPTION_ENVIRONMENT_PREFIX "%s", o->name);
 
     for (int i = 0; i < len; i++)
         out[i] = out[i] == '-' ? '_' : (char)toupper((unsigned char)out[i]);
@@ -253,6 +283,7 @@ void options_print_help(FILE *out)
     fputs("\nEvery option can also be set in the environment (--outbox-bytes is "
           "NOTIFY_OUTBOX_BYTES)\n"
           "or in the file of --config. A flag beats the environment, which beats the file.\n"
+          "A variable that begins with NOTIFY_ and is no option's is warned of.\n"
           "Times take ms, s, m or h (none: seconds), sizes K, M or G.\n"
           "Exit status: 0 clean, 1 runtime failure, 2 wrong usage or configuration.\n",
           out);
@@ -267,8 +298,12 @@ void options_print_markdown(FILE *out)
         "Generated from the table that the program runs on: `notify-bridge --help-markdown`.\n\n"
         "A flag beats the environment, which beats the file of `--config` (one `name value` per\n"
         "line, `#` begins a comment), which beats the default. Times take `ms`, `s`, `m` or `h`\n"
-        "(none: seconds), sizes `K`, `M` or `G`. Exit status: 0 clean, 1 runtime failure, 2 wrong\n"
-        "usage or configuration.\n\n"
+        "(none: seconds), sizes `K`, `M` or `G`. What is wrong is told with its place, "
+        "`file:line:`\n"
+        "or the variable; a variable that begins with `NOTIFY_` and is no option's is warned of.\n"
+        "`--check-config` says the same and starts nothing. Exit status: 0 clean, 1 runtime "
+        "failure,\n"
+        "2 wrong usage or configuration.\n\n"
         "| flag | environment | default | meaning |\n| --- | --- | --- | --- |\n",
         out);
     for (size_t i = 0; i < OPTION_COUNT; i++) {

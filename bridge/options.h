@@ -10,10 +10,8 @@
 
 enum option_type {
     OPTION_TEXT,
-    OPTION_LIST,    /* may be given several times; an empty value empties it */
-    OPTION_ORIGINS, /* a list with commas between its items: origins of web pages */
-    OPTION_HOSTS,   /* the same: host names */
-    OPTION_KEY,     /* text with one %s */
+    OPTION_LIST,  /* may be given several times; an empty value empties it */
+    OPTION_ITEMS, /* a list with commas between its items */
     OPTION_NUMBER,
     OPTION_BYTES, /* number with K, M or G behind it */
     OPTION_TIME,  /* number with ms, s, m or h behind it; none: seconds */
@@ -28,6 +26,8 @@ struct option {
     const char *def; /* NULL: unset */
     uint64_t min, max;
     const char *const *choices; /* NULL-terminated; the value is the index */
+    /* Why a value is none (static text), NULL: it is one. NULL: any text will do. */
+    const char *(*check)(const char *value);
     const char *alias; /* a second name in the environment, from systems that this replaces */
     const char *metavar;
     const char *help;
@@ -40,6 +40,7 @@ extern const struct option options[OPTION_COUNT];
 
 /* NULL: there is none of that name. */
 const struct option *option_find(const char *name, size_t len);
+#define OPTION_ENVIRONMENT_PREFIX "NOTIFY_"
 /* --outbox-bytes is NOTIFY_OUTBOX_BYTES. */
 void option_environment_name(const struct option *o, char out[OPTION_ENVIRONMENT_NAME_MAX]);
 

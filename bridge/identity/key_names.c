@@ -20,11 +20,15 @@ bool key_name_is_valid(struct notify_str name)
     return name.len > 0 && name.len <= KEY_NAME_MAX;
 }
 
-bool key_pattern_is_valid(const char *pattern)
+const char *key_pattern_check(const char *pattern)
 {
     const char *place = strchr(pattern, '%');
 
-    return place != NULL && place[1] == 's' && strchr(place + 1, '%') == NULL;
+    if (place == NULL || place[1] != 's' || strchr(place + 1, '%') != NULL)
+        return "must hold %s exactly once, and no other %";
+    if (strlen(pattern) - 2 > NOTIFY_KEY_MAX - KEY_NAME_MAX)
+        return "must leave room for a name: at most 384 bytes beside %s";
+    return NULL;
 }
 
 struct notify_str key_of(const struct key_names *names, enum key_kind kind, struct notify_str name,

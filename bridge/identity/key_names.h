@@ -22,8 +22,8 @@ struct key_buffer {
 /* Is this, valid UTF-8, a name: 1 to KEY_NAME_MAX bytes without control characters? */
 bool key_name_is_valid(struct notify_str name);
 
-/* Is this a usable pattern? */
-bool key_pattern_is_valid(const char *pattern);
+/* Why this is no usable pattern (static text); NULL: it is one. */
+const char *key_pattern_check(const char *pattern);
 /* The key of name, written into *buffer. Empty when name is empty or the key would be too long. */
 struct notify_str key_of(const struct key_names *names, enum key_kind kind, struct notify_str name,
                          struct key_buffer *buffer);

@@ -28,6 +28,8 @@
 #define REST_MS 200      /* without accepting, after running out of descriptors */
 #define WARN_EVERY_MS 10000
 #define ADDRESS_BYTES 320 /* longest host name, brackets, port */
+#define HOST_BYTES (ADDRESS_BYTES - 16)
+#define UNIX_PREFIX "unix:"
 
 union tcp_address {
     struct sockaddr any;
@@ -221,15 +223,12 @@ static bool split_address(const char *address, char *host, size_t host_cap, int 
 
 static int listen_tcp(struct listener *listener, const char *address, const char **ret_why)
 {
-    char host[ADDRESS_BYTES - 16]; /* leaves room for brackets and port */
+    char host[HOST_BYTES];
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *list = NULL;
     int ret;
 
-    if (!split_address(address, host, sizeof(host), &listener->port)) {
-        *ret_why = "not of the form host:port, [address]:port or unix:/path";
-        return -EINVAL;
-    }
+    (void)split_address(address, host, sizeof(host), &listener->port); /* listener_check() has */
     ret = getaddrinfo(host[0] == '\0' ? "::" : host, NULL, &hints, &list);
     if (ret != 0) {
         *ret_why = gai_strerror(ret);
@@ -265,16 +264,12 @@ static void remove_stale_socket(const struct sockaddr_un *addr)
     (void)close(fd);
 }
 
-static int listen_unix(struct listener *listener, const char *path, const char **ret_why)
+static int listen_unix(struct listener *listener, const char *path)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     int fd;
     int ret;
 
-    if (path[0] != '/' || strlen(path) >= sizeof(addr.sun_path)) {
-        *ret_why = "the path of a unix socket must be absolute and shorter than 108 bytes";
-        return -EINVAL;
-    }
     memcpy(addr.sun_path, path, strlen(path));
     remove_stale_socket(&addr);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -313,14 +308,35 @@ bool listener_kind_of(const char *address, struct listener_kind *ret)
     return true;
 }
 
-/* The address without the words behind it. NULL: out of memory, or (*ret_why) one that is unknown.
- */
-static char *bare_address(struct listener *listener, const char *address, const char **ret_why)
+/* For an address without the words behind it. */
+static const char *check_bare(const char *address)
 {
-    if (listener_kind_of(address, &listener->kind))
-        return strndup(address, strcspn(address, ","));
-    *ret_why = "behind the address only ,tls and ,proxy may stand";
-    return NULL;
+    char host[HOST_BYTES];
+    int port;
+
+    if (strncmp(address, UNIX_PREFIX, strlen(UNIX_PREFIX)) != 0)
+        return split_address(address, host, sizeof(host), &port)
+                   ? NULL
+                   : "not of the form host:port, [address]:port or unix:/path";
+    address += strlen(UNIX_PREFIX);
+    return address[0] == '/' && strlen(address) < sizeof(((struct sockaddr_un *)NULL)->sun_path)
+               ? NULL
+               : "the path of a unix socket must be absolute and shorter than 108 bytes";
+}
+
+const char *listener_check(const char *address)
+{
+    size_t len = strcspn(address, ",");
+    struct listener_kind kind;
+    char bare[ADDRESS_BYTES];
+
+    if (!listener_kind_of(address, &kind))
+        return "behind the address only ,tls and ,proxy may stand";
+    if (len >= sizeof(bare))
+        return "is too long";
+    memcpy(bare, address, len);
+    bare[len] = '\0';
+    return check_bare(bare);
 }
 
 struct listener *listener_new(struct loop *loop, const char *address, listener_fn fn, void *ctx)
@@ -338,11 +354,14 @@ struct listener *listener_new(struct loop *loop, const char *address, listener_f
     listener->rest_timer = loop_timer_new(loop, resume_accepting, listener);
     if (listener->rest_timer == NULL)
         goto fail;
-    bare = bare_address(listener, address, &why);
+    if ((why = listener_check(address)) != NULL)
+        goto fail;
+    (void)listener_kind_of(address, &listener->kind); /* looked at, too */
+    bare = strndup(address, strcspn(address, ","));
     if (bare == NULL)
         goto fail;
-    if (strncmp(bare, "unix:", 5) == 0)
-        ret = listen_unix(listener, bare + 5, &why);
+    if (strncmp(bare, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
+        ret = listen_unix(listener, bare + strlen(UNIX_PREFIX));
     else
         ret = listen_tcp(listener, bare, &why);
     if (ret != 0)

@@ -22,6 +22,9 @@ typedef void (*listener_fn)(void *ctx, int fd, const struct listener_kind *kind)
 /* What stands behind the first comma of address. False: an unknown word. */
 bool listener_kind_of(const char *address, struct listener_kind *ret);
 
+/* Why an address has not the form of one (static text); NULL: it has. */
+const char *listener_check(const char *address);
+
 /* NULL: the address is not valid or cannot be had; the reason has been logged. */
 struct listener *listener_new(struct loop *loop, const char *address, listener_fn fn, void *ctx);
 /* Stops accepting and removes the path of a unix socket. NULL is fine. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #define REDIS_DEFAULT_PORT 6379
 
@@ -105,8 +106,9 @@ static const char *parse_host_and_port(struct redis_address *a, const char *text
         return "the host is missing";
     if (rest < text + len) {
         if (*rest != ':' ||
-            !parse_number(rest + 1, (size_t)(text + len - rest - 1), 65535, &a->port))
-            return "the port must be a number from 0 to 65535";
+            !parse_number(rest + 1, (size_t)(text + len - rest - 1), 65535, &a->port) ||
+            a->port == 0)
+            return "the port must be a number from 1 to 65535";
     }
     a->host = strndup(host, host_len);
     return a->host == NULL ? "out of memory" : NULL;
@@ -133,6 +135,8 @@ static const char *parse_unix(struct redis_address *a, const char *text)
 
     if (len == 0 || text[0] != '/')
         return "the path of the socket must be absolute: unix:///path";
+    if (len >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+        return "the path of the socket must be shorter than 108 bytes";
     if (query != NULL && (strncmp(query, "?db=", 4) != 0 ||
                           !parse_number(query + 4, strlen(query + 4), 9999, &a->db)))
         return "after the path only ?db=<number> may stand";
@@ -145,7 +149,9 @@ int redis_address_parse(struct redis_address *ret, const char **ret_why, const c
     struct redis_address a = {.port = REDIS_DEFAULT_PORT};
     const char *why = "a Redis URL begins with redis:// or unix://";
 
-    if (strncmp(url, "redis://", 8) == 0)
+    if (strncmp(url, "rediss://", 9) == 0)
+        why = "TLS (rediss://) is not supported yet";
+    else if (strncmp(url, "redis://", 8) == 0)
         why = parse_tcp(&a, url + 8);
     else if (strncmp(url, "unix://", 7) == 0)
         why = parse_unix(&a, url + 7);
@@ -156,6 +162,16 @@ int redis_address_parse(struct redis_address *ret, const char **ret_why, const c
     }
     *ret = a;
     return 0;
+}
+
+const char *redis_address_check(const char *url)
+{
+    struct redis_address a;
+    const char *why = NULL;
+
+    if (redis_address_parse(&a, &why, url) == 0)
+        redis_address_release(&a);
+    return why;
 }
 
 void redis_address_release(struct redis_address *address)

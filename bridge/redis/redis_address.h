@@ -20,6 +20,8 @@ struct redis_address {
 
 /* Parses url into *ret. On failure returns -EINVAL and a reason in *ret_why (static text). */
 int redis_address_parse(struct redis_address *ret, const char **ret_why, const char *url);
+/* The reason alone; NULL: url is good. */
+const char *redis_address_check(const char *url);
 void redis_address_release(struct redis_address *address);
 
 /* host:port, [IPv6]:port or unix:/path, for logs: without user and password. Returns out. */

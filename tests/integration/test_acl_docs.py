@@ -55,6 +55,7 @@ class As:
 def stage(programs, redis_server):
     """(admin's client, bridge that enters as the user of the documentation, database 1)"""
     admin = redis_server.client()
+    admin.execute_command("CONFIG", "SET", "notify.database", "1")
     admin.execute_command("ACL", "SETUSER", "bridge", "on", ">secret", *line_of("bridge"))
     bridge = programs.add(Bridge(As(redis_server, "bridge", "/1"), "--channel-linger", "0"))
     bridge.start()

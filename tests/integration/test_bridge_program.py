@@ -75,19 +75,30 @@ WRONG = [
     (("--auth", "none", "--topic-key", "%n%s"), "topic-key"),
     (("--auth", "none", "--config", "/nonexistent/file"), "/nonexistent/file"),
     (("--auth", "none", "--dev", "maybe"), "maybe"),
+    (("--auth", "none", "--listen", "8090"), "listen"),
+    (("--auth", "none", "--listen", "unix:here.sock"), "listen"),
+    (("--auth", "none", "--listen", ""), "listen"),
+    (("--auth", "none", "--topic-key", "inbox:%s"), "topic-key"),
 ]
 
 
 @pytest.mark.parametrize("args, name", WRONG, ids=[" ".join(args) or "nothing" for args, _ in WRONG])
 def test_wrong_usage_ends_with_status_2_and_names_what_is_wrong(args, name):
-    status, out, err = run(*args)
-    assert (status, out) == (2, "")
-    assert name in err and err.count("\n") == 1, err
+    for words in ((), ("--check-config",)):
+        status, out, err = run(*args, *words) if args != ("--auth", "none", "--listen") else run(*args)
+        assert (status, out) == (2, "")
+        assert name in err and err.count("\n") == 1, err
 
 
 def test_a_wrong_variable_in_the_environment_is_wrong_usage_too():
     status, text = check("--auth", "none", NOTIFY_OUTBOX_BYTES="many")
     assert status == 2 and "outbox-bytes" in text
+
+
+def test_a_variable_that_is_spelt_wrong_is_warned_of():
+    status, text = check("--auth", "none", NOTIFY_OUTBOX_BYTE="8K")
+    assert status == 0 and "configuration is valid" in text
+    assert "event=unknown_variable name=NOTIFY_OUTBOX_BYTE " in text
 
 
 def test_a_file_holds_options_with_comments_and_blanks(tmp_path):
@@ -96,7 +107,7 @@ def test_a_file_holds_options_with_comments_and_blanks(tmp_path):
     assert check("--config", str(file)) == (0, "configuration is valid")
     file.write_text("auth none\nnonsense 1\n")
     status, text = check("--config", str(file))
-    assert status == 2 and "nonsense" in text
+    assert status == 2 and f"{file}:2: nonsense: no such option" in text
     file.write_text("auth none\nconfig /etc/passwd\n")
     assert check("--config", str(file))[0] == 2
     file.write_text("auth none\nlisten " + "x" * 5000 + "\n")
@@ -134,7 +145,7 @@ def test_names_of_older_systems_work_in_the_environment():
     assert status == 2 and "ws-heartbeat-interval" in text
 
 
-NO_URLS = ["http://x", "redis://", "redis://x:70000", "redis://x/y", "unix:/"]
+NO_URLS = ["http://x", "redis://", "redis://x:70000", "redis://x:0", "redis://x/y", "unix:/", "rediss://x"]
 
 
 @pytest.mark.parametrize("url", NO_URLS)

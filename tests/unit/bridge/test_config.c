@@ -96,8 +96,8 @@ Test(bridge_config, a_flag_beats_the_environment_which_beats_the_file_which_beat
 
 Test(bridge_config, a_flag_takes_its_value_with_or_without_an_equals_sign)
 {
-    cr_assert_eq(read_words("--redis=redis://a/=1 --max-connections 7 --dev", ""), 0);
-    cr_assert_str_eq(config.redis, "redis://a/=1");
+    cr_assert_eq(read_words("--redis=unix:///a=b?db=1 --max-connections 7 --dev", ""), 0);
+    cr_assert_str_eq(config.redis, "unix:///a=b?db=1");
     cr_assert_eq(config.max_connections, 7);
     cr_assert(config.dev);
     cr_assert_eq(read_words("--dev=no --dev=yes --dev=no", ""), 0);
@@ -256,7 +256,40 @@ static const struct refusal refusals[] = {
     {"--auth=jwt", "must be none"},
     {"--dev=maybe", "must be yes or no"},
     {"--config=/does/not/exist", "/does/not/exist: No such file"},
+    {"--listen=8090", "listen: not of the form host:port"},
+    {"--listen=:8090 --listen=127.0.0.1", "listen: not of the form host:port"},
+    {"--listen=h:65536", "listen: not of the form"},
+    {"--listen=::1:80", "listen: not of the form"},
+    {"--listen=h:80x", "listen: not of the form"},
+    {"--listen=unix:sock", "listen: the path of a unix socket must be absolute"},
+    {"--listen=", "listen: must name at least one"},
+    {"--redis=", "redis: a Redis URL begins with"},
+    {"--redis=http://h", "redis: a Redis URL begins with"},
+    {"--redis=redis://h:0", "redis: the port must be"},
+    {"--redis=rediss://h", "redis: TLS"},
+    {"--topic-key=inbox:%s", "must differ from each other"},
+    {"--topic-key=x:%s --session-key=x:%s", "must differ from each other"},
+    {"--session-key=inbox:%s", "must differ from each other"},
 };
+
+Test(bridge_config, what_is_too_long_for_a_key_or_a_socket_is_refused)
+{
+    static const char *const names[] = {"inbox-key",     "topic-key", "session-key",
+                                        "broadcast-log", "listen",    "redis"};
+    static const char *const begins[] = {"%s", "%s", "%s", "", "unix:/", "unix:///"};
+    char word[600], flags[700];
+
+    memset(word, 'x', sizeof(word));
+    word[513] = '\0';
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        (void)snprintf(flags, sizeof(flags), "--%s=%s%s", names[i], begins[i], word);
+        char *argv[] = {(char *)"notify-bridge", (char *)"--auth=none", flags, NULL};
+        char *envp[] = {NULL};
+        config_release(&config);
+        cr_assert_eq(config_read(&config, error, 3, argv, envp), -EINVAL, "%s", names[i]);
+        cr_assert_not_null(strstr(error, names[i]), "%s", error);
+    }
+}
 
 Test(bridge_config, says_what_is_wrong)
 {
@@ -269,9 +302,28 @@ Test(bridge_config, says_what_is_wrong)
 Test(bridge_config, the_environment_is_checked_as_well)
 {
     cr_assert_eq(read_words("", "NOTIFY_MAX_CONNECTIONS=many"), -EINVAL);
-    cr_assert_not_null(strstr(error, "max-connections"), "%s", error);
+    cr_assert_str_eq(error, "max-connections: must be from 1 to 10000000 (NOTIFY_MAX_CONNECTIONS)");
     cr_assert_eq(read_words("", "WS_HEARTBEAT_INTERVAL=soon"), -EINVAL);
-    cr_assert_not_null(strstr(error, "ws-heartbeat-interval"), "%s", error);
+    cr_assert_str_eq(error,
+                     "ws-heartbeat-interval: must be from 100ms to 1h (WS_HEARTBEAT_INTERVAL)");
+    cr_assert_eq(read_words("", "NOTIFY_LISTEN=8090"), -EINVAL);
+    cr_assert_not_null(strstr(error, "(NOTIFY_LISTEN)"), "%s", error);
+    cr_assert_eq(read_words("--max-connections=0", "NOTIFY_DEV=yes"), -EINVAL);
+    cr_assert_null(strstr(error, "NOTIFY"), "%s", error);
+}
+
+Test(bridge_config, variables_that_are_spelt_wrong_are_noted)
+{
+    cr_assert_eq(read_words("", "NOTIFY_OUTBOX_BYTE=8K NOTIFY_DEV=yes NOTIFY_=1 NOTIFYX=1 "
+                                "NOTIFY_OUTBOX_BYTESS=1 XNOTIFY_DEV=1 NOTIFY_outbox_bytes=1"),
+                 0, "%s", error);
+    cr_assert_eq(config.unknown.len, 4);
+    cr_assert_str_eq(config.unknown.items[0], "NOTIFY_OUTBOX_BYTE");
+    cr_assert_str_eq(config.unknown.items[1], "NOTIFY_");
+    cr_assert_str_eq(config.unknown.items[2], "NOTIFY_OUTBOX_BYTESS");
+    cr_assert_str_eq(config.unknown.items[3], "NOTIFY_outbox_bytes");
+    cr_assert(config.dev);
+    cr_assert_eq(config.outbox_bytes, 1048576);
 }
 
 Test(bridge_config, who_clients_are_must_be_said)
@@ -314,12 +366,30 @@ Test(bridge_config, a_bad_file_is_refused)
         {"max-connections\n", "from 1 to"},
         {"dev\n", "yes or no"},
         {"redis=x\n", "no such option"},
+        {"listen 8090\n", "listen: not of the form"},
     };
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         cr_assert_eq(read_with_file(files[i].flags, "", ""), -EINVAL, "%s", files[i].flags);
         cr_assert_not_null(strstr(error, files[i].part), "%s: %s", files[i].flags, error);
+        cr_assert_not_null(strstr(error, ":1: "), "%s: %s", files[i].flags, error);
     }
+}
+
+Test(bridge_config, what_is_wrong_in_a_file_is_told_with_file_and_line)
+{
+    char expected[CONFIG_ERROR_MAX];
+
+    cr_assert_eq(read_with_file("# ours\n\ndev yes\nmax-connections 0 # none\n", "", ""), -EINVAL);
+    (void)snprintf(expected, sizeof(expected), "%s:4: max-connections: must be from 1 to 10000000",
+                   file_name);
+    cr_assert_str_eq(error, expected);
+    cr_assert_eq(read_with_file("nonsense 1 2 3", "", ""), -EINVAL);
+    (void)snprintf(expected, sizeof(expected), "%s:1: nonsense: no such option in a file",
+                   file_name);
+    cr_assert_str_eq(error, expected);
+    cr_assert_eq(read_with_file("dev yes", "--max-connections=0", ""), -EINVAL);
+    cr_assert_null(strstr(error, file_name), "a flag is no matter of the file: %s", error);
 }
 
 Test(bridge_config, a_line_of_a_file_has_a_longest_length)
@@ -327,7 +397,7 @@ Test(bridge_config, a_line_of_a_file_has_a_longest_length)
     static char text[6000];
 
     memset(text, 'x', 5000);
-    memcpy(text, "redis ", 6);
+    memcpy(text, "redis redis://", 14);
     cr_assert_eq(read_with_file(text, "", ""), -EINVAL);
     cr_assert_not_null(strstr(error, "too long"), "%s", error);
     text[4000] = '\0';

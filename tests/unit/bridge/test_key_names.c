@@ -14,9 +14,9 @@ Test(key_names, a_pattern_has_one_place_for_the_name)
                                       "%s%s", "%s%",   "%S", "a%", "% s"};
 
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-        cr_assert(key_pattern_is_valid(good[i]), "%s", good[i]);
+        cr_assert_null(key_pattern_check(good[i]), "%s", good[i]);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        cr_assert_not(key_pattern_is_valid(bad[i]), "%s", bad[i]);
+        cr_assert_not_null(key_pattern_check(bad[i]), "%s", bad[i]);
 }
 
 Test(key_names, the_name_stands_in_its_place)

@@ -89,6 +89,8 @@ static const struct bad bad[] = {
     {"redis://h:x", "port"},
     {"redis://h:-1", "port"},
     {"redis://h:65536", "port"},
+    {"redis://h:0", "port"},
+    {"rediss://h", "TLS"},
     {"redis://h:6379x", "port"},
     {"redis://h:00006379000", "port"},
     {"redis://h/x", "database"},
