@@ -1,14 +1,15 @@
 /* module -- notify.so as the server sees it: loading and unloading. */
 #include "server/box_type.h"
-#include "box/category.h"
 #include "commands/commands.h"
 #include "server/config.h"
 #include "server/effect.h"
 #include "base/id_table.h"
+#include "base/limits.h"
 #include "server/info.h"
 #include "server/key_watch.h"
 #include "server/module_api.h"
 #include "server/publish.h"
+#include "server/replay.h"
 #include "server/replication.h"
 #include "server/server_memory.h"
 #include "server/sessions_type.h"
@@ -48,6 +49,7 @@ int RedisModule_OnLoad(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     if (!module_api_init(ctx, "notify", MODULE_VERSION))
         return RM_ERR;
     server_memory_use();
+    limits_set_judge(replay_lifts_limits);
     set_seed();
     set_options(ctx);
     /* The settings come first: they are what can be wrong, and the server forgets to free a type of

@@ -129,8 +129,7 @@ static int check_entry(const struct box *box, const struct box_entry *entry)
         return -EMSGSIZE;
     if (box->live >= BOX_ENTRIES_MAX)
         return -ENOSPC;
-    if ((unsigned)entry->level >= LEVEL_COUNT || (unsigned)entry->kind > ENTRY_EVENT ||
-        entry->category > category_count())
+    if ((unsigned)entry->level >= LEVEL_COUNT || (unsigned)entry->kind > ENTRY_EVENT)
         return -EINVAL;
     if (entry->expire_ms > NOTIFY_ID_MAX_MS || entry->read_ms > NOTIFY_ID_MAX_MS ||
         entry->seen_ms > NOTIFY_ID_MAX_MS)
@@ -138,64 +137,29 @@ static int check_entry(const struct box *box, const struct box_entry *entry)
     return 0;
 }
 
-static struct box_category *find_category(const struct box *box, uint16_t category)
-{
-    struct box_category *table = store_categories(box);
-
-    for (uint32_t i = 0; category != CATEGORY_NONE && i < box->category_slots; i++)
-        if (table[i].category == category)
-            return &table[i];
-    return NULL;
-}
-
-/* A record that nothing needs any more, or the number of records: there is none. */
-static uint32_t find_disused(const struct box *box)
-{
-    const struct box_category *table = store_categories(box);
-    uint32_t slots = (uint32_t)box->category_slots;
-    uint32_t i = 0;
-
-    while (i < slots && (table[i].total > 0 || table[i].muted))
-        i++;
-    return i;
-}
-
 int box_check_append(const struct box *box, const struct box_entry *entry)
 {
     int rc = check_entry(box, entry);
 
-    if (rc != 0 || entry->category == CATEGORY_NONE || box->category_slots < BOX_CATEGORIES_MAX ||
-        find_category(box, entry->category) != NULL)
+    if (rc != 0 || entry->category.ptr == NULL || category_table_find(box, entry->category) != 0)
         return rc;
-    return find_disused(box) < box->category_slots ? 0 : -E2BIG;
+    if (!category_is_valid(entry->category))
+        return -EINVAL;
+    return category_table_is_full(box) ? -E2BIG : 0;
 }
 
-/* The slot (from 1) of a category, in a record of its own, a disused one or a new one. */
-static int need_category_slot(struct box **box, uint16_t category, uint32_t *ret_slot)
+/* The slot of a category, which gets one if it has none; 0 of CATEGORY_NONE. */
+static int need_category_slot(struct box **box, struct notify_str category, uint32_t *ret_slot)
 {
-    struct box_category *found = find_category(*box, category);
-    uint32_t slot;
-
     *ret_slot = 0;
-    if (category == CATEGORY_NONE)
+    if (category.ptr == NULL)
         return 0;
-    if (found != NULL) {
-        *ret_slot = (uint32_t)(found - store_categories(*box)) + 1;
+    *ret_slot = category_table_find(*box, category);
+    if (*ret_slot != 0)
         return 0;
-    }
-    slot = find_disused(*box);
-    if (slot == (*box)->category_slots) {
-        if (slot >= BOX_CATEGORIES_MAX)
-            return -E2BIG;
-        if (store_add_category(box) != 0)
-            return -ENOMEM;
-    }
-    found = &store_categories(*box)[slot];
-    category_hold(category);
-    category_release((uint16_t)found->category);
-    *found = (struct box_category){.category = category & 0x7fffu};
-    *ret_slot = slot + 1;
-    return 0;
+    if (!category_is_valid(category))
+        return -EINVAL;
+    return category_table_add(box, category, ret_slot);
 }
 
 static uint8_t flags_of(const struct box_entry *entry)
@@ -259,7 +223,7 @@ static void enter_last(struct box *box, const struct box_entry *entry, const str
     note_expiry(box, e->expire_ms);
 }
 
-static int append(struct box **box, const struct box_entry *entry)
+static int append(struct box **box, const struct box_entry *entry, bool *ret_muted)
 {
     struct entry e = {
         .id = entry->id,
@@ -272,8 +236,23 @@ static int append(struct box **box, const struct box_entry *entry)
 
     if (rc == 0)
         rc = store_append(box, &e, (e.flags & ENTRY_IS_SEEN) != 0);
+    if (rc != 0)
+        return rc;
+    enter_last(*box, entry, &e);
+    *ret_muted = e.category_slot != 0 && store_categories(*box)[e.category_slot - 1].muted;
+    return 0;
+}
+
+/* Of an entry that has been checked. */
+static int append_new(struct box **box, const struct box_entry *entry, struct notify_str token,
+                      bool *ret_muted)
+{
+    int rc = token.ptr == NULL ? 0 : collapse_reserve(box);
+
     if (rc == 0)
-        enter_last(*box, entry, &e);
+        rc = append(box, entry, ret_muted);
+    if (rc == 0 && token.ptr != NULL)
+        collapse_add(*box, token, entry->id);
     return rc;
 }
 
@@ -281,39 +260,35 @@ int box_append(struct box **box, const struct box_entry *entry)
 {
     struct notify_str token = collapse_token(entry->body);
     int rc = check_entry(*box, entry);
+    bool is_muted;
 
-    if (rc == 0 && token.ptr != NULL)
-        rc = collapse_find(*box, token) != NULL ? -EEXIST : collapse_reserve(box);
-    if (rc == 0)
-        rc = append(box, entry);
-    if (rc == 0 && token.ptr != NULL)
-        collapse_add(*box, token, entry->id);
-    return rc;
+    if (rc == 0 && token.ptr != NULL && collapse_find(*box, token) != NULL)
+        rc = -EEXIST;
+    return rc != 0 ? rc : append_new(box, entry, token, &is_muted);
 }
 
 int box_append_collapsing(struct box **box, const struct box_entry *entry, uint64_t now_ms,
-                          struct notify_id *ret_replaced)
+                          struct box_appended *ret_appended)
 {
     struct notify_str token = collapse_token(entry->body);
     struct id_slot *slot = token.ptr == NULL ? NULL : collapse_find(*box, token);
-    struct notify_id old = {0, 0};
+    struct notify_id old;
     struct place place;
     struct entry e;
-    int rc;
+    int rc = check_entry(*box, entry);
 
-    *ret_replaced = old;
-    if (slot == NULL)
-        return box_append(box, entry);
-    rc = check_entry(*box, entry);
+    *ret_appended = (struct box_appended){{0, 0}, false};
+    if (rc == 0 && slot == NULL)
+        return append_new(box, entry, token, &ret_appended->is_muted);
     if (rc == 0)
-        rc = append(box, entry);
+        rc = append(box, entry, &ret_appended->is_muted);
     if (rc != 0)
         return rc;
     old = slot->id;
     slot->id = entry->id; /* so that removing the old one leaves the index alone */
     (void)store_seek(*box, old, &place, &e);
     if (!entry_is_expired(&e, now_ms))
-        *ret_replaced = old;
+        ret_appended->replaced = old;
     remove_entry(*box, &place, &e);
     store_shrink(box);
     return 0;
@@ -394,18 +369,15 @@ int box_mark(struct box **box, struct notify_id id, enum box_mark mark, uint64_t
 /* What box_mark_upto is about. */
 struct mark_request {
     struct notify_id upto;
-    uint16_t category;
+    uint32_t category_slot; /* 0: whatever category */
     enum box_mark mark;
     uint64_t now_ms;
 };
 
 /* The flags that e gets by the request: its own when it is not meant. */
-static uint8_t flags_requested(const struct box *box, const struct entry *e,
-                               const struct mark_request *request)
+static uint8_t flags_requested(const struct entry *e, const struct mark_request *request)
 {
-    if (request->category != CATEGORY_NONE &&
-        (e->category_slot == 0 ||
-         store_categories(box)[e->category_slot - 1].category != request->category))
+    if (request->category_slot != 0 && e->category_slot != request->category_slot)
         return e->flags;
     return flags_after(e, request->mark);
 }
@@ -424,7 +396,7 @@ static int64_t prepare_marks(struct box **box, const struct mark_request *reques
         walk_init_span(&walk, *box, i);
         while (walk_next(&walk, &e) && walk.place.span == i &&
                notify_id_cmp(e.id, request->upto) <= 0) {
-            uint8_t flags = flags_requested(*box, &e, request);
+            uint8_t flags = flags_requested(&e, request);
             visible += flags != e.flags && !entry_is_expired(&e, request->now_ms);
             if (!needs_mark(&e, flags))
                 continue;
@@ -437,21 +409,24 @@ static int64_t prepare_marks(struct box **box, const struct mark_request *reques
     return visible;
 }
 
-int64_t box_mark_upto(struct box **box, struct notify_id upto, uint16_t category,
+int64_t box_mark_upto(struct box **box, struct notify_id upto, struct notify_str category,
                       enum box_mark mark, uint64_t at_ms, uint64_t now_ms)
 {
-    struct mark_request request = {upto, category, mark, now_ms};
-    int64_t changed = prepare_marks(box, &request);
+    struct mark_request request = {upto, category_table_find(*box, category), mark, now_ms};
     struct walk walk;
     struct entry e;
+    int64_t changed;
 
+    if (category.ptr != NULL && request.category_slot == 0)
+        return 0;
+    changed = prepare_marks(box, &request);
     if (changed <= 0)
         return changed;
     if (at_ms > NOTIFY_ID_MAX_MS)
         at_ms = NOTIFY_ID_MAX_MS;
     walk_init(&walk, *box);
     while (walk_next(&walk, &e) && notify_id_cmp(e.id, upto) <= 0) {
-        uint8_t flags = flags_requested(*box, &e, &request);
+        uint8_t flags = flags_requested(&e, &request);
         if (flags != e.flags)
             apply_flags(*box, &walk.place, &e, flags, at_ms);
     }
@@ -460,34 +435,29 @@ int64_t box_mark_upto(struct box **box, struct notify_id upto, uint16_t category
 
 /* ---- muting ---- */
 
-bool box_is_muted(const struct box *box, uint16_t category)
+bool box_is_muted(const struct box *box, struct notify_str category)
 {
-    const struct box_category *found = find_category(box, category);
+    uint32_t slot = category_table_find(box, category);
 
-    return found != NULL && found->muted;
+    return slot != 0 && store_categories(box)[slot - 1].muted;
 }
 
-/* The category becomes what it is to be, but for the counters. 1: it was not; 0, -E2BIG, -ENOMEM.
- */
-static int set_muted(struct box **box, uint16_t category, bool muted, struct slot_set *changed)
+/* The category becomes what it is to be, but for the counters. 1: it was not; 0, -EINVAL, -E2BIG,
+ * -ENOMEM. */
+static int set_muted(struct box **box, struct notify_str category, bool muted,
+                     struct slot_set *changed)
 {
-    struct box_category *found;
     uint32_t slot;
-    int rc;
+    int rc = 0;
 
-    if (category == CATEGORY_NONE || category > category_count())
-        return 0;
-    found = find_category(*box, category);
-    if (found == NULL && muted) {
+    if (muted)
         rc = need_category_slot(box, category, &slot);
-        if (rc != 0)
-            return rc;
-        found = &store_categories(*box)[slot - 1];
-    }
-    if (found == NULL || found->muted == muted)
-        return 0;
-    found->muted = muted;
-    slot_set_add(changed, (uint32_t)(found - store_categories(*box)));
+    else
+        slot = category_table_find(*box, category);
+    if (rc != 0 || slot == 0 || store_categories(*box)[slot - 1].muted == muted)
+        return rc;
+    store_categories(*box)[slot - 1].muted = muted;
+    slot_set_add(changed, slot);
     return 1;
 }
 
@@ -496,7 +466,7 @@ static void undo_muted(struct box *box, const struct slot_set *changed)
     struct box_category *table = store_categories(box);
 
     for (uint32_t i = 0; i < box->category_slots; i++)
-        if (slot_set_has(changed, i))
+        if (slot_set_has(changed, i + 1))
             table[i].muted = !table[i].muted;
 }
 
@@ -510,13 +480,14 @@ static int end_muting(struct box *box, const struct slot_set *changed, bool mute
     return rc;
 }
 
-int box_mute(struct box **box, const uint16_t *categories, size_t count, bool muted,
+int box_mute(struct box **box, const struct notify_str *categories, size_t count, bool muted,
              bool *ret_changed)
 {
-    struct slot_set changed = {{0}};
+    struct slot_set changed;
     int sum = 0;
     int rc = 0;
 
+    slot_set_init(&changed);
     for (size_t i = 0; i < count && rc >= 0; i++) {
         rc = set_muted(box, categories[i], muted, &changed);
         ret_changed[i] = rc > 0;
@@ -528,12 +499,13 @@ int box_mute(struct box **box, const uint16_t *categories, size_t count, bool mu
 int box_mute_like(struct box **box, const struct box *other)
 {
     const struct box_category *table = store_categories(other);
-    struct slot_set changed = {{0}};
+    struct slot_set changed;
     int sum = 0;
     int rc = 0;
 
+    slot_set_init(&changed);
     for (uint32_t i = 0; i < other->category_slots && rc >= 0; i++) {
-        rc = table[i].muted ? set_muted(box, (uint16_t)table[i].category, true, &changed) : 0;
+        rc = table[i].muted ? set_muted(box, category_table_name(other, i + 1), true, &changed) : 0;
         sum += rc;
     }
     return end_muting(*box, &changed, true, rc < 0 ? rc : sum);

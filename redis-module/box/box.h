@@ -37,7 +37,7 @@
 #define BOX_SEGMENT_MAX 8192        /* bytes of a segment; a larger entry gets one of its own */
 #define BOX_SEGMENT_ENTRIES_MAX 255 /* entries in one segment or small box */
 #define BOX_ENTRIES_MAX ((1u << 24) - 1) /* entries in one box */
-#define BOX_CATEGORIES_MAX 4096          /* different categories in one box */
+#define BOX_FILTER_CATEGORIES_MAX 64     /* categories that one filter may name */
 #define BOX_BODY_MAX (16u * 1024 * 1024) /* bytes of one body, whatever the configuration says */
 #define BOX_NEVER_EXPIRE UINT64_C(0)     /* as now_ms: no entry counts as expired */
 
@@ -53,7 +53,7 @@ struct box_entry {
     struct notify_id id;
     enum entry_kind kind;
     enum entry_level level;
-    uint16_t category; /* CATEGORY_NONE: none */
+    struct notify_str category; /* CATEGORY_NONE: none. Coming out, it is borrowed from the box */
     bool archived;
     bool is_muted;          /* its category is, at present; ignored as input */
     bool is_read;           /* never true for events; neither is is_seen */
@@ -104,7 +104,7 @@ int box_next_id(const struct box *box, uint64_t now_ms, struct notify_id *ret_id
  * -ERANGE    id is 0-0, beyond NOTIFY_ID_MAX_MS, or not greater than the last id
  * -EMSGSIZE  body longer than BOX_BODY_MAX
  * -ENOSPC    BOX_ENTRIES_MAX reached
- * -E2BIG     BOX_CATEGORIES_MAX reached
+ * -E2BIG     LIMIT_CATEGORIES reached (limits.h)
  * -EEXIST    an entry carries the same collapse token
  * -EINVAL    a time, level, kind or category that cannot be
  * -ENOMEM */
@@ -114,11 +114,16 @@ int box_append(struct box **box, const struct box_entry *entry);
  * -ENOMEM and -EEXIST. */
 int box_check_append(const struct box *box, const struct box_entry *entry);
 
+/* What came of it. */
+struct box_appended {
+    struct notify_id replaced; /* the entry whose place it took, if that was visible; else 0-0 */
+    bool is_muted;             /* its category is */
+};
+
 /* As box_append, but the entry takes the place of the one that carries the same collapse token,
- * expired or not: that is removed. *ret_replaced is its id if it was visible at now_ms, else 0-0.
- */
+ * expired at now_ms or not: that is removed. */
 int box_append_collapsing(struct box **box, const struct box_entry *entry, uint64_t now_ms,
-                          struct notify_id *ret_replaced);
+                          struct box_appended *ret_appended);
 
 /* ---- reading ---- */
 
@@ -145,9 +150,9 @@ enum box_state {
 /* All conditions must hold. A zeroed filter selects BOX_PRESENT. Texts are plain, not escaped. */
 struct box_filter {
     enum box_state state;
-    const uint16_t *categories; /* any of these; borrowed; CATEGORY_NONE matches nothing */
-    size_t category_count;      /* 0: whatever category */
-    struct notify_str type;     /* .ptr == NULL: whatever type */
+    const struct notify_str *categories; /* any of these; at most BOX_FILTER_CATEGORIES_MAX */
+    size_t category_count;               /* 0: whatever category */
+    struct notify_str type;              /* .ptr == NULL: whatever type */
     struct notify_str event; /* .ptr == NULL: whatever event; NOTIFY_EVENT_DEFAULT for plain ones */
     bool has_level;
     enum entry_level level;
@@ -175,6 +180,9 @@ struct box_iter {
     uint32_t
         ordinal; /* forward: the next entry's place in its segment; backward: how many are left */
     uint16_t offsets[BOX_SEGMENT_ENTRIES_MAX]; /* backward: where the segment's entries start */
+    uint16_t
+        slots[BOX_FILTER_CATEGORIES_MAX]; /* of the filter's categories, as far as they exist */
+    uint32_t slot_count;
 };
 
 void box_iter_init(struct box_iter *iter, const struct box *box, const struct box_range *range);
@@ -207,10 +215,10 @@ struct box_counts box_count(const struct box *box, uint64_t now_ms);
 uint64_t box_unread(const struct box *box, uint64_t now_ms);
 
 /* Unread in one category: O(categories in the box). 0 when it is muted or unknown. */
-uint64_t box_unread_of(const struct box *box, uint16_t category, uint64_t now_ms);
+uint64_t box_unread_of(const struct box *box, struct notify_str category, uint64_t now_ms);
 
 struct box_category_count {
-    uint16_t category;
+    struct notify_str category; /* borrowed from the box */
     bool muted;
     uint64_t total;  /* entries that are live, of either kind, archived or not */
     uint64_t unread; /* 0 when muted */
@@ -252,16 +260,17 @@ int box_mark(struct box **box, struct notify_id id, enum box_mark mark, uint64_t
  * one category unless CATEGORY_NONE. How many visible ones changed, or -ENOMEM with nothing
  * changed. Unless it is 0, those that have expired change as well: who has no clock does the same.
  */
-int64_t box_mark_upto(struct box **box, struct notify_id upto, uint16_t category,
+int64_t box_mark_upto(struct box **box, struct notify_id upto, struct notify_str category,
                       enum box_mark mark, uint64_t at_ms, uint64_t now_ms);
 
 /* Mutes or unmutes categories: how many changed (ret_changed[i]: whether categories[i] did), or
- * -E2BIG, -ENOMEM and nothing has. Corrects the counts. O(entries), and O(categories) for each. */
-int box_mute(struct box **box, const uint16_t *categories, size_t count, bool muted,
+ * -EINVAL (not a valid name), -E2BIG, -ENOMEM and nothing has. Corrects the counts. O(entries), and
+ * O(categories) for each. */
+int box_mute(struct box **box, const struct notify_str *categories, size_t count, bool muted,
              bool *ret_changed);
 /* Mutes all that the other box has muted; likewise. */
 int box_mute_like(struct box **box, const struct box *other);
-bool box_is_muted(const struct box *box, uint16_t category); /* O(categories) */
+bool box_is_muted(const struct box *box, struct notify_str category); /* O(categories) */
 
 /* 1: gone; 0: unknown, or expired at now_ms (that is for the sweep). Leaves no gap. */
 int box_delete(struct box **box, struct notify_id id, uint64_t now_ms);

@@ -76,18 +76,13 @@ static uint64_t count_unread_of(const struct box *box, const struct box_category
     return unread;
 }
 
-uint64_t box_unread_of(const struct box *box, uint16_t category, uint64_t now_ms)
+uint64_t box_unread_of(const struct box *box, struct notify_str category, uint64_t now_ms)
 {
-    const struct box_category *table = store_categories(box);
+    uint32_t slot = category_table_find(box, category);
 
-    for (uint32_t i = 0; i < box->category_slots; i++) {
-        if (category == CATEGORY_NONE || table[i].category != category)
-            continue;
-        if (table[i].muted)
-            return 0;
-        return count_unread_of(box, &table[i], now_ms);
-    }
-    return 0;
+    if (slot == 0 || store_categories(box)[slot - 1].muted)
+        return 0;
+    return count_unread_of(box, &store_categories(box)[slot - 1], now_ms);
 }
 
 size_t box_category_slots(const struct box *box)
@@ -101,8 +96,8 @@ static void take_counters(const struct box *box, struct box_category_count *coun
     const struct box_category *table = store_categories(box);
 
     for (size_t i = 0; i < slots; i++)
-        counts[i] = (struct box_category_count){(uint16_t)table[i].category, table[i].muted,
-                                                table[i].total, table[i].unread};
+        counts[i] = (struct box_category_count){category_table_name(box, (uint32_t)i + 1),
+                                                table[i].muted, table[i].total, table[i].unread};
 }
 
 /* Makes of the unread ones what a clock of now_ms says. */

@@ -71,7 +71,7 @@ void counters_mute(struct box *box, const struct slot_set *slots, int direction)
 
     walk_init(&walk, box);
     while (walk_next(&walk, &e)) {
-        if (e.category_slot == 0 || !slot_set_has(slots, e.category_slot - 1))
+        if (!slot_set_has(slots, e.category_slot))
             continue;
         if (store_is_out(box, &e))
             add_expired(store_ring(box), &e, step);

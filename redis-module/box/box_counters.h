@@ -8,19 +8,27 @@
 /* Takes e, which lies in that span, into the counters (direction 1) or out of them (-1). */
 void counters_add(struct box *box, uint32_t span, const struct entry *e, int direction);
 
-/* The slots of the box's table of categories, from 0. */
+/* Slots of the box's table of categories, from 1. */
 struct slot_set {
-    uint64_t words[BOX_CATEGORIES_MAX / 64];
+    uint32_t used; /* words; the others mean nothing */
+    uint64_t words[CATEGORY_SLOTS_BOUND / 64 + 1];
 };
+
+static inline void slot_set_init(struct slot_set *set)
+{
+    set->used = 0;
+}
 
 static inline void slot_set_add(struct slot_set *set, uint32_t slot)
 {
+    while (set->used <= slot / 64)
+        set->words[set->used++] = 0;
     set->words[slot / 64] |= UINT64_C(1) << (slot % 64);
 }
 
 static inline bool slot_set_has(const struct slot_set *set, uint32_t slot)
 {
-    return (set->words[slot / 64] >> (slot % 64) & 1) != 0;
+    return slot / 64 < set->used && (set->words[slot / 64] >> (slot % 64) & 1) != 0;
 }
 
 /* Entries of these categories counted until now and do so no more (direction -1), or did not and do

@@ -22,7 +22,7 @@ static void fill_entry(const struct box *box, const struct span *span, uint32_t 
     };
     if (e->category_slot > 0) {
         const struct box_category *category = &store_categories(box)[e->category_slot - 1];
-        ret->category = (uint16_t)category->category;
+        ret->category = category_table_name(box, e->category_slot);
         ret->is_muted = category->muted;
     }
     if (ret->is_seen) {
@@ -63,18 +63,29 @@ static const struct state_rule state_rules[] = {
     [BOX_ALL] = {0, 0},
 };
 
-static bool category_matches(const struct box *box, const struct entry *e,
-                             const struct box_filter *filter)
+/* The slots of the categories that the filter names. False: it names some, and there is none. */
+static bool find_slots(struct box_iter *iter)
 {
-    uint16_t category;
+    const struct box_filter *filter = &iter->range.filter;
+    size_t count = filter->category_count;
 
-    if (filter->category_count == 0)
+    iter->slot_count = 0;
+    if (count > BOX_FILTER_CATEGORIES_MAX)
+        count = BOX_FILTER_CATEGORIES_MAX;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t slot = category_table_find(iter->box, filter->categories[i]);
+        if (slot != 0)
+            iter->slots[iter->slot_count++] = (uint16_t)slot;
+    }
+    return count == 0 || iter->slot_count > 0;
+}
+
+static bool category_matches(const struct box_iter *iter, const struct entry *e)
+{
+    if (iter->range.filter.category_count == 0)
         return true;
-    if (e->category_slot == 0)
-        return false;
-    category = (uint16_t)store_categories(box)[e->category_slot - 1].category;
-    for (size_t i = 0; i < filter->category_count; i++)
-        if (filter->categories[i] == category)
+    for (uint32_t i = 0; i < iter->slot_count; i++)
+        if (iter->slots[i] == e->category_slot)
             return true;
     return false;
 }
@@ -93,16 +104,16 @@ static bool text_matches(const struct entry *e, enum body_field field, struct no
     return json_text_equals(text, wanted);
 }
 
-static bool entry_matches(const struct box *box, const struct entry *e,
-                          const struct box_filter *filter)
+static bool entry_matches(const struct box_iter *iter, const struct entry *e)
 {
+    const struct box_filter *filter = &iter->range.filter;
     const struct state_rule *rule = &state_rules[filter->state];
 
     if ((e->flags & rule->mask) != rule->want)
         return false;
     if (filter->has_level && (e->flags & ENTRY_LEVEL_MASK) != (unsigned)filter->level)
         return false;
-    return category_matches(box, e, filter) &&
+    return category_matches(iter, e) &&
            text_matches(e, BODY_TYPE, notify_str_of(NULL, 0), filter->type) &&
            text_matches(e, BODY_EVENT, NOTIFY_STR(NOTIFY_EVENT_DEFAULT), filter->event);
 }
@@ -134,7 +145,8 @@ void box_iter_init(struct box_iter *iter, const struct box *box, const struct bo
     iter->segment = 0;
     iter->offset = 0;
     iter->ordinal = 0;
-    iter->done = store_span_count(box) == 0 || notify_id_cmp(range->from, range->to) > 0;
+    iter->done = store_span_count(box) == 0 || notify_id_cmp(range->from, range->to) > 0 ||
+                 !find_slots(iter);
     if (iter->done)
         return;
     if (range->reverse) {
@@ -205,8 +217,7 @@ bool box_iter_next(struct box_iter *iter, struct box_entry *ret_entry)
     span = store_span(iter->box, iter->segment);
     while (iter->range.reverse ? step_backward(iter, &span, &e, &ordinal)
                                : step_forward(iter, &span, &e, &ordinal)) {
-        if (entry_is_expired(&e, iter->range.now_ms) ||
-            !entry_matches(iter->box, &e, &iter->range.filter))
+        if (entry_is_expired(&e, iter->range.now_ms) || !entry_matches(iter, &e))
             continue;
         fill_entry(iter->box, &span, ordinal, &e, ret_entry);
         return true;

@@ -20,7 +20,7 @@
  * A box is saved in the lowest version that holds it. There is no section yet; a later notify.so
  * may write some.
  *
- * Categories go by name, because numbers hold in one process only. Counters are not saved. */
+ * Counters are not saved. */
 #include <errno.h>
 #include <string.h>
 
@@ -28,12 +28,14 @@
 #include "box/box.h"
 #include "box/box_store.h"
 #include "box/cursors.h"
+#include "base/id_table.h"
 #include "base/mem.h"
 #include "base/text_buf.h"
 #include "base/utf8.h"
 #include "base/varint.h"
 
 #define BLOCK_BYTES 32768 /* a block is closed once it holds as much */
+#define NAME_ROOM (1 + NOTIFY_CATEGORY_MAX)
 
 /* ---- saving ---- */
 
@@ -43,11 +45,6 @@ static void add_varint(struct text_buf *out, uint64_t value)
     size_t len = (size_t)(varint_put(bytes, value) - bytes);
 
     text_buf_add(out, notify_str_of((const char *)bytes, len));
-}
-
-static bool is_in_use(const struct box_category *category)
-{
-    return category->total > 0 || category->muted;
 }
 
 /* The place of each slot's category in the saved list. NULL: no memory, or no slots. */
@@ -60,7 +57,7 @@ static uint16_t *number_categories(const struct box *box, uint64_t *ret_count)
     if (box->category_slots > 0)
         numbers = mem_try_alloc(box->category_slots * sizeof(*numbers));
     for (size_t i = 0; numbers != NULL && i < box->category_slots; i++)
-        numbers[i] = is_in_use(&table[i]) ? ++count : 0;
+        numbers[i] = category_is_in_use(&table[i]) ? ++count : 0;
     *ret_count = count;
     return numbers;
 }
@@ -79,8 +76,8 @@ static void add_head(struct text_buf *out, const struct box *box, uint64_t categ
     add_varint(out, box_key_end_ms(box));
     add_varint(out, category_count);
     for (size_t i = 0; i < box->category_slots; i++) {
-        struct notify_str name = category_name((uint16_t)table[i].category);
-        if (!is_in_use(&table[i]))
+        struct notify_str name = category_table_name(box, (uint32_t)i + 1);
+        if (!category_is_in_use(&table[i]))
             continue;
         add_varint(out, table[i].muted);
         add_varint(out, name.len);
@@ -210,9 +207,9 @@ struct loader {
     const struct box_source *source;
     struct notify_str block; /* what is left of the present block */
     struct box *box;
-    uint16_t *categories; /* by place in the list, from 0 */
+    struct text_buf names;         /* of categories: each in NAME_ROOM bytes, length and name */
+    struct id_table names_by_hash; /* of those that were read; tag: place in the list, from 1 */
     uint64_t category_count;
-    size_t held; /* of them: while blocks are read, the server may run other commands */
     uint64_t entry_count;
     uint64_t token_count;
     uint64_t tokens_until_ms;
@@ -241,40 +238,69 @@ static bool take_bytes(struct notify_str *block, uint64_t len, struct notify_str
     return true;
 }
 
-static bool load_category(struct loader *l, size_t index)
+/* The name of a category by its place in the list, from 1. Copied: a block lives until the next. */
+static struct notify_str listed_name(const struct loader *l, uint64_t place)
+{
+    const char *at = l->names.ptr + (place - 1) * NAME_ROOM;
+
+    return notify_str_of(at + 1, (unsigned char)*at);
+}
+
+struct listed {
+    const struct loader *l;
+    struct notify_str name;
+};
+
+static bool is_listed(const void *ctx, const struct id_slot *slot)
+{
+    const struct listed *wanted = ctx;
+
+    return notify_str_eq(listed_name(wanted->l, slot->tag), wanted->name);
+}
+
+/* Adds a name to the list, in which it must not be yet. */
+static bool list_name(struct loader *l, struct notify_str name)
+{
+    struct listed wanted = {l, name};
+    struct id_slot slot = {.hash = id_table_hash(name), .tag = l->names_by_hash.count + 1};
+    char *room = text_buf_room(&l->names, NAME_ROOM);
+
+    if (id_table_find(&l->names_by_hash, slot.hash, is_listed, &wanted) != NULL)
+        return refuse(l, "category listed twice");
+    if (room == NULL || id_table_reserve(&l->names_by_hash) != 0)
+        return refuse(l, "no memory");
+    *room = (char)name.len;
+    memcpy(room + 1, name.ptr, name.len);
+    l->names.len += NAME_ROOM;
+    id_table_add(&l->names_by_hash, &slot);
+    return true;
+}
+
+static bool load_category(struct loader *l)
 {
     uint64_t muted;
     uint64_t len;
     struct notify_str name;
     bool changed;
-    int rc;
 
     if (!varint_take(&l->block, &muted) || muted > 1 || !varint_take(&l->block, &len) ||
         !take_bytes(&l->block, len, &name))
         return refuse(l, "bad category");
-    rc = category_intern(name, &l->categories[index]);
-    if (rc != 0)
-        return refuse(l, rc == -EINVAL ? "bad category name" : "no room for categories");
-    category_hold(l->categories[l->held++]);
-    for (size_t i = 0; i < index; i++)
-        if (l->categories[i] == l->categories[index])
-            return refuse(l, "category listed twice");
-    if (muted == 1 && box_mute(&l->box, &l->categories[index], 1, true, &changed) != 1)
-        return refuse(l, "no memory");
+    if (!category_is_valid(name))
+        return refuse(l, "bad category name");
+    if (!list_name(l, name))
+        return false;
+    if (muted == 1 && box_mute(&l->box, &name, 1, true, &changed) != 1)
+        return refuse(l, "no room for a category");
     return true;
 }
 
 static bool load_categories(struct loader *l)
 {
-    if (!varint_take(&l->block, &l->category_count) || l->category_count > BOX_CATEGORIES_MAX)
+    if (!varint_take(&l->block, &l->category_count) || l->category_count > CATEGORY_SLOTS_BOUND)
         return refuse(l, "bad number of categories");
-    if (l->category_count == 0)
-        return true;
-    l->categories = mem_try_alloc((size_t)l->category_count * sizeof(*l->categories));
-    if (l->categories == NULL)
-        return refuse(l, "no memory");
-    for (size_t i = 0; i < l->category_count; i++)
-        if (!load_category(l, i))
+    for (uint64_t i = 0; i < l->category_count; i++)
+        if (!load_category(l))
             return false;
     return true;
 }
@@ -353,7 +379,7 @@ static bool take_entry(struct loader *l, struct box_entry *ret_entry)
     entry.id.ms = l->id.ms + ms;
     entry.kind = (flags & ENTRY_IS_EVENT) != 0 ? ENTRY_EVENT : ENTRY_NOTIFICATION;
     entry.level = (enum entry_level)(flags & ENTRY_LEVEL_MASK);
-    entry.category = category > 0 ? l->categories[category - 1] : CATEGORY_NONE;
+    entry.category = category > 0 ? listed_name(l, category) : CATEGORY_NONE;
     entry.archived = (flags & ENTRY_IS_ARCHIVED) != 0;
     entry.is_read = (flags & ENTRY_IS_READ) != 0;
     entry.is_seen = (flags & ENTRY_IS_SEEN) != 0;
@@ -510,15 +536,13 @@ static bool load_tail(struct loader *l)
 
 struct box *box_load(const struct box_source *source, const char **ret_why)
 {
-    struct loader l = {.source = source, .box = box_new(), .why = "no memory"};
-    bool loaded;
+    struct loader l = {
+        .source = source, .box = box_new(), .names = TEXT_BUF_INIT, .why = "no memory"};
+    bool loaded = l.box != NULL && load_head(&l) && load_entries(&l) && load_tokens(&l) &&
+                  load_cursors(&l) && load_sections(&l) && load_tail(&l);
 
-    category_make_room();
-    loaded = l.box != NULL && load_head(&l) && load_entries(&l) && load_tokens(&l) &&
-             load_cursors(&l) && load_sections(&l) && load_tail(&l);
-    for (size_t i = 0; i < l.held; i++)
-        category_release(l.categories[i]);
-    mem_free(l.categories);
+    text_buf_release(&l.names);
+    id_table_release(&l.names_by_hash);
     if (loaded)
         return l.box;
     box_free(l.box);

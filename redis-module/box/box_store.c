@@ -44,7 +44,7 @@ static size_t table_offset(const struct box *box)
 
 size_t store_table_end(const struct box *box)
 {
-    return table_offset(box) + box->category_slots * sizeof(struct box_category);
+    return table_offset(box) + category_table_size(box);
 }
 
 struct box_category *store_categories(const struct box *box)
@@ -381,8 +381,7 @@ void store_shrink(struct box **box)
 
 /* ---- the header grows ---- */
 
-/* Puts delta zero bytes at offset where, before what lies behind the table of categories. */
-static int insert_header(struct box **box_ptr, size_t where, size_t delta)
+int store_insert(struct box **box_ptr, size_t where, size_t delta)
 {
     struct box *box = *box_ptr;
     size_t size;
@@ -411,7 +410,7 @@ static int set_field(struct box **box_ptr, enum field field, const void *value)
     size_t offset = field_offset(*box_ptr, field);
 
     if (((*box_ptr)->flags & fields[field].flag) == 0) {
-        if (insert_header(box_ptr, offset, fields[field].len) != 0)
+        if (store_insert(box_ptr, offset, fields[field].len) != 0)
             return -ENOMEM;
         (*box_ptr)->flags |= fields[field].flag;
     }
@@ -448,14 +447,6 @@ struct box_extra *box_need_extra(struct box **box_ptr)
         return NULL;
     }
     return extra;
-}
-
-int store_add_category(struct box **box_ptr)
-{
-    if (insert_header(box_ptr, store_table_end(*box_ptr), sizeof(struct box_category)) != 0)
-        return -ENOMEM;
-    (*box_ptr)->category_slots++;
-    return 0;
 }
 
 /* ---- entries in and out ---- */
@@ -511,23 +502,10 @@ void store_remove(struct box *box, const struct place *place, uint32_t size)
 
 /* ---- the whole ---- */
 
-static void hold_categories(const struct box *box)
-{
-    for (uint32_t i = 0; i < box->category_slots; i++)
-        category_hold((uint16_t)store_categories(box)[i].category);
-}
-
-static void release_categories(const struct box *box)
-{
-    for (uint32_t i = 0; i < box->category_slots; i++)
-        category_release((uint16_t)store_categories(box)[i].category);
-}
-
 void store_free(struct box *box)
 {
     if (box == NULL)
         return;
-    release_categories(box);
     if (store_is_large(box))
         ring_release(store_ring(box));
     box_extra_free(box_extra(box));
@@ -562,7 +540,6 @@ struct box *store_copy(const struct box *box)
     if (copy == NULL)
         return NULL;
     memcpy(copy, box, size);
-    hold_categories(copy);
     if (box_extra(box) != NULL)
         (void)store_set_extra(&copy, none);
     if (copy_rest(&copy, box))

@@ -25,6 +25,7 @@
 
 #include "box/box.h"
 #include "box/box_extra.h"
+#include "box/category_table.h"
 #include "box/entry.h"
 
 #define MARK_LEN (2 * TIME48_LEN) /* seen, read */
@@ -70,13 +71,6 @@ struct ring {
     struct segment segments[];
 };
 
-struct box_category {
-    uint64_t category : 15;
-    uint64_t muted : 1;
-    uint64_t total : 24;  /* of all that is stored */
-    uint64_t unread : 24; /* of what is in the counters, as if it were not muted */
-};
-
 /* 56 bytes. Fixed part of both forms. */
 struct box {
     uint64_t last_seq;
@@ -98,8 +92,7 @@ struct box {
 
 _Static_assert(sizeof(struct box) == 56, "every key pays for the header");
 _Static_assert(NOTIFY_ID_MAX_MS < UINT64_C(1) << 48, "times are stored in 48 bits");
-_Static_assert(CATEGORY_LIMIT < 1 << 15, "categories are stored in 15 bits");
-_Static_assert(BOX_CATEGORIES_MAX < 1 << 16, "slots are counted in 16 bits");
+_Static_assert(CATEGORY_SLOTS_BOUND < 1 << 16, "slots are counted in 16 bits");
 _Static_assert(BOX_ENTRIES_MAX < 1 << 24, "categories count in 24 bits");
 _Static_assert(BOX_SMALL_MAX < 1 << 16, "offsets of the small form have 16 bits");
 _Static_assert(BOX_SEGMENT_MAX < 1 << 16, "the iterator's offsets have 16 bits");
@@ -136,8 +129,8 @@ static inline struct notify_id store_last_id(const struct box *box)
     return (struct notify_id){box->last_ms, box->last_seq};
 }
 
-/* Where the table of categories ends. Behind it lie the marks of a small box, or the ring of a
- * large one. */
+/* Where the table of categories ends: a multiple of 8. Behind it lie the marks of a small box, or
+ * the ring of a large one. */
 size_t store_table_end(const struct box *box);
 
 static inline void *store_at(const struct box *box, size_t offset)
@@ -180,8 +173,9 @@ int store_need_mark(struct box **box, struct notify_id id, struct place *place);
 int store_set_trimmed(struct box **box, struct notify_id id);
 int store_set_key_end(struct box **box, uint64_t end_ms);
 int store_set_extra(struct box **box, struct box_extra *extra); /* which then belongs to the box */
-/* A new, zeroed record at the end of the category table. */
-int store_add_category(struct box **box);
+/* Puts delta zero bytes (a multiple of 8) at that offset in the header, up to the end of the table
+ * of categories. What tells how long the header is has to be changed right after. */
+int store_insert(struct box **box, size_t where, size_t delta);
 
 /* Takes the entry of that size out, which box.c has taken out of the counters before. A span that
  * becomes empty goes: the next one then has its index. The box does not move, but its spans may. */

@@ -10,32 +10,12 @@ struct tally {
     struct notify_id to;
     const struct category_choice *choice;
     uint64_t now_ms;
-    bool admits_all; /* the choice leaves nothing out that this box has */
 };
-
-static uint16_t category_of(const struct box *box, const struct entry *e)
-{
-    if (e->category_slot == 0)
-        return CATEGORY_NONE;
-    return (uint16_t)store_categories(box)[e->category_slot - 1].category;
-}
-
-static bool admits_all(const struct box *box, const struct category_choice *choice)
-{
-    const struct box_category *table = store_categories(box);
-
-    if (choice->only != NULL)
-        return false;
-    for (size_t i = 0; choice->without != NULL && i < box->category_slots; i++)
-        if (table[i].total > 0 && category_set_has(choice->without, (uint16_t)table[i].category))
-            return false;
-    return true;
-}
 
 static bool counts(const struct tally *tally, const struct entry *e)
 {
     return entry_is_countable(e) && !entry_is_expired(e, tally->now_ms) &&
-           (tally->admits_all || category_choice_admits(tally->choice, category_of(tally->box, e)));
+           category_choice_admits(tally->choice, e->category_slot);
 }
 
 /* Entry by entry, of one span. */
@@ -57,7 +37,7 @@ static uint64_t count_span(const struct tally *tally, const struct span *span)
 uint64_t box_tally(const struct box *box, struct notify_id from, struct notify_id to,
                    const struct category_choice *choice, uint64_t now_ms)
 {
-    struct tally tally = {box, from, to, choice, now_ms, admits_all(box, choice)};
+    struct tally tally = {box, from, to, choice, now_ms};
     uint64_t count = 0;
     uint32_t first;
     uint32_t last;
@@ -71,7 +51,7 @@ uint64_t box_tally(const struct box *box, struct notify_id from, struct notify_i
         bool is_counted = store_is_large(box) && store_span_is_counted_at(box, i, now_ms);
         if (is_counted && span.countable == 0)
             continue;
-        if (is_counted && i > first && i < last && tally.admits_all)
+        if (is_counted && i > first && i < last && choice->admitted == NULL)
             count += span.countable;
         else
             count += count_span(&tally, &span);
@@ -87,7 +67,7 @@ void box_probe_init(struct box_probe *probe, const struct box *box,
 
 bool box_probe_has(struct box_probe *probe, struct notify_id id)
 {
-    struct tally tally = {probe->box, id, id, probe->choice, probe->now_ms, false};
+    struct tally tally = {probe->box, id, id, probe->choice, probe->now_ms};
     uint32_t index = store_span_of(probe->box, id);
     struct span span;
     struct entry e;
@@ -108,18 +88,4 @@ bool box_probe_has(struct box_probe *probe, struct notify_id id)
         probe->offset += e.size;
     }
     return false;
-}
-
-size_t box_tally_muted(const struct box *box, struct category_set *set)
-{
-    const struct box_category *table = store_categories(box);
-    size_t count = 0;
-
-    for (size_t i = 0; i < box->category_slots; i++) {
-        if (!table[i].muted)
-            continue;
-        category_set_add(set, (uint16_t)table[i].category);
-        count++;
-    }
-    return count;
 }

@@ -5,7 +5,7 @@
 #define BOX_TALLY_H
 
 #include "box/box.h"
-#include "box/category_set.h"
+#include "box/category_choice.h"
 
 /* The notifications with ids within from .. to, both inclusive, that are neither expired at now_ms
  * nor archived and that the choice admits.
@@ -31,8 +31,5 @@ void box_probe_init(struct box_probe *probe, const struct box *box,
                     const struct category_choice *choice, uint64_t now_ms);
 /* O(log s + entries walked over). */
 bool box_probe_has(struct box_probe *probe, struct notify_id id);
-
-/* Adds the categories that the box has muted; returns how many. O(categories). */
-size_t box_tally_muted(const struct box *box, struct category_set *set);
 
 #endif

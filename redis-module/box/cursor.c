@@ -345,7 +345,7 @@ static bool states_equal(struct cursor_state a, struct cursor_state b)
 static uint64_t count_upto(const struct cursor_edit *edit, struct notify_id upto,
                            enum box_mark mark)
 {
-    static const struct category_choice all = {NULL, NULL};
+    static const struct category_choice all = {NULL};
     struct notify_id done_to =
         mark == BOX_MARK_READ ? edit->read_mark : later(edit->read_mark, edit->seen_mark);
     uint64_t count = box_tally(edit->log, notify_id_after(done_to), upto, &all, edit->now_ms);

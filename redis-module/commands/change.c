@@ -159,7 +159,7 @@ void change_publish_ids(struct change *change, enum render_change what)
 }
 
 void change_publish_upto(struct change *change, enum render_change what, struct notify_id id,
-                         uint16_t category)
+                         struct notify_str category)
 {
     struct text_buf *message = scratch_message();
 
@@ -170,7 +170,7 @@ void change_publish_upto(struct change *change, enum render_change what, struct 
 }
 
 void change_publish_categories(struct change *change, enum render_change what,
-                               const uint16_t *categories, size_t count)
+                               const struct notify_str *categories, size_t count)
 {
     struct text_buf *message = scratch_message();
 

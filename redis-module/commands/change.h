@@ -68,9 +68,9 @@ void change_commit(struct change *change);
 /* Publishes unless NOPUBLISH; ids: as many messages as needed. */
 void change_publish_ids(struct change *change, enum render_change what);
 void change_publish_upto(struct change *change, enum render_change what, struct notify_id id,
-                         uint16_t category);
+                         struct notify_str category);
 void change_publish_categories(struct change *change, enum render_change what,
-                               const uint16_t *categories, size_t count);
+                               const struct notify_str *categories, size_t count);
 void change_publish_follow(struct change *change, enum render_change what, struct notify_id start);
 
 #endif

@@ -8,8 +8,6 @@
 #include "server/reply.h"
 #include "base/mem.h"
 
-static struct log_choice choice; /* too big for a stack, and one command runs at a time */
-
 static uint64_t unread_of(const struct box *box, const struct filter_categories *categories,
                           uint64_t now_ms)
 {
@@ -18,8 +16,7 @@ static uint64_t unread_of(const struct box *box, const struct filter_categories 
     if (categories->count == 0)
         return box_unread(box, now_ms);
     for (size_t i = 0; i < categories->count; i++)
-        if (categories->list[i] != CATEGORY_NONE)
-            unread += box_unread_of(box, categories->list[i], now_ms);
+        unread += box_unread_of(box, categories->list[i], now_ms);
     return unread;
 }
 
@@ -27,13 +24,14 @@ static uint64_t unread_of(const struct box *box, const struct filter_categories 
 static bool add_unread_logs(const struct box_key *bk, const struct filter_unread *wanted,
                             uint64_t *unread)
 {
-    log_choice_init(&choice, bk->box, &wanted->categories);
+    struct category_wish *wish = log_wish(bk->box, &wanted->categories);
+
     for (size_t i = 0; i < wanted->logs.count; i++) {
         struct rm_string *name = wanted->logs.names[i];
         struct box_key log;
         if (!box_key_open_or_reply(&log, bk->ctx, name, RM_READ))
             return false;
-        *unread += log_count(log_cursor(bk->box, name), &log, &choice).unread;
+        *unread += log_count(log_cursor(bk->box, name), &log, wish).unread;
         box_key_close(&log);
     }
     return true;
@@ -114,7 +112,7 @@ static void reply_by_category(struct rm_ctx *ctx, const struct category_list *li
     reply_str(ctx, NOTIFY_STR("by_category"));
     rm_ReplyWithMap(ctx, (long)list->count);
     for (size_t i = 0; i < list->count; i++) {
-        reply_str(ctx, category_name(list->counts[i].category));
+        reply_str(ctx, list->counts[i].category);
         rm_ReplyWithLongLong(ctx, (long long)list->counts[i].unread);
     }
 }
@@ -133,11 +131,12 @@ static struct log_share *count_shares(const struct box_key *bk, const struct log
                                       bool *ret_replied)
 {
     struct log_share *shares = mem_try_alloc(logs->count * sizeof shares[0]);
+    struct category_wish *wish;
 
     *ret_replied = false;
     if (shares == NULL)
         return NULL;
-    log_choice_init(&choice, bk->box, NULL);
+    wish = log_wish(bk->box, NULL);
     for (size_t i = 0; i < logs->count; i++) {
         struct box_key log;
         if (!box_key_open_or_reply(&log, bk->ctx, logs->names[i], RM_READ)) {
@@ -147,7 +146,7 @@ static struct log_share *count_shares(const struct box_key *bk, const struct log
         }
         shares[i] = (struct log_share){
             .name = box_key_name(&log),
-            .counts = log_count(log_cursor(bk->box, logs->names[i]), &log, &choice)};
+            .counts = log_count(log_cursor(bk->box, logs->names[i]), &log, wish)};
         if (log.box != NULL) {
             shares[i].last = box_last_id(log.box);
             shares[i].rev = box_rev(log.box);
@@ -247,7 +246,7 @@ static void reply_categories(struct rm_ctx *ctx, const struct category_list *lis
     reply_str(ctx, NOTIFY_STR("categories"));
     rm_ReplyWithMap(ctx, (long)list->count);
     for (size_t i = 0; i < list->count; i++) {
-        reply_str(ctx, category_name(list->counts[i].category));
+        reply_str(ctx, list->counts[i].category);
         rm_ReplyWithMap(ctx, 3);
         reply_field_number(ctx, "length", list->counts[i].total);
         reply_field_number(ctx, "unread", list->counts[i].unread);

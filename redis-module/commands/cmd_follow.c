@@ -144,15 +144,13 @@ static bool look_at_logs(struct follow *follow)
 /* What the box has not read of the log it has just begun to follow. */
 static uint64_t count_unread(const struct follow *follow, const struct follow_log *log)
 {
-    static struct log_choice choice; /* too big for a stack, and one command runs at a time */
     const struct box *box = follow->change.bk.box;
     struct box_key bk;
     uint64_t unread;
 
     if (!box_key_open_or_reply(&bk, follow->change.ctx, log->name, RM_READ))
         return 0; /* look_at_logs has found a box or nothing there */
-    log_choice_init(&choice, box, NULL);
-    unread = log_count(log_cursor(box, log->name), &bk, &choice).unread;
+    unread = log_count(log_cursor(box, log->name), &bk, log_wish(box, NULL)).unread;
     box_key_close(&bk);
     return unread;
 }
@@ -393,8 +391,8 @@ int cmd_cursors(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 /* NOTIFY.COUNT key start end [CATEGORY c …] */
 int cmd_count(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
-    static struct log_choice choice; /* too big for a stack, and one command runs at a time */
     struct filter_categories categories = {.count = 0};
+    struct category_choice choice;
     struct notify_id start, end;
     struct box_key bk;
     struct args args;
@@ -406,9 +404,10 @@ int cmd_count(struct rm_ctx *ctx, struct rm_string **argv, int argc)
         return reply_args_error(ctx, &args);
     if (!box_key_open_or_reply(&bk, ctx, argv[1], RM_READ))
         return RM_OK;
-    log_choice_init(&choice, NULL, &categories);
-    if (bk.box != NULL)
-        count = box_tally(bk.box, start, end, &choice.choice, box_key_now(&bk));
+    if (bk.box != NULL) {
+        choice = category_wish_for(log_wish(NULL, &categories), bk.box);
+        count = box_tally(bk.box, start, end, &choice, box_key_now(&bk));
+    }
     box_key_close(&bk);
     return rm_ReplyWithLongLong(ctx, (long long)count);
 }

@@ -146,17 +146,18 @@ static const struct arg_option upto_options[] = {
 enum { READALL_OPTIONS = sizeof upto_options / sizeof upto_options[0], SEEN_OPTIONS = 4 };
 
 /* How many changed. */
-static int64_t mark_upto(struct upto *upto, enum box_mark mark, uint16_t category)
+static int64_t mark_upto(struct upto *upto, enum box_mark mark)
 {
     struct box_key *bk = &upto->change.bk;
     struct notify_id last;
 
-    if (bk->box == NULL || (upto->category.ptr != NULL && category == CATEGORY_NONE))
+    if (bk->box == NULL)
         return 0;
     last = box_last_id(bk->box);
     if (!upto->has_id || notify_id_cmp(upto->id, last) > 0)
         upto->id = last; /* what arrives later stays as it is */
-    return box_mark_upto(&bk->box, upto->id, category, mark, upto->change.at_ms, box_key_now(bk));
+    return box_mark_upto(&bk->box, upto->id, upto->category, mark, upto->change.at_ms,
+                         box_key_now(bk));
 }
 
 static void replicate_upto(struct upto *upto, const char *command)
@@ -177,8 +178,7 @@ static void replicate_upto(struct upto *upto, const char *command)
 static int run_upto(struct upto *upto, const struct mark_kind *mark, const char *command)
 {
     struct change *change = &upto->change;
-    uint16_t category = upto->category.ptr == NULL ? CATEGORY_NONE : category_find(upto->category);
-    int64_t count = mark_upto(upto, mark->mark, category);
+    int64_t count = mark_upto(upto, mark->mark);
 
     if (count <= 0) {
         box_key_close(&change->bk);
@@ -186,7 +186,7 @@ static int run_upto(struct upto *upto, const struct mark_kind *mark, const char 
     }
     change_commit(change);
     replicate_upto(upto, command);
-    change_publish_upto(change, mark->change, upto->id, category);
+    change_publish_upto(change, mark->change, upto->id, upto->category);
     box_key_changed(&change->bk, mark->event);
     return rm_ReplyWithLongLong(change->ctx, count);
 }

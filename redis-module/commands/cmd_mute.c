@@ -5,50 +5,53 @@
 
 #include <errno.h>
 
+#include "base/limits.h"
+#include "base/mem.h"
 #include "server/args.h"
 #include "commands/change.h"
 #include "commands/filter_args.h"
+#include "server/replay.h"
 #include "server/reply.h"
 
-/* The change comes first: NOPUBLISH is taken into it. */
+/* The change comes first: NOPUBLISH is taken into it. Its ids are the categories: texts and, from
+ * them, names. */
 struct mute {
     struct change change;
-    bool muted; /* what they are to be */
-    uint16_t categories[FILTER_CATEGORIES_MAX];
-    struct rm_string *names[FILTER_CATEGORIES_MAX]; /* borrowed */
-    size_t count;
+    bool muted;               /* what they are to be */
+    struct notify_str *names; /* owned, and behind them lies changed; as many as there are texts */
+    bool *changed;
 };
 
-/* Unmuting does not make a category known. */
+/* Any name may be unmuted: what cannot be muted is not. */
 static bool take_category(struct mute *mute)
 {
+    struct change_ids *given = &mute->change.ids;
     struct args *args = &mute->change.args;
     struct notify_str name;
-    uint16_t category = CATEGORY_NONE;
 
-    mute->names[mute->count] = args->argv[args->pos];
+    given->texts[given->count] = args->argv[args->pos];
     if (!args_take_str(args, "category", &name))
         return false;
-    if (!mute->muted)
-        category = category_find(name);
-    else
-        switch (category_intern(name, &category)) {
-        case 0:
-            break;
-        case -EINVAL:
-            return args_fail(args,
-                             "ERR category must have 1 to %d bytes of UTF-8 without control "
-                             "characters",
-                             NOTIFY_CATEGORY_MAX);
-        case -ENOSPC:
-            return args_fail(args, "ERR category must be one of the %d that exist: no more fit",
-                             CATEGORY_LIMIT);
-        default:
-            return args_fail(args, "ERR not enough memory; nothing was changed");
-        }
-    mute->categories[mute->count] = category;
-    mute->count += category != CATEGORY_NONE;
+    if (mute->muted && !category_is_valid(name))
+        return args_fail(args,
+                         "ERR category must have 1 to %d bytes of UTF-8 without control characters",
+                         NOTIFY_CATEGORY_MAX);
+    mute->names[given->count++] = name;
     return true;
+}
+
+/* Room for so many. The limit is one for clients. */
+static bool reserve(struct mute *mute, size_t count)
+{
+    struct args *args = &mute->change.args;
+
+    if (count > FILTER_CATEGORIES_MAX && !replay_now())
+        return args_fail(args, "ERR there must be at most %d categories", FILTER_CATEGORIES_MAX);
+    mute->names = mem_try_alloc(count * (sizeof(mute->names[0]) + sizeof(mute->changed[0])));
+    if (mute->names == NULL)
+        return args_fail(args, "ERR not enough memory; nothing was changed");
+    mute->changed = (bool *)(mute->names + count);
+    return change_reserve_ids(&mute->change, count);
 }
 
 /* category [category …] [NOPUBLISH] */
@@ -63,11 +66,8 @@ static bool take_arguments(struct mute *mute)
     if (!args_take_names(args, "category", options, 1))
         return false;
     end = args->pos;
-    if (end - first > FILTER_CATEGORIES_MAX)
-        return args_fail(args, "ERR there must be at most %d categories", FILTER_CATEGORIES_MAX);
-    if (!args_take_options(args, options, 1, mute, &seen))
+    if (!reserve(mute, (size_t)(end - first)) || !args_take_options(args, options, 1, mute, &seen))
         return false;
-    category_make_room();
     for (args->pos = first; args->pos < end;)
         if (!take_category(mute))
             return false;
@@ -77,18 +77,18 @@ static bool take_arguments(struct mute *mute)
 /* Keeps those that changed. 0, -E2BIG, -ENOMEM. */
 static int apply(struct mute *mute)
 {
-    bool changed[FILTER_CATEGORIES_MAX];
+    struct change_ids *given = &mute->change.ids;
     size_t kept = 0;
-    int rc = box_mute(&mute->change.bk.box, mute->categories, mute->count, mute->muted, changed);
+    int rc = box_mute(&mute->change.bk.box, mute->names, given->count, mute->muted, mute->changed);
 
     if (rc < 0)
         return rc;
-    for (size_t i = 0; i < mute->count; i++) {
-        mute->categories[kept] = mute->categories[i];
+    for (size_t i = 0; i < given->count; i++) {
         mute->names[kept] = mute->names[i];
-        kept += changed[i];
+        given->texts[kept] = given->texts[i];
+        kept += mute->changed[i];
     }
-    mute->count = kept;
+    given->count = kept;
     return 0;
 }
 
@@ -98,7 +98,7 @@ static int fail(struct mute *mute, int rc)
         return reply_no_memory(mute->change.ctx);
     args_fail(&mute->change.args,
               "ERR category must be one of the %d that this box has: no more fit",
-              BOX_CATEGORIES_MAX);
+              LIMIT_CATEGORIES);
     return reply_args_error(mute->change.ctx, &mute->change.args);
 }
 
@@ -115,7 +115,7 @@ static int run(struct mute *mute)
         rc = apply(mute);
     else
         rc = is_new ? -ENOMEM : 0;
-    if (rc < 0 || bk->box == NULL || mute->count == 0) {
+    if (rc < 0 || bk->box == NULL || change->ids.count == 0) {
         if (is_new) {
             box_free(bk->box);
             bk->box = NULL;
@@ -125,11 +125,11 @@ static int run(struct mute *mute)
     }
     change_commit(change);
     rm_Replicate(change->ctx, mute->muted ? "NOTIFY.MUTE" : "NOTIFY.UNMUTE", "svc", bk->name,
-                 mute->names, mute->count, "NOPUBLISH");
-    change_publish_categories(change, mute->muted ? RENDER_MUTED : RENDER_UNMUTED, mute->categories,
-                              mute->count);
+                 change->ids.texts, change->ids.count, "NOPUBLISH");
+    change_publish_categories(change, mute->muted ? RENDER_MUTED : RENDER_UNMUTED, mute->names,
+                              change->ids.count);
     box_key_changed(bk, mute->muted ? "notify.mute" : "notify.unmute");
-    return rm_ReplyWithLongLong(change->ctx, (long long)mute->count);
+    return rm_ReplyWithLongLong(change->ctx, (long long)change->ids.count);
 }
 
 static int mute_categories(struct rm_ctx *ctx, struct rm_string **argv, int argc, bool muted)
@@ -137,12 +137,13 @@ static int mute_categories(struct rm_ctx *ctx, struct rm_string **argv, int argc
     struct mute mute;
 
     mute.muted = muted;
-    mute.count = 0;
+    mute.names = NULL;
     change_init(&mute.change, ctx, argv, argc, 2);
     if (!take_arguments(&mute) || (muted && !args_check_key(&mute.change.args, argv[1])))
         (void)reply_args_error(ctx, &mute.change.args);
     else if (change_open_or_reply(&mute.change))
         (void)run(&mute);
+    mem_free(mute.names);
     change_release(&mute.change);
     return RM_OK;
 }

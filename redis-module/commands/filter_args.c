@@ -99,14 +99,12 @@ static const struct arg_option unread_options[] = {
 static bool add_category(struct filter_categories *categories, struct args *args,
                          struct notify_str name)
 {
-    uint16_t category = category_find(name);
-
     for (size_t i = 0; i < categories->count; i++)
-        if (categories->list[i] == category)
+        if (notify_str_eq(categories->list[i], name))
             return true;
     if (categories->count == FILTER_CATEGORIES_MAX)
         return args_fail(args, "ERR CATEGORY must be at most %d names", FILTER_CATEGORIES_MAX);
-    categories->list[categories->count++] = category;
+    categories->list[categories->count++] = name;
     return true;
 }
 

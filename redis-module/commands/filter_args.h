@@ -9,10 +9,10 @@
 #include "box/box.h"
 #include "commands/log_args.h"
 
-#define FILTER_CATEGORIES_MAX 64 /* categories that one command may name */
+#define FILTER_CATEGORIES_MAX BOX_FILTER_CATEGORIES_MAX /* that one command may name */
 
 struct filter_categories {
-    uint16_t list[FILTER_CATEGORIES_MAX]; /* each at most once */
+    struct notify_str list[FILTER_CATEGORIES_MAX]; /* each at most once; borrowed */
     size_t count;
 };
 

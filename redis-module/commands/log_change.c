@@ -77,15 +77,14 @@ static int begin(struct log_change *lc)
 /* The change is done: what messages say, rev, and the keys are closed. */
 static int commit(struct log_change *lc)
 {
-    static struct log_choice choice; /* too big for a stack, and one command runs at a time */
     struct change *change = lc->change;
     int rc = cursor_edit_commit(&lc->edit);
 
     if (rc != 0)
         return rc;
-    log_choice_init(&choice, change->bk.box, NULL);
     change->box.log = str_of(change->log);
-    change->box.log_unread = log_count(lc->edit.cursor, &lc->log, &choice).unread;
+    change->box.log_unread =
+        log_count(lc->edit.cursor, &lc->log, log_wish(change->bk.box, NULL)).unread;
     box_key_close(&lc->log);
     change_commit(change);
     return 0;
@@ -165,7 +164,7 @@ static void free_texts(struct change *change)
 }
 
 /* Marks every notification of the category, one by one. False: no memory for the list of them. */
-static bool mark_category(struct log_change *lc, struct notify_id upto, uint16_t category,
+static bool mark_category(struct log_change *lc, struct notify_id upto, struct notify_str category,
                           enum box_mark mark)
 {
     struct change_ids *ids = &lc->change->ids;
@@ -189,7 +188,7 @@ static bool mark_category(struct log_change *lc, struct notify_id upto, uint16_t
     return true;
 }
 
-static int run_category(struct log_change *lc, struct notify_id upto, uint16_t category,
+static int run_category(struct log_change *lc, struct notify_id upto, struct notify_str category,
                         const struct mark_kind *mark)
 {
     struct change *change = lc->change;
@@ -226,19 +225,13 @@ int log_change_upto(struct change *change, const struct log_upto *wanted,
                     const struct mark_kind *mark, const char *command)
 {
     struct log_change lc;
-    uint16_t category = CATEGORY_NONE;
     int rc;
 
     if (!open_or_reply(&lc, change))
         return RM_OK;
-    if (wanted->category.ptr != NULL) {
-        category = category_find(wanted->category);
-        if (category == CATEGORY_NONE)
-            return reply_nothing(&lc);
-    }
     rc = begin(&lc);
     if (rc != 0)
         return rc == -ENOENT ? reply_nothing(&lc) : reply_failed(&lc, rc);
-    return category == CATEGORY_NONE ? run_upto(&lc, wanted, mark, command)
-                                     : run_category(&lc, wanted->id, category, mark);
+    return wanted->category.ptr == NULL ? run_upto(&lc, wanted, mark, command)
+                                        : run_category(&lc, wanted->id, wanted->category, mark);
 }

@@ -9,27 +9,23 @@ struct cursor *log_cursor(const struct box *box, const struct rm_string *log)
     return cursors_find(box_cursors(box), name);
 }
 
-void log_choice_init(struct log_choice *choice, const struct box *box,
-                     const struct filter_categories *categories)
+struct category_wish *log_wish(const struct box *box, const struct filter_categories *categories)
 {
-    choice->choice = (struct category_choice){NULL, NULL};
-    if (categories != NULL && categories->count > 0) {
-        category_set_init(&choice->only);
-        for (size_t i = 0; i < categories->count; i++)
-            category_set_add(&choice->only, categories->list[i]);
-        choice->choice.only = &choice->only;
-    }
-    if (box == NULL || box_category_slots(box) == 0)
-        return;
-    category_set_init(&choice->muted);
-    if (box_tally_muted(box, &choice->muted) > 0)
-        choice->choice.without = &choice->muted;
+    static struct category_wish wish;
+
+    wish.only = categories == NULL ? NULL : categories->list;
+    wish.only_count = categories == NULL ? 0 : categories->count;
+    muted_set_init(&wish.muted, box);
+    return &wish;
 }
 
 struct cursor_counts log_count(const struct cursor *cursor, const struct box_key *log,
-                               const struct log_choice *choice)
+                               struct category_wish *wish)
 {
+    struct category_choice choice;
+
     if (cursor == NULL || log->box == NULL)
         return (struct cursor_counts){0, 0};
-    return cursor_count(cursor, log->box, &choice->choice, box_key_now(log));
+    choice = category_wish_for(wish, log->box);
+    return cursor_count(cursor, log->box, &choice, box_key_now(log));
 }

@@ -10,19 +10,13 @@
 /* The box's cursor in the log of that name; NULL: it does not follow it. */
 struct cursor *log_cursor(const struct box *box, const struct rm_string *log);
 
-/* What of the log counts for the box. */
-struct log_choice {
-    struct category_choice choice; /* points into the sets below: do not copy this struct */
-    struct category_set only;
-    struct category_set muted;
-};
-
-/* categories: NULL or none: all that the box has not muted. box: NULL: nothing is muted. */
-void log_choice_init(struct log_choice *choice, const struct box *box,
-                     const struct filter_categories *categories);
+/* What of any log counts for the box. categories: NULL or none: all that it has not muted. box:
+ * NULL: nothing is muted. Both are borrowed. The wish is good until the next call: it is too big
+ * for a stack, and one command runs at a time. */
+struct category_wish *log_wish(const struct box *box, const struct filter_categories *categories);
 
 /* log: an open key; without a box in it everything is 0, as without a cursor. */
 struct cursor_counts log_count(const struct cursor *cursor, const struct box_key *log,
-                               const struct log_choice *choice);
+                               struct category_wish *wish);
 
 #endif

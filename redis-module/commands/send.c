@@ -11,6 +11,7 @@
 #include "message/render.h"
 #include "server/replication.h"
 #include "server/reply.h"
+#include "base/limits.h"
 #include "base/scratch.h"
 
 /* ---- storing ---- */
@@ -29,7 +30,7 @@ static bool fail_append(struct args *args, int rc, const struct box *box)
         return args_fail(args, "ERR MAXLEN must be at most %u", BOX_ENTRIES_MAX);
     case -E2BIG:
         return args_fail(args, "ERR CATEGORY must be one of the %d that this box has: no more fit",
-                         BOX_CATEGORIES_MAX);
+                         LIMIT_CATEGORIES);
     default:
         return args_fail(args, "ERR not enough memory; nothing was changed");
     }
@@ -54,6 +55,7 @@ bool send_check_box(struct box_key *bk, struct args *args, struct send_spec *spe
 
 static int append(struct box_key *bk, struct send_spec *spec, struct send_result *result)
 {
+    struct box_appended appended;
     int rc = 0;
 
     result->prev = box_last_id(bk->box);
@@ -62,8 +64,12 @@ static int append(struct box_key *bk, struct send_spec *spec, struct send_result
     if (rc == 0 && send_has(spec, SEND_IDEMPOTENT))
         rc = box_reserve_token(&bk->box, spec->token.text.len);
     if (rc == 0)
-        rc = box_append_collapsing(&bk->box, &spec->entry, box_key_now(bk), &result->replaces);
-    return rc;
+        rc = box_append_collapsing(&bk->box, &spec->entry, box_key_now(bk), &appended);
+    if (rc != 0)
+        return rc;
+    result->replaces = appended.replaced;
+    spec->entry.is_muted = appended.is_muted;
+    return 0;
 }
 
 /* There is room for it. */
@@ -114,7 +120,6 @@ static bool store(struct box_key *bk, struct args *args, struct send_spec *spec,
     result->id = spec->entry.id;
     result->rev = box_raise_rev(bk->box);
     result->unread = box_unread(bk->box, box_key_now(bk));
-    spec->entry.is_muted = box_is_muted(bk->box, spec->entry.category);
     box_key_settle(bk);
     return true;
 }

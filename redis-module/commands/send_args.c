@@ -345,20 +345,11 @@ static bool set_category(struct args *args, struct send_spec *spec)
 {
     if (!send_has(spec, SEND_CATEGORY))
         return true;
-    category_make_room();
-    switch (category_intern(spec->category, &spec->entry.category)) {
-    case 0:
-        return true;
-    case -ENOSPC:
-        return args_fail(args, "ERR CATEGORY must be one of the %d that exist: no more fit",
-                         CATEGORY_LIMIT);
-    case -ENOMEM:
-        return args_fail(args, "ERR not enough memory; nothing was changed");
-    default:
-        return args_fail(args,
-                         "ERR CATEGORY must have 1 to %d bytes of UTF-8 without control characters",
-                         NOTIFY_CATEGORY_MAX);
-    }
+    spec->entry.category = spec->category;
+    return category_is_valid(spec->category) ||
+           args_fail(args,
+                     "ERR CATEGORY must have 1 to %d bytes of UTF-8 without control characters",
+                     NOTIFY_CATEGORY_MAX);
 }
 
 bool send_args_make_entry(struct send_spec *spec, struct args *args)

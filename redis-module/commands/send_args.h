@@ -81,7 +81,7 @@ bool send_args_take(struct send_spec *spec, struct args *args, struct rm_ctx *ct
 bool send_args_set_key(struct send_spec *spec, struct args *args, struct rm_string *key);
 
 /* What depends on the state of the server: the expiry lies ahead, the body is made (in scratch) and
- * small enough, the category has a number. */
+ * small enough, the category is one. */
 bool send_args_make_entry(struct send_spec *spec, struct args *args);
 
 #endif

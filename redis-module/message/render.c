@@ -135,6 +135,31 @@ static void add_counts(struct text_buf *out, const struct render_box *box)
 
 /* ---- an entry ---- */
 
+#define CATEGORY_ESCAPED_MAX (2 * NOTIFY_CATEGORY_MAX)
+
+static inline bool needs_escape(char c)
+{
+    return c == '"' || c == '\\';
+}
+
+/* A category for the inside of a JSON string: in out, or the name itself. It is a valid one. */
+static struct notify_str escape_category(char out[CATEGORY_ESCAPED_MAX], struct notify_str name)
+{
+    size_t plain = 0;
+    size_t len = 0;
+
+    while (plain < name.len && !needs_escape(name.ptr[plain]))
+        plain++;
+    if (plain == name.len)
+        return name;
+    for (size_t i = 0; i < name.len && len + 2 <= CATEGORY_ESCAPED_MAX; i++) {
+        if (needs_escape(name.ptr[i]))
+            out[len++] = '\\';
+        out[len++] = name.ptr[i];
+    }
+    return notify_str_of(out, len);
+}
+
 /* What one message is made from. */
 struct message {
     const struct box_entry *entry;
@@ -146,6 +171,7 @@ struct message {
 
 /* The texts that it names more than once. */
 struct message_texts {
+    char category[CATEGORY_ESCAPED_MAX];
     char time[RENDER_TIME_LEN + 2];
     char id[NOTIFY_ID_TEXT_MAX + 2];
 };
@@ -284,7 +310,10 @@ static void start_message(struct text_buf *out, const struct render_box *box,
     struct notify_str event;
 
     *ret = (struct message){
-        .entry = entry, .category = category_json(entry->category), .id = NOTIFY_STR("null")};
+        .entry = entry,
+        .category = escape_category(texts->category, entry->category),
+        .id = NOTIFY_STR("null"),
+    };
     (void)body_parse(entry->body, &ret->body);
     ret->time = quote_time(texts->time, time_ms);
     (void)text_buf_room(out, HEAD_ROOM + box->key.len + entry->body.len);
@@ -348,25 +377,31 @@ size_t render_change_ids(struct text_buf *out, const struct render_box *box,
 }
 
 void render_change_upto(struct text_buf *out, const struct render_box *box,
-                        enum render_change change, struct notify_id id, uint16_t category)
+                        enum render_change change, struct notify_id id, struct notify_str category)
 {
+    char escaped[CATEGORY_ESCAPED_MAX];
+
     add_start(out, change_names[change], box->key);
     add_counts(out, box);
     add_id(out, change == RENDER_DELETED ? NOTIFY_STR(",\"before\":") : NOTIFY_STR(",\"upto\":"),
            id);
-    if (category != CATEGORY_NONE)
-        add_quoted(out, NOTIFY_STR(",\"category\":"), category_json(category));
+    if (category.ptr != NULL)
+        add_quoted(out, NOTIFY_STR(",\"category\":"), escape_category(escaped, category));
     text_buf_add_char(out, '}');
 }
 
 void render_change_categories(struct text_buf *out, const struct render_box *box,
-                              enum render_change change, const uint16_t *categories, size_t count)
+                              enum render_change change, const struct notify_str *categories,
+                              size_t count)
 {
+    char escaped[CATEGORY_ESCAPED_MAX];
+
     add_start(out, change_names[change], box->key);
     add_counts(out, box);
     TEXT_BUF_LITERAL(out, ",\"categories\":[");
     for (size_t i = 0; i < count; i++)
-        add_quoted(out, i == 0 ? NOTIFY_STR("") : NOTIFY_STR(","), category_json(categories[i]));
+        add_quoted(out, i == 0 ? NOTIFY_STR("") : NOTIFY_STR(","),
+                   escape_category(escaped, categories[i]));
     TEXT_BUF_LITERAL(out, "]}");
 }
 

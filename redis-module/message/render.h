@@ -61,11 +61,12 @@ size_t render_change_ids(struct text_buf *out, const struct render_box *box,
 /* Both take "log" and "log_unread" from the box when it has a log.
  * "upto":"id" (READ, SEEN), with "category" unless CATEGORY_NONE; for DELETED "before":"id". */
 void render_change_upto(struct text_buf *out, const struct render_box *box,
-                        enum render_change change, struct notify_id id, uint16_t category);
+                        enum render_change change, struct notify_id id, struct notify_str category);
 
 /* "categories":["…"] (MUTED, UNMUTED). */
 void render_change_categories(struct text_buf *out, const struct render_box *box,
-                              enum render_change change, const uint16_t *categories, size_t count);
+                              enum render_change change, const struct notify_str *categories,
+                              size_t count);
 
 /* FOLLOWED with "start":"id", or UNFOLLOWED, of box->log. */
 void render_follow(struct text_buf *out, const struct render_box *box, enum render_change change,

@@ -345,7 +345,7 @@ static void digest_entry(struct rm_digest *digest, const struct box_entry *entry
     rm_DigestAddLongLong(digest, (long long)entry->read_ms);
     rm_DigestAddLongLong(digest, (long long)entry->seen_ms);
     rm_DigestAddLongLong(digest, (long long)entry->expire_ms);
-    digest_str(digest, category_name(entry->category));
+    digest_str(digest, entry->category);
     digest_str(digest, entry->body);
     rm_DigestEndSequence(digest);
 }
@@ -366,7 +366,7 @@ static void digest_muted(struct rm_digest *digest, const struct box *box)
         if (!counts[i].muted)
             continue;
         digest_str(digest, NOTIFY_STR("muted"));
-        digest_str(digest, category_name(counts[i].category));
+        digest_str(digest, counts[i].category);
         rm_DigestEndSequence(digest);
     }
     mem_free(counts);

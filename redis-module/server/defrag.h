@@ -3,8 +3,7 @@
  * the server has scheduled it for that.
  *
  * Source: Redis, "Modules API reference", section "Active defrag"; the functions are in 7.0 and in
- * every later server. The names that the server interned (category.h) stay where they are: few, and
- * never freed. */
+ * every later server. */
 #ifndef DEFRAG_H
 #define DEFRAG_H
 

@@ -60,6 +60,11 @@ bool replay_may_skip(void)
     return command.ctx != NULL && (replay_now() || rm_IsKeysPositionRequest(command.ctx));
 }
 
+bool replay_lifts_limits(void)
+{
+    return command.ctx == NULL || replay_now();
+}
+
 bool replay_needs_memory(void)
 {
     if (command.ctx != NULL)

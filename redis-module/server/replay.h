@@ -28,6 +28,10 @@ bool replay_now_from_file(void);
  * where its keys are. */
 bool replay_may_skip(void);
 
+/* Whether what clients may put into a value is no matter now (limits.h): in a command that is
+ * replayed, and where no command of ours runs, but a value is loaded. */
+bool replay_lifts_limits(void);
+
 /* Whether memory must not fail now: in a command that is replayed, while a snapshot is loaded, and
  * for what else a primary makes its replica do (RESTORE, COPY). */
 bool replay_needs_memory(void);

@@ -89,8 +89,8 @@ static long reply_texts(struct rm_ctx *ctx, const struct box_entry *entry)
     reply_body_field(ctx, &body, BODY_TITLE, "title", &fields);
     reply_body_field(ctx, &body, BODY_CONTENT, "content", &fields);
     reply_body_field(ctx, &body, BODY_TYPE, "type", &fields);
-    if (entry->category != CATEGORY_NONE) {
-        reply_field_str(ctx, "category", category_name(entry->category));
+    if (entry->category.ptr != NULL) {
+        reply_field_str(ctx, "category", entry->category);
         fields++;
     }
     reply_field_str(ctx, "level", render_level(entry->level));

@@ -69,9 +69,10 @@ static inline struct box *test_payload_load(struct test_payload *payload, const 
 static inline bool test_entries_equal(const struct box_entry *a, const struct box_entry *b)
 {
     return notify_id_cmp(a->id, b->id) == 0 && a->kind == b->kind && a->level == b->level &&
-           a->category == b->category && a->archived == b->archived && a->is_read == b->is_read &&
-           a->is_seen == b->is_seen && a->read_ms == b->read_ms && a->seen_ms == b->seen_ms &&
-           a->expire_ms == b->expire_ms && notify_str_eq(a->body, b->body);
+           notify_str_eq(a->category, b->category) && a->archived == b->archived &&
+           a->is_read == b->is_read && a->is_seen == b->is_seen && a->read_ms == b->read_ms &&
+           a->seen_ms == b->seen_ms && a->expire_ms == b->expire_ms &&
+           notify_str_eq(a->body, b->body);
 }
 
 static inline bool test_tokens_equal(const struct box *a, const struct box *b)
@@ -150,7 +151,7 @@ static inline struct notify_str test_body(struct text_buf *buf, const char *titl
 }
 
 /* As box_mute of one category. */
-static inline int test_mute(struct box **box, uint16_t category, bool muted)
+static inline int test_mute(struct box **box, struct notify_str category, bool muted)
 {
     bool changed = false;
     int rc = box_mute(box, &category, 1, muted, &changed);

@@ -13,7 +13,6 @@
 
 #include "server/args.h"
 #include "server/box_type.h"
-#include "box/category.h"
 #include "server/module_api.h"
 #include "server/sessions_effect.h"
 #include "server/sessions_type.h"
@@ -339,6 +338,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         methods[number].free(value);
     }
     release_strings(&io.strings);
-    category_reset();
     return 0;
 }

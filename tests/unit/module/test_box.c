@@ -6,6 +6,8 @@
 #include <time.h>
 
 #include "box_testing.h"
+#include "base/limits.h"
+#include "box/category_table.h"
 #include "mem_testing.h"
 
 #define NOW UINT64_C(1795208400000)
@@ -24,7 +26,6 @@ static void teardown(void)
 {
     box_free(box);
     text_buf_release(&body_buf);
-    category_reset();
     cr_assert_eq(mem_testing_live, 0);
 }
 
@@ -75,10 +76,10 @@ static bool is_sound(void)
 static struct notify_id append_with(uint64_t n, const char *token, uint64_t now_ms)
 {
     struct box_entry entry = {.id = id_of(n), .body = body_with(token)};
-    struct notify_id replaced;
+    struct box_appended appended;
 
-    cr_assert_eq(box_append_collapsing(&box, &entry, now_ms, &replaced), 0);
-    return replaced;
+    cr_assert_eq(box_append_collapsing(&box, &entry, now_ms, &appended), 0);
+    return appended.replaced;
 }
 
 Test(box, an_entry_replaces_the_one_with_its_token)
@@ -184,7 +185,7 @@ Test(box, an_entry_that_cannot_be_is_refused)
     entry.level = (enum entry_level)LEVEL_COUNT;
     cr_assert_eq(box_append(&box, &entry), -EINVAL);
     entry = entry_of(1);
-    entry.category = 1; /* nobody interned it */
+    entry.category = NOTIFY_STR("a\nb");
     cr_assert_eq(box_append(&box, &entry), -EINVAL);
     entry = entry_of(1);
     entry.expire_ms = NOTIFY_ID_MAX_MS + 1;
@@ -261,9 +262,8 @@ Test(box, archived_entries_are_not_counted_and_come_back_unread)
 Test(box, a_muted_category_is_not_counted_until_it_is_unmuted)
 {
     struct box_entry entry = entry_of(1);
-    uint16_t ci;
+    struct notify_str ci = NOTIFY_STR("ci");
 
-    cr_assert_eq(category_intern(NOTIFY_STR("ci"), &ci), 0);
     entry.category = ci;
     append(entry);
     append(entry_of(2));
@@ -433,20 +433,52 @@ Test(box, trimming_to_an_id_removes_what_is_smaller)
 
 /* ---- limits and memory ---- */
 
-Test(box, categories_of_a_box_are_limited_and_disused_places_used_again)
+static bool lifted;
+
+static bool are_lifted(void)
+{
+    return lifted;
+}
+
+Test(box, categories_of_a_box_are_limited_for_clients_and_disused_places_used_again)
 {
     struct box_entry entry;
     char name[16];
 
-    for (uint64_t n = 0; n <= BOX_CATEGORIES_MAX; n++) {
+    lifted = false;
+    limits_set_judge(are_lifted);
+    for (uint64_t n = 0; n <= LIMIT_CATEGORIES; n++) {
         int len = snprintf(name, sizeof(name), "c%u", (unsigned)n);
         entry = entry_of(n + 1);
-        cr_assert_eq(category_intern(notify_str_of(name, (size_t)len), &entry.category), 0);
-        cr_assert_eq(box_append(&box, &entry), n < BOX_CATEGORIES_MAX ? 0 : -E2BIG);
+        entry.category = notify_str_of(name, (size_t)len);
+        cr_assert_eq(box_check_append(box, &entry), n < LIMIT_CATEGORIES ? 0 : -E2BIG);
+        cr_assert_eq(box_append(&box, &entry), n < LIMIT_CATEGORIES ? 0 : -E2BIG);
     }
+    cr_assert_eq(test_mute(&box, entry.category, true), -E2BIG);
+    lifted = true;
+    cr_assert_eq(box_check_append(box, &entry), 0);
+    lifted = false;
     cr_assert_eq(box_delete(&box, id_of(1), NOW), 1);
     cr_assert_eq(box_append(&box, &entry), 0);
-    cr_assert_eq(box_category_slots(box), BOX_CATEGORIES_MAX);
+    cr_assert_eq(box_category_slots(box), LIMIT_CATEGORIES);
+    cr_assert(is_sound());
+}
+
+Test(box, what_is_replayed_may_have_more_categories_than_clients)
+{
+    char name[16];
+
+    lifted = true;
+    limits_set_judge(are_lifted);
+    for (unsigned n = 0; n < LIMIT_CATEGORIES + 500; n++) {
+        snprintf(name, sizeof(name), "c%u", n);
+        cr_assert_eq(test_mute(&box, notify_str_z(name), true), 1);
+    }
+    lifted = false;
+    cr_assert_eq(test_mute(&box, NOTIFY_STR("one more"), true), -E2BIG);
+    cr_assert(box_is_muted(box, notify_str_z(name)));
+    cr_assert_eq(test_mute(&box, NOTIFY_STR("c77"), false), 1);
+    cr_assert_eq(test_mute(&box, NOTIFY_STR("one more"), true), 1);
     cr_assert(is_sound());
 }
 
@@ -501,9 +533,8 @@ static bool run_script(void)
 {
     static char content[3000];
     struct box_entry entry;
-    struct notify_id replaced;
+    struct box_appended appended;
     struct token token = {.at_ms = NOW};
-    uint16_t category;
     char name[] = "c0";
     bool ok = true;
 
@@ -513,12 +544,11 @@ static bool run_script(void)
         if (n == 40)
             entry.body = test_body(&body_buf, "big", content);
         name[1] = (char)('0' + n % 8);
-        ok = category_intern(notify_str_z(name), &category) == 0 && ok;
-        entry.category = category_find(notify_str_z(name));
+        entry.category = notify_str_z(name);
         entry.is_seen = n % 9 == 0;
         if (n % 6 == 0)
             entry.body = body_with(n % 4 == 0 ? "a" : "b");
-        ok = box_append_collapsing(&box, &entry, NOW, &replaced) == 0 && ok;
+        ok = box_append_collapsing(&box, &entry, NOW, &appended) == 0 && ok;
         token.text = notify_str_z(name);
         if (n <= 8)
             ok = box_remember(&box, &token, NOW + 1) == 0 && ok;
@@ -529,7 +559,7 @@ static bool run_script(void)
         if (n == 30)
             ok = box_trim_minid(&box, id_of(5), BOX_NEVER_EXPIRE, NULL) >= 0 && ok;
         if (n == 55)
-            ok = test_mute(&box, category, true) >= 0 && ok;
+            ok = test_mute(&box, notify_str_z(name), true) >= 0 && ok;
     }
     (void)box_delete(&box, id_of(33), NOW);
     ok = box_trim_maxlen(&box, 3, BOX_NEVER_EXPIRE, NULL) >= 0 && ok;
@@ -543,7 +573,6 @@ Test(box, lack_of_memory_at_any_request_leaves_a_sound_box, .timeout = 0)
     for (long n = 1; !ok; n++) {
         cr_assert_lt(n, 2000);
         box_free(box);
-        category_reset();
         mem_testing_install(n % 2 == 0);
         mem_testing_live = 1; /* the body's buffer */
         text_buf_release(&body_buf);
@@ -573,46 +602,6 @@ Test(box, a_copy_that_runs_out_of_memory_leaks_nothing)
     }
     cr_assert(test_boxes_equal(box, copy));
     box_free(copy);
-}
-
-/* Asks for so many other names that those which no box holds are forgotten. */
-static void need_room_for_categories(void)
-{
-    char name[24];
-    uint16_t number;
-    int rc = 0;
-
-    for (int i = 0; rc == 0; i++) {
-        snprintf(name, sizeof name, "other %d", i);
-        rc = category_intern(notify_str_z(name), &number);
-    }
-    category_make_room();
-}
-
-static void assert_category_lives_as_long_as_boxes(uint64_t entries)
-{
-    struct box_entry entry = entry_of(1);
-    struct box *copy;
-
-    cr_assert_eq(category_intern(NOTIFY_STR("mine"), &entry.category), 0);
-    append(entry);
-    for (uint64_t n = 2; n <= entries; n++)
-        append(entry_of(n));
-    copy = box_copy(box);
-    box_free(box);
-    box = box_new();
-    need_room_for_categories();
-    cr_assert_eq(category_find(NOTIFY_STR("mine")), entry.category, "the copy holds it");
-    box_free(copy);
-    need_room_for_categories();
-    cr_assert_eq(category_find(NOTIFY_STR("mine")), CATEGORY_NONE, "no box holds it");
-}
-
-Test(box, a_copy_holds_its_categories_and_a_freed_box_lets_them_go)
-{
-    assert_category_lives_as_long_as_boxes(5);
-    category_reset();
-    assert_category_lives_as_long_as_boxes(300);
 }
 
 struct moves {

@@ -1,155 +1,148 @@
-/* Interning of category names. */
+/* Names of categories, and how a box keeps those that it has. That this goes well whatever happens
+ * is test_box_model.c's. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
 
-#include "box/category.h"
+#include "base/id_table.h"
+#include "box/category_choice.h"
+#include "box_testing.h"
 #include "mem_testing.h"
+
+static struct box *box;
+static struct text_buf body;
 
 static void setup(void)
 {
-    mem_testing_install(0);
+    mem_testing_install(1);
+    box = box_new();
+    (void)test_body(&body, "title", NULL);
 }
 
 static void teardown(void)
 {
-    category_reset();
+    box_free(box);
+    text_buf_release(&body);
     cr_assert_eq(mem_testing_live, 0);
 }
 
 TestSuite(category, .init = setup, .fini = teardown);
 
-Test(category, the_same_name_gets_the_same_number)
-{
-    uint16_t ci;
-    uint16_t chat;
-    uint16_t again;
-
-    cr_assert_eq(category_find(NOTIFY_STR("ci")), CATEGORY_NONE);
-    cr_assert_eq(category_intern(NOTIFY_STR("ci"), &ci), 0);
-    cr_assert_eq(category_intern(NOTIFY_STR("chat"), &chat), 0);
-    cr_assert_eq(category_intern(NOTIFY_STR("ci"), &again), 0);
-    cr_assert_eq(again, ci);
-    cr_assert_neq(chat, ci);
-    cr_assert_neq(ci, CATEGORY_NONE);
-    cr_assert_eq(category_find(NOTIFY_STR("chat")), chat);
-    cr_assert(notify_str_eq(category_name(ci), NOTIFY_STR("ci")));
-    cr_assert_null(category_name(CATEGORY_NONE).ptr);
-    cr_assert_null(category_json(CATEGORY_NONE).ptr);
-}
-
-Test(category, the_escaped_name_is_kept_beside_the_plain_one)
-{
-    uint16_t number;
-
-    cr_assert_eq(category_intern(NOTIFY_STR("a\"b"), &number), 0);
-    cr_assert(notify_str_eq(category_name(number), NOTIFY_STR("a\"b")));
-    cr_assert(notify_str_eq(category_json(number), NOTIFY_STR("a\\\"b")));
-}
-
-Test(category, refuses_what_is_not_a_name)
+Test(category, names_are_short_texts_without_control_characters)
 {
     char longest[NOTIFY_CATEGORY_MAX + 1];
-    uint16_t number = 77;
 
     memset(longest, 'x', sizeof(longest));
-    cr_assert_eq(category_intern(NOTIFY_STR(""), &number), -EINVAL);
-    cr_assert_eq(category_intern(NOTIFY_STR("\xff"), &number), -EINVAL);
-    cr_assert_eq(category_intern(NOTIFY_STR("a\nb"), &number), -EINVAL);
-    cr_assert_eq(category_intern(NOTIFY_STR("a\x7f"), &number), -EINVAL);
-    cr_assert_eq(category_intern(notify_str_of(longest, NOTIFY_CATEGORY_MAX + 1), &number),
-                 -EINVAL);
-    cr_assert_eq(number, 77);
-    cr_assert_eq(category_count(), 0);
-    cr_assert_eq(category_intern(notify_str_of(longest, NOTIFY_CATEGORY_MAX), &number), 0);
+    cr_assert(category_is_valid(NOTIFY_STR("c")));
+    cr_assert(category_is_valid(NOTIFY_STR("\xc3\xa4 b")));
+    cr_assert(category_is_valid(notify_str_of(longest, NOTIFY_CATEGORY_MAX)));
+    cr_assert_not(category_is_valid(notify_str_of(longest, NOTIFY_CATEGORY_MAX + 1)));
+    cr_assert_not(category_is_valid(CATEGORY_NONE));
+    cr_assert_not(category_is_valid(NOTIFY_STR("")));
+    cr_assert_not(category_is_valid(NOTIFY_STR("\xff")));
+    cr_assert_not(category_is_valid(NOTIFY_STR("a\nb")));
+    cr_assert_not(category_is_valid(NOTIFY_STR("a\x7f")));
 }
 
-Test(category, the_number_of_names_is_limited)
+static void send(struct box **to, uint64_t n, struct notify_str category)
 {
-    char name[16];
-    uint16_t number;
+    struct box_entry entry = {.id = {n, 0}, .category = category, .body = text_buf_str(&body)};
 
-    for (int i = 0; i < CATEGORY_LIMIT; i++) {
-        int len = snprintf(name, sizeof(name), "c%d", i);
-        cr_assert_eq(category_intern(notify_str_of(name, (size_t)len), &number), 0);
+    cr_assert_eq(box_append(to, &entry), 0);
+}
+
+static struct notify_str category_of(const struct box *of, uint64_t n)
+{
+    struct box_entry entry;
+
+    cr_assert(box_find(of, (struct notify_id){n, 0}, 0, &entry));
+    return entry.category;
+}
+
+Test(category, an_entry_has_its_category_whatever_comes_and_goes_before_it)
+{
+    char name[NOTIFY_CATEGORY_MAX + 1];
+
+    send(&box, 1, NOTIFY_STR("first"));
+    send(&box, 2, CATEGORY_NONE);
+    send(&box, 3, NOTIFY_STR("third"));
+    for (uint64_t n = 4; n < 100; n++) {
+        snprintf(name, sizeof(name), "%.*s %d", (int)(n * 5 % 60),
+                 "-----------------------------------------------------------", (int)n);
+        send(&box, n, notify_str_z(name));
+        if (n > 30)
+            cr_assert_eq(box_delete(&box, (struct notify_id){n - 26, 0}, 0), 1);
     }
-    cr_assert_eq(category_intern(NOTIFY_STR("one more"), &number), -ENOSPC);
-    cr_assert_eq(category_count(), CATEGORY_LIMIT);
-    cr_assert_eq(category_intern(NOTIFY_STR("c12345"), &number), 0);
-    cr_assert(notify_str_eq(category_name(number), NOTIFY_STR("c12345")));
+    cr_assert(notify_str_eq(category_of(box, 1), NOTIFY_STR("first")));
+    cr_assert_null(category_of(box, 2).ptr);
+    cr_assert(notify_str_eq(category_of(box, 3), NOTIFY_STR("third")));
+    cr_assert(notify_str_eq(category_of(box, 99), notify_str_z(name)));
+    cr_assert_lt(box_category_slots(box), 35, "records of categories that are gone are used again");
 }
 
-static uint16_t intern_number(int i)
+Test(category, names_with_the_same_hash_are_told_apart)
 {
-    char name[16];
-    uint16_t number;
-    int len = snprintf(name, sizeof(name), "c%d", i);
+    struct notify_str wanted = NOTIFY_STR("name 0");
+    char name[24];
+    int n = 1;
 
-    cr_assert_eq(category_intern(notify_str_of(name, (size_t)len), &number), 0);
-    return number;
+    do
+        snprintf(name, sizeof(name), "name %d", n++);
+    while (category_hash(notify_str_z(name)) != category_hash(wanted));
+    send(&box, 1, notify_str_z(name));
+    cr_assert_eq(test_mute(&box, wanted, true), 1);
+    cr_assert_eq(box_unread(box, 0), 1);
+    cr_assert_not(box_is_muted(box, notify_str_z(name)));
+    cr_assert(box_is_muted(box, wanted));
 }
 
-Test(category, names_that_no_box_holds_make_room_for_others)
+Test(category, which_names_have_the_same_hash_is_nobodys_business)
 {
-    uint16_t held = intern_number(0);
-    uint16_t twice = intern_number(1);
-    uint16_t number;
+    uint32_t before = category_hash(NOTIFY_STR("a")) ^ category_hash(NOTIFY_STR("b"));
 
-    category_hold(held);
-    category_hold(twice);
-    category_hold(twice);
-    category_release(twice);
-    for (int i = 2; i < CATEGORY_LIMIT; i++)
-        (void)intern_number(i);
-    category_make_room();
-    cr_assert_eq(category_find(NOTIFY_STR("c2")), CATEGORY_NONE);
-    cr_assert_null(category_name(3).ptr);
-    cr_assert_eq(category_find(NOTIFY_STR("c0")), held);
-    cr_assert_eq(category_find(NOTIFY_STR("c1")), twice);
-    for (int i = 2; i < CATEGORY_LIMIT; i++)
-        number = intern_number(-i);
-    cr_assert_eq(category_count(), CATEGORY_LIMIT);
-    cr_assert(notify_str_eq(category_name(held), NOTIFY_STR("c0")));
-    cr_assert_eq(category_intern(NOTIFY_STR("one more"), &number), -ENOSPC);
+    id_table_seed(UINT64_C(0x123456789abcdef1));
+    cr_assert_neq(category_hash(NOTIFY_STR("a")) ^ category_hash(NOTIFY_STR("b")), before);
 }
 
-Test(category, a_full_table_takes_another_name_as_soon_as_one_is_released)
-{
-    uint16_t number;
+static struct category_wish wish;
 
-    for (int i = 0; i < CATEGORY_LIMIT; i++)
-        category_hold(intern_number(i));
-    category_make_room();
-    cr_assert_eq(category_intern(NOTIFY_STR("one more"), &number), -ENOSPC);
-    category_release(category_find(NOTIFY_STR("c777")));
-    category_make_room();
-    cr_assert_eq(category_intern(NOTIFY_STR("one more"), &number), 0);
-    cr_assert_eq(category_find(NOTIFY_STR("c777")), CATEGORY_NONE);
-    cr_assert_eq(category_find(NOTIFY_STR("c776")), number - 1);
-    cr_assert_eq(category_find(NOTIFY_STR("c778")), number + 1);
+static uint64_t count(struct box *log)
+{
+    struct category_choice choice = category_wish_for(&wish, log);
+
+    return box_tally(log, (struct notify_id){0, 0}, (struct notify_id){UINT64_MAX, 0}, &choice, 0);
 }
 
-Test(category, while_there_is_room_nothing_is_forgotten)
+Test(category, a_follower_counts_what_he_asks_for_but_for_what_he_has_muted)
 {
-    for (int i = 0; i < 10000; i++)
-        (void)intern_number(i);
-    category_make_room();
-    cr_assert_eq(category_find(NOTIFY_STR("c0")), 1);
-}
+    static const struct notify_str only[] = {{"b", 1}, {"none", 4}, {"a", 1}};
+    struct box *log = box_new();
+    char name[8];
 
-Test(category, lack_of_memory_changes_nothing)
-{
-    uint16_t number;
-
-    for (long n = 1;; n++) {
-        int rc;
-        mem_testing_fail_at(n);
-        rc = category_intern(NOTIFY_STR("name"), &number);
-        mem_testing_fail_at(0);
-        if (rc == 0)
-            break;
-        cr_assert_eq(rc, -ENOMEM);
-        cr_assert_eq(category_find(NOTIFY_STR("name")), CATEGORY_NONE);
+    send(&log, 1, NOTIFY_STR("a"));
+    send(&log, 2, NOTIFY_STR("b"));
+    send(&log, 3, CATEGORY_NONE);
+    muted_set_init(&wish.muted, NULL);
+    wish.only_count = 0;
+    cr_assert_eq(count(log), 3);
+    cr_assert_null(category_wish_for(&wish, log).admitted);
+    wish.only = only;
+    wish.only_count = 3;
+    cr_assert_eq(count(log), 2);
+    cr_assert_eq(test_mute(&box, NOTIFY_STR("b"), true), 1);
+    muted_set_init(&wish.muted, box);
+    cr_assert_eq(count(log), 1);
+    wish.only_count = 0;
+    cr_assert_eq(count(log), 2);
+    for (int n = 0; n < 4000; n++) { /* few are looked for in the box, many in a table */
+        snprintf(name, sizeof(name), "x%d", n);
+        cr_assert_eq(test_mute(&box, notify_str_z(name), true), 1);
     }
-    cr_assert_eq(category_find(NOTIFY_STR("name")), number);
+    muted_set_init(&wish.muted, box);
+    send(&log, 4, NOTIFY_STR("x3999"));
+    cr_assert_eq(count(log), 2);
+    cr_assert_eq(test_mute(&box, NOTIFY_STR("b"), false), 1);
+    muted_set_init(&wish.muted, box);
+    cr_assert_eq(count(log), 3);
+    box_free(log);
 }

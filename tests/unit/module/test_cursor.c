@@ -10,7 +10,7 @@
 static struct box *topic;
 static struct cursor *cursor;
 static struct text_buf body;
-static const struct category_choice all = {NULL, NULL};
+static const struct category_choice all = {NULL};
 
 static struct notify_id id_of(uint64_t ms)
 {

@@ -7,7 +7,6 @@
 #include <stdio.h>
 
 #include "box_testing.h"
-#include "box/category.h"
 #include "mem_testing.h"
 #include "sessions_testing.h"
 
@@ -65,7 +64,6 @@ static void set_up(void)
 static void tear_down(void)
 {
     text_buf_release(&body_buf);
-    category_reset();
     cr_assert_eq(mem_testing_live, 0);
 }
 

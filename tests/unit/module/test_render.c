@@ -29,7 +29,6 @@ static void teardown(void)
 {
     text_buf_release(&out);
     text_buf_release(&body_buf);
-    category_reset();
     cr_assert_eq(mem_testing_live, 0);
 }
 
@@ -58,7 +57,7 @@ static void expect_part(const char *text)
 
 static void fill_example(void)
 {
-    cr_assert_eq(category_intern(NOTIFY_STR("ci"), &entry.category), 0);
+    entry.category = NOTIFY_STR("ci");
     entry.level = LEVEL_SUCCESS;
     plain.field[BODY_TITLE] = NOTIFY_STR("Build finished");
     plain.field[BODY_CONTENT] = NOTIFY_STR("main passed");
@@ -180,9 +179,8 @@ Test(render, state_changes_name_their_ids)
 
 Test(render, upto_may_name_a_category_and_a_trim_says_before)
 {
-    uint16_t category;
+    struct notify_str category = NOTIFY_STR("a\"b");
 
-    cr_assert_eq(category_intern(NOTIFY_STR("a\"b"), &category), 0);
     render_change_upto(&out, &box, RENDER_READ, (struct notify_id){7, 0}, category);
     expect("{\"type\":\"read\",\"key\":\"inbox:42\",\"rev\":17,\"unread\":3,\"upto\":\"7-0\","
            "\"category\":\"a\\\"b\"}");
