@@ -57,7 +57,7 @@ bool change_take_log(struct args *args, void *into)
 
 static const struct arg_option options[] = {
     ARG_OPTION("NOPUBLISH", change_take_nopublish),
-    ARG_OPTION("AT", change_take_at),
+    ARG_OPTION_INTERNAL("AT", change_take_at),
     ARG_OPTION("LOG", change_take_log),
 };
 enum { OPTIONS = sizeof options / sizeof options[0], OPTIONS_WITHOUT_MARKS = 1 };

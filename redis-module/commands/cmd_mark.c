@@ -139,8 +139,10 @@ static bool take_category(struct args *args, void *into)
 }
 
 static const struct arg_option upto_options[] = {
-    ARG_OPTION("UPTO", take_upto),         ARG_OPTION("NOPUBLISH", change_take_nopublish),
-    ARG_OPTION("AT", change_take_at),      ARG_OPTION("LOG", change_take_log),
+    ARG_OPTION("UPTO", take_upto),
+    ARG_OPTION("NOPUBLISH", change_take_nopublish),
+    ARG_OPTION_INTERNAL("AT", change_take_at),
+    ARG_OPTION("LOG", change_take_log),
     ARG_OPTION("CATEGORY", take_category), /* the last: SEEN has it not */
 };
 enum { READALL_OPTIONS = sizeof upto_options / sizeof upto_options[0], SEEN_OPTIONS = 4 };

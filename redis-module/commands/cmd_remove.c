@@ -21,8 +21,7 @@ static void remove_ids(struct change *change, remove_fn remove)
     change->ids.count = kept;
 }
 
-/* The replicated form of a sweep: no revision, no message, as on the primary. A client can do no
- * harm with it, as only what has expired goes. */
+/* The replicated form of a sweep: no revision, no message, as on the primary. */
 static int run_expired(struct change *change)
 {
     size_t count;
@@ -44,6 +43,8 @@ static int run_del(struct change *change)
     bool expired = args_take_keyword(&change->args, "EXPIRED");
     size_t count;
 
+    if (expired && !args_check_internal(&change->args, "EXPIRED"))
+        return reply_args_error(change->ctx, &change->args);
     if (!change_take_ids(change) || !change_take_options(change, false))
         return reply_args_error(change->ctx, &change->args);
     if (!change_open_or_reply(change))
@@ -65,7 +66,7 @@ static int run_del(struct change *change)
     return rm_ReplyWithLongLong(change->ctx, (long long)count);
 }
 
-/* NOTIFY.DEL key [EXPIRED] id [id …] [NOPUBLISH] */
+/* NOTIFY.DEL key id [id …] [NOPUBLISH]; what is replicated of a sweep: key EXPIRED id [id …] */
 int cmd_del(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     struct change change;

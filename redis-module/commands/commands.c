@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "server/replay.h"
+#include "server/reply.h"
 
 #define SINCE_FIRST "0.1.0"
 
@@ -36,7 +37,6 @@
         .name = "key", .type = RM_ARG_KEY, .key_spec_index = 0                                     \
     }
 #define IDS ARG("id", RM_ARG_STRING, NULL, RM_ARG_MULTIPLE)
-#define AT OPTION_TIME("unix-time-milliseconds", "AT")
 #define NOPUBLISH OPTION("nopublish", "NOPUBLISH")
 /* A log beside the key: a key of the second specification. */
 #define LOG_ARG(arg_token, arg_flags)                                                              \
@@ -74,15 +74,8 @@ static struct rm_arg expiries[] = {
 };
 #define EXPIRY OPTION_ONEOF("expiry", NULL, expiries)
 
-static struct rm_arg remember_parts[] = {
-    ARG("at", RM_ARG_UNIX_TIME, NULL, 0),
-    ARG("after", RM_ARG_UNIX_TIME, NULL, 0),
-    ARG("max", RM_ARG_INTEGER, NULL, 0),
-    END,
-};
 #define TOKENS                                                                                     \
-    OPTION_STR("collapse-token", "COLLAPSE"), OPTION_STR("idempotency-token", "IDEMPOTENT"),       \
-        ARG_SUB("remember", RM_ARG_BLOCK, "REMEMBER", RM_ARG_OPTIONAL, remember_parts)
+    OPTION_STR("collapse-token", "COLLAPSE"), OPTION_STR("idempotency-token", "IDEMPOTENT")
 
 #define SEND_OPTIONS                                                                               \
     ARG("title", RM_ARG_STRING, NULL, 0), OPTION_STR("text", "CONTENT"),                           \
@@ -167,10 +160,10 @@ static struct rm_arg follow_args[] = {
 };
 static struct rm_arg unfollow_args[] = {KEY, LOG_ARG(NULL, RM_ARG_MULTIPLE), NOPUBLISH, END};
 static struct rm_arg key_args[] = {KEY, END};
-static struct rm_arg read_args[] = {KEY, IDS, LOG, AT, NOPUBLISH, END};
+static struct rm_arg read_args[] = {KEY, IDS, LOG, NOPUBLISH, END};
 
 static struct rm_arg readall_args[] = {
-    KEY, OPTION_STR("id", "UPTO"), OPTION_STR("category", "CATEGORY"), LOG, AT, NOPUBLISH, END,
+    KEY, OPTION_STR("id", "UPTO"), OPTION_STR("category", "CATEGORY"), LOG, NOPUBLISH, END,
 };
 
 static struct rm_arg mark_names[] = {
@@ -178,11 +171,11 @@ static struct rm_arg mark_names[] = {
     TOKEN("archived", "ARCHIVED"), TOKEN("unarchived", "UNARCHIVED"), END,
 };
 static struct rm_arg mark_args[] = {
-    KEY, ARG_SUB("state", RM_ARG_ONEOF, NULL, 0, mark_names), IDS, LOG, AT, NOPUBLISH, END,
+    KEY, ARG_SUB("state", RM_ARG_ONEOF, NULL, 0, mark_names), IDS, LOG, NOPUBLISH, END,
 };
 
-static struct rm_arg seen_args[] = {KEY, OPTION_STR("id", "UPTO"), LOG, AT, NOPUBLISH, END};
-static struct rm_arg del_args[] = {KEY, OPTION("expired", "EXPIRED"), IDS, NOPUBLISH, END};
+static struct rm_arg seen_args[] = {KEY, OPTION_STR("id", "UPTO"), LOG, NOPUBLISH, END};
+static struct rm_arg del_args[] = {KEY, IDS, NOPUBLISH, END};
 static struct rm_arg mute_args[] = {
     KEY,
     ARG("category", RM_ARG_STRING, NULL, RM_ARG_MULTIPLE),
@@ -388,17 +381,41 @@ static const struct {
 
 /* ---- the table ---- */
 
-/* run_NAME: cmd_NAME of commands.h, and around it what is to be known around every command. */
+/* What is to be known around every command. */
+static int run(struct rm_ctx *ctx, struct rm_string **argv, int argc, rm_command_fn command)
+{
+    int rc;
+
+    replay_begin(ctx, argv, argc);
+    rc = command(ctx, argv, argc);
+    replay_end();
+    return rc;
+}
+
+/* run_NAME: cmd_NAME of commands.h. */
 #define HANDLER(name)                                                                              \
     static int run_##name(struct rm_ctx *ctx, struct rm_string **argv, int argc)                   \
     {                                                                                              \
-        int rc;                                                                                    \
-                                                                                                   \
-        replay_begin(ctx, argv, argc);                                                             \
-        rc = cmd_##name(ctx, argv, argc);                                                          \
-        replay_end();                                                                              \
-        return rc;                                                                                 \
+        return run(ctx, argv, argc, cmd_##name);                                                   \
     }
+
+/* The same of a command in which only servers talk: a client gets none of it, whatever its rights,
+ * and be it out of a script or another module. */
+#define INTERNAL_HANDLER(name)                                                                     \
+    static int replay_##name(struct rm_ctx *ctx, struct rm_string **argv, int argc)                \
+    {                                                                                              \
+        return replay_now() ? cmd_##name(ctx, argv, argc) : reply_internal(ctx);                   \
+    }                                                                                              \
+    static int run_##name(struct rm_ctx *ctx, struct rm_string **argv, int argc)                   \
+    {                                                                                              \
+        return run(ctx, argv, argc, replay_##name);                                                \
+    }
+
+static int reply_internal(struct rm_ctx *ctx)
+{
+    return reply_error(
+        ctx, "ERR this command is internal: it is taken from the primary and the AOF alone");
+}
 
 HANDLER(send)
 HANDLER(event)
@@ -425,7 +442,7 @@ HANDLER(trim)
 HANDLER(mute)
 HANDLER(unmute)
 HANDLER(help)
-HANDLER(restorebox)
+INTERNAL_HANDLER(restorebox)
 HANDLER(session_open)
 HANDLER(session_touch)
 HANDLER(session_close)
@@ -433,8 +450,11 @@ HANDLER(session_list)
 HANDLER(session_count)
 HANDLER(session_kick)
 HANDLER(session_dropnode)
-HANDLER(session_apply)
+INTERNAL_HANDLER(session_apply)
 HANDLER(session_help)
+
+/* Redis 8 then does not even show such a command to clients. Elsewhere nobody knows the word. */
+#define INTERNAL " internal"
 
 static const struct command {
     const char *name;
@@ -532,7 +552,7 @@ static const struct command {
      "O(N+M) for N categories in a box of M entries", NULL, mute_args},
     {"NOTIFY.HELP", run_help, "fast allow-loading allow-stale", "fast", -1, KEY_NONE,
      "Returns how each command is written and what it does.", "O(1)", NULL, help_args},
-    {"NOTIFY.RESTOREBOX", run_restorebox, "write deny-oom", "write slow", -3, KEY_INSERT,
+    {"NOTIFY.RESTOREBOX", run_restorebox, "write deny-oom" INTERNAL, "write slow", -3, KEY_INSERT,
      "Internal: restores a box, or the next part of one, from a rewritten AOF or a slot migration.",
      "O(N) for N entries", NULL, restorebox_args},
     {"NOTIFY.SESSION", NULL, "", "slow", -2, KEY_NONE,
@@ -561,7 +581,8 @@ static const struct command {
     {"NOTIFY.SESSION|DROPNODE", run_session_dropnode, "write", "write slow", 4, KEY_SUB_DELETE,
      "Removes the connections that a node held and returns how many there were.",
      "O(N) for N connections of the set", NULL, session_dropnode_args},
-    {"NOTIFY.SESSION|APPLY", run_session_apply, "write deny-oom", "write slow", -4, KEY_SUB_INSERT,
+    {"NOTIFY.SESSION|APPLY", run_session_apply, "write deny-oom" INTERNAL, "write slow", -4,
+     KEY_SUB_INSERT,
      "Internal: applies the changes of a session set that another server or the AOF tells of.",
      "O(N+M) for M renewed or removed of N connections, O(N) for each one that is added", NULL,
      session_apply_args},
@@ -600,21 +621,30 @@ static void set_acl_categories(const struct command *row, struct rm_command *com
 
 /* A row "NAME|SUB" is a subcommand of the row "NAME", which comes before it and has no handler.
  * Real subcommands, as each has its own key specification, flags, documentation and ACL rule. */
-static struct rm_command *create(struct rm_ctx *ctx, const struct command *row)
+static int create_with(struct rm_ctx *ctx, const struct command *row, const char *flags)
 {
     const char *bar = strchr(row->name, '|');
     int first = key_ranges[row->keys].first;
     int last = key_ranges[row->keys].last;
     int step = key_ranges[row->keys].step;
     char container[64];
-    int rc;
 
-    if (bar == NULL) {
-        rc = rm_CreateCommand(ctx, row->name, row->run, row->flags, first, last, step);
-    } else {
-        snprintf(container, sizeof container, "%.*s", (int)(bar - row->name), row->name);
-        rc = rm_CreateSubcommand(rm_GetCommand(ctx, container), bar + 1, row->run, row->flags,
-                                 first, last, step);
+    if (bar == NULL)
+        return rm_CreateCommand(ctx, row->name, row->run, flags, first, last, step);
+    snprintf(container, sizeof container, "%.*s", (int)(bar - row->name), row->name);
+    return rm_CreateSubcommand(rm_GetCommand(ctx, container), bar + 1, row->run, flags, first, last,
+                               step);
+}
+
+static struct rm_command *create(struct rm_ctx *ctx, const struct command *row)
+{
+    const char *internal = strstr(row->flags, INTERNAL);
+    char flags[64];
+    int rc = create_with(ctx, row, row->flags);
+
+    if (rc != RM_OK && internal != NULL) {
+        snprintf(flags, sizeof flags, "%.*s", (int)(internal - row->flags), row->flags);
+        rc = create_with(ctx, row, flags);
     }
     return rc == RM_OK ? rm_GetCommand(ctx, row->name) : NULL;
 }

@@ -201,7 +201,7 @@ static const struct arg_option options[SEND_OPTIONS] = {
     [SEND_PXAT] = ARG_OPTION("PXAT", take_pxat),
     [SEND_COLLAPSE] = ARG_OPTION_TEXT("COLLAPSE", take_collapse),
     [SEND_IDEMPOTENT] = ARG_OPTION_TEXT("IDEMPOTENT", take_idempotent),
-    [SEND_REMEMBER] = ARG_OPTION("REMEMBER", take_remember),
+    [SEND_REMEMBER] = ARG_OPTION_INTERNAL("REMEMBER", take_remember),
 };
 
 #define BIT(option) (1u << (option))

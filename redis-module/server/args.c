@@ -325,6 +325,13 @@ static bool fail_unknown(struct args *args, struct notify_str word)
                      hint);
 }
 
+bool args_check_internal(struct args *args, const char *name)
+{
+    return replay_may_skip() ||
+           args_fail(args, "ERR %s is internal: it is taken from the primary and the AOF alone",
+                     name);
+}
+
 bool args_take_may(struct args *args, struct args *ret_part)
 {
     uint64_t count;
@@ -375,6 +382,8 @@ static bool take_options(struct args *args, const struct arg_option *options, si
             return fail_unknown(args, word);
         if ((*seen & (1u << i)) != 0 && !options[i].may_repeat)
             return args_fail(args, "ERR syntax error: %s is given twice", options[i].name);
+        if (options[i].is_internal && !args_check_internal(args, options[i].name))
+            return false;
         *seen |= 1u << i;
         args->pos++;
         if (options[i].take != NULL && !options[i].take(args, into))

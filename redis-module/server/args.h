@@ -33,7 +33,8 @@ struct arg_option {
     const char *name; /* upper case */
     size_t len;
     bool may_repeat;
-    bool is_text; /* its value, the last thing that it takes, is free text */
+    bool is_text;     /* its value, the last thing that it takes, is free text */
+    bool is_internal; /* see args_check_internal */
     bool (*take)(struct args *args, void *into);
 };
 #define ARG_OPTION(keyword, take_fn)                                                               \
@@ -43,6 +44,10 @@ struct arg_option {
 #define ARG_OPTION_TEXT(keyword, take_fn)                                                          \
     {                                                                                              \
         .name = (keyword), .len = sizeof(keyword) - 1, .is_text = true, .take = (take_fn)          \
+    }
+#define ARG_OPTION_INTERNAL(keyword, take_fn)                                                      \
+    {                                                                                              \
+        .name = (keyword), .len = sizeof(keyword) - 1, .is_internal = true, .take = (take_fn)      \
     }
 #define ARG_OPTION_MANY(keyword, take_fn)                                                          \
     {                                                                                              \
@@ -105,6 +110,10 @@ bool args_take_names(struct args *args, const char *what, const struct arg_optio
  * MAY n name … is taken as the option of that name, and passed over if there is none. */
 bool args_take_options(struct args *args, const struct arg_option *options, size_t count,
                        void *into, uint32_t *ret_seen);
+
+/* Words that stand in effects (replay.h) and would let a client do what no command may: false, and
+ * an error that names the word, unless the command is replayed. */
+bool args_check_internal(struct args *args, const char *name);
 
 /* MAY n word [word …], at which the cursor stands: the words become a cursor of their own, and this
  * one moves behind them. For lists that are no options. */

@@ -30,12 +30,12 @@ SOURCES = sorted(
 )
 
 LEVELS = ["INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL"]
-REMEMBER = "COLLAPSE c IDEMPOTENT t REMEMBER 1795208400123 0 10"
+TOKENS = "COLLAPSE c IDEMPOTENT t"
 # What the examples do not show, as it is internal, or would only be long.
 ALSO_ACCEPTED = {
-    "NOTIFY.SEND": [f"k t LEVEL {level}" for level in LEVELS] + [f"k t {REMEMBER}"],
-    "NOTIFY.EVENT": [f"k e LEVEL {level}" for level in LEVELS] + [f"k e {REMEMBER}"],
-    "NOTIFY.SENDMANY": [f"1 k t LEVEL {level}" for level in LEVELS] + [f"1 k t {REMEMBER}"],
+    "NOTIFY.SEND": [f"k t LEVEL {level}" for level in LEVELS] + [f"k t {TOKENS}"],
+    "NOTIFY.EVENT": [f"k e LEVEL {level}" for level in LEVELS] + [f"k e {TOKENS}"],
+    "NOTIFY.SENDMANY": [f"1 k t LEVEL {level}" for level in LEVELS] + [f"1 k t {TOKENS}"],
     "NOTIFY.RANGE": [f"k - + LEVEL {level}" for level in LEVELS],
     "NOTIFY.REVRANGE": [f"k + - LEVEL {level}" for level in LEVELS],
 }

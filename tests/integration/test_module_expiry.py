@@ -235,12 +235,6 @@ def test_expired_entries_are_no_gap_when_a_send_trims(client):
     assert counts(client) == (1, 1)
 
 
-def test_a_client_cannot_delete_by_expired_what_has_not(client):
-    sent = call(client, "NOTIFY.SEND", KEY, "t", "EX", "100")
-    assert call(client, "NOTIFY.DEL", KEY, "EXPIRED", sent) == 0
-    assert counts(client) == (1, 1)
-
-
 def test_a_watching_client_notices_a_sweep(shared_redis, client):
     call(client, "NOTIFY.SEND", KEY, "stays")
     _, at = send_short(client)

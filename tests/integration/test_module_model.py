@@ -84,8 +84,10 @@ class Box:
         return len(gone)
 
     def instants(self):
-        """When something happens by itself: an entry goes, or (a little later) the key."""
+        """When something happens by itself: an entry goes, a token is forgotten, or (a little later) the key
+        goes."""
         found = [one["expires"] for one in self.entries.values() if one["expires"]]
+        found += [at + WINDOW_MS for _, at, _ in self.tokens]
         return found + [self.end, self.end + 1] if self.end else found
 
     def expire(self, now):
@@ -112,7 +114,7 @@ class Model:
         self.client = client
         self.rng = rng
         self.boxes = {}
-        self.now = 1000
+        self.now = (0, 0)  # when the last command was carried out: not before, not after
         self.duplicates = self.expired = self.gone = self.late = 0
 
     def box(self, key):
@@ -129,15 +131,22 @@ class Model:
         seconds, micros = self.client.time()
         return seconds * 1000 + micros // 1000
 
+    def instant(self):
+        """The time of the last command, where it has to be known exactly."""
+        if self.now[0] != self.now[1]:
+            raise TooLate
+        return self.now[0]
+
     def wait_for_quiet(self):
         """Until nothing will happen in the next moment."""
         while True:
             now = self.clock()
             instants = [at for box in self.boxes.values() for at in box.instants()]
             near = [at for at in instants if now < at <= now + MARGIN_MS]
-            if not near:
+            if near:
+                time.sleep((max(near) - now) / 1000)
+            elif self.client.time()[1] % 1000 < 400:  # so that mostly all happens in one millisecond
                 return
-            time.sleep((max(near) - now) / 1000)
 
     def run_all(self, *commands):
         """The replies; the model is then as of that instant."""
@@ -149,6 +158,7 @@ class Model:
             pipe.time()
             first, *replies, last = pipe.execute(raise_on_error=False)
         before, after = (one[0] * 1000 + one[1] // 1000 for one in (first, last))
+        self.now = (before, after)
         self.pass_by(before)
         for box in self.boxes.values():
             if any(before < at <= after + 1 for at in box.instants()):
@@ -208,23 +218,23 @@ class Model:
         options += ["COLLAPSE", token] if token else []
         options += ["DATA", json.dumps(content)] if is_event else ["CONTENT", content]
         return options, {
-            "counted": not is_event, "category": category, "level": level, "read": 0, "seen": 0,
+            "counted": not is_event, "category": category, "level": level, "read": None, "seen": None,
             "archived": False, "expires": expires, "token": token,
         }  # fmt: skip
 
     def idempotency(self):
-        """(options, token, when). What a primary replicates tells the time and the limits."""
+        """(options, token)."""
         if self.rng.random() < 0.7:
-            return [], None, 0
-        token, now = f"token {self.rng.randrange(12)}", self.clock()
-        return ["IDEMPOTENT", token, "REMEMBER", now, now - WINDOW_MS, TOKENS_KEPT], token, now
+            return [], None
+        token = f"token {self.rng.randrange(12)}"
+        return ["IDEMPOTENT", token], token
 
     def send(self, key):
         is_event = self.rng.random() < 0.2
         number = (self.box(key).last if self.box(key) else 0) + self.rng.randrange(1, 4)
         maxlen = self.rng.choice((5, 40, 200, 1000))
         options, one = self.subject(key, is_event)
-        remembering, token, at = self.idempotency()
+        remembering, token = self.idempotency()
         command = ["NOTIFY.EVENT", key, "e"] if is_event else ["NOTIFY.SEND", key, f"title {number}"]
         command += ["ID", number, "MAXLEN", maxlen, "WITHINFO"] + options + remembering
         try:
@@ -232,17 +242,17 @@ class Model:
         except redis.ResponseError as error:  # it took so long to get here
             assert "must lie in the future" in str(error)
             return
-        self.stored(key, number, maxlen, one, token, at, reply)
+        self.stored(key, number, maxlen, one, token, reply)
 
-    def stored(self, key, number, maxlen, one, token, at, reply):
+    def stored(self, key, number, maxlen, one, token, reply):
         box = self.boxes.setdefault(key, Box())
-        known = box.find_token(token, at) if token else None
+        known = box.find_token(token, self.instant()) if token else None
         assert reply["duplicate"] == (known is not None)
         if known is None:
             box.collapse(one["token"])
             box.add(number, dict(one))
             if token:
-                box.remember(token, at, number)
+                box.remember(token, self.instant(), number)
             box.trim(list(box.entries)[: max(0, len(box.entries) - maxlen)])
             box.changed(1)
         else:
@@ -254,7 +264,7 @@ class Model:
         keys = self.rng.sample([one for one in KEYS if one != SHORT], 2)
         number = max((self.box(one).last if self.box(one) else 0) for one in keys) + 1
         options, one = self.subject(key, False)
-        remembering, token, at = self.idempotency()
+        remembering, token = self.idempotency()
         command = ["NOTIFY.SENDMANY", len(keys), *keys, "to many", "ID", number, "MAXLEN", 200, "WITHINFO"]
         try:
             replies = self.run(*command, *options, *remembering)
@@ -262,7 +272,7 @@ class Model:
             assert "must lie in the future" in str(error)
             return
         for each, reply in zip(keys, replies):
-            self.stored(each, number, 200, one, token, at, pairs(reply))
+            self.stored(each, number, 200, one, token, pairs(reply))
 
     def mute(self, key):
         names = self.rng.sample(CATEGORIES[1:], self.rng.randrange(1, 3))
@@ -294,29 +304,25 @@ class Model:
                 one["read"] = self.now
                 one["seen"] = one["seen"] or self.now
             elif mark == "UNREAD":
-                one["read"] = 0
+                one["read"] = None
             elif mark == "SEEN":
                 one["seen"] = one["seen"] or self.now
         return one != before
 
     def read(self, key):
         numbers = self.some_ids(key)
-        self.now += 1
-        reply = self.run("NOTIFY.READ", key, *numbers, "AT", self.now)
+        reply = self.run("NOTIFY.READ", key, *numbers)
         assert reply == self.apply(key, numbers, "READ")
 
     def mark(self, key):
         numbers = self.some_ids(key)
         mark = self.rng.choice(["READ", "UNREAD", "SEEN", "ARCHIVED", "UNARCHIVED"])
-        self.now += 1
-        reply = self.run("NOTIFY.MARK", key, mark, *numbers, "AT", self.now)
+        reply = self.run("NOTIFY.MARK", key, mark, *numbers)
         assert reply == self.apply(key, numbers, mark)
 
     def upto(self, key, command, mark, category):
         limit = self.rng.choice(self.some_ids(key)) if self.rng.random() < 0.5 else None
-        self.now += 1
-        arguments = ["AT", self.now]
-        arguments += ["UPTO", limit] if limit else []
+        arguments = ["UPTO", limit] if limit else []
         arguments += ["CATEGORY", category] if category else []
         reply = self.run(command, key, *arguments)
         box = self.box(key)
@@ -395,7 +401,9 @@ class Model:
         assert [one for one, _ in found] == [f"{number}-0" for number in box.entries]
         for (_, fields), one in zip(found, box.entries.values()):
             assert fields["level"] == one["level"] and fields.get("category") == one["category"]
-            assert fields.get("read_at", 0) == one["read"] and fields.get("seen_at", 0) == one["seen"]
+            for name in ("read", "seen"):
+                first, last = one[name] or (0, 0)
+                assert first <= fields.get(f"{name}_at", 0) <= last
             assert fields.get("archived", 0) == one["archived"]
             assert fields.get("expires_at", 0) == one["expires"]
             assert fields.get("collapse") == one["token"]
@@ -427,6 +435,8 @@ def test_random_commands_agree_with_the_model(programs, seed):
     primary = programs.redis(name="primary", appendonly="yes", aof_use_rdb_preamble="no")
     replica = programs.replica(primary)
     client = primary.client()
+    client.config_set("notify.idempotency-window-ms", WINDOW_MS)
+    client.config_set("notify.idempotency-max", TOKENS_KEPT)
     model = Model(client, random.Random(seed))
     for _ in range(STEPS):
         model.step()

@@ -1,6 +1,8 @@
 """NOTIFY.GET, RANGE, REVRANGE, SINCE, UNREAD, BADGE, LEN and INFO."""
 
 import json
+import time
+from datetime import datetime, timezone
 
 import pytest
 
@@ -18,7 +20,7 @@ def five(client):
     call(client, "NOTIFY.EVENT", KEY, "progress", "ID", "3", "DATA", "[1]")
     call(client, "NOTIFY.SEND", KEY, "four", "ID", "4", "EVENT", "alert")
     call(client, "NOTIFY.SEND", KEY, "five", "ID", "5", "CATEGORY", "ops", "LEVEL", "critical")
-    call(client, "NOTIFY.READ", KEY, "2", "AT", "1000")
+    call(client, "NOTIFY.READ", KEY, "2")
     call(client, "NOTIFY.MARK", KEY, "ARCHIVED", "4")
     return ["1-0", "2-0", "3-0", "4-0", "5-0"]
 
@@ -84,7 +86,8 @@ def test_revrange_counts_from_the_newest(client, five):
 
 def test_range_shows_the_state_of_an_entry(client, five):
     found = dict(entries(call(client, "NOTIFY.RANGE", KEY, "-", "+", "ALL")))
-    assert found["2-0"]["read_at"] == 1000 and found["2-0"]["seen_at"] == 1000
+    assert abs(found["2-0"]["read_at"] - time.time() * 1000) < 60_000
+    assert found["2-0"]["seen_at"] == found["2-0"]["read_at"]
     assert found["4-0"]["archived"] == 1
     assert not {"read_at", "seen_at", "archived"} & set(found["1-0"])
 
@@ -142,14 +145,16 @@ def test_range_json_is_the_message_with_its_present_state(listen, shared_redis, 
     call(client, "NOTIFY.SEND", KEY, "one", "ID", "1", "CATEGORY", "ci", "DATA", "{}")
     call(client, "NOTIFY.SEND", KEY, "two", "ID", "2")
     live = listener.messages()
-    call(client, "NOTIFY.READ", KEY, "1", "AT", "86400000")
+    call(client, "NOTIFY.READ", KEY, "1")
+    at = entries(call(client, "NOTIFY.RANGE", KEY, "1", "1"))[0][1]["read_at"]
+    read_at = datetime.fromtimestamp(at / 1000, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     first, second = map(json.loads, call(client, "NOTIFY.RANGE", KEY, "-", "+", "JSON"))
     wanted = dict(live[0], rev=3, unread=1)
-    wanted["data"] = dict(wanted["data"], is_read=True, read_at="1970-01-02T00:00:00.000Z")
+    wanted["data"] = dict(wanted["data"], is_read=True, read_at=read_at)
     assert first == wanted
     assert second == dict(live[1], rev=3, unread=1)
     text = call(client, "NOTIFY.RANGE", KEY, "1", "1", "JSON")[0]
-    assert '"is_read":true,"read_at":"1970-01-02T00:00:00.000Z","created_at":' in text
+    assert f'"is_read":true,"read_at":"{read_at}","created_at":' in text
 
 
 def test_prev_of_a_replay_is_the_entry_before_that_still_exists(client, five):

@@ -222,11 +222,6 @@ def test_a_title_has_1_to_255_characters(client):
         (["IDEMPOTENT", ""], "IDEMPOTENT must have 1 to 128 bytes of UTF-8"),
         (["IDEMPOTENT", "x" * 129], "IDEMPOTENT must have 1 to 128 bytes of UTF-8"),
         (["IDEMPOTENT", b"\xff"], "IDEMPOTENT must have 1 to 128 bytes of UTF-8"),
-        (["REMEMBER", "1", "1", "1"], "syntax error: REMEMBER needs IDEMPOTENT"),
-        (
-            ["IDEMPOTENT", "t", "REMEMBER", "1", "2", "1"],
-            "REMEMBER after must be an integer from 0 to 1, not '2'",
-        ),
         (["evil\r\n+OK"], "syntax error: unknown option (quote the title?)"),
     ],
 )

@@ -2,11 +2,13 @@
 twice, and what is replicated is the effect with absolute times."""
 
 import random
+import re
 import time
 
 import pytest
 
 from dump_helpers import check_cuts_refused, restore_broken
+from effects import Primary, effects_of, server_with_aof
 from module_helpers import call, check_everywhere, digest, error_of, pairs
 from servers import wait_until
 
@@ -148,25 +150,18 @@ def test_a_set_that_nobody_renews_vanishes_on_the_replica_too(programs):
 
 
 def test_what_is_replicated_is_the_effect(programs):
-    primary = programs.redis(name="primary")
+    primary = programs.redis(name="primary", appendonly="yes")
     client = primary.client()
-    replica = programs.replica(primary)
-    with replica.client().monitor() as monitor:
-        session(client, "OPEN", KEY, "s1", "c1", "LEASE", LONG, "NODE", "n", "MAXCONN", 1)
-        session(client, "OPEN", KEY, "s1", "c2", "LEASE", 500)
-        facts_then = {one["connection"]: one for one in map(pairs, session(client, "LIST", KEY))}
-        error_of(client, "NOTIFY.SESSION", "OPEN", KEY, "s1", "c3", "LEASE", LONG, "MAXCONN", 1)
-        session(client, "CLOSE", KEY, "nobody")
-        wait_until(lambda: session(client, "COUNT", KEY, "CONNECTIONS") == 1)
-        session(client, "TOUCH", KEY, "LEASE", LONG, "c1")
-        (fact_now,) = map(pairs, session(client, "LIST", KEY))
-        session(client, "KICK", KEY, "*")
-        call(client, "SET", "end", "1")
-        seen = []
-        while not seen or seen[-1][0] != "SET":
-            seen.append(monitor.next_command()["command"].split(" "))
-    commands = [words for words in seen if words[0] == "NOTIFY.SESSION"]
-    first, second, third, fourth = commands
+    session(client, "OPEN", KEY, "s1", "c1", "LEASE", LONG, "NODE", "n", "MAXCONN", 1)
+    session(client, "OPEN", KEY, "s1", "c2", "LEASE", 500)
+    facts_then = {one["connection"]: one for one in map(pairs, session(client, "LIST", KEY))}
+    error_of(client, "NOTIFY.SESSION", "OPEN", KEY, "s1", "c3", "LEASE", LONG, "MAXCONN", 1)
+    session(client, "CLOSE", KEY, "nobody")
+    wait_until(lambda: session(client, "COUNT", KEY, "CONNECTIONS") == 1)
+    session(client, "TOUCH", KEY, "LEASE", LONG, "c1")
+    (fact_now,) = map(pairs, session(client, "LIST", KEY))
+    session(client, "KICK", KEY, "*")
+    first, second, third, fourth = effects_of(primary)
     rev = int(first[3])
 
     def put(name, node):
@@ -181,8 +176,6 @@ def test_what_is_replicated_is_the_effect(programs):
     assert second == head(rev + 1) + put("c2", "")
     assert third == head(rev + 2) + ["CLOSE", "c2", "LEASE", "c1", str(fact_now["expires_at"])]
     assert fourth == head(rev + 3) + ["CLOSE", "c1"]
-    assert [words[0] for words in seen].count("PUBLISH") == 3  # join, kick, leave
-    assert replica.client().exists(KEY) == 0
 
 
 def test_dump_and_restore_copy_rename_and_move(shared_redis):
@@ -217,43 +210,48 @@ def test_a_set_restored_without_a_ttl_gets_one_with_the_next_change(shared_redis
     assert LONG + 1000 < client.pttl("restored") <= 2 * LONG
 
 
-def test_the_digest_knows_every_field(shared_redis):
-    client = shared_redis.client()
+def apply(*words):
+    return ["NOTIFY.SESSION", "APPLY", *words]
+
+
+def test_the_digest_knows_every_field(redis_server):
+    client = redis_server.client()
     lease = client.time()[0] * 1000 + LONG
     plain = {"rev": 7, "session": "s", "connection": "c", "lease": lease, "opened": 50, "node": "n",
              "addr": "a", "meta": "1"}  # fmt: skip
     other = {"rev": 8, "session": "s2", "connection": "c2", "lease": lease + 1, "opened": 51,
              "node": "n2", "addr": "a2", "meta": "2"}  # fmt: skip
+    primary = Primary(redis_server)
     seen = set()
     for field in [None, *plain]:
         words = [other[name] if name == field else plain[name] for name in plain]
-        session(client, "APPLY", KEY, words[0], "PUT", *words[1:])
+        primary.send(apply(KEY, words[0], "PUT", *words[1:]))
         seen.update(digest(client, KEY))
-        client.delete(KEY)
+        primary.send(["DEL", KEY])
     assert len(seen) == 1 + len(plain)
+    primary.close()
 
 
 # -- APPLY
 
 
-def test_apply_puts_renews_and_closes(shared_redis, listen):
-    client = shared_redis.client()
-    listener = listen(shared_redis, KEY)
+def test_apply_puts_renews_and_closes(redis_server, listen):
+    client = redis_server.client()
+    primary = Primary(redis_server)
+    listener = listen(redis_server, KEY)
     lease = client.time()[0] * 1000 + LONG
-    assert session(client, "APPLY", KEY, 5, "PUT", "s", "c1", lease, 1, "", "", "",
-                   "PUT", "s", "c2", lease, 1, "n", "a", "{}") == "OK"  # fmt: skip
-    assert session(client, "APPLY", KEY, 6, "LEASE", "c1", lease + 1, "CLOSE", "c2",
-                   "LEASE", "nobody", 9, "CLOSE", "nobody") == "OK"  # fmt: skip
+    primary.send(apply(KEY, 5, "PUT", "s", "c1", lease, 1, "", "", "", "PUT", "s", "c2", lease, 1, "n", "a", "{}"))
+    primary.send(apply(KEY, 6, "LEASE", "c1", lease + 1, "CLOSE", "c2", "LEASE", "nobody", 9, "CLOSE", "nobody"))
     assert list(map(pairs, session(client, "LIST", KEY))) == [
         {"session": "s", "connection": "c1", "opened_at": 1, "expires_at": lease + 1}
     ]
-    assert session(client, "APPLY", KEY, 7, "PUT", "other", "c1", lease, 1, "", "", "") == "OK"
+    primary.send(apply(KEY, 7, "PUT", "other", "c1", lease, 1, "", "", ""))
     assert pairs(session(client, "LIST", KEY)[0])["session"] == "other", "it is as it is told"
-    assert session(client, "APPLY", KEY, 8, "CLOSE", "c1") == "OK"
-    assert client.exists(KEY) == 0
-    assert session(client, "APPLY", KEY, 9, "CLOSE", "c1") == "OK"
-    assert client.exists(KEY) == 0
+    for rev in (8, 9):
+        primary.send(apply(KEY, rev, "CLOSE", "c1"))
+        assert client.exists(KEY) == 0
     assert listener.raw() == []
+    primary.close()
 
 
 @pytest.mark.parametrize(
@@ -273,25 +271,20 @@ def test_apply_puts_renews_and_closes(shared_redis, listen):
          "PUT must name a connection as OPEN takes it, with META minified"),
     ],
 )  # fmt: skip
-def test_apply_refuses_what_is_wrong_as_a_whole(shared_redis, words, error):
-    client = shared_redis.client()
-    lease = client.time()[0] * 1000 + LONG
-    session(client, "OPEN", KEY, "s", "before", "LEASE", LONG)
-    before = digest(client, KEY)
-    good = [words[0], "PUT", "s", "first", lease, 1, "", "", "", *words[1:]]
-    assert error_of(client, "NOTIFY.SESSION", "APPLY", KEY, *good) == error
-    assert digest(client, KEY) == before
+def test_what_cannot_be_applied_ends_the_process(programs, words, error):
+    good = [words[0], "PUT", "s", "first", int(time.time() * 1000) + LONG, 1, "", "", "", *words[1:]]
+    server = server_with_aof(programs, [apply(KEY, *good)]).start(wait_ready=False)
+    assert server.wait() == 1
+    assert server.has_line(re.escape(error))
 
 
-def test_apply_fills_no_set_beyond_its_limit(shared_redis):
-    client = shared_redis.client()
-    lease = client.time()[0] * 1000 + LONG
-    puts = [word for n in range(10001) for word in ("PUT", "s", f"c{n}", lease, 1, "", "", "")]
-    assert session(client, "APPLY", KEY, 1, *puts[:-8]) == "OK"
-    client.delete(KEY)
-    assert error_of(client, "NOTIFY.SESSION", "APPLY", KEY, 1, *puts) == (
-        "LIMIT too many connections: a session set holds at most 10000"
-    )
+def test_apply_fills_a_set_whatever_the_setting_says(programs):
+    lease = int(time.time() * 1000) + LONG
+    puts = [word for n in range(10000) for word in ("PUT", "s", f"c{n}", lease, 1, "", "", "")]
+    leases = [word for n in range(10000) for word in ("LEASE", f"c{n}", lease + 1)]
+    server = server_with_aof(programs, [apply(KEY, 1, *puts), apply(KEY, 1, *leases)]).start()
+    assert session(server.client(), "COUNT", KEY, "CONNECTIONS") == 10000
+    assert pairs(session(server.client(), "LIST", KEY)[-1])["expires_at"] == lease + 1
 
 
 # -- payloads from outside

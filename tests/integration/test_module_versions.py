@@ -1,39 +1,24 @@
 """Modules of different versions, as far as one build can show it: what an older one may skip in an effect,
 and what happens where it may not. tests/versions runs two builds side by side."""
 
-import gzip
 import os
 
 import pytest
 
 import corpus
+from effects import CORPUS, read_corpus, server_with_aof
 from module_helpers import call, digest, error_of
-from servers import ROOT, RedisServer
 
-FOLDER = os.path.join(ROOT, "tests", "versions", "corpus")
-VERSIONS = sorted(os.listdir(FOLDER))
+VERSIONS = sorted(os.listdir(CORPUS))
 MAY = b"\xffMAY"
 GAVE_UP = "Giving up rather than differing from it"
 KEY = "inbox:1"
 
 
 def read_commands(version):
-    """The commands of an AOF of effects and a rewritten one, as lists of words."""
-    found = []
-    for name in ("effects.aof.gz", "rewritten.aof.gz"):
-        with gzip.open(os.path.join(FOLDER, version, name)) as file:
-            data, at = file.read(), 0
-        while at < len(data):
-            end = data.index(b"\r\n", at)
-            count, at, words = int(data[at + 1 : end]), end + 2, []
-            for _ in range(count):
-                end = data.index(b"\r\n", at)
-                size = int(data[at + 1 : end])
-                words.append(data[end + 2 : end + 2 + size])
-                at = end + 2 + size + 2
-            found.append(words)
-        found.append([b"FLUSHALL"])
-    return found[:-1]
+    """The commands of an AOF of effects and a rewritten one."""
+    files = [read_corpus(version, name) for name in ("effects.aof.gz", "rewritten.aof.gz")]
+    return files[0] + [[b"FLUSHALL"]] + files[1]
 
 
 def is_effect(words):
@@ -42,14 +27,6 @@ def is_effect(words):
 
 def kind_of(words):
     return b" ".join(words[:2] if words[0] in (b"NOTIFY.SESSION", b"NOTIFY.MARK") else words[:1])
-
-
-def server_with_aof(programs, commands):
-    server = programs.add(RedisServer(appendonly="yes", aof_use_rdb_preamble="no"))
-    with open(os.path.join(server.dir, "appendonly.aof"), "wb") as file:
-        for words in commands:
-            file.write(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words))
-    return server
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -320,12 +320,19 @@ class RedisServer(Program):
         self.wait_line("Background AOF rewrite finished successfully", since=mark)
         assert not self.has_line("could not be written", since=mark)
 
+    def _aof(self, kind):
+        folder = os.path.join(self.dir, "appendonlydir")
+        (name,) = [name for name in os.listdir(folder) if name.endswith(f"{kind}.aof")]
+        with open(os.path.join(folder, name), "rb") as file:
+            return file.read()
+
     def aof_base(self):
         """The bytes that the last rewrite wrote."""
-        folder = os.path.join(self.dir, "appendonlydir")
-        (base,) = [name for name in os.listdir(folder) if name.endswith("base.aof")]
-        with open(os.path.join(folder, base), "rb") as file:
-            return file.read()
+        return self._aof("base")
+
+    def aof_tail(self):
+        """The bytes that commands have written since then."""
+        return self._aof("incr")
 
     def stop(self):
         try:
