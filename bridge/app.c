@@ -21,6 +21,7 @@
 #include "redis/module_check.h"
 #include "redis/redis_address.h"
 #include "redis/redis_link.h"
+#include "redis/turns.h"
 #include "requests/request.h"
 #include "channels/router.h"
 #include "net/transport.h"
@@ -35,6 +36,7 @@ struct app {
     struct loop *loop;
     struct redis_address address;
     struct redis_link *subscriber, *commands;
+    struct turns *turns; /* of commands */
     struct module_check *module_check;
     struct loop_timer *shutdown_timer;
     struct key_names keys;
@@ -233,6 +235,7 @@ static void set_gauges(const struct app *app)
     counter_set(COUNTER_CONNECTIONS, transport_count(app->transport));
     counter_set(COUNTER_SOCKETS, transport_socket_count(app->transport));
     counter_set(COUNTER_CHANNELS, router_channel_count(app->router));
+    counter_set(COUNTER_COMMANDS_IN_LINE, turns_in_line(app->turns));
     counter_set(COUNTER_SUBSCRIBER_UP, redis_link_is_up(app->subscriber));
     counter_set(COUNTER_COMMANDS_UP, redis_link_is_up(app->commands));
 }
@@ -347,13 +350,14 @@ static int build_redis(struct app *app)
                                      &subscriber_handlers, app);
     app->commands =
         redis_link_new(app->loop, "notify-bridge:commands", &app->address, &commands_handlers, app);
+    app->turns = turns_new(app->commands);
     app->router = router_new(app->loop, &limits);
     app->module_check = module_check_new(
         app->loop, key_of(&app->keys, KEY_INBOX, NOTIFY_STR("readyz"), &app->check_key),
         on_module_there, app);
     app->shutdown_timer = loop_timer_new(app->loop, on_shutdown_timeout, app);
-    return app->subscriber == NULL || app->commands == NULL || app->router == NULL ||
-                   app->module_check == NULL || app->shutdown_timer == NULL
+    return app->subscriber == NULL || app->commands == NULL || app->turns == NULL ||
+                   app->router == NULL || app->module_check == NULL || app->shutdown_timer == NULL
                ? -ENOMEM
                : 0;
 }
@@ -372,7 +376,7 @@ static int build_clients(struct app *app)
     app->clients = (struct client_shared){
         .loop = app->loop,
         .router = app->router,
-        .commands = app->commands,
+        .commands = app->turns,
         .keys = &app->keys,
         .limits = {.outbox_bytes = config->outbox_bytes,
                    .subscriptions = config->max_subscriptions,
@@ -475,6 +479,7 @@ void app_free(struct app *app)
         transport_free(app->transport);
     redis_link_free(
         app->commands); /* what waits for it is told while the clients' memory is there */
+    turns_free(app->turns);
     router_free(app->router);
     if (app->clients_ready)
         client_shared_release(&app->clients);

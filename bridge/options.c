@@ -191,8 +191,10 @@ const struct option options[] = {
      .min = 4096,
      .max = 1024 * MIB,
      .metavar = "BYTES",
-     .help = "Queued for one client. Past it the queue is dropped, and the client is refilled from "
-             "Redis once its socket drains."},
+     .help =
+         "Held for one client: queued events and answers, and what its requests under way may "
+         "be answered. Past it queued events are dropped, and the client is refilled from Redis "
+         "once its socket drains; its requests wait."},
     {.name = "slow-client-timeout",
      .type = OPTION_TIME,
      .at = AT(slow_timeout_ms),
@@ -200,7 +202,8 @@ const struct option options[] = {
      .min = 100,
      .max = HOUR_MS,
      .metavar = "TIME",
-     .help = "How long a client may take no byte while behind, before it is closed (4413)."},
+     .help = "How long a client may leave 64 KiB of what waits for it in the socket, before it is "
+             "closed (4413)."},
     {.name = "recent-events",
      .type = OPTION_NUMBER,
      .at = AT(recent_events),

@@ -12,6 +12,12 @@ const struct counter_info counter_infos[COUNTERS] = {
     [COUNTER_CLIENTS_TOO_SLOW] = {LIMIT_HITS, "limit=\"slow-client-timeout\"", LIMIT_HELP},
     [COUNTER_CONTROL_FLOODS] = {LIMIT_HITS, "limit=\"max-control-frames\"", LIMIT_HELP},
     [COUNTER_SOCKETS_REFUSED] = {LIMIT_HITS, "limit=\"max-connections\"", LIMIT_HELP},
+    [COUNTER_REQUESTS_HELD_BACK] =
+        {"notify_requests_held_back_total", COUNTER_GROWS, "",
+         "How often the input of a client waited: it had as much under way or unread as it may."},
+    [COUNTER_COMMANDS_WAITED] = {"notify_commands_waited_total", COUNTER_GROWS, "",
+                                 "Commands to Redis for clients that had to stand in line."},
+    [COUNTER_COMMANDS_REFUSED] = {LIMIT_HITS, "limit=\"commands-in-line\"", LIMIT_HELP},
     [COUNTER_EVENTS_LOST_VOLATILE] =
         {"notify_events_lost_total", COUNTER_GROWS, "",
          "Events that are not stored and that a slow client did not get."},
@@ -27,6 +33,8 @@ const struct counter_info counter_infos[COUNTERS] = {
                          "Open sockets of clients, whatever they carry."},
     [COUNTER_CHANNELS] = {"notify_channels", COUNTER_GAUGE, "",
                           "Channels of Redis that are subscribed, or are about to be."},
+    [COUNTER_COMMANDS_IN_LINE] = {"notify_commands_in_line", COUNTER_GAUGE, "",
+                                  "Commands to Redis for clients that stand in line."},
     [COUNTER_SUBSCRIBER_UP] = {"notify_redis_link_up", COUNTER_GAUGE, "link=\"subscriber\"",
                                "Whether a link to Redis is up."},
     [COUNTER_COMMANDS_UP] = {"notify_redis_link_up", COUNTER_GAUGE, "link=\"commands\"",

@@ -5,6 +5,9 @@
 #include "channels/follow.h"
 #include "channels/router.h"
 
+/* A result: objects and numbers of jansson, a key of middling length twice, and its text. */
+#define RESULT_BYTES 512
+
 struct ask *ask_new(size_t max, ask_fn done, json_t *request_id, json_t *subject, bool results)
 {
     struct ask *ask = calloc(1, sizeof(*ask) + max * sizeof(struct follow *));
@@ -17,6 +20,9 @@ struct ask *ask_new(size_t max, ask_fn done, json_t *request_id, json_t *subject
     }
     ask->done = done;
     ask->pending = 1;
+    ask->bytes = (uint32_t)(sizeof(*ask) + max * sizeof(struct follow *) +
+                            (results ? max : 0) * RESULT_BYTES +
+                            2 * json_string_length(request_id)); /* kept, and answered */
     ask->request_id = json_incref(request_id);
     ask->subject = json_incref(subject);
     return ask;

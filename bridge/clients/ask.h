@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <jansson.h>
 
@@ -21,8 +22,9 @@ struct ask {
     json_t *subject;    /* owned; of an ask about one follow: what done needs to know; or NULL */
     json_t *request_id; /* owned; or NULL */
     json_t *results;    /* owned object, key -> {recovered, count}; NULL: nobody wants to know */
-    size_t pending, len;
-    bool refused;             /* a follow that it awaited may not be */
+    uint32_t pending, len;
+    uint32_t bytes; /* that it comes to at most, with its answer: counts in its client's limit */
+    bool refused;   /* a follow that it awaited may not be */
     struct follow *follows[]; /* borrowed; NULL once live */
 };
 

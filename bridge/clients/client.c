@@ -23,7 +23,7 @@
 /* At most this much goes to a socket at once: what it does not take is copied by the transport, and
  * ten thousand slow clients must not hold ten thousand backlogs. */
 #define WRITE_MAX_BYTES 65536
-#define BEHIND_CHECK_MS 1000
+#define STUCK_CHECK_MS 1000
 #define MADE_ID_BYTES 12
 
 struct notify_str client_user(const struct client *client)
@@ -43,15 +43,59 @@ static bool may_write(const struct client *client)
     return client->state == CLIENT_READY && client->outbox.len == 0 && !conn_is_busy(client->conn);
 }
 
+/* What the client has us hold, beside what is queued for it. */
+static size_t held_elsewhere(const struct client *client)
+{
+    return client->call_bytes + conn_unsent(client->conn);
+}
+
+static bool holds_enough(const struct client *client)
+{
+    return client->outbox.bytes + held_elsewhere(client) > client->shared->limits.outbox_bytes;
+}
+
 static void pause_input(struct client *client)
 {
-    bool pause = client->calls >= CLIENT_MAX_CALLS ||
-                 client->outbox.bytes > client->shared->limits.outbox_bytes;
+    bool pause;
 
-    if (pause == client->input_paused || client->state == CLIENT_CLOSED)
+    if (client->state == CLIENT_CLOSED)
+        return;
+    pause = client->calls >= CLIENT_MAX_CALLS || client->in_line > 0 || holds_enough(client);
+    if (pause == client->input_paused)
         return;
     client->input_paused = pause;
+    if (pause)
+        counter_add(COUNTER_REQUESTS_HELD_BACK, 1);
     conn_pause_input(client->conn, pause);
+}
+
+/* From now on the socket must take something within slow_timeout_ms. */
+static void note_stuck(struct client *client)
+{
+    struct client_shared *shared = client->shared;
+
+    if (client->stuck_since_ms != 0)
+        return;
+    client->stuck_since_ms = loop_now_ms(shared->loop);
+    if (TAILQ_EMPTY(&shared->stuck))
+        loop_timer_set(shared->stuck_timer, STUCK_CHECK_MS);
+    TAILQ_INSERT_TAIL(&shared->stuck, client, stuck_link);
+}
+
+static void forget_stuck(struct client *client)
+{
+    if (client->stuck_since_ms == 0)
+        return;
+    client->stuck_since_ms = 0;
+    TAILQ_REMOVE(&client->shared->stuck, client, stuck_link);
+}
+
+/* After something was written or queued. */
+static void look_after(struct client *client)
+{
+    if (client->state != CLIENT_CLOSED && conn_is_busy(client->conn))
+        note_stuck(client);
+    pause_input(client);
 }
 
 static void send_answer(struct client *client, struct frame *frame)
@@ -62,7 +106,7 @@ static void send_answer(struct client *client, struct frame *frame)
         (void)conn_write(client->conn, frame->data, frame->len); /* a dead one reports itself */
     else if (outbox_push(&client->outbox, frame, NULL, (struct notify_id){0, 0}) != 0)
         conn_close(client->conn, CONN_CLOSE_INTERNAL, "out of memory");
-    pause_input(client);
+    look_after(client);
 }
 
 void client_send(struct client *client, size_t count, const struct notify_str *parts)
@@ -136,38 +180,27 @@ static void drain(struct client *client)
             frame_unref(frame);
         }
     }
-    pause_input(client);
+    look_after(client);
 }
 
 /* Falling behind. */
 
-static void note_behind(struct client *client)
-{
-    struct client_shared *shared = client->shared;
+static void stop_greeting_from_waiting(struct client *client, const struct follow *follow);
 
-    if (client->behind_since_ms != 0)
-        return;
-    client->behind_since_ms = loop_now_ms(shared->loop);
-    if (TAILQ_EMPTY(&shared->behind))
-        loop_timer_set(shared->behind_timer, BEHIND_CHECK_MS);
-    TAILQ_INSERT_TAIL(&shared->behind, client, behind_link);
-}
-
-static void forget_behind(struct client *client)
+static void leave_behind(struct client *client, struct follow *follow)
 {
-    if (client->behind_since_ms == 0)
+    if (follow->state == FOLLOW_BEHIND)
         return;
-    client->behind_since_ms = 0;
-    TAILQ_REMOVE(&client->shared->behind, client, behind_link);
+    channel_fall_behind(follow);
+    stop_greeting_from_waiting(client, follow);
 }
 
 static bool drop_item(void *ctx, const struct outbox_item *item)
 {
+    struct client *client = ctx;
     struct follow *follow = item->source;
 
-    (void)ctx;
-    if (follow->state != FOLLOW_BEHIND)
-        channel_fall_behind(follow);
+    leave_behind(client, follow);
     if (notify_id_is_zero(item->id)) {
         counter_add(COUNTER_EVENTS_LOST_VOLATILE, 1);
     } else if (!follow->lowered) {
@@ -176,8 +209,6 @@ static bool drop_item(void *ctx, const struct outbox_item *item)
     }
     return true;
 }
-
-static void stop_greeting_from_waiting(struct client *client, const struct follow *follow);
 
 /* A live client's queue is dropped as a whole. Dropping only its oldest part would leave a hole in
  * the middle of what the client sees; like this everything after pos is missing and nothing else,
@@ -190,10 +221,7 @@ static void fall_behind(struct client *client, struct follow *follow)
         outbox_drop(&client->outbox, drop_item, client);
         log_debug("client_behind", "client", log_int((int64_t)client->number));
     }
-    if (follow->state != FOLLOW_BEHIND)
-        channel_fall_behind(follow);
-    note_behind(client);
-    stop_greeting_from_waiting(client, follow);
+    leave_behind(client, follow);
 }
 
 static bool enqueue(struct client *client, struct follow *follow, struct event *event)
@@ -201,7 +229,8 @@ static bool enqueue(struct client *client, struct follow *follow, struct event *
     struct frame *frame = event_frame(event, client->dialect);
 
     if (frame == NULL ||
-        !outbox_fits(&client->outbox, frame->len, client->shared->limits.outbox_bytes) ||
+        !outbox_fits(&client->outbox, frame->len, held_elsewhere(client),
+                     client->shared->limits.outbox_bytes) ||
         outbox_push(&client->outbox, frame, follow, event->id) != 0)
         return false;
     if (event->kind == EVENT_ENTRY)
@@ -226,7 +255,9 @@ void client_deliver(struct client *client, struct follow *follow, struct batch *
     struct frame *frame = batch_frame(batch, client->dialect);
 
     if (frame != NULL && frame->len <= WRITE_MAX_BYTES && may_write(client)) {
-        (void)conn_write(client->conn, frame->data, frame->len); /* a dead one reports itself */
+        if (conn_write(client->conn, frame->data, frame->len) ==
+            CONN_BUSY) /* a dead one reports itself */
+            look_after(client);
         if (!notify_id_is_zero(newest))
             follow->pos = newest;
         return;
@@ -243,14 +274,15 @@ void client_deliver(struct client *client, struct follow *follow, struct batch *
     drain(client);
 }
 
-/* Everything is out: those whose queue was dropped go on from where they were. */
+/* Everything is out: those whose queue was dropped go on from where they were, until the socket is
+ * full again. */
 static void refill(struct client *client)
 {
     assert(client->shared->told == 0);
     if (client->state != CLIENT_READY || client->outbox.len > 0 || conn_is_busy(client->conn))
         return;
-    forget_behind(client);
-    for (struct follow *f = client->follows; f != NULL; f = f->next) {
+    for (struct follow *f = client->follows; f != NULL && !conn_is_busy(client->conn);
+         f = f->next) {
         if (f->state != FOLLOW_BEHIND)
             continue;
         f->lowered = false;
@@ -260,29 +292,36 @@ static void refill(struct client *client)
 
 void client_on_drained(struct client *client)
 {
+    forget_stuck(client);
     drain(client);
     refill(client);
 }
 
-static void on_behind_check(void *ctx)
+static void on_stuck_check(void *ctx)
 {
     struct client_shared *shared = ctx;
     uint64_t now = loop_now_ms(shared->loop);
     struct client *client;
 
-    while ((client = TAILQ_FIRST(&shared->behind)) != NULL) {
-        if (now - client->behind_since_ms < shared->limits.slow_timeout_ms)
-            break; /* they stand in the order of falling behind */
-        forget_behind(client);
+    while ((client = TAILQ_FIRST(&shared->stuck)) != NULL) {
+        if (now - client->stuck_since_ms < shared->limits.slow_timeout_ms)
+            break;
+        forget_stuck(client);
         counter_add(COUNTER_CLIENTS_TOO_SLOW, 1);
         log_info("client_too_slow", "client", log_int((int64_t)client->number));
         conn_close(client->conn, CONN_CLOSE_TOO_SLOW, "too slow for too long");
     }
-    if (!TAILQ_EMPTY(&shared->behind))
-        loop_timer_set(shared->behind_timer, BEHIND_CHECK_MS);
+    if (!TAILQ_EMPTY(&shared->stuck))
+        loop_timer_set(shared->stuck_timer, STUCK_CHECK_MS);
 }
 
 /* What the client is told about its follows. */
+
+static void drop_ask(struct client *client, struct ask *ask)
+{
+    client_call_end(client, ask->bytes);
+    ask_free(ask);
+}
 
 static struct ask *take_done_ask(struct client *client)
 {
@@ -302,7 +341,7 @@ static void finish_asks(struct client *client)
 
     while ((ask = take_done_ask(client)) != NULL) {
         ask->done(client, ask);
-        ask_free(ask);
+        drop_ask(client, ask);
     }
 }
 
@@ -317,6 +356,7 @@ void client_ask_open(struct client *client, struct ask *ask)
 {
     ask->next = client->asks;
     client->asks = ask;
+    client_call_begin(client, ask->bytes);
 }
 
 void client_ask_close(struct client *client, struct ask *ask)
@@ -332,7 +372,7 @@ void client_ask_cancel(struct client *client, struct ask *ask)
     while (*at != ask)
         at = &(*at)->next;
     *at = ask->next;
-    ask_free(ask);
+    drop_ask(client, ask);
 }
 
 /* {"type":"resumed"} without a request: what the bridge did by itself. */
@@ -358,9 +398,17 @@ void client_on_live(struct follow *follow)
     shared->told--;
 }
 
+/* A client that does not read is told once it does: however often this comes, it holds no more. */
 void client_on_gap(struct follow *follow)
 {
-    tell_resumed(follow, false);
+    struct client *client = follow->client;
+
+    if (client->outbox.bytes <= client->shared->limits.outbox_bytes) {
+        tell_resumed(follow, false);
+        return;
+    }
+    follow->gap = true;
+    fall_behind(client, follow);
 }
 
 static bool refuse_asks(struct client *client, const struct follow *follow)
@@ -672,7 +720,7 @@ static void free_asks(struct client *client)
     while (client->asks != NULL) {
         struct ask *ask = client->asks;
         client->asks = ask->next;
-        ask_free(ask);
+        drop_ask(client, ask);
     }
 }
 
@@ -683,25 +731,40 @@ void client_on_closed(struct client *client, int code)
     log_debug("client_closed", "client", log_int((int64_t)client->number), "code", log_int(code));
     client->state = CLIENT_CLOSED;
     client->conn = NULL;
-    forget_behind(client);
+    client_call_begin(client, 0); /* or the last ask takes the client with it */
+    forget_stuck(client);
     free_asks(client);
     outbox_release(&client->outbox);
     while (client->follows != NULL)
         client_unfollow(client, client->follows);
     TAILQ_REMOVE(&shared->all, client, all_link);
-    free_when_done(client);
+    client_call_end(client, 0);
     shared->on_closed(shared->ctx);
 }
 
-void client_call_begin(struct client *client)
+void client_call_begin(struct client *client, size_t bytes)
 {
     client->calls++;
+    client->call_bytes += (uint32_t)bytes;
     pause_input(client);
 }
 
-void client_call_end(struct client *client)
+void client_call_waits(struct client *client)
+{
+    client->in_line++;
+    pause_input(client);
+}
+
+void client_call_goes_on(struct client *client)
+{
+    client->in_line--;
+    pause_input(client);
+}
+
+void client_call_end(struct client *client, size_t bytes)
 {
     client->calls--;
+    client->call_bytes -= (uint32_t)bytes;
     pause_input(client);
     free_when_done(client);
 }
@@ -709,12 +772,12 @@ void client_call_end(struct client *client)
 int client_shared_init(struct client_shared *shared)
 {
     TAILQ_INIT(&shared->all);
-    TAILQ_INIT(&shared->behind);
-    shared->behind_timer = loop_timer_new(shared->loop, on_behind_check, shared);
-    return shared->behind_timer == NULL ? -ENOMEM : 0;
+    TAILQ_INIT(&shared->stuck);
+    shared->stuck_timer = loop_timer_new(shared->loop, on_stuck_check, shared);
+    return shared->stuck_timer == NULL ? -ENOMEM : 0;
 }
 
 void client_shared_release(struct client_shared *shared)
 {
-    loop_timer_free(shared->behind_timer);
+    loop_timer_free(shared->stuck_timer);
 }

@@ -31,31 +31,35 @@ struct http_request;
 struct follow;
 struct key_names;
 struct loop;
-struct redis_link;
 struct router;
+struct turns;
 
 #define CLIENT_FORBIDDEN_TEXT "Redis does not let the bridge listen to this key"
 #define CLIENT_MAX_CALLS 64 /* requests under way for one client; then its input waits */
 
+/* What a client may have us hold, outbox_bytes: what is queued for it, what its socket has not
+ * taken, its requests under way and what their answers may come to. At that its input waits, and
+ * events do not fit any more. A single answer or event may pass it. */
+
 struct client_limits {
     size_t outbox_bytes;      /* queued for one client; past it, it is refilled from Redis later */
     size_t subscriptions;     /* keys that one client may follow */
-    uint64_t slow_timeout_ms; /* how long a client may stay behind */
+    uint64_t slow_timeout_ms; /* how long its socket may take nothing of what waits */
 };
 
 /* What all clients of a process share. */
 struct client_shared {
     struct loop *loop; /* borrowed, like all of these */
     struct router *router;
-    struct redis_link *commands;
+    struct turns *commands;
     const struct key_names *keys;
     struct client_limits limits;
     const char *const *broadcast_logs; /* keys that everyone follows; NULL-terminated */
-    TAILQ_HEAD(client_queue, client) all, behind;
-    struct loop_timer *behind_timer;
+    TAILQ_HEAD(client_queue, client) all;
+    struct client_queue stuck; /* in the order of stuck_since_ms */
+    struct loop_timer *stuck_timer;
     uint64_t next_number;
-    unsigned
-        told; /* calls of client_on_live() under way: from there nothing leads back to channels */
+    unsigned told; /* calls of client_on_live() under way: nothing leads back to channels then */
     void (*on_closed)(void *ctx); /* a client has gone */
     void *ctx;
 };
@@ -66,20 +70,22 @@ enum client_state { CLIENT_OPENING, CLIENT_READY, CLIENT_CLOSED };
 struct client {
     struct conn *conn;            /* borrowed; NULL once closed */
     struct client_shared *shared; /* borrowed */
-    uint16_t calls;               /* requests whose answer from Redis is not there yet */
+    uint16_t calls;               /* requests without an answer yet, and asks */
     uint8_t state, dialect;
     bool input_paused;
+    uint8_t in_line;   /* commands of its calls that wait for their turn; then its input waits */
     bool greeting_due; /* a deferred call is on its way */
     uint8_t user_len, id_len;
     struct outbox outbox;
-    struct follow *follows;   /* owned list */
-    struct ask *asks;         /* owned list */
-    uint64_t behind_since_ms; /* loop clock when its queue was dropped; 0: it is not behind */
+    struct follow *follows;  /* owned list */
+    struct ask *asks;        /* owned list */
+    uint64_t stuck_since_ms; /* loop clock when its socket took no more; 0: it takes all */
     TAILQ_ENTRY(client) all_link;
-    TAILQ_ENTRY(client) behind_link; /* while behind_since_ms != 0 */
-    uint64_t number;                 /* for the log */
+    TAILQ_ENTRY(client) stuck_link; /* while stuck_since_ms != 0 */
+    uint64_t number;                /* for the log */
     uint32_t follow_count;
-    char names[]; /* user id, then client id */
+    uint32_t call_bytes; /* of the calls and asks: what they and their answers may come to */
+    char names[];        /* user id, then client id */
 };
 
 /* 0 or -ENOMEM. The rest of *shared is set by the caller. */
@@ -132,8 +138,12 @@ void client_send(struct client *client, size_t count, const struct notify_str *p
  * that holds the id's JSON text as the client wrote it. */
 void client_send_json(struct client *client, json_t *message, const json_t *request_id);
 
-/* Requests under way: they keep the client's memory until their answers are there. */
-void client_call_begin(struct client *client);
-void client_call_end(struct client *client);
+/* Requests under way: they keep the client's memory until their answers are there. bytes: what the
+ * request holds and its answer may come to; the same at the end. */
+void client_call_begin(struct client *client, size_t bytes);
+void client_call_end(struct client *client, size_t bytes);
+/* A command of it waits for its turn (turns.h), and waits no more. */
+void client_call_waits(struct client *client);
+void client_call_goes_on(struct client *client);
 
 #endif

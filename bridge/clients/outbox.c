@@ -12,24 +12,29 @@ bool outbox_is_empty(const struct outbox *outbox)
     return outbox->len == 0;
 }
 
-bool outbox_fits(const struct outbox *outbox, size_t len, size_t max_bytes)
+static size_t cost(const struct frame *frame)
 {
-    return outbox->len == 0 || outbox->bytes + len <= max_bytes;
+    return frame->len + OUTBOX_ITEM_BYTES;
 }
 
-static struct outbox_item *at(const struct outbox *outbox, size_t i)
+bool outbox_fits(const struct outbox *outbox, size_t len, size_t other, size_t max_bytes)
+{
+    return outbox->len == 0 || outbox->bytes + len + OUTBOX_ITEM_BYTES + other <= max_bytes;
+}
+
+static struct outbox_item *at(const struct outbox *outbox, uint32_t i)
 {
     return &outbox->items[(outbox->head + i) & (outbox->cap - 1)];
 }
 
 static int grow(struct outbox *outbox)
 {
-    size_t cap = outbox->cap == 0 ? FIRST_ITEMS : outbox->cap * 2;
+    uint32_t cap = outbox->cap == 0 ? FIRST_ITEMS : outbox->cap * 2;
     struct outbox_item *items = malloc(cap * sizeof(*items));
 
     if (items == NULL)
         return -ENOMEM;
-    for (size_t i = 0; i < outbox->len; i++)
+    for (uint32_t i = 0; i < outbox->len; i++)
         items[i] = *at(outbox, i);
     free(outbox->items);
     outbox->items = items;
@@ -44,7 +49,7 @@ int outbox_push(struct outbox *outbox, struct frame *frame, void *source, struct
         return -ENOMEM;
     *at(outbox, outbox->len) = (struct outbox_item){frame_ref(frame), source, id};
     outbox->len++;
-    outbox->bytes += frame->len;
+    outbox->bytes += cost(frame);
     return 0;
 }
 
@@ -55,7 +60,7 @@ int outbox_push_first(struct outbox *outbox, struct frame *frame)
     outbox->head = (outbox->head + outbox->cap - 1) & (outbox->cap - 1);
     outbox->len++;
     *at(outbox, 0) = (struct outbox_item){.frame = frame_ref(frame)};
-    outbox->bytes += frame->len;
+    outbox->bytes += cost(frame);
     return 0;
 }
 
@@ -79,7 +84,7 @@ struct frame *outbox_pop(struct outbox *outbox)
     frame = at(outbox, 0)->frame;
     outbox->head = (outbox->head + 1) & (outbox->cap - 1);
     outbox->len--;
-    outbox->bytes -= frame->len;
+    outbox->bytes -= cost(frame);
     if (outbox->len == 0)
         give_back_memory(outbox);
     return frame;
@@ -88,12 +93,12 @@ struct frame *outbox_pop(struct outbox *outbox)
 void outbox_drop(struct outbox *outbox, bool (*match)(void *ctx, const struct outbox_item *item),
                  void *ctx)
 {
-    size_t kept = 0;
+    uint32_t kept = 0;
 
-    for (size_t i = 0; i < outbox->len; i++) {
+    for (uint32_t i = 0; i < outbox->len; i++) {
         struct outbox_item *item = at(outbox, i);
         if (item->source != NULL && match(ctx, item)) {
-            outbox->bytes -= item->frame->len;
+            outbox->bytes -= cost(item->frame);
             frame_unref(item->frame);
         } else {
             *at(outbox, kept++) = *item;

@@ -4,14 +4,15 @@
  * to a source (the follow that it came through) and have an id there; answers belong to none.
  *
  * The outbox does not choose what to lose. When an event does not fit, its owner empties it of all
- * that can be read again from Redis (outbox_drop_sources), and remembers from where. Answers to
- * requests cannot be read again: they always fit, and whoever asks is stopped from asking more
- * (client.c pauses the input of a client that does not read). */
+ * that can be read again from Redis (outbox_drop), and remembers from where. Answers to requests
+ * cannot be read again: they always fit, since room was set aside for them before they were asked
+ * for (client.c pauses the input of a client that has asked for as much as it may). */
 #ifndef OUTBOX_H
 #define OUTBOX_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "notify_id.h"
 
@@ -25,14 +26,16 @@ struct outbox_item {
 
 struct outbox {
     struct outbox_item *items; /* owned ring of cap, a power of two; NULL while empty */
-    size_t cap, head, len;
-    size_t bytes; /* sum of the queued frames */
+    uint32_t cap, head, len;
+    size_t bytes; /* that the queue costs: its frames, and OUTBOX_ITEM_BYTES for each of them */
 };
 
+#define OUTBOX_ITEM_BYTES 64 /* its place in the ring, and what a frame has beside its bytes */
+
 bool outbox_is_empty(const struct outbox *outbox);
-/* Would an event of len bytes stay within max_bytes? Into an empty outbox anything fits: refused,
- * it would be read from Redis again for ever. */
-bool outbox_fits(const struct outbox *outbox, size_t len, size_t max_bytes);
+/* Would an event of len bytes stay within max_bytes, of which `other` are taken up already? Into an
+ * empty outbox anything fits: refused, it would be read from Redis again for ever. */
+bool outbox_fits(const struct outbox *outbox, size_t len, size_t other, size_t max_bytes);
 /* Takes its own reference. 0 or -ENOMEM. */
 int outbox_push(struct outbox *outbox, struct frame *frame, void *source, struct notify_id id);
 /* Puts an answer before everything else. Takes its own reference. 0 or -ENOMEM. */

@@ -54,6 +54,8 @@ enum conn_write {
  * called while busy. May be called from anywhere on the loop's thread. */
 enum conn_write conn_write(struct conn *conn, const void *frames, size_t len);
 bool conn_is_busy(const struct conn *conn);
+/* Bytes that wait in this process for the socket. */
+size_t conn_unsent(const struct conn *conn);
 /* Fetches into the cache what conn_write() will look at. conn may be NULL. */
 void conn_prefetch(const struct conn *conn);
 

@@ -27,6 +27,10 @@
 #define ACCEPT_BUDGET 64 /* connections taken in one turn; the rest waits for the next */
 #define REST_MS 200      /* without accepting, after running out of descriptors */
 #define WARN_EVERY_MS 10000
+/* What the kernel may keep for a client that does not read, beyond what it has on the way to it,
+ * and of what a client sends that is not read. Without these limits it is megabytes for each. */
+#define UNSENT_BYTES 65536
+#define UNREAD_BYTES 65536
 #define ADDRESS_BYTES 320 /* longest host name, brackets, port */
 #define HOST_BYTES (ADDRESS_BYTES - 16)
 #define UNIX_PREFIX "unix:"
@@ -90,7 +94,6 @@ static bool is_passing(int err)
 static void on_acceptable(evutil_socket_t socket, short what, void *arg)
 {
     struct listener *listener = arg;
-    int on = 1;
 
     (void)what;
     for (int i = 0; i < ACCEPT_BUDGET; i++) {
@@ -104,8 +107,6 @@ static void on_acceptable(evutil_socket_t socket, short what, void *arg)
             stop_accepting(listener, errno);
             return;
         }
-        if (listener->path == NULL)
-            (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* only a hint */
         listener->fn(listener->ctx, fd, &listener->kind);
     }
 }
@@ -151,10 +152,28 @@ static void set_v6_only(int fd, const union tcp_address *addr)
 }
 
 /* Binds one address of the host. With port 0, the second address gets the port of the first. */
+/* Connections inherit them. They are hints, but for SO_REUSEADDR: without them we are slower, or
+ * hold more. */
+static int set_options(int fd)
+{
+    static const struct {
+        int level, name, value;
+    } options[] = {{SOL_SOCKET, SO_RCVBUF, UNREAD_BYTES},
+                   {IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES},
+                   {IPPROTO_TCP, TCP_NODELAY, 1}};
+    int on = 1;
+
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0)
+        return -1;
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+        (void)setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+                         sizeof(options[i].value));
+    return 0;
+}
+
 static int open_tcp(struct listener *listener, const struct addrinfo *info)
 {
     union tcp_address addr = {.v6 = {0}};
-    int on = 1;
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int ret;
 
@@ -167,10 +186,9 @@ static int open_tcp(struct listener *listener, const struct addrinfo *info)
     } else {
         addr.v4.sin_port = htons((uint16_t)listener->port);
     }
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-        bind(fd, &addr.any, info->ai_addrlen) != 0) {
+    if (set_options(fd) != 0 || bind(fd, &addr.any, info->ai_addrlen) != 0) {
         ret = -errno;
-        (void)close(fd);
+        (void)close(fd); /* nothing was written to it */
         return ret;
     }
     listener->port = port_of(fd);

@@ -74,7 +74,8 @@ static bool wants_input(const struct conn *conn)
 
 static void update_input(struct conn *conn)
 {
-    stream_want_input(conn->stream, wants_input(conn) && !conn->resuming);
+    if (!conn->reading) /* it comes back here */
+        stream_want_input(conn->stream, wants_input(conn) && !conn->resuming);
 }
 
 /* on_closed follows in one of the next turns of the loop: when ten thousand connections
@@ -212,6 +213,11 @@ void conn_prefetch(const struct conn *conn)
 bool conn_is_busy(const struct conn *conn)
 {
     return conn->busy;
+}
+
+size_t conn_unsent(const struct conn *conn)
+{
+    return conn->busy ? stream_kept(conn->stream) : 0;
 }
 
 /* A control frame may go out behind a remainder. But then no more input is taken until that has
@@ -384,6 +390,7 @@ static void handle_input(struct conn *conn, struct ws_input *in)
     if (conn->state != CONN_ENDED)
         (void)flush_gathered(conn); /* its death is seen below */
     conn->transport->gathered = 0;
+    update_input(conn);
     if (conn->state >= CONN_LINGERING)
         return; /* data after Close is ignored (RFC 6455, 5.5.1) */
     if (ws_reader_keep(&conn->reader, in) != 0)

@@ -5,17 +5,18 @@
 
 #include "requests/answer.h"
 #include "clients/client.h"
-#include "redis/redis_link.h"
 #include "redis/resp.h"
+#include "redis/turns.h"
 
 struct call {
     struct client *client; /* its memory is kept by client_call_begin() */
     json_t *request_id;    /* owned; or NULL */
-    call_fn fn;
-    size_t arg;      /* for fn */
-    bool two;        /* a second reply is to come, or has come */
+    const struct call_kind *kind;
+    void *ctx;       /* owned until kind->fn is called */
+    size_t bytes;    /* set aside for it in its client's limit */
+    uint8_t left;    /* replies to come */
+    bool two;        /* there is a second one */
     bool failed;     /* the client has been told */
-    bool no_second;  /* the first reply is the last one after all */
     int64_t integer; /* of the first of two: such a command answers a number */
 };
 
@@ -42,9 +43,17 @@ static void fail(struct call *call, const struct resp *reply)
 
 static void finish(struct call *call)
 {
-    client_call_end(call->client);
+    if (call->ctx != NULL && call->kind->release != NULL)
+        call->kind->release(call->ctx);
+    client_call_end(call->client, call->bytes);
     json_decref(call->request_id);
     free(call);
+}
+
+static void end_reply(struct call *call)
+{
+    if (--call->left == 0)
+        finish(call);
 }
 
 static void on_first(void *ctx, const struct resp *reply)
@@ -55,8 +64,15 @@ static void on_first(void *ctx, const struct resp *reply)
         fail(call, reply);
     else
         call->integer = resp_integer(reply, 0);
-    if (call->no_second)
-        finish(call);
+    end_reply(call);
+}
+
+static void succeed(struct call *call, const struct resp *reply)
+{
+    void *ctx = call->ctx;
+
+    call->ctx = NULL;
+    call->kind->fn(call->client, call->request_id, reply, ctx);
 }
 
 static void on_last(void *ctx, const struct resp *reply)
@@ -69,23 +85,60 @@ static void on_last(void *ctx, const struct resp *reply)
     if (reply == NULL || reply->kind == RESP_ERROR)
         fail(call, reply);
     else if (!call->failed && call->client->state != CLIENT_CLOSED)
-        call->fn(call->client, call->request_id, call->two ? &both : reply, call->arg);
-    finish(call);
+        succeed(call, call->two ? &both : reply);
+    end_reply(call);
 }
 
-static struct call *call_new(struct client *client, const json_t *request_id, call_fn fn,
-                             size_t arg)
+/* It was in the line, where its client waits with it. */
+static bool on_turn(void *ctx)
+{
+    struct call *call = ctx;
+
+    client_call_goes_on(call->client);
+    return call->client->state != CLIENT_CLOSED || !call->kind->reads;
+}
+
+static size_t bytes_of(const struct words *words)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < words->len; i++)
+        bytes += words->at[i].len;
+    return bytes;
+}
+
+static struct call *call_new(struct client *client, const json_t *request_id,
+                             const struct call_kind *kind, void *ctx)
 {
     struct call *call = calloc(1, sizeof(*call));
 
-    if (call == NULL)
+    if (call == NULL) {
+        if (ctx != NULL && kind->release != NULL)
+            kind->release(ctx);
         return NULL;
+    }
     call->client = client;
     call->request_id = json_incref((json_t *)request_id); /* counted only, not changed */
-    call->fn = fn;
-    call->arg = arg;
-    client_call_begin(client);
+    call->kind = kind;
+    call->ctx = ctx;
+    call->bytes = kind->answer_bytes + 2 * json_string_length(request_id); /* kept, and answered */
     return call;
+}
+
+/* As turns_command(). */
+static int send(struct call *call, redis_reply_fn fn, size_t reply_bytes, const struct words *words)
+{
+    const struct turn turn = {.argc = words->len,
+                              .argv = words->at,
+                              .reply_bytes = reply_bytes,
+                              .fn = fn,
+                              .on_turn = on_turn,
+                              .ctx = call};
+    int ret = turns_command(call->client->shared->commands, &turn);
+
+    if (ret == 1)
+        client_call_waits(call->client);
+    return ret;
 }
 
 /* Nothing was sent: the request was not done. */
@@ -96,31 +149,42 @@ static void unsent(struct client *client, struct call *call, const json_t *reque
         finish(call);
 }
 
-void call_send(struct client *client, const json_t *request_id, call_fn fn, size_t arg,
-               const struct words *words)
+static size_t reply_bytes(const struct call_kind *kind)
 {
-    struct redis_link *link = client->shared->commands;
-    struct call *call = call_new(client, request_id, fn, arg);
+    return kind->reply_bytes > 0 ? kind->reply_bytes : kind->answer_bytes;
+}
 
-    if (call == NULL || redis_link_command(link, on_last, call, words->len, words->at) != 0)
+void call_send(struct client *client, const json_t *request_id, const struct call_kind *kind,
+               void *ctx, const struct words *words)
+{
+    struct call *call = call_new(client, request_id, kind, ctx);
+
+    if (call != NULL) {
+        call->left = 1;
+        call->bytes += bytes_of(words);
+        client_call_begin(client, call->bytes);
+    }
+    if (call == NULL || send(call, on_last, reply_bytes(kind), words) < 0)
         unsent(client, call, request_id);
 }
 
-void call_send_two(struct client *client, const json_t *request_id, call_fn fn, size_t arg,
-                   const struct words *first, const struct words *second)
+void call_send_two(struct client *client, const json_t *request_id, const struct call_kind *kind,
+                   void *ctx, const struct words *first, const struct words *second)
 {
-    struct redis_link *link = client->shared->commands;
-    struct call *call = call_new(client, request_id, fn, arg);
+    struct call *call = call_new(client, request_id, kind, ctx);
 
-    if (call == NULL || redis_link_command(link, on_first, call, first->len, first->at) != 0) {
+    if (call != NULL) {
+        call->two = true;
+        call->left = 2;
+        call->bytes += bytes_of(first) + bytes_of(second);
+        client_call_begin(client, call->bytes);
+    }
+    if (call == NULL || send(call, on_first, CALL_SMALL_ANSWER, first) < 0) {
         unsent(client, call, request_id);
         return;
     }
-    call->two = true;
     /* The first is on its way; if the second cannot follow it (limit of pending commands), it was
      * done all the same, which is what a missing reply says. */
-    if (redis_link_command(link, on_last, call, second->len, second->at) != 0) {
-        call->no_second = true;
-        fail(call, NULL);
-    }
+    if (send(call, on_last, reply_bytes(kind), second) < 0)
+        on_last(call, NULL);
 }

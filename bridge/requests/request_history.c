@@ -1,8 +1,11 @@
 /* request_history -- request_notification_history: a page of the inbox or of a topic.
  *
- * Newest first, or oldest first when only "after" is given. The reply's messages are cut open, not
- * parsed and printed again. */
+ * Newest first, or oldest first when only "after" is given. The replies' messages are cut open, not
+ * parsed and printed again. A page ends at its limit, or before it has too many bytes. */
 #include "requests/request_handlers.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 #include "clients/client.h"
 #include "wire/json_scan.h"
@@ -12,6 +15,10 @@
 #include "redis/resp.h"
 
 #define HISTORY_LIMIT_DEFAULT 20
+#define HISTORY_PAGE_BYTES 131072 /* of items; one alone may be larger */
+#define HISTORY_PORTION 26        /* entries that are asked for at once */
+/* What they may come to, with the module's default for the largest entry. */
+#define HISTORY_PORTION_BYTES ((size_t)HISTORY_PORTION * 65536)
 
 struct message_parts {
     struct notify_str id, data;
@@ -27,52 +34,186 @@ static void on_message_member(void *ctx, struct notify_str name, struct notify_s
         parts->data = value;
 }
 
+static bool read_id(struct notify_str json, struct notify_id *ret_id)
+{
+    return json.len > 2 && notify_id_parse(notify_str_of(json.ptr + 1, json.len - 2), 0, ret_id);
+}
+
 /* Of a notification its data, which holds all there is to it; of an event, whose data is whatever
- * its sender liked, the whole message. *ret_id: as JSON. False: it is no message of the module. */
+ * its sender liked, the whole message. False: it is no message of the module. */
 static bool history_item(const struct resp *message, struct notify_str *ret_item,
-                         struct notify_str *ret_id)
+                         struct notify_id *ret_id)
 {
     struct message_parts outer = {{NULL, 0}, {NULL, 0}}, inner = outer;
 
-    if (!json_scan_object(resp_str(message), on_message_member, &outer) || outer.id.len == 0)
+    if (!json_scan_object(resp_str(message), on_message_member, &outer) ||
+        !read_id(outer.id, ret_id))
         return false;
     if (outer.data.len > 0 && outer.data.ptr[0] == '{')
         (void)json_scan_object(outer.data, on_message_member, &inner); /* scanned with the rest */
-    *ret_id = outer.id;
     *ret_item = notify_str_eq(inner.id, outer.id) ? outer.data : message->str;
     return true;
 }
 
-/* both: how many are unread, and a page of one entry more than limit if there are more. */
-static void on_history(struct client *client, const json_t *request_id, const struct resp *both,
-                       size_t limit)
+/* A page that is being put together, from portions: how large entries are is only known once they
+ * are there, and one reply for the largest page of the largest entries would hold up everybody. */
+struct history {
+    bool forward, unread_only;
+    uint8_t limit, count, asked; /* items of the page, those it has, entries of this portion */
+    char from[NOTIFY_ID_TEXT_MAX + 2], to[NOTIFY_ID_TEXT_MAX + 2]; /* of the next portion */
+    struct notify_id last;                                         /* of the items */
+    int64_t unread;
+    char *items; /* owned: their JSON, with commas between */
+    size_t len, cap;
+    struct notify_str key, category, type;
+    char texts[]; /* of these three */
+};
+
+static void history_free(void *ctx)
 {
-    const struct resp *page = both->items[1];
-    size_t count = page->len < limit ? page->len : limit;
-    struct notify_str parts[2 * REQUEST_LIMIT_MAX + 8], next = NOTIFY_STR("null");
+    struct history *history = ctx;
+
+    free(history->items);
+    free(history);
+}
+
+static bool append(struct history *history, struct notify_str text)
+{
+    size_t need = history->len + text.len;
+
+    if (need > history->cap) {
+        size_t cap = need < HISTORY_PAGE_BYTES / 2 ? 2 * need : need;
+        char *items = realloc(history->items, cap);
+        if (items == NULL)
+            return false;
+        history->items = items;
+        history->cap = cap;
+    }
+    memcpy(history->items + history->len, text.ptr, text.len);
+    history->len = need;
+    return true;
+}
+
+static void answer_history(struct client *client, const json_t *request_id,
+                           const struct history *history, bool more)
+{
+    struct notify_str parts[12], items = {history->items, history->len};
+    char next[NOTIFY_ID_TEXT_MAX + 1];
     size_t n = 0;
 
     parts[n++] = NOTIFY_STR("{\"type\":\"notification_history\",\"items\":[");
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            parts[n++] = NOTIFY_STR(",");
-        if (!history_item(page->items[i], &parts[n++], &next)) {
-            answer_failed_reply(client, request_id, page);
-            return;
-        }
-    }
-    if (page->len <= limit)
-        next = NOTIFY_STR("null");
+    parts[n++] = items;
     parts[n++] = NOTIFY_STR("],\"next\":");
-    parts[n++] = next;
+    if (more) {
+        parts[n++] = NOTIFY_STR("\"");
+        parts[n++] = notify_str_of(next, notify_id_format(next, history->last));
+        parts[n++] = NOTIFY_STR("\"");
+    } else {
+        parts[n++] = NOTIFY_STR("null");
+    }
     parts[n++] = NOTIFY_STR(",\"unread\":");
-    parts[n++] = notify_str_z(log_int(resp_integer(both->items[0], 0)));
+    parts[n++] = notify_str_z(log_int(history->unread));
     if (request_id != NULL) {
         parts[n++] = NOTIFY_STR(",\"request_id\":");
         parts[n++] = request_text_of(request_id);
     }
     parts[n++] = NOTIFY_STR("}");
     client_send(client, n, parts);
+}
+
+enum portion { PORTION_BAD, PORTION_TAKEN, PORTION_TOO_MUCH };
+
+/* Takes over what there is room for. */
+static enum portion take_portion(struct history *history, const struct resp *portion)
+{
+    struct notify_str item;
+    struct notify_id id;
+
+    for (size_t i = 0; i < portion->len; i++) {
+        if (!history_item(portion->items[i], &item, &id))
+            return PORTION_BAD;
+        if (history->count == history->limit ||
+            (history->count > 0 && history->len + 1 + item.len > HISTORY_PAGE_BYTES))
+            return PORTION_TOO_MUCH;
+        if ((history->count > 0 && !append(history, NOTIFY_STR(","))) || !append(history, item))
+            return PORTION_BAD;
+        history->last = id;
+        history->count++;
+    }
+    return PORTION_TAKEN;
+}
+
+static void on_first_portion(struct client *client, const json_t *request_id,
+                             const struct resp *both, void *ctx);
+static void on_portion(struct client *client, const json_t *request_id, const struct resp *portion,
+                       void *ctx);
+
+static const struct call_kind first_kind = {.fn = on_first_portion,
+                                            .release = history_free,
+                                            .answer_bytes = HISTORY_PAGE_BYTES + CALL_SMALL_ANSWER,
+                                            .reply_bytes = HISTORY_PORTION_BYTES,
+                                            .reads = true};
+static const struct call_kind next_kind = {.fn = on_portion,
+                                           .release = history_free,
+                                           .answer_bytes = HISTORY_PAGE_BYTES + CALL_SMALL_ANSWER,
+                                           .reply_bytes = HISTORY_PORTION_BYTES,
+                                           .reads = true};
+
+/* The command for the next portion: one entry more than is wanted tells whether there are more. */
+static struct words portion_words(struct history *history)
+{
+    struct words words = {.len = 2, .at = {NOTIFY_STR("NOTIFY.REVRANGE"), history->key}};
+    size_t wanted = (size_t)history->limit - history->count + 1;
+
+    if (history->forward)
+        words.at[0] = NOTIFY_STR("NOTIFY.RANGE");
+    history->asked = (uint8_t)(wanted < HISTORY_PORTION ? wanted : HISTORY_PORTION);
+    words_add(&words, notify_str_z(history->from));
+    words_add(&words, notify_str_z(history->to));
+    words_add_option(&words, NOTIFY_STR("COUNT"), notify_str_z(log_int(history->asked)));
+    if (history->unread_only)
+        words_add(&words, NOTIFY_STR("UNREAD"));
+    words_add_option(&words, NOTIFY_STR("CATEGORY"), history->category);
+    words_add_option(&words, NOTIFY_STR("TYPE"), history->type);
+    words_add(&words, NOTIFY_STR("JSON"));
+    return words;
+}
+
+/* "(id" */
+static void set_bound(char out[NOTIFY_ID_TEXT_MAX + 2], struct notify_id id)
+{
+    out[0] = '(';
+    notify_id_format(out + 1, id);
+}
+
+static void on_portion(struct client *client, const json_t *request_id, const struct resp *portion,
+                       void *ctx)
+{
+    struct history *history = ctx;
+    enum portion taken = take_portion(history, portion);
+    struct words words;
+
+    if (taken == PORTION_TAKEN && portion->len >= history->asked) {
+        set_bound(history->from, history->last);
+        words = portion_words(history);
+        call_send(client, request_id, &next_kind, history, &words);
+        return;
+    }
+    if (taken == PORTION_BAD)
+        answer_failed_reply(client, request_id, portion);
+    else
+        answer_history(client, request_id, history, taken == PORTION_TOO_MUCH);
+    history_free(history);
+}
+
+/* both: how many are unread, and the first portion. */
+static void on_first_portion(struct client *client, const json_t *request_id,
+                             const struct resp *both, void *ctx)
+{
+    struct history *history = ctx;
+
+    history->unread = resp_integer(both->items[0], 0);
+    on_portion(client, request_id, both->items[1], history);
 }
 
 static struct notify_str history_key(const struct request *r, struct key_buffer *buffer)
@@ -84,16 +225,6 @@ static struct notify_str history_key(const struct request *r, struct key_buffer 
     return key_of(r->client->shared->keys, KEY_TOPIC, topic, buffer);
 }
 
-/* "(id", or all without one. Not as it was written: leading zeros may make that any length. */
-static struct notify_str bound(char out[NOTIFY_ID_TEXT_MAX + 2], const struct member_value *id,
-                               struct notify_str all)
-{
-    if (id->raw.len == 0)
-        return all;
-    out[0] = '(';
-    return notify_str_of(out, 1 + notify_id_format(out + 1, id->id));
-}
-
 static size_t history_limit(const struct request *r)
 {
     const struct member_value *limit = request_value(r, "limit");
@@ -101,29 +232,58 @@ static size_t history_limit(const struct request *r)
     return limit->raw.len > 0 ? limit->number : HISTORY_LIMIT_DEFAULT;
 }
 
-void request_handle_history(const struct request *r)
+/* Copies text to *at, which moves on. */
+static struct notify_str keep(char **at, struct notify_str text)
 {
-    char low_text[NOTIFY_ID_TEXT_MAX + 2], high_text[NOTIFY_ID_TEXT_MAX + 2];
+    struct notify_str kept = {*at, text.len};
+
+    if (text.len > 0)
+        memcpy(*at, text.ptr, text.len);
+    *at += text.len;
+    return kept;
+}
+
+/* NULL: no memory. */
+static struct history *history_new(const struct request *r)
+{
     const struct member_value *before = request_value(r, "before");
     const struct member_value *after = request_value(r, "after");
-    struct notify_str low = bound(low_text, after, NOTIFY_STR("-"));
-    struct notify_str high = bound(high_text, before, NOTIFY_STR("+"));
-    bool forward = before->raw.len == 0 && after->raw.len > 0;
-    size_t limit = history_limit(r);
+    struct notify_str category = request_text(r, "category");
+    struct notify_str type = request_text(r, "notification_type");
     struct key_buffer buffer;
     struct notify_str key = history_key(r, &buffer);
-    struct words count = {.len = 2, .at = {NOTIFY_STR("NOTIFY.UNREAD"), key}};
-    struct words page = {.len = 2, .at = {NOTIFY_STR("NOTIFY.REVRANGE"), key}};
+    struct history *history = calloc(1, sizeof(*history) + key.len + category.len + type.len);
+    char *at;
 
-    if (forward)
-        page.at[0] = NOTIFY_STR("NOTIFY.RANGE");
-    words_add(&page, forward ? low : high);
-    words_add(&page, forward ? high : low);
-    words_add_option(&page, NOTIFY_STR("COUNT"), notify_str_z(log_int((int64_t)limit + 1)));
-    if (request_value(r, "unread_only")->flag)
-        words_add(&page, NOTIFY_STR("UNREAD"));
-    words_add_option(&page, NOTIFY_STR("CATEGORY"), request_text(r, "category"));
-    words_add_option(&page, NOTIFY_STR("TYPE"), request_text(r, "notification_type"));
-    words_add(&page, NOTIFY_STR("JSON"));
-    call_send_two(r->client, r->id, on_history, limit, &count, &page);
+    if (history == NULL)
+        return NULL;
+    history->limit = (uint8_t)history_limit(r);
+    history->forward = before->raw.len == 0 && after->raw.len > 0;
+    history->unread_only = request_value(r, "unread_only")->flag;
+    memcpy(history->from, history->forward ? "-" : "+", 2);
+    memcpy(history->to, history->forward ? "+" : "-", 2);
+    if (before->raw.len > 0)
+        set_bound(history->from, before->id);
+    if (after->raw.len > 0)
+        set_bound(history->forward ? history->from : history->to, after->id);
+    at = history->texts;
+    history->key = keep(&at, key);
+    history->category = keep(&at, category);
+    history->type = keep(&at, type);
+    return history;
+}
+
+void request_handle_history(const struct request *r)
+{
+    struct history *history = history_new(r);
+    struct words count = {.len = 1, .at = {NOTIFY_STR("NOTIFY.UNREAD")}};
+    struct words page;
+
+    if (history == NULL) {
+        answer_error(r->client, r->id, ANSWER_PROCESSING_ERROR, NULL, "out of memory");
+        return;
+    }
+    words_add(&count, history->key);
+    page = portion_words(history);
+    call_send_two(r->client, r->id, &first_kind, history, &count, &page);
 }

@@ -6,13 +6,17 @@
 #include "requests/request_members.h"
 #include "redis/resp.h"
 
+/* Of an unread_count. A box may have 4,096 categories, each with a name that is six times as long
+ * in JSON: then the answer says everything but by_category. */
+#define BADGE_ANSWER_BYTES 65536
+
 /* mark_read, mark_all_read, mark_seen, archive, delete_notification: a command that changes the
  * inbox and answers how many entries, then the count that it leaves. */
 
 static void on_changed(struct client *client, const json_t *request_id, const struct resp *both,
-                       size_t arg)
+                       void *ctx)
 {
-    (void)arg;
+    (void)ctx;
     client_send_json(client,
                      json_pack("{s:s, s:I, s:I}", "type", "ok", "changed",
                                (json_int_t)resp_integer(both->items[0], 0), "unread",
@@ -20,11 +24,13 @@ static void on_changed(struct client *client, const json_t *request_id, const st
                      request_id);
 }
 
+static const struct call_kind change_kind = {.fn = on_changed, .answer_bytes = CALL_SMALL_ANSWER};
+
 static void change_inbox(const struct request *r, const struct words *change, struct notify_str key)
 {
     struct words count = {.len = 2, .at = {NOTIFY_STR("NOTIFY.UNREAD"), key}};
 
-    call_send_two(r->client, r->id, on_changed, 0, change, &count);
+    call_send_two(r->client, r->id, &change_kind, NULL, change, &count);
 }
 
 /* "id" or "ids". */
@@ -111,19 +117,24 @@ static json_t *json_of(const struct resp *reply)
 }
 
 static void on_badge(struct client *client, const json_t *request_id, const struct resp *reply,
-                     size_t arg)
+                     void *ctx)
 {
     json_t *answer = json_of(reply);
 
-    (void)arg;
+    (void)ctx;
     if (!json_is_object(answer)) {
         answer_failed_reply(client, request_id, reply);
         json_decref(answer);
         return;
     }
+    if (json_dumpb(answer, NULL, 0, JSON_COMPACT) > BADGE_ANSWER_BYTES) /* a prank of a sender's */
+        (void)json_object_set_new(answer, "by_category", json_null());
     (void)json_object_set_new(answer, "type", json_string("unread_count"));
     client_send_json(client, answer, request_id);
 }
+
+static const struct call_kind badge_kind = {
+    .fn = on_badge, .answer_bytes = BADGE_ANSWER_BYTES + CALL_SMALL_ANSWER, .reads = true};
 
 void request_handle_unread_count(const struct request *r)
 {
@@ -131,5 +142,5 @@ void request_handle_unread_count(const struct request *r)
     struct words words = {.len = 2,
                           .at = {NOTIFY_STR("NOTIFY.BADGE"), request_inbox_of(r, &buffer)}};
 
-    call_send(r->client, r->id, on_badge, 0, &words);
+    call_send(r->client, r->id, &badge_kind, NULL, &words);
 }

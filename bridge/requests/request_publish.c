@@ -7,11 +7,11 @@
 #include "redis/resp.h"
 
 static void on_published(struct client *client, const json_t *request_id, const struct resp *reply,
-                         size_t arg)
+                         void *ctx)
 {
     struct notify_str id = resp_str(reply);
 
-    (void)arg;
+    (void)ctx;
     if (id.len == 0) {
         answer_failed_reply(client, request_id, reply);
         return;
@@ -19,6 +19,9 @@ static void on_published(struct client *client, const json_t *request_id, const 
     client_send_json(client, json_pack("{s:s, s:s%}", "type", "ok", "id", id.ptr, id.len),
                      request_id);
 }
+
+static const struct call_kind publish_kind = {.fn = on_published,
+                                              .answer_bytes = CALL_SMALL_ANSWER};
 
 static struct notify_str target(const struct request *r, struct key_buffer *buffer)
 {
@@ -55,5 +58,5 @@ void request_handle_publish(const struct request *r)
         words_add(&words, option_words[i].name);
         words_add(&words, option_words[i].is_json ? value->raw : value->text);
     }
-    call_send(r->client, r->id, on_published, 0, &words);
+    call_send(r->client, r->id, &publish_kind, NULL, &words);
 }

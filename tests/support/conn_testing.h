@@ -13,6 +13,7 @@ struct conn {
     char *out; /* owned: what was written and not taken yet */
     size_t len, cap;
     bool busy, next_is_busy; /* next_is_busy: after the next write */
+    size_t unsent;           /* while busy */
     bool paused;
     int close_code; /* 0: not closed */
     void (*on_write)(struct conn *conn);
@@ -41,6 +42,11 @@ enum conn_write conn_write(struct conn *conn, const void *frames, size_t len)
 bool conn_is_busy(const struct conn *conn)
 {
     return conn->busy;
+}
+
+size_t conn_unsent(const struct conn *conn)
+{
+    return conn->busy ? conn->unsent : 0;
 }
 
 void conn_prefetch(const struct conn *conn)

@@ -13,6 +13,7 @@
 #include "loop_testing.h"
 #include "requests/request.h"
 #include "channels/router.h"
+#include "redis/turns.h"
 #include "wire/json_scan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -21,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct stage {
     struct redis_link subscriber, commands;
+    struct turns *turns;
     struct router *router;
     struct key_names names;
     struct client_shared shared;
@@ -42,12 +44,13 @@ static void stage_open(struct stage *stage)
     *stage = (struct stage){.names = {{"inbox:%s", "topic:%s", "session:%s"}}};
     link_testing_init(&stage->subscriber);
     link_testing_init(&stage->commands);
+    stage->turns = turns_new(&stage->commands);
     stage->router = router_new(LOOP_TESTING, &limits);
-    assert(stage->router != NULL);
+    assert(stage->turns != NULL && stage->router != NULL);
     stage->shared = (struct client_shared){
         .loop = LOOP_TESTING,
         .router = stage->router,
-        .commands = &stage->commands,
+        .commands = stage->turns,
         .keys = &stage->names,
         .limits = {.outbox_bytes = 4096, .subscriptions = 8, .slow_timeout_ms = 1000},
         .broadcast_logs = logs,
@@ -137,6 +140,7 @@ static void stage_close(struct stage *stage)
 {
     client_on_closed(stage->client, 1000);
     link_testing_go_down(&stage->commands);
+    turns_free(stage->turns);
     router_reader_down(stage->router);
     router_free(stage->router);
     client_shared_release(&stage->shared);

@@ -24,6 +24,7 @@
 #include "random_testing.h"
 #include "requests/request.h"
 #include "channels/router.h"
+#include "redis/turns.h"
 
 #define KEYS 5
 #define PEERS 4
@@ -83,6 +84,7 @@ static size_t pipe_len;
 static struct reply replies[REPLIES_MAX];
 static size_t reply_count;
 static struct redis_link subscriber, commands;
+static struct turns *turns;
 static struct router *router;
 static struct client_shared shared;
 static struct peer peers[PEERS];
@@ -233,7 +235,6 @@ static struct resp *since(const struct link_testing_command *command)
     struct resp *root = node_new(RESP_ARRAY, command->argc, NULL, 0);
 
     root->len = 0;
-    CHECK(notify_str_eq(command->argv[0], NOTIFY_STR("NOTIFY.SINCE")), "the only command here");
     for (size_t i = 1; i + 2 < command->argc; i += 2) {
         bool now = notify_str_eq(command->argv[i + 1], NOTIFY_STR("$"));
         int key = key_of_text(command->argv[i]);
@@ -246,19 +247,57 @@ static struct resp *since(const struct link_testing_command *command)
     return root;
 }
 
+/* NOTIFY.REVRANGE key high low COUNT n JSON */
+static struct resp *revrange(const struct link_testing_command *command)
+{
+    size_t max = strtoul(command->argv[5].ptr, NULL, 10);
+    struct resp *root = node_new(RESP_ARRAY, max, NULL, 0);
+    int key = key_of_text(command->argv[1]);
+    struct notify_id high = {UINT64_MAX, UINT64_MAX};
+    struct notify_str bound = command->argv[2];
+    char text[512];
+
+    CHECK(key < KEYS, "a known key");
+    if (bound.ptr[0] == '(')
+        (void)notify_id_parse(notify_str_of(bound.ptr + 1, bound.len - 1), 0, &high);
+    root->len = 0;
+    for (size_t i = boxes[key].len; i-- > 0 && root->len < max;)
+        if (notify_id_cmp(boxes[key].entries[i], high) < 0)
+            root->items[root->len++] =
+                node_new(RESP_STRING, 0, text, write_entry(text, sizeof(text), key, i));
+    return root;
+}
+
+static struct resp *unread(const struct link_testing_command *command)
+{
+    (void)command;
+    return node_new(RESP_INTEGER, 0, NULL, 0);
+}
+
 static void work_off_command(void)
 {
+    static const struct {
+        struct notify_str name;
+        struct resp *(*answer)(const struct link_testing_command *command);
+    } known[] = {{{"NOTIFY.SINCE", 12}, since},
+                 {{"NOTIFY.REVRANGE", 15}, revrange},
+                 {{"NOTIFY.UNREAD", 13}, unread}};
     struct link_testing_command *command;
 
     if (reply_count == REPLIES_MAX || (command = link_testing_take(&commands)) == NULL)
         return;
-    trace("redis: works off a read");
-    replies[reply_count++] = (struct reply){command, since(command)};
+    trace("redis: works off %s", command->argv[0].ptr);
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (notify_str_eq(command->argv[0], known[i].name)) {
+            replies[reply_count++] = (struct reply){command, known[i].answer(command)};
+            return;
+        }
+    CHECK(false, "a known command");
 }
 
 static struct resp *loading_node(void)
 {
-    struct resp *node = node_new(RESP_ERROR, 0, "LOADING", 7);
+    struct resp *node = node_new(RESP_ERROR, 0, "LOADING it", 10);
 
     return node;
 }
@@ -470,19 +509,23 @@ static void get(struct conn *conn)
 
     while ((text = conn_testing_take(conn)) != NULL) {
         trace("  peer %d gets %.150s", (int)(peer - peers), text);
-        if (strstr(text, "\"type\":\"notification\"") != NULL)
+        if (strncmp(text, "{\"type\":\"notification_history\"", 30) == 0)
+            peer->answered++; /* it holds notifications */
+        else if (strstr(text, "\"type\":\"notification\"") != NULL)
             get_entry(peer, text);
         else if (strstr(text, "\"type\":\"connection\"") != NULL)
             get_greeting(peer);
         else if (strstr(text, "\"type\":\"subscription\"") != NULL)
             get_subscription(peer, text);
-        else if (strstr(text, "\"type\":\"resumed\"") == NULL)
+        else if (strstr(text, "\"type\":\"resumed\"") == NULL &&
+                 strstr(text, "\"code\":\"UNAVAILABLE\"") == NULL)
             cr_assert_fail("scenario %" PRIu64 ": unexpected %s", seed, text);
         else if (strstr(text, "\"request_id\"") != NULL)
             peer->answered++;
         free(text);
     }
     conn->next_is_busy = chance(20);
+    conn->unsent = below(2000);
 }
 
 /* What clients do. */
@@ -600,6 +643,17 @@ static void resume(struct peer *peer)
     send_request(peer, text);
 }
 
+static void look_back(struct peer *peer)
+{
+    char text[128];
+
+    (void)snprintf(text, sizeof(text),
+                   "{\"type\":\"request_notification_history\",\"limit\":%" PRIu64
+                   ",\"request_id\":8}",
+                   1 + below(100));
+    send_request(peer, text);
+}
+
 static void act(struct peer *peer)
 {
     uint64_t dice = below(100);
@@ -616,6 +670,8 @@ static void act(struct peer *peer)
         subscribe_topic(peer);
     } else if (dice < 80) {
         unsubscribe_topic(peer);
+    } else if (dice < 85) {
+        look_back(peer);
     } else {
         resume(peer);
     }
@@ -661,7 +717,19 @@ static bool peer_is_quiet(const struct peer *peer)
         if (f->state != FOLLOW_LIVE || f->channel->state != CHANNEL_LIVE)
             return false;
     return client == NULL || (peer->greeted && client->outbox.len == 0 && client->asks == NULL &&
-                              client->behind_since_ms == 0 && !peer->conn.busy);
+                              client->stuck_since_ms == 0 && !peer->conn.busy);
+}
+
+static void trace_unrest(const struct peer *peer)
+{
+    const struct client *client = peer->client;
+
+    trace("peer %d: greeted %d busy %d queued %u asks %d stuck %d", (int)(peer - peers),
+          peer->greeted, peer->conn.busy, (unsigned)client->outbox.len, client->asks != NULL,
+          client->stuck_since_ms != 0);
+    for (const struct follow *f = client->follows; f != NULL; f = f->next)
+        trace("  %.*s: follow %d channel %d", (int)follow_key(f).len, follow_key(f).ptr, f->state,
+              f->channel->state);
 }
 
 static bool is_quiet(void)
@@ -694,6 +762,9 @@ static void settle(void)
             else if (peer->client != NULL)
                 drain_peer(peer);
     }
+    for (const struct peer *peer = peers; rounds == SETTLE_ROUNDS && peer < peers + PEERS; peer++)
+        if (!peer_is_quiet(peer))
+            trace_unrest(peer);
     CHECK(rounds < SETTLE_ROUNDS, "it comes to rest");
 }
 
@@ -750,9 +821,11 @@ static void begin(uint64_t number)
                                     .linger_ms = below(300)};
     router = router_new(LOOP_TESTING, &limits);
     cr_assert_not_null(router);
+    turns = turns_new(&commands);
+    cr_assert_not_null(turns);
     shared = (struct client_shared){.loop = LOOP_TESTING,
                                     .router = router,
-                                    .commands = &commands,
+                                    .commands = turns,
                                     .keys = &names,
                                     .limits = {.outbox_bytes = 300 + below(3000),
                                                .subscriptions = 16,
@@ -770,6 +843,7 @@ static void end(void)
             disconnect_peer(peer);
     router_free(router);
     client_shared_release(&shared);
+    turns_free(turns);
     link_testing_go_down(&subscriber);
     drop_pipe();
     loop_testing_run_deferred();

@@ -180,7 +180,7 @@ Test(no_memory, an_outbox_stays_as_it_was)
     fail_at = 1;
     cr_assert_eq(outbox_push_first(&outbox, frame), -ENOMEM);
     cr_assert_eq(outbox.len, FIRST_ITEMS);
-    cr_assert_eq(outbox.bytes, FIRST_ITEMS * frame->len);
+    cr_assert_eq(outbox.bytes, FIRST_ITEMS * (frame->len + OUTBOX_ITEM_BYTES));
     cr_assert_eq(frame->refs, FIRST_ITEMS + 1);
     outbox_release(&outbox);
     cr_assert_eq(frame->refs, 1);

@@ -79,7 +79,7 @@ Test(outbox, an_answer_can_be_put_before_everything_else)
         push(i, NULL);
     cr_assert_eq(outbox_push_first(&outbox, first), 0);
     frame_unref(first);
-    cr_assert_eq(outbox.bytes, 101 + 0 + 28 + 8 * 2);
+    cr_assert_eq(outbox.bytes, 101 + 0 + 28 + 8 * 2 + 9 * OUTBOX_ITEM_BYTES);
     cr_assert_eq(pop(), 99);
     cr_assert_eq(pop(), 0);
 }
@@ -95,10 +95,14 @@ Test(outbox, an_answer_can_be_put_first_into_an_empty_one)
 
 Test(outbox, fits_up_to_the_limit_and_always_when_empty)
 {
-    cr_assert(outbox_fits(&outbox, 1000000, 10));
+    size_t two = 120 + 2 * OUTBOX_ITEM_BYTES;
+
+    cr_assert(outbox_fits(&outbox, 1000000, 1000, 10));
     push(98, NULL); /* 100 bytes */
-    cr_assert(outbox_fits(&outbox, 20, 120));
-    cr_assert_not(outbox_fits(&outbox, 21, 120));
+    cr_assert(outbox_fits(&outbox, 20, 0, two));
+    cr_assert_not(outbox_fits(&outbox, 21, 0, two));
+    cr_assert(outbox_fits(&outbox, 15, 5, two));
+    cr_assert_not(outbox_fits(&outbox, 15, 6, two));
 }
 
 static bool is_first_source(void *ctx, const struct outbox_item *item)
@@ -118,7 +122,7 @@ Test(outbox, dropping_spares_answers_and_what_does_not_match)
     push(5, NULL);
     outbox_drop(&outbox, is_first_source, &asked);
     cr_assert_eq(asked, 3, "answers are not even asked about");
-    cr_assert_eq(outbox.bytes, 2 + 3 + 5 + 3 * 2);
+    cr_assert_eq(outbox.bytes, 2 + 3 + 5 + 3 * (2 + OUTBOX_ITEM_BYTES));
     cr_assert_eq(pop(), 2);
     cr_assert_eq(pop(), 3);
     cr_assert_eq(pop(), 5);
@@ -143,14 +147,14 @@ static void model_push(struct model *m, size_t at, size_t number, void *source)
     memmove(m->items + at + 1, m->items + at, (m->len - at) * sizeof(m->items[0]));
     m->items[at] = (struct model_item){number, source};
     m->len++;
-    m->bytes += number + (number < 126 ? 2 : 4);
+    m->bytes += number + (number < 126 ? 2 : 4) + OUTBOX_ITEM_BYTES;
 }
 
 static void model_remove(struct model *m, size_t at)
 {
     size_t number = m->items[at].number;
 
-    m->bytes -= number + (number < 126 ? 2 : 4);
+    m->bytes -= number + (number < 126 ? 2 : 4) + OUTBOX_ITEM_BYTES;
     m->len--;
     memmove(m->items + at, m->items + at + 1, (m->len - at) * sizeof(m->items[0]));
 }
