@@ -1082,27 +1082,27 @@
       return this.request('unsubscribe', { topic });
     }
 
-    /* A page of what the inbox or a topic holds, newest first: { items, next, unread }. */
-    history({ before, after, limit, unreadOnly, category, notificationType, topic } = {}) {
+    /* A page of what the inbox or a topic holds, newest first: { items, next, unread }. Here and below
+     * a field that is not known goes to the bridge, which says so: a filter that is misspelt must not
+     * count as none. */
+    history({ unreadOnly, notificationType, ...fields } = {}) {
       return this.request('request_notification_history', {
-        before,
-        after,
-        limit,
+        ...fields,
         unread_only: unreadOnly,
-        category,
         notification_type: notificationType,
-        topic,
       });
     }
 
     markRead(ids) {
       return this.request('mark_read', idFields(ids));
     }
-    markAllRead({ upto, category } = {}) {
-      return this.request('mark_all_read', { upto, category });
+    /* { upto, category } */
+    markAllRead(fields = {}) {
+      return this.request('mark_all_read', fields);
     }
-    markSeen({ upto } = {}) {
-      return this.request('mark_seen', { upto });
+    /* { upto } */
+    markSeen(fields = {}) {
+      return this.request('mark_seen', fields);
     }
     archive(ids) {
       return this.request('archive', idFields(ids));

@@ -374,6 +374,26 @@ test('answers find their requests, in whatever order they come', async () => {
   assert.equal(scene.request('delete_notification').id, '3-0');
 });
 
+test('a field that is not known is for the bridge to refuse, not for the client to drop', async () => {
+  const scene = await Scene.start();
+  await scene.connectFirst();
+  const { client } = scene;
+  const sends = async (promise, wanted) => {
+    promise.catch(() => {}); // nobody answers
+    await settle();
+    const { request_id, ...sent } = scene.socket.sent.at(-1);
+    assert.deepEqual(sent, wanted);
+  };
+  await sends(client.markAllRead({ categories: ['a'] }), { type: 'mark_all_read', categories: ['a'] });
+  await sends(client.markAllRead({ upto: '5-1', category: '' }), { type: 'mark_all_read', upto: '5-1', category: '' });
+  await sends(client.markAllRead(), { type: 'mark_all_read' });
+  await sends(client.markSeen({ before: '5-1' }), { type: 'mark_seen', before: '5-1' });
+  await sends(client.history({ unreadOnly: true, catgory: 'a' }), {
+    type: 'request_notification_history', catgory: 'a', unread_only: true,
+  });
+  await sends(client.history(), { type: 'request_notification_history' });
+});
+
 test('a request without an answer times out, and a late answer is not taken for news', async () => {
   const scene = await Scene.start({ requestMs: 500 });
   await scene.connectFirst();
