@@ -180,7 +180,7 @@ int main(int argc, char **argv)
     proc_pin_self(options.generator_core);
     memset(content, 'x', TEXT_BYTES - strlen(TITLE));
     resp_open(&redis, options.redis_port);
-    pipeline_open(&pipeline, options.redis_port, options.redis_pid);
+    pipeline_open(&pipeline, options.redis_port, options.redis_pid, options.replica_port);
     printf("broadcast: %ld inboxes follow a log of up to %ld entries; Redis CPU per operation, "
            "medians of %ld rounds of %ld\n",
            options.clients, options.maxlen, options.rounds, options.operations);

@@ -130,7 +130,7 @@ int main(int argc, char **argv)
     bench_parse(&options, argc, argv, description);
     proc_pin_self(options.generator_core);
     resp_open(&redis, options.redis_port);
-    pipeline_open(&pipeline, options.redis_port, options.redis_pid);
+    pipeline_open(&pipeline, options.redis_port, options.redis_pid, options.replica_port);
     printf("growth: microseconds of Redis CPU per operation, medians of %ld rounds of %ld\n",
            options.rounds, options.operations);
     printf("%-10s %10s %10s %10s %10s %10s %10s\n", "keys", "SEND", "XADD", "ratio", "UNREAD",

@@ -132,7 +132,7 @@ int main(int argc, char **argv)
     bench_parse(&options, argc, argv, description);
     proc_pin_self(options.generator_core);
     resp_open(&redis, options.redis_port);
-    pipeline_open(&pipeline, options.redis_port, options.redis_pid);
+    pipeline_open(&pipeline, options.redis_port, options.redis_pid, options.replica_port);
     /* What is allocated only once is there before the first reading. */
     (void)measure(&pipeline, &redis, &holders[0], &sizes[0]);
     print_sizes(&pipeline, &redis);

@@ -152,7 +152,7 @@ int main(int argc, char **argv)
     pipeline_load_init(&loads[1], "XADD", keys, 1, build_xadd, &words);
     pipeline_load_init(&loads[2], "XADD + PUBLISH", keys, 2, build_xadd_publish, &words);
     pipeline_load_init(&loads[3], "Lua script", keys, 1, build_script, &words);
-    pipeline_open(&pipeline, options.redis_port, options.redis_pid);
+    pipeline_open(&pipeline, options.redis_port, options.redis_pid, options.replica_port);
 
     printf("send: %d bytes of text, %u keys, MAXLEN = %ld, %d in a pipeline on each of %d "
            "connections, %ld rounds of %ld; Redis on core %d, generator on core %d\n",

@@ -68,7 +68,7 @@ int main(int argc, char **argv)
     bench_parse(&options, argc, argv, description);
     proc_pin_self(options.generator_core);
     uint32_t keys = (uint32_t)options.clients;
-    pipeline_open(&pipeline, options.redis_port, options.redis_pid);
+    pipeline_open(&pipeline, options.redis_port, options.redis_pid, options.replica_port);
     fill(&pipeline, keys, build_fill_box);
     fill(&pipeline, keys, build_fill_string);
     pipeline_load_init(&loads[0], "NOTIFY.UNREAD", keys, 1, build_unread, NULL);

@@ -31,6 +31,7 @@ static const struct bench_option option_table[] = {
     {"redis-pid", 257, false, OPTION_AT(redis_pid), 1, 1 << 30, "its process"},
     {"bridge-port", 258, false, OPTION_AT(bridge_port), 1, 65535, "where the bridge listens"},
     {"bridge-pid", 259, false, OPTION_AT(bridge_pid), 1, 1 << 30, "its process"},
+    {"replica-port", 262, false, OPTION_AT(replica_port), 1, 65535, "where its replica listens"},
     {"server-core", 260, false, OPTION_AT(server_core), 0, 1023, "core of what is measured"},
     {"generator-core", 261, false, OPTION_AT(generator_core), 0, 1023, "core of the generator"},
 };

@@ -17,6 +17,7 @@ struct bench_options {
     pid_t redis_pid;
     int bridge_port;    /* 0: this program needs no bridge */
     pid_t bridge_pid;   /* 0: likewise */
+    int replica_port;   /* 0: Redis has no replica */
     int server_core;    /* core of the program that is measured */
     int generator_core; /* core of this program and of what else there is */
     long clients;       /* -n */

@@ -46,17 +46,35 @@ void pipeline_load_release(struct pipeline_load *load)
     *load = (struct pipeline_load){.name = NULL};
 }
 
-void pipeline_open(struct pipeline *pipeline, int port, pid_t server_pid)
+void pipeline_open(struct pipeline *pipeline, int port, pid_t server_pid, int replica_port)
 {
     pipeline->server_pid = server_pid;
+    pipeline->has_replica = replica_port != 0;
     for (size_t i = 0; i < PIPELINE_LINKS; i++)
         resp_open(&pipeline->links[i], port);
+    if (pipeline->has_replica)
+        resp_open(&pipeline->replica, replica_port);
 }
 
 void pipeline_close(struct pipeline *pipeline)
 {
     for (size_t i = 0; i < PIPELINE_LINKS; i++)
         resp_close(&pipeline->links[i]);
+    if (pipeline->has_replica)
+        resp_close(&pipeline->replica);
+}
+
+/* How much has been replicated, once the replica has it all. */
+static uint64_t wait_replica(struct pipeline *pipeline)
+{
+    uint64_t wanted, has;
+
+    do {
+        wanted =
+            resp_info_number(&pipeline->links[0], "replication", "master_repl_offset:", UINT64_MAX);
+        has = resp_info_number(&pipeline->replica, "replication", "slave_repl_offset:", 0);
+    } while (has < wanted);
+    return wanted;
 }
 
 /* Sends up to PIPELINE_DEPTH operations, not beyond the last key; returns how many. */
@@ -88,6 +106,7 @@ void pipeline_run(struct pipeline *pipeline, struct pipeline_load *load, uint64_
 
 void pipeline_measure(struct pipeline *pipeline, struct pipeline_load *load, uint64_t operations)
 {
+    uint64_t replicated = pipeline->has_replica ? wait_replica(pipeline) : 0;
     uint64_t server = proc_cpu_ns(pipeline->server_pid), generator = proc_cpu_ns(getpid());
     uint64_t wall = bench_now_ns();
 
@@ -98,6 +117,9 @@ void pipeline_measure(struct pipeline *pipeline, struct pipeline_load *load, uin
     stats_add(&load->per_second, (double)operations / ((double)wall / 1e9));
     stats_add(&load->server_ns, (double)server / (double)operations);
     stats_add(&load->generator_ns, (double)generator / (double)operations);
+    if (pipeline->has_replica)
+        stats_add(&load->replicated,
+                  (double)(wait_replica(pipeline) - replicated) / (double)operations);
 }
 
 void pipeline_load_forget(struct pipeline_load *load)
@@ -105,6 +127,20 @@ void pipeline_load_forget(struct pipeline_load *load)
     load->per_second.count = 0;
     load->server_ns.count = 0;
     load->generator_ns.count = 0;
+    load->replicated.count = 0;
+}
+
+static void print_replicated(const struct pipeline_load *loads, size_t count)
+{
+    double first = loads[0].replicated.count == 0 ? 0 : stats_median(&loads[0].replicated);
+
+    for (size_t i = 0; i < count && first > 0; i++) {
+        double bytes = stats_median(&loads[i].replicated);
+        printf("%-26s %10.0f bytes of replication per operation", loads[i].name, bytes);
+        if (i > 0)
+            printf("   first row: %.2f x", first / bytes);
+        printf("\n");
+    }
 }
 
 void pipeline_print(const struct pipeline_load *loads, size_t count)
@@ -126,4 +162,5 @@ void pipeline_print(const struct pipeline_load *loads, size_t count)
                    first_cpu / stats_median(&load->server_ns));
         printf("\n");
     }
+    print_replicated(loads, count);
 }

@@ -4,6 +4,7 @@
 #ifndef PIPELINE_H
 #define PIPELINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -23,6 +24,7 @@ struct pipeline_load {
     uint32_t replies;                                 /* per operation */
     uint32_t at;                                      /* the key that is next */
     struct stats per_second, server_ns, generator_ns; /* one of each per pipeline_measure() */
+    struct stats replicated; /* bytes of replication per operation; none without a replica */
 };
 
 /* Appends one operation on key number `key` to text. */
@@ -35,10 +37,14 @@ void pipeline_load_release(struct pipeline_load *load);
 
 struct pipeline {
     struct resp links[PIPELINE_LINKS];
+    struct resp replica; /* if has_replica */
     pid_t server_pid;
+    bool has_replica;
 };
 
-void pipeline_open(struct pipeline *pipeline, int port, pid_t server_pid);
+/* replica_port: 0: there is none. With one, each measurement begins when it has all that came
+ * before. */
+void pipeline_open(struct pipeline *pipeline, int port, pid_t server_pid, int replica_port);
 void pipeline_close(struct pipeline *pipeline);
 
 /* Runs that many operations, going on with the key after the last one. An error reply ends the
