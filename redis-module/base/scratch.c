@@ -3,7 +3,7 @@
 
 enum { KEEP_BYTES = 256 * 1024 };
 
-static struct text_buf body, message, id_text;
+static struct text_buf body, message;
 
 struct text_buf *scratch_body(void)
 {
@@ -17,11 +17,18 @@ struct text_buf *scratch_message(void)
     return &message;
 }
 
+/* A command names the id that it is about several times. */
 struct notify_str scratch_id(struct notify_id id)
 {
-    text_buf_clear(&id_text);
-    text_buf_add_id(&id_text, id);
-    return text_buf_str(&id_text);
+    static char text[NOTIFY_ID_TEXT_MAX + 1];
+    static struct notify_id last;
+    static size_t len;
+
+    if (len == 0 || notify_id_cmp(id, last) != 0) {
+        len = notify_id_format(text, id);
+        last = id;
+    }
+    return notify_str_of(text, len);
 }
 
 void scratch_shrink(void)

@@ -10,7 +10,7 @@
 struct text_buf *scratch_body(void);    /* the body of an entry in the making; unescaped values */
 struct text_buf *scratch_message(void); /* a rendered message */
 
-/* The text of an id, faster than printf; valid until the next call. {NULL, 0} without memory. */
+/* The text of an id, faster than printf; valid until the next call. */
 struct notify_str scratch_id(struct notify_id id);
 
 /* Gives back what an unusually large command left behind; to be called when one has ended. */

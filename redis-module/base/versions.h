@@ -8,7 +8,9 @@
  *
  *   1  what 0.1.0 reads. Its readers know no way to skip anything.
  *   2  effects may hold parts that may be skipped (MAY, below); payloads may hold sections
- *      (box_payload.c, sessions_payload.c).
+ *      (box_payload.c, sessions_payload.c). On standalone servers an effect has NOPUBLISH only if
+ *      the client said so: who executes it publishes (publish.h). AS id/maxlen stands
+ *      for ID and MAXLEN of a SEND, and with one for each key SENDMANY is an effect, too.
  *
  * Rules:
  * - Every reader reads every level up to its own, for ever (tests/versions/corpus).
@@ -31,6 +33,9 @@
 #define VERSIONS_H
 
 enum { WRITE_VERSION_FIRST = 1, WRITE_VERSION_LATEST = 2 };
+
+/* From which level on. */
+enum { WRITE_VERSION_TOLD_BY_EFFECT = 2, WRITE_VERSION_SHORT_SENDS = 2 };
 
 /* The word before a part that may be skipped. It is no valid UTF-8, so that it cannot be the name
  * of a category, a log or a connection: it means the same wherever it stands. Refused from clients.

@@ -16,6 +16,7 @@ void change_init(struct change *change, struct rm_ctx *ctx, struct rm_string **a
     change->at_ms = 0;
     change->box = (struct render_box){.rev = 0};
     change->nopublish = false;
+    change->tells_otherwise = false;
     change->log = NULL;
     change->ids.count = 0;
     change->ids.memory = NULL;
@@ -138,11 +139,20 @@ void change_commit(struct change *change)
     info_count(INFO_STATE_CHANGES, 1);
 }
 
+struct effect_words change_silence(const struct change *change)
+{
+    return effect_silence(change->nopublish || change->tells_otherwise);
+}
+
 static void publish(struct change *change, const struct text_buf *message)
 {
     /* Without memory for it a message is lost; rev and unread of the next one are right again. */
-    if (!message->failed)
+    if (message->failed)
+        return;
+    if (change->tells_otherwise)
         publish_message(change->ctx, change->bk.name, text_buf_str(message));
+    else
+        publish_effect(change->ctx, change->bk.name, text_buf_str(message));
 }
 
 void change_publish_ids(struct change *change, enum render_change what)

@@ -12,6 +12,7 @@
 
 #include "server/args.h"
 #include "server/box_key.h"
+#include "server/effect.h"
 #include "message/render.h"
 
 #define CHANGE_INLINE_IDS 16
@@ -33,6 +34,7 @@ struct change {
     struct render_box box; /* after change_commit: what messages say about the box */
     uint64_t at_ms;        /* when it happened: AT, or the clock */
     bool nopublish;
+    bool tells_otherwise;  /* the effect does not say what the message says: both are replicated */
     struct rm_string *log; /* LOG: the log whose cursor changes; borrowed; NULL: the box itself */
     struct change_ids ids;
 };
@@ -65,6 +67,8 @@ void change_keep_id(struct change *change, size_t *kept, size_t i);
 
 /* The change is done: raises rev, takes the counts, closes the key. */
 void change_commit(struct change *change);
+/* The end of the replicated command: NOPUBLISH or nothing. */
+struct effect_words change_silence(const struct change *change);
 /* Publishes unless NOPUBLISH; ids: as many messages as needed. */
 void change_publish_ids(struct change *change, enum render_change what);
 void change_publish_upto(struct change *change, enum render_change what, struct notify_id id,

@@ -150,6 +150,7 @@ static uint64_t count_unread(const struct follow *follow, const struct follow_lo
 
     if (!box_key_open_or_reply(&bk, follow->change.ctx, log->name, RM_READ))
         return 0; /* look_at_logs has found a box or nothing there */
+    bk.is_told = true;
     unread = log_count(log_cursor(box, log->name), &bk, log_wish(box, NULL)).unread;
     box_key_close(&bk);
     return unread;
@@ -237,6 +238,7 @@ static int reply_refused(struct follow *follow, int error)
 static int run_follow(struct follow *follow)
 {
     struct change *change = &follow->change;
+    struct effect_words silence = change_silence(change);
     int added = add_cursors(follow);
 
     if (added <= 0) {
@@ -251,8 +253,8 @@ static int run_follow(struct follow *follow)
         char id[NOTIFY_ID_TEXT_MAX + 1];
         size_t len = notify_id_format(id, follow->logs[i].start);
         if (follow->logs[i].rev != 0)
-            rm_Replicate(change->ctx, "NOTIFY.FOLLOW", "sscbc", change->bk.name,
-                         follow->logs[i].name, "FROM", id, len, "NOPUBLISH");
+            rm_Replicate(change->ctx, "NOTIFY.FOLLOW", "sscbv", change->bk.name,
+                         follow->logs[i].name, "FROM", id, len, silence.words, silence.count);
     }
     publish(follow, RENDER_FOLLOWED);
     box_key_changed(&change->bk, "notify.follow");
@@ -292,6 +294,7 @@ static int run_unfollow(struct follow *follow)
     struct change *change = &follow->change;
     struct box_extra *extra = change->bk.box == NULL ? NULL : box_extra(change->bk.box);
     struct change_ids *gone = &change->ids; /* their names */
+    struct effect_words silence = change_silence(change);
 
     for (size_t i = 0; i < follow->count && extra != NULL; i++) {
         struct follow_log *log = &follow->logs[i];
@@ -305,8 +308,8 @@ static int run_unfollow(struct follow *follow)
         return rm_ReplyWithLongLong(change->ctx, 0);
     }
     commit(follow);
-    rm_Replicate(change->ctx, "NOTIFY.UNFOLLOW", "svc", change->bk.name, gone->texts, gone->count,
-                 "NOPUBLISH");
+    rm_Replicate(change->ctx, "NOTIFY.UNFOLLOW", "svv", change->bk.name, gone->texts, gone->count,
+                 silence.words, silence.count);
     publish(follow, RENDER_UNFOLLOWED);
     box_key_changed(&change->bk, "notify.unfollow");
     return rm_ReplyWithLongLong(change->ctx, (long long)gone->count);

@@ -1,7 +1,7 @@
 /* cmd_mark -- NOTIFY.READ, MARK, READALL and SEEN: change the state of entries.
  *
- * Replicated as MARK, READALL or SEEN with the time (AT), the ids or the watermark that took
- * effect, and NOPUBLISH. With LOG they change what the box has read of a log that it follows; that
+ * Replicated as MARK, READALL or SEEN with the time (AT) and the ids or the watermark that took
+ * effect. With LOG they change what the box has read of a log that it follows; that
  * is log_change.c's. */
 #include "commands/commands.h"
 
@@ -39,6 +39,7 @@ static void mark_ids(struct change *change, enum box_mark mark)
 
 static int run_ids(struct change *change, const struct mark_kind *mark)
 {
+    struct effect_words silence = change_silence(change);
     size_t count;
 
     if (change->bk.box != NULL)
@@ -51,8 +52,9 @@ static int run_ids(struct change *change, const struct mark_kind *mark)
         return rm_ReplyWithLongLong(change->ctx, 0);
     }
     change_commit(change);
-    rm_Replicate(change->ctx, "NOTIFY.MARK", "scvclc", change->bk.name, mark->name,
-                 change->ids.texts, count, "AT", (long long)change->at_ms, "NOPUBLISH");
+    rm_Replicate(change->ctx, "NOTIFY.MARK", "scvclv", change->bk.name, mark->name,
+                 change->ids.texts, count, "AT", (long long)change->at_ms, silence.words,
+                 silence.count);
     change_publish_ids(change, mark->change);
     box_key_changed(&change->bk, mark->event);
     return rm_ReplyWithLongLong(change->ctx, (long long)count);
@@ -166,15 +168,17 @@ static void replicate_upto(struct upto *upto, const char *command)
 {
     struct change *change = &upto->change;
     struct notify_str category = upto->category;
+    struct effect_words silence = change_silence(change);
     char id[NOTIFY_ID_TEXT_MAX + 1];
     size_t len = notify_id_format(id, upto->id);
 
     if (category.ptr == NULL)
-        rm_Replicate(change->ctx, command, "scbclc", change->bk.name, "UPTO", id, len, "AT",
-                     (long long)change->at_ms, "NOPUBLISH");
+        rm_Replicate(change->ctx, command, "scbclv", change->bk.name, "UPTO", id, len, "AT",
+                     (long long)change->at_ms, silence.words, silence.count);
     else
-        rm_Replicate(change->ctx, command, "scbcbclc", change->bk.name, "UPTO", id, len, "CATEGORY",
-                     category.ptr, category.len, "AT", (long long)change->at_ms, "NOPUBLISH");
+        rm_Replicate(change->ctx, command, "scbcbclv", change->bk.name, "UPTO", id, len, "CATEGORY",
+                     category.ptr, category.len, "AT", (long long)change->at_ms, silence.words,
+                     silence.count);
 }
 
 static int run_upto(struct upto *upto, const struct mark_kind *mark, const char *command)

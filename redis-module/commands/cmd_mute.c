@@ -106,6 +106,7 @@ static int run(struct mute *mute)
 {
     struct change *change = &mute->change;
     struct box_key *bk = &change->bk;
+    struct effect_words silence = change_silence(change);
     bool is_new = bk->box == NULL && mute->muted;
     int rc = 0;
 
@@ -124,8 +125,8 @@ static int run(struct mute *mute)
         return rc < 0 ? fail(mute, rc) : rm_ReplyWithLongLong(change->ctx, 0);
     }
     change_commit(change);
-    rm_Replicate(change->ctx, mute->muted ? "NOTIFY.MUTE" : "NOTIFY.UNMUTE", "svc", bk->name,
-                 change->ids.texts, change->ids.count, "NOPUBLISH");
+    rm_Replicate(change->ctx, mute->muted ? "NOTIFY.MUTE" : "NOTIFY.UNMUTE", "svv", bk->name,
+                 change->ids.texts, change->ids.count, silence.words, silence.count);
     change_publish_categories(change, mute->muted ? RENDER_MUTED : RENDER_UNMUTED, mute->names,
                               change->ids.count);
     box_key_changed(bk, mute->muted ? "notify.mute" : "notify.unmute");

@@ -7,10 +7,12 @@
 #include "server/args.h"
 #include "server/box_key.h"
 #include "server/publish.h"
+#include "server/replay.h"
 #include "server/reply.h"
 #include "base/scratch.h"
 #include "commands/send.h"
 #include "commands/send_args.h"
+#include "commands/send_effect.h"
 #include "base/mem.h"
 
 /* Everything that may refuse the command, while the processor fetches the place of the entry. */
@@ -36,7 +38,7 @@ static int send_one(struct rm_ctx *ctx, struct rm_string **argv, int argc, enum 
 
     args_init(&args, argv, argc, 2);
     box_key_fetch(&bk, ctx, argv[1], RM_READ | RM_WRITE);
-    if (!send_args_take(&spec, &args, ctx, kind, argv[1])) {
+    if (!send_args_take(&spec, &args, ctx, kind, argv + 1, 1)) {
         box_key_close(&bk);
         return reply_args_error(ctx, &args);
     }
@@ -70,12 +72,13 @@ enum { FIRST_KEY = 2 };
 
 /* Of each key: its name, the user's permission, its type, and that an explicit ID fits. */
 static bool check_key_or_reply(struct rm_ctx *ctx, struct args *args, struct send_spec *spec,
-                               struct rm_string *key)
+                               struct rm_string **keys, size_t index)
 {
+    struct rm_string *key = keys[index];
     struct box_key bk;
     bool fits;
 
-    if (!send_args_set_key(spec, args, key)) {
+    if (!send_args_choose_checked(spec, args, keys, index)) {
         (void)reply_args_error(ctx, args);
         return false;
     }
@@ -101,29 +104,57 @@ static bool check_distinct(struct args *args, const struct send_spec *spec, uint
 static bool check_keys_or_reply(struct rm_ctx *ctx, struct args *args, struct send_spec *spec,
                                 struct rm_string **keys, uint64_t count)
 {
-    if (!check_distinct(args, spec, count) || !send_args_make_entry(spec, args)) {
+    if ((!replay_now() && !check_distinct(args, spec, count)) ||
+        !send_args_make_entry(spec, args)) {
         (void)reply_args_error(ctx, args);
         return false;
     }
-    for (uint64_t i = 0; i < count; i++)
-        if (!check_key_or_reply(ctx, args, spec, keys[i]))
+    for (size_t i = 0; i < count && !replay_now(); i++)
+        if (!check_key_or_reply(ctx, args, spec, keys, i))
             return false;
     return true;
+}
+
+/* What is needed for many keys. */
+struct many {
+    struct send_result *results; /* owned */
+    struct rm_string **effect;   /* owned: the words of the one effect. NULL: each has its own */
+};
+
+static bool many_init(struct many *many, const struct send_spec *spec, size_t count)
+{
+    bool is_one = count > 1 && send_effect_is_one();
+
+    many->effect = NULL;
+    many->results = mem_try_alloc(count * sizeof many->results[0]);
+    if (is_one)
+        many->effect = mem_try_alloc(send_effect_room(spec, count) * sizeof many->effect[0]);
+    return many->results != NULL && (many->effect != NULL || !is_one);
+}
+
+static void many_release(struct many *many)
+{
+    mem_free(many->results);
+    mem_free(many->effect);
 }
 
 /* All is sent before the reply begins: in Redis 7.0 a message to this very client would else be
  * written into the middle of it. */
 static void send_all(struct rm_ctx *ctx, struct args *args, struct send_spec *spec,
-                     struct rm_string **keys, struct send_result *results, size_t count)
+                     struct rm_string **keys, struct many *many, size_t count)
 {
+    struct send_result *results = many->results;
     struct box_key bk;
 
+    spec->replicates_later = many->effect != NULL;
     for (size_t i = 0; i < count; i++) {
         results[i] = (struct send_result){.outcome = SEND_FAILED};
-        spec->kept[0] = keys[i];
+        send_args_choose(spec, keys, i);
         if (box_key_open_or_reply(&bk, ctx, keys[i], RM_READ | RM_WRITE)) /* its type was checked */
             send_run(&bk, args, spec, &results[i]);
     }
+    if (many->effect != NULL)
+        send_effect_replicate_many(ctx, spec, keys, results, count, many->effect);
     rm_ReplyWithArray(ctx, (long)count);
     for (size_t i = 0; i < count; i++)
         send_reply(ctx, args, spec, &results[i]);
@@ -142,8 +173,8 @@ static int tell_keys(struct rm_ctx *ctx, uint64_t count)
 int cmd_sendmany(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     struct rm_string **keys = argv + FIRST_KEY;
-    struct send_result *results;
     struct send_spec spec;
+    struct many many;
     struct args args;
     uint64_t count;
     bool counted;
@@ -155,14 +186,13 @@ int cmd_sendmany(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     if (!counted)
         return reply_args_error(ctx, &args);
     args.pos += (int)count;
-    if (!send_args_take(&spec, &args, ctx, SEND_A_NOTIFICATION, NULL))
+    if (!send_args_take(&spec, &args, ctx, SEND_TO_MANY, keys, (size_t)count))
         return reply_args_error(ctx, &args);
-    results = mem_try_alloc(count * sizeof results[0]);
-    if (results == NULL)
-        return reply_no_memory(ctx);
-    if (check_keys_or_reply(ctx, &args, &spec, keys, count))
-        send_all(ctx, &args, &spec, keys, results, (size_t)count);
-    mem_free(results);
+    if (!many_init(&many, &spec, (size_t)count))
+        (void)reply_no_memory(ctx);
+    else if (check_keys_or_reply(ctx, &args, &spec, keys, count))
+        send_all(ctx, &args, &spec, keys, &many, (size_t)count);
+    many_release(&many);
     scratch_shrink();
     return RM_OK;
 }

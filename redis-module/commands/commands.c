@@ -84,13 +84,14 @@ static struct rm_arg expiries[] = {
         ARG_SUB("entity", RM_ARG_BLOCK, "ENTITY", RM_ARG_OPTIONAL, entity_parts),                  \
         OPTION_STR("data", "DATA"), EXPIRY, TOKENS, OPTION_INT("maxlen", "MAXLEN"),                \
         OPTION_STR("session", "EXCLUDE"), OPTION_STR("id", "ID"), CONDITION, NOPUBLISH,            \
-        OPTION("withinfo", "WITHINFO"), END
+        OPTION("withinfo", "WITHINFO")
 
-static struct rm_arg send_args[] = {KEY, SEND_OPTIONS};
+static struct rm_arg send_args[] = {KEY, SEND_OPTIONS, END};
 static struct rm_arg sendmany_args[] = {
     ARG("numkeys", RM_ARG_INTEGER, NULL, 0),
     {.name = "key", .type = RM_ARG_KEY, .key_spec_index = 0, .flags = RM_ARG_MULTIPLE},
     SEND_OPTIONS,
+    END,
 };
 
 static struct rm_arg event_args[] = {

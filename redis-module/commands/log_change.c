@@ -82,6 +82,7 @@ static int commit(struct log_change *lc)
 
     if (rc != 0)
         return rc;
+    lc->log.is_told = true;
     change->box.log = str_of(change->log);
     change->box.log_unread =
         log_count(lc->edit.cursor, &lc->log, log_wish(change->bk.box, NULL)).unread;
@@ -92,8 +93,11 @@ static int commit(struct log_change *lc)
 
 static void replicate_ids(struct change *change, const struct mark_kind *mark)
 {
-    rm_Replicate(change->ctx, "NOTIFY.MARK", "scvcsc", change->bk.name, mark->name,
-                 change->ids.texts, change->ids.count, "LOG", change->log, "NOPUBLISH");
+    struct effect_words silence = change_silence(change);
+
+    rm_Replicate(change->ctx, "NOTIFY.MARK", "scvcsv", change->bk.name, mark->name,
+                 change->ids.texts, change->ids.count, "LOG", change->log, silence.words,
+                 silence.count);
 }
 
 int log_change_ids(struct change *change, const struct mark_kind *mark)
@@ -128,11 +132,12 @@ int log_change_ids(struct change *change, const struct mark_kind *mark)
 
 static void replicate_upto(struct change *change, struct notify_id upto, const char *command)
 {
+    struct effect_words silence = change_silence(change);
     char id[NOTIFY_ID_TEXT_MAX + 1];
     size_t len = notify_id_format(id, upto);
 
-    rm_Replicate(change->ctx, command, "scbcsc", change->bk.name, "UPTO", id, len, "LOG",
-                 change->log, "NOPUBLISH");
+    rm_Replicate(change->ctx, command, "scbcsv", change->bk.name, "UPTO", id, len, "LOG",
+                 change->log, silence.words, silence.count);
 }
 
 static int run_upto(struct log_change *lc, const struct log_upto *wanted,
@@ -214,6 +219,7 @@ static int run_category(struct log_change *lc, struct notify_id upto, struct not
         size_t len = notify_id_format(text, change->ids.ids[i]);
         change->ids.texts[i] = rm_CreateString(change->ctx, text, len);
     }
+    change->tells_otherwise = true;
     replicate_ids(change, mark);
     free_texts(change);
     change_publish_upto(change, mark->change, upto, category);

@@ -1,15 +1,13 @@
-/* send -- see send.h. What is replicated is the effect: the same command with the id, the limit and
- * the times that were used, and NOPUBLISH. */
+/* send -- see send.h. */
 #include "commands/send.h"
 
 #include <errno.h>
 
 #include "box/box_extra.h"
-#include "server/effect.h"
+#include "commands/send_effect.h"
 #include "server/info.h"
 #include "server/replay.h"
 #include "message/render.h"
-#include "server/replication.h"
 #include "server/reply.h"
 #include "base/limits.h"
 #include "base/scratch.h"
@@ -124,61 +122,6 @@ static bool store(struct box_key *bk, struct args *args, struct send_spec *spec,
     return true;
 }
 
-/* ---- replicating ---- */
-
-/* Numbers that are seldom needed: made for one command. */
-struct own_texts {
-    struct rm_string *texts[4];
-    size_t count;
-};
-
-static struct rm_string *own_number(struct rm_ctx *ctx, struct own_texts *own, uint64_t value)
-{
-    char text[24];
-    char *end = text + sizeof text;
-    char *start = notify_id_put_number(end, value);
-
-    own->texts[own->count] = rm_CreateString(ctx, start, (size_t)(end - start));
-    return own->texts[own->count++];
-}
-
-static void replicate_effect(struct rm_ctx *ctx, struct send_spec *spec,
-                             const struct send_result *result)
-{
-    struct notify_str id = scratch_id(spec->entry.id);
-    struct rm_string *id_text = rm_CreateString(ctx, id.ptr, id.len);
-    struct rm_string **end = spec->kept + spec->kept_count;
-    struct own_texts own = {.count = 0};
-
-    *end++ = effect_word(EFFECT_ID);
-    *end++ = id_text;
-    *end++ = effect_word(EFFECT_MAXLEN);
-    *end++ = effect_number(result->maxlen);
-    if (spec->entry.expire_ms != 0) {
-        *end++ = effect_word(EFFECT_PXAT);
-        *end++ = own_number(ctx, &own, spec->entry.expire_ms);
-    }
-    if (send_has(spec, SEND_IDEMPOTENT)) {
-        *end++ = effect_word(EFFECT_REMEMBER);
-        *end++ = own_number(ctx, &own, spec->token.at_ms);
-        *end++ = own_number(ctx, &own, spec->token.after_ms);
-        *end++ = own_number(ctx, &own, spec->token.max);
-    }
-    *end++ = effect_word(EFFECT_NOPUBLISH);
-    rm_Replicate(ctx, spec->command, "v", spec->kept, (size_t)(end - spec->kept));
-    rm_FreeString(ctx, id_text);
-    for (size_t i = 0; i < own.count; i++)
-        rm_FreeString(ctx, own.texts[i]);
-}
-
-static void replicate(struct rm_ctx *ctx, struct send_spec *spec, const struct send_result *result)
-{
-    if (replication_is_heard(ctx))
-        replicate_effect(ctx, spec, result);
-    else
-        rm_ReplicateVerbatim(ctx);
-}
-
 /* ---- publishing and answering ---- */
 
 static int announce(struct box_key *bk, const struct send_spec *spec,
@@ -193,7 +136,11 @@ static int announce(struct box_key *bk, const struct send_spec *spec,
         render_entry(message, &box, &spec->entry, result->prev, result->replaces);
     /* Without memory for the message the entry is stored all the same: receivers see the gap by
      * the next one's prev and ask. */
-    return message->failed ? 0 : publish_message(bk->ctx, bk->name, text_buf_str(message));
+    if (message->failed)
+        return 0;
+    return result->outcome == SEND_PUBLISHED
+               ? publish_message(bk->ctx, bk->name, text_buf_str(message))
+               : publish_effect(bk->ctx, bk->name, text_buf_str(message));
 }
 
 /* What is said about the box as it is. */
@@ -231,7 +178,8 @@ static void store_and_tell(struct box_key *bk, struct args *args, struct send_sp
     if (!stored)
         return;
     info_count(spec->entry.kind == ENTRY_EVENT ? INFO_EVENTS : INFO_SENDS, 1);
-    replicate(ctx, spec, result);
+    if (!spec->replicates_later)
+        send_effect_replicate(ctx, spec, result);
     if (send_publishes(spec, ctx))
         result->receivers = announce(bk, spec, result);
     box_key_changed(bk, spec->event);

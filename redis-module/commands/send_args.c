@@ -153,6 +153,38 @@ static bool take_pxat(struct args *args, void *into)
     return take_expiry(args, into, "PXAT", 1, 0);
 }
 
+/* id/maxlen. */
+static bool parse_as(struct notify_str text, struct notify_id *ret_id, uint64_t *ret_maxlen)
+{
+    const char *slash = text.len == 0 ? NULL : memchr(text.ptr, '/', text.len);
+    struct notify_str id, maxlen;
+
+    if (slash == NULL)
+        return false;
+    id = notify_str_of(text.ptr, (size_t)(slash - text.ptr));
+    maxlen = notify_str_of(slash + 1, text.len - id.len - 1);
+    return notify_id_parse(id, 0, ret_id) && notify_id_take_number(&maxlen, ret_maxlen) &&
+           maxlen.len == 0 && *ret_maxlen >= 1 && *ret_maxlen <= BOX_ENTRIES_MAX;
+}
+
+/* AS id/maxlen [id/maxlen …]: what was given to each of the keys, and its limit. */
+static bool take_as(struct args *args, void *into)
+{
+    struct send_spec *spec = into;
+    struct notify_str text;
+    struct notify_id id;
+    uint64_t maxlen;
+
+    spec->as = args->argv + args->pos;
+    for (size_t i = 0; i < spec->key_count; i++) {
+        if (!args_take_str(args, "AS", &text))
+            return false;
+        if (!parse_as(text, &id, &maxlen))
+            return args_fail_value(args, "AS", "id/maxlen", text);
+    }
+    return true;
+}
+
 static bool take_idempotent(struct args *args, void *into)
 {
     struct send_spec *spec = into;
@@ -202,6 +234,7 @@ static const struct arg_option options[SEND_OPTIONS] = {
     [SEND_COLLAPSE] = ARG_OPTION_TEXT("COLLAPSE", take_collapse),
     [SEND_IDEMPOTENT] = ARG_OPTION_TEXT("IDEMPOTENT", take_idempotent),
     [SEND_REMEMBER] = ARG_OPTION_INTERNAL("REMEMBER", take_remember),
+    [SEND_AS] = ARG_OPTION_INTERNAL("AS", take_as),
 };
 
 #define BIT(option) (1u << (option))
@@ -212,6 +245,8 @@ static const uint32_t only_event = BIT(SEND_NOSTORE);
 /* Sets of options of which at most one may be given. */
 static const uint32_t exclusive[] = {
     BIT(SEND_NX) | BIT(SEND_XX),
+    BIT(SEND_ID) | BIT(SEND_AS),
+    BIT(SEND_MAXLEN) | BIT(SEND_AS),
     BIT(SEND_EX) | BIT(SEND_PX) | BIT(SEND_EXAT) | BIT(SEND_PXAT),
     BIT(SEND_NOSTORE) | BIT(SEND_NOPUBLISH),
     BIT(SEND_NOSTORE) | BIT(SEND_ID),
@@ -270,14 +305,26 @@ static void set_defaults(struct send_spec *spec)
     spec->token.max = (uint64_t)config->idempotency_max;
 }
 
-bool send_args_set_key(struct send_spec *spec, struct args *args, struct rm_string *key)
+void send_args_choose(struct send_spec *spec, struct rm_string **keys, size_t index)
 {
-    spec->kept[0] = key;
-    return args_check_key(args, key);
+    struct notify_str text;
+
+    spec->kept[0] = keys[index];
+    if (spec->as == NULL)
+        return;
+    text.ptr = rm_StringPtrLen(spec->as[index], &text.len);
+    (void)parse_as(text, &spec->entry.id, &spec->maxlen); /* checked when it was taken */
+}
+
+bool send_args_choose_checked(struct send_spec *spec, struct args *args, struct rm_string **keys,
+                              size_t index)
+{
+    send_args_choose(spec, keys, index);
+    return args_check_key(args, keys[index]);
 }
 
 bool send_args_take(struct send_spec *spec, struct args *args, struct rm_ctx *ctx,
-                    enum send_kind kind, struct rm_string *key)
+                    enum send_kind kind, struct rm_string **keys, size_t key_count)
 {
     bool is_event = kind == SEND_AN_EVENT;
     enum body_field subject = is_event ? BODY_EVENT : BODY_TITLE;
@@ -287,6 +334,7 @@ bool send_args_take(struct send_spec *spec, struct args *args, struct rm_ctx *ct
     spec->event = is_event ? "notify.event" : "notify.send";
     spec->entry.kind = is_event ? ENTRY_EVENT : ENTRY_NOTIFICATION;
     spec->now_ms = clock_now(ctx);
+    spec->key_count = key_count;
     spec->kept[1] = args->argv[args->pos];
     spec->kept_count = 2;
     if (!(is_event ? args_take_str : args_take_text)(args, is_event ? "name" : "title",
@@ -294,8 +342,10 @@ bool send_args_take(struct send_spec *spec, struct args *args, struct rm_ctx *ct
         !args_take_options(args, options, SEND_OPTIONS, spec, &spec->seen) ||
         !check_options(args, spec))
         return false;
+    if (send_has(spec, SEND_AS))
+        spec->seen |= BIT(SEND_ID) | BIT(SEND_MAXLEN);
     set_defaults(spec);
-    return key == NULL || send_args_set_key(spec, args, key);
+    return kind == SEND_TO_MANY || send_args_choose_checked(spec, args, keys, 0);
 }
 
 /* ---- the entry ---- */

@@ -35,13 +35,13 @@ enum send_option {
     SEND_COLLAPSE,
     SEND_IDEMPOTENT,
     SEND_REMEMBER,
+    SEND_AS,
     SEND_OPTIONS
 };
 
-#define SEND_KEPT_MAX                                                                              \
-    48 /* arguments that are replicated as they came: each option at most once                     \
-        */
-#define SEND_EFFECT_TAIL 11 /* and what is added to them */
+/* Arguments that are replicated as they came: each option at most once. */
+#define SEND_KEPT_MAX 48
+#define SEND_EFFECT_TAIL 7 /* and what may be added behind id and limit */
 
 /* An idempotent send: which token, and how tokens are remembered. */
 struct send_token {
@@ -58,12 +58,15 @@ struct send_spec {
     struct box_entry entry;
     struct notify_str category;
     struct send_token token;
+    struct rm_string **as; /* AS: a word for each key, borrowed; NULL: not given */
+    size_t key_count;
+    bool replicates_later;
     uint64_t maxlen;
     uint64_t now_ms; /* the clock of the command */
     uint32_t seen;   /* bits of SEND_* */
     /* The arguments that are replicated, with room for what is added; [0] is the key. */
     size_t kept_count;
-    struct rm_string *kept[SEND_KEPT_MAX + SEND_EFFECT_TAIL];
+    struct rm_string *kept[SEND_KEPT_MAX + 1];
 };
 
 static inline bool send_has(const struct send_spec *spec, enum send_option option)
@@ -71,14 +74,17 @@ static inline bool send_has(const struct send_spec *spec, enum send_option optio
     return (spec->seen & (1u << option)) != 0;
 }
 
-enum send_kind { SEND_A_NOTIFICATION, SEND_AN_EVENT };
+enum send_kind { SEND_A_NOTIFICATION, SEND_AN_EVENT, SEND_TO_MANY };
 
-/* Takes title (or event name) and options to the end; the cursor stands at the title. key is what
- * it is sent to, or NULL if there are several: see send_args_set_key. */
+/* Takes title (or event name) and options to the end; the cursor stands at the title. keys: what it
+ * is sent to, of which the first is checked and chosen already unless it is SEND_TO_MANY. */
 bool send_args_take(struct send_spec *spec, struct args *args, struct rm_ctx *ctx,
-                    enum send_kind kind, struct rm_string *key);
-/* Checks the key and makes it the one that is replicated. */
-bool send_args_set_key(struct send_spec *spec, struct args *args, struct rm_string *key);
+                    enum send_kind kind, struct rm_string **keys, size_t key_count);
+/* The command goes on with that key, and with what AS has for it. */
+void send_args_choose(struct send_spec *spec, struct rm_string **keys, size_t index);
+/* The same, when the key has not been checked before. */
+bool send_args_choose_checked(struct send_spec *spec, struct args *args, struct rm_string **keys,
+                              size_t index);
 
 /* What depends on the state of the server: the expiry lies ahead, the body is made (in scratch) and
  * small enough, the category is one. */

@@ -8,6 +8,7 @@
 #include "box/body.h"
 #include "box/category.h"
 #include "base/json_text.h"
+#include "base/scratch.h"
 #include "notify_wire.h"
 
 #define S_PER_DAY UINT64_C(86400)
@@ -294,12 +295,12 @@ static struct notify_str quote_time(char out[RENDER_TIME_LEN + 2], uint64_t ms)
 
 static struct notify_str quote_id(char out[NOTIFY_ID_TEXT_MAX + 2], struct notify_id id)
 {
-    size_t len;
+    struct notify_str text = scratch_id(id);
 
     out[0] = '"';
-    len = notify_id_format(out + 1, id); /* the closing quote is where it puts its NUL */
-    out[len + 1] = '"';
-    return notify_str_of(out, len + 2);
+    memcpy(out + 1, text.ptr, text.len);
+    out[text.len + 1] = '"';
+    return notify_str_of(out, text.len + 2);
 }
 
 /* Fills in *ret and starts the message. */

@@ -283,14 +283,19 @@ static bool is_may(struct notify_str word)
     return notify_str_eq(word, NOTIFY_STR(VERSIONS_MAY));
 }
 
+/* Its number, or count: the word is none of them. */
+static size_t find_option(struct notify_str word, const struct arg_option *options, size_t count)
+{
+    size_t i = 0;
+
+    while (i < count && !args_is_keyword(word, options[i].name, options[i].len))
+        i++;
+    return i;
+}
+
 bool args_is_option(struct notify_str word, const struct arg_option *options, size_t count)
 {
-    if (is_may(word))
-        return true;
-    for (size_t i = 0; i < count; i++)
-        if (args_is_keyword(word, options[i].name, options[i].len))
-            return true;
-    return false;
+    return is_may(word) || find_option(word, options, count) < count;
 }
 
 bool args_take_names(struct args *args, const char *what, const struct arg_option *options,
@@ -369,15 +374,14 @@ static bool take_options(struct args *args, const struct arg_option *options, si
 {
     while (!args_done(args)) {
         struct notify_str word = args_at(args, args->pos);
-        size_t i = 0;
+        size_t i;
 
         if (is_may(word) && replay_may_skip()) {
             if (!take_part(args, options, count, into, seen))
                 return false;
             continue;
         }
-        while (i < count && !args_is_keyword(word, options[i].name, options[i].len))
-            i++;
+        i = find_option(word, options, count);
         if (i == count)
             return fail_unknown(args, word);
         if ((*seen & (1u << i)) != 0 && !options[i].may_repeat)

@@ -60,7 +60,7 @@ bool box_key_open_or_reply(struct box_key *bk, struct rm_ctx *ctx, struct rm_str
 /* On a replica only its primary decides. */
 static bool may_sweep(const struct box_key *bk)
 {
-    return !replay_now() && (rm_GetContextFlags(bk->ctx) & RM_FLAG_REPLICA) == 0;
+    return !replay_now() && (replay_flags(bk->ctx) & RM_FLAG_REPLICA) == 0;
 }
 
 static void replicate_sweep(struct box_key *bk, const struct notify_id *ids, size_t count)
@@ -124,7 +124,7 @@ void box_key_keep_end(struct rm_ctx *ctx, struct rm_string *name)
 {
     struct box_key bk;
 
-    open_key(&bk, ctx, name, RM_READ | RM_WRITE);
+    open_key(&bk, ctx, name, RM_READ | RM_WRITE | RM_NOTOUCH);
     if (bk.box != NULL) {
         bk.end_ms = box_key_end_ms(bk.box);
         apply_end(&bk);
@@ -173,7 +173,7 @@ uint64_t box_key_now(const struct box_key *bk)
 {
     uint64_t now_ms;
 
-    if (bk->box == NULL || !box_may_expire(bk->box) || replay_now())
+    if (bk->box == NULL || !box_may_expire(bk->box) || (replay_now() && !bk->is_told))
         return BOX_NEVER_EXPIRE;
     now_ms = bk->clock_ms != 0 ? bk->clock_ms : clock_now(bk->ctx);
     box_advance(bk->box, now_ms);

@@ -22,6 +22,7 @@ struct box_key {
     bool counted;           /* live is known: the key has been fetched and checked */
     bool settled;           /* the key is to get the end that the box has */
     bool swept;             /* expired entries have been taken out */
+    bool is_told;           /* it is looked at for a message, not to change anything */
 };
 
 /* Opens name for RM_READ, or RM_READ | RM_WRITE. False: WRONGTYPE has been replied and nothing is
@@ -61,7 +62,8 @@ uint64_t box_key_clock(struct box_key *bk);
 
 /* The now_ms for functions of the box, which is told it (box_advance): the clock, or
  * BOX_NEVER_EXPIRE where it makes no difference and where a clock may have no say: what a primary
- * or the AOF says is executed as it is said. */
+ * or the AOF says is executed as it is said. But a primary counts a log by its clock, and so does a
+ * replica that is to tell the same (is_told). */
 uint64_t box_key_now(const struct box_key *bk);
 
 /* The next instant at which something in the box expires, or an earlier one; 0: nothing does. */

@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+#include "server/replay.h"
+
 static uint64_t kept_ms; /* 0: none */
 static bool turn_awaited;
 
@@ -29,7 +31,7 @@ uint64_t clock_now(struct rm_ctx *ctx)
 {
     if (rm_CachedMicroseconds != NULL)
         return (uint64_t)rm_CachedMicroseconds() / 1000;
-    if ((rm_GetContextFlags(ctx) & (RM_FLAG_MULTI | RM_FLAG_LUA)) != 0)
+    if ((replay_flags(ctx) & (RM_FLAG_MULTI | RM_FLAG_LUA)) != 0)
         return keep(ctx);
     kept_ms = 0;
     return (uint64_t)rm_Milliseconds();

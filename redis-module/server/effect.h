@@ -3,18 +3,13 @@
 #ifndef EFFECT_H
 #define EFFECT_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "server/module_api.h"
 
-enum effect_word {
-    EFFECT_ID,
-    EFFECT_MAXLEN,
-    EFFECT_NOPUBLISH,
-    EFFECT_PXAT,
-    EFFECT_REMEMBER,
-    EFFECT_WORDS
-};
+enum effect_word { EFFECT_AS, EFFECT_NOPUBLISH, EFFECT_PXAT, EFFECT_REMEMBER, EFFECT_WORDS };
 
 /* At load. */
 void effect_init(void);
@@ -22,7 +17,14 @@ void effect_init(void);
 /* Borrowed, valid for ever. */
 struct rm_string *effect_word(enum effect_word word);
 
-/* value as text. Borrowed until the next call. */
-struct rm_string *effect_number(uint64_t value);
+/* Words at the end of an effect; valid for ever. */
+struct effect_words {
+    struct rm_string **words;
+    size_t count;
+};
+
+/* NOPUBLISH, or nothing: whether those who execute the effect are to publish. silent: the command
+ * said so. For rm_Replicate as "v". */
+struct effect_words effect_silence(bool silent);
 
 #endif

@@ -146,8 +146,8 @@ static void tell_present(struct rm_ctx *ctx, struct rm_string *key, const struct
     struct sessions_key sk;
     struct box_key bk;
 
-    box_key_fetch(&bk, ctx, key, RM_READ);
-    sessions_key_fetch(&sk, ctx, key, RM_READ);
+    box_key_fetch(&bk, ctx, key, RM_READ | RM_NOTOUCH);
+    sessions_key_fetch(&sk, ctx, key, RM_READ | RM_NOTOUCH);
     if (bk.box != NULL)
         tell_box(ctx, key, &bk);
     else if (sk.set != NULL)

@@ -33,7 +33,7 @@ typedef int (*rm_command_fn)(struct rm_ctx *ctx, struct rm_string **argv, int ar
 enum { RM_OK = 0, RM_ERR = 1 };
 
 /* OpenKey modes and KeyType results */
-enum { RM_READ = 1 << 0, RM_WRITE = 1 << 1 };
+enum { RM_READ = 1 << 0, RM_WRITE = 1 << 1, RM_NOTOUCH = 1 << 16 /* idle time, frequency */ };
 enum { RM_KEYTYPE_EMPTY = 0, RM_KEYTYPE_MODULE = 6 };
 
 /* GetContextFlags */

@@ -1,8 +1,10 @@
 /* publish -- see publish.h. */
 #include "server/publish.h"
 
+#include "base/versions.h"
 #include "server/config.h"
 #include "server/info.h"
+#include "server/replay.h"
 #include "server/replication.h"
 #include "notify_wire.h"
 
@@ -16,8 +18,15 @@ void publish_init(struct rm_ctx *ctx)
 
 bool publish_is_on(struct rm_ctx *ctx)
 {
-    return config_get()->publish != CONFIG_PUBLISH_OFF &&
-           rm_GetSelectedDb(ctx) == config_get()->database;
+    if (config_get()->publish == CONFIG_PUBLISH_OFF ||
+        rm_GetSelectedDb(ctx) != config_get()->database)
+        return false;
+    return in_cluster ? !replay_now() : !replay_now_from_file();
+}
+
+bool publish_by_effect(void)
+{
+    return !in_cluster && config_writes(WRITE_VERSION_TOLD_BY_EFFECT);
 }
 
 bool publish_tells_events(struct rm_ctx *ctx)
@@ -47,7 +56,7 @@ static bool has_user(struct rm_ctx *ctx)
 
     if (client == ordinary_client && client != 0)
         return true;
-    flags = rm_GetContextFlags(ctx);
+    flags = replay_flags(ctx);
     if ((flags & (RM_FLAG_REPLICATED | RM_FLAG_LOADING)) != 0)
         return false;
     /* A script runs as a client of its own that is in no list, but with its caller's user. */
@@ -105,7 +114,8 @@ static int send_out(struct rm_ctx *ctx, struct rm_string *key, struct rm_string 
     return receivers;
 }
 
-int publish_message(struct rm_ctx *ctx, struct rm_string *key, struct notify_str message)
+static int publish(struct rm_ctx *ctx, struct rm_string *key, struct notify_str message,
+                   bool replicated)
 {
     bool shard = is_sharded();
     struct rm_string *text;
@@ -117,10 +127,20 @@ int publish_message(struct rm_ctx *ctx, struct rm_string *key, struct notify_str
         before_publish(ctx);
     text = rm_CreateString(ctx, message.ptr, message.len);
     receivers = send_out(ctx, key, text, shard);
-    if (!in_cluster && replication_has_replicas(ctx))
+    if (replicated && !in_cluster && !replay_now() && replication_has_replicas(ctx))
         rm_Replicate(ctx, shard ? "SPUBLISH" : "PUBLISH", "Ass", key, text);
     rm_FreeString(ctx, text);
     return receivers;
+}
+
+int publish_message(struct rm_ctx *ctx, struct rm_string *key, struct notify_str message)
+{
+    return publish(ctx, key, message, true);
+}
+
+int publish_effect(struct rm_ctx *ctx, struct rm_string *key, struct notify_str message)
+{
+    return publish(ctx, key, message, !publish_by_effect());
 }
 
 void publish_here(struct rm_ctx *ctx, struct rm_string *key, struct notify_str message)

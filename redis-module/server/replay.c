@@ -11,7 +11,8 @@ static struct {
     struct rm_ctx *ctx; /* NULL: no command runs */
     struct rm_string **argv;
     int argc;
-    enum origin { NOT_ASKED, A_CLIENT, A_PRIMARY, A_FILE } origin; /* asked for once, if at all */
+    int flags; /* of the context; asked for once, if at all: -1 before */
+    enum origin { NOT_ASKED, A_CLIENT, A_PRIMARY, A_FILE } origin; /* likewise */
 } command;
 
 void replay_begin(struct rm_ctx *ctx, struct rm_string **argv, int argc)
@@ -20,6 +21,7 @@ void replay_begin(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     command.argv = argv;
     command.argc = argc;
     command.origin = NOT_ASKED;
+    command.flags = -1;
 }
 
 void replay_end(void)
@@ -36,12 +38,21 @@ static enum origin origin_by(int flags)
                                                                                   : A_CLIENT;
 }
 
+int replay_flags(struct rm_ctx *ctx)
+{
+    if (ctx == NULL || ctx != command.ctx)
+        return rm_GetContextFlags(ctx);
+    if (command.flags < 0)
+        command.flags = rm_GetContextFlags(ctx);
+    return command.flags;
+}
+
 static enum origin find_origin(void)
 {
     if (command.ctx == NULL)
         return A_CLIENT;
     if (command.origin == NOT_ASKED)
-        command.origin = origin_by(rm_GetContextFlags(command.ctx));
+        command.origin = origin_by(replay_flags(command.ctx));
     return command.origin;
 }
 

@@ -36,6 +36,9 @@ bool replay_lifts_limits(void);
  * for what else a primary makes its replica do (RESTORE, COPY). */
 bool replay_needs_memory(void);
 
+/* rm_GetContextFlags, which is asked once in a command. */
+int replay_flags(struct rm_ctx *ctx);
+
 /* The replayed command cannot be carried out: logs it with the error and ends the process. */
 _Noreturn void replay_give_up(const char *error);
 

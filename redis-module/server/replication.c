@@ -7,6 +7,8 @@
  * begins where it stopped only as long as there is a backlog. */
 #include "server/replication.h"
 
+#include "server/replay.h"
+
 static enum { REPLICAS_UNKNOWN, REPLICAS_NONE, REPLICAS_SEEN } replicas;
 
 static bool ask_server(struct rm_ctx *ctx)
@@ -67,5 +69,5 @@ bool replication_is_heard(struct rm_ctx *ctx)
      * for its end, and is taken by an AOF that it has turned on meanwhile. */
     const int flags = RM_FLAG_AOF | RM_FLAG_REPLICA | RM_FLAG_CLUSTER | RM_FLAG_MULTI;
 
-    return replication_has_replicas(ctx) || (rm_GetContextFlags(ctx) & flags) != 0;
+    return replication_has_replicas(ctx) || (replay_flags(ctx) & flags) != 0;
 }

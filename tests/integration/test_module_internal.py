@@ -28,6 +28,9 @@ INTERNAL = {
     "REMEMBER of an event": ["NOTIFY.EVENT", KEY, "e", "ID", "3-0", "IDEMPOTENT", "t", "REMEMBER", "1000", "1", "5"],
     "REMEMBER of many": ["NOTIFY.SENDMANY", "1", KEY, "t", "ID", "3-0", "IDEMPOTENT", "t",
                          "REMEMBER", "1000", "1", "5", "NOPUBLISH"],
+    "AS": ["NOTIFY.SEND", KEY, "three", "AS", "3-0/1000"],
+    "AS of an event": ["NOTIFY.EVENT", KEY, "e", "AS", "3-0/1000"],
+    "AS of many": ["NOTIFY.SENDMANY", "2", KEY, "other", "t", "AS", "3-0/1000", "4-0/7"],
     "AT": ["NOTIFY.READ", KEY, "1-0", "AT", "77", "NOPUBLISH"],
     "AT of a mark": ["NOTIFY.MARK", KEY, "SEEN", "1-0", "AT", "77", "NOPUBLISH"],
     "AT of all": ["NOTIFY.READALL", KEY, "UPTO", "1-0", "AT", "77", "NOPUBLISH"],
@@ -76,7 +79,7 @@ def test_a_client_is_refused_whatever_way_it_takes(client, filled, name):
 
 def test_the_error_names_the_word(client, filled):
     for name, words in INTERNAL.items():
-        if name.split(" ")[0] in ("REMEMBER", "AT", "EXPIRED"):
+        if name.split(" ")[0] in ("REMEMBER", "AS", "AT", "EXPIRED"):
             assert error_of(client, *words) == f"{name.split(' ')[0]} {ALONE}"
 
 
@@ -84,7 +87,7 @@ def check(client, name):
     """The effect is there."""
     first, fields = entries(call(client, "NOTIFY.RANGE", KEY, "-", "+", "ALL"))[0]
     assert first == "1-0"
-    if name.startswith("REMEMBER"):
+    if name.startswith(("REMEMBER", "AS")):
         assert call(client, "NOTIFY.INFO", KEY)[1] == 2
     elif name == "EXPIRED":
         assert verify(client, KEY)["length"] == [1, 1]
