@@ -27,8 +27,11 @@
 #include "net/transport.h"
 
 #define REFUSALS_LOGGED_MS 10000 /* at most one in so long */
-#define FILES_KEPT_FREE 64       /* for Redis, listeners, logs */
-#define FILES_MAX 1048576        /* libwebsockets makes a table as long as the limit */
+/* Connections that are no WebSocket, those that are refused with 503 among them; out of the files
+ * kept free. */
+#define SOCKETS_BESIDES 32
+#define FILES_KEPT_FREE 64 /* for Redis, listeners, logs */
+#define FILES_MAX 1048576  /* libwebsockets makes a table as long as the limit */
 #define REASON_DELAY "restarting, come back after ms: "
 
 struct app {
@@ -417,7 +420,7 @@ static int build_transport(struct app *app)
         .max_control_frames = config->max_control_frames,
         .heartbeat_ms = config->heartbeat_ms,
         .idle_timeout_ms = config->idle_timeout_ms,
-        .max_sockets = app->max_connections,
+        .max_sockets = app->max_connections + SOCKETS_BESIDES,
         .ws = {.on_upgrade = on_upgrade,
                .on_open = on_open,
                .on_unopened = on_unopened,
