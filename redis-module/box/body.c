@@ -2,6 +2,7 @@
  * go by it. */
 #include "box/body.h"
 
+#include "base/limits.h"
 #include "base/utf8.h"
 #include "base/varint.h"
 
@@ -11,20 +12,20 @@ struct field_rule {
     enum field_form form;
     bool in_characters;   /* max counts characters, not bytes */
     bool keep_when_empty; /* present but empty is an error, not absence */
-    size_t max;           /* 0: none */
+    size_t max;           /* for clients; 0: none */
 };
 
 static const struct field_rule rules[BODY_FIELD_COUNT] = {
-    [BODY_COLLAPSE] = {FORM_TEXT, false, true, NOTIFY_TOKEN_MAX},
-    [BODY_EVENT] = {FORM_NAME, false, true, NOTIFY_EVENT_NAME_MAX},
-    [BODY_TITLE] = {FORM_TEXT, true, true, NOTIFY_TITLE_MAX},
+    [BODY_COLLAPSE] = {FORM_TEXT, false, true, LIMIT_TOKEN},
+    [BODY_EVENT] = {FORM_NAME, false, true, LIMIT_EVENT_NAME},
+    [BODY_TITLE] = {FORM_TEXT, true, true, LIMIT_TITLE},
     [BODY_CONTENT] = {FORM_TEXT, false, false, 0},
-    [BODY_TYPE] = {FORM_TEXT, false, false, NOTIFY_TYPE_MAX},
+    [BODY_TYPE] = {FORM_TEXT, false, false, LIMIT_TYPE},
     [BODY_ACTION] = {FORM_JSON, false, true, 0},
-    [BODY_ENTITY_TYPE] = {FORM_TEXT, false, false, NOTIFY_TYPE_MAX},
-    [BODY_ENTITY_ID] = {FORM_TEXT, false, false, NOTIFY_SESSION_MAX},
+    [BODY_ENTITY_TYPE] = {FORM_TEXT, false, false, LIMIT_TYPE},
+    [BODY_ENTITY_ID] = {FORM_TEXT, false, false, LIMIT_SESSION},
     [BODY_DATA] = {FORM_JSON, false, true, 0},
-    [BODY_EXCLUDE] = {FORM_TEXT, false, false, NOTIFY_SESSION_MAX},
+    [BODY_EXCLUDE] = {FORM_TEXT, false, false, LIMIT_SESSION},
 };
 
 size_t body_field_max(enum body_field field)
@@ -54,7 +55,7 @@ static enum body_fault check_plain(const struct field_rule *rule, struct notify_
     /* As many characters as bytes at most: those of a short text need no counting. */
     if (rule->in_characters && size > rule->max && !utf8_count(text, &size))
         return BODY_NOT_UTF8;
-    if (rule->max > 0 && size > rule->max)
+    if (rule->max > 0 && limits_forbid(size, rule->max))
         return BODY_TOO_LONG;
     if (rule->form == FORM_NAME && !is_name(text))
         return BODY_NOT_NAME;
@@ -189,10 +190,10 @@ static bool field_is_sound(enum body_field field, struct notify_str text)
 
     if (text.len == 0)
         return false;
-    if (rule->max > 0 && text.len > rule->max * bytes_per_unit)
+    if (rule->max > 0 && limits_forbid(text.len, rule->max * bytes_per_unit))
         return false;
     if (rule->form == FORM_NAME)
-        return text.len <= rule->max && is_name(text);
+        return !limits_forbid(text.len, rule->max) && is_name(text);
     if (rule->form == FORM_JSON)
         return json_text_is_minified(text);
     return json_text_is_escaped(text);

@@ -8,6 +8,7 @@
 #include "box/box_counters.h"
 #include "box/box_store.h"
 #include "box/collapse.h"
+#include "base/limits.h"
 #include "base/mem.h"
 
 /* ---- life ---- */
@@ -125,7 +126,7 @@ static int check_entry(const struct box *box, const struct box_entry *entry)
 {
     if (entry->id.ms > NOTIFY_ID_MAX_MS || notify_id_cmp(entry->id, store_last_id(box)) <= 0)
         return -ERANGE;
-    if (entry->body.len > BOX_BODY_MAX)
+    if (entry->body.len > BOX_BODY_BOUND || limits_forbid(entry->body.len, LIMIT_BODY))
         return -EMSGSIZE;
     if (box->live >= BOX_ENTRIES_MAX)
         return -ENOSPC;

@@ -38,7 +38,7 @@
 #define BOX_SEGMENT_ENTRIES_MAX 255 /* entries in one segment or small box */
 #define BOX_ENTRIES_MAX ((1u << 24) - 1) /* entries in one box */
 #define BOX_FILTER_CATEGORIES_MAX 64     /* categories that one filter may name */
-#define BOX_BODY_MAX (16u * 1024 * 1024) /* bytes of one body, whatever the configuration says */
+#define BOX_BODY_BOUND (1u << 30)        /* bytes of one body; LIMIT_BODY is for clients */
 #define BOX_NEVER_EXPIRE UINT64_C(0)     /* as now_ms: no entry counts as expired */
 
 struct box;
@@ -102,7 +102,7 @@ int box_next_id(const struct box *box, uint64_t now_ms, struct notify_id *ret_id
 /* Appends a copy of entry. is_read, is_seen, archived and times are taken over (SEND leaves them
  * 0); is_read without is_seen sets seen_ms to read_ms; for events they are ignored.
  * -ERANGE    id is 0-0, beyond NOTIFY_ID_MAX_MS, or not greater than the last id
- * -EMSGSIZE  body longer than BOX_BODY_MAX
+ * -EMSGSIZE  body longer than LIMIT_BODY
  * -ENOSPC    BOX_ENTRIES_MAX reached
  * -E2BIG     LIMIT_CATEGORIES reached (limits.h)
  * -EEXIST    an entry carries the same collapse token

@@ -29,13 +29,14 @@
 #include "box/box_store.h"
 #include "box/cursors.h"
 #include "base/id_table.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/text_buf.h"
 #include "base/utf8.h"
 #include "base/varint.h"
 
 #define BLOCK_BYTES 32768 /* a block is closed once it holds as much */
-#define NAME_ROOM (1 + NOTIFY_CATEGORY_MAX)
+#define NAME_ROOM (1 + CATEGORY_BOUND)
 
 /* ---- saving ---- */
 
@@ -324,10 +325,10 @@ static bool load_head(struct loader *l)
         return false;
     if (!varint_take(&l->block, &l->entry_count) || l->entry_count > BOX_ENTRIES_MAX)
         return refuse(l, "bad number of entries");
-    if (!varint_take(&l->block, &l->token_count) || l->token_count > TOKENS_MAX ||
+    if (!varint_take(&l->block, &l->token_count) || limits_forbid(l->token_count, LIMIT_TOKENS) ||
         !varint_take(&l->block, &l->tokens_until_ms) || l->tokens_until_ms > NOTIFY_ID_MAX_MS)
         return refuse(l, "bad number of tokens");
-    if (!varint_take(&l->block, &l->cursor_count) || l->cursor_count > CURSORS_MAX)
+    if (!varint_take(&l->block, &l->cursor_count) || limits_forbid(l->cursor_count, LIMIT_LOGS))
         return refuse(l, "bad number of cursors");
     if (version >= BOX_PAYLOAD_SECTIONS &&
         (!varint_take(&l->block, &l->section_count) || l->section_count == 0))
@@ -443,7 +444,8 @@ static bool take_token(struct loader *l, uint64_t *last_ms, struct token *ret_to
     if (!varint_take(&l->block, &delta) || delta > NOTIFY_ID_MAX_MS - *last_ms ||
         !varint_take(&l->block, &ret_token->id.ms) || ret_token->id.ms > NOTIFY_ID_MAX_MS ||
         !varint_take(&l->block, &ret_token->id.seq) || !varint_take(&l->block, &len) || len == 0 ||
-        len > NOTIFY_TOKEN_MAX || !take_bytes(&l->block, len, &ret_token->text))
+        len > TOKEN_BOUND || limits_forbid(len, LIMIT_TOKEN) ||
+        !take_bytes(&l->block, len, &ret_token->text))
         return false;
     *last_ms += delta;
     ret_token->at_ms = *last_ms;

@@ -6,11 +6,12 @@
 #include <stdbool.h>
 
 #include "notify_str.h"
-#include "notify_wire.h"
 
 #define CATEGORY_NONE ((struct notify_str){NULL, 0}) /* "no category" */
 
-/* 1 to NOTIFY_CATEGORY_MAX bytes of valid UTF-8 without control characters. */
+#define CATEGORY_BOUND 255 /* bytes of a name; LIMIT_CATEGORY is for clients */
+
+/* 1 to LIMIT_CATEGORY bytes of valid UTF-8 without control characters. */
 bool category_is_valid(struct notify_str name);
 
 #endif

@@ -12,7 +12,7 @@
 enum { GROUP = 16 }; /* names that one start serves: as many steps to the last of them */
 
 _Static_assert(sizeof(struct box_category) == 8, "each category of each box pays for it");
-_Static_assert(NOTIFY_CATEGORY_MAX <= UINT8_MAX, "a length is one byte");
+_Static_assert(CATEGORY_BOUND <= UINT8_MAX, "a length is one byte");
 _Static_assert(LIMIT_CATEGORIES <= CATEGORY_SLOTS_BOUND, "slots are counted in 16 bits");
 
 /* Behind the records; a box without categories has none. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/varint.h"
 
@@ -15,6 +16,7 @@
 #define MARK_SEEN 0x02u    /* seen, after seen_mark, and not read */
 #define MARK_ARCHIVED 0x04u
 #define MARK_FLAGS 0x07u
+#define MARK_BYTES_MIN 3u /* of one in a payload */
 
 struct cursor_mark {
     uint64_t ms : 48;
@@ -236,7 +238,6 @@ bool cursor_is_sound(const struct cursor *cursor)
     struct notify_id last = {0, 0};
 
     if (!watermarks_may_be(cursor->start, cursor->read_mark, cursor->seen_mark) ||
-        cursor->mark_count > CURSOR_MARKS_MAX || cursor->name_len > CURSOR_NAME_MAX ||
         (cursor->marks == NULL) != (cursor->mark_count == 0))
         return false;
     for (uint32_t i = 0; i < cursor->mark_count; i++) {
@@ -283,7 +284,7 @@ static bool grow(struct cursor_edit *edit)
     uint32_t cap = edit->mark_cap < MARKS_FIRST ? MARKS_FIRST : edit->mark_cap * 2;
     struct cursor_mark *marks;
 
-    if (edit->mark_count >= CURSOR_EDIT_MAX)
+    if (edit->mark_count >= CURSOR_EDIT_TIDY && !limits_are_lifted())
         return fail(edit, -ENOSPC);
     marks = mem_try_realloc(edit->marks, marks_size(edit->mark_count), marks_size(cap));
     if (marks == NULL)
@@ -488,7 +489,7 @@ bool cursor_edit_mark(struct cursor_edit *edit, struct notify_id id, enum box_ma
         (entry.kind == ENTRY_EVENT && !is_for_events))
         return false;
     /* Many marks in a row may be but a watermark that has not been moved yet. */
-    if (edit->mark_count >= CURSOR_EDIT_MAX)
+    if (edit->mark_count >= CURSOR_EDIT_TIDY)
         advance(edit);
     before =
         decode(flags_at(edit->marks, edit->mark_count, id), id, edit->read_mark, edit->seen_mark);
@@ -504,10 +505,10 @@ static int condense(struct cursor_edit *edit)
     if (edit->log != NULL) {
         drop_trimmed(edit);
         advance(edit);
-        if (edit->mark_count > CURSOR_MARKS_MAX)
+        if (edit->mark_count > CURSOR_MARKS_TIDY)
             drop_vanished(edit);
     }
-    return edit->mark_count > CURSOR_MARKS_MAX ? -ENOSPC : 0;
+    return limits_forbid(edit->mark_count, LIMIT_EXCEPTIONS) ? -ENOSPC : 0;
 }
 
 /* Gives back the room that the marks do not need. */
@@ -596,7 +597,7 @@ static bool take_name(struct notify_str *bytes, struct notify_str *ret_name)
 {
     uint64_t len;
 
-    if (!varint_take(bytes, &len) || len > CURSOR_NAME_MAX || len > bytes->len)
+    if (!varint_take(bytes, &len) || len > bytes->len || limits_forbid(len, LIMIT_LOG_NAME))
         return false;
     *ret_name = notify_str_of(bytes->ptr, (size_t)len);
     *bytes = notify_str_of(bytes->ptr + len, bytes->len - (size_t)len);
@@ -625,7 +626,8 @@ static const char *load_marks(struct cursor *cursor, struct notify_str bytes)
     struct notify_id last = {0, 0};
     uint64_t count;
 
-    if (!varint_take(&bytes, &count) || count > CURSOR_MARKS_MAX)
+    if (!varint_take(&bytes, &count) || count > bytes.len / MARK_BYTES_MIN ||
+        limits_forbid(count, LIMIT_EXCEPTIONS))
         return "bad number of exceptions";
     if (count > 0) {
         cursor->marks = mem_try_alloc(marks_size((uint32_t)count));

@@ -12,8 +12,8 @@
  * before start is the inbox's: it cannot be marked and is never counted.
  *
  * Marks whose entries have gone from the log are kept until a change finds out: those before the
- * log's first entry at any change, all others when CURSOR_MARKS_MAX is reached. Counting looks
- * every mark's entry up and so is exact meanwhile.
+ * log's first entry at any change, all others when there are more than CURSOR_MARKS_TIDY. Counting
+ * looks every mark's entry up and so is exact meanwhile.
  *
  * Everything here depends on the cursor and on what the log stores, never on a clock, but for what
  * takes now_ms: BOX_NEVER_EXPIRE there gives the same result on every server. */
@@ -28,9 +28,12 @@
 #include "box/box_tally.h"
 #include "base/text_buf.h"
 
-#define CURSOR_MARKS_MAX 1024 /* exceptions in one cursor */
-#define CURSOR_EDIT_MAX 65536 /* exceptions while a change is made, before they are condensed */
-#define CURSOR_NAME_MAX 512   /* bytes of a log's name, as NOTIFY_KEY_MAX */
+/* When a cursor is tidied up. No limits, but a part of what a change means: whoever replays it does
+ * the same, so these stay what they are. Limits for clients are LIMIT_EXCEPTIONS and
+ * LIMIT_LOG_NAME.
+ */
+#define CURSOR_MARKS_TIDY 1024 /* more exceptions: those whose entries have gone are dropped */
+#define CURSOR_EDIT_TIDY 65536 /* while a change is made: the watermark is moved over them */
 
 struct cursor_mark;
 
@@ -44,7 +47,7 @@ struct cursor {
     char name[]; /* of the log */
 };
 
-/* name: at most CURSOR_NAME_MAX bytes, start.ms at most NOTIFY_ID_MAX_MS. NULL: no memory. */
+/* start.ms at most NOTIFY_ID_MAX_MS. NULL: no memory. */
 struct cursor *cursor_new(struct notify_str name, struct notify_id start);
 void cursor_free(struct cursor *cursor);                    /* accepts NULL */
 struct cursor *cursor_copy(const struct cursor *cursor);    /* deep; NULL: no memory */
@@ -115,7 +118,7 @@ uint64_t cursor_edit_upto(struct cursor_edit *edit, struct notify_id upto, enum 
                           struct notify_id *ret_upto);
 
 /* Condenses the exceptions and takes the changes over. 0; -ENOMEM, or -ENOSPC when there would be
- * more than CURSOR_MARKS_MAX: then nothing has changed. Ends the edit in any case. */
+ * more than LIMIT_EXCEPTIONS: then nothing has changed. Ends the edit in any case. */
 int cursor_edit_commit(struct cursor_edit *edit);
 void cursor_edit_abort(struct cursor_edit *edit);
 

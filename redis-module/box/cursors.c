@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "box/box_extra.h"
+#include "base/limits.h"
 #include "base/mem.h"
 
 struct cursors {
@@ -106,7 +107,7 @@ static int grow(struct cursors **cursors)
 
     if (*cursors != NULL && count < (*cursors)->cap)
         return 0;
-    if (count >= CURSORS_MAX)
+    if (limits_forbid(count + UINT64_C(1), LIMIT_LOGS))
         return -ENOSPC;
     grown = mem_try_realloc(*cursors, list_size(count), list_size(cap));
     if (grown == NULL)
@@ -148,7 +149,7 @@ int cursors_add(struct cursors **cursors, struct notify_str name, struct notify_
     struct cursor *cursor;
     int rc;
 
-    if (name.len > CURSOR_NAME_MAX)
+    if (limits_forbid(name.len, LIMIT_LOG_NAME))
         return -EINVAL;
     if (cursors_find(*cursors, name) != NULL)
         return 0;

@@ -11,8 +11,6 @@
 
 #include "box/cursor.h"
 
-#define CURSORS_MAX 1024 /* logs that one inbox may follow */
-
 struct cursors;
 
 void cursors_free(struct cursors *cursors);                  /* accepts NULL */
@@ -23,7 +21,7 @@ struct cursor *cursors_at(const struct cursors *cursors, uint32_t index); /* in 
 struct cursor *cursors_find(const struct cursors *cursors, struct notify_str name); /* or NULL */
 
 /* 1: a new cursor with that start; 0: there was one already, unchanged. -EINVAL: the name is too
- * long; -ENOSPC: CURSORS_MAX; -ENOMEM. */
+ * long; -ENOSPC: LIMIT_LOGS; -ENOMEM. */
 int cursors_add(struct cursors **cursors, struct notify_str name, struct notify_id start);
 /* Whether there was one. */
 bool cursors_remove(struct cursors **cursors, struct notify_str name);

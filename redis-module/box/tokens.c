@@ -5,15 +5,16 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
-#include "notify_wire.h"
 #include "base/varint.h"
 
 #define HEAD_LEN (TIME48_LEN + 1u) /* of a record: time, length */
 #define CAP_FIRST 64u
+#define BYTES_BOUND (UINT32_MAX / 2 + 1) /* a power of two, so that cap can reach it */
 
-_Static_assert(NOTIFY_TOKEN_MAX <= UINT8_MAX, "a length is one byte");
-_Static_assert((uint64_t)TOKENS_MAX *(HEAD_LEN + NOTIFY_TOKEN_MAX) < UINT32_MAX / 4,
+_Static_assert(TOKEN_BOUND <= UINT8_MAX, "a length is one byte");
+_Static_assert((uint64_t)LIMIT_TOKENS *(HEAD_LEN + TOKEN_BOUND) < UINT32_MAX / 4,
                "offsets have 32 bits");
 
 static struct notify_str text_at(const struct tokens *tokens, uint32_t offset)
@@ -86,6 +87,8 @@ int tokens_reserve(struct tokens *tokens, size_t text_len)
         compact(tokens);
     if (tokens->used + need <= tokens->cap)
         return 0;
+    if (need > BYTES_BOUND - tokens->used)
+        return -ENOMEM;
     while (cap < tokens->used + need)
         cap *= 2;
     bytes = mem_try_realloc(tokens->bytes, tokens->used, cap);

@@ -12,7 +12,7 @@
 
 #include "base/id_table.h"
 
-#define TOKENS_MAX 1000000 /* in one box, whatever the configuration says */
+#define TOKEN_BOUND 255 /* bytes of a token; LIMIT_TOKEN is for clients */
 
 struct tokens {
     struct id_table table; /* tag: offset of the record, plus 1 */
@@ -40,7 +40,7 @@ bool tokens_has(const struct tokens *tokens, struct notify_str text);
 bool tokens_find(const struct tokens *tokens, struct notify_str text, uint64_t after_ms,
                  struct notify_id *ret_id);
 
-/* Makes room for one more of that length (1 to NOTIFY_TOKEN_MAX). 0, -ENOMEM. */
+/* Makes room for one more of that length (1 to TOKEN_BOUND). 0, -ENOMEM. */
 int tokens_reserve(struct tokens *tokens, size_t text_len);
 /* After tokens_reserve; the token must not be there. until_ms: see above. */
 void tokens_add(struct tokens *tokens, const struct token *token, uint64_t until_ms);

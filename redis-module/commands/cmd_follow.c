@@ -14,6 +14,7 @@
 #include "commands/log_args.h"
 #include "commands/log_count.h"
 #include "server/reply.h"
+#include "base/limits.h"
 #include "base/utf8.h"
 #include "base/mem.h"
 
@@ -105,8 +106,8 @@ static bool check_names(struct follow *follow)
 
     for (size_t i = 0; i < follow->count; i++) {
         struct notify_str name = name_of(follow->names[i]);
-        if (name.len > CURSOR_NAME_MAX)
-            return args_fail(args, "ERR log must be at most %d bytes", CURSOR_NAME_MAX);
+        if (limits_forbid(name.len, LIMIT_LOG_NAME))
+            return args_fail(args, "ERR log must be at most %d bytes", LIMIT_LOG_NAME);
         if (!utf8_is_valid(name)) /* messages contain it */
             return args_fail(args, "ERR log must be valid UTF-8");
         if (notify_str_eq(name, key))
@@ -231,7 +232,7 @@ static int reply_refused(struct follow *follow, int error)
 
     if (error != -ENOSPC)
         return reply_no_memory(ctx);
-    args_fail(&follow->change.args, "LIMIT a box may follow at most %d logs", CURSORS_MAX);
+    args_fail(&follow->change.args, "LIMIT a box may follow at most %d logs", LIMIT_LOGS);
     return reply_args_error(ctx, &follow->change.args);
 }
 

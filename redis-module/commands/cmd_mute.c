@@ -35,7 +35,7 @@ static bool take_category(struct mute *mute)
     if (mute->muted && !category_is_valid(name))
         return args_fail(args,
                          "ERR category must have 1 to %d bytes of UTF-8 without control characters",
-                         NOTIFY_CATEGORY_MAX);
+                         LIMIT_CATEGORY);
     mute->names[given->count++] = name;
     return true;
 }

@@ -6,6 +6,7 @@
 
 #include "server/config.h"
 #include "server/info.h"
+#include "base/limits.h"
 #include "base/json_text.h"
 #include "server/reply.h"
 #include "base/scratch.h"
@@ -32,9 +33,8 @@ static bool take_name(struct args *args, const char *name, struct notify_str *re
 
     if (!args_take_str(args, name, &text))
         return false;
-    if (text.len < 1 || text.len > SESSIONS_NAME_MAX || !utf8_is_valid(text))
-        return args_fail(args, "ERR %s must be 1 to %d bytes of valid UTF-8", name,
-                         SESSIONS_NAME_MAX);
+    if (text.len < 1 || text.len > LIMIT_SESSION || !utf8_is_valid(text))
+        return args_fail(args, "ERR %s must be 1 to %d bytes of valid UTF-8", name, LIMIT_SESSION);
     *ret_text = text;
     return true;
 }
@@ -70,9 +70,8 @@ static bool take_meta(struct args *args, void *into)
 
     if (!args_take_str(args, "META", &text))
         return false;
-    if (!json_text_minify(minified, text) || minified->len > SESSIONS_META_MAX)
-        return args_fail(args, "ERR META must be one JSON value of at most %d bytes",
-                         SESSIONS_META_MAX);
+    if (!json_text_minify(minified, text) || minified->len > LIMIT_META)
+        return args_fail(args, "ERR META must be one JSON value of at most %d bytes", LIMIT_META);
     if (minified->failed)
         return args_fail(args, "ERR not enough memory; nothing was changed");
     open->connection.meta = text_buf_str(minified);
@@ -81,7 +80,7 @@ static bool take_meta(struct args *args, void *into)
 
 static bool take_limit(struct args *args, const char *name, uint64_t *ret_limit)
 {
-    return args_take_number(args, name, 1, SESSIONS_CONNECTIONS_MAX, ret_limit);
+    return args_take_number(args, name, 1, LIMIT_CONNECTIONS, ret_limit);
 }
 
 static bool take_maxconn(struct args *args, void *into)
@@ -198,8 +197,8 @@ int cmd_session_open(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 /* The connections that a command names: the rest of its arguments. */
 static bool check_names(struct args *args)
 {
-    return args->argc - args->pos <= SESSIONS_CONNECTIONS_MAX ||
-           args_fail(args, "ERR there must be at most %d connections", SESSIONS_CONNECTIONS_MAX);
+    return args->argc - args->pos <= LIMIT_CONNECTIONS ||
+           args_fail(args, "ERR there must be at most %d connections", LIMIT_CONNECTIONS);
 }
 
 /* Notes something about the connection at index. */

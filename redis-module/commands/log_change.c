@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "base/limits.h"
 #include "commands/log_count.h"
 #include "server/reply.h"
 
@@ -43,7 +44,7 @@ static int reply_failed(struct log_change *lc, int error)
         &lc->change->args,
         "LIMIT the read entries of the log are too scattered (more than %d exceptions): READALL "
         "key UPTO id LOG log reads everything before an id",
-        CURSOR_MARKS_MAX);
+        LIMIT_EXCEPTIONS);
     return reply_args_error(ctx, &lc->change->args);
 }
 

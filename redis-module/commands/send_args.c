@@ -8,6 +8,7 @@
 #include "server/clock.h"
 #include "server/config.h"
 #include "server/replay.h"
+#include "base/limits.h"
 #include "base/scratch.h"
 #include "box/tokens.h"
 #include "base/utf8.h"
@@ -192,8 +193,9 @@ static bool take_idempotent(struct args *args, void *into)
 
     if (!args_take_str(args, "IDEMPOTENT", &text))
         return false;
-    if (text.len == 0 || text.len > NOTIFY_TOKEN_MAX || !utf8_is_valid(text))
-        return args_fail(args, "ERR IDEMPOTENT must have 1 to %d bytes of UTF-8", NOTIFY_TOKEN_MAX);
+    if (text.len == 0 || text.len > TOKEN_BOUND || limits_forbid(text.len, LIMIT_TOKEN) ||
+        !utf8_is_valid(text))
+        return args_fail(args, "ERR IDEMPOTENT must have 1 to %d bytes of UTF-8", LIMIT_TOKEN);
     spec->token.text = text;
     keep(spec, args, args->pos - 2);
     return true;
@@ -206,7 +208,7 @@ static bool take_remember(struct args *args, void *into)
 
     return args_take_number(args, "REMEMBER at", 0, NOTIFY_ID_MAX_MS, &token->at_ms) &&
            args_take_number(args, "REMEMBER after", 0, token->at_ms, &token->after_ms) &&
-           args_take_number(args, "REMEMBER max", 1, TOKENS_MAX, &token->max);
+           args_take_number(args, "REMEMBER max", 1, UINT32_MAX, &token->max);
 }
 
 /* The options of SEND; those of EVENT are these without the ones in only_send. */
@@ -386,9 +388,8 @@ static bool fail_body(struct args *args, const struct send_spec *spec,
 /* A replica and an AOF take what was accepted once, whatever their own settings and clock. */
 static bool is_too_big(size_t bytes)
 {
-    if (bytes > BOX_BODY_MAX)
-        return true;
-    return bytes > (uint64_t)config_get()->max_entry_bytes && !replay_now();
+    return bytes > BOX_BODY_BOUND || limits_forbid(bytes, LIMIT_BODY) ||
+           limits_forbid(bytes, (uint64_t)config_get()->max_entry_bytes);
 }
 
 static bool set_category(struct args *args, struct send_spec *spec)
@@ -399,7 +400,7 @@ static bool set_category(struct args *args, struct send_spec *spec)
     return category_is_valid(spec->category) ||
            args_fail(args,
                      "ERR CATEGORY must have 1 to %d bytes of UTF-8 without control characters",
-                     NOTIFY_CATEGORY_MAX);
+                     LIMIT_CATEGORY);
 }
 
 bool send_args_make_entry(struct send_spec *spec, struct args *args)

@@ -136,7 +136,7 @@ static void add_counts(struct text_buf *out, const struct render_box *box)
 
 /* ---- an entry ---- */
 
-#define CATEGORY_ESCAPED_MAX (2 * NOTIFY_CATEGORY_MAX)
+#define CATEGORY_ESCAPED_MAX (2 * CATEGORY_BOUND)
 
 static inline bool needs_escape(char c)
 {

@@ -281,9 +281,9 @@ int box_type_restore(struct box **box, struct args *args)
     }
     rc = append_all(box, part);
     if (rc == 0)
-        rc = take_cursors(box, part, &cursors, CURSORS_MAX);
+        rc = take_cursors(box, part, &cursors, UINT32_MAX);
     if (rc == 0)
-        rc = take_tokens(box, part, &tokens, TOKENS_MAX, &more);
+        rc = take_tokens(box, part, &tokens, SIZE_MAX, &more);
     if (rc == 0)
         rc = take_box_state(box, part);
     box_free(part);

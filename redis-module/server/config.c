@@ -3,6 +3,7 @@
 
 #include <strings.h>
 
+#include "base/limits.h"
 #include "base/versions.h"
 #include "box/tokens.h"
 #include "server/args.h"
@@ -23,8 +24,8 @@ static struct config_number {
     {"idempotency-window-ms", 24 * 60 * 60 * 1000, 1, INT32_MAX, RM_CONFIG_DEFAULT,
      &config.idempotency_window_ms},
     {"database", 0, 0, INT32_MAX, RM_CONFIG_DEFAULT, &config.database},
-    {"idempotency-max", 1000, 1, TOKENS_MAX, RM_CONFIG_DEFAULT, &config.idempotency_max},
-    {"session-max-connections", 1024, 1, SESSIONS_CONNECTIONS_MAX, RM_CONFIG_DEFAULT,
+    {"idempotency-max", 1000, 1, LIMIT_TOKENS, RM_CONFIG_DEFAULT, &config.idempotency_max},
+    {"session-max-connections", 1024, 1, LIMIT_CONNECTIONS, RM_CONFIG_DEFAULT,
      &config.session_max_connections},
     {"write-version", WRITE_VERSION_LATEST, WRITE_VERSION_FIRST, WRITE_VERSION_LATEST,
      RM_CONFIG_DEFAULT, &config.write_version},
@@ -167,6 +168,8 @@ bool config_init(struct rm_ctx *ctx, struct rm_string **argv, int argc)
         return false;
     for (int i = 0; i < NUMBERS; i++) {
         struct config_number *n = &numbers[i];
+        if (n->def > n->max) /* a module with hardly any room: limits.h */
+            n->def = n->max;
         if (rm_RegisterNumericConfig(ctx, n->name, n->def, n->flags, n->min, n->max, on_get_number,
                                      on_set_number, NULL, n) != RM_OK)
             return false;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "sessions/sessions_lookup.h"
 #include "sessions/sessions_plan.h"
@@ -154,7 +155,7 @@ static int apply_put(struct application *application)
         args_fail(args, "ERR PUT must name a connection as OPEN takes it, with META minified");
     else if (rc == -ENOSPC)
         args_fail(args, "LIMIT too many connections: a session set holds at most %d",
-                  SESSIONS_CONNECTIONS_MAX);
+                  LIMIT_CONNECTIONS);
     return rc >= 0 || rc == -ENOMEM ? rc : -EINVAL;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/id_table.h"
 #include "base/json_text.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "sessions/sessions_store.h"
@@ -219,7 +220,8 @@ bool sessions_find(const struct sessions *set, struct notify_str connection,
 
 static bool is_name(struct notify_str text, size_t min)
 {
-    return text.len >= min && text.len <= SESSIONS_NAME_MAX && utf8_is_valid(text);
+    return text.len >= min && text.len <= SESSIONS_NAME_BOUND &&
+           !limits_forbid(text.len, LIMIT_SESSION) && utf8_is_valid(text);
 }
 
 static bool is_time(uint64_t ms)
@@ -232,7 +234,8 @@ static bool connection_is_sound(const struct sessions_connection *connection)
     return is_name(connection->session, 1) && is_name(connection->connection, 1) &&
            is_name(connection->node, 0) && is_name(connection->addr, 0) &&
            !notify_str_eq(connection->session, NOTIFY_STR("*")) && is_time(connection->lease_ms) &&
-           is_time(connection->opened_ms) && connection->meta.len <= SESSIONS_META_MAX &&
+           is_time(connection->opened_ms) && connection->meta.len <= SESSIONS_META_BOUND &&
+           !limits_forbid(connection->meta.len, LIMIT_META) &&
            (connection->meta.len == 0 || json_text_is_minified(connection->meta));
 }
 
@@ -348,7 +351,7 @@ int sessions_put(struct sessions **set, const struct sessions_connection *connec
     if (known != SESSIONS_NOWHERE &&
         !notify_str_eq(sessions_slot_session(&(*set)->slots[known]), connection->session))
         return connection_is_sound(connection) ? -EEXIST : -EINVAL;
-    if (known == SESSIONS_NOWHERE && (*set)->count >= SESSIONS_CONNECTIONS_MAX)
+    if (known == SESSIONS_NOWHERE && limits_forbid((*set)->count + UINT64_C(1), LIMIT_CONNECTIONS))
         return connection_is_sound(connection) ? -ENOSPC : -EINVAL;
     return sessions_insert(set, connection, known, &index);
 }
@@ -495,7 +498,7 @@ static bool slot_is_sound(const struct sessions *set, uint32_t index)
 
 bool sessions_verify(const struct sessions *set)
 {
-    if (set->count > set->cap || set->count > SESSIONS_CONNECTIONS_MAX)
+    if (set->count > set->cap)
         return false;
     for (uint32_t i = 0; i < set->count; i++)
         if (!slot_is_sound(set, i))

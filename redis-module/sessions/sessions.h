@@ -20,17 +20,18 @@
 #include "notify_wire.h"
 #include "base/text_buf.h"
 
-#define SESSIONS_CONNECTIONS_MAX 10000       /* connections of one set, live or not */
-#define SESSIONS_NAME_MAX NOTIFY_SESSION_MAX /* bytes of a session, connection, node or address */
-#define SESSIONS_META_MAX 4096               /* bytes of JSON without blanks */
-#define SESSIONS_TIME_MAX NOTIFY_ID_MAX_MS   /* the greatest lease_ms and opened_ms */
-#define SESSIONS_ALL 0                       /* now_ms of the time when every lease still ran */
-#define SESSIONS_NOWHERE UINT32_MAX          /* an index: there is no such connection */
+/* Clients may put in less: LIMIT_CONNECTIONS, LIMIT_SESSION and LIMIT_META of limits.h. */
+#define SESSIONS_NAME_BOUND 255            /* bytes of a session, connection, node or address */
+#define SESSIONS_META_BOUND 65535          /* bytes of JSON without blanks */
+#define SESSIONS_TIME_MAX NOTIFY_ID_MAX_MS /* the greatest lease_ms and opened_ms */
+#define SESSIONS_ALL 0                     /* now_ms of the time when every lease still ran */
+#define SESSIONS_NOWHERE UINT32_MAX        /* an index: there is no such connection */
 
 struct sessions;
 
-/* Texts are valid UTF-8. session and connection have 1 to SESSIONS_NAME_MAX bytes, and the session
- * is not "*"; node and addr may be empty; meta is empty or one JSON value without blanks. */
+/* Texts are valid UTF-8. session and connection have 1 to SESSIONS_NAME_BOUND bytes, and the
+ * session is not "*"; node and addr may be empty; meta is empty or one JSON value without blanks.
+ */
 struct sessions_connection {
     struct notify_str session;
     struct notify_str connection;

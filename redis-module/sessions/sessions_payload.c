@@ -13,6 +13,7 @@
 
 #include <errno.h>
 
+#include "base/limits.h"
 #include "base/varint.h"
 #include "sessions/sessions_store.h"
 
@@ -112,7 +113,7 @@ static const char *load_all(struct sessions **set, struct notify_str payload)
     if (!varint_take(&payload, &version) || version < VERSION_FIRST || version > VERSION_LATEST)
         return "unknown version";
     if (!varint_take(&payload, &rev) || !varint_take(&payload, &count) || count == 0 ||
-        count > SESSIONS_CONNECTIONS_MAX)
+        limits_forbid(count, LIMIT_CONNECTIONS))
         return "bad number of connections";
     sessions_set_rev(*set, rev);
     why = load_connections(set, &payload, count);

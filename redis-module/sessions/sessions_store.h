@@ -49,8 +49,8 @@ struct sessions {
 
 _Static_assert(sizeof(struct sessions_slot) == 24, "what every walk goes over");
 _Static_assert(SESSIONS_TIME_MAX < UINT64_C(1) << 48, "leases are stored in 48 bits");
-_Static_assert(SESSIONS_NAME_MAX <= UINT8_MAX, "a name's length is stored in one byte");
-_Static_assert(SESSIONS_META_MAX <= UINT16_MAX, "the length of meta is stored in two bytes");
+_Static_assert(SESSIONS_NAME_BOUND <= UINT8_MAX, "a name's length is stored in one byte");
+_Static_assert(SESSIONS_META_BOUND <= UINT16_MAX, "the length of meta is stored in two bytes");
 
 /* All of a connection; its texts are borrowed. */
 void sessions_read(const struct sessions_slot *slot, struct sessions_connection *ret_connection);

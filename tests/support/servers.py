@@ -241,14 +241,15 @@ def _preload_for(library):
 class RedisServer(Program):
     """redis-server with the module. Options become its command line: appendonly="yes",
     save=["900 1", "300 10"], notify_max_entries… : underscores stand for hyphens, "notify." options
-    of the module are given in `config`, and set before the server is handed out."""
+    of the module are given in `config`, and set before the server is handed out. `module` names
+    another module than the one under test, or none."""
 
     def __init__(self, name="redis", module=True, replica_of=None, config=None, **options):
         super().__init__(name)
         is_node = "cluster-enabled" in options or "cluster_enabled" in options
         self.port = free_port(beside=[10000] if is_node else [])  # where the cluster's bus is
         self.dir = tempfile.mkdtemp(prefix="notify-test-redis-")
-        self.module = module_path() if module else None
+        self.module = module_path() if module is True else module or None
         self.config = dict(config or {})
         self.options = {
             "save": "",

@@ -191,7 +191,7 @@ Test(box, an_entry_that_cannot_be_is_refused)
     entry.expire_ms = NOTIFY_ID_MAX_MS + 1;
     cr_assert_eq(box_append(&box, &entry), -EINVAL);
     entry = entry_of(1);
-    entry.body.len = BOX_BODY_MAX + 1;
+    entry.body.len = LIMIT_BODY + 1;
     cr_assert_eq(box_append(&box, &entry), -EMSGSIZE);
     cr_assert_eq(box_count(box, NOW).live, 0);
 }

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 
+#include "base/limits.h"
 #include "box_testing.h"
 #include "box/cursors.h"
 #include "mem_testing.h"
@@ -222,16 +223,16 @@ Test(cursor, exceptions_before_the_logs_first_entry_are_forgotten_with_the_next_
 
 Test(cursor, too_many_exceptions_are_refused_and_nothing_changes)
 {
-    send_range(1, 2 * CURSOR_MARKS_MAX + 10);
-    for (uint64_t n = 1; n <= CURSOR_MARKS_MAX; n++)
+    send_range(1, 2 * LIMIT_EXCEPTIONS + 10);
+    for (uint64_t n = 1; n <= LIMIT_EXCEPTIONS; n++)
         cr_assert_eq(mark(2 * n, BOX_MARK_READ), 1);
-    cr_assert_eq(mark(2 * CURSOR_MARKS_MAX + 4, BOX_MARK_READ), -ENOSPC);
-    cr_assert_eq(cursor->mark_count, CURSOR_MARKS_MAX);
-    cr_assert_not(cursor_state_of(cursor, id_of(2 * CURSOR_MARKS_MAX + 4)).is_read);
+    cr_assert_eq(mark(2 * LIMIT_EXCEPTIONS + 4, BOX_MARK_READ), -ENOSPC);
+    cr_assert_eq(cursor->mark_count, LIMIT_EXCEPTIONS);
+    cr_assert_not(cursor_state_of(cursor, id_of(2 * LIMIT_EXCEPTIONS + 4)).is_read);
     cr_assert_eq(box_delete(&topic, id_of(10), BOX_NEVER_EXPIRE), 1);
-    cr_assert_eq(mark(2 * CURSOR_MARKS_MAX + 4, BOX_MARK_READ), 1, "one of them has gone");
+    cr_assert_eq(mark(2 * LIMIT_EXCEPTIONS + 4, BOX_MARK_READ), 1, "one of them has gone");
     cr_assert_eq(mark(1, BOX_MARK_READ), 1, "this makes room by itself");
-    cr_assert_eq(counts().unread, CURSOR_MARKS_MAX + 10 - 2);
+    cr_assert_eq(counts().unread, LIMIT_EXCEPTIONS + 10 - 2);
 }
 
 Test(cursor, many_at_once_may_pass_the_limit_if_they_close_their_gaps)
@@ -250,7 +251,7 @@ Test(cursor, many_at_once_may_pass_the_limit_if_they_close_their_gaps)
 
 Test(cursor, any_number_at_once_may_be_read_in_order)
 {
-    const uint64_t count = CURSOR_EDIT_MAX + 5000;
+    const uint64_t count = CURSOR_EDIT_TIDY + 5000;
     struct cursor_edit edit;
 
     send_range(1, 2 * count);

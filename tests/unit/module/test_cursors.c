@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/limits.h"
 #include "box/box_extra.h"
 #include "box_testing.h"
 #include "box/cursors.h"
@@ -68,16 +69,16 @@ Test(cursors, names_are_in_the_order_of_their_bytes)
 
 Test(cursors, their_number_and_their_names_are_limited)
 {
-    static char long_name[CURSOR_NAME_MAX + 1];
+    static char long_name[LIMIT_LOG_NAME + 1];
 
-    for (unsigned n = 0; n < CURSORS_MAX; n++)
+    for (unsigned n = 0; n < LIMIT_LOGS; n++)
         cr_assert_eq(add_number(n), 1);
     cr_assert_eq(add_number(0), 0);
-    cr_assert_eq(add_number(CURSORS_MAX), -ENOSPC);
+    cr_assert_eq(add_number(LIMIT_LOGS), -ENOSPC);
     cr_assert(cursors_remove(&cursors, NOTIFY_STR("topic:77")));
-    cr_assert_eq(cursors_add(&cursors, notify_str_of(long_name, CURSOR_NAME_MAX + 1), start),
+    cr_assert_eq(cursors_add(&cursors, notify_str_of(long_name, LIMIT_LOG_NAME + 1), start),
                  -EINVAL);
-    cr_assert_eq(cursors_add(&cursors, notify_str_of(long_name, CURSOR_NAME_MAX), start), 1);
+    cr_assert_eq(cursors_add(&cursors, notify_str_of(long_name, LIMIT_LOG_NAME), start), 1);
 }
 
 Test(cursors, without_memory_nothing_is_added)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/limits.h"
 #include "mem_testing.h"
 #include "sessions_testing.h"
 
@@ -168,9 +169,9 @@ Test(sessions, a_copy_is_a_value_of_its_own)
 
 Test(sessions, what_is_not_sound_is_refused)
 {
-    char long_text[SESSIONS_META_MAX + 8];
-    struct notify_str too_long = notify_str_of(long_text, SESSIONS_NAME_MAX + 1);
-    struct notify_str longest = notify_str_of(long_text, SESSIONS_NAME_MAX);
+    char long_text[LIMIT_META + 8];
+    struct notify_str too_long = notify_str_of(long_text, LIMIT_SESSION + 1);
+    struct notify_str longest = notify_str_of(long_text, LIMIT_SESSION);
     struct notify_str broken = NOTIFY_STR("\xff"), none = {NULL, 0};
     struct sessions_connection good = test_connection("s", "c", 9);
     struct sessions_connection rows[] = {
@@ -198,9 +199,9 @@ Test(sessions, what_is_not_sound_is_refused)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         cr_assert_eq(sessions_put(&set, &rows[i]), -EINVAL, "row %zu", i);
     good = (struct sessions_connection){longest, longest, longest, longest, none, 1, 1};
-    good.meta = notify_str_of(long_text, SESSIONS_META_MAX + 1);
+    good.meta = notify_str_of(long_text, LIMIT_META + 1);
     cr_assert_eq(sessions_put(&set, &good), -EINVAL);
-    good.meta.len = SESSIONS_META_MAX;
+    good.meta.len = LIMIT_META;
     cr_assert_eq(sessions_put(&set, &good), 0, "the longest of each is taken");
 }
 
@@ -208,7 +209,7 @@ Test(sessions, a_full_set_takes_no_other_connection_but_renews_its_own, .timeout
 {
     char id[16];
 
-    for (int i = 0; i < SESSIONS_CONNECTIONS_MAX; i++) {
+    for (int i = 0; i < LIMIT_CONNECTIONS; i++) {
         snprintf(id, sizeof(id), "c%d", i);
         cr_assert_eq(put(i % 2 == 0 ? "even" : "odd", id, 9), 0);
     }

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
+#include "base/limits.h"
 #include "mem_testing.h"
 #include "random_testing.h"
 #include "sessions_testing.h"
@@ -60,7 +61,7 @@ static struct sessions *load(struct notify_str payload)
 
 Test(sessions_payload, what_is_saved_comes_back)
 {
-    static const int counts[] = {1, 2, 30, SESSIONS_CONNECTIONS_MAX};
+    static const int counts[] = {1, 2, 30, LIMIT_CONNECTIONS};
 
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         struct sessions *set = make_set(counts[i]);
