@@ -238,6 +238,7 @@ static void set_gauges(const struct app *app)
     counter_set(COUNTER_CONNECTIONS, transport_count(app->transport));
     counter_set(COUNTER_SOCKETS, transport_socket_count(app->transport));
     counter_set(COUNTER_CHANNELS, router_channel_count(app->router));
+    counter_set(COUNTER_CHANNELS_LINGERING, router_lingering_count(app->router));
     counter_set(COUNTER_COMMANDS_IN_LINE, turns_in_line(app->turns));
     counter_set(COUNTER_SUBSCRIBER_UP, redis_link_is_up(app->subscriber));
     counter_set(COUNTER_COMMANDS_UP, redis_link_is_up(app->commands));
@@ -342,9 +343,12 @@ static void name_keys(struct app *app)
 static int build_redis(struct app *app)
 {
     const struct config *config = app->config;
-    const struct router_limits limits = {.recent_events = config->recent_events,
-                                         .recent_bytes = config->recent_bytes,
-                                         .linger_ms = config->linger_ms};
+    const struct router_limits limits = {
+        .recent_events = config->recent_events,
+        .recent_bytes = config->recent_bytes,
+        .linger = {.ms = config->linger_ms,
+                   .channels = config->max_lingering,
+                   .per_client = config->max_lingering_per_client}};
     const char *why;
 
     if (redis_address_parse(&app->address, &why, config->redis) != 0)

@@ -28,7 +28,7 @@ struct config {
     uint64_t restart_spread_ms, shutdown_timeout_ms;
     uint64_t max_connections, max_message_bytes, max_control_frames, max_subscriptions,
         outbox_bytes;
-    uint64_t recent_events, recent_bytes;
+    uint64_t recent_events, recent_bytes, max_lingering, max_lingering_per_client;
     struct string_list
         unknown; /* variables that begin as ours and are none: spelt wrong, perhaps */
     bool check_config, version, help, help_markdown;

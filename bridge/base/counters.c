@@ -18,6 +18,9 @@ const struct counter_info counter_infos[COUNTERS] = {
     [COUNTER_COMMANDS_WAITED] = {"notify_commands_waited_total", COUNTER_GROWS, "",
                                  "Commands to Redis for clients that had to stand in line."},
     [COUNTER_COMMANDS_REFUSED] = {LIMIT_HITS, "limit=\"commands-in-line\"", LIMIT_HELP},
+    [COUNTER_LINGER_CHANNELS] = {LIMIT_HITS, "limit=\"max-lingering\"", LIMIT_HELP},
+    [COUNTER_LINGER_PER_CLIENT] = {LIMIT_HITS, "limit=\"max-lingering-per-client\"", LIMIT_HELP},
+    [COUNTER_SUBSCRIPTIONS_LEAVING] = {LIMIT_HITS, "limit=\"subscriptions-leaving\"", LIMIT_HELP},
     [COUNTER_EVENTS_LOST_VOLATILE] =
         {"notify_events_lost_total", COUNTER_GROWS, "",
          "Events that are not stored and that a slow client did not get."},
@@ -33,6 +36,8 @@ const struct counter_info counter_infos[COUNTERS] = {
                          "Open sockets of clients, whatever they carry."},
     [COUNTER_CHANNELS] = {"notify_channels", COUNTER_GAUGE, "",
                           "Channels of Redis that are subscribed, or are about to be."},
+    [COUNTER_CHANNELS_LINGERING] = {"notify_channels_lingering", COUNTER_GAUGE, "",
+                                    "Channels among them that nobody follows any more."},
     [COUNTER_COMMANDS_IN_LINE] = {"notify_commands_in_line", COUNTER_GAUGE, "",
                                   "Commands to Redis for clients that stand in line."},
     [COUNTER_SUBSCRIBER_UP] = {"notify_redis_link_up", COUNTER_GAUGE, "link=\"subscriber\"",

@@ -46,8 +46,9 @@ struct channel {
     struct channel_shared *shared;    /* borrowed */
     struct subscription *sub;         /* set by the router */
     TAILQ_ENTRY(channel) dirty_link;  /* while dirty */
-    TAILQ_ENTRY(channel) linger_link; /* while nobody follows: the router's */
+    TAILQ_ENTRY(channel) linger_link; /* while nobody follows: linger.c's, with the next two */
     uint64_t linger_until_ms;
+    struct linger_account *left_by;
     struct follow **follows; /* owned table of borrowed follows */
     uint32_t len, cap;
     uint32_t waiting; /* follows in FOLLOW_WAITING */

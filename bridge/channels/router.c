@@ -3,19 +3,16 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/counters.h"
 #include "redis/catchup.h"
 #include "channels/channel.h"
 #include "channels/follow.h"
-#include "base/loop.h"
 #include "redis/subscription.h"
 
 struct router {
-    struct loop *loop; /* borrowed */
-    struct router_limits limits;
     struct channel_shared shared;
     struct subscription_set *subscriptions;
-    struct channel_queue lingering; /* in the order of linger_until_ms */
-    struct loop_timer *linger_timer;
+    struct linger *linger;
 };
 
 static void flush_all(struct router *router)
@@ -60,56 +57,31 @@ static const struct subscription_handlers subscription_handlers = {
     .on_message = on_message,
 };
 
-/* Channels that nobody follows. */
-
-static void remove_channel(struct router *router, struct channel *channel)
+static void remove_channel(void *ctx, struct channel *channel)
 {
-    TAILQ_REMOVE(&router->lingering, channel, linger_link);
+    struct router *router = ctx;
+
     subscription_drop(router->subscriptions, channel->sub);
     channel_free(channel);
 }
 
-static void on_linger_end(void *ctx)
-{
-    struct router *router = ctx;
-    uint64_t now = loop_now_ms(router->loop);
-    struct channel *channel;
-
-    while ((channel = TAILQ_FIRST(&router->lingering)) != NULL) {
-        if (channel->linger_until_ms > now) {
-            loop_timer_set(router->linger_timer, channel->linger_until_ms - now);
-            return;
-        }
-        if (channel->reading) { /* the answer comes to it: it goes after that */
-            TAILQ_REMOVE(&router->lingering, channel, linger_link);
-            channel->linger_until_ms = now + router->limits.linger_ms + 1;
-            TAILQ_INSERT_TAIL(&router->lingering, channel, linger_link);
-        } else {
-            remove_channel(router, channel);
-        }
-    }
-}
-
-static void let_linger(struct router *router, struct channel *channel)
-{
-    channel->lingering = true;
-    channel->linger_until_ms = loop_now_ms(router->loop) + router->limits.linger_ms;
-    if (TAILQ_EMPTY(&router->lingering))
-        loop_timer_set(router->linger_timer, router->limits.linger_ms);
-    TAILQ_INSERT_TAIL(&router->lingering, channel, linger_link);
-}
-
 /* Following. */
 
-static struct channel *find_or_make(struct router *router, struct notify_str key)
+/* Whether another channel may be made. Those that are left over, with the subscriptions that Redis
+ * has not confirmed to be ended, would grow without end while Redis stands still. */
+static bool may_make(struct router *router, const struct linger_account *account)
 {
-    struct channel *channel = subscription_find(router->subscriptions, key);
-
-    if (channel != NULL) {
-        subscription_retry(router->subscriptions, channel->sub);
-        return channel;
+    if (subscription_leaving_count(router->subscriptions) >= SUBSCRIPTIONS_LEAVING_MAX) {
+        counter_add(COUNTER_SUBSCRIPTIONS_LEAVING, 1);
+        return false;
     }
-    channel = channel_new(&router->shared);
+    return linger_allows(router->linger, account);
+}
+
+static struct channel *make_channel(struct router *router, struct notify_str key)
+{
+    struct channel *channel = channel_new(&router->shared);
+
     if (channel == NULL)
         return NULL;
     channel->sub = subscription_want(router->subscriptions, key, channel);
@@ -117,26 +89,30 @@ static struct channel *find_or_make(struct router *router, struct notify_str key
         channel_free(channel);
         return NULL;
     }
-    let_linger(router, channel);
+    linger_begin(router->linger, channel, NULL); /* until it is followed */
     if (subscription_is_held(channel->sub))
         channel_on_held(channel);
     return channel;
 }
 
-int router_add(struct router *router, struct follow *follow, struct notify_str key)
+int router_add(struct router *router, struct follow *follow, struct notify_str key,
+               const struct linger_account *account)
 {
-    struct channel *channel = find_or_make(router, key);
+    struct channel *channel = subscription_find(router->subscriptions, key);
 
+    if (channel != NULL)
+        subscription_retry(router->subscriptions, channel->sub);
+    else if (!may_make(router, account))
+        return -EBUSY;
+    else
+        channel = make_channel(router, key);
     if (channel == NULL || channel_add(channel, follow) != 0)
         return -ENOMEM; /* a new channel goes when its time is over */
-    if (channel->lingering) {
-        TAILQ_REMOVE(&router->lingering, channel, linger_link);
-        channel->lingering = false;
-    }
+    linger_end(router->linger, channel);
     return 0;
 }
 
-void router_remove(struct router *router, struct follow *follow)
+void router_remove(struct router *router, struct follow *follow, struct linger_account **account)
 {
     struct channel *channel = follow->channel;
 
@@ -144,12 +120,17 @@ void router_remove(struct router *router, struct follow *follow)
         return;
     channel_remove(channel, follow);
     if (channel->len == 0)
-        let_linger(router, channel);
+        linger_begin(router->linger, channel, account);
 }
 
 struct notify_str follow_key(const struct follow *follow)
 {
     return subscription_channel(follow->channel->sub);
+}
+
+size_t router_lingering_count(const struct router *router)
+{
+    return linger_count(router->linger);
 }
 
 size_t router_channel_count(const struct router *router)
@@ -198,18 +179,14 @@ struct router *router_new(struct loop *loop, const struct router_limits *limits)
 
     if (router == NULL)
         return NULL;
-    router->loop = loop;
     router->shared.loop = loop;
-    router->limits = *limits;
     router->shared.recent.bytes_max = limits->recent_bytes;
     router->shared.recent.events_max = limits->recent_events;
     TAILQ_INIT(&router->shared.dirty);
-    TAILQ_INIT(&router->lingering);
     router->shared.catchup = catchup_new(loop, on_read);
     router->subscriptions = subscription_set_new(loop, &subscription_handlers);
-    router->linger_timer = loop_timer_new(loop, on_linger_end, router);
-    if (router->shared.catchup == NULL || router->subscriptions == NULL ||
-        router->linger_timer == NULL) {
+    router->linger = linger_new(loop, &limits->linger, remove_channel, router);
+    if (router->shared.catchup == NULL || router->subscriptions == NULL || router->linger == NULL) {
         router_free(router);
         return NULL;
     }
@@ -218,14 +195,10 @@ struct router *router_new(struct loop *loop, const struct router_limits *limits)
 
 void router_free(struct router *router)
 {
-    struct channel *channel;
-
     if (router == NULL)
         return;
     catchup_free(router->shared.catchup); /* first: no answer reaches a channel any more */
-    while ((channel = TAILQ_FIRST(&router->lingering)) != NULL)
-        remove_channel(router, channel);
+    linger_free(router->linger);
     subscription_set_free(router->subscriptions);
-    loop_timer_free(router->linger_timer);
     free(router);
 }

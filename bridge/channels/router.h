@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "channels/linger.h"
 #include "notify_str.h"
 
 struct client;
@@ -21,7 +22,7 @@ struct router;
 struct router_limits {
     size_t recent_events; /* kept per channel for those who come back */
     size_t recent_bytes;  /* and by all channels together */
-    uint64_t linger_ms;   /* how long a channel stays without a follow */
+    struct linger_limits linger;
 };
 
 /* NULL: out of memory. */
@@ -30,13 +31,17 @@ struct router *router_new(struct loop *loop, const struct router_limits *limits)
 void router_free(struct router *router);
 
 /* Has follow follow the key (1 to NOTIFY_KEY_MAX bytes). follow->client, pos and from_now are set.
- * 0 or -ENOMEM. */
-int router_add(struct router *router, struct follow *follow, struct notify_str key);
-void router_remove(struct router *router, struct follow *follow);
+ * account: of its client, or NULL. 0, -ENOMEM, or -EBUSY: Redis has yet to confirm too many others
+ * that were left. */
+int router_add(struct router *router, struct follow *follow, struct notify_str key,
+               const struct linger_account *account);
+/* account: as in linger_begin(). */
+void router_remove(struct router *router, struct follow *follow, struct linger_account **account);
 struct notify_str follow_key(const struct follow *follow);
 
 /* Channels that are followed, or were a moment ago. */
 size_t router_channel_count(const struct router *router);
+size_t router_lingering_count(const struct router *router);
 
 /* What the two links report. */
 void router_subscriber_up(struct router *router, struct redis_link *link);

@@ -456,6 +456,7 @@ int client_follow(struct client *client, struct notify_str key, const struct not
                   struct ask *ask)
 {
     struct follow *follow;
+    int error;
 
     assert(client->shared->told == 0);
     if (client->follow_count >= client->shared->limits.subscriptions)
@@ -472,12 +473,13 @@ int client_follow(struct client *client, struct notify_str key, const struct not
     client->follow_count++;
     if (ask != NULL)
         ask_await(ask, follow);
-    if (router_add(client->shared->router, follow, key) == 0)
+    error = router_add(client->shared->router, follow, key, client->left);
+    if (error == 0)
         return 0;
     client->follows = follow->next;
     client->follow_count--;
     free(follow);
-    return -ENOMEM;
+    return error;
 }
 
 static bool is_from(void *ctx, const struct outbox_item *item)
@@ -501,7 +503,7 @@ void client_unfollow(struct client *client, struct follow *follow)
     client->follow_count--;
     drop_follow_items(client, follow);
     resolve_asks(client, follow);
-    router_remove(client->shared->router, follow);
+    router_remove(client->shared->router, follow, &client->left);
     free(follow);
 }
 
@@ -737,6 +739,7 @@ void client_on_closed(struct client *client, int code)
     outbox_release(&client->outbox);
     while (client->follows != NULL)
         client_unfollow(client, client->follows);
+    linger_account_release(client->left);
     TAILQ_REMOVE(&shared->all, client, all_link);
     client_call_end(client, 0);
     shared->on_closed(shared->ctx);

@@ -30,6 +30,7 @@ struct conn;
 struct http_request;
 struct follow;
 struct key_names;
+struct linger_account;
 struct loop;
 struct router;
 struct turns;
@@ -77,9 +78,10 @@ struct client {
     bool greeting_due; /* a deferred call is on its way */
     uint8_t user_len, id_len;
     struct outbox outbox;
-    struct follow *follows;  /* owned list */
-    struct ask *asks;        /* owned list */
-    uint64_t stuck_since_ms; /* loop clock when its socket took no more; 0: it takes all */
+    struct follow *follows;      /* owned list */
+    struct ask *asks;            /* owned list */
+    struct linger_account *left; /* owned; channels that it has left; or NULL */
+    uint64_t stuck_since_ms;     /* loop clock when its socket took no more; 0: it takes all */
     TAILQ_ENTRY(client) all_link;
     TAILQ_ENTRY(client) stuck_link; /* while stuck_since_ms != 0 */
     uint64_t number;                /* for the log */
@@ -118,7 +120,8 @@ void client_on_refused(struct follow *follow); /* Redis forbids its key: ends it
 /* Following. key: 1 to NOTIFY_KEY_MAX bytes. */
 struct follow *client_find_follow(const struct client *client, struct notify_str key);
 /* From *from on, or from == NULL: from now on. ask (or NULL) awaits it, and must be open. 0, -E2BIG
- * (limit on subscriptions), -ENOMEM. Not for a key that is followed already. */
+ * (limit on subscriptions), -EBUSY as router_add(), -ENOMEM. Not for a key that is followed
+ * already. */
 int client_follow(struct client *client, struct notify_str key, const struct notify_id *from,
                   struct ask *ask);
 void client_unfollow(struct client *client, struct follow *follow);

@@ -176,6 +176,11 @@ size_t subscription_count(const struct subscription_set *set)
     return set->wanted;
 }
 
+size_t subscription_leaving_count(const struct subscription_set *set)
+{
+    return set->count - set->wanted;
+}
+
 struct notify_str subscription_channel(const struct subscription *sub)
 {
     return notify_str_of(sub->channel, sub->len);

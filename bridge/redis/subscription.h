@@ -52,6 +52,10 @@ void subscription_set_push(struct subscription_set *set, const struct resp *push
 /* The owner of the wanted subscription to this channel, or NULL. */
 void *subscription_find(const struct subscription_set *set, struct notify_str channel);
 size_t subscription_count(const struct subscription_set *set); /* wanted */
+/* Not wanted any more, but Redis has not confirmed that they are ended. */
+size_t subscription_leaving_count(const struct subscription_set *set);
+
+#define SUBSCRIPTIONS_LEAVING_MAX 65536 /* then no other is begun, until Redis answers */
 
 /* Wants channel (1 to NOTIFY_KEY_MAX bytes), which must not be wanted already. NULL: out of memory.
  * The handle is good until subscription_drop(). */

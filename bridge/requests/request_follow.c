@@ -71,6 +71,18 @@ static int start_follow(struct client *client, struct notify_str key, const stru
     return 0;
 }
 
+static void fail_follow(const struct request *r, int error)
+{
+    if (error == -E2BIG)
+        request_fail(r, ANSWER_TOO_MANY_SUBSCRIPTIONS,
+                     "this connection follows as many keys as it may");
+    else if (error == -EBUSY)
+        request_fail(r, ANSWER_UNAVAILABLE,
+                     "Redis has not yet let go of what was left before; try again later");
+    else
+        request_fail(r, ANSWER_PROCESSING_ERROR, "out of memory");
+}
+
 static void handle_subscribe_to(const struct request *r, const struct subject_kind *kind)
 {
     struct client *client = r->client;
@@ -97,11 +109,7 @@ static void handle_subscribe_to(const struct request *r, const struct subject_ki
         return;
     }
     client_ask_cancel(client, ask);
-    if (error == -E2BIG)
-        request_fail(r, ANSWER_TOO_MANY_SUBSCRIPTIONS,
-                     "this connection follows as many keys as it may");
-    else
-        request_fail(r, ANSWER_PROCESSING_ERROR, "out of memory");
+    fail_follow(r, error);
 }
 
 static void handle_unsubscribe_from(const struct request *r, const struct subject_kind *kind)
@@ -188,6 +196,7 @@ void request_handle_resume(const struct request *r)
     struct notify_id from;
     struct ask *ask;
     const char *name;
+    int error;
 
     if (!check_positions(r, positions))
         return;
@@ -200,9 +209,10 @@ void request_handle_resume(const struct request *r)
     json_object_foreach(positions, name, value)
     {
         (void)notify_id_parse(request_text_of(value), 0, &from); /* checked when it was read */
-        if (start_follow(client, notify_str_z(name), &from, ask) != 0) {
+        error = start_follow(client, notify_str_z(name), &from, ask);
+        if (error != 0) {
             client_ask_cancel(client, ask);
-            request_fail(r, ANSWER_PROCESSING_ERROR, "out of memory");
+            fail_follow(r, error);
             return;
         }
     }

@@ -38,7 +38,8 @@ static void on_closed(void *ctx)
 static void stage_open(struct stage *stage)
 {
     static const char *const logs[] = {"topic:all", NULL};
-    const struct router_limits limits = {.recent_events = 16, .recent_bytes = 4096};
+    const struct router_limits limits = {
+        .recent_events = 16, .recent_bytes = 4096, .linger = {.channels = 64, .per_client = 4}};
     struct http_request req = {.path = NOTIFY_STR("/ws/fuzz"), .query = NOTIFY_STR("user=u")};
 
     *stage = (struct stage){.names = {{"inbox:%s", "topic:%s", "session:%s"}}};

@@ -444,6 +444,8 @@ static const char *const all_options[] = {
     "recent-events",
     "recent-bytes",
     "channel-linger",
+    "max-lingering",
+    "max-lingering-per-client",
     "restart-spread",
     "shutdown-timeout",
     "version",
