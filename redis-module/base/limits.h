@@ -1,4 +1,4 @@
-/* limits -- how much clients may put into a value.
+/* limits -- how much clients may put into one value, and into one command.
  *
  * They are for clients only. What a primary, an AOF or a payload brings has been accepted by some
  * server, whose limits may have been others, and is carried out: wherever a limit is reached the
@@ -61,6 +61,19 @@
 #ifndef LIMIT_CONNECTIONS
 #define LIMIT_CONNECTIONS 10000 /* of one session set, whatever the settings say */
 #endif
+
+/* How much one command may name or bring, so that none takes long (tests/integration/
+ * test_module_costs.py); what it would have got in one piece comes in several. */
+#ifndef LIMIT_IDS
+#define LIMIT_IDS 10000 /* ids of entries */
+#endif
+#ifndef LIMIT_KEYS
+#define LIMIT_KEYS 1024 /* keys of SENDMANY and SINCE, logs of FOLLOW and UNFOLLOW */
+#endif
+#ifndef LIMIT_SENDMANY_BYTES
+#define LIMIT_SENDMANY_BYTES (8u << 20) /* of the entry, as often as SENDMANY has keys */
+#endif
+#define REPLY_ENTRIES_MAX 10000 /* entries in the reply to one command */
 
 /* Whether the limits do not hold for what is done just now. */
 bool limits_are_lifted(void);

@@ -1,6 +1,9 @@
 /* change -- see change.h. */
 #include "commands/change.h"
 
+#include <stdlib.h>
+
+#include "base/limits.h"
 #include "server/info.h"
 #include "server/publish.h"
 #include "server/reply.h"
@@ -92,7 +95,49 @@ bool change_take_ids(struct change *change)
             return false;
         ids->count++;
     }
-    return ids->count > 0 || args_fail(args, "ERR syntax error: at least one id is needed");
+    if (ids->count == 0)
+        return args_fail(args, "ERR syntax error: at least one id is needed");
+    return args_check_count(args, ids->count, LIMIT_IDS, "ids");
+}
+
+struct id_and_text {
+    struct notify_id id;
+    struct rm_string *text;
+};
+
+static int compare_ids(const void *a, const void *b)
+{
+    return notify_id_cmp(((const struct id_and_text *)a)->id, ((const struct id_and_text *)b)->id);
+}
+
+static bool are_sorted(const struct change_ids *ids)
+{
+    size_t i = 1;
+
+    while (i < ids->count && notify_id_cmp(ids->ids[i - 1], ids->ids[i]) <= 0)
+        i++;
+    return i >= ids->count;
+}
+
+bool change_sort_ids(struct change *change)
+{
+    struct change_ids *ids = &change->ids;
+    struct id_and_text *pairs;
+
+    if (are_sorted(ids))
+        return true;
+    pairs = mem_try_alloc(ids->count * sizeof pairs[0]);
+    if (pairs == NULL)
+        return args_fail(&change->args, "ERR not enough memory; nothing was changed");
+    for (size_t i = 0; i < ids->count; i++)
+        pairs[i] = (struct id_and_text){ids->ids[i], ids->texts[i]};
+    qsort(pairs, ids->count, sizeof pairs[0], compare_ids);
+    for (size_t i = 0; i < ids->count; i++) {
+        ids->ids[i] = pairs[i].id;
+        ids->texts[i] = pairs[i].text;
+    }
+    mem_free(pairs);
+    return true;
 }
 
 bool change_take_options(struct change *change, bool marks)

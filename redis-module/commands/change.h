@@ -46,8 +46,11 @@ void change_release(struct change *change);
 
 /* Room for count ids; they are kept until change_release. */
 bool change_reserve_ids(struct change *change, size_t count);
-/* Takes "id [id …]" up to the first word that is one of the options. At least one. */
+/* Takes "id [id …]" up to the first word that is one of the options. At least one, and at most
+ * LIMIT_IDS. */
 bool change_take_ids(struct change *change);
+/* Puts them in order. False: no memory; args.error says so. */
+bool change_sort_ids(struct change *change);
 /* Takes NOPUBLISH and, if the command marks entries, AT ms and LOG log up to the end. */
 bool change_take_options(struct change *change, bool marks);
 

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 
+#include "base/limits.h"
 #include "server/args.h"
 #include "box/box_extra.h"
 #include "commands/change.h"
@@ -70,9 +71,11 @@ static bool take_names(struct follow *follow, size_t option_count)
 
 static bool take_options(struct follow *follow, size_t option_count)
 {
+    struct args *args = &follow->change.args;
     uint32_t seen;
 
-    return args_take_options(&follow->change.args, follow_options, option_count, follow, &seen);
+    return args_take_options(args, follow_options, option_count, follow, &seen) &&
+           args_check_count(args, follow->count, LIMIT_KEYS, "logs");
 }
 
 static void follow_init(struct follow *follow, struct rm_ctx *ctx, struct rm_string **argv,

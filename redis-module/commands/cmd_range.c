@@ -5,6 +5,7 @@
 #include "server/box_key.h"
 #include "commands/filter_args.h"
 #include "server/reply.h"
+#include "base/limits.h"
 #include "base/scratch.h"
 
 enum { ID_WANTED_SEQ = 0 };
@@ -64,7 +65,8 @@ int cmd_get(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 
     args_init(&args, argv, argc, 2);
     json = argc > 3 && args_is_keyword(args_at(&args, argc - 1), "JSON", 4);
-    if (!check_ids(&args, json ? argc - 1 : argc))
+    if (!args_check_count(&args, (size_t)(argc - 2 - json), LIMIT_IDS, "ids") ||
+        !check_ids(&args, json ? argc - 1 : argc))
         return reply_args_error(ctx, &args);
     if (!box_key_open_or_reply(&bk, ctx, argv[1], RM_READ))
         return RM_OK;

@@ -4,6 +4,9 @@
  * Everything that can be refused is checked before a box is touched; of SENDMANY for all keys. */
 #include "commands/commands.h"
 
+#include <inttypes.h>
+
+#include "base/limits.h"
 #include "server/args.h"
 #include "server/box_key.h"
 #include "server/publish.h"
@@ -101,11 +104,21 @@ static bool check_distinct(struct args *args, const struct send_spec *spec, uint
            args_check_distinct(args, FIRST_KEY, (size_t)count, "each key of an ID");
 }
 
+/* So many long entries would keep everybody waiting. */
+static bool check_bytes(struct args *args, const struct send_spec *spec, uint64_t count)
+{
+    uint64_t max = LIMIT_SENDMANY_BYTES / (spec->entry.body.len + 1);
+
+    return count == 1 || !limits_forbid(count, max) ||
+           args_fail(args, "ERR numkeys must be at most %" PRIu64 " for an entry of %zu bytes", max,
+                     spec->entry.body.len);
+}
+
 static bool check_keys_or_reply(struct rm_ctx *ctx, struct args *args, struct send_spec *spec,
                                 struct rm_string **keys, uint64_t count)
 {
     if ((!replay_now() && !check_distinct(args, spec, count)) ||
-        !send_args_make_entry(spec, args)) {
+        !send_args_make_entry(spec, args) || !check_bytes(args, spec, count)) {
         (void)reply_args_error(ctx, args);
         return false;
     }
@@ -183,7 +196,7 @@ int cmd_sendmany(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     counted = args_take_count(&args, "numkeys", "keys", (uint64_t)argc - 3, &count);
     if (rm_IsKeysPositionRequest(ctx))
         return tell_keys(ctx, counted ? count : 0);
-    if (!counted)
+    if (!counted || !args_check_count(&args, (size_t)count, LIMIT_KEYS, "keys"))
         return reply_args_error(ctx, &args);
     args.pos += (int)count;
     if (!send_args_take(&spec, &args, ctx, SEND_TO_MANY, keys, (size_t)count))

@@ -2,8 +2,10 @@
  */
 #include "commands/commands.h"
 
+#include "base/limits.h"
 #include "server/args.h"
 #include "server/box_key.h"
+#include "server/config.h"
 #include "server/reply.h"
 #include "base/scratch.h"
 #include "base/mem.h"
@@ -23,6 +25,7 @@ struct since {
     struct args args;
     int pairs;
     uint64_t count;        /* entries for each key */
+    size_t bytes_left;     /* of messages in the whole reply, but for the first of each key */
     struct box_key *boxes; /* owned, one for each pair */
 };
 
@@ -65,6 +68,9 @@ static bool parse(struct since *since, struct rm_string **argv, int argc)
     since->pairs = (end - 1) / 2;
     if ((end - 1) % 2 != 0)
         return args_fail(args, "ERR syntax error: each key needs an id");
+    if (!args_check_count(args, (size_t)since->pairs, LIMIT_KEYS, "keys"))
+        return false;
+    since->bytes_left = (size_t)config_get()->max_reply_bytes;
     for (int i = 0; i < since->pairs; i++) {
         args->pos = 2 + 2 * i;
         if (!take_position(args, &position))
@@ -73,8 +79,9 @@ static bool parse(struct since *since, struct rm_string **argv, int argc)
     return true;
 }
 
-static uint64_t reply_entries(struct box_key *bk, const struct render_box *box, uint64_t now_ms,
-                              struct notify_id after, uint64_t count)
+/* One at least, so that who asks again gets on. Whether others are left. */
+static bool reply_entries(struct since *since, struct box_key *bk, const struct render_box *box,
+                          uint64_t now_ms, struct notify_id after)
 {
     struct box_range range = {.from = notify_id_after(after),
                               .to = {UINT64_MAX, UINT64_MAX},
@@ -90,8 +97,9 @@ static uint64_t reply_entries(struct box_key *bk, const struct render_box *box, 
     box_iter_init(&iter, bk->box, &range);
     more = box_iter_next(&iter, &entry);
     prev = more ? box_id_before(bk->box, entry.id, now_ms) : after;
-    while (more && done < count) {
-        reply_entry_json(bk->ctx, box, &entry, prev);
+    while (more && done < since->count && (done == 0 || since->bytes_left > 0)) {
+        size_t bytes = reply_entry_json(bk->ctx, box, &entry, prev);
+        since->bytes_left -= bytes < since->bytes_left ? bytes : since->bytes_left;
         prev = entry.id;
         done++;
         more = box_iter_next(&iter, &entry);
@@ -114,7 +122,7 @@ static bool has_news(const struct box_key *bk, const struct position *position)
            (position->has_rev && rev != position->rev);
 }
 
-static void reply_box(struct box_key *bk, const struct position *position, uint64_t count)
+static void reply_box(struct since *since, struct box_key *bk, const struct position *position)
 {
     uint64_t now_ms = box_key_now(bk);
     struct render_box box = {.key = box_key_name(bk)};
@@ -141,7 +149,7 @@ static void reply_box(struct box_key *bk, const struct position *position, uint6
     if (bk->box == NULL || position->is_now)
         rm_ReplyWithArray(bk->ctx, 0);
     else
-        more = reply_entries(bk, &box, now_ms, position->id, count);
+        more = reply_entries(since, bk, &box, now_ms, position->id);
     reply_field_number(bk->ctx, "more", more);
 }
 
@@ -179,7 +187,7 @@ static long reply_boxes(struct since *since)
         (void)take_position(&since->args, &position); /* checked before */
         if (!has_news(&since->boxes[i], &position))
             continue;
-        reply_box(&since->boxes[i], &position, since->count);
+        reply_box(since, &since->boxes[i], &position);
         answered++;
     }
     return answered;

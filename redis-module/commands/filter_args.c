@@ -1,11 +1,13 @@
 /* filter_args -- see filter_args.h. */
 #include "commands/filter_args.h"
 
+#include "base/limits.h"
+
 static bool take_count(struct args *args, void *into)
 {
     struct filter_args *wanted = into;
 
-    return args_take_number(args, "COUNT", 0, INT64_MAX, &wanted->count);
+    return args_take_number(args, "COUNT", 0, REPLY_ENTRIES_MAX, &wanted->count);
 }
 
 static bool set_state(struct args *args, struct filter_args *wanted, enum box_state state)
@@ -153,7 +155,7 @@ bool filter_args_take(struct filter_args *wanted, struct args *args)
     uint32_t seen;
 
     memset(wanted, 0, sizeof *wanted);
-    wanted->count = UINT64_MAX;
+    wanted->count = REPLY_ENTRIES_MAX;
     if (!args_take_options(args, range_options, COUNT_OF(range_options), wanted, &seen))
         return false;
     wanted->filter.categories = wanted->categories.list;

@@ -21,7 +21,7 @@ struct filter_args {
     struct box_filter filter; /* its categories point at the list above: do not copy this struct */
     bool has_state;
     bool json;
-    uint64_t count; /* UINT64_MAX: all */
+    uint64_t count; /* at most REPLY_ENTRIES_MAX */
 };
 
 /* Takes the options of RANGE to the end. */

@@ -107,6 +107,8 @@ int log_change_ids(struct change *change, const struct mark_kind *mark)
     size_t kept = 0;
     int rc;
 
+    if (!change_sort_ids(change)) /* exceptions are put in where they belong: at the end, so */
+        return reply_args_error(change->ctx, &change->args);
     if (!open_or_reply(&lc, change))
         return RM_OK;
     rc = begin(&lc);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "base/versions.h"
@@ -275,6 +276,12 @@ bool args_check_distinct(struct args *args, int first, size_t count, const char 
         i++;
     mem_free(texts);
     return i >= count || args_fail(args, "ERR %s must be named once", what);
+}
+
+bool args_check_count(struct args *args, size_t count, size_t max, const char *what)
+{
+    return !limits_forbid(count, max) ||
+           args_fail(args, "ERR there must be at most %zu %s", max, what);
 }
 
 /* The word before a part that may be skipped: an option of every command, as it were. */

@@ -96,6 +96,9 @@ bool args_check_key(struct args *args, struct rm_string *key);
 /* The count arguments from first on must differ from each other. what: one of them, in an error. */
 bool args_check_distinct(struct args *args, int first, size_t count, const char *what);
 
+/* Whether a command may name so many; what: of what. For clients only (limits.h). */
+bool args_check_count(struct args *args, size_t count, size_t max, const char *what);
+
 /* Also true for MAY (versions.h), which ends a list of names as an option does. */
 bool args_is_option(struct notify_str word, const struct arg_option *options, size_t count);
 

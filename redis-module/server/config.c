@@ -21,6 +21,8 @@ static struct config_number {
     {"max-entries", 1000, 1, 10000000, RM_CONFIG_DEFAULT, &config.max_entries},
     {"max-entry-bytes", 64 * 1024, 1024, 16 * 1024 * 1024, RM_CONFIG_MEMORY,
      &config.max_entry_bytes},
+    {"max-reply-bytes", 4 * 1024 * 1024, 64 * 1024, 512 * 1024 * 1024, RM_CONFIG_MEMORY,
+     &config.max_reply_bytes},
     {"idempotency-window-ms", 24 * 60 * 60 * 1000, 1, INT32_MAX, RM_CONFIG_DEFAULT,
      &config.idempotency_window_ms},
     {"database", 0, 0, INT32_MAX, RM_CONFIG_DEFAULT, &config.database},

@@ -23,6 +23,7 @@ struct config {
     long long database;                /* the one that is published; others only store */
     long long max_entries;             /* entries that a box keeps when MAXLEN is not given */
     long long max_entry_bytes;         /* rendered bytes of one entry */
+    long long max_reply_bytes;         /* bytes of messages in one reply of NOTIFY.SINCE */
     long long idempotency_window_ms;   /* how long a token is remembered */
     long long idempotency_max;         /* tokens that a box remembers */
     long long session_max_connections; /* connections that a session set takes */

@@ -121,8 +121,8 @@ void reply_entry(struct rm_ctx *ctx, const struct box_entry *entry)
     rm_ReplySetMapLength(ctx, fields);
 }
 
-void reply_entry_json(struct rm_ctx *ctx, const struct render_box *box,
-                      const struct box_entry *entry, struct notify_id prev)
+size_t reply_entry_json(struct rm_ctx *ctx, const struct render_box *box,
+                        const struct box_entry *entry, struct notify_id prev)
 {
     struct text_buf *message = scratch_message();
 
@@ -130,7 +130,8 @@ void reply_entry_json(struct rm_ctx *ctx, const struct render_box *box,
     if (message->failed) {
         /* Within a reply that has begun: the client gets an error in this entry's place. */
         (void)reply_error(ctx, "ERR not enough memory for this entry");
-        return;
+        return 0;
     }
     reply_str(ctx, text_buf_str(message));
+    return message->len;
 }

@@ -33,8 +33,8 @@ void reply_field_number(struct rm_ctx *ctx, const char *name, uint64_t value);
 void reply_entry(struct rm_ctx *ctx, const struct box_entry *entry);
 
 /* The replay message of docs/protocol.md as one string. prev: the id before it that still exists.
- */
-void reply_entry_json(struct rm_ctx *ctx, const struct render_box *box,
-                      const struct box_entry *entry, struct notify_id prev);
+ * Returns how many bytes it has. */
+size_t reply_entry_json(struct rm_ctx *ctx, const struct render_box *box,
+                        const struct box_entry *entry, struct notify_id prev);
 
 #endif

@@ -222,8 +222,13 @@ class Crowd:
 
     def stored(self, key):
         """The ids that the box holds."""
-        reply = self.server.client().execute_command("NOTIFY.RANGE", key, "-", "+", "COUNT", 10**6)
-        return [entry[0] for entry in reply]
+        found, start = [], "-"
+        while True:
+            reply = self.server.client().execute_command("NOTIFY.RANGE", key, start, "+")
+            if not reply:
+                return found
+            found += [entry[0] for entry in reply]
+            start = f"({found[-1]}"
 
     def check(self, walker):
         name = f"{walker.user} with {walker.topics}"

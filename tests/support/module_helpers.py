@@ -52,6 +52,14 @@ def info(client, key):
     return pairs(call(client, "NOTIFY.INFO", key))
 
 
+def since(client, *args):
+    """The replies of NOTIFY.SINCE with their messages parsed."""
+    replies = [pairs(reply) for reply in call(client, "NOTIFY.SINCE", *args)]
+    for reply in replies:
+        reply["entries"] = [json.loads(text) for text in reply["entries"]]
+    return replies
+
+
 def badge(client, key):
     reply = pairs(call(client, "NOTIFY.BADGE", key))
     reply["by_category"] = pairs(reply["by_category"])

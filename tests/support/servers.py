@@ -238,6 +238,11 @@ def _preload_for(library):
     return f"{found.group(1).decode()}:{shim}"
 
 
+def is_sanitized():
+    """Whether the module under test is built with sanitizers."""
+    return _preload_for(module_path()) is not None
+
+
 class RedisServer(Program):
     """redis-server with the module. Options become its command line: appendonly="yes",
     save=["900 1", "300 10"], notify_max_entries… : underscores stand for hyphens, "notify." options
