@@ -232,6 +232,7 @@ REFUSED = [
     ["NOTIFY.SENDMANY", "2", "fresh", "greatest", "t"],
     ["NOTIFY.SENDMANY", "2", "fresh", "full", "t", "CATEGORY", "one more"],
     ["NOTIFY.SENDMANY", "2", "fresh", "a string", "t"],
+    ["NOTIFY.SENDMANY", "300", *(f"fresh{n}" for n in range(300)), "t", "CONTENT", "x" * 30_000],
     ["NOTIFY.SEND", "in", "t", "IDEMPOTENT", "t", "REMEMBER", "1", "1", "1"],
     ["NOTIFY.READ", "in", "NOPUBLISH"],
     ["NOTIFY.READ", "in", "1", "LOG", "in"],
@@ -276,7 +277,7 @@ REFUSED = [
 # What no client can bring about here: lack of memory, a box of 16 million entries, the words of effects.
 UNPROVOKED = re.compile(
     r"memory|MAXLEN must be at most|MAY must|the blocks|the ids of the payload|PUT must name|REMEMBER needs"
-    r"|a session set holds at most %d$|NOPERM"
+    r"|a session set holds at most %d$|NOPERM|id/maxlen"
 )
 
 
