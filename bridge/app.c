@@ -8,6 +8,7 @@
 
 #include <event2/util.h>
 
+#include "clients/arrival.h"
 #include "clients/client.h"
 #include "clients/opening.h"
 #include "config.h"
@@ -161,28 +162,19 @@ static void on_unopened(void *ctx, void *arrival)
     (void)arrival;
 }
 
-static void *on_open(void *ctx, struct conn *conn, const struct http_request *req, void *arrival)
+static void on_open(void *ctx, struct conn *conn, const struct http_request *req, void *arrival)
 {
     struct app *app = ctx;
 
     (void)arrival;
-    return client_open(&app->clients, conn, req);
+    arrival_open(&app->clients, conn, req);
 }
 
-static void on_message(void *peer, const char *text, size_t len)
-{
-    request_handle(peer, notify_str_of(text, len));
-}
-
-static void on_drained(void *peer)
-{
-    client_on_drained(peer);
-}
-
-static void on_closed(void *peer, int code)
-{
-    client_on_closed(peer, code);
-}
+static const struct peer_handlers client_handlers = {
+    .on_message = request_handle,
+    .on_drained = client_on_drained,
+    .on_closed = client_on_closed,
+};
 
 static struct http_state http_state(const struct app *app)
 {
@@ -277,7 +269,7 @@ static void close_client(struct client *client, uint64_t spread_ms)
 
     evutil_secure_rng_get_bytes(&random, sizeof(random));
     (void)snprintf(reason, sizeof(reason), REASON_DELAY "%u", (unsigned)(random % (spread_ms + 1)));
-    conn_close(client->conn, CONN_CLOSE_RESTART, reason);
+    conn_close(client->sender.conn, CONN_CLOSE_RESTART, reason);
 }
 
 static void on_shutdown_timeout(void *ctx)
@@ -358,7 +350,7 @@ static int build_redis(struct app *app)
     app->commands =
         redis_link_new(app->loop, "notify-bridge:commands", &app->address, &commands_handlers, app);
     app->turns = turns_new(app->commands);
-    app->router = router_new(app->loop, &limits);
+    app->router = router_new(app->loop, &limits, &client_follow_handlers);
     app->module_check = module_check_new(
         app->loop, key_of(&app->keys, KEY_INBOX, NOTIFY_STR("readyz"), &app->check_key),
         on_module_there, app);
@@ -381,13 +373,14 @@ static int build_clients(struct app *app)
     const struct config *config = app->config;
 
     app->clients = (struct client_shared){
-        .loop = app->loop,
+        .senders = {.loop = app->loop,
+                    .outbox_bytes = config->outbox_bytes,
+                    .slow_timeout_ms = config->slow_timeout_ms},
         .router = app->router,
         .commands = app->turns,
         .keys = &app->keys,
-        .limits = {.outbox_bytes = config->outbox_bytes,
-                   .subscriptions = config->max_subscriptions,
-                   .slow_timeout_ms = config->slow_timeout_ms},
+        .handlers = &client_handlers,
+        .max_subscriptions = config->max_subscriptions,
         .broadcast_logs = list_items(&config->broadcast_logs),
         .on_closed = on_all_closed,
         .ctx = app,
@@ -425,12 +418,7 @@ static int build_transport(struct app *app)
         .heartbeat_ms = config->heartbeat_ms,
         .idle_timeout_ms = config->idle_timeout_ms,
         .max_sockets = app->max_connections + SOCKETS_BESIDES,
-        .ws = {.on_upgrade = on_upgrade,
-               .on_open = on_open,
-               .on_unopened = on_unopened,
-               .on_message = on_message,
-               .on_drained = on_drained,
-               .on_closed = on_closed},
+        .ws = {.on_upgrade = on_upgrade, .on_open = on_open, .on_unopened = on_unopened},
         .http = {.on_head = on_head, .on_request = on_request},
         .ctx = app,
     };

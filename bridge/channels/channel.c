@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "redis/catchup.h"
-#include "clients/client.h"
 #include "channels/follow.h"
 #include "base/counters.h"
 #include "base/log.h"
@@ -207,18 +206,19 @@ void channel_on_message(struct channel *channel, struct notify_str message)
 
 /* The usual case is one comparison per follow; a follow that was served by a read further than the
  * channel itself has come skips what it has had. */
-static void hand_out(struct follow *follow, struct batch *batch, struct notify_id newest)
+static void hand_out(const struct channel *channel, struct follow *follow, struct batch *batch,
+                     struct notify_id newest)
 {
     size_t skip = batch_after(batch, follow->pos);
 
     if (skip == 0) {
-        client_deliver(follow->client, follow, batch, newest);
+        channel->shared->handlers->deliver(follow, batch, newest);
         return;
     }
     for (size_t i = skip; i < batch->len && follow->state == FOLLOW_LIVE; i++) {
         struct batch one = {0};
         if (batch_push(&one, batch->events[i]) == 0)
-            client_deliver(follow->client, follow, &one, batch_last_id(&one));
+            channel->shared->handlers->deliver(follow, &one, batch_last_id(&one));
         batch_release(&one);
     }
 }
@@ -230,9 +230,9 @@ static void look_ahead(const struct channel *channel, uint32_t i)
     if (i + 6 < channel->len)
         __builtin_prefetch(channel->follows[i + 6], 1);
     if (i + 4 < channel->len)
-        client_prefetch(channel->follows[i + 4]->client);
+        channel->shared->handlers->look_ahead(channel->follows[i + 4]);
     if (i + 2 < channel->len)
-        client_prefetch_conn(channel->follows[i + 2]->client);
+        channel->shared->handlers->look_ahead_more(channel->follows[i + 2]);
 }
 
 void channel_flush(struct channel *channel)
@@ -250,7 +250,7 @@ void channel_flush(struct channel *channel)
     for (uint32_t i = 0; i < channel->len; i++) {
         look_ahead(channel, i);
         if (channel->follows[i]->state == FOLLOW_LIVE)
-            hand_out(channel->follows[i], fresh, newest);
+            hand_out(channel, channel->follows[i], fresh, newest);
     }
     batch_free(fresh);
 }
@@ -261,7 +261,7 @@ static void become_live(struct channel *channel, struct follow *follow)
 {
     follow->state = FOLLOW_LIVE;
     channel->waiting--;
-    client_on_live(follow);
+    channel->shared->handlers->on_live(follow);
 }
 
 static uint32_t count_entries(const struct batch *batch, size_t len)
@@ -292,7 +292,7 @@ static bool send_after(struct follow *follow, const struct batch *source, struct
             }
         *shared_start = start;
     }
-    client_deliver(follow->client, follow, shared, batch_last_id(shared));
+    follow->channel->shared->handlers->deliver(follow, shared, batch_last_id(shared));
     follow->count += count_entries(shared, batch_after(shared, follow->pos));
     return follow->state == FOLLOW_WAITING;
 }
@@ -453,7 +453,7 @@ static void tell_gap(struct channel *channel, struct notify_id trimmed)
     for (uint32_t i = 0; i < channel->len; i++) {
         struct follow *follow = channel->follows[i];
         if (follow->state == FOLLOW_LIVE && notify_id_cmp(follow->pos, trimmed) < 0)
-            client_on_gap(follow);
+            channel->shared->handlers->on_gap(follow);
     }
 }
 
@@ -479,7 +479,7 @@ static void begin_anew(struct channel *channel, struct notify_id last, uint64_t 
         if (follow->state != FOLLOW_LIVE)
             continue;
         follow->pos = last; /* ids may go on below the old ones */
-        client_on_gap(follow);
+        channel->shared->handlers->on_gap(follow);
     }
 }
 
@@ -682,5 +682,10 @@ void channel_on_lost(struct channel *channel)
 void channel_on_refused(struct channel *channel)
 {
     while (channel->len > 0)
-        client_on_refused(channel->follows[channel->len - 1]);
+        channel->shared->handlers->on_refused(channel->follows[channel->len - 1]);
+}
+
+struct notify_str follow_key(const struct follow *follow)
+{
+    return subscription_channel(follow->channel->sub);
 }

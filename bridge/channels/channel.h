@@ -28,12 +28,14 @@ struct catchup;
 struct catchup_result;
 struct channel;
 struct follow;
+struct follow_handlers;
 struct loop;
 struct subscription;
 
 /* What all channels of a process share; owned by the router. */
 struct channel_shared {
-    struct loop *loop; /* borrowed */
+    const struct follow_handlers *handlers; /* of all follows */
+    struct loop *loop;                      /* borrowed */
     struct catchup *catchup;
     TAILQ_HEAD(channel_queue, channel) dirty; /* have events that their follows have not got */
     struct recent_budget recent;              /* of all channels together */
@@ -94,5 +96,8 @@ void channel_on_read(struct channel *channel, const struct catchup_result *resul
 
 /* Hands what has been accepted to all live follows. */
 void channel_flush(struct channel *channel);
+
+/* The key that it follows; borrowed from its channel. */
+struct notify_str follow_key(const struct follow *follow);
 
 #endif

@@ -15,6 +15,7 @@
 
 #include "notify_id.h"
 
+struct batch;
 struct channel;
 struct client;
 
@@ -25,7 +26,7 @@ enum follow_state {
 };
 
 struct follow {
-    struct client *client;   /* owner */
+    struct client *client;   /* owner: only handed back by what is below */
     struct channel *channel; /* borrowed; it forgets us in channel_remove() */
     struct follow *next;     /* of the same client */
     struct notify_id pos;    /* the last entry that was sent or queued */
@@ -37,6 +38,21 @@ struct follow {
     bool gap;      /* not all since pos could be had */
     bool lowered;  /* while its queue is dropped: pos stands before the first dropped entry */
     bool refilled; /* its queue was dropped: the client is told when it is live again */
+};
+
+/* What channels tell the owners of follows. From within these nothing may be followed, resumed or
+ * left, but in on_refused. */
+struct follow_handlers {
+    /* Events; newest: the last entry's id or 0-0. The follow may fall behind by it, which shows in
+     * its state. */
+    void (*deliver)(struct follow *follow, struct batch *batch, struct notify_id newest);
+    /* Two steps towards having in the cache what deliver() will look at: the owner, then, when that
+     * is there, its connection. */
+    void (*look_ahead)(const struct follow *follow);
+    void (*look_ahead_more)(const struct follow *follow);
+    void (*on_live)(struct follow *follow);    /* FOLLOW_LIVE now, for the first time or again */
+    void (*on_gap)(struct follow *follow);     /* entries that it was to get are gone */
+    void (*on_refused)(struct follow *follow); /* Redis forbids its key: ends it */
 };
 
 #endif

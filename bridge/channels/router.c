@@ -123,11 +123,6 @@ void router_remove(struct router *router, struct follow *follow, struct linger_a
         linger_begin(router->linger, channel, account);
 }
 
-struct notify_str follow_key(const struct follow *follow)
-{
-    return subscription_channel(follow->channel->sub);
-}
-
 size_t router_lingering_count(const struct router *router)
 {
     return linger_count(router->linger);
@@ -173,13 +168,15 @@ void router_reader_down(struct router *router)
 
 /* Life. */
 
-struct router *router_new(struct loop *loop, const struct router_limits *limits)
+struct router *router_new(struct loop *loop, const struct router_limits *limits,
+                          const struct follow_handlers *handlers)
 {
     struct router *router = calloc(1, sizeof(*router));
 
     if (router == NULL)
         return NULL;
     router->shared.loop = loop;
+    router->shared.handlers = handlers;
     router->shared.recent.bytes_max = limits->recent_bytes;
     router->shared.recent.events_max = limits->recent_events;
     TAILQ_INIT(&router->shared.dirty);

@@ -12,8 +12,8 @@
 #include "channels/linger.h"
 #include "notify_str.h"
 
-struct client;
 struct follow;
+struct follow_handlers;
 struct loop;
 struct redis_link;
 struct resp;
@@ -25,8 +25,9 @@ struct router_limits {
     struct linger_limits linger;
 };
 
-/* NULL: out of memory. */
-struct router *router_new(struct loop *loop, const struct router_limits *limits);
+/* handlers: of all follows; borrowed for life. NULL: out of memory. */
+struct router *router_new(struct loop *loop, const struct router_limits *limits,
+                          const struct follow_handlers *handlers);
 /* No follow may be left. */
 void router_free(struct router *router);
 
@@ -37,7 +38,6 @@ int router_add(struct router *router, struct follow *follow, struct notify_str k
                const struct linger_account *account);
 /* account: as in linger_begin(). */
 void router_remove(struct router *router, struct follow *follow, struct linger_account **account);
-struct notify_str follow_key(const struct follow *follow);
 
 /* Channels that are followed, or were a moment ago. */
 size_t router_channel_count(const struct router *router);

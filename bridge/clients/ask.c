@@ -2,8 +2,9 @@
 
 #include <stdlib.h>
 
+#include "channels/channel.h"
 #include "channels/follow.h"
-#include "channels/router.h"
+#include "clients/sender.h"
 
 /* A result: objects and numbers of jansson, a key of middling length twice, and its text. */
 #define RESULT_BYTES 512
@@ -28,10 +29,8 @@ struct ask *ask_new(size_t max, ask_fn done, json_t *request_id, json_t *subject
     return ask;
 }
 
-void ask_free(struct ask *ask)
+static void ask_free(struct ask *ask)
 {
-    if (ask == NULL)
-        return;
     json_decref(ask->request_id);
     json_decref(ask->subject);
     json_decref(ask->results);
@@ -44,17 +43,16 @@ void ask_await(struct ask *ask, struct follow *follow)
     ask->pending++;
 }
 
-void ask_put_result(json_t *results, const struct follow *follow, bool recovered)
+void ask_put_result(json_t *results, struct notify_str key, const struct follow *follow,
+                    bool recovered)
 {
-    struct notify_str key = follow_key(follow);
-
     /* A key that is no UTF-8 cannot come from a client: then this does nothing. */
     (void)json_object_setn_new(
         results, key.ptr, key.len,
         json_pack("{s:b, s:i}", "recovered", recovered, "count", (int)follow->count));
 }
 
-bool ask_refuse(struct ask *ask, const struct follow *follow)
+static bool refuse(struct ask *ask, const struct follow *follow)
 {
     for (size_t i = 0; i < ask->len; i++)
         if (ask->follows[i] == follow) {
@@ -64,7 +62,7 @@ bool ask_refuse(struct ask *ask, const struct follow *follow)
     return false;
 }
 
-void ask_resolve(struct ask *ask, const struct follow *follow)
+static void resolve(struct ask *ask, const struct follow *follow)
 {
     for (size_t i = 0; i < ask->len; i++) {
         if (ask->follows[i] != follow)
@@ -72,6 +70,92 @@ void ask_resolve(struct ask *ask, const struct follow *follow)
         ask->follows[i] = NULL;
         ask->pending--;
         if (ask->results != NULL)
-            ask_put_result(ask->results, follow, !follow->gap);
+            ask_put_result(ask->results, follow_key(follow), follow, !follow->gap);
     }
+}
+
+/* Those of a client. */
+
+static void drop(struct ask *ask)
+{
+    sender_call_end(ask->sender, ask->bytes);
+    ask_free(ask);
+}
+
+static struct ask *take_done(struct asks *asks)
+{
+    for (struct ask **at = &asks->first; *at != NULL; at = &(*at)->next) {
+        struct ask *ask = *at;
+        if (ask->pending > 0)
+            continue;
+        *at = ask->next;
+        return ask;
+    }
+    return NULL;
+}
+
+/* What done() does may finish others, and so come back here. */
+static void finish(struct asks *asks)
+{
+    struct ask *ask;
+
+    while ((ask = take_done(asks)) != NULL) {
+        ask->done(ask->client, ask);
+        drop(ask);
+    }
+}
+
+void ask_open(struct asks *asks, struct ask *ask, struct client *client, struct sender *sender)
+{
+    ask->client = client;
+    ask->sender = sender;
+    ask->next = asks->first;
+    asks->first = ask;
+    sender_call_begin(sender, ask->bytes);
+}
+
+void ask_close(struct asks *asks, struct ask *ask)
+{
+    ask->pending--;
+    finish(asks);
+}
+
+void ask_cancel(struct asks *asks, struct ask *ask)
+{
+    struct ask **at = &asks->first;
+
+    while (*at != ask)
+        at = &(*at)->next;
+    *at = ask->next;
+    drop(ask);
+}
+
+void asks_free(struct asks *asks)
+{
+    while (asks->first != NULL)
+        ask_cancel(asks, asks->first);
+}
+
+void asks_resolve(struct asks *asks, const struct follow *follow)
+{
+    for (struct ask *ask = asks->first; ask != NULL; ask = ask->next)
+        resolve(ask, follow);
+    finish(asks);
+}
+
+void asks_fell_behind(struct asks *asks, const struct follow *follow)
+{
+    for (struct ask *ask = asks->first; ask != NULL; ask = ask->next)
+        if (ask->impatient)
+            resolve(ask, follow);
+    finish(asks);
+}
+
+bool asks_refuse(struct asks *asks, const struct follow *follow)
+{
+    bool told = false;
+
+    for (struct ask *ask = asks->first; ask != NULL; ask = ask->next)
+        told |= refuse(ask, follow);
+    return told;
 }

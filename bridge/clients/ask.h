@@ -9,15 +9,25 @@
 
 #include <jansson.h>
 
+#include "notify_str.h"
+
 struct ask;
 struct client;
 struct follow;
+struct sender;
+
+/* Those of one client. Zeroed: none. */
+struct asks {
+    struct ask *first; /* owned list */
+};
 
 /* Everything asked for is there. The ask is freed behind the call. */
 typedef void (*ask_fn)(struct client *client, struct ask *ask);
 
 struct ask {
-    struct ask *next; /* of the same client */
+    struct ask *next;      /* of the same client */
+    struct client *client; /* borrowed, as is its sender: set while it is open */
+    struct sender *sender;
     ask_fn done;
     json_t *subject;    /* owned; of an ask about one follow: what done needs to know; or NULL */
     json_t *request_id; /* owned; or NULL */
@@ -25,23 +35,32 @@ struct ask {
     uint32_t pending, len;
     uint32_t bytes; /* that it comes to at most, with its answer: counts in its client's limit */
     bool refused;   /* a follow that it awaited may not be */
+    bool impatient; /* does not wait for a follow whose queue was dropped: the greeting */
     struct follow *follows[]; /* borrowed; NULL once live */
 };
 
 /* Room for up to max follows. request_id and subject may be NULL; takes references of its own.
- * NULL: out of memory. One thing is pending from the start: that client_ask_close() is called, when
- * all that is to be awaited is known. */
+ * NULL: out of memory. One thing is pending from the start: that ask_close() is called, when all
+ * that is to be awaited is known. */
 struct ask *ask_new(size_t max, ask_fn done, json_t *request_id, json_t *subject, bool results);
-void ask_free(struct ask *ask);
-
 void ask_await(struct ask *ask, struct follow *follow);
-/* follow is live, or will not be any more. */
-void ask_resolve(struct ask *ask, const struct follow *follow);
 
-/* follow may not be. Whether done will say so itself: the ask is about this follow. */
-bool ask_refuse(struct ask *ask, const struct follow *follow);
+/* An ask belongs to its client from open on. It is done once it is closed and nothing is pending: a
+ * follow may be live within the call that starts it, and even then is counted. */
+void ask_open(struct asks *asks, struct ask *ask, struct client *client, struct sender *sender);
+void ask_close(struct asks *asks, struct ask *ask);
+void ask_cancel(struct asks *asks, struct ask *ask);
+void asks_free(struct asks *asks);
 
-/* Adds what is said of a follow: key -> {recovered, count}. */
-void ask_put_result(json_t *results, const struct follow *follow, bool recovered);
+/* follow is live, or will not be any more: those that have waited for nothing else are done. */
+void asks_resolve(struct asks *asks, const struct follow *follow);
+/* The queue of follow was dropped: the impatient ones do not wait for it. */
+void asks_fell_behind(struct asks *asks, const struct follow *follow);
+/* follow may not be. Whether one of them, which is about this follow, will say so itself. */
+bool asks_refuse(struct asks *asks, const struct follow *follow);
+
+/* Adds what is said of a follow of key: key -> {recovered, count}. */
+void ask_put_result(json_t *results, struct notify_str key, const struct follow *follow,
+                    bool recovered);
 
 #endif

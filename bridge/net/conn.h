@@ -1,12 +1,13 @@
 /* conn -- the boundary between what a connection carries (the layers above) and how it is carried.
  *
- * Upward, a peer's story is told through struct conn_handlers: asked, opened, messages, drained,
- * closed. Downward, the layers above hold a struct conn and may write complete frames to it, pause
- * its input, and close it. Nobody above sees a descriptor.
+ * Upward, a peer's story is told: asked for and opened through struct conn_handlers, messages,
+ * drained and closed through the struct peer_handlers of whoever took it. Downward, the layers
+ * above hold a struct conn and may write complete frames to it, pause its input, and close it.
+ * Nobody above sees a descriptor.
  *
  * Life of a conn: it is owned by its transport, is valid from on_open until on_closed returns, and
- * on_closed is called exactly once for every conn for which on_open returned a peer, never from
- * within conn_write() or conn_close(). */
+ * on_closed is called exactly once for every conn that has a peer, never from within conn_write()
+ * or conn_close(). */
 #ifndef CONN_H
 #define CONN_H
 
@@ -25,23 +26,31 @@ struct conn_accept {
         *protocol; /* the sub-protocol that was chosen of those offered; static text or NULL */
 };
 
+/* How a transport tells of upgrades. */
 struct conn_handlers {
     /* May this upgrade go on? 0: yes, and on_open follows at once. Otherwise the HTTP status to
      * refuse it with (403, 404, 503…). */
     int (*on_upgrade)(void *ctx, const struct http_request *req, struct conn_accept *ret);
     /* The connection is open and may be written to. arrival: what on_upgrade set, handed over.
-     * Returns the peer that the other callbacks get, or NULL to have it closed with 1011. */
-    void *(*on_open)(void *ctx, struct conn *conn, const struct http_request *req, void *arrival);
+     * Whoever is told sets a peer by conn_set_peer(), or closes it. */
+    void (*on_open)(void *ctx, struct conn *conn, const struct http_request *req, void *arrival);
     /* There was no memory for a connection that on_upgrade let in: arrival is to be released. */
     void (*on_unopened)(void *ctx, void *arrival);
+};
+
+/* How a connection tells its peer. */
+struct peer_handlers {
     /* One complete text message of at most max_message_bytes, valid UTF-8. */
-    void (*on_message)(void *peer, const char *text, size_t len);
+    void (*on_message)(void *peer, struct notify_str text);
     /* A conn that reported CONN_BUSY has handed everything to the kernel. */
     void (*on_drained)(void *peer);
     /* The peer is gone, whoever ended it: the last call for it. code: the WebSocket close code that
      * was received or sent, 1006 for none (RFC 6455, 7.1.5). */
     void (*on_closed)(void *peer, int code);
 };
+
+/* From now on peer is told; who was before is not any more. handlers is borrowed for life. */
+void conn_set_peer(struct conn *conn, const struct peer_handlers *handlers, void *peer);
 
 enum conn_write {
     CONN_SENT, /* the kernel has it all, or gets it when the input of this moment is worked off */

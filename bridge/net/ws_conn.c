@@ -42,13 +42,14 @@ enum conn_state { CONN_OPEN, CONN_CLOSING, CONN_LINGERING, CONN_ENDED };
 struct conn {
     struct stream *stream; /* owned; NULL once it has ended */
     struct transport *transport;
-    void *peer;
-    int fd;              /* of the stream, for sending past it; -1: TLS */
-    uint16_t code;       /* what on_closed will tell */
-    uint8_t state;       /* enum conn_state */
-    uint8_t unanswered;  /* pings since the peer was last heard */
-    bool busy;           /* the stream keeps a remainder */
-    bool paused;         /* by conn_pause_input() */
+    const struct peer_handlers *handlers; /* borrowed; of the peer */
+    void *peer;                           /* NULL: nobody is told */
+    int fd;                               /* of the stream, for sending past it; -1: TLS */
+    uint16_t code;                        /* what on_closed will tell */
+    uint8_t state;                        /* enum conn_state */
+    uint8_t unanswered;                   /* pings since the peer was last heard */
+    bool busy;                            /* the stream keeps a remainder */
+    bool paused;                          /* by conn_pause_input() */
     bool choked;         /* input rests until the socket has drained: a pong is waiting in it */
     bool reading;        /* in handle_input(): what is kept will be looked at there */
     bool resuming;       /* a deferred on_resume() is on its way; nothing is read until then */
@@ -117,7 +118,7 @@ static void take_down(struct conn *conn)
     transport->sockets--;
     conn->state = CONN_ENDED;
     if (conn->peer != NULL)
-        transport->config.ws.on_closed(conn->peer, conn->code);
+        conn->handlers->on_closed(conn->peer, conn->code);
     ws_reader_release(&conn->reader);
     stream_free(conn->stream);
     conn->stream = NULL;
@@ -331,8 +332,8 @@ static void handle_item(struct conn *conn, enum ws_item_kind kind, const struct 
         count_control(conn);
     switch (kind) {
     case WS_TEXT:
-        if (conn->state == CONN_OPEN)
-            conn->transport->config.ws.on_message(conn->peer, item->data, item->len);
+        if (conn->state == CONN_OPEN && conn->peer != NULL)
+            conn->handlers->on_message(conn->peer, notify_str_of(item->data, item->len));
         break;
     case WS_PING:
         if (conn->state == CONN_OPEN)
@@ -510,6 +511,12 @@ void ws_conn_due(struct heartbeat_node *node)
         plan_beat(conn, now_ms);
 }
 
+void conn_set_peer(struct conn *conn, const struct peer_handlers *peer_handlers, void *peer)
+{
+    conn->handlers = peer_handlers;
+    conn->peer = peer;
+}
+
 /* Opening. */
 
 /* The stream holds nothing more. */
@@ -524,7 +531,8 @@ static void on_drained(void *owner)
         conn->choked = false;
         resume_input(conn);
     }
-    conn->transport->config.ws.on_drained(conn->peer);
+    if (conn->peer != NULL)
+        conn->handlers->on_drained(conn->peer);
 }
 
 static const struct stream_handlers handlers = {on_input, on_drained};
@@ -585,7 +593,7 @@ void ws_conn_open(struct transport *transport, struct stream *stream,
         return;
     }
     keep_input(conn, opening);
-    conn->peer = config->ws.on_open(config->ctx, conn, opening->req, opening->accept.arrival);
+    config->ws.on_open(config->ctx, conn, opening->req, opening->accept.arrival);
     if (conn->peer == NULL)
         conn_close(conn, CONN_CLOSE_INTERNAL, "refused");
     if (conn->state != CONN_ENDED)

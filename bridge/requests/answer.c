@@ -24,7 +24,7 @@ void answer_error(struct client *client, const json_t *request_id, enum answer_c
 
     if (text == NULL) /* Redis may cut its words in the middle of a character */
         text = json_string("no further details");
-    client_send_json(client,
+    sender_send_json(&client->sender,
                      json_pack("{s:s, s:{s:s, s:o, s:o}}", "type", "error", "error", "code",
                                code_names[code], "message", text, "details", details),
                      request_id);

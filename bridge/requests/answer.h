@@ -22,7 +22,7 @@ enum answer_code {
 };
 
 /* {"type":"error","error":{code,message,details},"request_id":…}. request_id may be NULL, here and
- * below; otherwise it is as in client_send_json(). member: which one of the request is meant, for
+ * below; otherwise it is as in sender_send_json(). member: which one of the request is meant, for
  * details; or NULL. */
 void answer_error(struct client *client, const json_t *request_id, enum answer_code code,
                   const char *member, const char *message);

@@ -9,7 +9,7 @@
 #include "redis/turns.h"
 
 struct call {
-    struct client *client; /* its memory is kept by client_call_begin() */
+    struct client *client; /* its memory is kept by sender_call_begin() */
     json_t *request_id;    /* owned; or NULL */
     const struct call_kind *kind;
     void *ctx;       /* owned until kind->fn is called */
@@ -36,7 +36,7 @@ void words_add_option(struct words *words, struct notify_str name, struct notify
 
 static void fail(struct call *call, const struct resp *reply)
 {
-    if (!call->failed && call->client->state != CLIENT_CLOSED)
+    if (!call->failed && !client_is_closed(call->client))
         answer_failed_reply(call->client, call->request_id, reply);
     call->failed = true;
 }
@@ -84,7 +84,7 @@ static void on_last(void *ctx, const struct resp *reply)
 
     if (reply == NULL || reply->kind == RESP_ERROR)
         fail(call, reply);
-    else if (!call->failed && call->client->state != CLIENT_CLOSED)
+    else if (!call->failed && !client_is_closed(call->client))
         succeed(call, call->two ? &both : reply);
     end_reply(call);
 }
@@ -94,8 +94,8 @@ static bool on_turn(void *ctx)
 {
     struct call *call = ctx;
 
-    client_call_goes_on(call->client);
-    return call->client->state != CLIENT_CLOSED || !call->kind->reads;
+    sender_call_goes_on(&call->client->sender);
+    return !client_is_closed(call->client) || !call->kind->reads;
 }
 
 static size_t bytes_of(const struct words *words)
@@ -137,7 +137,7 @@ static int send(struct call *call, redis_reply_fn fn, size_t reply_bytes, const 
     int ret = turns_command(call->client->shared->commands, &turn);
 
     if (ret == 1)
-        client_call_waits(call->client);
+        sender_call_waits(&call->client->sender);
     return ret;
 }
 
@@ -162,7 +162,7 @@ void call_send(struct client *client, const json_t *request_id, const struct cal
     if (call != NULL) {
         call->left = 1;
         call->bytes += bytes_of(words);
-        client_call_begin(client, call->bytes);
+        sender_call_begin(&client->sender, call->bytes);
     }
     if (call == NULL || send(call, on_last, reply_bytes(kind), words) < 0)
         unsent(client, call, request_id);
@@ -177,7 +177,7 @@ void call_send_two(struct client *client, const json_t *request_id, const struct
         call->two = true;
         call->left = 2;
         call->bytes += bytes_of(first) + bytes_of(second);
-        client_call_begin(client, call->bytes);
+        sender_call_begin(&client->sender, call->bytes);
     }
     if (call == NULL || send(call, on_first, CALL_SMALL_ANSWER, first) < 0) {
         unsent(client, call, request_id);

@@ -19,8 +19,9 @@ static void handle_ping(const struct request *r)
     char now[ISO_TIME_LEN + 1];
     const char *type = r->type->name[0] == 'p' ? "pong" : "heartbeat";
 
-    iso_time_format(now, loop_wall_ms(r->client->shared->loop));
-    client_send_json(r->client, json_pack("{s:s, s:s}", "type", type, "timestamp", now), r->id);
+    iso_time_format(now, loop_wall_ms(r->client->shared->senders.loop));
+    sender_send_json(&r->client->sender, json_pack("{s:s, s:s}", "type", type, "timestamp", now),
+                     r->id);
 }
 
 /* The table: what there is to ask for, and with which members. */
@@ -157,9 +158,9 @@ static void refuse(struct request *r, struct notify_str text, const struct json_
     fail_json(r, text, fault);
 }
 
-void request_handle(struct client *client, struct notify_str text)
+void request_handle(void *peer, struct notify_str text)
 {
-    struct request r = {.client = client};
+    struct request r = {.client = peer};
     struct message message = {.len = 0};
     struct json_fault fault;
 

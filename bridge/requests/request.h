@@ -7,9 +7,8 @@
 
 #include "notify_str.h"
 
-struct client;
-
-/* One text message of a client: whatever it is, it gets exactly one answer, now or later. */
-void request_handle(struct client *client, struct notify_str text);
+/* One text message of a client, the peer: whatever it is, it gets exactly one answer, now or later.
+ * (on_message of struct peer_handlers, net/conn.h.) */
+void request_handle(void *peer, struct notify_str text);
 
 #endif

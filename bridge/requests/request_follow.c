@@ -54,7 +54,7 @@ static void on_subscribed(struct client *client, struct ask *ask)
         if (json_is_true(json_object_get(ask->subject, "resumed")))
             (void)json_object_set(answer, "recovered", json_object_get(result, "recovered"));
     }
-    client_send_json(client, answer, ask->request_id);
+    sender_send_json(&client->sender, answer, ask->request_id);
 }
 
 static int start_follow(struct client *client, struct notify_str key, const struct notify_id *from,
@@ -102,13 +102,13 @@ static void handle_subscribe_to(const struct request *r, const struct subject_ki
         request_fail(r, ANSWER_PROCESSING_ERROR, "out of memory");
         return;
     }
-    client_ask_open(client, ask);
+    ask_open(&client->asks, ask, client, &client->sender);
     error = start_follow(client, key, last->raw.len > 0 ? &last->id : NULL, ask);
     if (error == 0) {
-        client_ask_close(client, ask);
+        ask_close(&client->asks, ask);
         return;
     }
-    client_ask_cancel(client, ask);
+    ask_cancel(&client->asks, ask);
     fail_follow(r, error);
 }
 
@@ -121,7 +121,7 @@ static void handle_unsubscribe_from(const struct request *r, const struct subjec
 
     if (follow != NULL)
         client_unfollow(r->client, follow);
-    client_send_json(r->client, subscription_answer(kind, name, false), r->id);
+    sender_send_json(&r->client->sender, subscription_answer(kind, name, false), r->id);
 }
 
 void request_handle_subscribe(const struct request *r)
@@ -148,7 +148,8 @@ void request_handle_unsubscribe_session(const struct request *r)
 
 static void on_resumed(struct client *client, struct ask *ask)
 {
-    client_send_json(client, json_pack("{s:s, s:O}", "type", "resumed", "results", ask->results),
+    sender_send_json(&client->sender,
+                     json_pack("{s:s, s:O}", "type", "resumed", "results", ask->results),
                      ask->request_id);
 }
 
@@ -166,7 +167,7 @@ static bool may_resume(const struct request *r, struct notify_str key)
 
 static bool check_positions(const struct request *r, json_t *positions)
 {
-    size_t room = r->client->shared->limits.subscriptions - r->client->follow_count;
+    size_t room = r->client->shared->max_subscriptions - r->client->follow_count;
     const char *name;
     json_t *value;
     size_t fresh = 0;
@@ -205,16 +206,16 @@ void request_handle_resume(const struct request *r)
         request_fail(r, ANSWER_PROCESSING_ERROR, "out of memory");
         return;
     }
-    client_ask_open(client, ask);
+    ask_open(&client->asks, ask, client, &client->sender);
     json_object_foreach(positions, name, value)
     {
         (void)notify_id_parse(request_text_of(value), 0, &from); /* checked when it was read */
         error = start_follow(client, notify_str_z(name), &from, ask);
         if (error != 0) {
-            client_ask_cancel(client, ask);
+            ask_cancel(&client->asks, ask);
             fail_follow(r, error);
             return;
         }
     }
-    client_ask_close(client, ask);
+    ask_close(&client->asks, ask);
 }

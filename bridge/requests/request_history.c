@@ -118,7 +118,7 @@ static void answer_history(struct client *client, const json_t *request_id,
         parts[n++] = request_text_of(request_id);
     }
     parts[n++] = NOTIFY_STR("}");
-    client_send(client, n, parts);
+    sender_send(&client->sender, n, parts);
 }
 
 enum portion { PORTION_BAD, PORTION_TAKEN, PORTION_TOO_MUCH };

@@ -16,7 +16,7 @@ static void on_published(struct client *client, const json_t *request_id, const 
         answer_failed_reply(client, request_id, reply);
         return;
     }
-    client_send_json(client, json_pack("{s:s, s:s%}", "type", "ok", "id", id.ptr, id.len),
+    sender_send_json(&client->sender, json_pack("{s:s, s:s%}", "type", "ok", "id", id.ptr, id.len),
                      request_id);
 }
 

@@ -16,6 +16,8 @@ struct conn {
     size_t unsent;           /* while busy */
     bool paused;
     int close_code; /* 0: not closed */
+    const struct peer_handlers *handlers;
+    void *peer;
     void (*on_write)(struct conn *conn);
 };
 
@@ -37,6 +39,12 @@ enum conn_write conn_write(struct conn *conn, const void *frames, size_t len)
     if (conn->on_write != NULL)
         conn->on_write(conn);
     return conn->busy ? CONN_BUSY : CONN_SENT;
+}
+
+void conn_set_peer(struct conn *conn, const struct peer_handlers *handlers, void *peer)
+{
+    conn->handlers = handlers;
+    conn->peer = peer;
 }
 
 bool conn_is_busy(const struct conn *conn)

@@ -139,37 +139,19 @@ static void on_unopened(void *ctx, void *arrival)
     (void)arrival;
 }
 
-static void *on_open(void *ctx, struct conn *conn, const struct http_request *req, void *arrival)
-{
-    struct host *host = ctx;
-    struct peer *peer;
-
-    (void)arrival;
-    if (notify_str_eq(req->path, NOTIFY_STR("/ws/none")))
-        return NULL;
-    peer = calloc(1, sizeof(*peer));
-    if (peer == NULL)
-        abort();
-    peer->host = host;
-    peer->conn = conn;
-    peer->timer = loop_timer_new(host->loop, on_pause_over, peer);
-    host->opened++;
-    return peer;
-}
-
-static void on_message(void *ctx, const char *text, size_t len)
+static void on_message(void *ctx, struct notify_str text)
 {
     struct peer *peer = ctx;
     char command[256];
 
     peer->host->messages++;
-    if (len < sizeof(command)) {
-        memcpy(command, text, len);
-        command[len] = '\0';
+    if (text.len < sizeof(command)) {
+        memcpy(command, text.ptr, text.len);
+        command[text.len] = '\0';
         if (run_command(peer, command))
             return;
     }
-    (void)send_text(peer, text, len);
+    (void)send_text(peer, text.ptr, text.len);
 }
 
 static void on_drained(void *ctx)
@@ -201,6 +183,26 @@ static void on_closed(void *ctx, int code)
     peer->host->last_code = code;
     loop_timer_free(peer->timer);
     free(peer);
+}
+
+static const struct peer_handlers peer_handlers = {on_message, on_drained, on_closed};
+
+static void on_open(void *ctx, struct conn *conn, const struct http_request *req, void *arrival)
+{
+    struct host *host = ctx;
+    struct peer *peer;
+
+    (void)arrival;
+    if (notify_str_eq(req->path, NOTIFY_STR("/ws/none")))
+        return;
+    peer = calloc(1, sizeof(*peer));
+    if (peer == NULL)
+        abort();
+    peer->host = host;
+    peer->conn = conn;
+    peer->timer = loop_timer_new(host->loop, on_pause_over, peer);
+    host->opened++;
+    conn_set_peer(conn, &peer_handlers, peer);
 }
 
 /* Of AddressSanitizer, whose heap mallinfo2() does not see; absent in other builds. */
@@ -366,7 +368,7 @@ int main(int argc, char **argv)
         .cert_file = getenv("HOST_CERT"),
         .key_file = getenv("HOST_KEY"),
         .forwarding = {.trust = {&trusted, 1}, .header = getenv("HOST_FORWARDED")},
-        .ws = {on_upgrade, on_open, on_unopened, on_message, on_drained, on_closed},
+        .ws = {on_upgrade, on_open, on_unopened},
         .http = {on_head, on_request},
         .ctx = &host,
     };

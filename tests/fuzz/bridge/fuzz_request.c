@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clients/arrival.h"
 #include "clients/client.h"
 #include "conn_testing.h"
 #include "identity/key_names.h"
@@ -46,14 +47,14 @@ static void stage_open(struct stage *stage)
     link_testing_init(&stage->subscriber);
     link_testing_init(&stage->commands);
     stage->turns = turns_new(&stage->commands);
-    stage->router = router_new(LOOP_TESTING, &limits);
+    stage->router = router_new(LOOP_TESTING, &limits, &client_follow_handlers);
     assert(stage->turns != NULL && stage->router != NULL);
     stage->shared = (struct client_shared){
-        .loop = LOOP_TESTING,
+        .senders = {.loop = LOOP_TESTING, .outbox_bytes = 4096, .slow_timeout_ms = 1000},
         .router = stage->router,
         .commands = stage->turns,
         .keys = &stage->names,
-        .limits = {.outbox_bytes = 4096, .subscriptions = 8, .slow_timeout_ms = 1000},
+        .max_subscriptions = 8,
         .broadcast_logs = logs,
         .on_closed = on_closed,
     };
@@ -61,7 +62,8 @@ static void stage_open(struct stage *stage)
     assert(initialised == 0);
     router_subscriber_up(stage->router, &stage->subscriber);
     router_reader_up(stage->router, &stage->commands);
-    stage->client = client_open(&stage->shared, &stage->conn, &req);
+    arrival_open(&stage->shared, &stage->conn, &req);
+    stage->client = stage->conn.peer;
     assert(stage->client != NULL);
 }
 

@@ -15,17 +15,18 @@ static struct client *client;
 
 static void setup(void)
 {
-    shared = (struct client_shared){.loop = LOOP_TESTING, .limits = {.outbox_bytes = 4096}};
+    shared = (struct client_shared){.senders = {.loop = LOOP_TESTING, .outbox_bytes = 4096}};
     client = calloc(1, sizeof(*client));
     cr_assert_not_null(client);
     client->shared = &shared;
-    client->conn = &conn;
-    client->state = CLIENT_READY;
+    client->sender.shared = &shared.senders;
+    client->sender.conn = &conn;
+    client->sender.state = SENDER_READY;
 }
 
 static void teardown(void)
 {
-    outbox_release(&client->outbox);
+    outbox_release(&client->sender.outbox);
     conn_testing_release(&conn);
     free(client);
 }

@@ -1,11 +1,29 @@
 /* What is told once follows are live. */
 #include <criterion/criterion.h>
 
-#include "clients/ask.h"
+#include "channels/channel.h"
 #include "channels/follow.h"
-#include "channels/router.h"
+#include "clients/ask.h"
+#include "clients/sender.h"
 
-/* In place of the router: a follow's key stands where its channel would. */
+/* In place of sender.c. */
+static int calls;
+
+void sender_call_begin(struct sender *sender, size_t bytes)
+{
+    (void)sender;
+    (void)bytes;
+    calls++;
+}
+
+void sender_call_end(struct sender *sender, size_t bytes)
+{
+    (void)sender;
+    (void)bytes;
+    calls--;
+}
+
+/* In place of channel.c: a follow's key stands where its channel would. */
 struct notify_str follow_key(const struct follow *follow)
 {
     return notify_str_z((const char *)follow->channel);
@@ -16,88 +34,146 @@ static struct follow follow_of(const char *key)
     return (struct follow){.channel = (struct channel *)key};
 }
 
+static json_t *results; /* of the last ask that was done */
+static int times_done;
+
 static void done(struct client *client, struct ask *ask)
 {
     (void)client;
-    (void)ask;
+    times_done++;
+    json_decref(results);
+    results = json_incref(ask->results);
 }
 
-static void check_result(const struct ask *ask, const char *key, bool recovered, int count)
+static void check_result(const char *key, bool recovered, int count)
 {
-    const json_t *result = json_object_get(ask->results, key);
+    const json_t *result = json_object_get(results, key);
 
     cr_assert_not_null(result, "%s", key);
     cr_assert_eq(json_is_true(json_object_get(result, "recovered")), recovered);
     cr_assert_eq(json_integer_value(json_object_get(result, "count")), count);
 }
 
+static struct ask *open_ask(struct asks *asks, size_t max)
+{
+    struct ask *ask = ask_new(max, done, NULL, NULL, true);
+
+    times_done = 0;
+    ask_open(asks, ask, NULL, NULL);
+    return ask;
+}
+
 Test(ask, is_done_when_all_are_live_and_it_is_closed)
 {
-    struct ask *ask = ask_new(2, done, NULL, NULL, true);
+    struct asks asks = {NULL};
+    struct ask *ask = open_ask(&asks, 2);
     struct follow a = follow_of("inbox:a"), b = follow_of("topic:b");
 
     ask_await(ask, &a);
     ask_await(ask, &b);
-    cr_assert_eq(ask->pending, 3, "two, and that it is not closed");
     a.count = 5;
-    ask_resolve(ask, &a);
+    asks_resolve(&asks, &a);
     b.gap = true;
-    ask_resolve(ask, &b);
-    cr_assert_eq(ask->pending, 1);
-    check_result(ask, "inbox:a", true, 5);
-    check_result(ask, "topic:b", false, 0);
-    ask_free(ask);
+    asks_resolve(&asks, &b);
+    cr_assert_eq(times_done, 0, "more may be awaited still");
+    ask_close(&asks, ask);
+    cr_assert_eq(times_done, 1);
+    cr_assert_null(asks.first);
+    cr_assert_eq(calls, 0);
+    check_result("inbox:a", true, 5);
+    check_result("topic:b", false, 0);
+    json_decref(results);
 }
 
 Test(ask, a_follow_counts_once)
 {
-    struct ask *ask = ask_new(2, done, NULL, NULL, true);
-    struct follow a = follow_of("a"), stranger = follow_of("s");
+    struct asks asks = {NULL};
+    struct ask *ask = open_ask(&asks, 2);
+    struct follow a = follow_of("a"), b = follow_of("b"), stranger = follow_of("s");
 
     ask_await(ask, &a);
-    ask_resolve(ask, &stranger);
-    cr_assert_eq(ask->pending, 2);
-    ask_resolve(ask, &a);
-    ask_resolve(ask, &a);
-    cr_assert_eq(ask->pending, 1);
-    cr_assert_eq(json_object_size(ask->results), 1);
-    ask_free(ask);
+    ask_await(ask, &b);
+    ask_close(&asks, ask);
+    asks_resolve(&asks, &stranger);
+    asks_resolve(&asks, &a);
+    asks_resolve(&asks, &a);
+    cr_assert_eq(times_done, 0);
+    asks_resolve(&asks, &b);
+    cr_assert_eq(times_done, 1);
+    json_decref(results);
 }
 
-Test(ask, keeps_what_it_was_given)
+Test(ask, an_impatient_one_does_not_wait_for_whom_is_behind)
 {
-    json_t *id = json_integer(7), *subject = json_object();
-    struct ask *ask = ask_new(0, done, id, subject, true);
-
-    cr_assert_eq(ask->request_id, id);
-    cr_assert_eq(ask->subject, subject);
-    json_decref(id);
-    json_decref(subject);
-    cr_assert_eq(json_integer_value(ask->request_id), 7);
-    ask_free(ask);
-    ask_free(NULL);
-}
-
-Test(ask, a_key_that_is_no_utf_8_does_no_harm)
-{
-    struct ask *ask = ask_new(1, done, NULL, NULL, true);
-    struct follow a = follow_of("\xff");
-
-    ask_await(ask, &a);
-    ask_resolve(ask, &a);
-    cr_assert_eq(ask->pending, 1);
-    cr_assert_eq(json_object_size(ask->results), 0);
-    ask_free(ask);
-}
-
-Test(ask, results_are_kept_only_for_who_wants_them)
-{
-    struct ask *ask = ask_new(1, done, NULL, NULL, false);
+    struct asks asks = {NULL};
+    struct ask *patient = open_ask(&asks, 1), *impatient = open_ask(&asks, 1);
     struct follow a = follow_of("a");
 
-    ask_await(ask, &a);
-    ask_resolve(ask, &a);
-    cr_assert_eq(ask->pending, 1);
-    cr_assert_null(ask->results);
-    ask_free(ask);
+    impatient->impatient = true;
+    ask_await(patient, &a);
+    ask_await(impatient, &a);
+    ask_close(&asks, patient);
+    ask_close(&asks, impatient);
+    asks_fell_behind(&asks, &a);
+    cr_assert_eq(times_done, 1);
+    cr_assert_eq(asks.first, patient);
+    asks_resolve(&asks, &a);
+    cr_assert_eq(times_done, 2);
+    json_decref(results);
+}
+
+static struct asks *reentered;
+static struct follow *resolved_within;
+
+/* What done() does may lead back: an answer drains the queue, and that makes another follow live.
+ */
+static void done_and_again(struct client *client, struct ask *ask)
+{
+    struct follow *follow = resolved_within;
+
+    done(client, ask);
+    resolved_within = NULL;
+    if (follow != NULL)
+        asks_resolve(reentered, follow);
+}
+
+Test(ask, those_that_are_done_while_another_is_told_are_told_too)
+{
+    struct asks asks = {NULL};
+    struct follow a = follow_of("a"), b = follow_of("b");
+    struct ask *first, *second;
+
+    reentered = &asks;
+    resolved_within = &b;
+    second = open_ask(&asks, 1);
+    first = open_ask(&asks, 1);
+    first->done = second->done = done_and_again;
+    ask_await(first, &a);
+    ask_await(second, &b);
+    ask_close(&asks, first);
+    ask_close(&asks, second);
+    asks_resolve(&asks, &a);
+    cr_assert_eq(times_done, 2);
+    cr_assert_null(asks.first);
+    cr_assert_eq(calls, 0);
+    json_decref(results);
+}
+
+Test(ask, what_is_refused_is_told_by_an_ask_about_that_follow_alone)
+{
+    struct asks asks = {NULL};
+    json_t *subject = json_string("x");
+    struct ask *about = ask_new(1, done, NULL, subject, true), *greeting = open_ask(&asks, 1);
+    struct follow a = follow_of("a"), b = follow_of("b");
+
+    ask_open(&asks, about, NULL, NULL);
+    ask_await(about, &a);
+    ask_await(greeting, &b);
+    cr_assert(asks_refuse(&asks, &a));
+    cr_assert_not(asks_refuse(&asks, &b));
+    cr_assert(about->refused && greeting->refused);
+    asks_free(&asks);
+    cr_assert_eq(times_done, 0);
+    cr_assert_eq(calls, 0);
+    json_decref(subject);
 }

@@ -532,10 +532,9 @@ static bool peer_enqueue(struct peer *peer, struct watched *w, struct event *eve
     return true;
 }
 
-void client_deliver(struct client *client, struct follow *follow, struct batch *batch,
-                    struct notify_id newest)
+static void deliver(struct follow *follow, struct batch *batch, struct notify_id newest)
 {
-    struct peer *peer = peer_of(client);
+    struct peer *peer = peer_of(follow->client);
     struct watched *w = (struct watched *)follow;
 
     CHECK(w->active, "nothing comes to a follow that has ended");
@@ -557,7 +556,7 @@ void client_deliver(struct client *client, struct follow *follow, struct batch *
     peer_drain(peer);
 }
 
-void client_on_live(struct follow *follow)
+static void on_follow_live(struct follow *follow)
 {
     struct watched *w = (struct watched *)follow;
 
@@ -581,26 +580,30 @@ void client_on_live(struct follow *follow)
     follow->count = 0;
 }
 
-void client_on_gap(struct follow *follow)
+static void on_gap(struct follow *follow)
 {
     ((struct watched *)follow)->told_gap = true;
 }
 
-void client_on_refused(struct follow *follow)
+static void on_refused(struct follow *follow)
 {
     (void)follow;
     CHECK(false, "nothing is forbidden here");
 }
 
-void client_prefetch(const struct client *client)
+static void look_ahead(const struct follow *follow)
 {
-    (void)client; /* for speed alone */
+    (void)follow; /* for speed alone */
 }
 
-void client_prefetch_conn(const struct client *client)
-{
-    (void)client;
-}
+static const struct follow_handlers follow_handlers = {
+    .deliver = deliver,
+    .look_ahead = look_ahead,
+    .look_ahead_more = look_ahead,
+    .on_live = on_follow_live,
+    .on_gap = on_gap,
+    .on_refused = on_refused,
+};
 
 static void peer_refill(struct peer *peer)
 {
@@ -833,6 +836,7 @@ static void scenario_begin(uint64_t seed)
 
     memset(&model, 0, sizeof(model));
     model.seed = seed;
+    model.shared.handlers = &follow_handlers;
     model.shared.loop = LOOP_TESTING;
     log_setup(LOG_ERROR, LOG_LOGFMT);
     random_begin(seed);

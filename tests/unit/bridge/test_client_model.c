@@ -14,6 +14,7 @@
 #include "base/counters.h"
 #include "clients/ask.h"
 #include "channels/channel.h"
+#include "clients/arrival.h"
 #include "clients/client.h"
 #include "conn_testing.h"
 #include "channels/follow.h"
@@ -568,9 +569,12 @@ static void connect_peer(struct peer *peer)
     req.path = notify_str_z(path);
     req.query = notify_str_z(query);
     trace("peer %d connects: %s", (int)(peer - peers), query);
-    peer->client = client_open(&shared, &peer->conn, &req);
-    if (peer->client == NULL) { /* too many channels that cannot go yet */
+    arrival_open(&shared, &peer->conn, &req);
+    peer->client = peer->conn.peer;
+    if (peer->conn.close_code != 0) { /* too many channels that cannot go yet */
         CHECK(linger_hits() > 0, "such a client is let in");
+        client_on_closed(peer->client, 1011);
+        peer->client = NULL;
         conn_testing_release(&peer->conn);
     }
 }
@@ -730,8 +734,9 @@ static bool peer_is_quiet(const struct peer *peer)
     for (const struct follow *f = client == NULL ? NULL : client->follows; f != NULL; f = f->next)
         if (f->state != FOLLOW_LIVE || f->channel->state != CHANNEL_LIVE)
             return false;
-    return client == NULL || (peer->greeted && client->outbox.len == 0 && client->asks == NULL &&
-                              client->stuck_since_ms == 0 && !peer->conn.busy);
+    return client == NULL ||
+           (peer->greeted && client->sender.outbox.len == 0 && client->asks.first == NULL &&
+            client->sender.stuck_since_ms == 0 && !peer->conn.busy);
 }
 
 static void trace_unrest(const struct peer *peer)
@@ -739,8 +744,8 @@ static void trace_unrest(const struct peer *peer)
     const struct client *client = peer->client;
 
     trace("peer %d: greeted %d busy %d queued %u asks %d stuck %d", (int)(peer - peers),
-          peer->greeted, peer->conn.busy, (unsigned)client->outbox.len, client->asks != NULL,
-          client->stuck_since_ms != 0);
+          peer->greeted, peer->conn.busy, (unsigned)client->sender.outbox.len,
+          client->asks.first != NULL, client->sender.stuck_since_ms != 0);
     for (const struct follow *f = client->follows; f != NULL; f = f->next)
         trace("  %.*s: follow %d channel %d", (int)follow_key(f).len, follow_key(f).ptr, f->state,
               f->channel->state);
@@ -834,17 +839,17 @@ static void begin(uint64_t number)
         .recent_events = 1 + below(20),
         .recent_bytes = chance(50) ? 1000000 : below(4000),
         .linger = {.ms = below(300), .channels = 2 + below(4), .per_client = below(3)}};
-    router = router_new(LOOP_TESTING, &limits);
+    router = router_new(LOOP_TESTING, &limits, &client_follow_handlers);
     cr_assert_not_null(router);
     turns = turns_new(&commands);
     cr_assert_not_null(turns);
-    shared = (struct client_shared){.loop = LOOP_TESTING,
+    shared = (struct client_shared){.senders = {.loop = LOOP_TESTING,
+                                                .outbox_bytes = 300 + below(3000),
+                                                .slow_timeout_ms = 20000},
                                     .router = router,
                                     .commands = turns,
                                     .keys = &names,
-                                    .limits = {.outbox_bytes = 300 + below(3000),
-                                               .subscriptions = 16,
-                                               .slow_timeout_ms = 20000},
+                                    .max_subscriptions = 16,
                                     .broadcast_logs = logs,
                                     .on_closed = on_client_closed};
     cr_assert_eq(client_shared_init(&shared), 0);

@@ -1,0 +1,171 @@
+#include "clients/arrival.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <event2/util.h>
+
+#include "base/iso_time.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "clients/client.h"
+#include "clients/opening.h"
+#include "identity/key_names.h"
+#include "net/conn.h"
+#include "wire/event.h"
+
+#define MADE_ID_BYTES 12
+
+/* The greeting. */
+
+static json_t *greeting(const struct client *client)
+{
+    struct notify_str user = client_user(client), id = client_id(client);
+    char now[ISO_TIME_LEN + 1];
+
+    iso_time_format(now, loop_wall_ms(client->shared->senders.loop));
+    return json_pack("{s:s, s:s, s:s%, s:s%, s:s}", "type", "connection", "status", "connected",
+                     "client_id", id.ptr, id.len, "user_id", user.ptr, user.len, "timestamp", now);
+}
+
+static void on_greeting_due(void *ctx)
+{
+    struct client *client = ctx;
+
+    if (!client_is_closed(client)) {
+        sender_greet(&client->sender, greeting(client));
+        client_refill(client);
+    }
+    client_call_end(client, 0);
+}
+
+/* All that the client follows by itself is live. A channel says so, which may be in the middle of
+ * something; the greeting leads to reading more from channels. */
+static void greet_soon(struct client *client, struct ask *ask)
+{
+    (void)ask;
+    sender_call_begin(&client->sender, 0);
+    loop_defer(client->shared->senders.loop, on_greeting_due, client);
+}
+
+/* The keys that a client follows without asking. */
+struct auto_keys {
+    struct client *client;
+    struct ask *ask;
+    int error;
+};
+
+static void follow_by_itself(struct auto_keys *keys, struct notify_str key,
+                             const struct notify_id *from)
+{
+    struct client *client = keys->client;
+
+    if (keys->error != 0 || key.len == 0 || client_find_follow(client, key) != NULL)
+        return;
+    /* One with a position loses nothing by being greeted early, and what it missed may be more than
+     * the outbox holds: the rest comes only once the client reads, which it does once greeted. */
+    keys->error = client_follow(client, key, from, from == NULL ? keys->ask : NULL);
+}
+
+static void follow_topics(struct auto_keys *keys, const struct opening *opening)
+{
+    const struct key_names *names = keys->client->shared->keys;
+    const char *rest = opening->topics;
+    struct key_buffer buffer;
+    struct notify_str topic;
+
+    while (opening_next_topic(&rest, &topic))
+        follow_by_itself(keys, key_of(names, KEY_TOPIC, topic, &buffer), NULL);
+}
+
+/* How many keys a client follows by itself: its inbox, the logs, the topics. */
+static size_t count_keys(const struct client_shared *shared, const struct opening *opening)
+{
+    size_t count = 1 + opening_topic_count(opening);
+
+    for (const char *const *log = shared->broadcast_logs; *log != NULL; log++)
+        count++;
+    return count;
+}
+
+static int follow_all(struct client *client, const struct opening *opening)
+{
+    struct client_shared *shared = client->shared;
+    struct auto_keys keys = {.client = client};
+    struct key_buffer buffer;
+
+    keys.ask = ask_new(count_keys(shared, opening), greet_soon, NULL, NULL, false);
+    if (keys.ask == NULL)
+        return -ENOMEM;
+    keys.ask->impatient = true;
+    ask_open(&client->asks, keys.ask, client, &client->sender);
+    follow_by_itself(&keys, key_of(shared->keys, KEY_INBOX, client_user(client), &buffer),
+                     opening->has_last_id ? &opening->last_id : NULL);
+    for (const char *const *log = shared->broadcast_logs; *log != NULL; log++)
+        follow_by_itself(&keys, notify_str_z(*log), NULL);
+    follow_topics(&keys, opening);
+    if (keys.error == 0)
+        ask_close(&client->asks, keys.ask);
+    return keys.error; /* a client that could not be opened takes the ask with it */
+}
+
+/* NULL, or why such a client is not let in. */
+static const char *read_opening(struct opening *ret, const struct client_shared *shared,
+                                const struct http_request *req)
+{
+    const char *why = opening_read(ret, req);
+
+    if (why == NULL && ret->topics[0] != '\0' &&
+        count_keys(shared, ret) > shared->max_subscriptions)
+        return "topics must be fewer: a connection may not follow so many keys";
+    return why;
+}
+
+/* For a client that names none. */
+static struct notify_str make_id(char out[2 * MADE_ID_BYTES + 1])
+{
+    unsigned char random[MADE_ID_BYTES];
+    size_t len = 0;
+
+    evutil_secure_rng_get_bytes(random, sizeof(random));
+    for (size_t i = 0; i < sizeof(random); i++)
+        len += (size_t)snprintf(out + len, 3, "%02x", random[i]);
+    return notify_str_of(out, len);
+}
+
+static struct client *make_client(struct client_shared *shared, struct conn *conn,
+                                  const struct opening *opening)
+{
+    char made[2 * MADE_ID_BYTES + 1];
+    struct notify_str id = opening->client_id.len > 0 ? opening->client_id : make_id(made);
+    struct notify_str user = opening->user[0] != '\0' ? notify_str_z(opening->user) : id;
+    struct client *client = client_new(shared, conn, user, id);
+
+    if (client != NULL)
+        client->sender.dialect = DIALECT_TOPIC;
+    return client;
+}
+
+void arrival_open(struct client_shared *shared, struct conn *conn, const struct http_request *req)
+{
+    struct opening opening;
+    struct client *client;
+    const char *why = read_opening(&opening, shared, req);
+
+    if (why != NULL) { /* a browser sees a Close frame, but not the status of a refused upgrade */
+        log_debug("client_refused", "addr", log_bytes(req->addr.ptr, req->addr.len), "reason", why);
+        conn_close(conn, CONN_CLOSE_ABUSE, why);
+        return;
+    }
+    client = make_client(shared, conn, &opening);
+    if (client == NULL) {
+        conn_close(conn, CONN_CLOSE_INTERNAL, "out of memory");
+        return;
+    }
+    conn_set_peer(conn, shared->handlers, client);
+    log_debug("client_open", "client", log_int((int64_t)client->number), "addr",
+              log_bytes(req->addr.ptr, req->addr.len), "user",
+              log_bytes(client->names, client->user_len));
+    if (follow_all(client, &opening) != 0)
+        conn_close(conn, CONN_CLOSE_INTERNAL, "out of memory");
+}

@@ -1,0 +1,14 @@
+/* arrival -- a connection becomes a client: what its address says, what it follows by itself, and
+ * the greeting once all of that is live. */
+#ifndef ARRIVAL_H
+#define ARRIVAL_H
+
+struct client_shared;
+struct conn;
+struct http_request;
+
+/* A connection at a path of ours has opened. It gets a client as its peer, or is being closed: with
+ * 4400 when its address is no good, with 1011 without memory. */
+void arrival_open(struct client_shared *shared, struct conn *conn, const struct http_request *req);
+
+#endif

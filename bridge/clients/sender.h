@@ -1,0 +1,95 @@
+/* sender -- what goes out to one peer: straight to its connection where that has room, else by its
+ * outbox; and how much the peer may have us hold.
+ *
+ * A peer may have us hold outbox_bytes: what is queued for it, what its socket has not taken, its
+ * requests under way and what their answers may come to. At that its input waits, and events do not
+ * fit any more. A single answer or event may pass it. */
+#ifndef SENDER_H
+#define SENDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <jansson.h>
+
+#include "clients/outbox.h"
+#include "notify_id.h"
+#include "notify_str.h"
+
+struct batch;
+struct conn;
+struct event;
+struct follow;
+struct frame;
+struct loop;
+
+#define SENDER_MAX_CALLS 64 /* requests under way for one peer; then its input waits */
+
+/* What all senders of a process share. */
+struct senders {
+    struct loop *loop;                      /* borrowed */
+    size_t outbox_bytes;                    /* see above */
+    uint64_t slow_timeout_ms;               /* how long a socket may take nothing of what waits */
+    TAILQ_HEAD(sender_queue, sender) stuck; /* in the order of stuck_since_ms */
+    struct loop_timer *stuck_timer;         /* owned */
+};
+
+enum sender_state {
+    SENDER_OPENING, /* what is sent waits behind the greeting */
+    SENDER_READY,
+    SENDER_CLOSED,
+};
+
+/* What a delivery looks at stands first: with ten thousand clients none of it is in the cache. */
+struct sender {
+    struct conn *conn;      /* borrowed; NULL once closed */
+    struct senders *shared; /* borrowed */
+    uint16_t calls;         /* requests without an answer yet, and asks */
+    uint8_t state, dialect;
+    uint8_t in_line; /* commands of its calls that wait for their turn; then its input waits */
+    bool input_paused;
+    uint32_t call_bytes; /* of the calls and asks: what they and their answers may come to */
+    struct outbox outbox;
+    uint64_t stuck_since_ms;        /* loop clock when its socket took no more; 0: it takes all */
+    TAILQ_ENTRY(sender) stuck_link; /* while stuck_since_ms != 0 */
+};
+
+/* loop and the limits are set. 0 or -ENOMEM. */
+int senders_init(struct senders *senders);
+void senders_release(struct senders *senders);
+
+/* Answers: they always go out, however much waits before them. */
+void sender_send(struct sender *sender, size_t count, const struct notify_str *parts);
+/* Takes message over, an object with a member. request_id (may be NULL) is added: a JSON string
+ * that holds the id's JSON text as the peer wrote it. */
+void sender_send_json(struct sender *sender, json_t *message, const json_t *request_id);
+/* The first thing that the peer hears: from now on the queue goes out. Takes message over. */
+void sender_greet(struct sender *sender, json_t *message);
+
+/* Events. All of the batch at once, if the socket takes it and nothing waits before it. */
+bool sender_deliver(struct sender *sender, struct batch *batch);
+/* Into the queue, with where it came from. False: it does not fit. */
+bool sender_enqueue(struct sender *sender, struct follow *source, struct event *event);
+/* Hands the queue to the socket, until that is full. */
+void sender_drain(struct sender *sender);
+/* The socket has taken what waited for it. */
+void sender_on_drained(struct sender *sender);
+/* Everything is out and the socket takes more. */
+bool sender_is_idle(const struct sender *sender);
+/* Is there no room for what need not be told now? */
+bool sender_is_full(const struct sender *sender);
+
+/* Requests under way. bytes: what the request holds and its answer may come to; the same at the
+ * end. */
+void sender_call_begin(struct sender *sender, size_t bytes);
+void sender_call_end(struct sender *sender, size_t bytes);
+/* A command of it waits for its turn (redis/turns.h), and waits no more. */
+void sender_call_waits(struct sender *sender);
+void sender_call_goes_on(struct sender *sender);
+
+/* The connection has gone: nothing is sent any more. */
+void sender_on_closed(struct sender *sender);
+
+#endif
