@@ -3,6 +3,7 @@
 The promise under test (docs/protocol.md, "Delivery"): over all its connections together a client that
 resumes from where it was gets each entry once, in the order of ids, none left out."""
 
+import contextlib
 import os
 import random
 import threading
@@ -31,7 +32,7 @@ def number_of(id_):
 class Writer(threading.Thread):
     """Sends to random keys until stop(). A command whose answer is lost may have been done: it is
     counted in `doubtful`, and not repeated. delete: the share of sends after which an entry of the
-    past is deleted again."""
+    past is deleted again. Who holds `gate` keeps it from writing."""
 
     def __init__(self, server, keys, seed, pause_s=0.0005, delete=0.0):
         super().__init__(daemon=True)
@@ -44,6 +45,7 @@ class Writer(threading.Thread):
         self.deleted = set()
         self.count = self.doubtful = 0
         self.ended = threading.Event()
+        self.gate = threading.Lock()
         self._stopping = threading.Event()
         self._news = threading.Condition()
         self.start()
@@ -52,7 +54,8 @@ class Writer(threading.Thread):
         client = self.server.client(socket_timeout=PATIENCE_S)
         while not self._stopping.is_set():
             try:
-                self._write(client)
+                with self.gate:
+                    self._write(client)
             except redis.RedisError:  # also while the server loads its data
                 self.doubtful += 1
                 self._stopping.wait(0.01)
@@ -156,6 +159,8 @@ class Walker(threading.Thread):
                 if answers >= len(self.topics):
                     self.ready.set()
                 self._note_gap(message)
+            elif message["type"] == "error" and message["error"]["code"] == "UNAVAILABLE":
+                raise OSError("Redis is away")  # later
             elif message["type"] == "error":
                 self.problem = f"refused: {message}"
 
@@ -173,9 +178,12 @@ class Walker(threading.Thread):
 
 
 class Crowd:
-    """Walkers and writers of one test."""
+    """Walkers and writers of one test. flushed: boxes may be lost, and then begin anew; what has been
+    acknowledged need not arrive, but what is there at the end."""
 
-    def __init__(self, server, bridges, seed, users=3, topics=4, delete=0.0, writers=1):
+    def __init__(
+        self, server, bridges, seed, users=3, topics=4, delete=0.0, writers=1, flushed=False
+    ):
         self.server = server
         self.bridges = bridges
         self.rng = random.Random(seed)
@@ -184,6 +192,7 @@ class Crowd:
         self.keys = [f"inbox:{u}" for u in self.users] + [f"topic:{t}" for t in self.topics]
         self.walkers = []
         self.writers = []
+        self.flushed = flushed
         self._options = {"delete": delete}
         self._writer_count = writers
 
@@ -193,16 +202,24 @@ class Crowd:
             user = self.users[n % len(self.users)]
             self.walkers.append(Walker(self.bridges, user, topics, self.rng.random(), roams))
 
-    def start_writing(self):
-        """Once everyone follows."""
+    def start_writing(self, **options):
+        """Once everyone follows. options: of Writer."""
         for walker in self.walkers:
             assert walker.ready.wait(PATIENCE_S) and not walker.problem, walker.problem
         for _ in range(self._writer_count):
-            writer = Writer(self.server, self.keys, self.rng.random(), **self._options)
+            writer = Writer(self.server, self.keys, self.rng.random(), **self._options, **options)
             self.writers.append(writer)
 
     def wait_for_more(self, count):
         self.writers[0].wait_for_more(count)
+
+    @contextlib.contextmanager
+    def silence(self):
+        """Within it nothing is written."""
+        with contextlib.ExitStack() as stack:
+            for writer in self.writers:
+                stack.enter_context(writer.gate)
+            yield
 
     def count(self):
         return sum(writer.count for writer in self.writers)
@@ -243,6 +260,8 @@ class Crowd:
             numbers = [number_of(id_) for id_ in got]
             assert numbers == sorted(set(numbers)), f"{name}: {key} out of order or repeated"
             needed = acked[key] - {id_ for of, id_ in deleted if of == key}
+            if self.flushed:
+                needed = set()
             end = number_of(walker.goal[key])
             needed.update(id_ for id_ in self.stored(key) if number_of(id_) <= end)
             missing = sorted(needed - set(got), key=number_of)
