@@ -1,4 +1,5 @@
 /* main -- arguments, exit status. Everything else is app.c. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -38,6 +39,8 @@ static int run(const struct config *config)
     struct app *app;
     int result;
 
+    /* Links to Redis and the reader of our log may end at any time: then a write fails. */
+    (void)signal(SIGPIPE, SIG_IGN); /* fails only for a signal that there is not */
     app = app_new(config);
     if (app == NULL)
         return EXIT_FAILURE;

@@ -322,6 +322,24 @@ def test_a_second_signal_ends_it_at_once(make_stand):
     tab.sock.close()
 
 
+def test_a_log_that_nobody_reads_any_more_does_not_end_it(redis_server):
+    """Nor does a link to Redis that is closed while something is written: it is the same signal."""
+    port = free_port()
+    words = ["--listen", f"127.0.0.1:{port}", "--redis", redis_server.url, "--auth", "none"]
+    bridge = subprocess.Popen([bridge_path(), *words], stderr=subprocess.PIPE)
+    try:
+        while b"event=ready" not in bridge.stderr.readline():
+            pass
+        bridge.stderr.close()
+        assert redis_server.client().execute_command("CLIENT", "KILL", "TYPE", "normal") >= 2  # it says so
+        with WsClient(port, "/ws?user=alice") as client:
+            client.expect(type="connection")  # the links are up again
+        assert bridge.poll() is None
+    finally:
+        bridge.kill()
+        bridge.wait()
+
+
 def test_it_ends_in_good_order_while_redis_is_away(make_stand):
     stand = make_stand()
     tab = stand.tab()
