@@ -1,5 +1,6 @@
 /* cmd_send -- NOTIFY.SEND, NOTIFY.EVENT and NOTIFY.SENDMANY: store an entry, count it, trim, and
- * publish it.
+ * publish it; and NOTIFY.SIGNAL, which only publishes: it writes nothing, and so does its work on a
+ * replica and when memory is short.
  *
  * Everything that can be refused is checked before a box is touched; of SENDMANY for all keys. */
 #include "commands/commands.h"
@@ -34,13 +35,14 @@ static bool check_or_reply(struct box_key *bk, struct args *args, struct send_sp
 
 static int send_one(struct rm_ctx *ctx, struct rm_string **argv, int argc, enum send_kind kind)
 {
+    int mode = kind == SEND_A_SIGNAL ? RM_READ : RM_READ | RM_WRITE;
     struct send_spec spec;
     struct send_result result;
     struct box_key bk;
     struct args args;
 
     args_init(&args, argv, argc, 2);
-    box_key_fetch(&bk, ctx, argv[1], RM_READ | RM_WRITE);
+    box_key_fetch(&bk, ctx, argv[1], mode);
     if (!send_args_take(&spec, &args, ctx, kind, argv + 1, 1)) {
         box_key_close(&bk);
         return reply_args_error(ctx, &args);
@@ -67,6 +69,12 @@ int cmd_send(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 int cmd_event(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     return send_one(ctx, argv, argc, SEND_AN_EVENT);
+}
+
+/* NOTIFY.SIGNAL key name [option …] */
+int cmd_signal(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    return send_one(ctx, argv, argc, SEND_A_SIGNAL);
 }
 
 /* ---- many ---- */

@@ -112,6 +112,17 @@ static struct rm_arg event_args[] = {
     END,
 };
 
+static struct rm_arg signal_args[] = {
+    KEY,
+    ARG("name", RM_ARG_STRING, NULL, 0),
+    OPTION_STR("data", "DATA"),
+    OPTION_STR("category", "CATEGORY"),
+    LEVEL,
+    OPTION_STR("session", "EXCLUDE"),
+    OPTION("withinfo", "WITHINFO"),
+    END,
+};
+
 static struct rm_arg get_args[] = {KEY, IDS, OPTION("json", "JSON"), END};
 
 static struct rm_arg state_names[] = {
@@ -420,6 +431,7 @@ static int reply_internal(struct rm_ctx *ctx)
 
 HANDLER(send)
 HANDLER(event)
+HANDLER(signal)
 HANDLER(sendmany)
 HANDLER(get)
 HANDLER(range)
@@ -477,6 +489,8 @@ static const struct command {
      "Stores an event, which is never counted as unread, in a box and publishes it; NOSTORE only "
      "publishes.",
      "O(1), O(N) when it trims N entries", "nondeterministic_output", event_args},
+    {"NOTIFY.SIGNAL", run_signal, "may-replicate fast", "fast", -3, KEY_READ,
+     "Publishes an event on the channel of a box and stores nothing.", "O(1)", NULL, signal_args},
     {"NOTIFY.SENDMANY", run_sendmany, "write deny-oom getkeys-api", "write slow", -4,
      KEY_INSERT_MANY, "Sends one notification to several boxes.", "O(N) for N keys",
      "nondeterministic_output", sendmany_args},

@@ -22,6 +22,7 @@ bool commands_at(size_t index, struct command_text *ret_text);
 /* The server checks the number of arguments against the table before it calls any of these. */
 int cmd_send(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_sendmany(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_signal(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_event(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_get(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_range(struct rm_ctx *ctx, struct rm_string **argv, int argc);

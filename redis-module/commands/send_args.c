@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/scratch.h"
 #include "box/tokens.h"
+#include "message/state_types.h"
 #include "base/utf8.h"
 
 /* ---- options ---- */
@@ -240,9 +241,33 @@ static const struct arg_option options[SEND_OPTIONS] = {
 };
 
 #define BIT(option) (1u << (option))
-static const uint32_t only_send =
-    BIT(SEND_CONTENT) | BIT(SEND_TYPE) | BIT(SEND_EVENT) | BIT(SEND_ACTION) | BIT(SEND_ENTITY);
-static const uint32_t only_event = BIT(SEND_NOSTORE);
+#define OF_ALL                                                                                     \
+    (BIT(SEND_CATEGORY) | BIT(SEND_LEVEL) | BIT(SEND_DATA) | BIT(SEND_EXCLUDE) | BIT(SEND_WITHINFO))
+#define OF_STORED                                                                                  \
+    (BIT(SEND_MAXLEN) | BIT(SEND_ID) | BIT(SEND_NX) | BIT(SEND_XX) | BIT(SEND_NOPUBLISH) |         \
+     BIT(SEND_EX) | BIT(SEND_PX) | BIT(SEND_EXAT) | BIT(SEND_PXAT) | BIT(SEND_COLLAPSE) |          \
+     BIT(SEND_IDEMPOTENT) | BIT(SEND_REMEMBER) | BIT(SEND_AS))
+#define OF_NOTIFICATIONS                                                                           \
+    (BIT(SEND_CONTENT) | BIT(SEND_TYPE) | BIT(SEND_EVENT) | BIT(SEND_ACTION) | BIT(SEND_ENTITY))
+
+/* What the kinds of sending differ in. */
+static const struct kind {
+    const char *command;
+    const char *event;
+    enum entry_kind entry;
+    enum body_field subject; /* the first argument */
+    uint32_t options;        /* that it has */
+    uint32_t implied;        /* as if it had been given */
+} kinds[] = {
+    [SEND_A_NOTIFICATION] = {"NOTIFY.SEND", "notify.send", ENTRY_NOTIFICATION, BODY_TITLE,
+                             OF_ALL | OF_STORED | OF_NOTIFICATIONS, 0},
+    [SEND_TO_MANY] = {"NOTIFY.SEND", "notify.send", ENTRY_NOTIFICATION, BODY_TITLE,
+                      OF_ALL | OF_STORED | OF_NOTIFICATIONS, 0},
+    [SEND_AN_EVENT] = {"NOTIFY.EVENT", "notify.event", ENTRY_EVENT, BODY_EVENT,
+                       OF_ALL | OF_STORED | BIT(SEND_NOSTORE), 0},
+    [SEND_A_SIGNAL] = {"NOTIFY.SIGNAL", "notify.signal", ENTRY_EVENT, BODY_EVENT, OF_ALL,
+                       BIT(SEND_NOSTORE)},
+};
 
 /* Sets of options of which at most one may be given. */
 static const uint32_t exclusive[] = {
@@ -273,13 +298,13 @@ static const char *take_name(uint32_t *set)
     return "";
 }
 
-static bool check_options(struct args *args, const struct send_spec *spec)
+static bool check_options(struct args *args, const struct send_spec *spec, const struct kind *kind)
 {
-    uint32_t foreign = spec->seen & (spec->entry.kind == ENTRY_EVENT ? only_send : only_event);
+    uint32_t foreign = spec->seen & ~kind->options;
 
     if (foreign != 0)
         return args_fail(args, "ERR syntax error: %s is no option of %s", take_name(&foreign),
-                         spec->command);
+                         kind->command);
     for (size_t i = 0; i < sizeof exclusive / sizeof exclusive[0]; i++) {
         uint32_t given = spec->seen & exclusive[i];
         if ((given & (given - 1)) != 0) {
@@ -325,29 +350,41 @@ bool send_args_choose_checked(struct send_spec *spec, struct args *args, struct 
     return args_check_key(args, keys[index]);
 }
 
-bool send_args_take(struct send_spec *spec, struct args *args, struct rm_ctx *ctx,
-                    enum send_kind kind, struct rm_string **keys, size_t key_count)
+/* Not for what is replayed: it was taken once, by a server that knew fewer of them. */
+static bool check_event_name(struct args *args, const struct send_spec *spec,
+                             const struct kind *kind)
 {
-    bool is_event = kind == SEND_AN_EVENT;
-    enum body_field subject = is_event ? BODY_EVENT : BODY_TITLE;
+    struct notify_str name = spec->body.field[BODY_EVENT];
+
+    return name.ptr == NULL || replay_now() || !state_types_have(name) ||
+           args_fail(args, "ERR %s must not be '%.*s', which tells of a change of state",
+                     kind->subject == BODY_EVENT ? "name" : "EVENT", (int)name.len, name.ptr);
+}
+
+bool send_args_take(struct send_spec *spec, struct args *args, struct rm_ctx *ctx,
+                    enum send_kind which, struct rm_string **keys, size_t key_count)
+{
+    const struct kind *kind = &kinds[which];
+    bool is_event = kind->subject == BODY_EVENT;
 
     memset(spec, 0, offsetof(struct send_spec, kept));
-    spec->command = is_event ? "NOTIFY.EVENT" : "NOTIFY.SEND";
-    spec->event = is_event ? "notify.event" : "notify.send";
-    spec->entry.kind = is_event ? ENTRY_EVENT : ENTRY_NOTIFICATION;
+    spec->command = kind->command;
+    spec->event = kind->event;
+    spec->entry.kind = kind->entry;
     spec->now_ms = clock_now(ctx);
     spec->key_count = key_count;
     spec->kept[1] = args->argv[args->pos];
     spec->kept_count = 2;
     if (!(is_event ? args_take_str : args_take_text)(args, is_event ? "name" : "title",
-                                                     &spec->body.field[subject]) ||
+                                                     &spec->body.field[kind->subject]) ||
         !args_take_options(args, options, SEND_OPTIONS, spec, &spec->seen) ||
-        !check_options(args, spec))
+        !check_options(args, spec, kind) || !check_event_name(args, spec, kind))
         return false;
+    spec->seen |= kind->implied;
     if (send_has(spec, SEND_AS))
         spec->seen |= BIT(SEND_ID) | BIT(SEND_MAXLEN);
     set_defaults(spec);
-    return kind == SEND_TO_MANY || send_args_choose_checked(spec, args, keys, 0);
+    return which == SEND_TO_MANY || send_args_choose_checked(spec, args, keys, 0);
 }
 
 /* ---- the entry ---- */

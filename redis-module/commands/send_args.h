@@ -74,12 +74,12 @@ static inline bool send_has(const struct send_spec *spec, enum send_option optio
     return (spec->seen & (1u << option)) != 0;
 }
 
-enum send_kind { SEND_A_NOTIFICATION, SEND_AN_EVENT, SEND_TO_MANY };
+enum send_kind { SEND_A_NOTIFICATION, SEND_AN_EVENT, SEND_TO_MANY, SEND_A_SIGNAL };
 
 /* Takes title (or event name) and options to the end; the cursor stands at the title. keys: what it
  * is sent to, of which the first is checked and chosen already unless it is SEND_TO_MANY. */
 bool send_args_take(struct send_spec *spec, struct args *args, struct rm_ctx *ctx,
-                    enum send_kind kind, struct rm_string **keys, size_t key_count);
+                    enum send_kind which, struct rm_string **keys, size_t key_count);
 /* The command goes on with that key, and with what AS has for it. */
 void send_args_choose(struct send_spec *spec, struct rm_string **keys, size_t index);
 /* The same, when the key has not been checked before. */

@@ -115,6 +115,7 @@ SENDS = {
     "notify.send": ("NOTIFY.SEND", "inbox:alice", "hello"),
     "notify.sendmany": ("NOTIFY.SENDMANY", "2", "inbox:alice", "topic:t", "hello"),
     "notify.event": ("NOTIFY.EVENT", "session:s", "progress", "DATA", "{}"),
+    "notify.signal": ("NOTIFY.SIGNAL", "session:s", "typing", "DATA", "{}"),
 }
 
 

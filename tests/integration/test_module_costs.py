@@ -118,6 +118,7 @@ READING = {
 }
 CHANGING = {
     "SEND": lambda rng: entry_of(N + 5, WORK)[1:] + rng.choice(([], ["IDEMPOTENT", "t"])),
+    "SIGNAL": lambda rng: [WORK, "e", "DATA", '"' + "x" * 60_000 + '"'],
     "EVENT": lambda rng: [WORK, "e", "DATA", '"' + "x" * 60_000 + '"', "MAXLEN", rng.choice((1000, 1_000_000))],
     "SENDMANY": lambda rng: [1024, *(f"inbox:{n}" for n in range(1024)), "t", "CONTENT", "x" * rng.choice((1, 8_000))],
     "READ": lambda rng: [WORK, *rng.choice((ids(rng, 10_000), range(10_000, 0, -1))), *rng.choice(([], ["LOG", LOG]))],

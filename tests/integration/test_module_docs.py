@@ -35,6 +35,7 @@ TOKENS = "COLLAPSE c IDEMPOTENT t"
 ALSO_ACCEPTED = {
     "NOTIFY.SEND": [f"k t LEVEL {level}" for level in LEVELS] + [f"k t {TOKENS}"],
     "NOTIFY.EVENT": [f"k e LEVEL {level}" for level in LEVELS] + [f"k e {TOKENS}"],
+    "NOTIFY.SIGNAL": [f"k e LEVEL {level}" for level in LEVELS],
     "NOTIFY.SENDMANY": [f"1 k t LEVEL {level}" for level in LEVELS] + [f"1 k t {TOKENS}"],
     "NOTIFY.RANGE": [f"k - + LEVEL {level}" for level in LEVELS],
     "NOTIFY.REVRANGE": [f"k + - LEVEL {level}" for level in LEVELS],

@@ -209,6 +209,7 @@ REFUSED = [
     ["NOTIFY.SEND", "in", "t", "TYPE", "x" * 65],
     ["NOTIFY.SEND", "in", "t", "DATA", "{"],
     ["NOTIFY.SEND", "in", "t", "EVENT", "a b"],
+    ["NOTIFY.SEND", "in", "t", "EVENT", "read"],
     ["NOTIFY.SEND", "in", "t", "CATEGORY", ""],
     ["NOTIFY.SEND", "full", "t", "CATEGORY", "one more"],
     ["NOTIFY.SEND", "in", "t", "LEVEL", "loud"],

@@ -13,6 +13,7 @@ KEY = "inbox:1"
 COMMANDS = {
     "NOTIFY.SEND": {"write", "denyoom", "fast"},
     "NOTIFY.EVENT": {"write", "denyoom", "fast"},
+    "NOTIFY.SIGNAL": {"fast"},  # and may-replicate, which servers tell of none
     "NOTIFY.SENDMANY": {"write", "denyoom", "movablekeys"},
     "NOTIFY.GET": {"readonly", "fast"},
     "NOTIFY.RANGE": {"readonly"},
