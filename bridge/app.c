@@ -45,8 +45,9 @@ struct app {
     struct loop_timer *shutdown_timer;
     struct key_names keys;
     struct origins origins;
-    uint64_t refusal_logged_ms;  /* when a page was last logged that may not connect; 0: never */
-    struct key_buffer check_key; /* what module_check asks about */
+    struct peer_network *trusted; /* owned */
+    uint64_t refusal_logged_ms;   /* when a page was last logged that may not connect; 0: never */
+    struct key_buffer check_key;  /* what module_check asks about */
     struct router *router;
     struct client_shared clients;
     struct transport *transport;
@@ -409,6 +410,16 @@ static void build_origins(struct app *app)
     };
 }
 
+static int read_trusted(struct app *app)
+{
+    const struct string_list *list = &app->config->trusted_proxies;
+
+    app->trusted = calloc(list->len + 1, sizeof(struct peer_network));
+    for (size_t i = 0; app->trusted != NULL && i < list->len; i++)
+        (void)peer_network_parse(notify_str_z(list->items[i]), &app->trusted[i]); /* was checked */
+    return app->trusted == NULL ? -ENOMEM : 0;
+}
+
 static int build_transport(struct app *app)
 {
     const struct config *config = app->config;
@@ -418,6 +429,10 @@ static int build_transport(struct app *app)
         .heartbeat_ms = config->heartbeat_ms,
         .idle_timeout_ms = config->idle_timeout_ms,
         .max_sockets = app->max_connections + SOCKETS_BESIDES,
+        .cert_file = config->tls_cert,
+        .key_file = config->tls_key,
+        .forwarding = {.trust = {app->trusted, config->trusted_proxies.len},
+                       .header = config->trusted_proxies.len > 0 ? config->proxy_header : NULL},
         .ws = {.on_upgrade = on_upgrade, .on_open = on_open, .on_unopened = on_unopened},
         .http = {.on_head = on_head, .on_request = on_request},
         .ctx = app,
@@ -450,7 +465,8 @@ struct app *app_new(const struct config *config)
     app->max_connections = raise_file_limit(config->max_connections);
     app->loop = loop_new();
     if (app->loop == NULL || build_redis(app) != 0 || build_clients(app) != 0 ||
-        build_transport(app) != 0 || loop_on_signal(app->loop, SIGTERM, on_signal, app) != 0 ||
+        read_trusted(app) != 0 || build_transport(app) != 0 ||
+        loop_on_signal(app->loop, SIGTERM, on_signal, app) != 0 ||
         loop_on_signal(app->loop, SIGINT, on_signal, app) != 0) {
         app_free(app);
         return NULL;
@@ -484,5 +500,6 @@ void app_free(struct app *app)
     if (app->loop != NULL)
         loop_free(app->loop);
     redis_address_release(&app->address);
+    free(app->trusted);
     free(app);
 }

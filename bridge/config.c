@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/listener.h"
 #include "options.h"
 
 #define LINE_MAX_BYTES 4096
@@ -391,6 +392,16 @@ static int read_file(struct reading *r, const char *path)
     return result;
 }
 
+static bool needs_certificate(const struct config *config)
+{
+    struct listener_kind kind;
+
+    for (size_t i = 0; i < config->listen.len; i++)
+        if (listener_kind_of(config->listen.items[i], &kind) && kind.tls)
+            return true;
+    return false;
+}
+
 /* What no option can be blamed for alone. */
 static int check_together(const struct reading *r)
 {
@@ -400,6 +411,8 @@ static int check_together(const struct reading *r)
         return fail(r, "auth", "must be given: --auth none (everyone is who they say they are)");
     if (c->listen.len == 0)
         return fail(r, "listen", "must name at least one address");
+    if (needs_certificate(c) && (c->tls_cert == NULL || c->tls_key == NULL))
+        return fail(r, "listen", "has ,tls: --tls-cert and --tls-key must be given, too");
     if (strcmp(c->inbox_key, c->topic_key) == 0 || strcmp(c->inbox_key, c->session_key) == 0 ||
         strcmp(c->topic_key, c->session_key) == 0)
         return fail(r, "inbox-key, topic-key, session-key", "must differ from each other");

@@ -31,6 +31,8 @@ struct config {
     uint64_t recent_events, recent_bytes, max_lingering, max_lingering_per_client;
     struct string_list
         unknown; /* variables that begin as ours and are none: spelt wrong, perhaps */
+    char *tls_cert, *tls_key, *proxy_header;
+    struct string_list trusted_proxies;
     bool check_config, version, help, help_markdown;
 };
 

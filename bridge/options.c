@@ -8,6 +8,7 @@
 #include "identity/key_names.h"
 #include "identity/origins.h"
 #include "net/listener.h"
+#include "net/peer_address.h"
 #include "notify_wire.h"
 #include "redis/redis_address.h"
 
@@ -28,6 +29,25 @@ static const char *check_host_name(const char *name)
                                     : "must be names like notify.example.com, without a port";
 }
 
+static const char *check_network(const char *network)
+{
+    struct peer_network parsed;
+
+    return peer_network_parse(notify_str_z(network), &parsed)
+               ? NULL
+               : "must be addresses, networks such as 10.0.0.0/8, or unix";
+}
+
+static const char *check_field_name(const char *name)
+{
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+
+    return name[0] != '\0' && strspn(name, letters) == strlen(name)
+               ? NULL
+               : "must be the name of a header";
+}
+
 static const char *const auth_choices[] = {"", "none", NULL};
 static const char *const level_choices[] = {"error", "warn", "info", "debug", NULL};
 static const char *const format_choices[] = {"logfmt", "json", NULL};
@@ -43,7 +63,36 @@ const struct option options[] = {
      .def = "127.0.0.1:8080",
      .check = listener_check,
      .metavar = "ADDRESS",
-     .help = "Where clients connect: host:port or unix:/path. May be given several times."},
+     .help =
+         "Where clients connect: host:port or unix:/path. May be given several times. With ,tls "
+         "behind it clients speak TLS there (see --tls-cert); with ,proxy each connection must "
+         "begin with the header of the PROXY protocol, version 1 or 2."},
+    {.name = "tls-cert",
+     .type = OPTION_TEXT,
+     .at = AT(tls_cert),
+     .metavar = "FILE",
+     .help = "The certificate for addresses with ,tls, in PEM, with those that vouch for it behind "
+             "it."},
+    {.name = "tls-key",
+     .type = OPTION_TEXT,
+     .at = AT(tls_key),
+     .metavar = "FILE",
+     .help = "Its private key, in PEM."},
+    {.name = "trusted-proxies",
+     .type = OPTION_ITEMS,
+     .at = AT(trusted_proxies),
+     .check = check_network,
+     .metavar = "NETWORKS",
+     .help = "Proxies whose --proxy-header is believed: addresses, networks such as 10.0.0.0/8, or "
+             "unix, with commas between them."},
+    {.name = "proxy-header",
+     .type = OPTION_TEXT,
+     .at = AT(proxy_header),
+     .def = "X-Forwarded-For",
+     .check = check_field_name,
+     .metavar = "NAME",
+     .help = "The one header in which trusted proxies say whom they speak for; it is read from the "
+             "right, past those that are trusted."},
     {.name = "redis",
      .type = OPTION_TEXT,
      .at = AT(redis),

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import urllib.error
 import urllib.request
@@ -12,6 +13,7 @@ import urllib.request
 import pytest
 
 from bridge_helpers import wait_ready
+from certificates import Certificate
 from servers import Bridge, RedisServer, bridge_path, free_port, module_path, wait_until
 from ws_client import PING, Closed, Refused, WsClient
 
@@ -407,3 +409,57 @@ def test_metrics_tell_who_is_there_and_what_limits_have_met(programs, redis_serv
     after = metrics_of(bridge)
     assert after['notify_limit_hits_total{limit="max-control-frames"}'] == 1
     wait_until(lambda: metrics_of(bridge)['notify_connections{transport="websocket"}'] == 2, "the end")
+
+
+# -- TLS and proxies in front
+
+
+def greeting_over_tls(port, certificate, before=b""):
+    context = ssl.create_default_context(cafile=certificate.cert)
+    with socket.create_connection(("127.0.0.1", port), 10) as plain:
+        plain.sendall(before)
+        with context.wrap_socket(plain, server_hostname="localhost") as sock:
+            sock.sendall(b"GET /ws?user=alice HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")  # fmt: skip
+            data = b""
+            while b'"type":"connection"' not in data:
+                more = sock.recv(4096)
+                assert more, data
+                data += more
+    return data
+
+
+@pytest.mark.parametrize("kind, before", [("tls", b""), ("proxy,tls", b"PROXY TCP4 203.0.113.7 127.0.0.1 1 2\r\n")])
+def test_clients_are_served_over_tls(programs, redis_server, tmp_path, kind, before):
+    certificate = Certificate(tmp_path)
+    port = free_port()
+    bridge = programs.bridge(
+        redis_server, "--listen", f"127.0.0.1:{port},{kind}", "--tls-cert", certificate.cert,
+        "--tls-key", certificate.key, "--log-level", "debug",
+    )  # fmt: skip
+    bridge.wait_ready()
+    assert greeting_over_tls(port, certificate, before).startswith(b"HTTP/1.1 101 ")
+    if before:
+        bridge.wait_line("event=client_open .*addr=203.0.113.7")
+
+
+def test_the_address_of_a_client_is_the_one_that_a_trusted_proxy_names(programs, redis_server):
+    bridge = programs.bridge(redis_server, "--trusted-proxies", "127.0.0.0/8", "--log-level", "debug")
+    bridge.wait_ready()
+    WsClient(bridge.port, "/ws?user=a", headers=["X-Forwarded-For: 6.6.6.6, 203.0.113.9"])
+    bridge.wait_line("event=client_open .*addr=203.0.113.9")
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        (["--listen", "127.0.0.1:0,tls"], "listen: has ,tls: --tls-cert and --tls-key must be given, too"),
+        (["--listen", "127.0.0.1:0,ssl"], "behind the address only ,tls and ,proxy may stand"),
+        (["--trusted-proxies", "10.0.0.0/40"], "trusted-proxies: must be addresses, networks"),
+        (["--proxy-header", "X Forwarded"], "proxy-header: must be the name of a header"),
+    ],
+)
+def test_what_tls_and_proxies_need_is_checked(redis_server, options, said):
+    done = subprocess.run([bridge_path(), "--auth", "none", "--check-config", *options], stderr=subprocess.PIPE)
+    assert done.returncode == 2
+    assert said in done.stderr.decode()
