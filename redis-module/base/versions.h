@@ -10,7 +10,8 @@
  *   2  effects may hold parts that may be skipped (MAY, below); payloads may hold sections
  *      (box_payload.c, sessions_payload.c). On standalone servers an effect has NOPUBLISH only if
  *      the client said so: who executes it publishes (publish.h). AS id/maxlen stands
- *      for ID and MAXLEN of a SEND, and with one for each key SENDMANY is an effect, too.
+ *      for ID and MAXLEN of a SEND, and with one for each key SENDMANY is an effect, too. A
+ *      session set may have more than 1,024 connections.
  *
  * Rules:
  * - Every reader reads every level up to its own, for ever (tests/versions/corpus).
@@ -35,7 +36,12 @@
 enum { WRITE_VERSION_FIRST = 1, WRITE_VERSION_LATEST = 2 };
 
 /* From which level on. */
-enum { WRITE_VERSION_TOLD_BY_EFFECT = 2, WRITE_VERSION_SHORT_SENDS = 2 };
+enum {
+    WRITE_VERSION_TOLD_BY_EFFECT = 2,
+    WRITE_VERSION_SHORT_SENDS = 2,
+    WRITE_VERSION_LARGE_SETS = 2, /* session sets of more than WRITE_SMALL_SET connections */
+};
+enum { WRITE_SMALL_SET = 1024 };
 
 /* The word before a part that may be skipped. It is no valid UTF-8, so that it cannot be the name
  * of a category, a log or a connection: it means the same wherever it stands. Refused from clients.

@@ -13,6 +13,7 @@
 #include "commands/session_change.h"
 #include "sessions/sessions_lookup.h"
 #include "base/utf8.h"
+#include "base/versions.h"
 
 #define LEASE_MAX_MS UINT64_C(86400000) /* a day: a lease is there to be renewed */
 
@@ -116,13 +117,22 @@ static bool parse_open(struct args *args, struct open *open)
     return args_check_key(args, args->argv[2]);
 }
 
+/* How many connections a set may have. Of an upgrade that is under way not all can load more. */
+static long long most_connections(void)
+{
+    long long most = config_get()->session_max_connections;
+
+    return config_writes(WRITE_VERSION_LARGE_SETS) || most < WRITE_SMALL_SET ? most
+                                                                             : WRITE_SMALL_SET;
+}
+
 /* Is there room for a connection that is not there yet? */
 static bool check_limits(struct session_change *change, const struct open *open)
 {
     const struct sessions *set = change->sk.set;
     size_t connections = sessions_connections_of(set, open->connection.session, change->now_ms);
     struct sessions_counts all = sessions_count(set, change->now_ms);
-    long long most = config_get()->session_max_connections;
+    long long most = most_connections();
 
     if (open->max_connections > 0 && connections >= open->max_connections)
         return args_fail(&change->args,

@@ -53,7 +53,7 @@ def fill_tokens(client):
 
 def fill(client):
     """More of everything than the narrow module takes from clients."""
-    corpus.fill(client, internal=False)
+    corpus.fill(client)
     fill_sets(client)
     fill_tokens(client)
 

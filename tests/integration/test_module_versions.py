@@ -83,3 +83,20 @@ def test_the_version_that_is_written_is_a_setting(shared_redis):
     assert int(newest) >= 2
     assert "between 1 and" in error_of(client, "CONFIG", "SET", "notify.write-version", int(newest) + 1)
     assert "between 1 and" in error_of(client, "CONFIG", "SET", "notify.write-version", 0)
+
+
+def test_a_session_set_stays_as_small_as_readers_of_the_first_version_can_load(programs):
+    server = programs.redis(module_args=["notify.write-version", 1])
+    client = server.client()
+    client.config_set("notify.session-max-connections", 10000)
+
+    def open_(n):
+        return ["NOTIFY.SESSION", "OPEN", "s", f"session {n}", f"c{n}", "LEASE", 60000]
+
+    with client.pipeline(transaction=False) as pipe:
+        for n in range(1024):
+            pipe.execute_command(*open_(n))
+        pipe.execute()
+    assert "a session set holds at most 1024" in error_of(client, *open_(1024))
+    client.config_set("notify.write-version", 2)
+    assert call(client, *open_(1024)) == 1

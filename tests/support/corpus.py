@@ -1,12 +1,12 @@
 """Values of every kind that the module stores, and what it says of them: for files that every later version
 must load, and for modules of two versions side by side.
 
-Only what depends on no clock: ids and times are given, and lie so far ahead that nothing expires. What a
-client may no longer say in later versions (REMEMBER, AT, SESSION APPLY) comes from files made by the version
-that took it; `fill` with internal=False does without."""
+Only what depends on no clock: ids and times are given, and lie so far ahead that nothing expires. What no
+client may say (REMEMBER, SESSION APPLY) is replicated to the server before (fill_as_primary)."""
 
 import json
 
+from effects import Primary
 from module_helpers import call, pairs
 from servers import wait_until
 
@@ -79,11 +79,16 @@ def fill_expiring(client):
     send(client, PROGRESS, 4, "COLLAPSE", 'job "2" ü')
 
 
-def fill_tokens(client):
+def remember(key, number, token, at, after, most):
+    return ["NOTIFY.SEND", key, f"title {number}", "IDEMPOTENT", token, "ID", f"{FAR + number}-0", "MAXLEN", 1000,
+            "REMEMBER", at, after, most, "NOPUBLISH"]  # fmt: skip
+
+
+def tokens():
     for n, token in enumerate(TOKENS_OF[TOKENS], 1):
-        send(client, TOKENS, n, "IDEMPOTENT", token, "REMEMBER", FAR + n, n, 100)
-    send(client, TOKENS_ONLY, 1, "IDEMPOTENT", TOKENS_OF[TOKENS_ONLY][0], "REMEMBER", FAR, 0, 10)
-    call(client, "NOTIFY.DEL", TOKENS_ONLY, FAR + 1)
+        yield remember(TOKENS, n, token, FAR + n, n, 100)
+    yield remember(TOKENS_ONLY, 1, TOKENS_OF[TOKENS_ONLY][0], FAR, 0, 10)
+    yield ["NOTIFY.DEL", TOKENS_ONLY, f"{FAR + 1}-0", "NOPUBLISH"]
 
 
 def fill_categories(client):
@@ -120,22 +125,22 @@ def fill_followers(client):
     call(client, "NOTIFY.READALL", SCATTERED, "CATEGORY", "c0", "LOG", LOG)
 
 
-def put(client, key, rev, *changes):
-    call(client, "NOTIFY.SESSION", "APPLY", key, rev, *changes)
+def put(key, rev, *changes):
+    return ["NOTIFY.SESSION", "APPLY", key, rev, *changes]
 
 
-def fill_sessions(client):
-    put(client, SESSIONS, 5, "PUT", "tab ü", "c1", FAR + 1, 1795208400123, "bridge-1", "10.0.0.1", '{"ua":"ü"}',
-        "PUT", "tab ü", "c2", FAR + 2, 1795208400124, "", "", "", "PUT", "tab-2", "c3", FAR + 3, 1795208400125,
-        "bridge-2", "", "")  # fmt: skip
-    put(client, SESSIONS, 6, "LEASE", "c2", FAR + 9, "CLOSE", "nobody")
+def sessions():
+    yield put(SESSIONS, 5, "PUT", "tab ü", "c1", FAR + 1, 1795208400123, "bridge-1", "10.0.0.1", '{"ua":"ü"}',
+              "PUT", "tab ü", "c2", FAR + 2, 1795208400124, "", "", "", "PUT", "tab-2", "c3", FAR + 3, 1795208400125,
+              "bridge-2", "", "")  # fmt: skip
+    yield put(SESSIONS, 6, "LEASE", "c2", FAR + 9, "CLOSE", "nobody")
     changes = []
     for n in range(70):
         changes += ["PUT", f"s{n // 4}", f"conn {n}", FAR + n, 1795208400000 + n, "bridge-1", "", ""]
-    put(client, ONE_SESSION, 70, *changes)
-    put(client, ONE_SESSION, 71, "CLOSE", "conn 5")
-    put(client, GONE_SESSIONS, 1, "PUT", "s", "c", FAR, 1, "", "", "")
-    put(client, GONE_SESSIONS, 2, "CLOSE", "c")
+    yield put(ONE_SESSION, 70, *changes)
+    yield put(ONE_SESSION, 71, "CLOSE", "conn 5")
+    yield put(GONE_SESSIONS, 1, "PUT", "s", "c", FAR, 1, "", "", "")
+    yield put(GONE_SESSIONS, 2, "CLOSE", "c")
 
 
 def fill_by_clients(client):
@@ -158,12 +163,17 @@ def fill_by_clients(client):
     call(client, "NOTIFY.SEND", "inbox:swept", "takes it out", "EX", 60)
 
 
-def fill(client, internal=True):
+def fill_as_primary(server):
+    """What only a primary may say. The server begins empty."""
+    primary = Primary(server)
+    primary.send(["SELECT", 0], *tokens(), *sessions())
+    primary.close()
+
+
+def fill(client):
+    """Everything that a client may say."""
     for part in (fill_states, fill_shapes, fill_expiring, fill_categories, fill_followers, fill_by_clients):
         part(client)
-    if internal:
-        fill_tokens(client)
-        fill_sessions(client)
 
 
 # -- what the module says of it

@@ -247,14 +247,15 @@ class RedisServer(Program):
     """redis-server with the module. Options become its command line: appendonly="yes",
     save=["900 1", "300 10"], notify_max_entries… : underscores stand for hyphens, "notify." options
     of the module are given in `config`, and set before the server is handed out. `module` names
-    another module than the one under test, or none."""
+    another module than the one under test, or none; `module_args` follow it on the command line."""
 
-    def __init__(self, name="redis", module=True, replica_of=None, config=None, **options):
+    def __init__(self, name="redis", module=True, replica_of=None, config=None, module_args=(), **options):
         super().__init__(name)
         is_node = "cluster-enabled" in options or "cluster_enabled" in options
         self.port = free_port(beside=[10000] if is_node else [])  # where the cluster's bus is
         self.dir = tempfile.mkdtemp(prefix="notify-test-redis-")
         self.module = module_path() if module is True else module or None
+        self.module_args = list(module_args)
         self.config = dict(config or {})
         self.options = {
             "save": "",
@@ -274,7 +275,7 @@ class RedisServer(Program):
                 # Redis splits a value at blanks only if it is several words of the command line.
                 argv += [f"--{key}"] + (str(one).split(" ") if one != "" else [""])
         if self.module:
-            argv += ["--loadmodule", self.module]
+            argv += ["--loadmodule", self.module, *map(str, self.module_args)]
         return argv
 
     def start(self, wait_ready=True):
@@ -319,6 +320,15 @@ class RedisServer(Program):
             return info["master_link_status"] == "up" and info["slave_repl_offset"] >= written
 
         wait_until(is_synced, "the replica's being up to date")
+
+    def wait_aof(self):
+        """Until its AOF is complete: after a full resync it is begun anew."""
+
+        def is_complete():
+            about = self.client().info("persistence")
+            return not (about["aof_rewrite_in_progress"] or about["aof_rewrite_scheduled"])
+
+        wait_until(is_complete, "its AOF's being complete")
 
     def rewrite_aof(self):
         mark = self.mark()
