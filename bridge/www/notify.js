@@ -19,6 +19,7 @@
     wakeMs: 1000, // between two attempts, or two trials of the link, because somebody looks at the page
     wakeReplyMs: 3000, // and how long the bridge then has for its answer
     keys: 1024, // positions that are remembered; the one that moved longest ago goes first
+    timerMs: 2 ** 31 - 1, // the longest time that a timer takes; later is asked about then
     recentIds: 32, // per key, by which a repetition is told from a box that begins anew
   });
 
@@ -508,6 +509,8 @@
     #status = 'closed';
     #greeting = null;
     #badge = new Badge();
+    #expiry = Infinity; // when something in the inbox expires next, by Redis' clock
+    #clockAhead = 0; // Redis' clock (the bridge's, to be exact) before ours
     #recounts = 0; // asked for in a row, each because of a doubt that the last one left
     #unopened = 0; // attempts in a row that did not open
     #everOpened = false; // since open()
@@ -884,6 +887,7 @@
         this.#badge.hear(message, isCatchingUp);
         if (isAnew) this.#badge.doubt();
       });
+      if (message.data) this.#recountAt(Date.parse(message.data.expires_at));
     }
 
     /* Tells what `change` did to the count, and has it asked for again if there is a doubt. */
@@ -906,6 +910,16 @@
       });
     }
 
+    /* What expires tells nobody: the count is asked for then. */
+    #recountAt(time) {
+      if (!(time > 0 && time < this.#expiry)) return;
+      this.#expiry = time;
+      const { recountMs } = this.#options;
+      const ms = Math.max(0, time - this.#clock.now() - this.#clockAhead) + recountMs;
+      const jitter = backoffDelay(0, recountMs, recountMs, this.#clock.random);
+      this.#timers.set('expiry', Math.min(ms + jitter, LIMITS.timerMs), () => this.#recount());
+    }
+
     #recount() {
       const epoch = this.#epoch;
       this.unreadCount().catch((error) => {
@@ -920,6 +934,9 @@
       let isAnew = false;
       this.#countMay(() => (isAnew = this.#badge.answer(asked.badge, answer)));
       if (!this.#timers.has('recount')) this.#recounts = 0;
+      this.#timers.clear('expiry');
+      this.#expiry = Infinity;
+      this.#recountAt(answer.next_expiry);
       const key = this.inboxKey;
       const place = this.#positions.get(key);
       const isBelow = isId(answer.last) && place !== undefined && compareIds(answer.last, place) < 0;
@@ -935,6 +952,7 @@
     #receiveGreeting(greeting) {
       this.#greeting = greeting;
       this.#connectedAt = this.#clock.now();
+      this.#clockAhead = Date.parse(greeting.timestamp) - this.#connectedAt || 0;
       this.#badge.restart(); // Redis may have lost revisions since
       this.#recounts = 0;
       this.#timers.clear('connect');
@@ -1110,7 +1128,7 @@
     remove(ids) {
       return this.request('delete_notification', idFields(ids));
     }
-    /* { unread, unseen, by_category, max_level, last, rev } */
+    /* { unread, unseen, by_category, max_level, last, rev, next_expiry } */
     unreadCount() {
       return this.request('unread_count');
     }

@@ -800,6 +800,40 @@ test('a question about a doubt is repeated while Redis is away, with growing pau
   await noRecount(scene);
 });
 
+test('what expires is asked about when it has, by the clock of the bridge', async () => {
+  const scene = await Scene.start();
+  const ahead = 7000; // so much is its clock before ours
+  scene.socket.readyState = 1;
+  await scene.receive({ type: 'connection', client_id: 'c1', user_id: 'alice', timestamp: new Date(scene.clock.now() + ahead).toISOString() });
+  const at = (ms) => scene.clock.now() + ahead + ms;
+  await scene.answer('unread_count', { type: 'unread_count', unread: 2, last: '100-0', rev: 5, next_expiry: at(60000) });
+  const expires_at = new Date(at(20000)).toISOString();
+  await scene.receive(entry('101-0', '100-0', { rev: 6, unread: 3, data: { id: '101-0', expires_at } }));
+  await scene.clock.advance(20499);
+  assert.equal(counts(scene), 1);
+  await scene.clock.advance(501);
+  assert.equal(counts(scene), 2);
+  await answerCount(scene, 6, 2);
+  assert.equal(scene.client.unread, 2);
+  await noRecount(scene);
+});
+
+test('no time of expiry makes the client ask without end', async () => {
+  for (const next_expiry of [1, 0, -1, 1e300, 'soon', null, undefined]) {
+    const scene = await Scene.start({ heartbeatMs: 1e9 });
+    await scene.greet();
+    for (let i = 0; i < 3; i++) {
+      await scene.answer('unread_count', { type: 'unread_count', unread: 2, last: '100-0', rev: 5, next_expiry });
+      await scene.clock.advance(999);
+      assert.equal(counts(scene), 1 + (next_expiry === 1 ? i : 0), String(next_expiry));
+      await scene.clock.advance(1);
+    }
+    await scene.receive(entry('101-0', '100-0', { rev: 6, unread: 3, data: { id: '101-0', expires_at: 'never' } }));
+    await scene.clock.advance(5000);
+    assert.equal(counts(scene), next_expiry === 1 ? 4 : 1);
+  }
+});
+
 test('a box that is gone counts nothing, is to be looked at anew, and the next one is another', async () => {
   const scene = await settled();
   await scene.receive({ type: 'gone', key: 'inbox:alice', rev: 11, unread: 0 });
