@@ -1,8 +1,7 @@
 /* browser -- a headless Chromium, and the test page in it as a test sees it. */
 
 import { chromium } from 'playwright-core';
-import { after, eventually, WAIT_MS } from './harness.js';
-import { makeFolder } from './servers.js';
+import { after, afterAll, eventually, WAIT_MS } from './harness.js';
 
 const EXECUTABLE = process.env.CHROMIUM || '/usr/bin/chromium';
 const FLAGS = [
@@ -17,16 +16,37 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-/* A browser with a profile of its own; it ends with the test. */
-export async function openBrowser(moreFlags = []) {
-  const profile = makeFolder('notify-e2e-chromium-');
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath: EXECUTABLE,
-    args: [...FLAGS, ...moreFlags],
-    viewport: { width: 1400, height: 900 },
+/* Options of openBrowser(): a phone, or a screen of its size. */
+export const phone = (width = 375) => ({
+  viewport: { width, height: 812 },
+  isMobile: true,
+  hasTouch: true,
+  deviceScaleFactor: 2,
+});
+
+function launch(flags, ignoreDefaultArgs) {
+  return chromium.launch({ executablePath: EXECUTABLE, args: [...FLAGS, ...flags], ignoreDefaultArgs });
+}
+
+let shared = null;
+
+/* The browser that all tests share which want no other flags. */
+function launchShared() {
+  shared ||= launch([], false).then((browser) => {
+    afterAll(() => browser.close());
+    return browser;
   });
+  return shared;
+}
+
+/* As a browser that was never used: nothing is shared with other tests. It ends with the test. flags,
+ * ignoreDefaultArgs: of the browser, which is then one of its own; else of playwright's newContext(). */
+export async function openBrowser({ flags = [], ignoreDefaultArgs = false, ...options } = {}) {
+  const isOwn = flags.length > 0 || ignoreDefaultArgs;
+  const browser = await (isOwn ? launch(flags, ignoreDefaultArgs) : launchShared());
+  const context = await browser.newContext({ viewport: { width: 1400, height: 900 }, ...options });
   context.setDefaultTimeout(WAIT_MS);
-  after(() => context.close());
+  after(() => (isOwn ? browser.close() : context.close()));
   return context;
 }
 
@@ -35,7 +55,7 @@ export class Tab {
   #page;
   #problems = [];
 
-  static async open(context, address) {
+  static async open(context, address, status = 'connected') {
     const tab = new Tab();
     tab.#page = await context.newPage();
     tab.#page.on('pageerror', (error) => tab.#problems.push(error.message));
@@ -45,7 +65,7 @@ export class Tab {
       if (isOurs) tab.#problems.push(message.text());
     });
     await tab.#page.goto(address);
-    await tab.waitStatus('connected');
+    await tab.waitStatus(status);
     after(() => tab.checkProblems());
     return tab;
   }
@@ -94,5 +114,36 @@ export class Tab {
 
   item(title) {
     return this.get('item').filter({ hasText: title });
+  }
+
+  /* Waits until what testid names is to be seen, and says this. */
+  async waitText(testid, pattern) {
+    let seen = '';
+    const says = async () => {
+      const element = this.get(testid);
+      seen = (await element.isVisible()) ? await element.textContent() : '(hidden)';
+      return pattern.test(seen);
+    };
+    await eventually(`${testid} says ${pattern}`, says).catch((error) => {
+      throw new Error(`${error.message}; it says ${JSON.stringify(seen)}`);
+    });
+  }
+
+  waitNoText(testid) {
+    return eventually(`${testid} says nothing`, async () => (await this.get(testid).textContent()) === '');
+  }
+
+  waitHidden(testid) {
+    return this.get(testid).waitFor({ state: 'hidden' });
+  }
+
+  /* What has the focus: the title of its row and the control, or the control alone. */
+  focused() {
+    return this.#page.evaluate(() => {
+      const { dataset, localName } = document.activeElement;
+      const row = document.activeElement.closest('[data-testid="item"]');
+      const title = row && row.querySelector('[data-testid="item-title"]').textContent;
+      return [title, dataset.testid || localName].filter(Boolean).join(': ');
+    });
   }
 }

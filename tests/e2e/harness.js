@@ -2,6 +2,7 @@
 
 const tests = [];
 const cleanups = [];
+const lastCleanups = [];
 
 export const WAIT_MS = 15000;
 
@@ -13,6 +14,16 @@ export function test(name, fn) {
 /* Runs fn when the present test is over, however it ended; the last one given is the first to run. */
 export function after(fn) {
   cleanups.push(fn);
+}
+
+/* Runs fn when all tests are over. */
+export function afterAll(fn) {
+  lastCleanups.push(fn);
+}
+
+/* Ends what all tests share. */
+export async function cleanUpAll() {
+  for (const fn of lastCleanups.splice(0)) await fn();
 }
 
 /* Ends what the present test has started. Returns the first error, having tried everything. */

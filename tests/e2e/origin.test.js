@@ -39,7 +39,7 @@ function connect(page, url) {
 
 async function start() {
   const { bridge } = await startServers();
-  const context = await openBrowser(['--host-resolver-rules=MAP evil.example 127.0.0.1']);
+  const context = await openBrowser({ flags: ['--host-resolver-rules=MAP evil.example 127.0.0.1'] });
   const page = await context.newPage();
   const port = new URL(bridge.page('alice')).port;
   return { page, port };

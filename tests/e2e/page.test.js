@@ -311,18 +311,3 @@ test('switching the user shows that user\'s inbox only', async () => {
   await tab.waitTitles('again for bob', 'for bob');
   await tab.waitUnread(2);
 });
-
-test('a row that is read with the keyboard keeps the focus, and a deleted one passes it on', async () => {
-  const { redis, bridge, context } = await startAll();
-  const tab = await Tab.open(context, bridge.page('alice'));
-  for (const title of ['one', 'two']) await redis.cli('NOTIFY.SEND', 'inbox:alice', title);
-  await tab.waitTitles('two', 'one');
-  const focused = () => tab.page.evaluate(() => document.activeElement.closest('li')?.querySelector('h3').textContent);
-  await tab.item('two').getByTestId('item-main').press('Enter');
-  await tab.waitUnread(1);
-  await eventually('the row is drawn as read', async () => (await tab.item('two').getAttribute('data-read')) === 'true');
-  assert.equal(await focused(), 'two');
-  await tab.item('two').getByTestId('item-delete').press('Enter');
-  await tab.waitTitles('one');
-  assert.equal(await focused(), 'one');
-});

@@ -6,7 +6,7 @@
  * browser, REDIS_SERVER and REDIS_CLI Redis' own programs. */
 
 import { readdirSync } from 'node:fs';
-import { cleanUp, runTests } from './harness.js';
+import { cleanUp, cleanUpAll, runTests } from './harness.js';
 
 const TEST_TIMEOUT_MS = 90000;
 
@@ -27,6 +27,7 @@ async function loadTests() {
 function endWith(status) {
   return async () => {
     await cleanUp();
+    await cleanUpAll();
     process.exit(status);
   };
 }
@@ -40,5 +41,6 @@ process.on('unhandledRejection', (error) => {
 
 await loadTests();
 const { passed, failed } = await runTests(process.argv[2] || '', TEST_TIMEOUT_MS);
+await cleanUpAll();
 console.log(`${passed} passed, ${failed + broken} failed`);
 process.exit(failed + broken > 0 || passed === 0 ? 1 : 0);
