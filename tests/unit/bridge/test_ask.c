@@ -31,7 +31,7 @@ struct notify_str follow_key(const struct follow *follow)
 
 static struct follow follow_of(const char *key)
 {
-    return (struct follow){.channel = (struct channel *)key};
+    return (struct follow){.channel = (struct channel *)(void *)key};
 }
 
 static json_t *results; /* of the last ask that was done */
