@@ -42,6 +42,10 @@ static const char *text_of(const struct rm_string *string, size_t *len)
     return text;
 }
 
+/* Without format clang takes the text for any text. */
+static void keep_log(struct rm_ctx *ctx, const char *level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 static void keep_log(struct rm_ctx *ctx, const char *level, const char *format, ...)
 {
     va_list list;
