@@ -127,10 +127,17 @@ def test_of_an_overwritten_box_with_a_successor_the_successor_is_told(client, he
     assert [(m["type"], m["rev"]) for m in heard() if m["key"] == KEY][-1] == ("changed", 3)
 
 
+def many_boxes(client, count):
+    keys = [f"many:{n}" for n in range(count)]
+    for n in range(0, count, 1000):
+        part = keys[n : n + 1000]
+        call(client, "NOTIFY.SENDMANY", len(part), *part, "t", "NOPUBLISH")
+    return keys
+
+
 def test_more_overwritten_boxes_than_are_noted_are_told_of_at_once(client, heard, shared_redis):
-    keys = [f"many:{n}" for n in range(1100)]
+    keys = many_boxes(client, 1100)
     before = client.info("notify")
-    call(client, "NOTIFY.SENDMANY", len(keys), *keys, "t", "NOPUBLISH")
     client.mset({key: "t" for key in keys})
     assert [m["type"] for m in wait_message(heard)] == ["flushed"]
     after = client.info("notify")
@@ -139,8 +146,7 @@ def test_more_overwritten_boxes_than_are_noted_are_told_of_at_once(client, heard
 
 
 def test_many_boxes_that_one_command_deletes_are_each_told_of(client, shared_redis):
-    keys = [f"many:{n}" for n in range(3000)]
-    call(client, "NOTIFY.SENDMANY", len(keys), *keys, "t", "NOPUBLISH")
+    keys = many_boxes(client, 3000)
     before = client.info("notify")
     client.delete(*keys)
     after = client.info("notify")
