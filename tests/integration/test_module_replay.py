@@ -92,6 +92,7 @@ def test_a_replica_with_lower_limits_ends_equal(programs, narrow, when):
     check_sound(client)
     client.execute_command("DEBUG", "RELOAD")
     assert contents(client) == wanted
+    replica.wait_aof()
     client.execute_command("DEBUG", "LOADAOF")
     assert contents(client) == wanted
     replica.rewrite_aof()
