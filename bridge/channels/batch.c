@@ -4,12 +4,41 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wire/filter.h"
 #include "wire/frame.h"
 
-static void forget_joined(struct batch *batch)
+/* What a batch comes to for one filter. */
+struct choice {
+    struct filter *filter; /* owned reference */
+    struct batch *events;  /* owned; NULL: all of the batch */
+};
+
+struct batch_choices {
+    size_t len, next; /* next: is replaced when all are taken */
+    struct choice at[BATCH_CHOICES_MAX];
+};
+
+static void choice_release(struct choice *choice)
+{
+    filter_unref(choice->filter);
+    batch_free(choice->events);
+}
+
+static void forget_choices(struct batch *batch)
+{
+    if (batch->choices == NULL)
+        return;
+    for (size_t i = 0; i < batch->choices->len; i++)
+        choice_release(&batch->choices->at[i]);
+    free(batch->choices);
+    batch->choices = NULL;
+}
+
+static void forget_made(struct batch *batch)
 {
     for (size_t i = 0; i < DIALECT_COUNT; i++)
         batch->joined[i] = frame_unref(batch->joined[i]);
+    forget_choices(batch);
 }
 
 int batch_push(struct batch *batch, struct event *event)
@@ -22,7 +51,7 @@ int batch_push(struct batch *batch, struct event *event)
         batch->events = events;
         batch->cap = cap;
     }
-    forget_joined(batch);
+    forget_made(batch);
     batch->events[batch->len++] = event_ref(event);
     batch->bytes += event->len;
     return 0;
@@ -37,7 +66,7 @@ int batch_append(struct batch **batch, struct event *event)
 
 void batch_drop_first(struct batch *batch, size_t n)
 {
-    forget_joined(batch);
+    forget_made(batch);
     for (size_t i = 0; i < n; i++) {
         batch->bytes -= batch->events[i]->len;
         event_unref(batch->events[i]);
@@ -65,6 +94,61 @@ struct batch *batch_free(struct batch *batch)
         batch_release(batch);
     free(batch);
     return NULL;
+}
+
+/* False: out of memory. */
+static bool choose(const struct batch *batch, struct filter *filter, struct choice *ret)
+{
+    ret->events = calloc(1, sizeof(*ret->events));
+    for (size_t i = 0; ret->events != NULL && i < batch->len; i++)
+        if (filter_passes(filter, batch->events[i]) &&
+            batch_push(ret->events, batch->events[i]) != 0)
+            ret->events = batch_free(ret->events);
+    if (ret->events == NULL)
+        return false;
+    if (ret->events->len == batch->len)
+        ret->events = batch_free(ret->events);
+    ret->filter = filter_ref(filter);
+    return true;
+}
+
+static const struct choice *find_choice(const struct batch *batch, const struct filter *filter)
+{
+    for (size_t i = 0; batch->choices != NULL && i < batch->choices->len; i++)
+        if (batch->choices->at[i].filter == filter)
+            return &batch->choices->at[i];
+    return NULL;
+}
+
+static const struct choice *keep_choice(struct batch *batch, struct choice choice)
+{
+    struct batch_choices *choices = batch->choices;
+    struct choice *at;
+
+    if (choices->len < BATCH_CHOICES_MAX) {
+        at = &choices->at[choices->len++];
+    } else {
+        at = &choices->at[choices->next];
+        choices->next = (choices->next + 1) % BATCH_CHOICES_MAX;
+        choice_release(at);
+    }
+    *at = choice;
+    return at;
+}
+
+struct batch *batch_for(struct batch *batch, struct filter *filter)
+{
+    const struct choice *choice = find_choice(batch, filter);
+    struct choice made;
+
+    if (choice == NULL) {
+        if (batch->choices == NULL)
+            batch->choices = calloc(1, sizeof(*batch->choices));
+        if (batch->choices == NULL || !choose(batch, filter, &made))
+            return NULL;
+        choice = keep_choice(batch, made);
+    }
+    return choice->events == NULL ? batch : choice->events;
 }
 
 /* A batch of one needs no joining: the event's own frame serves. */

@@ -1,5 +1,7 @@
 /* batch -- events of one channel that go out together: one buffer and one write per client.
  *
+ * A buffer is made once for all clients of a dialect and a filter.
+ *
  * Also serves as the plain list of events that a channel keeps (recent ones, stashed ones). */
 #ifndef BATCH_H
 #define BATCH_H
@@ -9,11 +11,16 @@
 
 #include "wire/event.h"
 
+#define BATCH_CHOICES_MAX 32 /* filters for which is kept what they come to */
+
+struct filter;
+
 struct batch {
     struct event **events; /* owned array of owned references */
     size_t len, cap;
     size_t bytes;                        /* sum of the payloads */
-    struct frame *joined[DIALECT_COUNT]; /* owned; made on demand, forgotten on change */
+    struct frame *joined[DIALECT_COUNT]; /* owned; made on demand, forgotten on change, */
+    struct batch_choices *choices;       /* as are these; NULL until needed */
 };
 
 /* Takes its own reference. 0 or -ENOMEM. */
@@ -25,6 +32,11 @@ void batch_drop_first(struct batch *batch, size_t n);
 void batch_clear(struct batch *batch); /* memory is kept for the next use */
 void batch_release(struct batch *batch);
 struct batch *batch_free(struct batch *batch); /* returns NULL */
+
+/* Those of its events that filter passes, as a batch that is borrowed until this one changes or is
+ * asked for another filter: this one itself when they are all, one without events when there are
+ * none. NULL: out of memory. */
+struct batch *batch_for(struct batch *batch, struct filter *filter);
 
 /* All frames one behind the other. Borrowed from the batch. NULL: out of memory. */
 struct frame *batch_frame(struct batch *batch, enum dialect dialect);

@@ -264,15 +264,6 @@ static void become_live(struct channel *channel, struct follow *follow)
     channel->shared->handlers->on_live(follow);
 }
 
-static uint32_t count_entries(const struct batch *batch, size_t len)
-{
-    uint32_t n = 0;
-
-    for (size_t i = 0; i < len; i++)
-        n += batch->events[i]->kind == EVENT_ENTRY;
-    return n;
-}
-
 /* Sends source's events behind follow->pos. False: the client could not take all of it and is
  * BEHIND. *shared is the batch that the follow before this one got: very often this one lacks the
  * same, and then all of them are sent the same buffer. */
@@ -293,7 +284,6 @@ static bool send_after(struct follow *follow, const struct batch *source, struct
         *shared_start = start;
     }
     follow->channel->shared->handlers->deliver(follow, shared, batch_last_id(shared));
-    follow->count += count_entries(shared, batch_after(shared, follow->pos));
     return follow->state == FOLLOW_WAITING;
 }
 

@@ -31,20 +31,21 @@ struct follow {
     struct follow *next;     /* of the same client */
     struct notify_id pos;    /* the last entry that was sent or queued */
     uint32_t index;          /* in the channel's table */
-    uint32_t count;          /* entries got while catching up */
+    uint32_t count;          /* entries got while catching up: for the client */
     uint8_t state;
     bool from_now; /* has no position yet: begins where the channel ends */
     bool in_read;  /* the channel's read under way was asked for with this one in mind */
     bool gap;      /* not all since pos could be had */
     bool lowered;  /* while its queue is dropped: pos stands before the first dropped entry */
     bool refilled; /* its queue was dropped: the client is told when it is live again */
+    bool whole;    /* the client gets all of it, whatever its filter */
 };
 
 /* What channels tell the owners of follows. From within these nothing may be followed, resumed or
  * left, but in on_refused. */
 struct follow_handlers {
-    /* Events; newest: the last entry's id or 0-0. The follow may fall behind by it, which shows in
-     * its state. */
+    /* Events; newest: the last entry's id or 0-0. Whether all of them are sent or not, pos comes to
+     * newest. Or the follow falls behind by it, which shows in its state. */
     void (*deliver)(struct follow *follow, struct batch *batch, struct notify_id newest);
     /* Two steps towards having in the cache what deliver() will look at: the owner, then, when that
      * is there, its connection. */

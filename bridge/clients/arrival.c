@@ -12,20 +12,21 @@
 #include "clients/opening.h"
 #include "identity/key_names.h"
 #include "net/conn.h"
-#include "wire/event.h"
+#include "wire/dialect.h"
+#include "wire/vocabulary.h"
 
 #define MADE_ID_BYTES 12
 
 /* The greeting. */
 
-static json_t *greeting(const struct client *client)
+static void greet(struct client *client)
 {
-    struct notify_str user = client_user(client), id = client_id(client);
     char now[ISO_TIME_LEN + 1];
+    const struct greeting greeting = {
+        .client_id = client_id(client), .user_id = client_user(client), .timestamp = now};
 
     iso_time_format(now, loop_wall_ms(client->shared->senders.loop));
-    return json_pack("{s:s, s:s, s:s%, s:s%, s:s}", "type", "connection", "status", "connected",
-                     "client_id", id.ptr, id.len, "user_id", user.ptr, user.len, "timestamp", now);
+    sender_greet(&client->sender, &greeting);
 }
 
 static void on_greeting_due(void *ctx)
@@ -33,7 +34,7 @@ static void on_greeting_due(void *ctx)
     struct client *client = ctx;
 
     if (!client_is_closed(client)) {
-        sender_greet(&client->sender, greeting(client));
+        greet(client);
         client_refill(client);
     }
     client_call_end(client, 0);

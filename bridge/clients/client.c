@@ -10,7 +10,9 @@
 #include "channels/channel.h"
 #include "channels/follow.h"
 #include "channels/router.h"
+#include "identity/key_names.h"
 #include "net/conn.h"
+#include "wire/filter.h"
 
 struct notify_str client_user(const struct client *client)
 {
@@ -92,34 +94,62 @@ void client_on_drained(void *peer)
 
 /* What channels tell. */
 
+static void note_had(struct follow *follow, const struct event *event)
+{
+    if (event->kind != EVENT_ENTRY)
+        return;
+    follow->pos = event->id;
+    follow->count += follow->state == FOLLOW_WAITING;
+}
+
 static bool enqueue(struct client *client, struct follow *follow, struct event *event)
 {
     if (!sender_enqueue(&client->sender, follow, event))
         return false;
-    if (event->kind == EVENT_ENTRY)
-        follow->pos = event->id;
+    note_had(follow, event);
     return true;
 }
 
-static void deliver(struct follow *follow, struct batch *batch, struct notify_id newest)
+/* False: not all of it fits. */
+static bool enqueue_all(struct client *client, struct follow *follow, const struct batch *batch)
 {
-    struct client *client = follow->client;
-
-    if (sender_deliver(&client->sender, batch)) {
-        if (!notify_id_is_zero(newest))
-            follow->pos = newest;
-        return;
-    }
     for (size_t i = 0; i < batch->len; i++) {
         if (enqueue(client, follow, batch->events[i]))
             continue;
         sender_drain(&client->sender);
-        if (!enqueue(client, follow, batch->events[i])) {
-            fall_behind(client, follow);
-            break;
-        }
+        if (!enqueue(client, follow, batch->events[i]))
+            return false;
     }
+    return true;
+}
+
+static void send_batch(struct follow *follow, struct batch *batch)
+{
+    struct client *client = follow->client;
+
+    if (sender_deliver(&client->sender, batch)) {
+        for (size_t i = 0; follow->state == FOLLOW_WAITING && i < batch->len; i++)
+            note_had(follow, batch->events[i]);
+        return;
+    }
+    if (!enqueue_all(client, follow, batch))
+        fall_behind(client, follow);
     sender_drain(&client->sender);
+}
+
+static void deliver(struct follow *follow, struct batch *batch, struct notify_id newest)
+{
+    struct filter *filter = follow->whole ? NULL : follow->client->filter;
+    struct batch *chosen = filter == NULL ? batch : batch_for(batch, filter);
+
+    if (chosen == NULL) {
+        conn_close(follow->client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
+        return;
+    }
+    if (chosen->len > 0)
+        send_batch(follow, chosen);
+    if (follow->state != FOLLOW_BEHIND && !notify_id_is_zero(newest))
+        follow->pos = newest; /* past what the filter keeps back, too */
 }
 
 static void look_ahead(const struct follow *follow)
@@ -142,7 +172,7 @@ static void tell_resumed(struct follow *follow, bool recovered)
 
     ask_put_result(results, follow_key(follow), follow, recovered);
     sender_send_json(&follow->client->sender,
-                     json_pack("{s:s, s:o}", "type", "resumed", "results", results), NULL);
+                     json_pack("{s:s, s:o}", "type", "resumed", "results", results));
 }
 
 static void on_live(struct follow *follow)
@@ -176,11 +206,9 @@ static void tell_forbidden(struct client *client, struct notify_str key)
 {
     json_t *name = json_stringn(key.ptr, key.len); /* NULL, and left out, if it is no UTF-8 */
 
-    sender_send_json(&client->sender,
-                     json_pack("{s:s, s:{s:s, s:s, s:{s:o*}}}", "type", "error", "error", "code",
-                               "FORBIDDEN", "message", CLIENT_FORBIDDEN_TEXT, "details", "key",
-                               name),
-                     NULL);
+    sender_send_json(&client->sender, json_pack("{s:s, s:{s:s, s:s, s:{s:o*}}}", "type", "error",
+                                                "error", "code", "FORBIDDEN", "message",
+                                                CLIENT_FORBIDDEN_TEXT, "details", "key", name));
 }
 
 /* Following. */
@@ -191,6 +219,15 @@ struct follow *client_find_follow(const struct client *client, struct notify_str
         if (notify_str_eq(follow_key(f), key))
             return f;
     return NULL;
+}
+
+/* Its counts must stay true. */
+static bool is_own_inbox(const struct client *client, struct notify_str key)
+{
+    struct key_buffer buffer;
+
+    return notify_str_eq(key,
+                         key_of(client->shared->keys, KEY_INBOX, client_user(client), &buffer));
 }
 
 int client_follow(struct client *client, struct notify_str key, const struct notify_id *from,
@@ -207,6 +244,7 @@ int client_follow(struct client *client, struct notify_str key, const struct not
         return -ENOMEM;
     follow->client = client;
     follow->from_now = from == NULL;
+    follow->whole = is_own_inbox(client, key);
     if (from != NULL)
         follow->pos = *from;
     follow->next = client->follows;
@@ -258,6 +296,22 @@ void client_resume(struct client *client, struct follow *follow, struct notify_i
     follow->from_now = follow->gap = follow->lowered = follow->refilled = false;
     follow->count = 0;
     channel_resume(follow->channel, follow);
+}
+
+static bool drop_chosen(void *ctx, const struct outbox_item *item)
+{
+    const struct follow *follow = item->source;
+
+    return !follow->whole && drop_item(ctx, item);
+}
+
+void client_set_filter(struct client *client, struct filter *filter)
+{
+    struct filter *before = client->filter;
+
+    client->filter = filter_ref(filter);
+    filter_unref(before);
+    outbox_drop(&client->sender.outbox, drop_chosen, client);
 }
 
 static void on_refused(struct follow *follow)
@@ -320,6 +374,7 @@ void client_on_closed(void *peer, int code)
     while (client->follows != NULL)
         client_unfollow(client, client->follows);
     linger_account_release(client->left);
+    client->filter = filter_unref(client->filter);
     TAILQ_REMOVE(&shared->all, client, all_link);
     client_call_end(client, 0);
     shared->on_closed(shared->ctx);

@@ -23,6 +23,7 @@
 
 struct client;
 struct conn;
+struct filter;
 struct follow;
 struct follow_handlers;
 struct key_names;
@@ -54,6 +55,7 @@ struct client {
     struct follow *follows;       /* owned list */
     struct asks asks;
     struct linger_account *left; /* owned; channels that it has left; or NULL */
+    struct filter *filter;       /* owned reference: what it gets of logs; NULL: everything */
     TAILQ_ENTRY(client) all_link;
     uint64_t number; /* for the log */
     uint32_t follow_count;
@@ -92,6 +94,10 @@ void client_resume(struct client *client, struct follow *follow, struct notify_i
                    struct ask *ask);
 /* Those whose queue was dropped go on from where they were, if everything is out. */
 void client_refill(struct client *client);
+
+/* From now on it gets of logs what filter passes (NULL: everything); takes a reference. What waits
+ * for it already is chosen anew. Of its own inbox it always gets all. */
+void client_set_filter(struct client *client, struct filter *filter);
 
 /* A request under way keeps the client's memory until its answer is there: between begin (sender.h)
  * and this. */

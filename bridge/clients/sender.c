@@ -8,8 +8,10 @@
 #include "base/loop.h"
 #include "channels/batch.h"
 #include "net/conn.h"
+#include "wire/dialect.h"
 #include "wire/event.h"
 #include "wire/frame.h"
+#include "wire/text.h"
 
 /* At most this much goes to a socket at once: what it does not take is copied by the transport, and
  * ten thousand slow clients must not hold ten thousand backlogs. */
@@ -87,44 +89,25 @@ static void send_answer(struct sender *sender, struct frame *frame)
     look_after(sender);
 }
 
-void sender_send(struct sender *sender, size_t count, const struct notify_str *parts)
+void sender_send(struct sender *sender, struct text *answer)
 {
-    struct frame *frame = frame_new_ws(count, parts);
-
-    send_answer(sender, frame);
-    frame_unref(frame);
-}
-
-/* The frame of a message, which is taken over. NULL: out of memory. */
-static struct frame *frame_of_json(json_t *message, const json_t *request_id)
-{
-    char *text = message == NULL ? NULL : json_dumps(message, JSON_COMPACT);
-    struct notify_str all = notify_str_z(text);
-    struct notify_str parts[] = {
-        all, NOTIFY_STR(",\"request_id\":"),
-        notify_str_of(json_string_value(request_id), json_string_length(request_id)),
-        NOTIFY_STR("}")};
-    struct frame *frame = NULL;
-
-    if (text != NULL && request_id != NULL) {
-        parts[0].len--; /* the brace, which comes last now */
-        frame = frame_new_ws(4, parts);
-    } else if (text != NULL) {
-        frame = frame_new_ws(1, &all);
-    }
-    free(text);
-    json_decref(message);
-    return frame;
-}
-
-void sender_send_json(struct sender *sender, json_t *message, const json_t *request_id)
-{
-    struct frame *frame = frame_of_json(message, request_id);
+    struct frame *frame = dialect_answer(sender->dialect, answer);
 
     if (frame == NULL)
         log_error("out_of_memory", "at", "answer");
     send_answer(sender, frame);
     frame_unref(frame);
+}
+
+void sender_send_json(struct sender *sender, json_t *answer)
+{
+    struct text text;
+
+    if (text_of_json(&text, answer))
+        sender_send(sender, &text);
+    else
+        log_error("out_of_memory", "at", "answer");
+    text_release(&text);
 }
 
 /* As many whole frames as fit into one piece; 0 when the first alone is too large for it. */
@@ -161,9 +144,9 @@ void sender_drain(struct sender *sender)
     look_after(sender);
 }
 
-void sender_greet(struct sender *sender, json_t *message)
+void sender_greet(struct sender *sender, const struct greeting *greeting)
 {
-    struct frame *frame = frame_of_json(message, NULL);
+    struct frame *frame = dialect_greeting(sender->dialect, greeting);
 
     sender->state = SENDER_READY;
     if (frame == NULL || outbox_push_first(&sender->outbox, frame) != 0)

@@ -23,7 +23,9 @@ struct conn;
 struct event;
 struct follow;
 struct frame;
+struct greeting;
 struct loop;
+struct text;
 
 #define SENDER_MAX_CALLS 64 /* requests under way for one peer; then its input waits */
 
@@ -60,13 +62,13 @@ struct sender {
 int senders_init(struct senders *senders);
 void senders_release(struct senders *senders);
 
-/* Answers: they always go out, however much waits before them. */
-void sender_send(struct sender *sender, size_t count, const struct notify_str *parts);
-/* Takes message over, an object with a member. request_id (may be NULL) is added: a JSON string
- * that holds the id's JSON text as the peer wrote it. */
-void sender_send_json(struct sender *sender, json_t *message, const json_t *request_id);
-/* The first thing that the peer hears: from now on the queue goes out. Takes message over. */
-void sender_greet(struct sender *sender, json_t *message);
+/* Answers: they always go out, however much waits before them. answer: one object in canonical
+ * words, with a member at least; it is changed. */
+void sender_send(struct sender *sender, struct text *answer);
+/* The same; answer is taken over. NULL: out of memory. */
+void sender_send_json(struct sender *sender, json_t *answer);
+/* The first thing that the peer hears: from now on the queue goes out. */
+void sender_greet(struct sender *sender, const struct greeting *greeting);
 
 /* Events. All of the batch at once, if the socket takes it and nothing waits before it. */
 bool sender_deliver(struct sender *sender, struct batch *batch);

@@ -3,6 +3,7 @@
 #include "clients/client.h"
 #include "base/log.h"
 #include "redis/resp.h"
+#include "wire/text.h"
 
 static const char *const code_names[] = {
     [ANSWER_BAD_JSON] = "BAD_JSON",
@@ -16,6 +17,27 @@ static const char *const code_names[] = {
     [ANSWER_UNAVAILABLE] = "UNAVAILABLE",
 };
 
+void answer_text(struct client *client, const json_t *request_id, struct text *text)
+{
+    struct notify_str id =
+        notify_str_of(json_string_value(request_id), json_string_length(request_id));
+
+    if (request_id != NULL)
+        text_add_member(text, NOTIFY_STR(",\"request_id\":"), id);
+    sender_send(&client->sender, text);
+}
+
+void answer_json(struct client *client, const json_t *request_id, json_t *answer)
+{
+    struct text text;
+
+    if (text_of_json(&text, answer))
+        answer_text(client, request_id, &text);
+    else
+        log_error("out_of_memory", "at", "answer");
+    text_release(&text);
+}
+
 void answer_error(struct client *client, const json_t *request_id, enum answer_code code,
                   const char *member, const char *message)
 {
@@ -24,10 +46,9 @@ void answer_error(struct client *client, const json_t *request_id, enum answer_c
 
     if (text == NULL) /* Redis may cut its words in the middle of a character */
         text = json_string("no further details");
-    sender_send_json(&client->sender,
-                     json_pack("{s:s, s:{s:s, s:o, s:o}}", "type", "error", "error", "code",
-                               code_names[code], "message", text, "details", details),
-                     request_id);
+    answer_json(client, request_id,
+                json_pack("{s:s, s:{s:s, s:o, s:o}}", "type", "error", "error", "code",
+                          code_names[code], "message", text, "details", details));
 }
 
 /* Errors of Redis that are more to a client than PROCESSING_ERROR with their text. */

@@ -20,8 +20,7 @@ static void handle_ping(const struct request *r)
     const char *type = r->type->name[0] == 'p' ? "pong" : "heartbeat";
 
     iso_time_format(now, loop_wall_ms(r->client->shared->senders.loop));
-    sender_send_json(&r->client->sender, json_pack("{s:s, s:s}", "type", type, "timestamp", now),
-                     r->id);
+    answer_json(r->client, r->id, json_pack("{s:s, s:s}", "type", type, "timestamp", now));
 }
 
 /* The table: what there is to ask for, and with which members. */

@@ -54,7 +54,7 @@ static void on_subscribed(struct client *client, struct ask *ask)
         if (json_is_true(json_object_get(ask->subject, "resumed")))
             (void)json_object_set(answer, "recovered", json_object_get(result, "recovered"));
     }
-    sender_send_json(&client->sender, answer, ask->request_id);
+    answer_json(client, ask->request_id, answer);
 }
 
 static int start_follow(struct client *client, struct notify_str key, const struct notify_id *from,
@@ -121,7 +121,7 @@ static void handle_unsubscribe_from(const struct request *r, const struct subjec
 
     if (follow != NULL)
         client_unfollow(r->client, follow);
-    sender_send_json(&r->client->sender, subscription_answer(kind, name, false), r->id);
+    answer_json(r->client, r->id, subscription_answer(kind, name, false));
 }
 
 void request_handle_subscribe(const struct request *r)
@@ -148,9 +148,8 @@ void request_handle_unsubscribe_session(const struct request *r)
 
 static void on_resumed(struct client *client, struct ask *ask)
 {
-    sender_send_json(&client->sender,
-                     json_pack("{s:s, s:O}", "type", "resumed", "results", ask->results),
-                     ask->request_id);
+    answer_json(client, ask->request_id,
+                json_pack("{s:s, s:O}", "type", "resumed", "results", ask->results));
 }
 
 /* A key that the client follows, or may begin to follow. */

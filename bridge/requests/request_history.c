@@ -13,6 +13,7 @@
 #include "requests/call.h"
 #include "requests/request_members.h"
 #include "redis/resp.h"
+#include "wire/text.h"
 
 #define HISTORY_LIMIT_DEFAULT 20
 #define HISTORY_PAGE_BYTES 131072 /* of items; one alone may be larger */
@@ -97,28 +98,23 @@ static bool append(struct history *history, struct notify_str text)
 static void answer_history(struct client *client, const json_t *request_id,
                            const struct history *history, bool more)
 {
-    struct notify_str parts[12], items = {history->items, history->len};
+    struct text text = {.len = 0};
     char next[NOTIFY_ID_TEXT_MAX + 1];
-    size_t n = 0;
 
-    parts[n++] = NOTIFY_STR("{\"type\":\"notification_history\",\"items\":[");
-    parts[n++] = items;
-    parts[n++] = NOTIFY_STR("],\"next\":");
+    text_add(&text, NOTIFY_STR("{\"type\":\"notification_history\",\"items\":["));
+    text_add(&text, notify_str_of(history->items, history->len));
+    text_add(&text, NOTIFY_STR("],\"next\":"));
     if (more) {
-        parts[n++] = NOTIFY_STR("\"");
-        parts[n++] = notify_str_of(next, notify_id_format(next, history->last));
-        parts[n++] = NOTIFY_STR("\"");
+        text_add(&text, NOTIFY_STR("\""));
+        text_add(&text, notify_str_of(next, notify_id_format(next, history->last)));
+        text_add(&text, NOTIFY_STR("\""));
     } else {
-        parts[n++] = NOTIFY_STR("null");
+        text_add(&text, NOTIFY_STR("null"));
     }
-    parts[n++] = NOTIFY_STR(",\"unread\":");
-    parts[n++] = notify_str_z(log_int(history->unread));
-    if (request_id != NULL) {
-        parts[n++] = NOTIFY_STR(",\"request_id\":");
-        parts[n++] = request_text_of(request_id);
-    }
-    parts[n++] = NOTIFY_STR("}");
-    sender_send(&client->sender, n, parts);
+    text_add(&text, NOTIFY_STR(",\"unread\":"));
+    text_add(&text, notify_str_z(log_int(history->unread)));
+    text_add(&text, NOTIFY_STR("}"));
+    answer_text(client, request_id, &text);
 }
 
 enum portion { PORTION_BAD, PORTION_TAKEN, PORTION_TOO_MUCH };

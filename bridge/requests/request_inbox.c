@@ -17,11 +17,10 @@ static void on_changed(struct client *client, const json_t *request_id, const st
                        void *ctx)
 {
     (void)ctx;
-    sender_send_json(&client->sender,
-                     json_pack("{s:s, s:I, s:I}", "type", "ok", "changed",
-                               (json_int_t)resp_integer(both->items[0], 0), "unread",
-                               (json_int_t)resp_integer(both->items[1], 0)),
-                     request_id);
+    answer_json(client, request_id,
+                json_pack("{s:s, s:I, s:I}", "type", "ok", "changed",
+                          (json_int_t)resp_integer(both->items[0], 0), "unread",
+                          (json_int_t)resp_integer(both->items[1], 0)));
 }
 
 static const struct call_kind change_kind = {.fn = on_changed, .answer_bytes = CALL_SMALL_ANSWER};
@@ -130,7 +129,7 @@ static void on_badge(struct client *client, const json_t *request_id, const stru
     if (json_dumpb(answer, NULL, 0, JSON_COMPACT) > BADGE_ANSWER_BYTES) /* a prank of a sender's */
         (void)json_object_set_new(answer, "by_category", json_null());
     (void)json_object_set_new(answer, "type", json_string("unread_count"));
-    sender_send_json(&client->sender, answer, request_id);
+    answer_json(client, request_id, answer);
 }
 
 static const struct call_kind badge_kind = {

@@ -16,8 +16,7 @@ static void on_published(struct client *client, const json_t *request_id, const 
         answer_failed_reply(client, request_id, reply);
         return;
     }
-    sender_send_json(&client->sender, json_pack("{s:s, s:s%}", "type", "ok", "id", id.ptr, id.len),
-                     request_id);
+    answer_json(client, request_id, json_pack("{s:s, s:s%}", "type", "ok", "id", id.ptr, id.len));
 }
 
 static const struct call_kind publish_kind = {.fn = on_published,

@@ -4,16 +4,28 @@
 
 #include <jansson.h>
 
+#include "wire/dialect.h"
 #include "wire/frame.h"
 #include "wire/json_scan.h"
+#include "wire/text.h"
 #include "notify_wire.h"
 
 /* The members that are looked at, as they stand in the text. */
-enum head_member { HEAD_TYPE, HEAD_KEY, HEAD_ID, HEAD_PREV, HEAD_REV, HEAD_DATA, HEAD_COUNT };
+enum head_member {
+    HEAD_TYPE,
+    HEAD_KEY,
+    HEAD_ID,
+    HEAD_PREV,
+    HEAD_REV,
+    HEAD_CATEGORY,
+    HEAD_DATA,
+    HEAD_COUNT,
+};
 
 static const struct notify_str head_names[HEAD_COUNT] = {
     [HEAD_TYPE] = {"type", 4}, [HEAD_KEY] = {"key", 3}, [HEAD_ID] = {"id", 2},
-    [HEAD_PREV] = {"prev", 4}, [HEAD_REV] = {"rev", 3}, [HEAD_DATA] = {"data", 4},
+    [HEAD_PREV] = {"prev", 4}, [HEAD_REV] = {"rev", 3}, [HEAD_CATEGORY] = {"category", 8},
+    [HEAD_DATA] = {"data", 4},
 };
 
 static void on_head_member(void *ctx, struct notify_str name, struct notify_str value)
@@ -23,22 +35,6 @@ static void on_head_member(void *ctx, struct notify_str name, struct notify_str 
     for (size_t i = 0; i < HEAD_COUNT; i++)
         if (notify_str_eq(name, head_names[i]))
             head[i] = value;
-}
-
-static void on_data_member(void *ctx, struct notify_str name, struct notify_str value)
-{
-    if (notify_str_eq(name, NOTIFY_STR("title")) && value.ptr[0] == '"')
-        *(struct notify_str *)ctx = value;
-}
-
-/* Where the title stands in a notification's data. */
-static struct notify_str find_title(struct notify_str data)
-{
-    struct notify_str title = {NULL, 0};
-
-    if (data.len > 0 && data.ptr[0] == '{')
-        (void)json_scan_object(data, on_data_member, &title); /* well-formed: scanned before */
-    return title;
 }
 
 static bool is_string(struct notify_str value)
@@ -57,7 +53,7 @@ static bool decode(struct event *event)
 {
     struct notify_str head[HEAD_COUNT] = {{NULL, 0}};
 
-    if (event->payload[0] != '{') /* topic_frame() cuts there */
+    if (event->payload[0] != '{') /* dialects cut there */
         return false;
     if (!json_scan_object(notify_str_of(event->payload, event->len), on_head_member, head))
         return false;
@@ -65,10 +61,10 @@ static bool decode(struct event *event)
         return false;
     (void)notify_id_take_number(&head[HEAD_REV], &event->rev); /* stays 0 if it is no number */
     event->key = head[HEAD_KEY];
+    event->category = head[HEAD_CATEGORY];
     event->data = head[HEAD_DATA];
     if (head[HEAD_ID].len > 0) {
         event->kind = EVENT_ENTRY;
-        event->title = find_title(event->data);
         return event->data.len > 0 && parse_id(head[HEAD_ID], &event->id) &&
                parse_id(head[HEAD_PREV], &event->prev);
     }
@@ -139,23 +135,34 @@ bool event_is_of(const struct event *event, struct notify_str key)
     return plain.len > 0 ? notify_str_eq(plain, key) : is_escaped_form_of(event->key, key);
 }
 
-/* {"type":…  becomes  {"message":"<title>","type":… : the rest of the bytes stays as it is. */
-static struct frame *topic_frame(const struct event *event)
+static struct frame *published_frame(const struct event *event, enum dialect dialect)
 {
-    const struct notify_str parts[] = {NOTIFY_STR("{\"message\":"), event->title, NOTIFY_STR(","),
-                                       notify_str_of(event->payload + 1, event->len - 1)};
+    struct text text = {.len = 0};
 
-    return frame_new_ws(sizeof(parts) / sizeof(parts[0]), parts);
+    text_add(&text, notify_str_of(event->payload, event->len));
+    return dialect_frame(dialect, &text);
+}
+
+static struct frame *make_frame(struct event *event, enum dialect dialect)
+{
+    enum dialect plain = dialect_plain(dialect);
+    struct text text = {.len = 0};
+    struct frame *frame;
+
+    if (dialect_event(dialect, event, &text)) {
+        frame = dialect_frame(dialect, &text);
+        text_release(&text);
+        return frame;
+    }
+    if (plain == dialect)
+        return published_frame(event, dialect);
+    frame = event_frame(event, plain);
+    return frame == NULL ? NULL : frame_ref(frame);
 }
 
 struct frame *event_frame(struct event *event, enum dialect dialect)
 {
-    struct notify_str payload = notify_str_of(event->payload, event->len);
-
-    if (dialect == DIALECT_TOPIC && event->title.len == 0)
-        dialect = DIALECT_CANONICAL;
     if (event->frames[dialect] == NULL)
-        event->frames[dialect] =
-            dialect == DIALECT_TOPIC ? topic_frame(event) : frame_new_ws(1, &payload);
+        event->frames[dialect] = make_frame(event, dialect);
     return event->frames[dialect];
 }

@@ -11,15 +11,9 @@
 
 #include "notify_id.h"
 #include "notify_str.h"
+#include "wire/dialect.h"
 
 struct frame;
-
-/* How the same message looks on different paths. */
-enum dialect {
-    DIALECT_CANONICAL, /* the published bytes */
-    DIALECT_TOPIC,     /* /ws: notifications carry their title as "message", too */
-    DIALECT_COUNT,
-};
 
 enum event_kind {
     EVENT_ENTRY,    /* has an id and can be read again */
@@ -30,11 +24,11 @@ enum event_kind {
 struct event {
     unsigned refs;
     enum event_kind kind;
-    struct notify_id id, prev; /* of EVENT_ENTRY; else 0-0 */
-    uint64_t rev;              /* of the box after it; 0: not said */
-    struct notify_str key;     /* raw JSON string with quotes; points into payload */
-    struct notify_str title;   /* raw JSON string with quotes, or empty; points into payload */
-    struct notify_str data;    /* raw JSON value, or empty; points into payload */
+    struct notify_id id, prev;           /* of EVENT_ENTRY; else 0-0 */
+    uint64_t rev;                        /* of the box after it; 0: not said */
+    struct notify_str key;               /* raw JSON string with quotes; points into payload */
+    struct notify_str category;          /* raw JSON value, or empty; points into payload */
+    struct notify_str data;              /* raw JSON value, or empty; points into payload */
     struct frame *frames[DIALECT_COUNT]; /* owned; NULL until needed */
     size_t len;
     char payload[];

@@ -3,6 +3,7 @@
 
 #include "channels/batch.h"
 #include "event_testing.h"
+#include "filter_testing.h"
 #include "wire/frame.h"
 
 static struct batch batch;
@@ -129,4 +130,111 @@ Test(batch, a_change_makes_the_joined_frame_anew)
     cr_assert_gt(batch_frame(&batch, DIALECT_CANONICAL)->len, before);
     batch_drop_first(&batch, 1);
     cr_assert_eq(batch_frame(&batch, DIALECT_CANONICAL)->len, before);
+}
+
+/* Filters. They outlive the batch, which is let go behind the test. */
+
+static struct filter_testing a, none, filters[BATCH_CHOICES_MAX + 3];
+
+static void push_text(const char *category)
+{
+    char text[200];
+
+    (void)snprintf(
+        text, sizeof(text),
+        "{\"type\":\"t\",\"key\":\"k\",\"id\":\"%zu-0\",\"prev\":\"0-0\"%s%s,\"data\":{}}",
+        batch.len + 1, category[0] == '\0' ? "" : ",\"category\":", category);
+    push(event_decode(notify_str_z(text)));
+}
+
+Test(batch, a_filter_passes_what_is_of_its_categories_and_changes_of_state)
+{
+    static const char *const others[] = {"", "\"a\"", "7", "null", "\"\"", "\"\\ud800\""};
+    struct batch *chosen;
+
+    a = filter_testing_of(NOTIFY_STR("a\"b"));
+    push_text("\"a\\\"b\"");
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        push_text(others[i]);
+    push(state_new());
+    push_text("\"\\u0061\\\"b\"");
+    chosen = batch_for(&batch, &a.filter);
+    cr_assert_eq(chosen->len, 3);
+    cr_assert_eq(chosen->events[0], batch.events[0]);
+    cr_assert_eq(chosen->events[1]->kind, EVENT_STATE);
+    cr_assert_eq(chosen->events[2], batch.events[batch.len - 1]);
+}
+
+Test(batch, what_has_no_category_is_asked_for_by_an_empty_name)
+{
+    none = filter_testing_of((struct notify_str){NULL, 0});
+    push_text("");
+    push_text("\"a\"");
+    push_text("\"\"");
+    cr_assert_eq(batch_for(&batch, &none.filter)->len, 1);
+}
+
+Test(batch, those_with_one_filter_share_its_frames)
+{
+    struct batch *chosen;
+    unsigned asked;
+
+    a = filter_testing_of(NOTIFY_STR("a"));
+    push_text("\"a\"");
+    push_text("\"b\"");
+    push_text("\"a\"");
+    chosen = batch_for(&batch, &a.filter);
+    asked = a.asked;
+    cr_assert_eq(batch_for(&batch, &a.filter), chosen);
+    cr_assert_eq(a.asked, asked, "asked once for each event");
+    for (int d = 0; d < DIALECT_COUNT; d++)
+        cr_assert_eq(batch_frame(batch_for(&batch, &a.filter), (enum dialect)d),
+                     batch_frame(chosen, (enum dialect)d));
+}
+
+Test(batch, a_filter_that_passes_all_shares_the_frames_of_those_without)
+{
+    a = filter_testing_of(NOTIFY_STR("a"));
+    push_text("\"a\"");
+    push_text("\"a\"");
+    cr_assert_eq(batch_for(&batch, &a.filter), &batch);
+}
+
+Test(batch, of_what_no_filter_passes_nothing_is_left)
+{
+    a = filter_testing_of(NOTIFY_STR("a"));
+    push_text("\"b\"");
+    cr_assert_eq(batch_for(&batch, &a.filter)->len, 0);
+    cr_assert_eq(batch.len, 1);
+}
+
+Test(batch, a_change_is_chosen_from_anew)
+{
+    a = filter_testing_of(NOTIFY_STR("a"));
+    push_text("\"a\"");
+    push_text("\"b\"");
+    cr_assert_eq(batch_for(&batch, &a.filter)->len, 1);
+    push_text("\"a\"");
+    cr_assert_eq(batch_for(&batch, &a.filter)->len, 2);
+    batch_drop_first(&batch, 1);
+    cr_assert_eq(batch_for(&batch, &a.filter)->len, 1);
+}
+
+Test(batch, more_filters_than_are_kept_get_what_is_theirs_and_are_let_go)
+{
+    size_t n = sizeof(filters) / sizeof(filters[0]);
+
+    push_text("\"a\"");
+    push_text("\"b\"");
+    for (size_t i = 0; i < n; i++)
+        filters[i] = filter_testing_of(i % 2 == 0 ? NOTIFY_STR("a") : NOTIFY_STR("b"));
+    for (size_t round = 0; round < 3; round++)
+        for (size_t i = 0; i < n; i++) {
+            struct batch *chosen = batch_for(&batch, &filters[i].filter);
+            cr_assert_eq(chosen->len, 1);
+            cr_assert_eq(chosen->events[0], batch.events[i % 2]);
+        }
+    batch_clear(&batch);
+    for (size_t i = 0; i < n; i++)
+        cr_assert_eq(filters[i].filter.refs, 1);
 }

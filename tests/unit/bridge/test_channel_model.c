@@ -127,11 +127,9 @@ struct model {
 
 static struct model model;
 
-/* For single stories: what else is to be done when something has come, or is live. */
+/* For single stories: what else is to be done when something has come. */
 static void (*on_got)(const struct event *event);
-static void (*on_live)(const struct follow *follow);
 static int changes_had;
-static uint32_t last_count;
 
 #define CHECK(condition, what)                                                                     \
     cr_assert(condition, "scenario %" PRIu64 ": %s (%s)", model.seed, what, #condition)
@@ -575,9 +573,6 @@ static void on_follow_live(struct follow *follow)
         w->start = w->side->box.last;
     w->told_gap |= follow->gap;
     follow->refilled = follow->gap = false;
-    if (on_live != NULL)
-        on_live(follow);
-    follow->count = 0;
 }
 
 static void on_gap(struct follow *follow)
@@ -679,7 +674,6 @@ static void follow_resume(struct peer *peer, struct watched *w)
     watched_begin(w, &from);
     w->follow.pos = from;
     w->follow.from_now = w->follow.gap = w->follow.lowered = w->follow.refilled = false;
-    w->follow.count = 0;
     channel_resume(w->side->channel, &w->follow);
 }
 
@@ -1022,27 +1016,6 @@ Test(channel_model, a_change_that_comes_while_a_hole_is_read_is_not_lost)
     cr_assert_eq(changes_had, 0);
     settle();
     cr_assert_eq(changes_had, CLIENTS);
-    story_end();
-}
-
-static void keep_count(const struct follow *follow)
-{
-    last_count = follow->count;
-}
-
-Test(channel_model, entries_got_while_catching_up_are_counted)
-{
-    struct side *side = story_begin();
-
-    model.answer_max = 3;
-    on_live = keep_count;
-    for (int i = 0; i < 10; i++)
-        publish(side, false);
-    model.peers[0].cap = 2; /* falls behind on the way */
-    model.peers[0].busy = true;
-    (void)follow_from(0, side, &side->box.entries[2].id);
-    settle();
-    cr_assert_eq(last_count, 7);
     story_end();
 }
 

@@ -18,6 +18,7 @@
 #include "clients/client.h"
 #include "conn_testing.h"
 #include "channels/follow.h"
+#include "filter_testing.h"
 #include "base/hash.h"
 #include "identity/key_names.h"
 #include "link_testing.h"
@@ -35,6 +36,7 @@
 #define REPLIES_MAX 256
 #define DEFAULT_SCENARIOS 3000
 #define SETTLE_ROUNDS 3000
+#define FILTERS 2
 
 static const char *const key_texts[KEYS] = {"inbox:u0", "inbox:u1", "topic:all", "topic:t0",
                                             "topic:t1"};
@@ -76,6 +78,7 @@ struct peer {
     struct client *client; /* NULL: not connected */
     int user;
     bool greeted;
+    int filter; /* which one of filters; -1: none */
     struct promise promises[KEYS];
     uint64_t asked, answered; /* requests */
 };
@@ -93,6 +96,9 @@ static struct peer peers[PEERS];
 static struct key_names names = {{"inbox:%s", "topic:%s", "session:%s"}};
 static uint64_t seed, clock_ms;
 static size_t answer_max;
+/* Each passes one of three categories, those of an entry's time. */
+static struct filter_testing filters[FILTERS];
+static char last_resumed[512];
 
 #define CHECK(condition, what)                                                                     \
     cr_assert(condition, "scenario %" PRIu64 ": %s (%s)", seed, what, #condition)
@@ -148,14 +154,15 @@ static size_t write_entry(char *text, size_t cap, int key, size_t i)
     const struct notify_id none = {0, 0};
     struct notify_id id = boxes[key].entries[i], prev = i == 0 ? none : boxes[key].entries[i - 1];
 
-    return (size_t)snprintf(text, cap,
-                            "{\"type\":\"notification\",\"key\":\"%s\",\"id\":\"%" PRIu64
-                            "-%" PRIu64 "\",\"prev\":\"%" PRIu64 "-%" PRIu64
-                            "\",\"rev\":1,\"unread\":1,\"data\":{\"title\":\"t\",\"x\":\"%.*s\"}}",
-                            key_texts[key], id.ms, id.seq, prev.ms, prev.seq, (int)(id.ms % 150),
-                            "----------------------------------------------------------------------"
-                            "----------------------------------------------------------------------"
-                            "----------");
+    return (size_t)snprintf(
+        text, cap,
+        "{\"type\":\"notification\",\"key\":\"%s\",\"id\":\"%" PRIu64 "-%" PRIu64
+        "\",\"prev\":\"%" PRIu64 "-%" PRIu64
+        "\",\"rev\":1,\"unread\":1,\"category\":\"c%d\",\"data\":{\"title\":\"t\",\"x\":\"%.*s\"}}",
+        key_texts[key], id.ms, id.seq, prev.ms, prev.seq, (int)(id.ms % 3), (int)(id.ms % 150),
+        "----------------------------------------------------------------------"
+        "----------------------------------------------------------------------"
+        "----------");
 }
 
 static struct resp *node_new(enum resp_kind kind, size_t len, const char *text, size_t text_len)
@@ -459,6 +466,12 @@ static struct notify_str member_of(const char *text, const char *name)
     return value;
 }
 
+/* Of an inbox everything, of a log what the filter passes. */
+static bool is_for(const struct peer *peer, int key, struct notify_id id)
+{
+    return key < 2 || peer->filter < 0 || (int)(id.ms % 3) == peer->filter;
+}
+
 static void get_entry(struct peer *peer, const char *text)
 {
     int key = key_of_text(member_of(text, "\"key\":\""));
@@ -471,6 +484,7 @@ static void get_entry(struct peer *peer, const char *text)
     CHECK(notify_id_parse(member_of(text, "\"id\":\""), 0, &id), "entries have an id");
     promise = &peer->promises[key];
     CHECK(promise->followed, "nothing comes of a key that is not followed");
+    CHECK(is_for(peer, key, id), "nothing comes that the filter holds back");
     CHECK(notify_id_cmp(id, promise->seen) > 0, "entries come in order, each once");
     promise->seen = id;
     while (i < boxes[key].len && notify_id_cmp(boxes[key].entries[i], id) != 0)
@@ -524,6 +538,8 @@ static void get(struct conn *conn)
             cr_assert_fail("scenario %" PRIu64 ": unexpected %s", seed, text);
         else if (strstr(text, "\"request_id\"") != NULL)
             peer->answered++;
+        if (strncmp(text, "{\"type\":\"resumed\"", 17) == 0)
+            (void)snprintf(last_resumed, sizeof(last_resumed), "%s", text);
         free(text);
     }
     conn->next_is_busy = chance(20);
@@ -546,6 +562,17 @@ static uint64_t linger_hits(void)
     return counter_values[COUNTER_LINGER_CHANNELS] + counter_values[COUNTER_LINGER_PER_CLIENT];
 }
 
+/* From now on. What was published before may come still, if it passes. */
+static void set_filter(struct peer *peer)
+{
+    peer->filter = (int)below(FILTERS + 1) - 1;
+    trace("peer %d gets filter %d", (int)(peer - peers), peer->filter);
+    client_set_filter(peer->client, peer->filter < 0 ? NULL : &filters[peer->filter].filter);
+    for (int k = 2; k < KEYS; k++)
+        if (notify_id_cmp(peer->promises[k].start, boxes[k].last) < 0)
+            peer->promises[k].start = boxes[k].last;
+}
+
 static void connect_peer(struct peer *peer)
 {
     char query[128], path[16];
@@ -554,7 +581,7 @@ static void connect_peer(struct peer *peer)
     bool resumes = chance(50), topics = chance(50);
     int len;
 
-    *peer = (struct peer){.user = (int)below(2), .conn = {.on_write = get}};
+    *peer = (struct peer){.user = (int)below(2), .filter = -1, .conn = {.on_write = get}};
     from = any_position(peer->user);
     promise_anew(&peer->promises[peer->user], resumes ? &from : NULL);
     promise_anew(&peer->promises[2], NULL);
@@ -576,6 +603,8 @@ static void connect_peer(struct peer *peer)
         client_on_closed(peer->client, 1011);
         peer->client = NULL;
         conn_testing_release(&peer->conn);
+    } else if (chance(50)) {
+        set_filter(peer);
     }
 }
 
@@ -680,8 +709,10 @@ static void act(struct peer *peer)
         connect_peer(peer);
     } else if (peer->conn.close_code != 0 || dice < 8) {
         disconnect_peer(peer);
-    } else if (dice < 55) {
+    } else if (dice < 53) {
         drain_peer(peer);
+    } else if (dice < 55) {
+        set_filter(peer);
     } else if (peer->conn.paused) {
         return; /* the transport hands nothing up then */
     } else if (dice < 70) {
@@ -795,7 +826,8 @@ static void check_promise(const struct peer *peer, int key)
         return;
     CHECK(promise->start_known, "who follows has been told so");
     for (size_t i = 0; i < boxes[key].len; i++) {
-        if (promise->had[i] || notify_id_cmp(boxes[key].entries[i], promise->start) <= 0)
+        if (promise->had[i] || notify_id_cmp(boxes[key].entries[i], promise->start) <= 0 ||
+            !is_for(peer, key, boxes[key].entries[i]))
             continue;
         trace("peer %d lacks %s %" PRIu64, (int)(peer - peers), key_texts[key],
               boxes[key].entries[i].ms);
@@ -831,6 +863,8 @@ static void begin(uint64_t number)
     memset(peers, 0, sizeof(peers));
     clock_ms = loop_testing_now_ms = 1;
     pipe_len = reply_count = 0;
+    filters[0] = filter_testing_of(NOTIFY_STR("c0"));
+    filters[1] = filter_testing_of(NOTIFY_STR("c1"));
     answer_max = 1 + below(6);
     link_testing_init(&subscriber);
     link_testing_init(&commands);
@@ -868,6 +902,8 @@ static void end(void)
     drop_pipe();
     loop_testing_run_deferred();
     CHECK(loop_testing_timers == NULL, "no timer is left");
+    for (int i = 0; i < FILTERS; i++)
+        CHECK(filters[i].filter.refs == 1, "nobody holds a filter");
 }
 
 static void scenario(uint64_t number)
@@ -885,4 +921,80 @@ Test(client_model, every_client_gets_every_entry_once_and_in_order, .timeout = 2
     log_setup(LOG_ERROR, LOG_LOGFMT);
     random_scenarios_play(scenario, "NOTIFY_CLIENT_SEED", "NOTIFY_CLIENT_SCENARIOS",
                           DEFAULT_SCENARIOS);
+}
+
+/* Stories. */
+
+static struct peer *story_begin(const char *query)
+{
+    struct http_request req = {.path = NOTIFY_STR("/ws/p0"), .addr = NOTIFY_STR("test")};
+    struct peer *peer = &peers[0];
+
+    log_setup(LOG_ERROR, LOG_LOGFMT);
+    begin(1);
+    answer_max = 3;
+    *peer = (struct peer){.filter = -1, .conn = {.on_write = get}};
+    promise_anew(&peer->promises[0], NULL);
+    promise_anew(&peer->promises[2], NULL);
+    req.query = notify_str_z(query);
+    arrival_open(&shared, &peer->conn, &req);
+    peer->client = peer->conn.peer;
+    settle();
+    return peer;
+}
+
+static void resume_topic(struct peer *peer, int key, struct notify_id from)
+{
+    char text[200];
+
+    (void)snprintf(text, sizeof(text),
+                   "{\"type\":\"resume\",\"request_id\":1,\"positions\":{\"%s\":\"%" PRIu64
+                   "-%" PRIu64 "\"}}",
+                   key_texts[key], from.ms, from.seq);
+    promise_anew(&peer->promises[key], &from);
+    send_request(peer, text);
+}
+
+static void check_count(const char *key, int count)
+{
+    json_t *told = json_loads(last_resumed, 0, NULL);
+    const json_t *result = json_object_get(json_object_get(told, "results"), key);
+
+    cr_assert(json_is_true(json_object_get(result, "recovered")), "%s", last_resumed);
+    cr_assert_eq(json_integer_value(json_object_get(result, "count")), count, "%s", last_resumed);
+    json_decref(told);
+}
+
+Test(client_model, entries_got_while_catching_up_are_counted)
+{
+    struct peer *peer = story_begin("user=u0");
+
+    for (int i = 0; i < 10; i++)
+        publish(3);
+    resume_topic(peer, 3, boxes[3].entries[2]);
+    settle();
+    check_all();
+    check_count("topic:t0", 7);
+    end();
+}
+
+Test(client_model, entries_that_the_filter_holds_back_do_not_count_and_are_not_asked_for_again)
+{
+    struct peer *peer = story_begin("user=u0");
+    const struct follow *follow;
+    int passed = 0;
+
+    for (int i = 0; i < 10; i++)
+        publish(3);
+    for (int i = 3; i < 10; i++)
+        passed += boxes[3].entries[i].ms % 3 == 0;
+    peer->filter = 0;
+    client_set_filter(peer->client, &filters[0].filter);
+    resume_topic(peer, 3, boxes[3].entries[2]);
+    settle();
+    check_all();
+    follow = client_find_follow(peer->client, NOTIFY_STR("topic:t0"));
+    cr_assert_eq(notify_id_cmp(follow->pos, boxes[3].last), 0, "past what it did not get");
+    check_count("topic:t0", passed);
+    end();
 }

@@ -1,0 +1,53 @@
+#include "wire/dialect.h"
+
+#include "wire/frame.h"
+#include "wire/text.h"
+#include "wire/vocabulary.h"
+
+struct row {
+    const struct vocabulary *vocabulary;
+    struct frame *(*frame)(size_t count, const struct notify_str *parts);
+    enum dialect plain;
+};
+
+static const struct row rows[DIALECT_COUNT] = {
+    [DIALECT_CANONICAL] = {&vocabulary_canonical, frame_new_ws, DIALECT_CANONICAL},
+    [DIALECT_TOPIC] = {&vocabulary_topic, frame_new_ws, DIALECT_CANONICAL},
+};
+
+bool dialect_event(enum dialect dialect, const struct event *event, struct text *ret)
+{
+    const struct vocabulary *vocabulary = rows[dialect].vocabulary;
+
+    return vocabulary->event != NULL && vocabulary->event(event, ret);
+}
+
+enum dialect dialect_plain(enum dialect dialect)
+{
+    return rows[dialect].plain;
+}
+
+struct frame *dialect_frame(enum dialect dialect, const struct text *text)
+{
+    return text->len == 0 ? NULL : rows[dialect].frame(text->len, text->parts);
+}
+
+struct frame *dialect_greeting(enum dialect dialect, const struct greeting *greeting)
+{
+    struct text text;
+    struct frame *frame = NULL;
+
+    if (text_of_json(&text, rows[dialect].vocabulary->greeting(greeting)))
+        frame = dialect_frame(dialect, &text);
+    text_release(&text);
+    return frame;
+}
+
+struct frame *dialect_answer(enum dialect dialect, struct text *answer)
+{
+    const struct vocabulary *vocabulary = rows[dialect].vocabulary;
+
+    if (vocabulary->answer != NULL && !vocabulary->answer(answer))
+        return NULL;
+    return dialect_frame(dialect, answer);
+}

@@ -1,0 +1,34 @@
+/* dialect -- what a peer hears and says, on two axes: the words (vocabulary.h) and what they are
+ * framed in. A table pairs them, one row for each pair that some path speaks.
+ *
+ * Everything above speaks canonical JSON (docs/protocol.md), and names a dialect where that is to
+ * become bytes. */
+#ifndef DIALECT_H
+#define DIALECT_H
+
+#include <stdbool.h>
+
+struct event;
+struct frame;
+struct greeting;
+struct text;
+
+enum dialect {
+    DIALECT_CANONICAL, /* the published bytes */
+    DIALECT_TOPIC,     /* /ws: notifications carry their title as "message", too */
+    DIALECT_COUNT,
+};
+
+/* Says event in the words of a dialect; ret is all zero before. False: it is said as it was
+ * published, by the frame of dialect_plain(). An empty text: out of memory. */
+bool dialect_event(enum dialect dialect, const struct event *event, struct text *ret);
+/* The one that is framed alike and says every event as it was published. */
+enum dialect dialect_plain(enum dialect dialect);
+
+/* Frames. One reference; NULL: out of memory. */
+struct frame *dialect_frame(enum dialect dialect, const struct text *text);
+struct frame *dialect_greeting(enum dialect dialect, const struct greeting *greeting);
+/* answer: one object in canonical words, which are changed. */
+struct frame *dialect_answer(enum dialect dialect, struct text *answer);
+
+#endif

@@ -1,0 +1,31 @@
+/* text -- one JSON text in pieces: what stands somewhere already is not copied before it is framed.
+ */
+#ifndef TEXT_H
+#define TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+
+#include "notify_str.h"
+
+#define TEXT_PARTS_MAX 16
+
+/* All zero: empty. Parts are borrowed unless they lie in owned. */
+struct text {
+    size_t len;
+    struct notify_str parts[TEXT_PARTS_MAX];
+    char *owned; /* or NULL */
+};
+
+/* More than TEXT_PARTS_MAX is our own mistake. */
+void text_add(struct text *text, struct notify_str part);
+/* Adds a member behind those of the object that text is, which must have one already. name: with
+ * its quotes, a comma before and a colon behind. */
+void text_add_member(struct text *text, struct notify_str name, struct notify_str value);
+/* Prints json, which is taken over; NULL is none. False: out of memory. */
+bool text_of_json(struct text *ret, json_t *json);
+void text_release(struct text *text);
+
+#endif

@@ -1,0 +1,37 @@
+/* vocabulary -- the words of a dialect: what an event, a greeting and an answer are called,
+ * whatever their bytes are framed in (dialect.h). One dialect_<name>.c implements each. */
+#ifndef VOCABULARY_H
+#define VOCABULARY_H
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include "notify_str.h"
+
+struct event;
+struct text;
+
+/* What somebody who has come is told. */
+struct greeting {
+    struct notify_str client_id, user_id; /* UTF-8 */
+    const char *timestamp;                /* ISO 8601 */
+};
+
+struct vocabulary {
+    /* Says event: parts point into it, or lie in ret->owned. False: it is said as it was published,
+     * and ret is untouched. An empty text: out of memory. NULL: everything is said as published. */
+    bool (*event)(const struct event *event, struct text *ret);
+    /* One reference. NULL: out of memory. */
+    json_t *(*greeting)(const struct greeting *greeting);
+    /* Turns an answer in canonical words, one JSON object, into its own; what it needs for that
+     * lies in answer->owned. False: out of memory. NULL: answers are canonical. */
+    bool (*answer)(struct text *answer);
+};
+
+extern const struct vocabulary vocabulary_canonical, vocabulary_topic;
+
+/* The greeting of /ws (docs/protocol.md). */
+json_t *greeting_of_connection(const struct greeting *greeting);
+
+#endif
