@@ -3,6 +3,7 @@
 #include "commands/commands.h"
 #include "server/config.h"
 #include "server/effect.h"
+#include "server/epoch.h"
 #include "base/id_table.h"
 #include "base/limits.h"
 #include "server/info.h"
@@ -54,9 +55,9 @@ int RedisModule_OnLoad(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     set_options(ctx);
     /* The settings come first: they are what can be wrong, and the server forgets to free a type of
      * a module that it then does not load. */
-    if (!config_init(ctx, argv, argc) || !replication_init(ctx) || !box_type_init(ctx) ||
-        !sessions_type_init(ctx) || !key_watch_init(ctx) || !commands_init(ctx) ||
-        rm_RegisterInfoFunc(ctx, info_report) != RM_OK) {
+    if (!config_init(ctx, argv, argc) || !replication_init(ctx) || !epoch_init(ctx) ||
+        !box_type_init(ctx) || !sessions_type_init(ctx) || !key_watch_init(ctx) ||
+        !commands_init(ctx) || rm_RegisterInfoFunc(ctx, info_report) != RM_OK) {
         rm_Log(ctx, "warning", "notify could not register itself with this server");
         return RM_ERR;
     }

@@ -12,6 +12,7 @@
  *      the client said so: who executes it publishes (publish.h). AS id/maxlen stands
  *      for ID and MAXLEN of a SEND, and with one for each key SENDMANY is an effect, too. A
  *      session set may have more than 1,024 connections.
+ *   3  Effects say which epoch begins with them (EPOCH, and the third part of AS).
  *
  * Rules:
  * - Every reader reads every level up to its own, for ever (tests/versions/corpus).
@@ -33,12 +34,14 @@
 #ifndef VERSIONS_H
 #define VERSIONS_H
 
-enum { WRITE_VERSION_FIRST = 1, WRITE_VERSION_LATEST = 2 };
+enum { WRITE_VERSION_FIRST = 1, WRITE_VERSION_LATEST = 3 };
 
 /* From which level on. */
 enum {
     WRITE_VERSION_TOLD_BY_EFFECT = 2,
     WRITE_VERSION_SHORT_SENDS = 2,
+    WRITE_VERSION_SECTIONS = 2,
+    WRITE_VERSION_EPOCHS = 3,
     WRITE_VERSION_LARGE_SETS = 2, /* session sets of more than WRITE_SMALL_SET connections */
 };
 enum { WRITE_SMALL_SET = 1024 };

@@ -327,6 +327,42 @@ int box_restore_key_end(struct box **box, uint64_t end_ms);
 bool box_key_end_is_sound(const struct box *box, uint64_t end_ms);
 bool box_keeps_settings(const struct box *box); /* muted categories or cursors */
 
+/* ---- epochs ----
+ *
+ * A number for whoever was the primary when the box was written: another primary, and the same one
+ * after a restart, has another, as it may lack what the former has written. Ids and revisions of
+ * what was lost are given again, so a position is good only together with the epoch under which it
+ * was given. The box knows its present epoch and the last few before it with the id at which each
+ * ended. A box that is made has no past and pays nothing for it. */
+
+#define BOX_EPOCH_MAX ((1u << 24) - 1) /* 1 is the first; 0: not known */
+#define BOX_PAST_EPOCHS_MAX 3
+
+struct box_past_epoch {
+    uint32_t epoch;
+    struct notify_id end; /* the last id of it */
+};
+
+uint32_t box_epoch(const struct box *box);
+/* Fills in those before it, oldest first; returns how many. */
+size_t box_past_epochs(const struct box *box, struct box_past_epoch past[BOX_PAST_EPOCHS_MAX]);
+
+/* From now on the box is written under that epoch; what it holds up to end is from before. 0, or
+ * -ENOMEM and nothing has changed. May move the box. */
+int box_begin_epoch(struct box **box, uint32_t epoch, struct notify_id end);
+
+/* Whether id was, or may have been, the last one of this box when it was under that epoch. If not,
+ * *ret_from is the last id that both have, or id itself where that is not known. */
+bool box_knows_position(const struct box *box, uint32_t epoch, struct notify_id id,
+                        struct notify_id *ret_from);
+
+/* It stands at another key than before: positions of that key have nothing to do with it. */
+void box_forget_epochs(struct box *box);
+
+/* Takes them over from a payload. -EINVAL: they cannot be; -ENOMEM. */
+int box_restore_epochs(struct box **box, uint32_t epoch, const struct box_past_epoch *past,
+                       size_t count);
+
 /* ---- checking ---- */
 
 /* Stored counters beside a recount of everything that is stored, expired or not. */
@@ -379,6 +415,7 @@ bool box_move(struct box **box, const struct box_mover *mover, unsigned long *cu
 struct box_sink {
     int (*write)(void *ctx, const void *bytes, size_t len);
     void *ctx;
+    int version; /* the highest that may be written: what it cannot hold is left out */
 };
 
 /* 0, -ENOMEM, or what write returned. */

@@ -17,8 +17,10 @@
  *   then blocks   sections one behind the other, each: what it is, whether a reader that does not
  *                 know it may pass over it (1) or not (0), length, as many bytes
  *
- * A box is saved in the lowest version that holds it. There is no section yet; a later notify.so
- * may write some.
+ * A box is saved in the lowest version that holds it. Sections:
+ *
+ *   1  epochs, may be passed over: the present one, how many before it, for each: epoch, ms and seq
+ *      of its end
  *
  * Counters are not saved. */
 #include <errno.h>
@@ -63,12 +65,26 @@ static uint16_t *number_categories(const struct box *box, uint64_t *ret_count)
     return numbers;
 }
 
-static void add_head(struct text_buf *out, const struct box *box, uint64_t category_count)
+/* What is saved under no other heading. */
+enum section { SECTION_EPOCHS = 1 };
+
+static bool has_epochs(const struct box *box)
+{
+    return box_epoch(box) != 0 || store_past_count(box) > 0;
+}
+
+static bool has_sections(const struct box *box, const struct box_sink *sink)
+{
+    return sink->version >= BOX_PAYLOAD_SECTIONS && has_epochs(box);
+}
+
+static void add_head(struct text_buf *out, const struct box *box, uint64_t category_count,
+                     bool sections)
 {
     const struct box_category *table = store_categories(box);
     struct notify_id trimmed = store_trimmed_id(box);
 
-    add_varint(out, BOX_PAYLOAD_FIRST);
+    add_varint(out, sections ? BOX_PAYLOAD_SECTIONS : BOX_PAYLOAD_FIRST);
     add_varint(out, box->last_ms);
     add_varint(out, box->last_seq);
     add_varint(out, box->rev);
@@ -88,6 +104,8 @@ static void add_head(struct text_buf *out, const struct box *box, uint64_t categ
     add_varint(out, box_tokens(box) == NULL ? 0 : tokens_count(box_tokens(box)));
     add_varint(out, box_tokens(box) == NULL ? 0 : box_tokens(box)->until_ms);
     add_varint(out, cursors_count(box_cursors(box)));
+    if (sections)
+        add_varint(out, 1);
 }
 
 static void add_entry(struct text_buf *out, const struct walk *walk, const struct entry *e,
@@ -178,16 +196,39 @@ static int save_cursors(struct text_buf *block, const struct box *box, const str
     return rc != 0 ? rc : end_item(block, sink, true);
 }
 
+static int save_epochs(struct text_buf *block, const struct box *box, const struct box_sink *sink)
+{
+    struct box_past_epoch past[BOX_PAST_EPOCHS_MAX];
+    size_t count = box_past_epochs(box, past);
+    struct text_buf bytes = TEXT_BUF_INIT;
+
+    add_varint(&bytes, box_epoch(box));
+    add_varint(&bytes, count);
+    for (size_t i = 0; i < count; i++) {
+        add_varint(&bytes, past[i].epoch);
+        add_varint(&bytes, past[i].end.ms);
+        add_varint(&bytes, past[i].end.seq);
+    }
+    add_varint(block, SECTION_EPOCHS);
+    add_varint(block, 1);
+    add_varint(block, bytes.len);
+    text_buf_add(block, text_buf_str(&bytes));
+    block->failed = block->failed || bytes.failed;
+    text_buf_release(&bytes);
+    return end_item(block, sink, true);
+}
+
 int box_save(const struct box *box, const struct box_sink *sink)
 {
     struct text_buf block = TEXT_BUF_INIT;
+    bool sections = has_sections(box, sink);
     uint64_t category_count;
     uint16_t *numbers = number_categories(box, &category_count);
     int rc = -ENOMEM;
 
     if (numbers == NULL && box->category_slots > 0)
         goto done;
-    add_head(&block, box, category_count);
+    add_head(&block, box, category_count, sections);
     rc = write_block(&block, sink);
     if (rc == 0)
         rc = save_entries(&block, box, numbers, sink);
@@ -195,6 +236,8 @@ int box_save(const struct box *box, const struct box_sink *sink)
         rc = save_tokens(&block, box, sink);
     if (rc == 0)
         rc = save_cursors(&block, box, sink);
+    if (rc == 0 && sections)
+        rc = save_epochs(&block, box, sink);
 done:
     mem_free(numbers);
     text_buf_release(&block);
@@ -216,6 +259,9 @@ struct loader {
     uint64_t tokens_until_ms;
     uint64_t cursor_count;
     uint64_t section_count;
+    uint64_t epoch;
+    struct box_past_epoch past[BOX_PAST_EPOCHS_MAX];
+    size_t past_count;
     uint64_t key_end_ms;
     uint64_t rev;
     struct notify_id last;
@@ -500,6 +546,24 @@ static bool load_cursors(struct loader *l)
     return l->block.len == 0 || refuse(l, "bytes left over");
 }
 
+static bool load_epochs(struct loader *l, struct notify_str bytes)
+{
+    uint64_t count;
+
+    if (!varint_take(&bytes, &l->epoch) || !varint_take(&bytes, &count) ||
+        count > BOX_PAST_EPOCHS_MAX || l->epoch > BOX_EPOCH_MAX)
+        return refuse(l, "bad epochs");
+    for (l->past_count = 0; l->past_count < count; l->past_count++) {
+        struct box_past_epoch *past = &l->past[l->past_count];
+        uint64_t epoch;
+        if (!varint_take(&bytes, &epoch) || epoch > BOX_EPOCH_MAX ||
+            !varint_take(&bytes, &past->end.ms) || !varint_take(&bytes, &past->end.seq))
+            return refuse(l, "bad epochs");
+        past->epoch = (uint32_t)epoch;
+    }
+    return bytes.len == 0 || refuse(l, "bad epochs");
+}
+
 static bool load_section(struct loader *l)
 {
     struct notify_str bytes;
@@ -510,6 +574,8 @@ static bool load_section(struct loader *l)
     if (!next_item(l) || !varint_take(&l->block, &what) || !varint_take(&l->block, &may_skip) ||
         may_skip > 1 || !varint_take(&l->block, &len) || !take_bytes(&l->block, len, &bytes))
         return refuse(l, "bad section");
+    if (what == SECTION_EPOCHS)
+        return load_epochs(l, bytes);
     return may_skip == 1 || refuse(l, "a section that only a newer notify.so knows");
 }
 
@@ -533,6 +599,9 @@ static bool load_tail(struct loader *l)
     rc = box_restore_key_end(&l->box, l->key_end_ms);
     if (rc != 0)
         return refuse(l, rc == -EINVAL ? "bad end of the key" : "no memory");
+    rc = box_restore_epochs(&l->box, (uint32_t)l->epoch, l->past, l->past_count);
+    if (rc != 0)
+        return refuse(l, rc == -EINVAL ? "bad epochs" : "no memory");
     return true;
 }
 

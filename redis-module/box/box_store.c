@@ -11,7 +11,16 @@
 
 /* ---- where things are ---- */
 
-enum field { FIELD_TRIMMED, FIELD_EXTRA, FIELD_KEY_END, FIELD_COUNT };
+enum field {
+    FIELD_TRIMMED,
+    FIELD_EXTRA,
+    FIELD_KEY_END,
+    FIELD_PAST_0,
+    FIELD_PAST_1,
+    FIELD_PAST_2,
+    FIELD_COUNT
+};
+_Static_assert(FIELD_COUNT - FIELD_PAST_0 == BOX_PAST_EPOCHS_MAX, "a field for each");
 
 /* In the order in which they lie behind struct box. */
 static const struct {
@@ -21,8 +30,13 @@ static const struct {
     [FIELD_TRIMMED] = {BOX_HAS_TRIMMED, sizeof(struct notify_id)},
     [FIELD_EXTRA] = {BOX_HAS_EXTRA, sizeof(struct box_extra *)},
     [FIELD_KEY_END] = {BOX_HAS_KEY_END, sizeof(uint64_t)},
+    [FIELD_PAST_0] = {BOX_HAS_PAST_0, sizeof(struct past_epoch)},
+    [FIELD_PAST_1] = {BOX_HAS_PAST_1, sizeof(struct past_epoch)},
+    [FIELD_PAST_2] = {BOX_HAS_PAST_2, sizeof(struct past_epoch)},
 };
-#define HAS_FIELDS (BOX_HAS_TRIMMED | BOX_HAS_EXTRA | BOX_HAS_KEY_END)
+#define HAS_FIELDS                                                                                 \
+    (BOX_HAS_TRIMMED | BOX_HAS_EXTRA | BOX_HAS_KEY_END | BOX_HAS_PAST_0 | BOX_HAS_PAST_1 |         \
+     BOX_HAS_PAST_2)
 
 /* Where the field is, or would be. FIELD_COUNT: what lies behind them all. */
 static size_t field_offset(const struct box *box, enum field field)
@@ -83,6 +97,23 @@ uint64_t store_key_end(const struct box *box)
 
     (void)get_field(box, FIELD_KEY_END, &end_ms);
     return end_ms;
+}
+
+uint32_t store_past_count(const struct box *box)
+{
+    uint32_t count = 0;
+
+    while (count < BOX_PAST_EPOCHS_MAX && (box->flags & fields[FIELD_PAST_0 + count].flag) != 0)
+        count++;
+    return count;
+}
+
+struct past_epoch store_past(const struct box *box, uint32_t index)
+{
+    struct past_epoch past = {.epoch_high = 0};
+
+    (void)get_field(box, (enum field)(FIELD_PAST_0 + index), &past);
+    return past;
 }
 
 struct box_extra *box_extra(const struct box *box)
@@ -428,6 +459,11 @@ int store_set_key_end(struct box **box_ptr, uint64_t end_ms)
     if (end_ms == store_key_end(*box_ptr))
         return 0;
     return set_field(box_ptr, FIELD_KEY_END, &end_ms);
+}
+
+int store_set_past(struct box **box_ptr, uint32_t index, const struct past_epoch *past)
+{
+    return set_field(box_ptr, (enum field)(FIELD_PAST_0 + index), past);
 }
 
 int store_set_extra(struct box **box_ptr, struct box_extra *extra)

@@ -35,6 +35,9 @@
 #define BOX_HAS_TRIMMED 0x02u
 #define BOX_HAS_EXTRA 0x04u
 #define BOX_HAS_KEY_END 0x08u
+#define BOX_HAS_PAST_0 0x10u /* of the past epochs, the oldest; the next two follow */
+#define BOX_HAS_PAST_1 0x20u
+#define BOX_HAS_PAST_2 0x40u
 
 struct segment {
     uint64_t base_ms;  /* entries store their times as what they are beyond it */
@@ -80,20 +83,30 @@ struct box {
     uint64_t min_expire_ms : 48; /* of what is in the counters; 0: nothing of it expires */
     uint64_t flags : 8;
     uint64_t mark_count : 8; /* small form */
-    uint32_t live;           /* entries that are stored, expired or not */
-    uint32_t unread;
-    uint32_t unseen;
-    /* The rest is of the small form, as in struct segment; 0 in the large one. */
-    uint16_t head;
-    uint16_t used;
+    uint64_t live : 24;      /* entries that are stored, expired or not */
+    uint64_t unread : 24;
+    uint64_t head : 16; /* this, used, base_ms and cap: small form, as in struct segment; else 0 */
+    uint64_t unseen : 24;
+    uint64_t used : 16;
+    uint64_t epoch : 24; /* under which it was last written; 0: not known */
     uint64_t base_ms : 48;
     uint64_t cap : 16;
+};
+
+/* An epoch that has ended, and the last id that was written under it. */
+struct past_epoch {
+    uint64_t end_ms : 48;
+    uint64_t epoch_high : 16;
+    uint64_t end_seq : 56; /* a greater one counts as that: positions beyond are a gap */
+    uint64_t epoch_low : 8;
 };
 
 _Static_assert(sizeof(struct box) == 56, "every key pays for the header");
 _Static_assert(NOTIFY_ID_MAX_MS < UINT64_C(1) << 48, "times are stored in 48 bits");
 _Static_assert(CATEGORY_SLOTS_BOUND < 1 << 16, "slots are counted in 16 bits");
-_Static_assert(BOX_ENTRIES_MAX < 1 << 24, "categories count in 24 bits");
+_Static_assert(BOX_ENTRIES_MAX < 1 << 24, "entries are counted in 24 bits");
+_Static_assert(BOX_EPOCH_MAX < 1 << 24, "epochs have 24 bits");
+_Static_assert(sizeof(struct past_epoch) == 16, "each restart costs a box that much");
 _Static_assert(BOX_SMALL_MAX < 1 << 16, "offsets of the small form have 16 bits");
 _Static_assert(BOX_SEGMENT_MAX < 1 << 16, "the iterator's offsets have 16 bits");
 
@@ -153,6 +166,8 @@ static inline struct segment *ring_segment(const struct ring *ring, uint32_t ind
 struct box_category *store_categories(const struct box *box);
 struct notify_id store_trimmed_id(const struct box *box);
 uint64_t store_key_end(const struct box *box); /* 0: none; see box_key_end_ms */
+uint32_t store_past_count(const struct box *box);
+struct past_epoch store_past(const struct box *box, uint32_t index); /* 0: the oldest */
 
 uint32_t store_span_count(const struct box *box);
 struct span store_span(const struct box *box, uint32_t index);
@@ -172,6 +187,8 @@ int store_append(struct box **box, const struct entry *e, bool marked);
 int store_need_mark(struct box **box, struct notify_id id, struct place *place);
 int store_set_trimmed(struct box **box, struct notify_id id);
 int store_set_key_end(struct box **box, uint64_t end_ms);
+/* index: as many as there are, for a further one, or less. */
+int store_set_past(struct box **box, uint32_t index, const struct past_epoch *past);
 int store_set_extra(struct box **box, struct box_extra *extra); /* which then belongs to the box */
 /* Puts delta zero bytes (a multiple of 8) at that offset in the header, up to the end of the table
  * of categories. What tells how long the header is has to be changed right after. */

@@ -18,6 +18,8 @@ void change_init(struct change *change, struct rm_ctx *ctx, struct rm_string **a
     change->bk = (struct box_key){.ctx = ctx, .name = argv[1]};
     change->at_ms = 0;
     change->box = (struct render_box){.rev = 0};
+    change->epoch = 0;
+    change->epoch_text = NULL;
     change->nopublish = false;
     change->tells_otherwise = false;
     change->log = NULL;
@@ -29,6 +31,8 @@ void change_release(struct change *change)
 {
     if (change->ids.memory != NULL)
         mem_free(change->ids.memory);
+    if (change->epoch_text != NULL)
+        rm_FreeString(change->ctx, change->epoch_text);
     scratch_shrink();
 }
 
@@ -48,6 +52,17 @@ bool change_take_nopublish(struct args *args, void *into)
     return true;
 }
 
+bool change_take_epoch(struct args *args, void *into)
+{
+    struct change *change = into;
+    uint64_t epoch;
+
+    if (!args_take_number(args, "EPOCH", 1, BOX_EPOCH_MAX, &epoch))
+        return false;
+    change->epoch = (uint32_t)epoch;
+    return true;
+}
+
 bool change_take_log(struct args *args, void *into)
 {
     struct change *change = into;
@@ -61,10 +76,11 @@ bool change_take_log(struct args *args, void *into)
 
 static const struct arg_option options[] = {
     ARG_OPTION("NOPUBLISH", change_take_nopublish),
+    ARG_OPTION_PART("EPOCH", change_take_epoch),
     ARG_OPTION_INTERNAL("AT", change_take_at),
     ARG_OPTION("LOG", change_take_log),
 };
-enum { OPTIONS = sizeof options / sizeof options[0], OPTIONS_WITHOUT_MARKS = 1 };
+enum { OPTIONS = sizeof options / sizeof options[0], OPTIONS_WITHOUT_MARKS = 2 };
 
 bool change_reserve_ids(struct change *change, size_t max)
 {
@@ -177,6 +193,7 @@ void change_commit(struct change *change)
     struct box_key *bk = &change->bk;
 
     change->box.key = box_key_name(bk);
+    change->box.epoch = box_key_begin_epoch(bk, change->epoch, box_last_id(bk->box));
     change->box.rev = box_raise_rev(bk->box);
     change->box.unread = box_unread(bk->box, box_key_now(bk));
     box_key_settle(bk);
@@ -184,9 +201,15 @@ void change_commit(struct change *change)
     info_count(INFO_STATE_CHANGES, 1);
 }
 
-struct effect_words change_silence(const struct change *change)
+struct effect_words change_tail(struct change *change)
 {
-    return effect_silence(change->nopublish || change->tells_otherwise);
+    size_t count = 0;
+
+    if (change->box.epoch != 0)
+        count = effect_put_epoch(change->tail, change->box.epoch, &change->epoch_text);
+    if (change->nopublish || change->tells_otherwise || !publish_by_effect())
+        change->tail[count++] = effect_word(EFFECT_NOPUBLISH);
+    return (struct effect_words){change->tail, count};
 }
 
 static void publish(struct change *change, const struct text_buf *message)

@@ -33,8 +33,11 @@ struct change {
     struct box_key bk;
     struct render_box box; /* after change_commit: what messages say about the box */
     uint64_t at_ms;        /* when it happened: AT, or the clock */
+    uint32_t epoch;        /* EPOCH: what an effect says has begun with it; 0: nothing */
     bool nopublish;
-    bool tells_otherwise;  /* the effect does not say what the message says: both are replicated */
+    bool tells_otherwise; /* the effect does not say what the message says: both are replicated */
+    struct rm_string *tail[EFFECT_TAIL_MAX];
+    struct rm_string *epoch_text; /* of them, owned; or NULL */
     struct rm_string *log; /* LOG: the log whose cursor changes; borrowed; NULL: the box itself */
     struct change_ids ids;
 };
@@ -59,6 +62,7 @@ bool change_take_options(struct change *change, bool marks);
  */
 bool change_take_at(struct args *args, void *into);
 bool change_take_nopublish(struct args *args, void *into);
+bool change_take_epoch(struct args *args, void *into);
 bool change_take_log(struct args *args, void *into);
 
 /* Checks the channel permission and opens the key for writing. False: an error has been replied.
@@ -70,8 +74,8 @@ void change_keep_id(struct change *change, size_t *kept, size_t i);
 
 /* The change is done: raises rev, takes the counts, closes the key. */
 void change_commit(struct change *change);
-/* The end of the replicated command: NOPUBLISH or nothing. */
-struct effect_words change_silence(const struct change *change);
+/* The end of the replicated command, after change_commit: the epoch that has begun, NOPUBLISH. */
+struct effect_words change_tail(struct change *change);
 /* Publishes unless NOPUBLISH; ids: as many messages as needed. */
 void change_publish_ids(struct change *change, enum render_change what);
 void change_publish_upto(struct change *change, enum render_change what, struct notify_id id,

@@ -123,6 +123,7 @@ struct log_share {
     struct cursor_counts counts;
     struct notify_id last;
     uint64_t rev;
+    uint64_t epoch;
     uint64_t next_expiry_ms;
 };
 
@@ -150,6 +151,7 @@ static struct log_share *count_shares(const struct box_key *bk, const struct log
         if (log.box != NULL) {
             shares[i].last = box_last_id(log.box);
             shares[i].rev = box_rev(log.box);
+            shares[i].epoch = box_epoch(log.box);
             shares[i].next_expiry_ms = box_key_next_expiry(&log);
         }
         box_key_close(&log);
@@ -163,11 +165,12 @@ static void reply_shares(struct rm_ctx *ctx, const struct log_share *shares, siz
     rm_ReplyWithMap(ctx, (long)count);
     for (size_t i = 0; i < count; i++) {
         reply_str(ctx, shares[i].name);
-        rm_ReplyWithMap(ctx, 5);
+        rm_ReplyWithMap(ctx, 6);
         reply_field_number(ctx, "unread", shares[i].counts.unread);
         reply_field_number(ctx, "unseen", shares[i].counts.unseen);
         reply_field_id(ctx, "last", shares[i].last);
         reply_field_number(ctx, "rev", shares[i].rev);
+        reply_field_number(ctx, "epoch", shares[i].epoch);
         reply_field_number(ctx, "next_expiry", shares[i].next_expiry_ms);
     }
 }
@@ -194,6 +197,7 @@ static void reply_badge(struct box_key *bk, const struct category_list *list, ui
         reply_str(bk->ctx, render_level((enum entry_level)level));
     reply_field_id(bk->ctx, "last", last);
     reply_field_number(bk->ctx, "rev", bk->box == NULL ? 0 : box_rev(bk->box));
+    reply_field_number(bk->ctx, "epoch", bk->box == NULL ? 0 : box_epoch(bk->box));
     reply_field_number(bk->ctx, "next_expiry", box_key_next_expiry(bk));
 }
 
@@ -211,7 +215,7 @@ static void run_badge(struct box_key *bk, const struct log_args *logs)
         if (!replied)
             (void)reply_no_memory(bk->ctx);
     } else {
-        rm_ReplyWithMap(bk->ctx, logs->count > 0 ? 8 : 7);
+        rm_ReplyWithMap(bk->ctx, logs->count > 0 ? 9 : 8);
         reply_badge(bk, &list, now_ms);
         if (logs->count > 0)
             reply_shares(bk->ctx, shares, logs->count);
@@ -254,13 +258,29 @@ static void reply_categories(struct rm_ctx *ctx, const struct category_list *lis
     }
 }
 
+/* The present epoch, and those before it with the last id of each, oldest first. */
+static void reply_epochs(struct rm_ctx *ctx, const struct box *box)
+{
+    struct box_past_epoch past[BOX_PAST_EPOCHS_MAX];
+    size_t count = box_past_epochs(box, past);
+
+    reply_field_number(ctx, "epoch", box_epoch(box));
+    reply_str(ctx, NOTIFY_STR("past_epochs"));
+    rm_ReplyWithArray(ctx, (long)count);
+    for (size_t i = 0; i < count; i++) {
+        rm_ReplyWithMap(ctx, 2);
+        reply_field_number(ctx, "epoch", past[i].epoch);
+        reply_field_id(ctx, "last", past[i].end);
+    }
+}
+
 static void reply_info(struct box_key *bk, const struct category_list *list, uint64_t now_ms)
 {
     const struct box *box = bk->box;
     struct box_counts counts = box_count(box, now_ms);
     struct rm_ctx *ctx = bk->ctx;
 
-    rm_ReplyWithMap(ctx, 11);
+    rm_ReplyWithMap(ctx, 13);
     reply_field_number(ctx, "length", counts.live);
     reply_field_number(ctx, "unread", counts.unread);
     reply_field_number(ctx, "unseen", counts.unseen);
@@ -268,6 +288,7 @@ static void reply_info(struct box_key *bk, const struct category_list *list, uin
     reply_field_id(ctx, "last", box_last_id(box));
     reply_field_id(ctx, "trimmed", box_trimmed_id(box));
     reply_field_number(ctx, "rev", box_rev(box));
+    reply_epochs(ctx, box);
     reply_categories(ctx, list);
     reply_field_number(ctx, "segments", box_segments(box));
     reply_field_number(ctx, "allocations", box_allocations(box));

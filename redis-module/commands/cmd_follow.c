@@ -53,10 +53,10 @@ static bool take_from(struct args *args, void *into)
 }
 
 static const struct arg_option follow_options[] = {
-    ARG_OPTION("NOPUBLISH", change_take_nopublish),
+    ARG_OPTION("NOPUBLISH", change_take_nopublish), ARG_OPTION_PART("EPOCH", change_take_epoch),
     ARG_OPTION("FROM", take_from), /* the last: UNFOLLOW has it not */
 };
-enum { FOLLOW_OPTIONS = 2, UNFOLLOW_OPTIONS = 1 };
+enum { FOLLOW_OPTIONS = 3, UNFOLLOW_OPTIONS = 2 };
 
 /* The logs and, with them, where the options begin. */
 static bool take_names(struct follow *follow, size_t option_count)
@@ -226,6 +226,7 @@ static void publish(struct follow *follow, enum render_change what)
         change->box.log = name_of(log->name);
         change->box.log_unread = log->unread;
         change_publish_follow(change, what, log->start);
+        change->box.epoch = 0; /* it has been told */
     }
 }
 
@@ -242,7 +243,7 @@ static int reply_refused(struct follow *follow, int error)
 static int run_follow(struct follow *follow)
 {
     struct change *change = &follow->change;
-    struct effect_words silence = change_silence(change);
+    struct effect_words tail;
     int added = add_cursors(follow);
 
     if (added <= 0) {
@@ -253,12 +254,13 @@ static int run_follow(struct follow *follow)
         if (follow->logs[i].rev != 0)
             follow->logs[i].unread = count_unread(follow, &follow->logs[i]);
     commit(follow);
+    tail = change_tail(change);
     for (size_t i = 0; i < follow->count; i++) {
         char id[NOTIFY_ID_TEXT_MAX + 1];
         size_t len = notify_id_format(id, follow->logs[i].start);
         if (follow->logs[i].rev != 0)
             rm_Replicate(change->ctx, "NOTIFY.FOLLOW", "sscbv", change->bk.name,
-                         follow->logs[i].name, "FROM", id, len, silence.words, silence.count);
+                         follow->logs[i].name, "FROM", id, len, tail.words, tail.count);
     }
     publish(follow, RENDER_FOLLOWED);
     box_key_changed(&change->bk, "notify.follow");
@@ -298,7 +300,7 @@ static int run_unfollow(struct follow *follow)
     struct change *change = &follow->change;
     struct box_extra *extra = change->bk.box == NULL ? NULL : box_extra(change->bk.box);
     struct change_ids *gone = &change->ids; /* their names */
-    struct effect_words silence = change_silence(change);
+    struct effect_words tail;
 
     for (size_t i = 0; i < follow->count && extra != NULL; i++) {
         struct follow_log *log = &follow->logs[i];
@@ -312,8 +314,9 @@ static int run_unfollow(struct follow *follow)
         return rm_ReplyWithLongLong(change->ctx, 0);
     }
     commit(follow);
+    tail = change_tail(change);
     rm_Replicate(change->ctx, "NOTIFY.UNFOLLOW", "svv", change->bk.name, gone->texts, gone->count,
-                 silence.words, silence.count);
+                 tail.words, tail.count);
     publish(follow, RENDER_UNFOLLOWED);
     box_key_changed(&change->bk, "notify.unfollow");
     return rm_ReplyWithLongLong(change->ctx, (long long)gone->count);

@@ -39,7 +39,7 @@ static void mark_ids(struct change *change, enum box_mark mark)
 
 static int run_ids(struct change *change, const struct mark_kind *mark)
 {
-    struct effect_words silence = change_silence(change);
+    struct effect_words tail;
     size_t count;
 
     if (change->bk.box != NULL)
@@ -52,9 +52,9 @@ static int run_ids(struct change *change, const struct mark_kind *mark)
         return rm_ReplyWithLongLong(change->ctx, 0);
     }
     change_commit(change);
+    tail = change_tail(change);
     rm_Replicate(change->ctx, "NOTIFY.MARK", "scvclv", change->bk.name, mark->name,
-                 change->ids.texts, count, "AT", (long long)change->at_ms, silence.words,
-                 silence.count);
+                 change->ids.texts, count, "AT", (long long)change->at_ms, tail.words, tail.count);
     change_publish_ids(change, mark->change);
     box_key_changed(&change->bk, mark->event);
     return rm_ReplyWithLongLong(change->ctx, (long long)count);
@@ -143,11 +143,12 @@ static bool take_category(struct args *args, void *into)
 static const struct arg_option upto_options[] = {
     ARG_OPTION("UPTO", take_upto),
     ARG_OPTION("NOPUBLISH", change_take_nopublish),
+    ARG_OPTION_PART("EPOCH", change_take_epoch),
     ARG_OPTION_INTERNAL("AT", change_take_at),
     ARG_OPTION("LOG", change_take_log),
     ARG_OPTION("CATEGORY", take_category), /* the last: SEEN has it not */
 };
-enum { READALL_OPTIONS = sizeof upto_options / sizeof upto_options[0], SEEN_OPTIONS = 4 };
+enum { READALL_OPTIONS = sizeof upto_options / sizeof upto_options[0], SEEN_OPTIONS = 5 };
 
 /* How many changed. */
 static int64_t mark_upto(struct upto *upto, enum box_mark mark)
@@ -168,17 +169,17 @@ static void replicate_upto(struct upto *upto, const char *command)
 {
     struct change *change = &upto->change;
     struct notify_str category = upto->category;
-    struct effect_words silence = change_silence(change);
+    struct effect_words tail = change_tail(change);
     char id[NOTIFY_ID_TEXT_MAX + 1];
     size_t len = notify_id_format(id, upto->id);
 
     if (category.ptr == NULL)
         rm_Replicate(change->ctx, command, "scbclv", change->bk.name, "UPTO", id, len, "AT",
-                     (long long)change->at_ms, silence.words, silence.count);
+                     (long long)change->at_ms, tail.words, tail.count);
     else
         rm_Replicate(change->ctx, command, "scbcbclv", change->bk.name, "UPTO", id, len, "CATEGORY",
-                     category.ptr, category.len, "AT", (long long)change->at_ms, silence.words,
-                     silence.count);
+                     category.ptr, category.len, "AT", (long long)change->at_ms, tail.words,
+                     tail.count);
 }
 
 static int run_upto(struct upto *upto, const struct mark_kind *mark, const char *command)

@@ -57,16 +57,21 @@ static bool reserve(struct mute *mute, size_t count)
 /* category [category …] [NOPUBLISH] */
 static bool take_arguments(struct mute *mute)
 {
-    static const struct arg_option options[] = {ARG_OPTION("NOPUBLISH", change_take_nopublish)};
+    static const struct arg_option options[] = {
+        ARG_OPTION("NOPUBLISH", change_take_nopublish),
+        ARG_OPTION_PART("EPOCH", change_take_epoch),
+    };
+    enum { OPTIONS = sizeof options / sizeof options[0] };
     struct args *args = &mute->change.args;
     int first = args->pos;
     uint32_t seen;
     int end;
 
-    if (!args_take_names(args, "category", options, 1))
+    if (!args_take_names(args, "category", options, OPTIONS))
         return false;
     end = args->pos;
-    if (!reserve(mute, (size_t)(end - first)) || !args_take_options(args, options, 1, mute, &seen))
+    if (!reserve(mute, (size_t)(end - first)) ||
+        !args_take_options(args, options, OPTIONS, mute, &seen))
         return false;
     for (args->pos = first; args->pos < end;)
         if (!take_category(mute))
@@ -106,7 +111,7 @@ static int run(struct mute *mute)
 {
     struct change *change = &mute->change;
     struct box_key *bk = &change->bk;
-    struct effect_words silence = change_silence(change);
+    struct effect_words tail;
     bool is_new = bk->box == NULL && mute->muted;
     int rc = 0;
 
@@ -125,8 +130,9 @@ static int run(struct mute *mute)
         return rc < 0 ? fail(mute, rc) : rm_ReplyWithLongLong(change->ctx, 0);
     }
     change_commit(change);
+    tail = change_tail(change);
     rm_Replicate(change->ctx, mute->muted ? "NOTIFY.MUTE" : "NOTIFY.UNMUTE", "svv", bk->name,
-                 change->ids.texts, change->ids.count, silence.words, silence.count);
+                 change->ids.texts, change->ids.count, tail.words, tail.count);
     change_publish_categories(change, mute->muted ? RENDER_MUTED : RENDER_UNMUTED, mute->names,
                               change->ids.count);
     box_key_changed(bk, mute->muted ? "notify.mute" : "notify.unmute");

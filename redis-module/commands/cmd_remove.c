@@ -41,7 +41,7 @@ static int run_expired(struct change *change)
 static int run_del(struct change *change)
 {
     bool expired = args_take_keyword(&change->args, "EXPIRED");
-    struct effect_words silence;
+    struct effect_words tail;
     size_t count;
 
     if (expired && !args_check_internal(&change->args, "EXPIRED"))
@@ -60,9 +60,9 @@ static int run_del(struct change *change)
     }
     change_commit(change);
     info_count(INFO_DELETED, count);
-    silence = change_silence(change);
+    tail = change_tail(change);
     rm_Replicate(change->ctx, "NOTIFY.DEL", "svv", change->bk.name, change->ids.texts, count,
-                 silence.words, silence.count);
+                 tail.words, tail.count);
     change_publish_ids(change, RENDER_DELETED);
     box_key_changed(&change->bk, "notify.del");
     return rm_ReplyWithLongLong(change->ctx, (long long)count);
@@ -103,16 +103,16 @@ static bool take_strategy(struct trim *trim)
  * greatest possible one cannot be written; everything is gone then. */
 static void replicate_trim(struct change *change, struct notify_id before)
 {
-    struct effect_words silence = change_silence(change);
+    struct effect_words tail = change_tail(change);
     char id[NOTIFY_ID_TEXT_MAX + 1];
     size_t len = notify_id_format(id, before);
 
     if (before.ms > NOTIFY_ID_MAX_MS)
-        rm_Replicate(change->ctx, "NOTIFY.TRIM", "sccv", change->bk.name, "MAXLEN", "0",
-                     silence.words, silence.count);
+        rm_Replicate(change->ctx, "NOTIFY.TRIM", "sccv", change->bk.name, "MAXLEN", "0", tail.words,
+                     tail.count);
     else
         rm_Replicate(change->ctx, "NOTIFY.TRIM", "scbv", change->bk.name, "MINID", id, len,
-                     silence.words, silence.count);
+                     tail.words, tail.count);
 }
 
 static int run_trim(struct trim *trim)

@@ -12,12 +12,14 @@
 
 enum { COUNT_DEFAULT = 1000 };
 
-/* A position: an id, an id and the revision that goes with it ("id@rev"), or '$' for "from now on".
- */
+/* A position: an id, with the revision and the epoch that go with it if they are known ("id@rev",
+ * "id@rev@epoch", "id@@epoch"), or '$' for "from now on". */
 struct position {
     struct notify_id id;
     uint64_t rev;
+    uint64_t epoch;
     bool has_rev;
+    bool has_epoch;
     bool is_now;
 };
 
@@ -29,26 +31,34 @@ struct since {
     struct box_key *boxes; /* owned, one for each pair */
 };
 
+/* id@rev, id@rev@epoch, id@@epoch. */
+static bool parse_position(struct notify_str text, struct position *ret)
+{
+    bool is_cut_off = text.ptr[text.len - 1] == '@';
+    struct notify_str id = args_cut(&text, '@');
+    struct notify_str rev = args_cut(&text, '@');
+
+    ret->has_rev = rev.len > 0;
+    ret->has_epoch = text.len > 0;
+    return !is_cut_off && notify_id_parse(id, 0, &ret->id) &&
+           (!ret->has_rev || args_is_number(rev, 0, UINT64_MAX, &ret->rev)) &&
+           (!ret->has_epoch || args_is_number(text, 0, BOX_EPOCH_MAX, &ret->epoch));
+}
+
 static bool take_position(struct args *args, struct position *ret_position)
 {
     struct notify_str text = args_at(args, args->pos);
-    const char *at = text.len == 0 ? NULL : memchr(text.ptr, '@', text.len);
-    struct notify_str rev;
 
     *ret_position = (struct position){.is_now = false};
     if (args_take_keyword(args, "$")) {
         ret_position->is_now = true;
         return true;
     }
-    if (at == NULL)
+    if (text.len == 0 || memchr(text.ptr, '@', text.len) == NULL)
         return args_take_id(args, "id", 0, &ret_position->id);
     args->pos++;
-    ret_position->has_rev = true;
-    rev = notify_str_of(at + 1, text.len - (size_t)(at + 1 - text.ptr));
-    if (!notify_id_parse(notify_str_of(text.ptr, (size_t)(at - text.ptr)), 0, &ret_position->id) ||
-        !notify_id_take_number(&rev, &ret_position->rev) || rev.len > 0)
-        return args_fail(args, "ERR id must be an id, id@rev or $");
-    return true;
+    return parse_position(text, ret_position) ||
+           args_fail(args, "ERR id must be an id, id@rev, id@rev@epoch or $");
 }
 
 /* Arguments come in pairs; COUNT n, if it is there, is the last one. */
@@ -108,48 +118,76 @@ static bool reply_entries(struct since *since, struct box_key *bk, const struct 
     return more;
 }
 
-/* A key without a box is as an empty one: last id 0-0, revision 0. */
-static bool has_news(const struct box_key *bk, const struct position *position)
-{
-    struct notify_id last = {0, 0};
-    uint64_t rev = 0;
+/* What a position is compared with. A key without a box is as an empty one. */
+struct present {
+    struct notify_id last;
+    struct notify_id trimmed;
+    uint64_t rev;
+    uint32_t epoch;
+};
 
-    if (bk->box != NULL) {
-        last = box_last_id(bk->box);
-        rev = box_rev(bk->box);
-    }
-    return position->is_now || notify_id_cmp(last, position->id) != 0 ||
-           (position->has_rev && rev != position->rev);
+static struct present present_of(const struct box_key *bk)
+{
+    if (bk->box == NULL)
+        return (struct present){.rev = 0};
+    return (struct present){box_last_id(bk->box), box_trimmed_id(bk->box), box_rev(bk->box),
+                            box_epoch(bk->box)};
 }
 
-static void reply_box(struct since *since, struct box_key *bk, const struct position *position)
+static bool has_news(const struct present *present, const struct position *position)
+{
+    return position->is_now || notify_id_cmp(present->last, position->id) != 0 ||
+           (position->has_rev && present->rev != position->rev) ||
+           (position->has_epoch && present->epoch != position->epoch);
+}
+
+/* Whether entries after the position are missing, or the position is none of this box: of another
+ * branch, or of a box that was there before. *ret_after: the last id that both have. */
+static bool has_gap(const struct box *box, const struct position *position,
+                    struct notify_id *ret_after)
+{
+    *ret_after = position->id;
+    if (box == NULL)
+        return !position->is_now;
+    if (position->is_now) {
+        *ret_after = box_last_id(box);
+        return false;
+    }
+    if (position->has_epoch &&
+        !box_knows_position(box, (uint32_t)position->epoch, position->id, ret_after))
+        return true;
+    if (position->has_rev && position->rev > box_rev(box) &&
+        (!position->has_epoch || position->epoch == box_epoch(box)))
+        return true;
+    return box_has_gap(box, position->id);
+}
+
+static void reply_box(struct since *since, struct box_key *bk, const struct present *present,
+                      const struct position *position)
 {
     uint64_t now_ms = box_key_now(bk);
-    struct render_box box = {.key = box_key_name(bk)};
-    struct notify_id last = {0, 0}, trimmed = {0, 0};
+    struct render_box box = {.key = box_key_name(bk), .rev = present->rev};
+    struct notify_id after;
+    bool gap = has_gap(bk->box, position, &after);
     uint64_t more = 0;
-    bool gap = !position->is_now && bk->box == NULL;
 
-    if (bk->box != NULL) {
-        box.rev = box_rev(bk->box);
+    if (bk->box != NULL)
         box.unread = box_unread(bk->box, now_ms);
-        last = box_last_id(bk->box);
-        trimmed = box_trimmed_id(bk->box);
-        gap = !position->is_now && box_has_gap(bk->box, position->id);
-    }
-    rm_ReplyWithMap(bk->ctx, 9);
+    rm_ReplyWithMap(bk->ctx, 11);
     reply_field_str(bk->ctx, "key", box.key);
-    reply_field_id(bk->ctx, "last", last);
+    reply_field_id(bk->ctx, "last", present->last);
     reply_field_number(bk->ctx, "rev", box.rev);
+    reply_field_number(bk->ctx, "epoch", present->epoch);
     reply_field_number(bk->ctx, "unread", box.unread);
-    reply_field_id(bk->ctx, "trimmed", trimmed);
+    reply_field_id(bk->ctx, "trimmed", present->trimmed);
     reply_field_number(bk->ctx, "gap", gap);
     reply_field_number(bk->ctx, "next_expiry", box_key_next_expiry(bk));
+    reply_field_id(bk->ctx, "after", after);
     reply_str(bk->ctx, NOTIFY_STR("entries"));
     if (bk->box == NULL || position->is_now)
         rm_ReplyWithArray(bk->ctx, 0);
     else
-        more = reply_entries(since, bk, &box, now_ms, position->id);
+        more = reply_entries(since, bk, &box, now_ms, after);
     reply_field_number(bk->ctx, "more", more);
 }
 
@@ -183,11 +221,12 @@ static long reply_boxes(struct since *since)
     long answered = 0;
 
     for (int i = 0; i < since->pairs; i++) {
+        struct present present = present_of(&since->boxes[i]);
         since->args.pos = 2 + 2 * i;
         (void)take_position(&since->args, &position); /* checked before */
-        if (!has_news(&since->boxes[i], &position))
+        if (!has_news(&present, &position))
             continue;
-        reply_box(since, &since->boxes[i], &position);
+        reply_box(since, &since->boxes[i], &present, &position);
         answered++;
     }
     return answered;
@@ -207,7 +246,7 @@ static int tell_keys(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     return RM_OK;
 }
 
-/* NOTIFY.SINCE key id[@rev]|$ [key id[@rev]|$ …] [COUNT n] */
+/* NOTIFY.SINCE key id[@rev[@epoch]]|$ [key id[@rev[@epoch]]|$ …] [COUNT n] */
 int cmd_since(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     struct since since;

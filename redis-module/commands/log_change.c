@@ -94,11 +94,10 @@ static int commit(struct log_change *lc)
 
 static void replicate_ids(struct change *change, const struct mark_kind *mark)
 {
-    struct effect_words silence = change_silence(change);
+    struct effect_words tail = change_tail(change);
 
     rm_Replicate(change->ctx, "NOTIFY.MARK", "scvcsv", change->bk.name, mark->name,
-                 change->ids.texts, change->ids.count, "LOG", change->log, silence.words,
-                 silence.count);
+                 change->ids.texts, change->ids.count, "LOG", change->log, tail.words, tail.count);
 }
 
 int log_change_ids(struct change *change, const struct mark_kind *mark)
@@ -135,12 +134,12 @@ int log_change_ids(struct change *change, const struct mark_kind *mark)
 
 static void replicate_upto(struct change *change, struct notify_id upto, const char *command)
 {
-    struct effect_words silence = change_silence(change);
+    struct effect_words tail = change_tail(change);
     char id[NOTIFY_ID_TEXT_MAX + 1];
     size_t len = notify_id_format(id, upto);
 
     rm_Replicate(change->ctx, command, "scbcsv", change->bk.name, "UPTO", id, len, "LOG",
-                 change->log, silence.words, silence.count);
+                 change->log, tail.words, tail.count);
 }
 
 static int run_upto(struct log_change *lc, const struct log_upto *wanted,

@@ -114,6 +114,7 @@ static bool store(struct box_key *bk, struct args *args, struct send_spec *spec,
         remember(bk->box, spec);
     if (!notify_id_is_zero(result->replaces))
         info_count(INFO_COLLAPSED, 1);
+    result->epoch = box_key_begin_epoch(bk, spec->epoch, result->prev);
     trim(bk, spec->maxlen, result);
     result->id = spec->entry.id;
     result->rev = box_raise_rev(bk->box);
@@ -128,7 +129,10 @@ static int announce(struct box_key *bk, const struct send_spec *spec,
                     const struct send_result *result)
 {
     struct text_buf *message = scratch_message();
-    struct render_box box = {.key = box_key_name(bk), .rev = result->rev, .unread = result->unread};
+    struct render_box box = {.key = box_key_name(bk),
+                             .rev = result->rev,
+                             .unread = result->unread,
+                             .epoch = result->epoch};
 
     if (result->outcome == SEND_PUBLISHED)
         render_unstored(message, &box, &spec->entry, spec->now_ms);

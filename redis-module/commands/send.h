@@ -24,6 +24,7 @@ struct send_result {
     struct notify_id prev;     /* the box's last id before */
     struct notify_id replaces; /* what COLLAPSE took out; 0-0: nothing visible */
     uint64_t maxlen;           /* the limit that has the same effect where nothing expires */
+    uint32_t epoch;            /* that has begun with it; 0: none has */
     uint64_t rev;
     uint64_t unread;
     int receivers;

@@ -155,34 +155,39 @@ static bool take_pxat(struct args *args, void *into)
     return take_expiry(args, into, "PXAT", 1, 0);
 }
 
-/* id/maxlen. */
-static bool parse_as(struct notify_str text, struct notify_id *ret_id, uint64_t *ret_maxlen)
-{
-    const char *slash = text.len == 0 ? NULL : memchr(text.ptr, '/', text.len);
-    struct notify_str id, maxlen;
+/* What AS says of one key. */
+struct as {
+    struct notify_id id;
+    uint64_t maxlen;
+    uint64_t epoch; /* 0: none begins */
+};
 
-    if (slash == NULL)
-        return false;
-    id = notify_str_of(text.ptr, (size_t)(slash - text.ptr));
-    maxlen = notify_str_of(slash + 1, text.len - id.len - 1);
-    return notify_id_parse(id, 0, ret_id) && notify_id_take_number(&maxlen, ret_maxlen) &&
-           maxlen.len == 0 && *ret_maxlen >= 1 && *ret_maxlen <= BOX_ENTRIES_MAX;
+/* id/maxlen[/epoch]. */
+static bool parse_as(struct notify_str text, struct as *ret)
+{
+    struct notify_str id = args_cut(&text, '/');
+    struct notify_str maxlen = args_cut(&text, '/');
+
+    ret->epoch = 0;
+    return notify_id_parse(id, 0, &ret->id) &&
+           args_is_number(maxlen, 1, BOX_ENTRIES_MAX, &ret->maxlen) &&
+           (text.len == 0 || args_is_number(text, 1, BOX_EPOCH_MAX, &ret->epoch));
 }
 
-/* AS id/maxlen [id/maxlen …]: what was given to each of the keys, and its limit. */
+/* AS id/maxlen[/epoch] …, one for each key: what was given to it, its limit, the epoch that begins.
+ */
 static bool take_as(struct args *args, void *into)
 {
     struct send_spec *spec = into;
     struct notify_str text;
-    struct notify_id id;
-    uint64_t maxlen;
+    struct as as;
 
     spec->as = args->argv + args->pos;
     for (size_t i = 0; i < spec->key_count; i++) {
         if (!args_take_str(args, "AS", &text))
             return false;
-        if (!parse_as(text, &id, &maxlen))
-            return args_fail_value(args, "AS", "id/maxlen", text);
+        if (!parse_as(text, &as))
+            return args_fail_value(args, "AS", "id/maxlen[/epoch]", text);
     }
     return true;
 }
@@ -335,12 +340,16 @@ static void set_defaults(struct send_spec *spec)
 void send_args_choose(struct send_spec *spec, struct rm_string **keys, size_t index)
 {
     struct notify_str text;
+    struct as as;
 
     spec->kept[0] = keys[index];
     if (spec->as == NULL)
         return;
     text.ptr = rm_StringPtrLen(spec->as[index], &text.len);
-    (void)parse_as(text, &spec->entry.id, &spec->maxlen); /* checked when it was taken */
+    (void)parse_as(text, &as); /* checked when it was taken */
+    spec->entry.id = as.id;
+    spec->maxlen = as.maxlen;
+    spec->epoch = (uint32_t)as.epoch;
 }
 
 bool send_args_choose_checked(struct send_spec *spec, struct args *args, struct rm_string **keys,

@@ -58,6 +58,7 @@ struct send_spec {
     struct box_entry entry;
     struct notify_str category;
     struct send_token token;
+    uint32_t epoch;        /* what an effect says has begun with it; 0: nothing */
     struct rm_string **as; /* AS: a word for each key, borrowed; NULL: not given */
     size_t key_count;
     bool replicates_later;

@@ -59,15 +59,21 @@ static void tail_release(struct tail *tail, struct rm_ctx *ctx)
         rm_FreeString(ctx, tail->own[i]);
 }
 
-enum { AS_MAX = NOTIFY_ID_TEXT_MAX + 1 + 20 };
+enum { AS_MAX = NOTIFY_ID_TEXT_MAX + 1 + 20 + 1 + 10 };
 
-/* id/maxlen in room; each word takes the server a twentieth of what a SEND takes it in all. */
+/* id/maxlen[/epoch] in room; each word takes the server a twentieth of what a SEND takes it in all.
+ */
 static struct notify_str as_text(char room[AS_MAX], const struct send_result *result)
 {
     struct notify_str id = scratch_id(result->id);
     char *end = room + AS_MAX;
-    char *at = notify_id_put_number(end, result->maxlen);
+    char *at = end;
 
+    if (result->epoch != 0) {
+        at = notify_id_put_number(at, result->epoch);
+        *--at = '/';
+    }
+    at = notify_id_put_number(at, result->maxlen);
     *--at = '/';
     at -= id.len;
     memcpy(at, id.ptr, id.len);

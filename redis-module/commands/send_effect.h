@@ -3,7 +3,7 @@
  *
  * SENDMANY to several boxes is one effect, so that the body travels once:
  *
- *   NOTIFY.SENDMANY numkeys key … title … AS id/maxlen …       one for each key
+ *   NOTIFY.SENDMANY numkeys key … title … AS id/maxlen[/epoch] …   one for each key
  *
  * Its keys are those to which it was sent, which NX, XX and IDEMPOTENT may have left fewer. */
 #ifndef SEND_EFFECT_H

@@ -122,6 +122,10 @@ static void add_start(struct text_buf *out, struct notify_str type, struct notif
 
 static void add_counts(struct text_buf *out, const struct render_box *box)
 {
+    if (box->epoch != 0) {
+        TEXT_BUF_LITERAL(out, ",\"epoch\":");
+        text_buf_add_number(out, box->epoch);
+    }
     TEXT_BUF_LITERAL(out, ",\"rev\":");
     text_buf_add_number(out, box->rev);
     TEXT_BUF_LITERAL(out, ",\"unread\":");

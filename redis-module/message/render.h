@@ -25,6 +25,7 @@ struct render_box {
     struct notify_str key;
     uint64_t rev;
     uint64_t unread;
+    uint32_t epoch;        /* that has begun with this change; 0: none has */
     struct notify_str log; /* the log whose cursor changed; .ptr NULL: the box itself did */
     uint64_t log_unread;   /* what the box has not read of that log */
 };

@@ -104,6 +104,23 @@ bool args_take_text(struct args *args, const char *name, struct notify_str *ret_
     return args_take_str(args, name, ret_value);
 }
 
+struct notify_str args_cut(struct notify_str *text, char end)
+{
+    const char *found = text->len == 0 ? NULL : memchr(text->ptr, end, text->len);
+    size_t len = found == NULL ? text->len : (size_t)(found - text->ptr);
+    struct notify_str word = notify_str_of(text->ptr, len);
+    size_t skip = found == NULL ? len : len + 1;
+
+    *text = notify_str_of(text->ptr + skip, text->len - skip);
+    return word;
+}
+
+bool args_is_number(struct notify_str text, uint64_t min, uint64_t max, uint64_t *ret_value)
+{
+    return notify_id_take_number(&text, ret_value) && text.len == 0 && *ret_value >= min &&
+           *ret_value <= max;
+}
+
 bool args_take_number(struct args *args, const char *name, uint64_t min, uint64_t max,
                       uint64_t *ret_value)
 {
@@ -291,18 +308,19 @@ static bool is_may(struct notify_str word)
 }
 
 /* Its number, or count: the word is none of them. */
-static size_t find_option(struct notify_str word, const struct arg_option *options, size_t count)
+static size_t find_option(struct notify_str word, const struct arg_option *options, size_t count,
+                          bool in_part)
 {
     size_t i = 0;
 
     while (i < count && !args_is_keyword(word, options[i].name, options[i].len))
         i++;
-    return i;
+    return i < count && options[i].is_part && !in_part ? count : i;
 }
 
 bool args_is_option(struct notify_str word, const struct arg_option *options, size_t count)
 {
-    return is_may(word) || find_option(word, options, count) < count;
+    return is_may(word) || find_option(word, options, count, false) < count;
 }
 
 bool args_take_names(struct args *args, const char *what, const struct arg_option *options,
@@ -359,7 +377,7 @@ bool args_take_may(struct args *args, struct args *ret_part)
 }
 
 static bool take_options(struct args *args, const struct arg_option *options, size_t count,
-                         void *into, uint32_t *seen);
+                         void *into, uint32_t *seen, bool in_part);
 
 /* The option of a part, or nothing if its name is of a later version. */
 static bool take_part(struct args *args, const struct arg_option *options, size_t count, void *into,
@@ -370,14 +388,14 @@ static bool take_part(struct args *args, const struct arg_option *options, size_
     if (!args_take_may(args, &part))
         return false;
     if (is_may(args_at(&part, part.pos)) ||
-        !args_is_option(args_at(&part, part.pos), options, count) ||
-        take_options(&part, options, count, into, seen))
+        find_option(args_at(&part, part.pos), options, count, true) == count ||
+        take_options(&part, options, count, into, seen, true))
         return true;
     return args_fail(args, "%s", part.error);
 }
 
 static bool take_options(struct args *args, const struct arg_option *options, size_t count,
-                         void *into, uint32_t *seen)
+                         void *into, uint32_t *seen, bool in_part)
 {
     while (!args_done(args)) {
         struct notify_str word = args_at(args, args->pos);
@@ -388,7 +406,7 @@ static bool take_options(struct args *args, const struct arg_option *options, si
                 return false;
             continue;
         }
-        i = find_option(word, options, count);
+        i = find_option(word, options, count, in_part);
         if (i == count)
             return fail_unknown(args, word);
         if ((*seen & (1u << i)) != 0 && !options[i].may_repeat)
@@ -408,5 +426,5 @@ bool args_take_options(struct args *args, const struct arg_option *options, size
                        void *into, uint32_t *ret_seen)
 {
     *ret_seen = 0;
-    return take_options(args, options, count, into, ret_seen);
+    return take_options(args, options, count, into, ret_seen, false);
 }

@@ -35,6 +35,7 @@ struct arg_option {
     bool may_repeat;
     bool is_text;     /* its value, the last thing that it takes, is free text */
     bool is_internal; /* see args_check_internal */
+    bool is_part;     /* stands behind MAY alone: a name in a list may be the same word */
     bool (*take)(struct args *args, void *into);
 };
 #define ARG_OPTION(keyword, take_fn)                                                               \
@@ -48,6 +49,10 @@ struct arg_option {
 #define ARG_OPTION_INTERNAL(keyword, take_fn)                                                      \
     {                                                                                              \
         .name = (keyword), .len = sizeof(keyword) - 1, .is_internal = true, .take = (take_fn)      \
+    }
+#define ARG_OPTION_PART(keyword, take_fn)                                                          \
+    {                                                                                              \
+        .name = (keyword), .len = sizeof(keyword) - 1, .is_part = true, .take = (take_fn)          \
     }
 #define ARG_OPTION_MANY(keyword, take_fn)                                                          \
     {                                                                                              \
@@ -68,6 +73,12 @@ struct notify_str args_at(const struct args *args, int pos);
 /* Is the next argument this keyword (upper case here, any case there)? Moves past it if so. */
 bool args_take_keyword(struct args *args, const char *keyword);
 bool args_is_keyword(struct notify_str text, const char *keyword, size_t len);
+
+/* Of a word that consists of several: takes off what stands before the next `end`, which goes, too;
+ * all of it when there is none. */
+struct notify_str args_cut(struct notify_str *text, char end);
+/* The whole text is a number of decimal digits within min .. max. */
+bool args_is_number(struct notify_str text, uint64_t min, uint64_t max, uint64_t *ret_value);
 
 /* name: what the argument is called in an error reply. */
 bool args_take_str(struct args *args, const char *name, struct notify_str *ret_value);

@@ -5,10 +5,13 @@
 
 #include "server/box_type.h"
 #include "server/clock.h"
+#include "server/config.h"
+#include "server/epoch.h"
 #include "server/info.h"
 #include "server/replay.h"
 #include "server/reply.h"
 #include "base/scratch.h"
+#include "base/versions.h"
 
 enum { SWEEP_MAX = 256 }; /* entries that one command takes out */
 
@@ -90,6 +93,40 @@ void box_key_sweep(struct box_key *bk)
     replicate_sweep(bk, ids, count);
     info_count(INFO_EXPIRED, count);
     bk->swept = true;
+}
+
+/* ---- epochs ---- */
+
+/* The epoch under which the box is written now; 0: it stays as it is. */
+static uint32_t wanted_epoch(const struct box_key *bk, uint32_t given)
+{
+    if (replay_now()) {
+        epoch_note_seen(given);
+        return given;
+    }
+    if (epoch_is_present(box_epoch(bk->box)) || !config_writes(WRITE_VERSION_EPOCHS))
+        return 0;
+    return epoch_now();
+}
+
+uint32_t box_key_begin_epoch(struct box_key *bk, uint32_t given, struct notify_id end)
+{
+    uint32_t epoch = wanted_epoch(bk, given);
+
+    if (epoch == 0 || epoch == box_epoch(bk->box))
+        return 0;
+    /* Without memory it begins with the next change. */
+    return box_begin_epoch(&bk->box, epoch, end) == 0 ? epoch : 0;
+}
+
+void box_key_forget_epochs(struct rm_ctx *ctx, struct rm_string *name)
+{
+    struct box_key bk;
+
+    open_key(&bk, ctx, name, RM_READ | RM_WRITE | RM_NOTOUCH);
+    if (bk.box != NULL)
+        box_forget_epochs(bk.box);
+    box_key_close(&bk);
 }
 
 /* ---- the end of the key ---- */

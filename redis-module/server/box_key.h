@@ -41,6 +41,15 @@ bool box_key_check_or_reply(struct box_key *bk);
  * these entries said when they end. */
 void box_key_sweep(struct box_key *bk);
 
+/* Within a change that will be carried out, before rev is raised: if the box has not been written
+ * under this server's epoch, that begins now, behind the id `end`. An effect says so by itself
+ * (given; 0: it does not). Returns the epoch that has begun, which the effect and the messages have
+ * to tell; 0: none. */
+uint32_t box_key_begin_epoch(struct box_key *bk, uint32_t given, struct notify_id end);
+
+/* From an event of the server: a box has come to this key under another name. */
+void box_key_forget_epochs(struct rm_ctx *ctx, struct rm_string *name);
+
 /* After the change, before box_key_close: the key is to expire when the box has an end (box.h).
  * A time to live that somebody else gave to the key, or took from it, is left alone. */
 void box_key_settle(struct box_key *bk);

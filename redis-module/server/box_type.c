@@ -10,11 +10,14 @@
 
 #include "box/box_extra.h"
 #include "box/cursors.h"
+#include "server/config.h"
 #include "server/defrag.h"
+#include "server/epoch.h"
 #include "server/info.h"
 #include "server/key_watch.h"
 #include "server/unsaved.h"
 #include "base/mem.h"
+#include "base/versions.h"
 
 enum {
     ENCODING_VERSION = 1,
@@ -40,9 +43,14 @@ static int write_block(void *ctx, const void *bytes, size_t len)
     return 0; /* the server notices a failed write by itself */
 }
 
+static int payload_version(void)
+{
+    return config_writes(WRITE_VERSION_SECTIONS) ? BOX_PAYLOAD_LATEST : BOX_PAYLOAD_FIRST;
+}
+
 static void on_rdb_save(struct rm_io *io, void *value)
 {
-    struct box_sink sink = {write_block, io};
+    struct box_sink sink = {write_block, io, payload_version()};
 
     if (box_save(value, &sink) != 0)
         unsaved_abort(io, "a box");
@@ -69,6 +77,7 @@ static bool read_block(void *ctx, struct notify_str *ret_block)
 static struct box *count_in(struct box *box)
 {
     if (box != NULL) {
+        epoch_note_seen(box_epoch(box));
         info_add_box();
         info_add_entries((long long)box_count(box, BOX_NEVER_EXPIRE).live);
     }
@@ -117,7 +126,7 @@ static void emit_part(struct rm_io *io, struct rm_string *key, const struct box 
 {
     static struct block_list
         list; /* only ever in the child that rewrites, and too big for a stack */
-    struct box_sink sink = {add_block, &list};
+    struct box_sink sink = {add_block, &list, payload_version()};
 
     list.count = 0;
     if (box_save(part, &sink) != 0)
@@ -131,6 +140,8 @@ static void emit_part(struct rm_io *io, struct rm_string *key, const struct box 
  * would shut out the entries that follow. */
 static int take_box_state(struct box **part, const struct box *box)
 {
+    struct box_past_epoch past[BOX_PAST_EPOCHS_MAX];
+    size_t past_count = box_past_epochs(box, past);
     int rc = box_mute_like(part, box);
 
     if (rc >= 0 && !notify_id_is_zero(box_trimmed_id(box)))
@@ -139,6 +150,8 @@ static int take_box_state(struct box **part, const struct box *box)
     box_raise_rev_to(*part, box_rev(box));
     if (rc >= 0)
         rc = box_restore_key_end(part, box_key_end_ms(box));
+    if (rc >= 0 && (box_epoch(box) != 0 || past_count > 0))
+        rc = box_restore_epochs(part, box_epoch(box), past, past_count);
     return rc < 0 ? rc : 0;
 }
 
@@ -304,6 +317,7 @@ static void on_free(void *value)
 
 static void on_unlink(struct rm_optctx *ctx, const void *value)
 {
+    epoch_note_gone();
     key_watch_unlinked(ctx, KEY_WATCH_BOX, box_rev(value));
 }
 
@@ -403,7 +417,8 @@ static void digest_cursors(struct rm_digest *digest, const struct cursors *curso
     text_buf_release(&bytes);
 }
 
-/* What the box says, not how it lies in memory: equal boxes have equal digests on every server. */
+/* What the box says, not how it lies in memory: equal boxes have equal digests on every server, and
+ * under every name: epochs are about positions of a key, and stay with it. */
 static void on_digest(struct rm_digest *digest, void *value)
 {
     struct box_range range = {

@@ -9,7 +9,16 @@
 
 #include "server/module_api.h"
 
-enum effect_word { EFFECT_AS, EFFECT_NOPUBLISH, EFFECT_PXAT, EFFECT_REMEMBER, EFFECT_WORDS };
+enum effect_word {
+    EFFECT_AS,
+    EFFECT_EPOCH,
+    EFFECT_MAY,
+    EFFECT_NOPUBLISH,
+    EFFECT_PXAT,
+    EFFECT_REMEMBER,
+    EFFECT_TWO,
+    EFFECT_WORDS
+};
 
 /* At load. */
 void effect_init(void);
@@ -17,14 +26,15 @@ void effect_init(void);
 /* Borrowed, valid for ever. */
 struct rm_string *effect_word(enum effect_word word);
 
-/* Words at the end of an effect; valid for ever. */
+/* Words at the end of an effect, for rm_Replicate as "v". Borrowed. */
 struct effect_words {
     struct rm_string **words;
     size_t count;
 };
 
-/* NOPUBLISH, or nothing: whether those who execute the effect are to publish. silent: the command
- * said so. For rm_Replicate as "v". */
-struct effect_words effect_silence(bool silent);
+#define EFFECT_TAIL_MAX 5
+
+/* MAY 2 EPOCH epoch: four words; the last one, *ret_own, is to be freed. Returns their number. */
+size_t effect_put_epoch(struct rm_string **out, uint32_t epoch, struct rm_string **ret_own);
 
 #endif

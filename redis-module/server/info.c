@@ -3,6 +3,9 @@
 
 #include <stdatomic.h>
 
+#include "server/config.h"
+#include "server/epoch.h"
+
 static uint64_t counters[INFO_COUNTERS];
 static long long boxes_added, entries_added;
 static atomic_llong boxes_dropped, entries_dropped;
@@ -63,6 +66,8 @@ void info_report(struct rm_info *info, int for_crash_report)
     if (rm_InfoAddSection(info, "") != RM_OK)
         return; /* this section was not asked for */
     rm_InfoAddFieldCString(info, "version", NOTIFY_VERSION);
+    rm_InfoAddFieldULongLong(info, "database", (unsigned long long)config_get()->database);
+    rm_InfoAddFieldULongLong(info, "epoch", epoch_now());
     report_total(info, "boxes", boxes_added, &boxes_dropped);
     report_total(info, "entries", entries_added, &entries_dropped);
     for (int i = 0; i < INFO_COUNTERS; i++)

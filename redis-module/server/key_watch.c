@@ -9,6 +9,8 @@
 #include "server/box_key.h"
 #include "server/clock.h"
 #include "server/config.h"
+#include "server/epoch.h"
+#include "server/events.h"
 #include "server/info.h"
 #include "server/publish.h"
 #include "server/sessions_key.h"
@@ -123,6 +125,7 @@ static void tell_box(struct rm_ctx *ctx, struct rm_string *key, struct box_key *
 {
     struct render_box box = {.key = str_of(key),
                              .rev = box_rev(bk->box),
+                             .epoch = box_epoch(bk->box),
                              .unread = box_unread(bk->box, box_key_now(bk))};
 
     text_buf_clear(&message);
@@ -194,15 +197,22 @@ enum {
     WENT = 1,      /* the key is no more */
     CAME = 2,      /* a value stands there that came as a whole */
     KEEPS_END = 4, /* a value stands there whose time to live may be lost */
+    RENAMED = 8,   /* a value stands there that had another name */
 };
 
 static const struct fate {
     const char *event;
     unsigned flags;
 } fates[] = {
-    {"del", WENT},          {"expired", WENT},   {"evicted", WENT},
-    {"rename_from", WENT},  {"move_from", WENT}, {"rename_to", CAME},
-    {"move_to", CAME},      {"copy_to", CAME},   {"restore", CAME | KEEPS_END},
+    {"del", WENT},
+    {"expired", WENT},
+    {"evicted", WENT},
+    {"rename_from", WENT},
+    {"move_from", WENT},
+    {"rename_to", CAME | RENAMED},
+    {"move_to", CAME | RENAMED},
+    {"copy_to", CAME | RENAMED},
+    {"restore", CAME | KEEPS_END},
     {"persist", KEEPS_END},
 };
 enum { FATES = sizeof fates / sizeof fates[0] };
@@ -231,6 +241,8 @@ static int on_key_event(struct rm_ctx *ctx, int type, const char *event, struct 
         return RM_OK;
     if ((fates[i].flags & KEEPS_END) != 0)
         box_key_keep_end(ctx, key);
+    if ((fates[i].flags & RENAMED) != 0)
+        box_key_forget_epochs(ctx, key);
     if ((fates[i].flags & (WENT | CAME)) != 0)
         on_fate(ctx, (fates[i].flags & CAME) != 0, key);
     return RM_OK;
@@ -271,6 +283,8 @@ static void on_server_event(struct rm_ctx *ctx, struct rm_event event, uint64_t 
 
     if (event.id == RM_EVENT_LOADING)
         drop_notes(); /* what was there while it was loaded, nobody has seen */
+    if (event.id == RM_EVENT_FLUSHDB || event.id == RM_EVENT_SWAPDB)
+        epoch_note_gone();
     rm_SelectDb(ctx, config_get()->database);
     if (exchanges_all(event, subevent, data, flags) && publish_tells_events(ctx))
         tell_flushed(ctx);
@@ -293,10 +307,8 @@ bool key_watch_init(struct rm_ctx *ctx)
 
     publish_before(settle);
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
-        if (rm_SubscribeToServerEvent(ctx, (struct rm_event){events[i], 1}, on_server_event) !=
-            RM_OK)
+        if (!events_listen(ctx, events[i], on_server_event))
             return false;
-    return rm_SubscribeToServerEvent(ctx, (struct rm_event){RM_EVENT_CRON_LOOP, 1}, on_cron) ==
-               RM_OK &&
+    return events_listen(ctx, RM_EVENT_CRON_LOOP, on_cron) &&
            rm_SubscribeToKeyspaceEvents(ctx, classes, on_key_event) == RM_OK;
 }

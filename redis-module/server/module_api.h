@@ -211,6 +211,7 @@ enum {
     RM_EVENT_REPL_ASYNC_LOAD = 14
 };
 /* Subevents. */
+enum { RM_ROLE_NOW_PRIMARY = 0 };
 enum { RM_FLUSHDB_END = 1 };
 enum { RM_LOADING_ENDED = 3, RM_LOADING_FAILED = 4 };
 enum { RM_REPL_ASYNC_LOAD_COMPLETED = 2 };

@@ -7,6 +7,7 @@
  * begins where it stopped only as long as there is a backlog. */
 #include "server/replication.h"
 
+#include "server/events.h"
 #include "server/replay.h"
 
 static enum { REPLICAS_UNKNOWN, REPLICAS_NONE, REPLICAS_SEEN } replicas;
@@ -43,8 +44,7 @@ bool replication_init(struct rm_ctx *ctx)
                                       RM_EVENT_FORK_CHILD, RM_EVENT_PERSISTENCE};
 
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
-        struct rm_event event = {events[i], 1};
-        if (rm_SubscribeToServerEvent(ctx, event, on_event) != RM_OK)
+        if (!events_listen(ctx, events[i], on_event))
             return false;
     }
     return true;

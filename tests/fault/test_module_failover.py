@@ -8,7 +8,7 @@ import pytest
 from resp import Resp, RespError
 from servers import wait_until
 
-from module_helpers import call, digest, verify
+from module_helpers import call, digest, info, verify
 
 KEYS = [f"inbox:{n}" for n in range(5)]
 GONE = "0" * 40  # the digest of a key that is not there
@@ -91,15 +91,21 @@ def read_all(client):
         call(client, "NOTIFY.SESSION", "COUNT", f"sessions:{n % 3}", "CONNECTIONS")
 
 
+def epochs(client, keys):
+    """Which epochs each box knows: no digest tells."""
+    return [(about["epoch"], about["past_epochs"]) for about in (info(client, key) for key in keys)]
+
+
 def check_equal(client, *others):
     """All keys of all servers, expired ones aside: those go when they are asked for."""
     names = sorted(key for key in client.keys("*"))
     boxes = [name for name in names if not name.startswith(("sessions:", "short:"))]
     assert set(KEYS) <= set(boxes)
-    wanted = digest(client, *boxes)
+    wanted, wanted_epochs = digest(client, *boxes), epochs(client, boxes)
     assert GONE not in wanted
     for other in others:
         assert digest(other, *boxes) == wanted
+        assert epochs(other, boxes) == wanted_epochs
     for name in boxes:
         verify(client, name)
 

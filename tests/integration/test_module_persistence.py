@@ -6,7 +6,7 @@ import pytest
 
 from dump_helpers import check_cuts_refused, restore_broken, sealed
 from effects import Primary, effects_of, read_aof, server_with_aof
-from module_helpers import call, digest, entries, ids, info, verify
+from module_helpers import call, digest, entries, epoch_of, ids, info, verify
 from servers import wait_until
 
 KEY = "inbox:1"
@@ -160,7 +160,7 @@ def test_what_is_replicated_is_the_effect(programs):
     call(client, "NOTIFY.TRIM", KEY, "MAXLEN", "0")
     after = f"{sent.split('-')[0]}-{int(sent.split('-')[1]) + 1}"
     assert effects_of(primary) == [
-        f"NOTIFY.SEND {KEY} t CONTENT c AS {sent}/1000".split(),
+        f"NOTIFY.SEND {KEY} t CONTENT c AS {sent}/1000/{epoch_of(client)}".split(),
         f"NOTIFY.MARK {KEY} READ {sent} AT {at}".split(),
         f"NOTIFY.TRIM {KEY} MINID {after}".split(),
     ]

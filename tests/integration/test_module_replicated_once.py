@@ -3,7 +3,7 @@ server for its own subscribers. Everybody hears each message once, and the same 
 
 import pytest
 
-from module_helpers import call, digest, info, verify
+from module_helpers import call, digest, epoch_of, info, verify
 from servers import wait_until
 
 KEY, OTHER, LOG, SET = "inbox:1", "inbox:2", "topic:all", "sessions:1"
@@ -67,7 +67,7 @@ def do_everything(client):
 KEYS = [key for key in CHANNELS if key != SET]
 
 
-@pytest.mark.parametrize("level", [1, 2])
+@pytest.mark.parametrize("level", [1, 2, 3])
 def test_everybody_hears_the_same_bytes_once(programs, listen, level):
     primary = programs.redis(name="primary", appendonly="yes", config={"notify.write-version": level})
     replica = programs.replica(primary, appendonly="yes")
@@ -128,7 +128,7 @@ def stream(programs):
 def test_what_is_replicated_is_one_short_effect(stream):
     client = stream.primary
     sent = call(client, "NOTIFY.SEND", KEY, "t", "NX", "WITHINFO", "CONTENT", "c", "MAXLEN", 7)[1]
-    assert stream.commands() == [f"NOTIFY.SEND {KEY} t CONTENT c AS {sent}/7".split()]
+    assert stream.commands() == [f"NOTIFY.SEND {KEY} t CONTENT c AS {sent}/7/{epoch_of(client)}".split()]
     call(client, "NOTIFY.SEND", KEY, "t", "NX")
     assert stream.commands() == []
     call(client, "NOTIFY.READ", KEY, sent, "9-9")
@@ -145,7 +145,8 @@ def test_the_body_of_sendmany_is_replicated_once(stream):
     call(client, "NOTIFY.SEND", "b", "t")
     stream.commands()
     ids = call(client, "NOTIFY.SENDMANY", 4, "a", "b", "nowhere", "a", "body", "CONTENT", "c", "COLLAPSE", "x")
-    given = " ".join(f"{id_}/1000" for id_ in ids)
+    new = f"/{epoch_of(client)}"  # for boxes that are made by this
+    given = " ".join(f"{id_}/1000{begins}" for id_, begins in zip(ids, (new, "", new, "")))
     wanted = f"NOTIFY.SENDMANY 4 a b nowhere a body CONTENT c COLLAPSE x AS {given}"
     assert stream.commands() == [wanted.split()]
     ids = call(client, "NOTIFY.SENDMANY", 4, "a", "new", "b", "newer", "body", "XX")

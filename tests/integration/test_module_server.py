@@ -306,7 +306,7 @@ def test_settings_have_ranges(client):
         "notify.max-reply-bytes": "4194304",
         "notify.idempotency-max": "1000",
         "notify.session-max-connections": "1024",
-        "notify.write-version": "2",
+        "notify.write-version": "3",
     }
     for name, wrong in (("max-entries", "0"), ("max-entries", "x"), ("max-entry-bytes", "10"),
                         ("publish", "sometimes")):  # fmt: skip
@@ -339,7 +339,7 @@ def test_settings_may_follow_loadmodule(programs):
         "notify.max-reply-bytes": "4194304",
         "notify.idempotency-max": "1000",
         "notify.session-max-connections": "1024",
-        "notify.write-version": "2",
+        "notify.write-version": "3",
     }
 
 

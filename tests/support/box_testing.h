@@ -50,7 +50,7 @@ static inline bool test_payload_read(void *ctx, struct notify_str *ret_block)
 
 static inline int test_payload_save(struct test_payload *payload, const struct box *box)
 {
-    struct box_sink sink = {test_payload_write, payload};
+    struct box_sink sink = {test_payload_write, payload, BOX_PAYLOAD_LATEST};
 
     *payload = (struct test_payload){NULL, 0, 0};
     return box_save(box, &sink);
@@ -111,6 +111,20 @@ static inline bool test_cursors_equal(const struct cursors *a, const struct curs
     return equal;
 }
 
+static inline bool test_epochs_equal(const struct box *a, const struct box *b)
+{
+    struct box_past_epoch pa[BOX_PAST_EPOCHS_MAX];
+    struct box_past_epoch pb[BOX_PAST_EPOCHS_MAX];
+    size_t count = box_past_epochs(a, pa);
+
+    if (box_epoch(a) != box_epoch(b) || box_past_epochs(b, pb) != count)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (pa[i].epoch != pb[i].epoch || notify_id_cmp(pa[i].end, pb[i].end) != 0)
+            return false;
+    return true;
+}
+
 static inline bool test_boxes_equal(const struct box *a, const struct box *b)
 {
     struct box_range range = {.to = {UINT64_MAX, UINT64_MAX}, .filter = BOX_FILTER_ALL};
@@ -124,7 +138,8 @@ static inline bool test_boxes_equal(const struct box *a, const struct box *b)
     if (notify_id_cmp(box_last_id(a), box_last_id(b)) != 0 || box_rev(a) != box_rev(b) ||
         notify_id_cmp(box_trimmed_id(a), box_trimmed_id(b)) != 0 || ca.live != cb.live ||
         ca.unread != cb.unread || ca.unseen != cb.unseen ||
-        box_key_end_ms(a) != box_key_end_ms(b) || !test_tokens_equal(a, b))
+        box_key_end_ms(a) != box_key_end_ms(b) || !test_tokens_equal(a, b) ||
+        !test_epochs_equal(a, b))
         return false;
     box_iter_init(&ia, a, &range);
     box_iter_init(&ib, b, &range);

@@ -60,6 +60,11 @@ def since(client, *args):
     return replies
 
 
+def epoch_of(client):
+    """The epoch under which this server writes; a box that it makes now has this one."""
+    return client.info("notify")["notify_epoch"]
+
+
 def badge(client, key):
     reply = pairs(call(client, "NOTIFY.BADGE", key))
     reply["by_category"] = pairs(reply["by_category"])

@@ -249,7 +249,9 @@ class RedisServer(Program):
     of the module are given in `config`, and set before the server is handed out. `module` names
     another module than the one under test, or none; `module_args` follow it on the command line."""
 
-    def __init__(self, name="redis", module=True, replica_of=None, config=None, module_args=(), **options):
+    def __init__(
+        self, name="redis", module=True, replica_of=None, config=None, module_args=(), clock_offset_s=0, **options
+    ):
         super().__init__(name)
         is_node = "cluster-enabled" in options or "cluster_enabled" in options
         self.port = free_port(beside=[10000] if is_node else [])  # where the cluster's bus is
@@ -257,6 +259,7 @@ class RedisServer(Program):
         self.module = module_path() if module is True else module or None
         self.module_args = list(module_args)
         self.config = dict(config or {})
+        self.clock_offset_s = clock_offset_s
         self.options = {
             "save": "",
             "appendonly": "no",
@@ -281,9 +284,12 @@ class RedisServer(Program):
     def start(self, wait_ready=True):
         mark = self.mark()
         env = dict(os.environ)
-        preload = _preload_for(self.module) if self.module else None
-        if preload:
-            env["LD_PRELOAD"] = preload
+        preload = [_preload_for(self.module) if self.module else None]
+        if self.clock_offset_s:
+            env["NOTIFY_CLOCK_OFFSET_S"] = str(self.clock_offset_s)
+            preload.append(os.path.join(build_dir(), "support", "clock_shim.so"))
+        if any(preload):
+            env["LD_PRELOAD"] = ":".join(filter(None, preload))
         self._spawn(self._argv(), env=env, cwd=self.dir)
         if not wait_ready:
             return self

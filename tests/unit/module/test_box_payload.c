@@ -60,6 +60,8 @@ static struct box *make_box(uint64_t count)
         e.seen_ms = e.is_seen ? NOW + n : 0;
         e.archived = n % 7 == 0;
         e.expire_ms = n % 6 == 0 ? NOW + 100000 + n : 0;
+        if (n % 50 == 1)
+            cr_assert_eq(box_begin_epoch(&box, (uint32_t)n * 1000, box_last_id(box)), 0);
         cr_assert_eq(box_append(&box, &e), 0);
         if (n % 2 == 0) {
             struct token sent = {notify_str_z(token), e.id, NOW + n};
@@ -146,7 +148,7 @@ Test(box_payload, an_error_of_the_sink_ends_the_saving)
 {
     struct box *box = make_box(3000);
     int calls = 0;
-    struct box_sink sink = {fail_at_third, &calls};
+    struct box_sink sink = {fail_at_third, &calls, BOX_PAYLOAD_LATEST};
 
     cr_assert_eq(box_save(box, &sink), -EIO);
     cr_assert_eq(calls, 3);

@@ -1,0 +1,324 @@
+"""Epochs: who begins to be a primary writes under a new one, each box says so with its first change, and a
+position is judged by the epoch under which it was given. What a failover loses is in tests/fault."""
+
+import json
+import os
+
+import pytest
+
+from module_helpers import badge, call, check_everywhere, digest, dump, epoch_of, error_of, info, pairs
+from resp import Resp
+from servers import Group, RedisServer
+
+KEY, OTHER = "inbox:1", "inbox:2"
+
+
+def epochs(client, key=KEY):
+    """(the present one, [(past one, its last id)])"""
+    about = info(client, key)
+    return about["epoch"], [(one["epoch"], one["last"]) for one in map(pairs, about["past_epochs"])]
+
+
+def since(client, position, key=KEY):
+    """What SINCE says of the key; None: nothing new."""
+    replies = [pairs(reply) for reply in call(client, "NOTIFY.SINCE", key, position)]
+    for reply in replies:
+        reply["ids"] = [json.loads(text)["id"] for text in reply.pop("entries")]
+    return replies[0] if replies else None
+
+
+def position(client, key=KEY):
+    about = info(client, key)
+    return f"{about['last']}@{about['rev']}@{about['epoch']}"
+
+
+@pytest.fixture
+def saved(programs):
+    """A server that keeps what it has when it is restarted; a restart begins a new epoch."""
+    return programs.redis(appendonly="yes")
+
+
+def restart(server):
+    server.restart()
+    return server.client()
+
+
+# -- who begins one
+
+
+def test_each_start_is_an_epoch_and_a_box_is_told_with_its_first_change(saved, listen):
+    client = saved.client()
+    first = epoch_of(client)
+    a = call(client, "NOTIFY.SEND", KEY, "a")
+    b = call(client, "NOTIFY.SEND", KEY, "b")
+    assert epochs(client) == (first, [])
+    client = restart(saved)
+    second = epoch_of(client)
+    assert second != first
+    assert epochs(client) == (first, [])
+    listener = listen(saved, KEY)
+    call(client, "NOTIFY.READ", KEY, a)
+    call(client, "NOTIFY.READ", KEY, b)
+    assert epochs(client) == (second, [(first, b)])
+    assert [message.get("epoch") for message in listener.messages()] == [second, None]
+    client = restart(saved)
+    c = call(client, "NOTIFY.SEND", KEY, "c")
+    assert epochs(client) == (epoch_of(client), [(first, b), (second, b)])
+    client = restart(saved)
+    call(client, "NOTIFY.SEND", KEY, "d")
+    past = epochs(client)[1]
+    assert [end for _, end in past] == [b, b, c]
+    last = info(client, KEY)["last"]
+    client = restart(saved)
+    call(client, "NOTIFY.DEL", KEY, a)
+    assert [end for _, end in epochs(client)[1]] == [b, c, last]
+
+
+CHANGES = {
+    "SEND": ["NOTIFY.SEND", KEY, "t"],
+    "EVENT": ["NOTIFY.EVENT", KEY, "e"],
+    "SENDMANY": ["NOTIFY.SENDMANY", 2, OTHER, KEY, "t"],
+    "READ": ["NOTIFY.READ", KEY, "1-0"],
+    "MARK": ["NOTIFY.MARK", KEY, "ARCHIVED", "1-0"],
+    "READALL": ["NOTIFY.READALL", KEY],
+    "READALL of a category": ["NOTIFY.READALL", KEY, "CATEGORY", "ci"],
+    "SEEN": ["NOTIFY.SEEN", KEY],
+    "DEL": ["NOTIFY.DEL", KEY, "1-0"],
+    "TRIM": ["NOTIFY.TRIM", KEY, "MAXLEN", 1],
+    "MUTE": ["NOTIFY.MUTE", KEY, "ads", "epoch"],
+    "UNMUTE": ["NOTIFY.UNMUTE", KEY, "muted"],
+    "FOLLOW": ["NOTIFY.FOLLOW", KEY, "l1", "epoch"],
+    "UNFOLLOW": ["NOTIFY.UNFOLLOW", KEY, "log"],
+    "READ of a log": ["NOTIFY.READ", KEY, "5-0", "LOG", "log"],
+    "READALL of a log": ["NOTIFY.READALL", KEY, "LOG", "log"],
+    "READALL of a category of a log": ["NOTIFY.READALL", KEY, "CATEGORY", "ci", "LOG", "log"],
+}
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory):
+    """The AOF of a server on which every change has something to change."""
+    group = Group()
+    server = group.redis(appendonly="yes", aof_use_rdb_preamble="no")
+    client = server.client()
+    for n in (1, 2):
+        call(client, "NOTIFY.SEND", KEY, "t", "ID", n, "CATEGORY", "ci")
+    call(client, "NOTIFY.SEND", "log", "t", "ID", 5, "CATEGORY", "ci")
+    call(client, "NOTIFY.FOLLOW", KEY, "log", "FROM", "0")
+    call(client, "NOTIFY.MUTE", KEY, "muted")
+    data = {}
+    server.terminate()
+    for name in os.listdir(os.path.join(server.dir, "appendonlydir")):
+        with open(os.path.join(server.dir, "appendonlydir", name), "rb") as file:
+            data[name] = file.read()
+    group.close()
+    return data
+
+
+@pytest.fixture
+def pair(programs, before):
+    """A primary that has just begun, with old boxes, and its replica."""
+    primary = programs.add(RedisServer(name="primary", appendonly="yes", aof_use_rdb_preamble="no"))
+    folder = os.path.join(primary.dir, "appendonlydir")
+    os.mkdir(folder)
+    for name, bytes_ in before.items():
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(bytes_)
+    primary.start()
+    return primary, programs.replica(primary, name="replica")
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_change_begins_it_and_replicas_and_files_know_the_same(pair, listen, change):
+    primary, replica = pair
+    client = primary.client()
+    listeners = listen(primary, KEY), listen(replica, KEY, via=primary)
+    old = epochs(client)[0]
+    call(client, *CHANGES[change])
+    wanted = (epoch_of(client), [(old, "2-0")])
+    assert wanted[0] != old
+    said, heard = (listener.messages() for listener in listeners)
+    assert said == heard and said
+    assert said[0]["epoch"] == wanted[0]
+    assert not any("epoch" in message for message in said[2:])
+
+    def check(one):
+        assert epochs(one) == wanted
+
+    check_everywhere(check, primary, replica)
+
+
+def test_what_changes_nothing_begins_nothing(pair):
+    client = pair[0].client()
+    before = epochs(client)
+    for command in (["NOTIFY.READ", KEY, "7-7"], ["NOTIFY.EVENT", KEY, "e", "NOSTORE"], ["NOTIFY.SEND", KEY, "t", "NX"],
+                    ["NOTIFY.RANGE", KEY, "-", "+"], ["NOTIFY.UNMUTE", KEY, "never"]):  # fmt: skip
+        call(client, *command)
+    assert epochs(client) == before
+
+
+def test_a_promoted_replica_begins_one_and_a_demoted_primary_takes_it_over(programs):
+    first = programs.redis(name="first")
+    second = programs.replica(first, name="second")
+    id_ = call(first.client(), "NOTIFY.SEND", KEY, "t")
+    second.wait_synced()
+    second.client().execute_command("REPLICAOF", "NO", "ONE")
+    now, before = epoch_of(second.client()), epoch_of(first.client())
+    assert now != before
+    call(second.client(), "NOTIFY.READ", KEY, id_)
+    first.client().execute_command("REPLICAOF", "127.0.0.1", second.port)
+    first.wait_synced()
+    for one in (first, second):
+        assert epochs(one.client()) == (now, [(before, id_)])
+    first.client().execute_command("REPLICAOF", "NO", "ONE")
+    assert epoch_of(first.client()) not in (now, before)
+
+
+def test_a_replica_decides_nothing(programs):
+    primary = programs.redis(name="primary")
+    replica = programs.replica(primary, replica_read_only="no")
+    call(primary.client(), "NOTIFY.SEND", KEY, "t")
+    replica.wait_synced()
+    call(replica.client(), "NOTIFY.SINCE", KEY, "0-0@0@5")
+    assert epochs(replica.client()) == (epoch_of(primary.client()), [])
+
+
+@pytest.mark.parametrize("level", [1, 2])
+def test_at_the_first_levels_there_are_none(programs, level):
+    primary = programs.redis(name="primary", appendonly="yes", config={"notify.write-version": level})
+    replica = programs.replica(primary)
+    call(primary.client(), "NOTIFY.SEND", KEY, "t")
+    call(primary.client(), "NOTIFY.READALL", KEY)
+    replica.wait_synced()
+    for one in (primary, replica):
+        assert epochs(one.client()) == (0, [])
+    client = primary.client()
+    client.config_set("notify.write-version", 3)
+    last = info(client, KEY)["last"]
+    call(client, "NOTIFY.SEND", KEY, "t")
+    assert epochs(client) == (epoch_of(client), [(0, last)])
+    assert since(client, f"{last}@2@0")["gap"] == 0
+    client.config_set("notify.write-version", 1)
+    copied = dump(client, KEY)
+    client.restore(OTHER, 0, copied)
+    assert epochs(client, OTHER) == (0, [])
+
+
+# -- positions
+
+
+def test_a_position_of_the_same_epoch_is_good_and_says_nothing_without_news(client):
+    first = call(client, "NOTIFY.SEND", KEY, "a")
+    known = position(client)
+    assert since(client, known) is None
+    assert since(client, f"{first}@@{epoch_of(client)}") is None
+    assert since(client, f"{first}@1") is None
+    second = call(client, "NOTIFY.SEND", KEY, "b")
+    reply = since(client, known)
+    assert (reply["gap"], reply["ids"], reply["after"], reply["epoch"]) == (0, [second], first, epoch_of(client))
+    assert badge(client, KEY)["epoch"] == epoch_of(client)
+
+
+def test_a_position_of_an_earlier_epoch_is_good_up_to_its_end(saved):
+    client = saved.client()
+    old = epoch_of(client)
+    for n in (1000, 2000):
+        call(client, "NOTIFY.SEND", KEY, "t", "ID", n)
+    client = restart(saved)
+    new = epoch_of(client)
+    # As after a failover that has lost 2500-0 of the old epoch.
+    for n in (2400, 2600):
+        call(client, "NOTIFY.SEND", KEY, "t", "ID", n)
+    for known, gap, after, ids in (
+        (f"1000-0@1@{old}", 0, "1000-0", ["2000-0", "2400-0", "2600-0"]),
+        (f"2000-0@2@{old}", 0, "2000-0", ["2400-0", "2600-0"]),
+        (f"2000-0@@{old}", 0, "2000-0", ["2400-0", "2600-0"]),
+        (f"2500-0@3@{old}", 1, "2000-0", ["2400-0", "2600-0"]),
+        (f"2600-0@4@{old}", 1, "2000-0", ["2400-0", "2600-0"]),
+        (f"2500-0@3@{old ^ 256}", 1, "2500-0", ["2600-0"]),
+        (f"0-0@0@{old ^ 256}", 0, "0-0", ["1000-0", "2000-0", "2400-0", "2600-0"]),
+        ("2500-0", 0, "2500-0", ["2600-0"]),
+    ):
+        reply = since(client, known)
+        assert (reply["gap"], reply["after"], reply["ids"], reply["epoch"]) == (gap, after, ids, new), known
+    assert since(client, f"2600-0@4@{new}") is None
+    assert since(client, f"2600-0@4@{old}") is not None, "the same id and revision, but another branch"
+
+
+def test_a_revision_that_has_not_been_is_a_gap(client):
+    last = call(client, "NOTIFY.SEND", KEY, "a")
+    for _ in range(3):
+        call(client, "NOTIFY.MARK", KEY, "READ", last)
+        call(client, "NOTIFY.MARK", KEY, "UNREAD", last)
+    assert info(client, KEY)["rev"] == 7
+    assert since(client, f"{last}@6")["gap"] == 0
+    assert since(client, f"{last}@8")["gap"] == 1
+
+
+@pytest.mark.parametrize("way", ["DEL", "UNLINK", "RENAME", "SET", "FLUSHALL", "EXPIRE"])
+def test_a_box_of_a_former_name_has_another_epoch_and_its_positions_are_a_gap(client, way):
+    call(client, "NOTIFY.SEND", KEY, "a")
+    known = position(client)
+    before = epochs(client)[0]
+    if way == "RENAME":
+        client.rename(KEY, OTHER)
+    elif way == "SET":
+        client.set(KEY, "t")
+        client.delete(KEY)
+    elif way == "EXPIRE":
+        client.pexpire(KEY, -1)
+    else:
+        call(client, way, *([] if way == "FLUSHALL" else [KEY]))
+    for title in ("b", "c"):
+        call(client, "NOTIFY.SEND", KEY, title)
+    assert epochs(client)[0] != before
+    assert since(client, known)["gap"] == 1
+
+
+@pytest.mark.parametrize("way", ["RENAME", "COPY", "MOVE"])
+def test_a_box_that_comes_from_another_key_knows_no_position_of_this_one(shared_redis, client, way):
+    call(client, "NOTIFY.SEND", KEY, "a")
+    known = position(client)
+    database = 1 if way == "MOVE" else 0
+    with Resp(shared_redis.port) as resp:
+        resp.call("SELECT", database)
+        source = KEY if way == "MOVE" else OTHER
+        for title in ("b", "c", "d"):
+            resp.call("NOTIFY.SEND", source, title)
+        if way == "MOVE":
+            client.delete(KEY)
+            resp.call("MOVE", KEY, 0)
+        elif way == "COPY":
+            resp.call("COPY", OTHER, KEY, "REPLACE")
+        else:
+            resp.call("RENAME", OTHER, KEY)
+    assert since(client, known)["gap"] == 1
+    call(client, "NOTIFY.SEND", KEY, "e")
+    assert since(client, known)["gap"] == 1
+
+
+def test_a_restored_box_judges_by_its_own_past(client):
+    """A slot that moves to another server must not make everybody fetch everything anew."""
+    call(client, "NOTIFY.SEND", KEY, "a")
+    known = position(client)
+    payload = dump(client, KEY)
+    client.delete(KEY)
+    client.restore(KEY, 0, payload)
+    assert since(client, known) is None
+    call(client, "NOTIFY.SEND", KEY, "b")
+    assert since(client, known)["gap"] == 0
+
+
+@pytest.mark.parametrize("word", ["1@", "1@@", "1@1@", "1@x", "1@1@x", "1@1@16777216", "1@1@1@1", "@1", "1@1@-1", "$@1"])
+def test_a_position_that_is_none_is_refused(client, word):
+    assert error_of(client, "NOTIFY.SINCE", KEY, word) == "id must be an id, id@rev, id@rev@epoch or $"
+
+
+def test_equal_boxes_have_equal_digests_whatever_their_epochs(saved):
+    client = saved.client()
+    call(client, "NOTIFY.SEND", KEY, "t", "ID", 1)
+    before = digest(client, KEY)
+    client = restart(saved)
+    call(client, "NOTIFY.SEND", OTHER, "t", "ID", 1)
+    assert digest(client, KEY, OTHER) == before * 2
+    assert epochs(client)[0] != epochs(client, OTHER)[0]
