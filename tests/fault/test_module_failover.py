@@ -8,7 +8,7 @@ import pytest
 from resp import Resp, RespError
 from servers import wait_until
 
-from module_helpers import call, digest, info, verify
+from module_helpers import all_entries, call, digest, info, verify
 
 KEYS = [f"inbox:{n}" for n in range(5)]
 GONE = "0" * 40  # the digest of a key that is not there
@@ -113,7 +113,7 @@ def check_equal(client, *others):
 def check_sent(client, sent):
     """What was acknowledged is there, once."""
     for key in KEYS:
-        reply = call(client, "NOTIFY.RANGE", key, "-", "+", "ALL")
+        reply = all_entries(client.execute_command, key)
         titles = [fields[fields.index("title") + 1] for _, fields in reply if "title" in fields]
         assert len(titles) == len(set(titles))
         missing = {title for at, title in sent if at == key} - set(titles)

@@ -7,6 +7,7 @@ import threading
 import time
 
 
+from module_helpers import all_entries
 from resp import Resp, RespError
 from servers import wait_until
 
@@ -318,7 +319,7 @@ class Writer(threading.Thread):
         """All that was acknowledged is there, once, and in order; ids never go backwards."""
         own = client or self.cluster.client()
         for key, acked in self.acked.items():
-            found = [(id_, fields[fields.index("title") + 1]) for id_, fields in all_entries(own, key)]
+            found = [(id_, fields[fields.index("title") + 1]) for id_, fields in all_entries(own.call, key)]
             titles = [title for _, title in found]
             assert len(set(titles)) == len(titles), "something is there twice"
             ids = [tuple(map(int, one.split("-"))) for one, _ in found]
@@ -329,16 +330,6 @@ class Writer(threading.Thread):
             assert audit[audit.index("sound") + 1] == 1, audit
         if not client:
             own.close()
-
-
-def all_entries(client, key):
-    """A fast server takes more in a test than one reply holds (10,000 entries)."""
-    found = []
-    page = client.call("NOTIFY.RANGE", key, "-", "+", "ALL")
-    while page:
-        found += page
-        page = client.call("NOTIFY.RANGE", key, f"({page[-1][0]}", "+", "ALL")
-    return found
 
 
 def difference(found, acked):

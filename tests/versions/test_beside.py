@@ -7,7 +7,7 @@ import pytest
 import redis
 
 import corpus
-from module_helpers import call, verify
+from module_helpers import all_entries, call, verify
 from servers import wait_until
 
 OLD, NEW = True, False
@@ -143,7 +143,7 @@ def check_traffic(writer, servers):
     assert len(writer.kept) > 20
     for server in servers:
         found = {id_: dict(zip(fields[::2], fields[1::2]))["title"]
-                 for id_, fields in call(server.client(), "NOTIFY.RANGE", "traffic", "-", "+", "ALL")}  # fmt: skip
+                 for id_, fields in all_entries(server.client().execute_command, "traffic")}  # fmt: skip
         assert [one for one in writer.kept if found.get(one[0]) != one[1]] == []
         verify(server.client(), "traffic")
         assert not server.has_line(TROUBLE), server.tail()
