@@ -23,7 +23,7 @@
 #include "redis/redis_address.h"
 #include "redis/redis_link.h"
 #include "redis/turns.h"
-#include "requests/request.h"
+#include "requests/responder_ws.h"
 #include "channels/router.h"
 #include "net/transport.h"
 
@@ -172,7 +172,7 @@ static void on_open(void *ctx, struct conn *conn, const struct http_request *req
 }
 
 static const struct peer_handlers client_handlers = {
-    .on_message = request_handle,
+    .on_message = responder_ws_message,
     .on_drained = client_on_drained,
     .on_closed = client_on_closed,
 };

@@ -49,6 +49,8 @@ static void greet_soon(struct client *client, struct ask *ask)
     loop_defer(client->shared->senders.loop, on_greeting_due, client);
 }
 
+static const struct ask_kind greeting_kind = {.done = greet_soon, .impatient = true};
+
 /* The keys that a client follows without asking. */
 struct auto_keys {
     struct client *client;
@@ -95,10 +97,9 @@ static int follow_all(struct client *client, const struct opening *opening)
     struct auto_keys keys = {.client = client};
     struct key_buffer buffer;
 
-    keys.ask = ask_new(count_keys(shared, opening), greet_soon, NULL, NULL, false);
+    keys.ask = ask_new(&greeting_kind, count_keys(shared, opening), NULL, 0, NULL);
     if (keys.ask == NULL)
         return -ENOMEM;
-    keys.ask->impatient = true;
     ask_open(&client->asks, keys.ask, client, &client->sender);
     follow_by_itself(&keys, key_of(shared->keys, KEY_INBOX, client_user(client), &buffer),
                      opening->has_last_id ? &opening->last_id : NULL);

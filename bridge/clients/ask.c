@@ -9,29 +9,30 @@
 /* A result: objects and numbers of jansson, a key of middling length twice, and its text. */
 #define RESULT_BYTES 512
 
-struct ask *ask_new(size_t max, ask_fn done, json_t *request_id, json_t *subject, bool results)
+struct ask *ask_new(const struct ask_kind *kind, size_t max, void *ctx, size_t bytes,
+                    json_t *subject)
 {
     struct ask *ask = calloc(1, sizeof(*ask) + max * sizeof(struct follow *));
 
     if (ask == NULL)
         return NULL;
-    if (results && (ask->results = json_object()) == NULL) {
+    if (kind->results && (ask->results = json_object()) == NULL) {
         free(ask);
         return NULL;
     }
-    ask->done = done;
+    ask->kind = kind;
+    ask->ctx = ctx;
     ask->pending = 1;
     ask->bytes = (uint32_t)(sizeof(*ask) + max * sizeof(struct follow *) +
-                            (results ? max : 0) * RESULT_BYTES +
-                            2 * json_string_length(request_id)); /* kept, and answered */
-    ask->request_id = json_incref(request_id);
+                            (kind->results ? max : 0) * RESULT_BYTES + bytes);
     ask->subject = json_incref(subject);
     return ask;
 }
 
 static void ask_free(struct ask *ask)
 {
-    json_decref(ask->request_id);
+    if (ask->ctx != NULL && ask->kind->release != NULL)
+        ask->kind->release(ask->ctx);
     json_decref(ask->subject);
     json_decref(ask->results);
     free(ask);
@@ -100,7 +101,7 @@ static void finish(struct asks *asks)
     struct ask *ask;
 
     while ((ask = take_done(asks)) != NULL) {
-        ask->done(ask->client, ask);
+        ask->kind->done(ask->client, ask);
         drop(ask);
     }
 }
@@ -146,7 +147,7 @@ void asks_resolve(struct asks *asks, const struct follow *follow)
 void asks_fell_behind(struct asks *asks, const struct follow *follow)
 {
     for (struct ask *ask = asks->first; ask != NULL; ask = ask->next)
-        if (ask->impatient)
+        if (ask->kind->impatient)
             resolve(ask, follow);
     finish(asks);
 }

@@ -21,28 +21,34 @@ struct asks {
     struct ask *first; /* owned list */
 };
 
-/* Everything asked for is there. The ask is freed behind the call. */
-typedef void (*ask_fn)(struct client *client, struct ask *ask);
+/* What is the same for all asks of a sort. */
+struct ask_kind {
+    /* Everything asked for is there. The ask is freed behind the call. */
+    void (*done)(struct client *client, struct ask *ask);
+    void (*release)(void *ctx); /* of ctx; may be NULL */
+    bool results;               /* what became of each follow is to be told */
+    bool impatient;             /* does not wait for a follow whose queue was dropped */
+};
 
 struct ask {
     struct ask *next;      /* of the same client */
     struct client *client; /* borrowed, as is its sender: set while it is open */
     struct sender *sender;
-    ask_fn done;
-    json_t *subject;    /* owned; of an ask about one follow: what done needs to know; or NULL */
-    json_t *request_id; /* owned; or NULL */
-    json_t *results;    /* owned object, key -> {recovered, count}; NULL: nobody wants to know */
+    const struct ask_kind *kind; /* borrowed */
+    void *ctx;                   /* owned, by kind->release: whom done tells */
+    json_t *subject; /* owned; of an ask about one follow: what done needs to know; or NULL */
+    json_t *results; /* owned object, key -> {recovered, count}; NULL: nobody wants to know */
     uint32_t pending, len;
     uint32_t bytes; /* that it comes to at most, with its answer: counts in its client's limit */
     bool refused;   /* a follow that it awaited may not be */
-    bool impatient; /* does not wait for a follow whose queue was dropped: the greeting */
     struct follow *follows[]; /* borrowed; NULL once live */
 };
 
-/* Room for up to max follows. request_id and subject may be NULL; takes references of its own.
- * NULL: out of memory. One thing is pending from the start: that ask_close() is called, when all
- * that is to be awaited is known. */
-struct ask *ask_new(size_t max, ask_fn done, json_t *request_id, json_t *subject, bool results);
+/* Room for up to max follows. bytes: what ctx holds. subject may be NULL; takes a reference of its
+ * own. NULL: out of memory, and ctx stays the caller's. One thing is pending from the start: that
+ * ask_close() is called, when all that is to be awaited is known. */
+struct ask *ask_new(const struct ask_kind *kind, size_t max, void *ctx, size_t bytes,
+                    json_t *subject);
 void ask_await(struct ask *ask, struct follow *follow);
 
 /* An ask belongs to its client from open on. It is done once it is closed and nothing is pending: a

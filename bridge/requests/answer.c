@@ -1,8 +1,8 @@
 #include "requests/answer.h"
 
-#include "clients/client.h"
 #include "base/log.h"
 #include "redis/resp.h"
+#include "requests/request.h"
 #include "wire/text.h"
 
 static const char *const code_names[] = {
@@ -17,38 +17,38 @@ static const char *const code_names[] = {
     [ANSWER_UNAVAILABLE] = "UNAVAILABLE",
 };
 
-void answer_text(struct client *client, const json_t *request_id, struct text *text)
+void answer_text(struct request *r, struct text *text)
 {
-    struct notify_str id =
-        notify_str_of(json_string_value(request_id), json_string_length(request_id));
-
-    if (request_id != NULL)
-        text_add_member(text, NOTIFY_STR(",\"request_id\":"), id);
-    sender_send(&client->sender, text);
+    r->responder->answer(r, ANSWER_OK, text);
 }
 
-void answer_json(struct client *client, const json_t *request_id, json_t *answer)
+/* Takes answer over. */
+static void send(struct request *r, enum answer_code code, json_t *answer)
 {
     struct text text;
 
     if (text_of_json(&text, answer))
-        answer_text(client, request_id, &text);
+        r->responder->answer(r, code, &text);
     else
         log_error("out_of_memory", "at", "answer");
     text_release(&text);
 }
 
-void answer_error(struct client *client, const json_t *request_id, enum answer_code code,
-                  const char *member, const char *message)
+void answer_json(struct request *r, json_t *answer)
+{
+    send(r, ANSWER_OK, answer);
+}
+
+void answer_error(struct request *r, enum answer_code code, const char *member, const char *message)
 {
     json_t *details = member == NULL ? json_null() : json_pack("{s:s}", "member", member);
     json_t *text = json_string(message);
 
     if (text == NULL) /* Redis may cut its words in the middle of a character */
         text = json_string("no further details");
-    answer_json(client, request_id,
-                json_pack("{s:s, s:{s:s, s:o, s:o}}", "type", "error", "error", "code",
-                          code_names[code], "message", text, "details", details));
+    send(r, code,
+         json_pack("{s:s, s:{s:s, s:o, s:o}}", "type", "error", "error", "code", code_names[code],
+                   "message", text, "details", details));
 }
 
 /* Errors of Redis that are more to a client than PROCESSING_ERROR with their text. */
@@ -69,12 +69,12 @@ static const struct redis_error redis_errors[] = {
 
 /* Redis' own words name the argument at fault; that is what the client needs to know, too. Only the
  * error's first word ("ERR") is ours to drop. */
-void answer_failed_reply(struct client *client, const json_t *request_id, const struct resp *reply)
+void answer_failed_reply(struct request *r, const struct resp *reply)
 {
     const char *text;
 
     if (reply == NULL) {
-        answer_error(client, request_id, ANSWER_UNAVAILABLE, NULL,
+        answer_error(r, ANSWER_UNAVAILABLE, NULL,
                      "Redis is away; whether this was done is not known");
         return;
     }
@@ -83,10 +83,9 @@ void answer_failed_reply(struct client *client, const json_t *request_id, const 
     for (size_t i = 0; i < sizeof(redis_errors) / sizeof(redis_errors[0]); i++) {
         const struct redis_error *error = &redis_errors[i];
         if (strncmp(text, error->word, strlen(error->word)) == 0) {
-            answer_error(client, request_id, error->code, NULL, error->message);
+            answer_error(r, error->code, NULL, error->message);
             return;
         }
     }
-    answer_error(client, request_id, ANSWER_PROCESSING_ERROR, NULL,
-                 strncmp(text, "ERR ", 4) == 0 ? text + 4 : text);
+    answer_error(r, ANSWER_PROCESSING_ERROR, NULL, strncmp(text, "ERR ", 4) == 0 ? text + 4 : text);
 }

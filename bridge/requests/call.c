@@ -3,20 +3,20 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "requests/answer.h"
 #include "clients/client.h"
 #include "redis/resp.h"
 #include "redis/turns.h"
+#include "requests/answer.h"
+#include "requests/request.h"
 
 struct call {
-    struct client *client; /* its memory is kept by sender_call_begin() */
-    json_t *request_id;    /* owned; or NULL */
+    struct request *request; /* owned reference */
     const struct call_kind *kind;
     void *ctx;       /* owned until kind->fn is called */
-    size_t bytes;    /* set aside for it in its client's limit */
+    size_t bytes;    /* set aside for it */
     uint8_t left;    /* replies to come */
     bool two;        /* there is a second one */
-    bool failed;     /* the client has been told */
+    bool failed;     /* has been answered */
     int64_t integer; /* of the first of two: such a command answers a number */
 };
 
@@ -34,10 +34,15 @@ void words_add_option(struct words *words, struct notify_str name, struct notify
     words_add(words, value);
 }
 
+static bool is_gone(const struct call *call)
+{
+    return call->request->responder->is_gone(call->request);
+}
+
 static void fail(struct call *call, const struct resp *reply)
 {
-    if (!call->failed && !client_is_closed(call->client))
-        answer_failed_reply(call->client, call->request_id, reply);
+    if (!call->failed && !is_gone(call))
+        answer_failed_reply(call->request, reply);
     call->failed = true;
 }
 
@@ -45,8 +50,8 @@ static void finish(struct call *call)
 {
     if (call->ctx != NULL && call->kind->release != NULL)
         call->kind->release(call->ctx);
-    client_call_end(call->client, call->bytes);
-    json_decref(call->request_id);
+    call->request->responder->end(call->request, call->bytes);
+    request_unref(call->request);
     free(call);
 }
 
@@ -72,7 +77,7 @@ static void succeed(struct call *call, const struct resp *reply)
     void *ctx = call->ctx;
 
     call->ctx = NULL;
-    call->kind->fn(call->client, call->request_id, reply, ctx);
+    call->kind->fn(call->request, reply, ctx);
 }
 
 static void on_last(void *ctx, const struct resp *reply)
@@ -84,18 +89,18 @@ static void on_last(void *ctx, const struct resp *reply)
 
     if (reply == NULL || reply->kind == RESP_ERROR)
         fail(call, reply);
-    else if (!call->failed && !client_is_closed(call->client))
+    else if (!call->failed && !is_gone(call))
         succeed(call, call->two ? &both : reply);
     end_reply(call);
 }
 
-/* It was in the line, where its client waits with it. */
+/* It was in the line, where who asked waits with it. */
 static bool on_turn(void *ctx)
 {
     struct call *call = ctx;
 
-    sender_call_goes_on(&call->client->sender);
-    return !client_is_closed(call->client) || !call->kind->reads;
+    call->request->responder->goes_on(call->request);
+    return !call->kind->reads || !is_gone(call);
 }
 
 static size_t bytes_of(const struct words *words)
@@ -107,8 +112,9 @@ static size_t bytes_of(const struct words *words)
     return bytes;
 }
 
-static struct call *call_new(struct client *client, const json_t *request_id,
-                             const struct call_kind *kind, void *ctx)
+/* Takes ctx over. NULL: out of memory. */
+static struct call *call_new(struct request *r, const struct call_kind *kind, void *ctx,
+                             uint8_t replies, size_t words_bytes)
 {
     struct call *call = calloc(1, sizeof(*call));
 
@@ -117,11 +123,13 @@ static struct call *call_new(struct client *client, const json_t *request_id,
             kind->release(ctx);
         return NULL;
     }
-    call->client = client;
-    call->request_id = json_incref((json_t *)request_id); /* counted only, not changed */
+    call->request = request_ref(r);
     call->kind = kind;
     call->ctx = ctx;
-    call->bytes = kind->answer_bytes + 2 * json_string_length(request_id); /* kept, and answered */
+    call->left = replies;
+    call->two = replies == 2;
+    call->bytes = kind->answer_bytes + r->bytes + words_bytes;
+    r->responder->begin(r, call->bytes);
     return call;
 }
 
@@ -134,17 +142,17 @@ static int send(struct call *call, redis_reply_fn fn, size_t reply_bytes, const 
                               .fn = fn,
                               .on_turn = on_turn,
                               .ctx = call};
-    int ret = turns_command(call->client->shared->commands, &turn);
+    int ret = turns_command(call->request->shared->commands, &turn);
 
     if (ret == 1)
-        sender_call_waits(&call->client->sender);
+        call->request->responder->waits(call->request);
     return ret;
 }
 
 /* Nothing was sent: the request was not done. */
-static void unsent(struct client *client, struct call *call, const json_t *request_id)
+static void unsent(struct request *r, struct call *call)
 {
-    answer_error(client, request_id, ANSWER_UNAVAILABLE, NULL, "Redis is away; nothing was done");
+    answer_error(r, ANSWER_UNAVAILABLE, NULL, "Redis is away; nothing was done");
     if (call != NULL)
         finish(call);
 }
@@ -154,33 +162,22 @@ static size_t reply_bytes(const struct call_kind *kind)
     return kind->reply_bytes > 0 ? kind->reply_bytes : kind->answer_bytes;
 }
 
-void call_send(struct client *client, const json_t *request_id, const struct call_kind *kind,
-               void *ctx, const struct words *words)
+void call_send(struct request *r, const struct call_kind *kind, void *ctx,
+               const struct words *words)
 {
-    struct call *call = call_new(client, request_id, kind, ctx);
+    struct call *call = call_new(r, kind, ctx, 1, bytes_of(words));
 
-    if (call != NULL) {
-        call->left = 1;
-        call->bytes += bytes_of(words);
-        sender_call_begin(&client->sender, call->bytes);
-    }
     if (call == NULL || send(call, on_last, reply_bytes(kind), words) < 0)
-        unsent(client, call, request_id);
+        unsent(r, call);
 }
 
-void call_send_two(struct client *client, const json_t *request_id, const struct call_kind *kind,
-                   void *ctx, const struct words *first, const struct words *second)
+void call_send_two(struct request *r, const struct call_kind *kind, void *ctx,
+                   const struct words *first, const struct words *second)
 {
-    struct call *call = call_new(client, request_id, kind, ctx);
+    struct call *call = call_new(r, kind, ctx, 2, bytes_of(first) + bytes_of(second));
 
-    if (call != NULL) {
-        call->two = true;
-        call->left = 2;
-        call->bytes += bytes_of(first) + bytes_of(second);
-        sender_call_begin(&client->sender, call->bytes);
-    }
     if (call == NULL || send(call, on_first, CALL_SMALL_ANSWER, first) < 0) {
-        unsent(client, call, request_id);
+        unsent(r, call);
         return;
     }
     /* The first is on its way; if the second cannot follow it (limit of pending commands), it was

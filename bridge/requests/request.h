@@ -1,14 +1,37 @@
-/* request -- what a client may ask for, and what is done then (docs/protocol.md, "Requests").
+/* request -- one thing that somebody asks for: who asks, and how the answer gets there.
  *
- * One table: the type of a message, its handler. A handler checks everything before it does
- * anything; what is wrong is answered with an error and changes nothing. */
+ * It lives while it is handled, and as long as it waits: for Redis (call.h) or for keys to be live
+ * (clients/ask.h). Whatever it is, it is answered exactly once, unless who asked has gone. */
 #ifndef REQUEST_H
 #define REQUEST_H
 
+#include <stddef.h>
+
 #include "notify_str.h"
 
-/* One text message of a client, the peer: whatever it is, it gets exactly one answer, now or later.
- * (on_message of struct peer_handlers, net/conn.h.) */
-void request_handle(void *peer, struct notify_str text);
+struct client;
+struct client_shared;
+struct member_value;
+struct request_type;
+struct responder;
+
+struct request {
+    unsigned refs;
+    const struct responder *responder;
+    struct client_shared *shared; /* borrowed, as is the client */
+    struct client *client;        /* who asks; only as long as it waits (responder->begin) */
+    size_t bytes;                 /* that it holds itself, with what of it comes back */
+    /* While it is handled: */
+    const struct request_type *type;
+    struct member_value *values; /* one for each row of type->members */
+};
+
+/* One reference; what stands behind struct request is all zero. NULL: out of memory. */
+struct request *request_new(const struct responder *responder, struct client *client);
+struct request *request_ref(struct request *r);
+void request_unref(struct request *r);
+
+/* The name of the user who asks. */
+struct notify_str request_user(const struct request *r);
 
 #endif

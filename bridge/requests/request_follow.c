@@ -7,6 +7,9 @@
 #include "clients/ask.h"
 #include "clients/client.h"
 #include "channels/follow.h"
+#include "requests/answer.h"
+#include "requests/request.h"
+#include "wire/json_text.h"
 #include "requests/request_members.h"
 
 /* subscribe, unsubscribe: for topics and for sessions */
@@ -29,32 +32,65 @@ static json_t *subscription_answer(const struct subject_kind *kind, struct notif
                      name.ptr, name.len);
 }
 
+static void answer_refused(struct request *r, const struct subject_kind *kind)
+{
+    answer_error(r, ANSWER_FORBIDDEN, kind->member, CLIENT_FORBIDDEN_TEXT);
+}
+
+/* Where it begins, and whether that is all that the client lacked. */
+static void say_position(json_t *answer, const struct follow *follow, const struct ask *ask)
+{
+    const json_t *key = json_object_get(ask->subject, "key");
+    const json_t *result = json_object_get(ask->results, json_string_value(key));
+    char last[NOTIFY_ID_TEXT_MAX + 1];
+
+    notify_id_format(last, follow->pos);
+    (void)json_object_set_new(answer, "last", json_string(last));
+    if (json_is_true(json_object_get(ask->subject, "resumed")))
+        (void)json_object_set(answer, "recovered", json_object_get(result, "recovered"));
+}
+
 /* The follow of a subscribe has become live. subject: {key, name, resumed}. */
 static void on_subscribed(struct client *client, struct ask *ask)
 {
-    const json_t *key = json_object_get(ask->subject, "key");
     const json_t *topic = json_object_get(ask->subject, "topic");
     const json_t *session = json_object_get(ask->subject, "session_id");
     const struct subject_kind *kind = topic != NULL ? &topic_subject : &session_subject;
-    const struct follow *follow = client_find_follow(client, request_text_of(key));
-    const json_t *result = json_object_get(ask->results, json_string_value(key));
-    json_t *answer =
-        subscription_answer(kind, request_text_of(topic != NULL ? topic : session), true);
-    char last[NOTIFY_ID_TEXT_MAX + 1];
+    const struct follow *follow =
+        client_find_follow(client, json_text_of(json_object_get(ask->subject, "key")));
+    json_t *answer;
 
     if (ask->refused) {
-        json_decref(answer);
-        answer_error(client, ask->request_id, ANSWER_FORBIDDEN, kind->member,
-                     CLIENT_FORBIDDEN_TEXT);
+        answer_refused(ask->ctx, kind);
         return;
     }
-    if (follow != NULL && answer != NULL && kind->says_position) {
-        notify_id_format(last, follow->pos);
-        (void)json_object_set_new(answer, "last", json_string(last));
-        if (json_is_true(json_object_get(ask->subject, "resumed")))
-            (void)json_object_set(answer, "recovered", json_object_get(result, "recovered"));
+    answer = subscription_answer(kind, json_text_of(topic != NULL ? topic : session), true);
+    if (follow != NULL && answer != NULL && kind->says_position)
+        say_position(answer, follow, ask);
+    answer_json(ask->ctx, answer);
+}
+
+static void release_request(void *ctx)
+{
+    request_unref(ctx);
+}
+
+static const struct ask_kind subscribe_kind = {
+    .done = on_subscribed, .release = release_request, .results = true};
+
+/* NULL: out of memory, and r has been answered. */
+static struct ask *open_ask(struct request *r, const struct ask_kind *kind, size_t max,
+                            json_t *subject)
+{
+    struct ask *ask = ask_new(kind, max, r, r->bytes, subject);
+
+    if (ask == NULL) {
+        answer_error(r, ANSWER_PROCESSING_ERROR, NULL, "out of memory");
+        return NULL;
     }
-    answer_json(client, ask->request_id, answer);
+    request_ref(r); /* the ask's */
+    ask_open(&r->client->asks, ask, r->client, &r->client->sender);
+    return ask;
 }
 
 static int start_follow(struct client *client, struct notify_str key, const struct notify_id *from,
@@ -71,38 +107,35 @@ static int start_follow(struct client *client, struct notify_str key, const stru
     return 0;
 }
 
-static void fail_follow(const struct request *r, int error)
+static void fail_follow(struct request *r, int error)
 {
     if (error == -E2BIG)
-        request_fail(r, ANSWER_TOO_MANY_SUBSCRIPTIONS,
+        answer_error(r, ANSWER_TOO_MANY_SUBSCRIPTIONS, NULL,
                      "this connection follows as many keys as it may");
     else if (error == -EBUSY)
-        request_fail(r, ANSWER_UNAVAILABLE,
+        answer_error(r, ANSWER_UNAVAILABLE, NULL,
                      "Redis has not yet let go of what was left before; try again later");
     else
-        request_fail(r, ANSWER_PROCESSING_ERROR, "out of memory");
+        answer_error(r, ANSWER_PROCESSING_ERROR, NULL, "out of memory");
 }
 
-static void handle_subscribe_to(const struct request *r, const struct subject_kind *kind)
+static void handle_subscribe_to(struct request *r, const struct subject_kind *kind)
 {
     struct client *client = r->client;
     struct notify_str name = request_text(r, kind->member);
     const struct member_value *last = request_value(r, "last_id");
     struct key_buffer buffer;
-    struct notify_str key = key_of(client->shared->keys, kind->kind, name, &buffer);
+    struct notify_str key = key_of(r->shared->keys, kind->kind, name, &buffer);
     struct ask *ask;
     json_t *subject;
     int error;
 
     subject = json_pack("{s:s%, s:s%, s:b}", "key", key.ptr, key.len, kind->member, name.ptr,
                         name.len, "resumed", last->raw.len > 0);
-    ask = ask_new(1, on_subscribed, r->id, subject, true);
+    ask = open_ask(r, &subscribe_kind, 1, subject);
     json_decref(subject);
-    if (ask == NULL) {
-        request_fail(r, ANSWER_PROCESSING_ERROR, "out of memory");
+    if (ask == NULL)
         return;
-    }
-    ask_open(&client->asks, ask, client, &client->sender);
     error = start_follow(client, key, last->raw.len > 0 ? &last->id : NULL, ask);
     if (error == 0) {
         ask_close(&client->asks, ask);
@@ -112,34 +145,34 @@ static void handle_subscribe_to(const struct request *r, const struct subject_ki
     fail_follow(r, error);
 }
 
-static void handle_unsubscribe_from(const struct request *r, const struct subject_kind *kind)
+static void handle_unsubscribe_from(struct request *r, const struct subject_kind *kind)
 {
     struct notify_str name = request_text(r, kind->member);
     struct key_buffer buffer;
     struct follow *follow =
-        client_find_follow(r->client, key_of(r->client->shared->keys, kind->kind, name, &buffer));
+        client_find_follow(r->client, key_of(r->shared->keys, kind->kind, name, &buffer));
 
     if (follow != NULL)
         client_unfollow(r->client, follow);
-    answer_json(r->client, r->id, subscription_answer(kind, name, false));
+    answer_json(r, subscription_answer(kind, name, false));
 }
 
-void request_handle_subscribe(const struct request *r)
+void request_handle_subscribe(struct request *r)
 {
     handle_subscribe_to(r, &topic_subject);
 }
 
-void request_handle_unsubscribe(const struct request *r)
+void request_handle_unsubscribe(struct request *r)
 {
     handle_unsubscribe_from(r, &topic_subject);
 }
 
-void request_handle_subscribe_session(const struct request *r)
+void request_handle_subscribe_session(struct request *r)
 {
     handle_subscribe_to(r, &session_subject);
 }
 
-void request_handle_unsubscribe_session(const struct request *r)
+void request_handle_unsubscribe_session(struct request *r)
 {
     handle_unsubscribe_from(r, &session_subject);
 }
@@ -148,14 +181,17 @@ void request_handle_unsubscribe_session(const struct request *r)
 
 static void on_resumed(struct client *client, struct ask *ask)
 {
-    answer_json(client, ask->request_id,
-                json_pack("{s:s, s:O}", "type", "resumed", "results", ask->results));
+    (void)client;
+    answer_json(ask->ctx, json_pack("{s:s, s:O}", "type", "resumed", "results", ask->results));
 }
+
+static const struct ask_kind resume_kind = {
+    .done = on_resumed, .release = release_request, .results = true};
 
 /* A key that the client follows, or may begin to follow. */
 static bool may_resume(const struct request *r, struct notify_str key)
 {
-    const struct key_names *names = r->client->shared->keys;
+    const struct key_names *names = r->shared->keys;
     struct notify_str name;
 
     if (client_find_follow(r->client, key) != NULL)
@@ -164,9 +200,9 @@ static bool may_resume(const struct request *r, struct notify_str key)
            key_name_is_valid(name);
 }
 
-static bool check_positions(const struct request *r, json_t *positions)
+static bool check_positions(struct request *r, json_t *positions)
 {
-    size_t room = r->client->shared->max_subscriptions - r->client->follow_count;
+    size_t room = r->shared->max_subscriptions - r->client->follow_count;
     const char *name;
     json_t *value;
     size_t fresh = 0;
@@ -175,21 +211,21 @@ static bool check_positions(const struct request *r, json_t *positions)
     {
         struct notify_str key = notify_str_z(name);
         if (!may_resume(r, key)) {
-            request_fail_member(r, ANSWER_FORBIDDEN, "positions",
-                                "positions holds a key that this client may not follow");
+            answer_error(r, ANSWER_FORBIDDEN, "positions",
+                         "positions holds a key that this client may not follow");
             return false;
         }
         fresh += client_find_follow(r->client, key) == NULL;
     }
     if (fresh > room) {
-        request_fail(r, ANSWER_TOO_MANY_SUBSCRIPTIONS,
+        answer_error(r, ANSWER_TOO_MANY_SUBSCRIPTIONS, NULL,
                      "this connection follows as many keys as it may");
         return false;
     }
     return true;
 }
 
-void request_handle_resume(const struct request *r)
+void request_handle_resume(struct request *r)
 {
     struct client *client = r->client;
     json_t *positions = request_value(r, "positions")->json, *value;
@@ -200,15 +236,12 @@ void request_handle_resume(const struct request *r)
 
     if (!check_positions(r, positions))
         return;
-    ask = ask_new(json_object_size(positions), on_resumed, r->id, NULL, true);
-    if (ask == NULL) {
-        request_fail(r, ANSWER_PROCESSING_ERROR, "out of memory");
+    ask = open_ask(r, &resume_kind, json_object_size(positions), NULL);
+    if (ask == NULL)
         return;
-    }
-    ask_open(&client->asks, ask, client, &client->sender);
     json_object_foreach(positions, name, value)
     {
-        (void)notify_id_parse(request_text_of(value), 0, &from); /* checked when it was read */
+        (void)notify_id_parse(json_text_of(value), 0, &from); /* checked when it was read */
         error = start_follow(client, notify_str_z(name), &from, ask);
         if (error != 0) {
             ask_cancel(&client->asks, ask);

@@ -1,4 +1,5 @@
-/* request_handlers -- the handlers of the table in request.c; one file per subject implements them.
+/* request_handlers -- the handlers of the table in request_run.c; one file per subject implements
+ * them.
  *
  * Each checks everything before it does anything, and sees to exactly one answer, now or later. */
 #ifndef REQUEST_HANDLERS_H
@@ -7,24 +8,24 @@
 struct request;
 
 /* request_follow.c */
-void request_handle_subscribe(const struct request *r);
-void request_handle_unsubscribe(const struct request *r);
-void request_handle_subscribe_session(const struct request *r);
-void request_handle_unsubscribe_session(const struct request *r);
-void request_handle_resume(const struct request *r);
+void request_handle_subscribe(struct request *r);
+void request_handle_unsubscribe(struct request *r);
+void request_handle_subscribe_session(struct request *r);
+void request_handle_unsubscribe_session(struct request *r);
+void request_handle_resume(struct request *r);
 
 /* request_inbox.c */
-void request_handle_mark_read(const struct request *r);
-void request_handle_mark_all_read(const struct request *r);
-void request_handle_mark_seen(const struct request *r);
-void request_handle_archive(const struct request *r);
-void request_handle_delete(const struct request *r);
-void request_handle_unread_count(const struct request *r);
+void request_handle_mark_read(struct request *r);
+void request_handle_mark_all_read(struct request *r);
+void request_handle_mark_seen(struct request *r);
+void request_handle_archive(struct request *r);
+void request_handle_delete(struct request *r);
+void request_handle_unread_count(struct request *r);
 
 /* request_history.c */
-void request_handle_history(const struct request *r);
+void request_handle_history(struct request *r);
 
 /* request_publish.c */
-void request_handle_publish(const struct request *r);
+void request_handle_publish(struct request *r);
 
 #endif

@@ -11,6 +11,8 @@
 #include "wire/json_scan.h"
 #include "base/log.h"
 #include "requests/call.h"
+#include "requests/answer.h"
+#include "requests/request.h"
 #include "requests/request_members.h"
 #include "redis/resp.h"
 #include "wire/text.h"
@@ -95,8 +97,7 @@ static bool append(struct history *history, struct notify_str text)
     return true;
 }
 
-static void answer_history(struct client *client, const json_t *request_id,
-                           const struct history *history, bool more)
+static void answer_history(struct request *r, const struct history *history, bool more)
 {
     struct text text = {.len = 0};
     char next[NOTIFY_ID_TEXT_MAX + 1];
@@ -114,7 +115,7 @@ static void answer_history(struct client *client, const json_t *request_id,
     text_add(&text, NOTIFY_STR(",\"unread\":"));
     text_add(&text, notify_str_z(log_int(history->unread)));
     text_add(&text, NOTIFY_STR("}"));
-    answer_text(client, request_id, &text);
+    answer_text(r, &text);
 }
 
 enum portion { PORTION_BAD, PORTION_TAKEN, PORTION_TOO_MUCH };
@@ -139,10 +140,8 @@ static enum portion take_portion(struct history *history, const struct resp *por
     return PORTION_TAKEN;
 }
 
-static void on_first_portion(struct client *client, const json_t *request_id,
-                             const struct resp *both, void *ctx);
-static void on_portion(struct client *client, const json_t *request_id, const struct resp *portion,
-                       void *ctx);
+static void on_first_portion(struct request *r, const struct resp *both, void *ctx);
+static void on_portion(struct request *r, const struct resp *portion, void *ctx);
 
 static const struct call_kind first_kind = {.fn = on_first_portion,
                                             .release = history_free,
@@ -182,8 +181,7 @@ static void set_bound(char out[NOTIFY_ID_TEXT_MAX + 2], struct notify_id id)
     notify_id_format(out + 1, id);
 }
 
-static void on_portion(struct client *client, const json_t *request_id, const struct resp *portion,
-                       void *ctx)
+static void on_portion(struct request *r, const struct resp *portion, void *ctx)
 {
     struct history *history = ctx;
     enum portion taken = take_portion(history, portion);
@@ -192,24 +190,23 @@ static void on_portion(struct client *client, const json_t *request_id, const st
     if (taken == PORTION_TAKEN && portion->len >= history->asked) {
         set_bound(history->from, history->last);
         words = portion_words(history);
-        call_send(client, request_id, &next_kind, history, &words);
+        call_send(r, &next_kind, history, &words);
         return;
     }
     if (taken == PORTION_BAD)
-        answer_failed_reply(client, request_id, portion);
+        answer_failed_reply(r, portion);
     else
-        answer_history(client, request_id, history, taken == PORTION_TOO_MUCH);
+        answer_history(r, history, taken == PORTION_TOO_MUCH);
     history_free(history);
 }
 
 /* both: how many are unread, and the first portion. */
-static void on_first_portion(struct client *client, const json_t *request_id,
-                             const struct resp *both, void *ctx)
+static void on_first_portion(struct request *r, const struct resp *both, void *ctx)
 {
     struct history *history = ctx;
 
     history->unread = resp_integer(both->items[0], 0);
-    on_portion(client, request_id, both->items[1], history);
+    on_portion(r, both->items[1], history);
 }
 
 static struct notify_str history_key(const struct request *r, struct key_buffer *buffer)
@@ -218,7 +215,7 @@ static struct notify_str history_key(const struct request *r, struct key_buffer 
 
     if (topic.len == 0)
         return request_inbox_of(r, buffer);
-    return key_of(r->client->shared->keys, KEY_TOPIC, topic, buffer);
+    return key_of(r->shared->keys, KEY_TOPIC, topic, buffer);
 }
 
 static size_t history_limit(const struct request *r)
@@ -269,17 +266,17 @@ static struct history *history_new(const struct request *r)
     return history;
 }
 
-void request_handle_history(const struct request *r)
+void request_handle_history(struct request *r)
 {
     struct history *history = history_new(r);
     struct words count = {.len = 1, .at = {NOTIFY_STR("NOTIFY.UNREAD")}};
     struct words page;
 
     if (history == NULL) {
-        answer_error(r->client, r->id, ANSWER_PROCESSING_ERROR, NULL, "out of memory");
+        answer_error(r, ANSWER_PROCESSING_ERROR, NULL, "out of memory");
         return;
     }
     words_add(&count, history->key);
     page = portion_words(history);
-    call_send_two(r->client, r->id, &first_kind, history, &count, &page);
+    call_send_two(r, &first_kind, history, &count, &page);
 }

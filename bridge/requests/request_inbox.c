@@ -3,6 +3,9 @@
 
 #include "clients/client.h"
 #include "requests/call.h"
+#include "requests/answer.h"
+#include "requests/request.h"
+#include "wire/json_text.h"
 #include "requests/request_members.h"
 #include "redis/resp.h"
 
@@ -13,23 +16,21 @@
 /* mark_read, mark_all_read, mark_seen, archive, delete_notification: a command that changes the
  * inbox and answers how many entries, then the count that it leaves. */
 
-static void on_changed(struct client *client, const json_t *request_id, const struct resp *both,
-                       void *ctx)
+static void on_changed(struct request *r, const struct resp *both, void *ctx)
 {
     (void)ctx;
-    answer_json(client, request_id,
-                json_pack("{s:s, s:I, s:I}", "type", "ok", "changed",
-                          (json_int_t)resp_integer(both->items[0], 0), "unread",
-                          (json_int_t)resp_integer(both->items[1], 0)));
+    answer_json(r, json_pack("{s:s, s:I, s:I}", "type", "ok", "changed",
+                             (json_int_t)resp_integer(both->items[0], 0), "unread",
+                             (json_int_t)resp_integer(both->items[1], 0)));
 }
 
 static const struct call_kind change_kind = {.fn = on_changed, .answer_bytes = CALL_SMALL_ANSWER};
 
-static void change_inbox(const struct request *r, const struct words *change, struct notify_str key)
+static void change_inbox(struct request *r, const struct words *change, struct notify_str key)
 {
     struct words count = {.len = 2, .at = {NOTIFY_STR("NOTIFY.UNREAD"), key}};
 
-    call_send_two(r->client, r->id, &change_kind, NULL, change, &count);
+    call_send_two(r, &change_kind, NULL, change, &count);
 }
 
 /* "id" or "ids". */
@@ -42,11 +43,11 @@ static void add_ids(const struct request *r, struct words *words)
         words_add(words, request_text(r, "id"));
     json_array_foreach(request_value(r, "ids")->json, i, item)
     {
-        words_add(words, request_text_of(item));
+        words_add(words, json_text_of(item));
     }
 }
 
-static void change_ids(const struct request *r, struct notify_str command, struct notify_str mark)
+static void change_ids(struct request *r, struct notify_str command, struct notify_str mark)
 {
     struct key_buffer buffer;
     struct notify_str key = request_inbox_of(r, &buffer);
@@ -58,22 +59,22 @@ static void change_ids(const struct request *r, struct notify_str command, struc
     change_inbox(r, &words, key);
 }
 
-void request_handle_mark_read(const struct request *r)
+void request_handle_mark_read(struct request *r)
 {
     change_ids(r, NOTIFY_STR("NOTIFY.READ"), (struct notify_str){NULL, 0});
 }
 
-void request_handle_archive(const struct request *r)
+void request_handle_archive(struct request *r)
 {
     change_ids(r, NOTIFY_STR("NOTIFY.MARK"), NOTIFY_STR("ARCHIVED"));
 }
 
-void request_handle_delete(const struct request *r)
+void request_handle_delete(struct request *r)
 {
     change_ids(r, NOTIFY_STR("NOTIFY.DEL"), (struct notify_str){NULL, 0});
 }
 
-void request_handle_mark_all_read(const struct request *r)
+void request_handle_mark_all_read(struct request *r)
 {
     struct key_buffer buffer;
     struct notify_str key = request_inbox_of(r, &buffer);
@@ -84,7 +85,7 @@ void request_handle_mark_all_read(const struct request *r)
     change_inbox(r, &words, key);
 }
 
-void request_handle_mark_seen(const struct request *r)
+void request_handle_mark_seen(struct request *r)
 {
     struct key_buffer buffer;
     struct notify_str key = request_inbox_of(r, &buffer);
@@ -115,31 +116,30 @@ static json_t *json_of(const struct resp *reply)
     return value;
 }
 
-static void on_badge(struct client *client, const json_t *request_id, const struct resp *reply,
-                     void *ctx)
+static void on_badge(struct request *r, const struct resp *reply, void *ctx)
 {
     json_t *answer = json_of(reply);
 
     (void)ctx;
     if (!json_is_object(answer)) {
-        answer_failed_reply(client, request_id, reply);
+        answer_failed_reply(r, reply);
         json_decref(answer);
         return;
     }
     if (json_dumpb(answer, NULL, 0, JSON_COMPACT) > BADGE_ANSWER_BYTES) /* a prank of a sender's */
         (void)json_object_set_new(answer, "by_category", json_null());
     (void)json_object_set_new(answer, "type", json_string("unread_count"));
-    answer_json(client, request_id, answer);
+    answer_json(r, answer);
 }
 
 static const struct call_kind badge_kind = {
     .fn = on_badge, .answer_bytes = BADGE_ANSWER_BYTES + CALL_SMALL_ANSWER, .reads = true};
 
-void request_handle_unread_count(const struct request *r)
+void request_handle_unread_count(struct request *r)
 {
     struct key_buffer buffer;
     struct words words = {.len = 2,
                           .at = {NOTIFY_STR("NOTIFY.BADGE"), request_inbox_of(r, &buffer)}};
 
-    call_send(r->client, r->id, &badge_kind, NULL, &words);
+    call_send(r, &badge_kind, NULL, &words);
 }

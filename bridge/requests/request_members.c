@@ -5,77 +5,22 @@
 #include <string.h>
 
 #include "clients/client.h"
-#include "wire/json_scan.h"
+#include "requests/answer.h"
+#include "requests/request.h"
+#include "wire/inbound.h"
+#include "wire/json_text.h"
 
 #define SHOWN_MAX 64 /* bytes of a name that is told though no table has it */
 #define STRINGIFY(number) #number
 #define TEXT_OF(number) STRINGIFY(number)
 #define AN_ID "such as \"1795208400123-0\""
 
-/* The message as it stands. */
-
-/* Names are compared as what they stand for; that they have escapes is rare. */
-static bool is_named(struct notify_str raw, const char *name)
-{
-    struct notify_str text;
-    json_t *json = NULL;
-    bool same;
-
-    if (raw.len == 0 || memchr(raw.ptr, '\\', raw.len) == NULL)
-        return notify_str_eq(raw, notify_str_z(name));
-    same = member_read_text(notify_str_of(raw.ptr - 1, raw.len + 2), &text, &json) &&
-           notify_str_eq(text, notify_str_z(name));
-    json_decref(json);
-    return same;
-}
-
-static void add_head(struct head_member *head, struct notify_str value)
-{
-    head->twice = head->value.len > 0;
-    if (!head->twice)
-        head->value = value;
-}
-
-void message_add_id(void *ctx, struct notify_str name, struct notify_str value)
-{
-    struct message *message = ctx;
-
-    if (is_named(name, "request_id"))
-        add_head(&message->id, value);
-}
-
-void message_add(void *ctx, struct notify_str name, struct notify_str value)
-{
-    struct message *message = ctx;
-
-    if (is_named(name, "type"))
-        add_head(&message->type, value);
-    else if (is_named(name, "request_id"))
-        add_head(&message->id, value);
-    else if (message->len <= REQUEST_MEMBERS_MAX)
-        message->at[message->len++] = (struct raw_member){name, value};
-}
-
 /* The kinds. Each reader fills what it says and answers whether raw, which is well-formed JSON, is
  * of its kind. */
 
-bool member_read_text(struct notify_str raw, struct notify_str *ret, json_t **ret_json)
-{
-    *ret_json = NULL;
-    if (raw.len < 2 || raw.ptr[0] != '"')
-        return false;
-    if (memchr(raw.ptr, '\\', raw.len) == NULL) {
-        *ret = notify_str_of(raw.ptr + 1, raw.len - 2);
-        return true;
-    }
-    *ret_json = json_loadb(raw.ptr, raw.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-    *ret = request_text_of(*ret_json);
-    return *ret_json != NULL;
-}
-
 static bool read_text(struct member_value *value)
 {
-    return member_read_text(value->raw, &value->text, &value->json);
+    return json_text_read(value->raw, &value->text, &value->json);
 }
 
 static bool read_word(struct member_value *value)
@@ -97,7 +42,7 @@ static bool is_id(const json_t *value)
 {
     struct notify_id id;
 
-    return json_is_string(value) && notify_id_parse(request_text_of(value), 0, &id);
+    return json_is_string(value) && notify_id_parse(json_text_of(value), 0, &id);
 }
 
 static bool read_ids(struct member_value *value)
@@ -178,32 +123,21 @@ static const struct kind kinds[] = {
 
 /* What is wrong. */
 
-void request_fail(const struct request *r, enum answer_code code, const char *message)
-{
-    answer_error(r->client, r->id, code, NULL, message);
-}
-
-void request_fail_member(const struct request *r, enum answer_code code, const char *member,
-                         const char *message)
-{
-    answer_error(r->client, r->id, code, member, message);
-}
-
-static void fail_kind(const struct request *r, enum answer_code code, const struct member *member)
+static void fail_kind(struct request *r, enum answer_code code, const struct member *member)
 {
     char message[160];
 
     (void)snprintf(message, sizeof(message), "%s must be %s", member->name,
                    kinds[member->kind].expected); /* there is room */
-    request_fail_member(r, code, member->name, message);
+    answer_error(r, code, member->name, message);
 }
 
-static void fail_twice(const struct request *r, const char *name)
+static void fail_twice(struct request *r, const char *name)
 {
     char message[160];
 
     (void)snprintf(message, sizeof(message), "%s is given twice", name); /* there is room */
-    request_fail_member(r, ANSWER_INVALID_FIELD, name, message);
+    answer_error(r, ANSWER_INVALID_FIELD, name, message);
 }
 
 /* Names as an error tells them: "upto, category". */
@@ -228,7 +162,7 @@ static size_t shown_len(struct notify_str name)
     return len;
 }
 
-static void fail_unknown(const struct request *r, struct notify_str raw)
+static void fail_unknown(struct request *r, struct notify_str raw)
 {
     char name[SHOWN_MAX + 1], known[256], message[512];
     size_t len = shown_len(raw);
@@ -238,17 +172,17 @@ static void fail_unknown(const struct request *r, struct notify_str raw)
     list_names(known, sizeof(known), r->type->members, ", ", false);
     (void)snprintf(message, sizeof(message), "%s has no member '%s' (it has: %s%srequest_id)",
                    r->type->name, name, known, known[0] == '\0' ? "" : ", "); /* there is room */
-    request_fail_member(r, ANSWER_INVALID_FIELD, name, message);
+    answer_error(r, ANSWER_INVALID_FIELD, name, message);
 }
 
-static void fail_one_of(const struct request *r, bool none)
+static void fail_one_of(struct request *r, bool none)
 {
     char names[128], message[256];
 
     list_names(names, sizeof(names), r->type->members, none ? " or " : " and ", true);
     (void)snprintf(message, sizeof(message), "%s %s", names,
                    none ? "must be given" : "exclude each other"); /* there is room */
-    request_fail(r, none ? ANSWER_MISSING_FIELD : ANSWER_INVALID_FIELD, message);
+    answer_error(r, none ? ANSWER_MISSING_FIELD : ANSWER_INVALID_FIELD, NULL, message);
 }
 
 /* The check. */
@@ -256,12 +190,12 @@ static void fail_one_of(const struct request *r, bool none)
 static const struct member *find_member(const struct request *r, struct notify_str name)
 {
     for (const struct member *m = r->type->members; m->name != NULL; m++)
-        if (is_named(name, m->name))
+        if (inbound_is_named(name, m->name))
             return m;
     return NULL;
 }
 
-static bool read_member(struct request *r, const struct raw_member *raw, uint32_t *seen)
+static bool read_member(struct request *r, const struct inbound_member *raw, uint32_t *seen)
 {
     const struct member *member = find_member(r, raw->name);
     size_t row;
@@ -285,7 +219,7 @@ static bool read_member(struct request *r, const struct raw_member *raw, uint32_
     return false;
 }
 
-static bool check_needs(const struct request *r)
+static bool check_needs(struct request *r)
 {
     size_t offered = 0, given = 0;
 
@@ -306,24 +240,24 @@ static bool check_needs(const struct request *r)
     return true;
 }
 
-bool request_members_read(struct request *r, const struct message *message)
+bool request_members_read(struct request *r, const struct inbound *inbound)
 {
     uint32_t seen = 0;
 
-    if (message->type.twice || message->id.twice) {
-        fail_twice(r, message->type.twice ? "type" : "request_id");
+    if (inbound->type.twice || inbound->id.twice) {
+        fail_twice(r, inbound->type.twice ? "type" : "request_id");
         return false;
     }
     /* With more than are kept, one of those kept is in no table, or is there twice. */
-    for (size_t i = 0; i < message->len; i++)
-        if (!read_member(r, &message->at[i], &seen))
+    for (size_t i = 0; i < inbound->len; i++)
+        if (!read_member(r, &inbound->at[i], &seen))
             return false;
     return check_needs(r);
 }
 
 void request_members_release(struct request *r)
 {
-    for (size_t i = 0; i < REQUEST_MEMBERS_MAX; i++)
+    for (size_t i = 0; i < INBOUND_MEMBERS_MAX; i++)
         json_decref(r->values[i].json);
 }
 
@@ -345,12 +279,7 @@ struct notify_str request_text(const struct request *r, const char *name)
     return request_value(r, name)->text;
 }
 
-struct notify_str request_text_of(const json_t *string)
-{
-    return notify_str_of(json_string_value(string), json_string_length(string));
-}
-
 struct notify_str request_inbox_of(const struct request *r, struct key_buffer *buffer)
 {
-    return key_of(r->client->shared->keys, KEY_INBOX, client_user(r->client), buffer);
+    return key_of(r->shared->keys, KEY_INBOX, request_user(r), buffer);
 }

@@ -1,8 +1,8 @@
 /* request_members -- the members of a client's request: which there may be, and what they hold.
  *
- * Each type of request has a table of its members (request.c). A message is checked against it in
- * one place, request_members_read(): what is not in the table, is given twice or is not of its kind
- * is told by its name, before anything is done. null is the same as absent. */
+ * Each type of request has a table of its members (request_run.c). A message is checked against it
+ * in one place, request_members_read(): what is not in the table, is given twice or is not of its
+ * kind is told by its name, before anything is done. null is the same as absent. */
 #ifndef REQUEST_MEMBERS_H
 #define REQUEST_MEMBERS_H
 
@@ -10,18 +10,16 @@
 
 #include <jansson.h>
 
-#include "requests/answer.h"
 #include "identity/key_names.h"
 #include "notify_id.h"
 #include "notify_str.h"
 
-struct client;
+struct inbound;
 struct request;
 
 #define REQUEST_IDS_MAX 100
 #define REQUEST_POSITIONS_MAX 256
 #define REQUEST_LIMIT_MAX 100
-#define REQUEST_MEMBERS_MAX 16 /* rows of a table */
 
 enum member_kind {
     MEMBER_NAME,      /* text: the name of a user, a topic, a session (key_names.h) */
@@ -49,8 +47,8 @@ struct member {
 
 struct request_type {
     const char *name;
-    void (*handle)(const struct request *r);
-    const struct member *members;
+    void (*handle)(struct request *r);
+    const struct member *members; /* at most INBOUND_MEMBERS_MAX */
 };
 
 struct member_value {
@@ -62,51 +60,15 @@ struct member_value {
     json_t *json; /* owned; or NULL */
 };
 
-/* One request while it is handled. */
-struct request {
-    struct client *client;
-    json_t *id; /* request_id: its JSON text as it was written, as a JSON string; or NULL */
-    const struct request_type *type;
-    struct member_value values[REQUEST_MEMBERS_MAX]; /* one for each row of type->members */
-};
-
-/* A message as it stands, before it is known what its members should be. All empty at first. */
-struct message {
-    struct head_member {
-        struct notify_str value; /* of the first one; empty: there is none */
-        bool twice;
-    } type, id;
-    size_t len; /* other members; only so many are kept */
-    struct raw_member {
-        struct notify_str name, value;
-    } at[REQUEST_MEMBERS_MAX + 1];
-};
-
-/* Adds a member; for json_scan_message(), so ctx is the message. */
-void message_add(void *ctx, struct notify_str name, struct notify_str value);
-/* Sets the id alone; for json_skim_object() when the message is refused. */
-void message_add_id(void *ctx, struct notify_str name, struct notify_str value);
-
-/* The bytes of a JSON string; *ret_json owns them when it had escapes. False: it is no string, or
- * no text (half a surrogate pair). */
-bool member_read_text(struct notify_str raw, struct notify_str *ret, json_t **ret_json);
-
 /* Fills r->values, r->type being set. False: the client has been answered with an error. Either way
  * they must be released. */
-bool request_members_read(struct request *r, const struct message *message);
+bool request_members_read(struct request *r, const struct inbound *inbound);
 void request_members_release(struct request *r);
 
 /* For handlers. name is one of the table's. */
 const struct member_value *request_value(const struct request *r, const char *name);
 struct notify_str request_text(const struct request *r, const char *name);
-/* The bytes of a JSON string. */
-struct notify_str request_text_of(const json_t *string);
 /* The key of the client's own inbox. */
 struct notify_str request_inbox_of(const struct request *r, struct key_buffer *buffer);
-
-void request_fail(const struct request *r, enum answer_code code, const char *message);
-/* The same about one member, which the answer names. */
-void request_fail_member(const struct request *r, enum answer_code code, const char *member,
-                         const char *message);
 
 #endif

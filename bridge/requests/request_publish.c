@@ -3,20 +3,21 @@
 
 #include "clients/client.h"
 #include "requests/call.h"
+#include "requests/answer.h"
+#include "requests/request.h"
 #include "requests/request_members.h"
 #include "redis/resp.h"
 
-static void on_published(struct client *client, const json_t *request_id, const struct resp *reply,
-                         void *ctx)
+static void on_published(struct request *r, const struct resp *reply, void *ctx)
 {
     struct notify_str id = resp_str(reply);
 
     (void)ctx;
     if (id.len == 0) {
-        answer_failed_reply(client, request_id, reply);
+        answer_failed_reply(r, reply);
         return;
     }
-    answer_json(client, request_id, json_pack("{s:s, s:s%}", "type", "ok", "id", id.ptr, id.len));
+    answer_json(r, json_pack("{s:s, s:s%}", "type", "ok", "id", id.ptr, id.len));
 }
 
 static const struct call_kind publish_kind = {.fn = on_published,
@@ -27,8 +28,8 @@ static struct notify_str target(const struct request *r, struct key_buffer *buff
     struct notify_str topic = request_text(r, "topic");
 
     if (topic.len > 0)
-        return key_of(r->client->shared->keys, KEY_TOPIC, topic, buffer);
-    return key_of(r->client->shared->keys, KEY_INBOX, request_text(r, "user_id"), buffer);
+        return key_of(r->shared->keys, KEY_TOPIC, topic, buffer);
+    return key_of(r->shared->keys, KEY_INBOX, request_text(r, "user_id"), buffer);
 }
 
 struct option_word {
@@ -44,7 +45,7 @@ static const struct option_word option_words[] = {
     {"action", {"ACTION", 6}, true},      {"data", {"DATA", 4}, true},
 };
 
-void request_handle_publish(const struct request *r)
+void request_handle_publish(struct request *r)
 {
     struct key_buffer buffer;
     struct words words = {
@@ -57,5 +58,5 @@ void request_handle_publish(const struct request *r)
         words_add(&words, option_words[i].name);
         words_add(&words, option_words[i].is_json ? value->raw : value->text);
     }
-    call_send(r->client, r->id, &publish_kind, NULL, &words);
+    call_send(r, &publish_kind, NULL, &words);
 }

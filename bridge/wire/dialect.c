@@ -51,3 +51,9 @@ struct frame *dialect_answer(enum dialect dialect, struct text *answer)
         return NULL;
     return dialect_frame(dialect, answer);
 }
+
+bool dialect_read(enum dialect dialect, struct notify_str text, struct inbound *ret,
+                  struct json_fault *ret_fault)
+{
+    return rows[dialect].vocabulary->read(text, ret, ret_fault);
+}

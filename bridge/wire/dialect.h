@@ -8,9 +8,13 @@
 
 #include <stdbool.h>
 
+#include "notify_str.h"
+
 struct event;
 struct frame;
 struct greeting;
+struct inbound;
+struct json_fault;
 struct text;
 
 enum dialect {
@@ -30,5 +34,9 @@ struct frame *dialect_frame(enum dialect dialect, const struct text *text);
 struct frame *dialect_greeting(enum dialect dialect, const struct greeting *greeting);
 /* answer: one object in canonical words, which are changed. */
 struct frame *dialect_answer(enum dialect dialect, struct text *answer);
+
+/* What a peer says, in canonical words. As inbound_read() (inbound.h). */
+bool dialect_read(enum dialect dialect, struct notify_str text, struct inbound *ret,
+                  struct json_fault *ret_fault);
 
 #endif

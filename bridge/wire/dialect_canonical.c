@@ -1,4 +1,5 @@
 /* The canonical words: what was published, and what the handlers say. */
+#include "wire/inbound.h"
 #include "wire/vocabulary.h"
 
 json_t *greeting_of_connection(const struct greeting *greeting)
@@ -9,4 +10,5 @@ json_t *greeting_of_connection(const struct greeting *greeting)
                      greeting->timestamp);
 }
 
-const struct vocabulary vocabulary_canonical = {.greeting = greeting_of_connection};
+const struct vocabulary vocabulary_canonical = {.greeting = greeting_of_connection,
+                                                .read = inbound_read};

@@ -1,5 +1,6 @@
 /* The words of /ws: canonical, but a notification has its title at the top, too, as "message". */
 #include "wire/event.h"
+#include "wire/inbound.h"
 #include "wire/json_scan.h"
 #include "wire/text.h"
 #include "wire/vocabulary.h"
@@ -34,4 +35,5 @@ static bool say_event(const struct event *event, struct text *ret)
     return true;
 }
 
-const struct vocabulary vocabulary_topic = {.event = say_event, .greeting = greeting_of_connection};
+const struct vocabulary vocabulary_topic = {
+    .event = say_event, .greeting = greeting_of_connection, .read = inbound_read};

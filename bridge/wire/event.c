@@ -7,6 +7,7 @@
 #include "wire/dialect.h"
 #include "wire/frame.h"
 #include "wire/json_scan.h"
+#include "wire/json_text.h"
 #include "wire/text.h"
 #include "notify_wire.h"
 
@@ -120,11 +121,11 @@ struct event *event_unref(struct event *event)
 /* A key with characters that JSON escapes is rare: for it the string is really decoded. */
 static bool is_escaped_form_of(struct notify_str json, struct notify_str key)
 {
-    json_t *string = json_loadb(json.ptr, json.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-    struct notify_str text = notify_str_of(json_string_value(string), json_string_length(string));
-    bool same = notify_str_eq(text, key);
+    struct notify_str text;
+    json_t *owner;
+    bool same = json_text_read(json, &text, &owner) && notify_str_eq(text, key);
 
-    json_decref(string);
+    json_decref(owner);
     return same;
 }
 

@@ -1,9 +1,8 @@
 #include "wire/filter.h"
 
-#include <jansson.h>
-
 #include "wire/event.h"
 #include "wire/json_scan.h"
+#include "wire/json_text.h"
 
 struct filter *filter_ref(struct filter *filter)
 {
@@ -22,9 +21,9 @@ struct filter *filter_unref(struct filter *filter)
 /* Names with characters that JSON escapes are rare. */
 static bool passes_decoded(const struct filter *filter, struct notify_str raw)
 {
-    json_t *text = json_loadb(raw.ptr, raw.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-    struct notify_str name = notify_str_of(json_string_value(text), json_string_length(text));
-    bool passes = name.len > 0 && filter->passes(filter, name);
+    struct notify_str name;
+    json_t *text;
+    bool passes = json_text_read(raw, &name, &text) && name.len > 0 && filter->passes(filter, name);
 
     json_decref(text);
     return passes;

@@ -10,6 +10,8 @@
 #include "notify_str.h"
 
 struct event;
+struct inbound;
+struct json_fault;
 struct text;
 
 /* What somebody who has come is told. */
@@ -27,6 +29,8 @@ struct vocabulary {
     /* Turns an answer in canonical words, one JSON object, into its own; what it needs for that
      * lies in answer->owned. False: out of memory. NULL: answers are canonical. */
     bool (*answer)(struct text *answer);
+    /* What a peer says, in canonical words: as inbound_read(). */
+    bool (*read)(struct notify_str text, struct inbound *ret, struct json_fault *ret_fault);
 };
 
 extern const struct vocabulary vocabulary_canonical, vocabulary_topic;

@@ -12,7 +12,7 @@
 #include "link_testing.h"
 #include "base/log.h"
 #include "loop_testing.h"
-#include "requests/request.h"
+#include "requests/responder_ws.h"
 #include "channels/router.h"
 #include "redis/turns.h"
 #include "wire/json_scan.h"
@@ -188,7 +188,7 @@ static size_t check_answers(struct stage *stage, size_t *ret_ours)
 /* One request with all that it leads to. */
 static size_t ask(struct stage *stage, struct notify_str text, unsigned *choice, size_t *ret_ours)
 {
-    request_handle(stage->client, text);
+    responder_ws_message(stage->client, text);
     for (int i = 0; i < ROUNDS; i++)
         run(stage, choice);
     return check_answers(stage, ret_ours);
@@ -233,7 +233,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                     &choice);
         ask_with_id(&stage, "{\"x\":", text, ",,\"request_id\":" OUR_ID "}x", &choice);
     }
-    request_handle(stage.client, text); /* and again, with what it has left behind */
+    responder_ws_message(stage.client, text); /* and again, with what it has left behind */
     stage_close(&stage);
     return 0;
 }

@@ -8,10 +8,13 @@
 #include "link_testing.h"
 #include "loop_testing.h"
 #include "redis/resp.h"
+#include "requests/request.h"
+#include "requests/responder_ws.h"
 
 static struct client_shared shared;
 static struct conn conn;
 static struct client *client;
+static struct request *request;
 
 static void setup(void)
 {
@@ -22,10 +25,13 @@ static void setup(void)
     client->sender.shared = &shared.senders;
     client->sender.conn = &conn;
     client->sender.state = SENDER_READY;
+    request = responder_ws_request(client, (struct notify_str){NULL, 0});
+    cr_assert_not_null(request);
 }
 
 static void teardown(void)
 {
+    request_unref(request);
     outbox_release(&client->sender.outbox);
     conn_testing_release(&conn);
     free(client);
@@ -59,8 +65,8 @@ Test(answer, every_code_has_its_name)
         "NOT_FOUND", "TOO_MANY_SUBSCRIPTIONS", "PROCESSING_ERROR", "UNAVAILABLE"};
 
     for (int code = ANSWER_BAD_JSON; code <= ANSWER_UNAVAILABLE; code++) {
-        answer_error(client, NULL, (enum answer_code)code, NULL, "why \"so\"");
-        check_error(names[code], "why \"so\"");
+        answer_error(request, (enum answer_code)code, NULL, "why \"so\"");
+        check_error(names[code - ANSWER_BAD_JSON], "why \"so\"");
     }
 }
 
@@ -75,15 +81,14 @@ Test(answer, the_request_id_comes_back_as_it_was_written)
                                       "\"\""};
 
     for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
-        json_t *id = json_string(ids[i]);
+        struct request *with_id = responder_ws_request(client, notify_str_z(ids[i]));
         char expected[128];
-        answer_error(client, id, ANSWER_NOT_FOUND, NULL, "x");
+        answer_error(with_id, ANSWER_NOT_FOUND, NULL, "x");
         char *text = conn_testing_take(&conn);
         (void)snprintf(expected, sizeof(expected), ",\"request_id\":%s}", ids[i]);
         cr_assert(strlen(text) > strlen(expected));
         cr_assert_str_eq(text + strlen(text) - strlen(expected), expected);
-        cr_assert_eq(id->refcount, 1, "the caller keeps its own");
-        json_decref(id);
+        request_unref(with_id);
         free(text);
     }
 }
@@ -93,7 +98,7 @@ Test(answer, an_error_always_has_details_which_name_the_member_that_is_meant)
     static const char *const members[] = {NULL, "category", "\\ud800\"\xc3\xa9"};
 
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-        answer_error(client, NULL, ANSWER_INVALID_FIELD, members[i], "x");
+        answer_error(request, ANSWER_INVALID_FIELD, members[i], "x");
         char *text = conn_testing_take(&conn);
         json_t *answer = json_loads(text, 0, NULL);
         const json_t *details = json_object_get(json_object_get(answer, "error"), "details");
@@ -111,7 +116,7 @@ static void check_reply(enum resp_kind kind, const char *words, const char *code
 {
     struct resp reply = {.kind = kind, .str = notify_str_z(words)};
 
-    answer_failed_reply(client, NULL, &reply);
+    answer_failed_reply(request, &reply);
     check_error(code, message);
 }
 
@@ -130,7 +135,7 @@ Test(answer, what_may_not_be_done_is_forbidden_without_details)
 
 Test(answer, a_lost_link_makes_it_unavailable)
 {
-    answer_failed_reply(client, NULL, NULL);
+    answer_failed_reply(request, NULL);
     check_error("UNAVAILABLE", NULL);
 }
 

@@ -54,13 +54,21 @@ static void check_result(const char *key, bool recovered, int count)
     cr_assert_eq(json_integer_value(json_object_get(result, "count")), count);
 }
 
-static struct ask *open_ask(struct asks *asks, size_t max)
+static const struct ask_kind patient_kind = {.done = done, .results = true};
+static const struct ask_kind impatient_kind = {.done = done, .results = true, .impatient = true};
+
+static struct ask *open_kind(struct asks *asks, const struct ask_kind *kind, size_t max)
 {
-    struct ask *ask = ask_new(max, done, NULL, NULL, true);
+    struct ask *ask = ask_new(kind, max, NULL, 0, NULL);
 
     times_done = 0;
     ask_open(asks, ask, NULL, NULL);
     return ask;
+}
+
+static struct ask *open_ask(struct asks *asks, size_t max)
+{
+    return open_kind(asks, &patient_kind, max);
 }
 
 Test(ask, is_done_when_all_are_live_and_it_is_closed)
@@ -106,10 +114,9 @@ Test(ask, a_follow_counts_once)
 Test(ask, an_impatient_one_does_not_wait_for_whom_is_behind)
 {
     struct asks asks = {NULL};
-    struct ask *patient = open_ask(&asks, 1), *impatient = open_ask(&asks, 1);
+    struct ask *patient = open_ask(&asks, 1), *impatient = open_kind(&asks, &impatient_kind, 1);
     struct follow a = follow_of("a");
 
-    impatient->impatient = true;
     ask_await(patient, &a);
     ask_await(impatient, &a);
     ask_close(&asks, patient);
@@ -137,6 +144,8 @@ static void done_and_again(struct client *client, struct ask *ask)
         asks_resolve(reentered, follow);
 }
 
+static const struct ask_kind again_kind = {.done = done_and_again, .results = true};
+
 Test(ask, those_that_are_done_while_another_is_told_are_told_too)
 {
     struct asks asks = {NULL};
@@ -145,9 +154,8 @@ Test(ask, those_that_are_done_while_another_is_told_are_told_too)
 
     reentered = &asks;
     resolved_within = &b;
-    second = open_ask(&asks, 1);
-    first = open_ask(&asks, 1);
-    first->done = second->done = done_and_again;
+    second = open_kind(&asks, &again_kind, 1);
+    first = open_kind(&asks, &again_kind, 1);
     ask_await(first, &a);
     ask_await(second, &b);
     ask_close(&asks, first);
@@ -163,7 +171,8 @@ Test(ask, what_is_refused_is_told_by_an_ask_about_that_follow_alone)
 {
     struct asks asks = {NULL};
     json_t *subject = json_string("x");
-    struct ask *about = ask_new(1, done, NULL, subject, true), *greeting = open_ask(&asks, 1);
+    struct ask *about = ask_new(&patient_kind, 1, NULL, 0, subject);
+    struct ask *greeting = open_ask(&asks, 1);
     struct follow a = follow_of("a"), b = follow_of("b");
 
     ask_open(&asks, about, NULL, NULL);
@@ -176,4 +185,29 @@ Test(ask, what_is_refused_is_told_by_an_ask_about_that_follow_alone)
     cr_assert_eq(times_done, 0);
     cr_assert_eq(calls, 0);
     json_decref(subject);
+}
+
+static int times_released;
+
+static void release(void *ctx)
+{
+    cr_assert_eq(ctx, &times_released);
+    times_released++;
+}
+
+static const struct ask_kind releasing_kind = {.done = done, .release = release};
+
+Test(ask, whoever_is_told_is_let_go_once_done_or_not)
+{
+    struct asks asks = {NULL};
+    struct ask *told = ask_new(&releasing_kind, 0, &times_released, 7, NULL);
+    struct ask *cancelled = ask_new(&releasing_kind, 0, &times_released, 7, NULL);
+
+    ask_open(&asks, told, NULL, NULL);
+    ask_open(&asks, cancelled, NULL, NULL);
+    ask_close(&asks, told);
+    cr_assert_eq(times_released, 1);
+    ask_cancel(&asks, cancelled);
+    cr_assert_eq(times_released, 2);
+    cr_assert_eq(calls, 0);
 }

@@ -25,7 +25,7 @@
 #include "base/log.h"
 #include "loop_testing.h"
 #include "random_testing.h"
-#include "requests/request.h"
+#include "requests/responder_ws.h"
 #include "channels/router.h"
 #include "redis/turns.h"
 
@@ -633,7 +633,7 @@ static void send_request(struct peer *peer, const char *text)
 
     trace("peer %d asks %s", (int)(peer - peers), text);
     peer->asked++;
-    request_handle(peer->client, notify_str_z(text));
+    responder_ws_message(peer->client, notify_str_z(text));
     for (int k = 0; k < KEYS && linger_hits() > hits; k++) /* perhaps it was refused */
         if (client_find_follow(peer->client, notify_str_z(key_texts[k])) == NULL)
             peer->promises[k].followed = false;

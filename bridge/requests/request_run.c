@@ -1,0 +1,106 @@
+#include "requests/request_run.h"
+
+#include "base/iso_time.h"
+#include "base/loop.h"
+#include "clients/client.h"
+#include "requests/answer.h"
+#include "requests/request.h"
+#include "requests/request_handlers.h"
+#include "requests/request_members.h"
+#include "wire/inbound.h"
+#include "wire/json_text.h"
+
+static void handle_ping(struct request *r)
+{
+    char now[ISO_TIME_LEN + 1];
+    const char *type = r->type->name[0] == 'p' ? "pong" : "heartbeat";
+
+    iso_time_format(now, loop_wall_ms(r->shared->senders.loop));
+    answer_json(r, json_pack("{s:s, s:s}", "type", type, "timestamp", now));
+}
+
+/* The table: what there is to ask for, and with which members. */
+
+#define NO_MEMBERS ((const struct member[]){{0}})
+#define MEMBERS(...) ((const struct member[]){__VA_ARGS__, {0}})
+#define MAY(name, kind)                                                                            \
+    {                                                                                              \
+        name, kind, MEMBER_OPTIONAL                                                                \
+    }
+#define MUST(name, kind)                                                                           \
+    {                                                                                              \
+        name, kind, MEMBER_NEEDED                                                                  \
+    }
+#define EITHER(name, kind)                                                                         \
+    {                                                                                              \
+        name, kind, MEMBER_ONE_OF                                                                  \
+    }
+#define SOME_IDS EITHER("id", MEMBER_ID), EITHER("ids", MEMBER_IDS)
+
+static const struct request_type request_types[] = {
+    {"ping", handle_ping, NO_MEMBERS},
+    {"heartbeat", handle_ping, NO_MEMBERS},
+    {"subscribe", request_handle_subscribe,
+     MEMBERS(MUST("topic", MEMBER_NAME), MAY("last_id", MEMBER_ID))},
+    {"unsubscribe", request_handle_unsubscribe, MEMBERS(MUST("topic", MEMBER_NAME))},
+    {"subscribe_session", request_handle_subscribe_session,
+     MEMBERS(MUST("session_id", MEMBER_NAME), MAY("last_id", MEMBER_ID))},
+    {"unsubscribe_session", request_handle_unsubscribe_session,
+     MEMBERS(MUST("session_id", MEMBER_NAME))},
+    {"resume", request_handle_resume, MEMBERS(MUST("positions", MEMBER_POSITIONS))},
+    {"request_notification_history", request_handle_history,
+     MEMBERS(MAY("before", MEMBER_ID), MAY("after", MEMBER_ID), MAY("limit", MEMBER_LIMIT),
+             MAY("unread_only", MEMBER_FLAG), MAY("category", MEMBER_WORD),
+             MAY("notification_type", MEMBER_WORD), MAY("topic", MEMBER_NAME))},
+    {"mark_read", request_handle_mark_read, MEMBERS(SOME_IDS)},
+    {"mark_all_read", request_handle_mark_all_read,
+     MEMBERS(MAY("upto", MEMBER_ID), MAY("category", MEMBER_WORD))},
+    {"mark_seen", request_handle_mark_seen, MEMBERS(MAY("upto", MEMBER_ID))},
+    {"archive", request_handle_archive, MEMBERS(SOME_IDS)},
+    {"delete_notification", request_handle_delete, MEMBERS(SOME_IDS)},
+    {"unread_count", request_handle_unread_count, NO_MEMBERS},
+    {"publish", request_handle_publish,
+     MEMBERS(EITHER("topic", MEMBER_NAME), EITHER("user_id", MEMBER_NAME),
+             MUST("title", MEMBER_WORD), MAY("content", MEMBER_TEXT),
+             MAY("notification_type", MEMBER_WORD), MAY("category", MEMBER_WORD),
+             MAY("level", MEMBER_WORD), MAY("action", MEMBER_JSON), MAY("data", MEMBER_JSON))},
+};
+
+static const struct request_type *find_type(struct notify_str name)
+{
+    for (size_t i = 0; i < sizeof(request_types) / sizeof(request_types[0]); i++)
+        if (notify_str_eq(name, notify_str_z(request_types[i].name)))
+            return &request_types[i];
+    return NULL;
+}
+
+static bool read_type(struct request *r, struct notify_str value)
+{
+    struct notify_str name;
+    json_t *json;
+
+    if (value.len == 0 || notify_str_eq(value, NOTIFY_STR("null"))) {
+        answer_error(r, ANSWER_MISSING_FIELD, "type", "type must be a string");
+        return false;
+    }
+    if (!json_text_read(value, &name, &json)) {
+        answer_error(r, ANSWER_INVALID_FIELD, "type", "type must be a string");
+        return false;
+    }
+    r->type = find_type(name);
+    json_decref(json);
+    if (r->type == NULL)
+        answer_error(r, ANSWER_UNKNOWN_TYPE, "type", "no message of this type is known");
+    return r->type != NULL;
+}
+
+void request_run(struct request *r, const struct inbound *inbound)
+{
+    struct member_value values[INBOUND_MEMBERS_MAX] = {{.flag = false}};
+
+    r->values = values;
+    if (read_type(r, inbound->type.value) && request_members_read(r, inbound))
+        r->type->handle(r);
+    request_members_release(r);
+    r->values = NULL;
+}

@@ -1,0 +1,14 @@
+/* request_run -- what may be asked for, and what is done then (docs/protocol.md, "Requests").
+ *
+ * One table: the type of a request, its members, its handler. A handler checks everything before it
+ * does anything; what is wrong is answered with an error and changes nothing. */
+#ifndef REQUEST_RUN_H
+#define REQUEST_RUN_H
+
+struct inbound;
+struct request;
+
+/* Has r do what inbound, which is well-formed, asks for: it is answered now, or will be. */
+void request_run(struct request *r, const struct inbound *inbound);
+
+#endif

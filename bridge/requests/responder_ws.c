@@ -1,0 +1,159 @@
+#include "requests/responder_ws.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clients/client.h"
+#include "net/conn.h"
+#include "requests/answer.h"
+#include "requests/request_run.h"
+#include "requests/responder.h"
+#include "wire/dialect.h"
+#include "wire/inbound.h"
+#include "wire/json_scan.h"
+#include "wire/text.h"
+
+#define REQUEST_ID_MAX 256 /* bytes as JSON text: kept while a request is under way */
+
+/* The id is kept as it was written, and so comes back: what it stands for is the client's business.
+ */
+struct ws_request {
+    struct request request; /* first */
+    struct notify_str id;   /* owned; empty: there is none */
+};
+
+static void answer(struct request *r, enum answer_code code, struct text *text)
+{
+    const struct ws_request *ws = (struct ws_request *)r;
+
+    (void)code; /* the text says it */
+    if (ws->id.len > 0)
+        text_add_member(text, NOTIFY_STR(",\"request_id\":"), ws->id);
+    sender_send(&r->client->sender, text);
+}
+
+static bool is_gone(const struct request *r)
+{
+    return client_is_closed(r->client);
+}
+
+static void begin(struct request *r, size_t bytes)
+{
+    sender_call_begin(&r->client->sender, bytes);
+}
+
+static void end(struct request *r, size_t bytes)
+{
+    client_call_end(r->client, bytes);
+}
+
+static void waits(struct request *r)
+{
+    sender_call_waits(&r->client->sender);
+}
+
+static void goes_on(struct request *r)
+{
+    sender_call_goes_on(&r->client->sender);
+}
+
+static void release(struct request *r)
+{
+    free((char *)((struct ws_request *)r)->id.ptr);
+}
+
+static const struct responder responder_ws = {
+    .request_bytes = sizeof(struct ws_request),
+    .answer = answer,
+    .is_gone = is_gone,
+    .begin = begin,
+    .end = end,
+    .waits = waits,
+    .goes_on = goes_on,
+    .release = release,
+};
+
+struct request *responder_ws_request(struct client *client, struct notify_str request_id)
+{
+    struct request *r = request_new(&responder_ws, client);
+    char *id = request_id.len == 0 ? NULL : malloc(request_id.len);
+
+    if (r == NULL || (id == NULL && request_id.len > 0)) {
+        free(id);
+        if (r != NULL)
+            request_unref(r);
+        return NULL;
+    }
+    if (id != NULL)
+        memcpy(id, request_id.ptr, request_id.len);
+    ((struct ws_request *)r)->id = notify_str_of(id, request_id.len);
+    r->bytes += 2 * request_id.len; /* kept, and answered */
+    return r;
+}
+
+/* A message becomes a request. */
+
+static bool is_integer(struct notify_str value)
+{
+    size_t at = value.len > 0 && value.ptr[0] == '-';
+
+    for (size_t i = at; i < value.len; i++)
+        if (value.ptr[i] < '0' || value.ptr[i] > '9')
+            return false;
+    return value.len > at;
+}
+
+/* Can it be repeated? */
+static bool is_id(struct notify_str value)
+{
+    return value.len > 0 && (value.ptr[0] == '"' || is_integer(value)) && json_scan_value(value);
+}
+
+static bool check_id(struct request *r, struct notify_str id)
+{
+    if (id.len == 0 || notify_str_eq(id, NOTIFY_STR("null")) ||
+        (is_id(id) && id.len <= REQUEST_ID_MAX))
+        return true;
+    answer_error(r, ANSWER_INVALID_FIELD, "request_id",
+                 "request_id must be an integer, or a string of at most 256 bytes");
+    return false;
+}
+
+static void answer_fault(struct request *r, struct notify_str text, const struct json_fault *fault)
+{
+    char message[80] = "a message must be a JSON object";
+    size_t blanks = 0;
+
+    while (blanks < text.len && strchr(" \t\r\n", text.ptr[blanks]) != NULL)
+        blanks++;
+    if (fault->too_deep)
+        (void)snprintf(message, sizeof(message), "nested deeper than %d at byte %zu",
+                       JSON_SCAN_MAX_DEPTH, fault->at);
+    else if (blanks < text.len && text.ptr[blanks] == '{')
+        (void)snprintf(message, sizeof(message), "not well-formed JSON at byte %zu", fault->at);
+    answer_error(r, ANSWER_BAD_JSON, NULL, message);
+}
+
+/* A message that is no JSON is answered with its id all the same, or else its sender would wait for
+ * an answer that it has had. */
+void responder_ws_message(void *peer, struct notify_str text)
+{
+    static const struct notify_str no_id = {NULL, 0};
+    struct client *client = peer;
+    struct inbound inbound = {.len = 0};
+    struct json_fault fault;
+    bool good = dialect_read(client->sender.dialect, text, &inbound, &fault);
+    struct request *r =
+        responder_ws_request(client, is_id(inbound.id.value) ? inbound.id.value : no_id);
+
+    if (r == NULL) {
+        conn_close(client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
+        return;
+    }
+    if (!good)
+        answer_fault(r, text, &fault);
+    else if (check_id(r, inbound.id.value))
+        request_run(r, &inbound);
+    request_unref(r);
+}
