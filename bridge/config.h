@@ -1,7 +1,4 @@
-/* config -- what has been set: by flags, environment and file, as the table in options.c allows.
- *
- * A flag beats the environment, which beats the file, which beats the default. In the file a line
- * is "name value"; in the environment --outbox-bytes is NOTIFY_OUTBOX_BYTES. */
+/* config -- what has been set, as the table in options.c allows. Read by config_read.c. */
 #ifndef CONFIG_H
 #define CONFIG_H
 
@@ -37,13 +34,5 @@ struct config {
 };
 
 enum config_auth { CONFIG_AUTH_UNSET, CONFIG_AUTH_NONE };
-
-#define CONFIG_ERROR_MAX 256
-
-/* Reads and checks everything. envp: "NAME=value" strings, NULL-terminated. -EINVAL with a message
- * for the user in error, which says where it was set; *ret must then still be released. */
-int config_read(struct config *ret, char error[CONFIG_ERROR_MAX], int argc, char *const *argv,
-                char *const *envp);
-void config_release(struct config *config);
 
 #endif

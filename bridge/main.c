@@ -6,6 +6,7 @@
 
 #include "app.h"
 #include "config.h"
+#include "config_read.h"
 #include "base/log.h"
 #include "options.h"
 

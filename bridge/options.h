@@ -1,6 +1,6 @@
 /* options -- the table of what can be set, and what is printed about it: --help, docs/options.md.
  *
- * Where values come from and what they must look like: config.c. */
+ * Where values come from and what they must look like: config_read.c. */
 #ifndef OPTIONS_H
 #define OPTIONS_H
 

@@ -34,7 +34,7 @@ static int grow(struct pending *pending)
 
 static int push(struct pending *pending, struct pending_item item)
 {
-    if (pending->len >= REDIS_LINK_MAX_PENDING)
+    if (pending->len >= PENDING_MAX)
         return -EBUSY;
     if (pending->len == pending->cap && grow(pending) != 0)
         return -ENOMEM;

@@ -2,7 +2,7 @@
  *
  * Most commands have one reply. SUBSCRIBE and its kin are answered by pushes, and by a reply only
  * when they are refused; so a fence is sent behind each of them, an ECHO with a number of its own:
- * when that comes back, everything has come that the command led to. Used by redis_link alone. */
+ * when that comes back, everything has come that the command led to. For redis_link alone. */
 #ifndef PENDING_H
 #define PENDING_H
 
@@ -10,9 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "redis/redis_link.h"
+#define PENDING_MAX 100000 /* commands without an answer yet */
 
 struct pending_item;
+struct resp;
+
+/* Answer to a command; reply is NULL when the link went down first: it is then unknown whether the
+ * server carried it out. An error of the server is a RESP_ERROR. */
+typedef void (*redis_reply_fn)(void *ctx, const struct resp *reply);
 
 /* All zero: nobody waits. */
 struct pending {
@@ -24,7 +29,7 @@ struct pending {
 #define PENDING_FENCE_MAX 12 /* bytes of a fence's text, and of the NUL behind it */
 
 /* fn will get the next reply that is not for those before it. 0; -EBUSY when
- * REDIS_LINK_MAX_PENDING wait already; -ENOMEM. */
+ * PENDING_MAX wait already; -ENOMEM. */
 int pending_push(struct pending *pending, redis_reply_fn fn, void *ctx);
 /* fn will get the error with which its command is refused, or else the fence, whose text is written
  * to out. Results as above. */

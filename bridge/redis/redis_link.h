@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "notify_str.h"
+#include "redis/pending.h"
 
 struct loop;
 struct redis_address;
@@ -31,10 +32,6 @@ struct redis_link_handlers {
     void (*on_batch_end)(void *ctx);
 };
 
-/* Answer to a command; reply is NULL when the link went down first: it is then unknown whether the
- * server carried it out. An error of the server is a RESP_ERROR. */
-typedef void (*redis_reply_fn)(void *ctx, const struct resp *reply);
-
 /* name: what logs and CLIENT LIST call it. Any handler may be NULL; none may free the link. address
  * and handlers are borrowed for the life of the link. NULL: out of memory. */
 struct redis_link *redis_link_new(struct loop *loop, const char *name,
@@ -47,7 +44,7 @@ void redis_link_free(struct redis_link *link);
 bool redis_link_is_up(const struct redis_link *link);
 
 /* Sends a command; fn gets its reply, once, from the loop. What is sent in one turn of the loop
- * leaves in one write. 0; -ENOTCONN when not up; -EBUSY when REDIS_LINK_MAX_PENDING commands wait
+ * leaves in one write. 0; -ENOTCONN when not up; -EBUSY when PENDING_MAX commands wait
  * already; -ENOMEM. fn is not called then. */
 int redis_link_command(struct redis_link *link, redis_reply_fn fn, void *ctx, size_t argc,
                        const struct notify_str *argv);
@@ -56,7 +53,5 @@ int redis_link_command(struct redis_link *link, redis_reply_fn fn, void *ctx, si
  * something else. */
 int redis_link_push_command(struct redis_link *link, redis_reply_fn fn, void *ctx, size_t argc,
                             const struct notify_str *argv);
-
-#define REDIS_LINK_MAX_PENDING 100000 /* commands without an answer yet */
 
 #endif

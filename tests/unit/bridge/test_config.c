@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "config_read.h"
 #include "base/log.h"
 #include "options.h"
 

@@ -116,10 +116,10 @@ Test(pending, the_end_is_told_to_everyone)
 
 Test(pending, very_many_may_wait_but_not_without_end)
 {
-    for (int i = 0; i < REDIS_LINK_MAX_PENDING; i++)
+    for (int i = 0; i < PENDING_MAX; i++)
         wait_for("");
     cr_assert_eq(pending_push(&pending, on_reply, NULL), -EBUSY);
-    for (int i = 0; i < REDIS_LINK_MAX_PENDING; i++) {
+    for (int i = 0; i < PENDING_MAX; i++) {
         heard[0] = '\0';
         cr_assert(answer(RESP_NIL, ""));
     }

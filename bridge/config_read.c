@@ -1,4 +1,4 @@
-#include "config.h"
+#include "config_read.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config.h"
 #include "net/listener.h"
 #include "options.h"
 
