@@ -90,8 +90,9 @@ static struct peer_address find_peer(int fd)
     return peer_address_of(&addr.any);
 }
 
-void transport_adopt(struct transport *transport, int fd, const struct listener_kind *kind)
+void transport_adopt(void *ctx, int fd, const struct listener_kind *kind)
 {
+    struct transport *transport = ctx;
     struct peer_address peer = find_peer(fd);
     struct stream *stream;
 

@@ -16,8 +16,9 @@ struct transport;
 /* config is copied (pointers in it are borrowed for life). NULL: could not be made; the reason has
  * been logged. */
 struct transport *transport_new(struct loop *loop, const struct transport_config *config);
-/* Hands over a connected, non-blocking stream socket of a client; it is closed on failure. */
-void transport_adopt(struct transport *transport, int fd, const struct listener_kind *kind);
+/* Hands over a connected, non-blocking stream socket of a client; it is closed on failure. A
+ * listener_fn: ctx is the transport. */
+void transport_adopt(void *ctx, int fd, const struct listener_kind *kind);
 size_t transport_count(const struct transport *transport);        /* open WebSocket connections */
 size_t transport_socket_count(const struct transport *transport); /* of every kind */
 /* Closes every connection at once, without handshake, calling on_closed for each, and frees all. */

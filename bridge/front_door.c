@@ -1,0 +1,109 @@
+#include "front_door.h"
+
+#include "backend.h"
+#include "base/counters.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "clients/arrival.h"
+#include "clients/opening.h"
+#include "net/transport.h"
+#include "requests/http_routes.h"
+
+#define REFUSALS_LOGGED_MS 10000 /* at most one in so long */
+
+static int on_upgrade(void *ctx, const struct http_request *req, struct conn_accept *ret)
+{
+    const struct front_door *door = ctx;
+
+    (void)ret;
+    if (door->closed || transport_count(door->transport) >= door->max_connections)
+        return 503;
+    return opening_is_path(req->path) ? 0 : 404;
+}
+
+static void on_unopened(void *ctx, void *arrival)
+{
+    (void)ctx;
+    (void)arrival;
+}
+
+static void on_open(void *ctx, struct conn *conn, const struct http_request *req, void *arrival)
+{
+    struct front_door *door = ctx;
+
+    (void)arrival;
+    arrival_open(door->clients, conn, req);
+}
+
+static struct http_state http_state(const struct front_door *door)
+{
+    return (struct http_state){.dev = door->dev,
+                               .ready = !door->closed && backend_is_ready(door->backend)};
+}
+
+/* Whoever sets a page up wants to know why it cannot connect; nobody may fill the log by that. */
+static void log_refusal(struct front_door *door, const char *event, const struct http_request *req)
+{
+    uint64_t now_ms = loop_now_ms(door->loop);
+
+    if (door->refusal_logged_ms != 0 && now_ms - door->refusal_logged_ms < REFUSALS_LOGGED_MS)
+        return;
+    door->refusal_logged_ms = now_ms;
+    log_warn(event, "origin", log_bytes(req->origin.ptr, req->origin.len), "host",
+             log_bytes(req->host.ptr, req->host.len), "addr",
+             log_bytes(req->addr.ptr, req->addr.len));
+}
+
+/* May it be called so? What comes over a unix socket comes from a proxy, which calls it as it was
+ * called itself. */
+static bool is_known_host(const struct front_door *door, const struct http_request *req)
+{
+    return req->peer.family == PEER_UNIX || origins_know_host(&door->origins, req->host);
+}
+
+/* Before an upgrade it is told whose pages may connect; plain answers go to all, but only pages
+ * that may connect can read them. */
+static int on_head(void *ctx, const struct http_request *req, struct http_plan *ret_plan)
+{
+    struct front_door *door = ctx;
+    struct http_state state = http_state(door);
+    int status;
+
+    if (!is_known_host(door, req)) {
+        log_refusal(door, "host_refused", req);
+        ret_plan->why = "no host of this name is known here (see --host-names)";
+        return 403;
+    }
+    ret_plan->readable = origins_allow(&door->origins, req->origin, req->host);
+    status = http_route_plan(&state, req, ret_plan);
+    if (ret_plan->readable || status != 0 || ret_plan->carrier != HTTP_WEBSOCKET ||
+        !req->head->upgrade)
+        return status;
+    log_refusal(door, "origin_refused", req);
+    ret_plan->why = "pages of this origin may not connect (see --cors-origins)";
+    return 403;
+}
+
+/* What goes up and down is looked at when somebody asks. */
+static void set_gauges(const struct front_door *door)
+{
+    counter_set(COUNTER_CONNECTIONS, transport_count(door->transport));
+    counter_set(COUNTER_SOCKETS, transport_socket_count(door->transport));
+    backend_set_gauges(door->backend);
+}
+
+static void on_request(void *ctx, struct exchange *exchange)
+{
+    struct http_state state = http_state(ctx);
+
+    set_gauges(ctx);
+    http_route_answer(&state, exchange);
+}
+
+void front_door_attach(struct front_door *door, struct transport_config *config)
+{
+    config->ws = (struct conn_handlers){
+        .on_upgrade = on_upgrade, .on_open = on_open, .on_unopened = on_unopened};
+    config->http = (struct http_handlers){.on_head = on_head, .on_request = on_request};
+    config->ctx = door;
+}
