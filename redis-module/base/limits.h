@@ -55,6 +55,9 @@
 #ifndef LIMIT_EXCEPTIONS
 #define LIMIT_EXCEPTIONS 1024 /* of one cursor */
 #endif
+#ifndef LIMIT_COVERS
+#define LIMIT_COVERS 256 /* categories that one cursor has read up to an id of their own */
+#endif
 #ifndef LIMIT_TOKENS
 #define LIMIT_TOKENS 1000000 /* that one box remembers, whatever the settings say */
 #endif

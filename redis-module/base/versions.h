@@ -12,7 +12,9 @@
  *      the client said so: who executes it publishes (publish.h). AS id/maxlen stands
  *      for ID and MAXLEN of a SEND, and with one for each key SENDMANY is an effect, too. A
  *      session set may have more than 1,024 connections.
- *   3  Effects say which epoch begins with them (EPOCH, and the third part of AS).
+ *   3  Effects say which epoch begins with them (EPOCH, and the third part of AS). READALL of a
+ *      category of a log is one effect, whatever it changes, and the cursor has a watermark for the
+ *      category, in payloads a section that may not be passed over.
  *
  * Rules:
  * - Every reader reads every level up to its own, for ever (tests/versions/corpus).
@@ -42,6 +44,7 @@ enum {
     WRITE_VERSION_SHORT_SENDS = 2,
     WRITE_VERSION_SECTIONS = 2,
     WRITE_VERSION_EPOCHS = 3,
+    WRITE_VERSION_COVERS = 3,     /* of cursors: cursor_covers.h */
     WRITE_VERSION_LARGE_SETS = 2, /* session sets of more than WRITE_SMALL_SET connections */
 };
 enum { WRITE_SMALL_SET = 1024 };

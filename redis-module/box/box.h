@@ -58,6 +58,7 @@ struct box_entry {
     bool is_muted;          /* its category is, at present; ignored as input */
     bool is_read;           /* never true for events; neither is is_seen */
     bool is_seen;           /* always true when is_read */
+    uint16_t category_slot; /* in the box that it comes out of; see category_table.h */
     uint64_t read_ms;       /* when; 0 unless is_read */
     uint64_t seen_ms;       /* when; 0 unless is_seen */
     uint64_t expire_ms;     /* 0: never. Expired from the instant expire_ms <= now_ms */
@@ -407,7 +408,8 @@ bool box_move(struct box **box, const struct box_mover *mover, unsigned long *cu
 /* Versions of payloads: box_payload.c says what is new in each, versions.h how they are chosen. */
 #define BOX_PAYLOAD_FIRST 1
 #define BOX_PAYLOAD_SECTIONS 2
-#define BOX_PAYLOAD_LATEST 2
+#define BOX_PAYLOAD_COVERS 3
+#define BOX_PAYLOAD_LATEST 3
 
 /* A box is saved as a sequence of blocks (at least one): each call of write is one block and
  * becomes one string of an RDB payload. write returns 0, or a negative errno which ends the saving.
@@ -415,10 +417,11 @@ bool box_move(struct box **box, const struct box_mover *mover, unsigned long *cu
 struct box_sink {
     int (*write)(void *ctx, const void *bytes, size_t len);
     void *ctx;
-    int version; /* the highest that may be written: what it cannot hold is left out */
+    int version; /* the highest that may be written: box_payload.c says what is left out of it */
 };
 
-/* 0, -ENOMEM, or what write returned. */
+/* In the lowest version that holds the box, as far as the sink has it. 0, -ENOMEM, or what write
+ * returned. */
 int box_save(const struct box *box, const struct box_sink *sink);
 
 /* read hands out the next block; it stays valid until the next call of read or the end of box_load.

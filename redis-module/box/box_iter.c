@@ -17,6 +17,7 @@ static void fill_entry(const struct box *box, const struct span *span, uint32_t 
         .archived = (e->flags & ENTRY_IS_ARCHIVED) != 0,
         .is_read = (e->flags & ENTRY_IS_READ) != 0,
         .is_seen = (e->flags & ENTRY_IS_SEEN) != 0,
+        .category_slot = (uint16_t)e->category_slot,
         .expire_ms = e->expire_ms,
         .body = notify_str_of((const char *)e->body, e->body_len),
     };

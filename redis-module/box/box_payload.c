@@ -17,10 +17,15 @@
  *   then blocks   sections one behind the other, each: what it is, whether a reader that does not
  *                 know it may pass over it (1) or not (0), length, as many bytes
  *
- * A box is saved in the lowest version that holds it. Sections:
+ * From version 3 on there may be sections that are not to be passed over. A box is saved in the
+ * lowest version that holds it.
  *
- *   1  epochs, may be passed over: the present one, how many before it, for each: epoch, ms and seq
- *      of its end
+ *     what        contents
+ *     1  epochs   may be passed over: the present one, how many before it, for each: epoch, ms and
+ *                 seq of its end
+ *     2  covers   of one cursor, version 3, not to be passed over: its place among the cursors,
+ * from 0, and as much as cursor_covers_save gives. Without them what has been read by them alone is
+ * unread again
  *
  * Counters are not saved. */
 #include <errno.h>
@@ -29,6 +34,7 @@
 #include "box/body.h"
 #include "box/box.h"
 #include "box/box_store.h"
+#include "box/cursor_covers.h"
 #include "box/cursors.h"
 #include "base/id_table.h"
 #include "base/limits.h"
@@ -66,25 +72,51 @@ static uint16_t *number_categories(const struct box *box, uint64_t *ret_count)
 }
 
 /* What is saved under no other heading. */
-enum section { SECTION_EPOCHS = 1 };
+enum section { SECTION_EPOCHS = 1, SECTION_COVERS = 2 };
 
 static bool has_epochs(const struct box *box)
 {
     return box_epoch(box) != 0 || store_past_count(box) > 0;
 }
 
-static bool has_sections(const struct box *box, const struct box_sink *sink)
+static uint64_t count_covers(const struct box *box)
 {
-    return sink->version >= BOX_PAYLOAD_SECTIONS && has_epochs(box);
+    const struct cursors *cursors = box_cursors(box);
+    uint64_t count = 0;
+
+    for (uint32_t i = 0; i < cursors_count(cursors); i++)
+        count += cursors_at(cursors, i)->covers != NULL;
+    return count;
+}
+
+/* The sections of a box, as far as its version may have them. */
+struct sections {
+    bool epochs;
+    uint64_t covers;
+};
+
+static struct sections find_sections(const struct box *box, int version)
+{
+    return (struct sections){
+        .epochs = version >= BOX_PAYLOAD_SECTIONS && has_epochs(box),
+        .covers = version >= BOX_PAYLOAD_COVERS ? count_covers(box) : 0,
+    };
+}
+
+static uint64_t lowest_version(const struct sections *sections)
+{
+    if (sections->covers > 0)
+        return BOX_PAYLOAD_COVERS;
+    return sections->epochs ? BOX_PAYLOAD_SECTIONS : BOX_PAYLOAD_FIRST;
 }
 
 static void add_head(struct text_buf *out, const struct box *box, uint64_t category_count,
-                     bool sections)
+                     const struct sections *sections)
 {
     const struct box_category *table = store_categories(box);
     struct notify_id trimmed = store_trimmed_id(box);
 
-    add_varint(out, sections ? BOX_PAYLOAD_SECTIONS : BOX_PAYLOAD_FIRST);
+    add_varint(out, lowest_version(sections));
     add_varint(out, box->last_ms);
     add_varint(out, box->last_seq);
     add_varint(out, box->rev);
@@ -104,8 +136,8 @@ static void add_head(struct text_buf *out, const struct box *box, uint64_t categ
     add_varint(out, box_tokens(box) == NULL ? 0 : tokens_count(box_tokens(box)));
     add_varint(out, box_tokens(box) == NULL ? 0 : box_tokens(box)->until_ms);
     add_varint(out, cursors_count(box_cursors(box)));
-    if (sections)
-        add_varint(out, 1);
+    if (lowest_version(sections) >= BOX_PAYLOAD_SECTIONS)
+        add_varint(out, sections->epochs + sections->covers);
 }
 
 static void add_entry(struct text_buf *out, const struct walk *walk, const struct entry *e,
@@ -179,7 +211,8 @@ static int save_tokens(struct text_buf *block, const struct box *box, const stru
     return rc != 0 ? rc : end_item(block, sink, true);
 }
 
-static int save_cursors(struct text_buf *block, const struct box *box, const struct box_sink *sink)
+static int save_cursors(struct text_buf *block, const struct box *box, bool with_covers,
+                        const struct box_sink *sink)
 {
     const struct cursors *cursors = box_cursors(box);
     struct text_buf bytes = TEXT_BUF_INIT;
@@ -187,13 +220,23 @@ static int save_cursors(struct text_buf *block, const struct box *box, const str
 
     for (uint32_t i = 0; rc == 0 && i < cursors_count(cursors); i++) {
         text_buf_clear(&bytes);
-        cursor_save(cursors_at(cursors, i), &bytes);
+        cursor_save(cursors_at(cursors, i), with_covers, &bytes);
         add_varint(block, bytes.len);
         text_buf_add(block, text_buf_str(&bytes));
         rc = bytes.failed ? -ENOMEM : end_item(block, sink, false);
     }
     text_buf_release(&bytes);
     return rc != 0 ? rc : end_item(block, sink, true);
+}
+
+static void add_section(struct text_buf *block, enum section what, bool may_skip,
+                        const struct text_buf *bytes)
+{
+    add_varint(block, what);
+    add_varint(block, may_skip);
+    add_varint(block, bytes->len);
+    text_buf_add(block, text_buf_str(bytes));
+    block->failed = block->failed || bytes->failed;
 }
 
 static int save_epochs(struct text_buf *block, const struct box *box, const struct box_sink *sink)
@@ -209,35 +252,53 @@ static int save_epochs(struct text_buf *block, const struct box *box, const stru
         add_varint(&bytes, past[i].end.ms);
         add_varint(&bytes, past[i].end.seq);
     }
-    add_varint(block, SECTION_EPOCHS);
-    add_varint(block, 1);
-    add_varint(block, bytes.len);
-    text_buf_add(block, text_buf_str(&bytes));
-    block->failed = block->failed || bytes.failed;
+    add_section(block, SECTION_EPOCHS, true, &bytes);
     text_buf_release(&bytes);
     return end_item(block, sink, true);
 }
 
+static int save_covers(struct text_buf *block, const struct box *box, const struct box_sink *sink)
+{
+    const struct cursors *cursors = box_cursors(box);
+    struct text_buf bytes = TEXT_BUF_INIT;
+    int rc = 0;
+
+    for (uint32_t i = 0; rc == 0 && i < cursors_count(cursors); i++) {
+        const struct cursor_covers *covers = cursors_at(cursors, i)->covers;
+        if (covers == NULL)
+            continue;
+        text_buf_clear(&bytes);
+        add_varint(&bytes, i);
+        cursor_covers_save(covers, &bytes);
+        add_section(block, SECTION_COVERS, false, &bytes);
+        rc = end_item(block, sink, false);
+    }
+    text_buf_release(&bytes);
+    return rc != 0 ? rc : end_item(block, sink, true);
+}
+
 int box_save(const struct box *box, const struct box_sink *sink)
 {
+    struct sections sections = find_sections(box, sink->version);
     struct text_buf block = TEXT_BUF_INIT;
-    bool sections = has_sections(box, sink);
     uint64_t category_count;
     uint16_t *numbers = number_categories(box, &category_count);
     int rc = -ENOMEM;
 
     if (numbers == NULL && box->category_slots > 0)
         goto done;
-    add_head(&block, box, category_count, sections);
+    add_head(&block, box, category_count, &sections);
     rc = write_block(&block, sink);
     if (rc == 0)
         rc = save_entries(&block, box, numbers, sink);
     if (rc == 0)
         rc = save_tokens(&block, box, sink);
     if (rc == 0)
-        rc = save_cursors(&block, box, sink);
-    if (rc == 0 && sections)
+        rc = save_cursors(&block, box, sections.covers > 0, sink);
+    if (rc == 0 && sections.epochs)
         rc = save_epochs(&block, box, sink);
+    if (rc == 0 && sections.covers > 0)
+        rc = save_covers(&block, box, sink);
 done:
     mem_free(numbers);
     text_buf_release(&block);
@@ -564,6 +625,23 @@ static bool load_epochs(struct loader *l, struct notify_str bytes)
     return bytes.len == 0 || refuse(l, "bad epochs");
 }
 
+static bool load_covers(struct loader *l, struct notify_str bytes)
+{
+    struct cursors *cursors = box_cursors(l->box);
+    struct cursor *cursor;
+    uint64_t place;
+    const char *why;
+
+    if (!varint_take(&bytes, &place) || place >= cursors_count(cursors))
+        return refuse(l, "read categories without a cursor");
+    cursor = cursors_at(cursors, (uint32_t)place);
+    if (cursor->covers != NULL)
+        return refuse(l, "read categories twice");
+    if (!cursor_covers_load(&bytes, &cursor->covers, &why))
+        return refuse(l, why);
+    return bytes.len == 0 || refuse(l, "bytes left over");
+}
+
 static bool load_section(struct loader *l)
 {
     struct notify_str bytes;
@@ -576,6 +654,8 @@ static bool load_section(struct loader *l)
         return refuse(l, "bad section");
     if (what == SECTION_EPOCHS)
         return load_epochs(l, bytes);
+    if (what == SECTION_COVERS)
+        return load_covers(l, bytes);
     return may_skip == 1 || refuse(l, "a section that only a newer notify.so knows");
 }
 
@@ -584,6 +664,8 @@ static bool load_sections(struct loader *l)
     for (uint64_t n = 0; n < l->section_count; n++)
         if (!load_section(l))
             return false;
+    if (!cursors_are_sound(box_cursors(l->box)))
+        return refuse(l, "a cursor and its read categories contradict each other");
     return l->block.len == 0 || refuse(l, "bytes left over");
 }
 

@@ -16,6 +16,14 @@
 uint64_t box_tally(const struct box *box, struct notify_id from, struct notify_id to,
                    const struct category_choice *choice, uint64_t now_ms);
 
+struct cover_map; /* cursor_covers.h */
+
+/* Those after .. to that it does not cover (NULL: it covers nothing). As far as it reaches,
+ * O(entries). */
+uint64_t box_tally_open(const struct box *box, struct notify_id after, struct notify_id to,
+                        const struct category_choice *choice, const struct cover_map *map,
+                        uint64_t now_ms);
+
 /* Asks for one entry after the other whether box_tally would count it; their ids must rise, so that
  * a segment is walked through once. Lives on the caller's stack; the box must not be changed
  * meanwhile. */
@@ -25,6 +33,7 @@ struct box_probe {
     uint64_t now_ms;
     uint32_t span; /* where it stands: no entry before has a greater id than the last asked for */
     uint32_t offset;
+    uint32_t slot; /* of the category of the entry that it has had last */
 };
 
 void box_probe_init(struct box_probe *probe, const struct box *box,

@@ -1,22 +1,20 @@
 /* cursor -- where one inbox stands in one log: what of it the inbox has read, seen and archived.
- * Plain C; the log is a box that is only looked at.
+ * Plain data; what it means for a log is cursor_count.h's, changing it cursor_edit.h's.
  *
  *     0-0 ...... start ............ read_mark ............ seen_mark ............ last id
  *         not its own   read, but for         unread, but for        unread and unseen,
  *                       marks that differ     marks that differ      but for marks
  *
  * Two watermarks say the usual: everything up to read_mark has been read, everything up to
- * seen_mark has been seen (read_mark may lie on either side of it). A mark is an exception: it
- * stands for one entry whose state is another than the watermarks say, or which the inbox has
- * archived. A mark that says nothing does not exist, so equal states have equal marks. Nothing
- * before start is the inbox's: it cannot be marked and is never counted.
+ * seen_mark has been seen (read_mark may lie on either side of it). A cover is a watermark of one
+ * category: its entries up to there have been read, too. A mark is an exception: it stands for one
+ * entry whose state is another than these say, or which the inbox has archived. A mark that says
+ * nothing does not exist. Nothing before start is the inbox's: it cannot be marked and is never
+ * counted.
  *
  * Marks whose entries have gone from the log are kept until a change finds out: those before the
  * log's first entry at any change, all others when there are more than CURSOR_MARKS_TIDY. Counting
- * looks every mark's entry up and so is exact meanwhile.
- *
- * Everything here depends on the cursor and on what the log stores, never on a clock, but for what
- * takes now_ms: BOX_NEVER_EXPIRE there gives the same result on every server. */
+ * looks every mark's entry up and so is exact meanwhile. */
 #ifndef CURSOR_H
 #define CURSOR_H
 
@@ -25,23 +23,19 @@
 #include <stdint.h>
 
 #include "box/box.h"
-#include "box/box_tally.h"
 #include "base/text_buf.h"
 
-/* When a cursor is tidied up. No limits, but a part of what a change means: whoever replays it does
- * the same, so these stay what they are. Limits for clients are LIMIT_EXCEPTIONS and
- * LIMIT_LOG_NAME.
- */
-#define CURSOR_MARKS_TIDY 1024 /* more exceptions: those whose entries have gone are dropped */
-#define CURSOR_EDIT_TIDY 65536 /* while a change is made: the watermark is moved over them */
+#define CURSOR_COVERS_BOUND 1024 /* LIMIT_COVERS is for clients */
 
 struct cursor_mark;
+struct cursor_covers; /* cursor_covers.h */
 
 struct cursor {
-    struct notify_id start;     /* entries after it count */
-    struct notify_id read_mark; /* >= start */
-    struct notify_id seen_mark; /* >= start */
-    struct cursor_mark *marks;  /* owned; ids rise and are greater than start; NULL: none */
+    struct notify_id start;       /* entries after it count */
+    struct notify_id read_mark;   /* >= start */
+    struct notify_id seen_mark;   /* >= start */
+    struct cursor_mark *marks;    /* owned; ids rise and are greater than start; NULL: none */
+    struct cursor_covers *covers; /* owned; NULL: none */
     uint32_t mark_count;
     uint32_t name_len;
     char name[]; /* of the log */
@@ -53,31 +47,10 @@ void cursor_free(struct cursor *cursor);                    /* accepts NULL */
 struct cursor *cursor_copy(const struct cursor *cursor);    /* deep; NULL: no memory */
 struct notify_str cursor_name(const struct cursor *cursor); /* borrowed */
 
-/* ---- state and counts ---- */
-
-struct cursor_state {
-    bool is_read;
-    bool is_seen; /* always true when is_read */
-    bool archived;
-};
-
-/* Of an entry after start, whether it exists or not. O(log marks). */
-struct cursor_state cursor_state_of(const struct cursor *cursor, struct notify_id id);
-
-struct cursor_counts {
-    uint64_t unread; /* notifications that the inbox has neither read nor archived */
-    uint64_t unseen; /* neither seen nor archived */
-};
-
-/* What box_tally counts after start, by the inbox's state. log NULL: there is none. O(box_tally)
- * plus a search in the log for each mark. */
-struct cursor_counts cursor_count(const struct cursor *cursor, const struct box *log,
-                                  const struct category_choice *choice, uint64_t now_ms);
-
-/* The kinds of exceptions, for whoever combines them with counts of his own. */
+/* The kinds of exceptions. */
 enum cursor_mark_kind {
     CURSOR_READ,     /* read, after read_mark */
-    CURSOR_UNREAD,   /* not read, at or before read_mark */
+    CURSOR_UNREAD,   /* not read, at or before read_mark or a cover of its category */
     CURSOR_SEEN,     /* seen though not read, after seen_mark */
     CURSOR_ARCHIVED, /* archived by the inbox */
 };
@@ -86,46 +59,14 @@ enum cursor_mark_kind {
 bool cursor_next_mark(const struct cursor *cursor, enum cursor_mark_kind kind, uint32_t *pos,
                       struct notify_id *ret_id);
 
-/* Whether it is as described above; what cursor_load accepts is. */
+/* Whether it is as described above; what cursor_load accepts is, once its covers are there. */
 bool cursor_is_sound(const struct cursor *cursor);
-
-/* ---- changing: begin, any number of steps, then commit or abort ---- */
-
-struct cursor_edit {
-    struct cursor *cursor; /* unchanged until commit */
-    const struct box *log; /* may be NULL: then nothing can be marked */
-    uint64_t now_ms;
-    struct notify_id read_mark; /* as they will be */
-    struct notify_id seen_mark;
-    struct cursor_mark *marks; /* owned */
-    uint32_t mark_count;
-    uint32_t mark_cap;
-    int error; /* the first step that failed: -ENOMEM, -ENOSPC */
-};
-
-/* 0 or -ENOMEM, and then there is nothing to end. */
-int cursor_edit_begin(struct cursor_edit *edit, struct cursor *cursor, const struct box *log,
-                      uint64_t now_ms);
-
-/* Whether the state of the entry changed: false for ids that are unknown, expired, or not after
- * start, and for read and seen marks on an event. */
-bool cursor_edit_mark(struct cursor_edit *edit, struct notify_id id, enum box_mark mark);
-
-/* BOX_MARK_READ or BOX_MARK_SEEN for everything up to upto, or the log's last id if that is
- * smaller; *ret_upto tells which. Returns how many notifications changed (those that box_tally
- * counts; archived by the inbox or not). If none did, nothing moves. */
-uint64_t cursor_edit_upto(struct cursor_edit *edit, struct notify_id upto, enum box_mark mark,
-                          struct notify_id *ret_upto);
-
-/* Condenses the exceptions and takes the changes over. 0; -ENOMEM, or -ENOSPC when there would be
- * more than LIMIT_EXCEPTIONS: then nothing has changed. Ends the edit in any case. */
-int cursor_edit_commit(struct cursor_edit *edit);
-void cursor_edit_abort(struct cursor_edit *edit);
 
 /* ---- payload ---- */
 
-/* Appends the saved form: varints, the name, marks with their distance from the one before. */
-void cursor_save(const struct cursor *cursor, struct text_buf *out);
+/* Appends the saved form: varints, the name, marks with their distance from the one before. Covers
+ * are saved by themselves; with_covers: whether they will be. */
+void cursor_save(const struct cursor *cursor, bool with_covers, struct text_buf *out);
 
 /* Every byte is taken for hostile. NULL: not a sound form (bytes left over included), or no memory;
  * *ret_why says so, static. */

@@ -10,12 +10,12 @@
 #include "base/limits.h"
 #include "server/args.h"
 #include "box/box_extra.h"
+#include "box/cursor_covers.h"
 #include "commands/change.h"
 #include "commands/filter_args.h"
 #include "commands/log_args.h"
 #include "commands/log_count.h"
 #include "server/reply.h"
-#include "base/limits.h"
 #include "base/utf8.h"
 #include "base/mem.h"
 
@@ -368,15 +368,29 @@ static void reply_marks(struct rm_ctx *ctx, const struct cursor *cursor,
     rm_ReplySetArrayLength(ctx, count);
 }
 
+static void reply_covers(struct rm_ctx *ctx, const struct cursor_covers *covers)
+{
+    uint32_t count = cursor_covers_count(covers);
+
+    reply_str(ctx, NOTIFY_STR("read_categories"));
+    rm_ReplyWithMap(ctx, (long)count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct cursor_cover cover = cursor_covers_at(covers, i);
+        reply_str(ctx, cover.category);
+        reply_id(ctx, cover.upto);
+    }
+}
+
 static void reply_cursor(struct rm_ctx *ctx, const struct cursor *cursor)
 {
     reply_str(ctx, cursor_name(cursor));
-    rm_ReplyWithMap(ctx, 3 + MARK_LISTS);
+    rm_ReplyWithMap(ctx, 4 + MARK_LISTS);
     reply_field_id(ctx, "start", cursor->start);
     reply_field_id(ctx, "read", cursor->read_mark);
     reply_field_id(ctx, "seen", cursor->seen_mark);
     for (size_t i = 0; i < MARK_LISTS; i++)
         reply_marks(ctx, cursor, &mark_lists[i]);
+    reply_covers(ctx, cursor->covers);
 }
 
 /* NOTIFY.CURSORS key */

@@ -4,7 +4,11 @@
 #include <errno.h>
 
 #include "base/limits.h"
+#include "base/versions.h"
+#include "box/cursor_edit.h"
 #include "commands/log_count.h"
+#include "server/config.h"
+#include "server/replay.h"
 #include "server/reply.h"
 
 struct log_change {
@@ -40,11 +44,10 @@ static int reply_failed(struct log_change *lc, int error)
     close_keys(lc);
     if (error != -ENOSPC)
         return reply_no_memory(ctx);
-    args_fail(
-        &lc->change->args,
-        "LIMIT the read entries of the log are too scattered (more than %d exceptions): READALL "
-        "key UPTO id LOG log reads everything before an id",
-        LIMIT_EXCEPTIONS);
+    args_fail(&lc->change->args,
+              "LIMIT the read entries of the log are too scattered (more than %d exceptions, or %d "
+              "categories): READALL key UPTO id LOG log reads everything before an id",
+              LIMIT_EXCEPTIONS, LIMIT_COVERS);
     return reply_args_error(ctx, &lc->change->args);
 }
 
@@ -195,8 +198,9 @@ static bool mark_category(struct log_change *lc, struct notify_id upto, struct n
     return true;
 }
 
-static int run_category(struct log_change *lc, struct notify_id upto, struct notify_str category,
-                        const struct mark_kind *mark)
+/* As the marks of these entries: what a server before level 2 can read. */
+static int run_category_by_ids(struct log_change *lc, struct notify_id upto,
+                               struct notify_str category, const struct mark_kind *mark)
 {
     struct change *change = lc->change;
     size_t count;
@@ -229,6 +233,38 @@ static int run_category(struct log_change *lc, struct notify_id upto, struct not
     return rm_ReplyWithLongLong(change->ctx, (long long)count);
 }
 
+static void replicate_category(struct change *change, struct notify_id upto,
+                               struct notify_str category)
+{
+    struct effect_words tail = change_tail(change);
+    char id[NOTIFY_ID_TEXT_MAX + 1];
+    size_t len = notify_id_format(id, upto);
+
+    rm_Replicate(change->ctx, "NOTIFY.READALL", "scbcbcsv", change->bk.name, "UPTO", id, len,
+                 "CATEGORY", category.ptr, category.len, "LOG", change->log, tail.words,
+                 tail.count);
+}
+
+static int run_category(struct log_change *lc, struct notify_id upto, struct notify_str category,
+                        const struct mark_kind *mark)
+{
+    struct change *change = lc->change;
+    uint64_t count = cursor_edit_category(&lc->edit, category, upto, &upto);
+    int rc;
+
+    if (count == 0 && lc->edit.error == 0) {
+        cursor_edit_abort(&lc->edit);
+        return reply_nothing(lc);
+    }
+    rc = commit(lc);
+    if (rc != 0)
+        return reply_failed(lc, rc);
+    replicate_category(change, upto, category);
+    change_publish_upto(change, mark->change, upto, category);
+    box_key_changed(&change->bk, mark->event);
+    return rm_ReplyWithLongLong(change->ctx, (long long)count);
+}
+
 int log_change_upto(struct change *change, const struct log_upto *wanted,
                     const struct mark_kind *mark, const char *command)
 {
@@ -240,6 +276,9 @@ int log_change_upto(struct change *change, const struct log_upto *wanted,
     rc = begin(&lc);
     if (rc != 0)
         return rc == -ENOENT ? reply_nothing(&lc) : reply_failed(&lc, rc);
-    return wanted->category.ptr == NULL ? run_upto(&lc, wanted, mark, command)
-                                        : run_category(&lc, wanted->id, wanted->category, mark);
+    if (wanted->category.ptr == NULL)
+        return run_upto(&lc, wanted, mark, command);
+    if (replay_now() || config_writes(WRITE_VERSION_COVERS))
+        return run_category(&lc, wanted->id, wanted->category, mark);
+    return run_category_by_ids(&lc, wanted->id, wanted->category, mark);
 }

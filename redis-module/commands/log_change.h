@@ -1,9 +1,7 @@
 /* log_change -- READ, MARK, READALL and SEEN with LOG: what an inbox has read of a log that it
  * follows. The log itself is only looked at.
  *
- * Replicated as the same commands with the ids or the watermark that took effect. A watermark for
- * one category becomes the ids that it changed, as others may see more entries than a clock lets
- * the primary see. */
+ * Replicated as the same commands with the ids or the watermark that took effect. */
 #ifndef LOG_CHANGE_H
 #define LOG_CHANGE_H
 

@@ -4,6 +4,7 @@
 #define LOG_COUNT_H
 
 #include "server/box_key.h"
+#include "box/cursor_count.h"
 #include "box/cursors.h"
 #include "commands/filter_args.h"
 

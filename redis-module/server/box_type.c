@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "box/box_extra.h"
+#include "box/cursor_covers.h"
 #include "box/cursors.h"
 #include "server/config.h"
 #include "server/defrag.h"
@@ -24,7 +25,7 @@ enum {
     REWRITE_ENTRIES_MAX = 64,       /* entries in one command of a rewritten AOF */
     REWRITE_BYTES_MAX = 256 * 1024, /* bytes of bodies in it, unless one entry alone has more */
     REWRITE_TOKENS_MAX = 1000,      /* tokens in it */
-    REWRITE_CURSORS_MAX = 32,       /* cursors in it: each up to 20 KiB */
+    REWRITE_CURSORS_MAX = 32,       /* cursors in it: each up to 40 KiB */
     BLOCKS_MAX = 4096               /* blocks in it: far more than such a part can have */
 };
 
@@ -45,7 +46,9 @@ static int write_block(void *ctx, const void *bytes, size_t len)
 
 static int payload_version(void)
 {
-    return config_writes(WRITE_VERSION_SECTIONS) ? BOX_PAYLOAD_LATEST : BOX_PAYLOAD_FIRST;
+    if (config_writes(WRITE_VERSION_COVERS))
+        return BOX_PAYLOAD_COVERS;
+    return config_writes(WRITE_VERSION_SECTIONS) ? BOX_PAYLOAD_SECTIONS : BOX_PAYLOAD_FIRST;
 }
 
 static void on_rdb_save(struct rm_io *io, void *value)
@@ -410,7 +413,9 @@ static void digest_cursors(struct rm_digest *digest, const struct cursors *curso
 
     for (uint32_t i = 0; i < cursors_count(cursors); i++) {
         text_buf_clear(&bytes);
-        cursor_save(cursors_at(cursors, i), &bytes);
+        cursor_save(cursors_at(cursors, i), true, &bytes);
+        if (cursors_at(cursors, i)->covers != NULL)
+            cursor_covers_save(cursors_at(cursors, i)->covers, &bytes);
         digest_str(digest, text_buf_str(&bytes));
         rm_DigestEndSequence(digest);
     }

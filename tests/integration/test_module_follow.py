@@ -18,7 +18,10 @@ def unread(client, key=INBOX, *logs, categories=()):
 
 
 def cursors(client, key=INBOX):
-    return {log: pairs(fields) for log, fields in pairs(call(client, "NOTIFY.CURSORS", key)).items()}
+    found = {log: pairs(fields) for log, fields in pairs(call(client, "NOTIFY.CURSORS", key)).items()}
+    for fields in found.values():
+        fields["read_categories"] = pairs(fields["read_categories"])
+    return found
 
 
 def test_what_a_log_gets_after_following_counts_for_the_inbox(shared_redis):
@@ -141,6 +144,63 @@ def test_readall_of_one_category_of_a_log(shared_redis):
     assert unread(client, categories=["ci"]) == 1
     assert cursors(client)[LOG]["read"] == ids[0]
     assert call(client, "NOTIFY.READALL", INBOX, "CATEGORY", "none", "LOG", LOG) == 0
+    assert cursors(client)[LOG]["read_categories"] == {"ci": ids[2]}
+
+
+def test_a_category_of_a_log_is_read_in_one_step_whatever_its_size(programs):
+    primary = programs.redis(name="primary", appendonly="yes", aof_use_rdb_preamble="no")
+    replica = programs.replica(primary)
+    client, there = primary.client(), replica.client()
+    call(client, "NOTIFY.FOLLOW", INBOX, LOG)
+    send(client, LOG, "CATEGORY", "ops")
+    for n in range(5000):
+        send(client, LOG, "CATEGORY", "ci" if n % 2 else "ops", "MAXLEN", 10000)
+    assert call(client, "NOTIFY.READALL", INBOX, "CATEGORY", "ci", "LOG", LOG) == 2500
+    assert call(client, "NOTIFY.READALL", INBOX, "CATEGORY", "ci", "LOG", LOG) == 0
+    assert (unread(client), unread(client, categories=["ci"])) == (2501, 0)
+    last = send(client, LOG, "CATEGORY", "ci", "MAXLEN", 10000)
+    assert unread(client, categories=["ci"]) == 1
+    assert len(str(cursors(client)[LOG])) < 500
+    before = everything(client, [LOG])
+    replica.wait_synced()
+    assert everything(there, [LOG]) == before
+    client.execute_command("DEBUG", "LOADAOF")
+    assert everything(client, [LOG]) == before
+    assert call(client, "NOTIFY.READALL", INBOX, "LOG", LOG) == 2502
+    assert cursors(client)[LOG]["read_categories"] == {}
+    assert cursors(client)[LOG]["read"] == last
+
+
+def test_a_server_that_writes_for_an_older_one_reads_a_category_entry_by_entry(redis_server):
+    client = redis_server.client()
+    client.config_set("notify.write-version", 1)
+    call(client, "NOTIFY.FOLLOW", INBOX, LOG)
+    ids = [send(client, LOG, "CATEGORY", category) for category in ("ops", "ci", "ops", "ci")]
+    assert call(client, "NOTIFY.READALL", INBOX, "CATEGORY", "ci", "LOG", LOG) == 2
+    assert unread(client) == 2
+    assert cursors(client)[LOG]["read_ids"] == [ids[1], ids[3]]
+    assert cursors(client)[LOG]["read_categories"] == {}
+    client.config_set("notify.write-version", 2)
+    send(client, LOG, "CATEGORY", "ci")
+    call(client, "NOTIFY.READALL", INBOX, "CATEGORY", "ci", "LOG", LOG)
+    assert (unread(client), len(cursors(client)[LOG]["read_categories"])) == (2, 1)
+    client.config_set("notify.write-version", 1)
+    client.execute_command("DEBUG", "RELOAD")
+    assert (unread(client), cursors(client)[LOG]["read_categories"]) == (5, {})
+
+
+def test_categories_that_a_log_has_read_alone_are_limited(programs, redis_server):
+    client = redis_server.client()
+    call(client, "NOTIFY.FOLLOW", INBOX, LOG)
+    send(client, LOG)  # stays unread, so that no watermark for all goes over the categories
+    for n in range(257):
+        send(client, LOG, "CATEGORY", f"c{n}")
+    for n in range(256):
+        assert call(client, "NOTIFY.READALL", INBOX, "CATEGORY", f"c{n}", "LOG", LOG) == 1
+    before = digest(client, INBOX)
+    error = error_of(client, "NOTIFY.READALL", INBOX, "CATEGORY", "c256", "LOG", LOG)
+    assert "or 256 categories" in error
+    assert (digest(client, INBOX), unread(client)) == (before, 2)
 
 
 def test_the_state_of_the_log_itself_is_its_own(shared_redis):
@@ -399,7 +459,7 @@ def test_reading_a_log_needs_permission_for_the_log(shared_redis):
 def many_cursors(client):
     """An inbox with cursors of every kind: (its name, all keys)."""
     logs = [f"topic:{n}" for n in range(70)]
-    ids = {log: [send(client, log) for _ in range(12)] for log in logs[:40]}
+    ids = {log: [send(client, log, *["CATEGORY", f"c{n}"][: n // 9 * 2]) for n in range(12)] for log in logs[:40]}
     for number, log in enumerate(logs):
         start = ids[log][number % 5] if number < 40 else "$"
         call(client, "NOTIFY.FOLLOW", INBOX, log, "FROM", start)
@@ -407,6 +467,8 @@ def many_cursors(client):
         call(client, "NOTIFY.READALL", INBOX, "UPTO", ids[log][number % 9], "LOG", log)
         for mark, n in (("READ", 10), ("UNREAD", 6), ("SEEN", 9), ("ARCHIVED", 8), ("READ", 8)):
             call(client, "NOTIFY.MARK", INBOX, mark, ids[log][n], "LOG", log)
+        call(client, "NOTIFY.READALL", INBOX, "CATEGORY", "c11", "LOG", log)
+    assert sum(fields["read_categories"] != {} for fields in cursors(client).values()) > 20
     call(client, "NOTIFY.READALL", INBOX, "CATEGORY", "none", "LOG", logs[0])
     for _ in range(150):
         send(client, INBOX)

@@ -9,6 +9,7 @@
 
 #include "box/body.h"
 #include "box/box.h"
+#include "box/cursor_covers.h"
 #include "box/cursors.h"
 #include "box/box_extra.h"
 
@@ -102,8 +103,10 @@ static inline bool test_cursors_equal(const struct cursors *a, const struct curs
     for (uint32_t i = 0; equal && i < cursors_count(a); i++) {
         struct text_buf saved = TEXT_BUF_INIT;
         struct text_buf other = TEXT_BUF_INIT;
-        cursor_save(cursors_at(a, i), &saved);
-        cursor_save(cursors_at(b, i), &other);
+        cursor_save(cursors_at(a, i), true, &saved);
+        cursor_save(cursors_at(b, i), true, &other);
+        cursor_covers_save(cursors_at(a, i)->covers, &saved);
+        cursor_covers_save(cursors_at(b, i)->covers, &other);
         equal = notify_str_eq(text_buf_str(&saved), text_buf_str(&other));
         text_buf_release(&saved);
         text_buf_release(&other);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "box/cursor_edit.h"
 #include "box_testing.h"
 #include "mem_testing.h"
 #include "random_testing.h"
@@ -96,6 +97,77 @@ Test(box_payload, what_is_saved_comes_back)
         box_free(loaded);
         free(payload.bytes);
     }
+}
+
+/* A log, and a box that has read two of its categories, but for one entry. */
+static struct box *make_follower(void)
+{
+    static const struct notify_str categories[] = {{"c1", 2}, {"c0", 2}};
+    struct box *topic = make_box(40);
+    struct box *box = make_box(3);
+    struct cursor *cursor = cursor_new(NOTIFY_STR("topic"), (struct notify_id){1, 0});
+    struct notify_id told;
+    struct cursor_edit edit;
+
+    cr_assert_not_null(cursor);
+    cr_assert_eq(cursor_edit_begin(&edit, cursor, topic, BOX_NEVER_EXPIRE), 0);
+    for (size_t i = 0; i < 2; i++)
+        cr_assert_gt(cursor_edit_category(&edit, categories[i], box_last_id(topic), &told), 0);
+    for (uint64_t n = 10; n < 30; n++)
+        (void)cursor_edit_mark(&edit, (struct notify_id){NOW + n, n % 3}, BOX_MARK_UNREAD);
+    cr_assert_eq(cursor_edit_commit(&edit), 0);
+    cr_assert_eq(cursor_covers_count(cursor->covers), 2);
+    cr_assert_gt(cursor->mark_count, 0);
+    cr_assert_eq(box_put_cursor(&box, cursor), 0);
+    cr_assert_eq(box_put_cursor(&box, cursor_new(NOTIFY_STR("a"), (struct notify_id){5, 0})), 0);
+    box_free(topic);
+    return box;
+}
+
+Test(box_payload, categories_of_a_log_that_have_been_read_come_back)
+{
+    struct box *box = make_follower();
+    struct test_payload payload;
+    struct box *loaded;
+    const char *why = "";
+    struct box *copy = box_copy(box);
+
+    cr_assert_eq(test_payload_save(&payload, box), 0);
+    loaded = test_payload_load(&payload, &why);
+    cr_assert_not_null(loaded, "%s", why);
+    cr_assert(test_boxes_equal(box, loaded));
+    cr_assert(test_boxes_equal(box, copy));
+    cr_assert_eq(payload.read, payload.len, "all blocks are read");
+    box_free(box);
+    box_free(copy);
+    box_free(loaded);
+    free(payload.bytes);
+}
+
+Test(box_payload,
+     versions_before_the_third_leave_out_categories_of_a_log_and_what_stands_before_them)
+{
+    struct box *box = make_follower();
+    const struct cursor *before = cursors_find(box_cursors(box), NOTIFY_STR("topic"));
+    struct test_payload payload = {NULL, 0, 0};
+    struct box_sink sink = {test_payload_write, &payload, BOX_PAYLOAD_SECTIONS};
+    const struct cursor *after;
+    struct box *loaded;
+    const char *why = "";
+
+    cr_assert_eq(box_save(box, &sink), 0);
+    loaded = test_payload_load(&payload, &why);
+    cr_assert_not_null(loaded, "%s", why);
+    cr_assert_eq(box_count(loaded, BOX_NEVER_EXPIRE).live, 3);
+    cr_assert_eq(cursors_count(box_cursors(loaded)), 2);
+    after = cursors_find(box_cursors(loaded), NOTIFY_STR("topic"));
+    cr_assert_null(after->covers);
+    cr_assert_gt(before->mark_count, 0);
+    cr_assert_eq(notify_id_cmp(after->read_mark, before->read_mark), 0);
+    cr_assert(cursor_is_sound(after));
+    box_free(box);
+    box_free(loaded);
+    free(payload.bytes);
 }
 
 Test(box_payload, thousands_of_categories_come_back)
@@ -219,6 +291,12 @@ static struct box *load_blocks(struct notify_str first, struct notify_str second
 #define WITH_SECTIONS(n) "\x02\x09\x09\x01\x00\x00\x00" COUNTS("\x00", "\x00") n
 /* 9 bytes: the log x, start 2-0, read 5-0, seen 4-0, no exceptions */
 #define CURSOR "\x09\x01x\x02\x00\x05\x00\x04\x00\x00"
+/* the same with an exception: 7-0 is unread, though its category has been read */
+#define KEPT "\x0c\x01x\x02\x00\x05\x00\x04\x00\x01\x07\x00\x08"
+/* that cursor and s sections */
+#define CURSOR_AND(s) "\x03\x09\x09\x01\x00\x00\x00" COUNTS_OF("\x00", "\x00", "\x01") s
+/* of the first cursor, the category a is read up to 8-0 */
+#define COVERS "\x02\x00\x06\x00\x01\x01\x61\x08\x00"
 
 Test(box_payload, sections_of_a_later_version_are_passed_over_if_they_may_be)
 {
@@ -281,6 +359,8 @@ Test(box_payload, payloads_that_contradict_themselves_are_refused)
                                                 "a"
                                                 "\x00\x01\x02\x01"
                                                 "a")},            /* twice */
+        {NOTIFY_STR(CURSORS("\x01")), NOTIFY_STR(KEPT)},          /* read by what? */
+        {NOTIFY_STR(WITH_SECTIONS("\x01")), NOTIFY_STR(COVERS)},  /* whose? */
         {NOTIFY_STR(CURSORS("\x81\x08")), {NULL, 0}},             /* 1025 cursors */
         {NOTIFY_STR(CURSORS("\x01")), {NULL, 0}},                 /* cursor missing */
         {NOTIFY_STR(CURSORS("\x01")), NOTIFY_STR(CURSOR "x")},    /* left over */
@@ -341,6 +421,36 @@ Test(box_payload, payloads_that_contradict_themselves_are_refused)
     box_free(box);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         cr_assert_null(load_blocks(rows[i].first, rows[i].second), "row %zu", i);
+}
+
+static bool is_accepted(struct notify_str first, struct notify_str cursor, struct notify_str covers)
+{
+    struct notify_str blocks[] = {first, cursor, covers, {NULL, 0}};
+    struct notify_str *next = blocks;
+    struct box_source source = {read_refused, &next};
+    struct box *box = box_load(&source, NULL);
+
+    box_free(box);
+    return box != NULL;
+}
+
+#define ACCEPTED(covers) is_accepted(one, kept, NOTIFY_STR(covers))
+
+Test(box_payload, categories_of_a_log_are_accepted_if_they_go_with_its_cursor)
+{
+    const struct notify_str one = NOTIFY_STR(CURSOR_AND("\x01"));
+    const struct notify_str two = NOTIFY_STR(CURSOR_AND("\x02"));
+    const struct notify_str kept = NOTIFY_STR(KEPT);
+
+    cr_assert(ACCEPTED(COVERS));
+    cr_assert(is_accepted(one, NOTIFY_STR(CURSOR), NOTIFY_STR(COVERS)));
+    cr_assert(is_accepted(two, kept, NOTIFY_STR(COVERS "\x63\x01\x00")));
+    cr_assert_not(is_accepted(two, kept, NOTIFY_STR(COVERS COVERS)), "twice");
+    cr_assert_not(ACCEPTED("\x02\x00\x06\x00\x01\x01\x61\x06\x00"), "less than what is kept");
+    cr_assert_not(ACCEPTED("\x02\x00\x06\x00\x01\x01\x61\x05\x00"), "no more than for all");
+    cr_assert_not(ACCEPTED("\x02\x00\x06\x01\x01\x01\x61\x08\x00"), "of which cursor?");
+    cr_assert_not(ACCEPTED("\x02\x00\x07\x00\x01\x01\x61\x08\x00x"), "bytes left over");
+    cr_assert_not(ACCEPTED("\x02\x00\x02\x00\x00"), "none");
 }
 
 /* A box that was accepted must count right, render as JSON strings, and save to what loads again.

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/id_table.h"
+#include "box/box_tally.h"
 #include "box/category_choice.h"
 #include "box_testing.h"
 #include "mem_testing.h"

@@ -2,9 +2,13 @@
  * memory. That the counts are right whatever happens is test_cursor_model.c's. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/limits.h"
 #include "box_testing.h"
+#include "box/cursor_count.h"
+#include "box/cursor_covers.h"
+#include "box/cursor_edit.h"
 #include "box/cursors.h"
 #include "mem_testing.h"
 
@@ -77,6 +81,16 @@ static uint64_t upto(uint64_t ms, enum box_mark what)
 static struct cursor_counts counts(void)
 {
     return cursor_count(cursor, topic, &all, BOX_NEVER_EXPIRE);
+}
+
+static struct cursor_state state_of(uint64_t ms)
+{
+    struct cursor_sight sight;
+    struct box_entry entry = {0};
+
+    (void)box_find(topic, id_of(ms), BOX_NEVER_EXPIRE, &entry);
+    cursor_sight_init(&sight, cursor, topic);
+    return cursor_state_of(&sight, id_of(ms), entry.category_slot);
 }
 
 static bool read_mark_is(uint64_t ms)
@@ -155,7 +169,7 @@ Test(cursor, archiving_and_reading_do_not_forget_each_other)
     cr_assert_eq(counts().unread, 0, "archived");
     mark(2, BOX_MARK_UNARCHIVED);
     cr_assert_eq(counts().unread, 1);
-    cr_assert(cursor_state_of(cursor, id_of(2)).is_seen);
+    cr_assert(state_of(2).is_seen);
 }
 
 Test(cursor, what_is_archived_does_not_stop_the_watermark)
@@ -165,8 +179,8 @@ Test(cursor, what_is_archived_does_not_stop_the_watermark)
     mark(2, BOX_MARK_READ);
     cr_assert(read_mark_is(2));
     cr_assert_eq(cursor->mark_count, 1);
-    cr_assert_not(cursor_state_of(cursor, id_of(1)).is_read, "passing over it is not reading it");
-    cr_assert_not(cursor_state_of(cursor, id_of(1)).is_seen);
+    cr_assert_not(state_of(1).is_read, "passing over it is not reading it");
+    cr_assert_not(state_of(1).is_seen);
     mark(1, BOX_MARK_UNARCHIVED);
     cr_assert_eq(counts().unread, 3);
 }
@@ -228,7 +242,7 @@ Test(cursor, too_many_exceptions_are_refused_and_nothing_changes)
         cr_assert_eq(mark(2 * n, BOX_MARK_READ), 1);
     cr_assert_eq(mark(2 * LIMIT_EXCEPTIONS + 4, BOX_MARK_READ), -ENOSPC);
     cr_assert_eq(cursor->mark_count, LIMIT_EXCEPTIONS);
-    cr_assert_not(cursor_state_of(cursor, id_of(2 * LIMIT_EXCEPTIONS + 4)).is_read);
+    cr_assert_not(state_of(2 * LIMIT_EXCEPTIONS + 4).is_read);
     cr_assert_eq(box_delete(&topic, id_of(10), BOX_NEVER_EXPIRE), 1);
     cr_assert_eq(mark(2 * LIMIT_EXCEPTIONS + 4, BOX_MARK_READ), 1, "one of them has gone");
     cr_assert_eq(mark(1, BOX_MARK_READ), 1, "this makes room by itself");
@@ -324,7 +338,10 @@ Test(cursor, only_sound_payloads_are_accepted)
     cr_assert_not(ACCEPTED(HEAD "\1\2\0\1"), "not after the start");
     cr_assert_not(ACCEPTED(HEAD "\2\3\0\1\0\0\1"), "ids do not rise");
     cr_assert_not(ACCEPTED(HEAD "\1\3\0\0"), "says nothing");
-    cr_assert_not(ACCEPTED(HEAD "\1\3\0\x8"), "an unknown flag");
+    cr_assert_not(ACCEPTED(HEAD "\1\3\0\x10"), "an unknown flag");
+    cr_assert(ACCEPTED(HEAD "\1\6\0\x8"), "unread though covered, as far as it can tell");
+    cr_assert_not(ACCEPTED(HEAD "\1\3\0\x8"), "nothing covers what the watermark has reached");
+    cr_assert_not(ACCEPTED(HEAD "\1\6\0\x9"), "read and unread");
     cr_assert_not(ACCEPTED(HEAD "\1\3\0\2"), "seen, where the watermark says so already");
     cr_assert_not(ACCEPTED(HEAD "\1\6\0\3"), "seen, where being read says so already");
     cr_assert_not(ACCEPTED("\1x\5\0\4\0\5\0\0"), "read before the start");
@@ -345,10 +362,10 @@ Test(cursor, what_is_saved_loads_as_it_was_cut_short_never)
     upto(20, BOX_MARK_SEEN);
     for (uint64_t ms = 3; ms <= 39; ms += 4)
         mark(ms, (enum box_mark)(ms / 4 % 5));
-    cursor_save(cursor, &saved);
+    cursor_save(cursor, true, &saved);
     loaded = load(saved.ptr, saved.len);
     cr_assert_not_null(loaded);
-    cursor_save(loaded, &again);
+    cursor_save(loaded, true, &again);
     cr_assert(notify_str_eq(text_buf_str(&saved), text_buf_str(&again)));
     cr_assert_eq(cursor_count(loaded, topic, &all, BOX_NEVER_EXPIRE).unread, counts().unread);
     cursor_free(loaded);
@@ -373,4 +390,258 @@ Test(cursor, a_cursor_that_contradicts_itself_is_found_out)
     cursor->mark_count = 0;
     cr_assert_not(cursor_is_sound(cursor), "exceptions that nobody counts");
     cursor->mark_count = 1;
+}
+
+/* ---- categories ---- */
+
+static const struct notify_str news = {"news", 4};
+static const struct notify_str other = {"other", 5};
+
+static void send_to(uint64_t ms, struct notify_str category)
+{
+    struct box_entry entry = {.id = id_of(ms), .category = category};
+
+    entry.body = test_body(&body, "title", NULL);
+    cr_assert_eq(box_append(&topic, &entry), 0);
+}
+
+/* 1 .. 9: news, other, none, and again. */
+static void send_three_of_each(void)
+{
+    for (uint64_t ms = 1; ms <= 9; ms += 3) {
+        send_to(ms, news);
+        send_to(ms + 1, other);
+        send_to(ms + 2, CATEGORY_NONE);
+    }
+}
+
+static int64_t read_category(struct notify_str category, uint64_t ms)
+{
+    struct notify_id told;
+    struct cursor_edit edit;
+    uint64_t count;
+    int rc;
+
+    cr_assert_eq(cursor_edit_begin(&edit, cursor, topic, BOX_NEVER_EXPIRE), 0);
+    count = cursor_edit_category(&edit, category, id_of(ms), &told);
+    rc = cursor_edit_commit(&edit);
+    return rc < 0 ? rc : (int64_t)count;
+}
+
+Test(cursor, a_category_is_read_by_a_watermark_of_its_own_whatever_its_size)
+{
+    for (uint64_t ms = 1; ms <= 3 * LIMIT_EXCEPTIONS; ms += 3) {
+        send_to(ms, other);
+        send_to(ms + 1, news);
+        send_to(ms + 2, news);
+    }
+    cr_assert_eq(read_category(news, UINT64_C(1) << 40), 2 * LIMIT_EXCEPTIONS);
+    cr_assert_eq(cursor->mark_count, 0);
+    cr_assert_eq(counts().unread, LIMIT_EXCEPTIONS);
+    cr_assert_eq(read_category(news, UINT64_C(1) << 40), 0);
+    send_to(5 * LIMIT_EXCEPTIONS, news);
+    cr_assert_eq(counts().unread, LIMIT_EXCEPTIONS + 1, "what comes later is not read");
+    cr_assert(cursor_is_sound(cursor));
+}
+
+Test(cursor, exceptions_stand_before_the_watermark_of_a_category)
+{
+    send_three_of_each();
+    mark(4, BOX_MARK_READ);
+    cr_assert_eq(read_category(news, 6), 1, "one of the two was read before");
+    cr_assert_eq(counts().unread, 7);
+    cr_assert_eq(mark(4, BOX_MARK_UNREAD), 1);
+    cr_assert_not(state_of(4).is_read);
+    cr_assert(state_of(4).is_seen);
+    cr_assert_eq(first_mark(CURSOR_UNREAD), 4);
+    cr_assert_eq(mark(4, BOX_MARK_READ), 1);
+    cr_assert_eq(cursor->mark_count, 0);
+    mark(1, BOX_MARK_ARCHIVED);
+    cr_assert_eq(mark(4, BOX_MARK_UNREAD), 1);
+    cr_assert_eq(read_category(news, 9), 2, "the third, and the one that was unread again");
+    cr_assert(state_of(1).archived);
+    cr_assert(cursor_is_sound(cursor));
+}
+
+Test(cursor, the_watermark_for_all_goes_over_categories_that_are_read)
+{
+    send_three_of_each();
+    read_category(news, 7);
+    read_category(other, 9);
+    cr_assert_eq(cursor_covers_count(cursor->covers), 2);
+    cr_assert(read_mark_is(2));
+    mark(3, BOX_MARK_READ);
+    cr_assert(read_mark_is(5));
+    mark(8, BOX_MARK_UNREAD);
+    mark(6, BOX_MARK_READ);
+    cr_assert(read_mark_is(7), "8 is not read");
+    cr_assert_eq(cursor_covers_count(cursor->covers), 1, "news says no more than it");
+    cr_assert_eq(upto(9, BOX_MARK_READ), 2);
+    cr_assert_null(cursor->covers);
+    cr_assert_eq(cursor->mark_count, 0);
+}
+
+Test(cursor, categories_with_watermarks_have_a_limit)
+{
+    char names[LIMIT_COVERS + 1][16];
+    uint64_t ms = 1;
+
+    send_to(ms++, CATEGORY_NONE); /* nothing goes over it */
+    for (size_t i = 0; i <= LIMIT_COVERS; i++)
+        send_to(ms++, notify_str_of(names[i], (size_t)sprintf(names[i], "number %zu", i)));
+    for (size_t i = 0; i < LIMIT_COVERS; i++)
+        cr_assert_eq(read_category(notify_str_z(names[i]), ms), 1);
+    cr_assert_eq(read_category(notify_str_z(names[LIMIT_COVERS]), ms), -ENOSPC);
+    cr_assert_eq(counts().unread, 2);
+    for (size_t i = 0; i < LIMIT_COVERS; i++)
+        cr_assert(state_of(2 + i).is_read);
+    cr_assert_not(state_of(2 + LIMIT_COVERS).is_read);
+}
+
+Test(cursor, without_memory_no_category_is_read)
+{
+    send_three_of_each();
+    read_category(other, 5);
+    mark(9, BOX_MARK_READ);
+    for (long request = 1;; request++) {
+        struct notify_id told;
+        struct cursor_edit edit;
+        int rc;
+        mem_testing_fail_at(request);
+        rc = cursor_edit_begin(&edit, cursor, topic, BOX_NEVER_EXPIRE);
+        if (rc == 0) {
+            (void)cursor_edit_category(&edit, news, id_of(9), &told);
+            rc = cursor_edit_commit(&edit);
+        }
+        mem_testing_fail_from = 0;
+        if (rc == 0)
+            break;
+        cr_assert_eq(rc, -ENOMEM);
+        cr_assert_eq(counts().unread, 6);
+        cr_assert(cursor_is_sound(cursor));
+    }
+    cr_assert_eq(counts().unread, 3);
+}
+
+static bool are_accepted(const char *bytes, size_t len)
+{
+    struct notify_str left = notify_str_of(bytes, len);
+    struct cursor_covers *covers = NULL;
+    const char *why = NULL;
+    bool loaded = cursor_covers_load(&left, &covers, &why);
+    bool sound = loaded && left.len == 0 && cursor_covers_are_sound(covers, id_of(5));
+
+    cr_assert(loaded || why != NULL);
+    cr_assert_eq(loaded, covers != NULL);
+    cursor_covers_free(covers);
+    return sound;
+}
+
+#define COVERS_ACCEPTED(literal) are_accepted(literal, sizeof(literal) - 1)
+
+Test(cursor, only_sound_watermarks_of_categories_are_accepted)
+{
+    cr_assert(COVERS_ACCEPTED("\1\1x\6\0"));
+    cr_assert(COVERS_ACCEPTED("\2\1x\6\0\2xa\7\1"));
+    cr_assert_not(COVERS_ACCEPTED(""), "nothing");
+    cr_assert_not(COVERS_ACCEPTED("\0"), "an empty set is none");
+    cr_assert_not(COVERS_ACCEPTED("\1\1x\6"), "cut short");
+    cr_assert_not(COVERS_ACCEPTED("\2\1x\6\0"), "one is missing");
+    cr_assert_not(COVERS_ACCEPTED("\1\x7fx\6\0"), "a name that is longer than all");
+    cr_assert_not(COVERS_ACCEPTED("\1\1x\6\0\0"), "bytes left over");
+    cr_assert_not(COVERS_ACCEPTED("\1\1x\5\0"), "no more than the watermark for all");
+    cr_assert_not(COVERS_ACCEPTED("\1\0\6\0"), "no name");
+    cr_assert_not(COVERS_ACCEPTED("\1\1\xff\6\0"), "no text");
+    cr_assert_not(COVERS_ACCEPTED("\2\1x\6\0\1x\7\0"), "twice");
+    cr_assert_not(COVERS_ACCEPTED("\2\1y\6\0\1x\7\0"), "out of order");
+    cr_assert_not(COVERS_ACCEPTED("\1\1x\xff\xff\xff\xff\xff\xff\x3f\0"), "a time too late");
+    cr_assert_not(COVERS_ACCEPTED("\xff\xff\xff\xff\xff\xff\xff\x3f"), "a huge number");
+}
+
+/* ---- without the log ---- */
+
+static bool mark_blindly(uint64_t ms, enum box_mark what)
+{
+    struct cursor_edit edit;
+    bool changed;
+
+    cr_assert_eq(cursor_edit_begin(&edit, cursor, NULL, BOX_NEVER_EXPIRE), 0);
+    changed = cursor_edit_mark(&edit, id_of(ms), what);
+    cr_assert_eq(cursor_edit_commit(&edit), 0);
+    cr_assert(cursor_is_sound(cursor));
+    return changed;
+}
+
+static uint64_t upto_blindly(uint64_t ms, enum box_mark what)
+{
+    struct notify_id told = {0, 0};
+    struct cursor_edit edit;
+    uint64_t changed;
+
+    cr_assert_eq(cursor_edit_begin(&edit, cursor, NULL, BOX_NEVER_EXPIRE), 0);
+    changed = cursor_edit_upto(&edit, id_of(ms), what, &told);
+    cr_assert_eq(cursor_edit_commit(&edit), 0);
+    cr_assert(changed == 0 || told.ms == ms);
+    cr_assert(cursor_is_sound(cursor));
+    return changed;
+}
+
+static bool is_state(struct cursor_state state, bool is_read, bool is_seen, bool archived)
+{
+    return state.is_read == is_read && state.is_seen == is_seen && state.archived == archived;
+}
+
+Test(cursor, a_blind_edit_takes_ids_at_their_word_and_counts_agree_when_the_log_is_seen_again)
+{
+    send_range(1, 6);
+    cr_assert(mark_blindly(4, BOX_MARK_READ));
+    cr_assert_not(mark_blindly(4, BOX_MARK_READ));
+    cr_assert(mark_blindly(5, BOX_MARK_SEEN));
+    cr_assert(mark_blindly(6, BOX_MARK_ARCHIVED));
+    cr_assert(mark_blindly(9, BOX_MARK_READ), "whether it exists or not");
+    cr_assert_eq(counts().unread, 4);
+    cr_assert_eq(counts().unseen, 3);
+    cr_assert(mark_blindly(4, BOX_MARK_UNREAD));
+    cr_assert_not(mark_blindly(4, BOX_MARK_UNREAD));
+    cr_assert(is_state(state_of(4), false, true, false), "seen it stays");
+    cr_assert(mark_blindly(6, BOX_MARK_UNARCHIVED));
+    cr_assert_eq(counts().unread, 6);
+    cr_assert_eq(counts().unseen, 4);
+}
+
+Test(cursor, a_blind_watermark_moves_forward_and_ends_exceptions)
+{
+    send_range(1, 6);
+    mark_blindly(2, BOX_MARK_READ);
+    mark_blindly(3, BOX_MARK_ARCHIVED);
+    cr_assert_eq(upto_blindly(4, BOX_MARK_SEEN), 1);
+    cr_assert_eq(upto_blindly(4, BOX_MARK_SEEN), 0);
+    cr_assert_eq(upto_blindly(4, BOX_MARK_READ), 1);
+    cr_assert_eq(upto_blindly(3, BOX_MARK_READ), 0);
+    cr_assert_eq(counts().unread, 2);
+    cr_assert(mark_blindly(1, BOX_MARK_UNREAD));
+    cr_assert_eq(upto_blindly(3, BOX_MARK_READ), 1, "1 was unread again");
+    cr_assert(read_mark_is(4));
+    cr_assert(is_state(state_of(3), true, true, true));
+    cr_assert_eq(cursor->mark_count, 1);
+}
+
+Test(cursor, a_blind_edit_leaves_alone_what_categories_say_and_may_say_otherwise)
+{
+    send_three_of_each();
+    read_category(other, 9);
+    cr_assert(mark_blindly(5, BOX_MARK_ARCHIVED));
+    cr_assert(is_state(state_of(5), true, true, true));
+    cr_assert(mark_blindly(5, BOX_MARK_UNREAD));
+    cr_assert(is_state(state_of(5), false, true, true));
+    cr_assert(mark_blindly(4, BOX_MARK_UNREAD),
+              "its category may have been read, for all it knows");
+    cr_assert(is_state(state_of(4), false, true, false));
+    cr_assert(mark_blindly(5, BOX_MARK_READ));
+    cr_assert(mark_blindly(8, BOX_MARK_READ));
+    cr_assert(is_state(state_of(5), true, true, true));
+    cr_assert_eq(counts().unread, 6);
+    cr_assert_eq(mark(7, BOX_MARK_READ), 1);
+    cr_assert_eq(counts().unread, 5);
+    cr_assert(cursor_is_sound(cursor));
 }

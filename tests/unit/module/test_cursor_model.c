@@ -8,6 +8,8 @@
 #include <inttypes.h>
 
 #include "box_testing.h"
+#include "box/cursor_count.h"
+#include "box/cursor_edit.h"
 #include "box/cursors.h"
 #include "mem_testing.h"
 #include "random_testing.h"
@@ -258,21 +260,83 @@ static void op_upto(struct model *m)
         cr_assert_eq(notify_id_cmp(told, box_last_id(m->log)), 0);
 }
 
+static bool is_of(const struct model_entry *e, struct notify_str category)
+{
+    return e->category.ptr != NULL && notify_str_eq(e->category, category);
+}
+
+/* One category of the log is read up to an id. */
+static void op_category(struct model *m)
+{
+    size_t i = below(INBOXES);
+    struct model_inbox *inbox = &m->inboxes[i];
+    struct notify_str category = m->categories[below(CATEGORIES)];
+    struct notify_id upto = chance(50) ? some_id(m) : (struct notify_id){UINT64_MAX, 0};
+    struct notify_id told = {0, 0};
+    struct cursor_edit edit;
+    uint64_t expected = 0;
+
+    if (inbox->cursor == NULL)
+        return;
+    for (size_t k = 0; k < m->count; k++) {
+        struct model_entry *e = &m->entries[k];
+        expected += notify_id_cmp(e->id, inbox->start) > 0 && notify_id_cmp(e->id, upto) <= 0 &&
+                    is_countable(m, e) && is_of(e, category) && !e->state[i].is_read;
+    }
+    cr_assert_eq(cursor_edit_begin(&edit, inbox->cursor, m->log, m->now), 0);
+    cr_assert_eq(cursor_edit_category(&edit, category, upto, &told), expected);
+    cr_assert_eq(cursor_edit_commit(&edit), 0);
+    for (size_t k = 0; k < m->count && expected > 0; k++)
+        if (notify_id_cmp(m->entries[k].id, upto) <= 0 && is_of(&m->entries[k], category))
+            (void)model_mark(&m->entries[k].state[i], BOX_MARK_READ);
+}
+
+/* The cursor and its covers, in one. */
+static struct text_buf saved_form(const struct cursor *cursor)
+{
+    struct text_buf out = TEXT_BUF_INIT;
+
+    cursor_save(cursor, true, &out);
+    cursor_covers_save(cursor->covers, &out);
+    return out;
+}
+
+static struct cursor *loaded(const struct cursor *cursor)
+{
+    struct text_buf bytes = TEXT_BUF_INIT;
+    struct text_buf covers = TEXT_BUF_INIT;
+    struct notify_str left;
+    const char *why = "";
+    struct cursor *other;
+
+    cursor_save(cursor, true, &bytes);
+    other = cursor_load(text_buf_str(&bytes), &why);
+    cr_assert_not_null(other, "%s", why);
+    if (cursor->covers != NULL) {
+        cursor_covers_save(cursor->covers, &covers);
+        left = text_buf_str(&covers);
+        cr_assert(cursor_covers_load(&left, &other->covers, &why), "%s", why);
+        cr_assert_eq(left.len, 0);
+    }
+    text_buf_release(&bytes);
+    text_buf_release(&covers);
+    return other;
+}
+
 /* Goes on with what a payload or a copy gives. */
 static void op_reload(struct model *m)
 {
     struct model_inbox *inbox = &m->inboxes[below(INBOXES)];
-    struct text_buf saved = TEXT_BUF_INIT;
-    struct text_buf again = TEXT_BUF_INIT;
-    const char *why = "";
     struct cursor *other;
+    struct text_buf saved;
+    struct text_buf again;
 
     if (inbox->cursor == NULL)
         return;
-    cursor_save(inbox->cursor, &saved);
-    other = chance(50) ? cursor_copy(inbox->cursor) : cursor_load(text_buf_str(&saved), &why);
-    cr_assert_not_null(other, "%s", why);
-    cursor_save(other, &again);
+    saved = saved_form(inbox->cursor);
+    other = chance(50) ? cursor_copy(inbox->cursor) : loaded(inbox->cursor);
+    cr_assert_not_null(other);
+    again = saved_form(other);
     cr_assert(notify_str_eq(text_buf_str(&saved), text_buf_str(&again)));
     cursor_free(inbox->cursor);
     inbox->cursor = other;
@@ -348,14 +412,18 @@ static void check_state(struct model *m)
     size_t i = below(INBOXES);
     const struct model_inbox *inbox = &m->inboxes[i];
     const struct model_entry *e;
+    struct cursor_sight sight;
     struct cursor_state state;
+    struct box_entry entry;
 
     if (m->count == 0 || inbox->cursor == NULL)
         return;
     e = &m->entries[below(m->count)];
     if (notify_id_cmp(e->id, inbox->start) <= 0)
         return;
-    state = cursor_state_of(inbox->cursor, e->id);
+    cr_assert(box_find(m->log, e->id, BOX_NEVER_EXPIRE, &entry));
+    cursor_sight_init(&sight, inbox->cursor, m->log);
+    state = cursor_state_of(&sight, e->id, entry.category_slot);
     cr_assert_eq(state.archived, e->state[i].archived);
     if (e->kind == ENTRY_EVENT)
         return;
@@ -397,8 +465,9 @@ static void check(struct model *m, bool is_small)
 /* ---- the run ---- */
 
 static const struct random_operation operations[] = {
-    {op_send, 33}, {op_delete, 6}, {op_trim, 1}, {op_sweep, 3}, {op_withdraw, 3}, {op_log_read, 1},
-    {op_time, 12}, {op_follow, 3}, {op_mute, 2}, {op_mark, 30}, {op_upto, 4},     {op_reload, 2},
+    {op_send, 33},    {op_delete, 6}, {op_trim, 1},     {op_sweep, 3}, {op_withdraw, 3},
+    {op_log_read, 1}, {op_time, 12},  {op_follow, 3},   {op_mute, 2},  {op_mark, 30},
+    {op_upto, 4},     {op_reload, 2}, {op_category, 4},
 };
 
 static void run_model(struct model *m, uint64_t seed, size_t limit, size_t steps)

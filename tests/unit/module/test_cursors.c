@@ -6,6 +6,9 @@
 #include "base/limits.h"
 #include "box/box_extra.h"
 #include "box_testing.h"
+#include "box/cursor_count.h"
+#include "box/cursor_covers.h"
+#include "box/cursor_edit.h"
 #include "box/cursors.h"
 #include "mem_testing.h"
 
