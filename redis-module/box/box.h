@@ -155,7 +155,10 @@ struct box_filter {
     size_t category_count;               /* 0: whatever category */
     struct notify_str type;              /* .ptr == NULL: whatever type */
     struct notify_str event; /* .ptr == NULL: whatever event; NOTIFY_EVENT_DEFAULT for plain ones */
+    struct notify_str entity_type; /* .ptr == NULL: whatever entity */
+    struct notify_str entity_id;   /* goes with it; .len == 0: entities without an id */
     bool has_level;
+    bool or_above; /* the level is the lowest one */
     enum entry_level level;
 };
 

@@ -105,6 +105,23 @@ static bool text_matches(const struct entry *e, enum body_field field, struct no
     return json_text_equals(text, wanted);
 }
 
+static bool level_matches(const struct box_filter *filter, const struct entry *e)
+{
+    unsigned level = e->flags & ENTRY_LEVEL_MASK;
+
+    return !filter->has_level || level == (unsigned)filter->level ||
+           (filter->or_above && level > (unsigned)filter->level);
+}
+
+static bool entity_matches(const struct box_filter *filter, const struct entry *e)
+{
+    static const struct notify_str none = {"", 0};
+
+    return filter->entity_type.ptr == NULL ||
+           (text_matches(e, BODY_ENTITY_TYPE, none, filter->entity_type) &&
+            text_matches(e, BODY_ENTITY_ID, none, filter->entity_id));
+}
+
 static bool entry_matches(const struct box_iter *iter, const struct entry *e)
 {
     const struct box_filter *filter = &iter->range.filter;
@@ -112,9 +129,7 @@ static bool entry_matches(const struct box_iter *iter, const struct entry *e)
 
     if ((e->flags & rule->mask) != rule->want)
         return false;
-    if (filter->has_level && (e->flags & ENTRY_LEVEL_MASK) != (unsigned)filter->level)
-        return false;
-    return category_matches(iter, e) &&
+    return level_matches(filter, e) && category_matches(iter, e) && entity_matches(filter, e) &&
            text_matches(e, BODY_TYPE, notify_str_of(NULL, 0), filter->type) &&
            text_matches(e, BODY_EVENT, NOTIFY_STR(NOTIFY_EVENT_DEFAULT), filter->event);
 }

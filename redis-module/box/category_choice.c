@@ -69,6 +69,12 @@ static bool is_muted(const struct muted_set *set, struct notify_str name, uint32
     return false;
 }
 
+bool muted_set_has(const struct muted_set *set, const struct box *log, uint32_t slot)
+{
+    return set->box != NULL && slot != 0 &&
+           is_muted(set, category_table_name(log, slot), store_categories(log)[slot - 1].hash);
+}
+
 /* ---- what counts ---- */
 
 static void set_bit(uint64_t *words, uint32_t slot, bool value)

@@ -34,6 +34,8 @@ struct muted_set {
 
 /* box: NULL: none. */
 void muted_set_init(struct muted_set *set, const struct box *box);
+/* The category with this slot in a log; 0: no category. */
+bool muted_set_has(const struct muted_set *set, const struct box *log, uint32_t slot);
 
 /* What of any log counts for a box. Some 40 KiB, made to be used again: for a static variable. */
 struct category_wish {

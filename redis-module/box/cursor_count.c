@@ -1,6 +1,9 @@
 /* cursor_count -- see cursor_count.h. */
 #include "box/cursor_count.h"
 
+#include <errno.h>
+
+#include "base/mem.h"
 #include "box/cursor_marks.h"
 
 static const struct notify_id greatest = {UINT64_MAX, UINT64_MAX};
@@ -10,11 +13,23 @@ static struct notify_id later(struct notify_id a, struct notify_id b)
     return notify_id_cmp(a, b) > 0 ? a : b;
 }
 
-void cursor_sight_init(struct cursor_sight *sight, const struct cursor *cursor,
-                       const struct box *log)
+int cursor_sight_init(struct cursor_sight *sight, const struct cursor *cursor,
+                      const struct box *log)
 {
-    sight->cursor = cursor;
-    cover_map_init(&sight->map, cursor->covers, log);
+    *sight = (struct cursor_sight){cursor, NULL};
+    if (cursor->covers == NULL)
+        return 0;
+    sight->map = mem_try_alloc(sizeof(*sight->map));
+    if (sight->map == NULL)
+        return -ENOMEM;
+    cover_map_init(sight->map, cursor->covers, log);
+    return 0;
+}
+
+void cursor_sight_release(struct cursor_sight *sight)
+{
+    mem_free(sight->map);
+    sight->map = NULL;
 }
 
 struct cursor_state cursor_state_of(const struct cursor_sight *sight, struct notify_id id,
@@ -22,7 +37,7 @@ struct cursor_state cursor_state_of(const struct cursor_sight *sight, struct not
 {
     const struct cursor *cursor = sight->cursor;
     struct watermarks w = cursor_watermarks(cursor);
-    bool covered = cover_map_has(&sight->map, category_slot, id);
+    bool covered = sight->map != NULL && cover_map_has(sight->map, category_slot, id);
 
     return marks_decode(marks_flags_at(cursor->marks, cursor->mark_count, id), id, &w, covered);
 }

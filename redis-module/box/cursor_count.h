@@ -13,14 +13,16 @@ struct cursor_state {
     bool archived;
 };
 
-/* A cursor beside its log, neither of which may change meanwhile. 24 KiB: for one at a time. */
+/* A cursor beside its log, neither of which may change meanwhile. */
 struct cursor_sight {
     const struct cursor *cursor;
-    struct cover_map map;
+    struct cover_map *map; /* owned; NULL: nothing is covered */
 };
 
-void cursor_sight_init(struct cursor_sight *sight, const struct cursor *cursor,
-                       const struct box *log);
+/* 0 or -ENOMEM. To be released. */
+int cursor_sight_init(struct cursor_sight *sight, const struct cursor *cursor,
+                      const struct box *log);
+void cursor_sight_release(struct cursor_sight *sight);
 /* Of an entry after start, whose category has that slot in the log. O(log marks). */
 struct cursor_state cursor_state_of(const struct cursor_sight *sight, struct notify_id id,
                                     uint32_t category_slot);

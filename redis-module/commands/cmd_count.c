@@ -21,7 +21,7 @@ static uint64_t unread_of(const struct box *box, const struct filter_categories 
 }
 
 /* What the box has not read of each log, one after the other. False: one is no box; replied. */
-static bool add_unread_logs(const struct box_key *bk, const struct filter_unread *wanted,
+static bool add_unread_logs(const struct box_key *bk, const struct filter_args *wanted,
                             uint64_t *unread)
 {
     struct category_wish *wish = log_wish(bk->box, &wanted->categories);
@@ -40,14 +40,14 @@ static bool add_unread_logs(const struct box_key *bk, const struct filter_unread
 /* NOTIFY.UNREAD key [CATEGORY c …] [LOGS numkeys log …] */
 int cmd_unread(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
-    struct filter_unread wanted;
+    struct filter_args wanted;
     struct box_key bk;
     struct args args;
     uint64_t unread = 0;
     bool counted;
 
     args_init(&args, argv, argc, 2);
-    counted = filter_args_take_unread(&wanted, &args);
+    counted = filter_args_take(&wanted, FILTER_UNREAD, &args);
     if (rm_IsKeysPositionRequest(ctx))
         return log_args_tell_many(ctx, argv, counted ? &wanted.logs : NULL);
     if (!counted)

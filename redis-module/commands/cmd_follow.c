@@ -409,29 +409,3 @@ int cmd_cursors(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     box_key_close(&bk);
     return RM_OK;
 }
-
-/* ---- COUNT ---- */
-
-/* NOTIFY.COUNT key start end [CATEGORY c …] */
-int cmd_count(struct rm_ctx *ctx, struct rm_string **argv, int argc)
-{
-    struct filter_categories categories = {.count = 0};
-    struct category_choice choice;
-    struct notify_id start, end;
-    struct box_key bk;
-    struct args args;
-    uint64_t count = 0;
-
-    args_init(&args, argv, argc, 2);
-    if (!args_take_range_start(&args, &start) || !args_take_range_end(&args, &end) ||
-        !filter_args_take_categories(&categories, &args))
-        return reply_args_error(ctx, &args);
-    if (!box_key_open_or_reply(&bk, ctx, argv[1], RM_READ))
-        return RM_OK;
-    if (bk.box != NULL) {
-        choice = category_wish_for(log_wish(NULL, &categories), bk.box);
-        count = box_tally(bk.box, start, end, &choice, box_key_now(&bk));
-    }
-    box_key_close(&bk);
-    return rm_ReplyWithLongLong(ctx, (long long)count);
-}

@@ -1,128 +1,151 @@
-/* cmd_range -- NOTIFY.GET, NOTIFY.RANGE and NOTIFY.REVRANGE: read entries. */
+/* cmd_range -- NOTIFY.GET, NOTIFY.RANGE, NOTIFY.REVRANGE and NOTIFY.COUNT: read entries of a box,
+ * or count them. With LOG, of a log as the box sees it. */
 #include "commands/commands.h"
 
-#include "server/args.h"
-#include "server/box_key.h"
-#include "commands/filter_args.h"
-#include "server/reply.h"
 #include "base/limits.h"
 #include "base/scratch.h"
+#include "box/box_tally.h"
+#include "commands/filter_args.h"
+#include "commands/log_args.h"
+#include "commands/log_count.h"
+#include "commands/log_view.h"
+#include "server/args.h"
+#include "server/reply.h"
 
-enum { ID_WANTED_SEQ = 0 };
+enum { ID_WANTED_SEQ = 0, IDS_AT = 2 };
 
-/* One entry in the form that was asked for. */
-static void reply_one(struct box_key *bk, const struct render_box *box,
-                      const struct box_entry *entry, bool json, uint64_t now_ms)
+/* ---- GET ---- */
+
+struct get {
+    int ids_end; /* the first argument after the ids */
+    bool json;
+    struct rm_string *log; /* NULL: none */
+};
+
+static bool take_get_json(struct args *args, void *into)
 {
-    if (json)
-        reply_entry_json(bk->ctx, box, entry, box_id_before(bk->box, entry->id, now_ms));
-    else
-        reply_entry(bk->ctx, entry);
-}
+    struct get *get = into;
 
-static struct render_box present_state(const struct box_key *bk, uint64_t now_ms)
-{
-    return (struct render_box){
-        .key = box_key_name(bk), .rev = box_rev(bk->box), .unread = box_unread(bk->box, now_ms)};
-}
-
-/* All ids are checked before the reply begins. */
-static bool check_ids(struct args *args, int end)
-{
-    struct notify_id id;
-
-    while (args->pos < end)
-        if (!args_take_id(args, "id", ID_WANTED_SEQ, &id))
-            return false;
+    (void)args;
+    get->json = true;
     return true;
 }
 
-static void reply_ids(struct box_key *bk, struct args *args, int end, bool json)
+static bool take_get_log(struct args *args, void *into)
 {
-    uint64_t now_ms = box_key_now(bk);
-    struct render_box box = {.rev = 0};
+    struct get *get = into;
+    struct notify_str name;
+
+    if (!args_take_str(args, "LOG", &name))
+        return false;
+    get->log = args->argv[args->pos - 1];
+    return true;
+}
+
+/* All ids are checked before the reply begins. */
+static bool parse_get(struct get *get, struct args *args)
+{
+    static const struct arg_option options[] = {ARG_OPTION("JSON", take_get_json),
+                                                ARG_OPTION("LOG", take_get_log)};
+    struct notify_id id;
+    uint32_t seen;
+
+    *get = (struct get){.log = NULL};
+    do {
+        if (!args_take_id(args, "id", ID_WANTED_SEQ, &id))
+            return false;
+    } while (!args_done(args) && !args_is_option(args_at(args, args->pos), options, 2));
+    get->ids_end = args->pos;
+    return args_check_count(args, (size_t)(args->pos - IDS_AT), LIMIT_IDS, "ids") &&
+           args_take_options(args, options, 2, get, &seen);
+}
+
+static void reply_ids(struct log_view *lv, struct args *args, const struct get *get)
+{
     struct box_entry entry;
     struct notify_id id;
 
-    if (bk->box != NULL)
-        box = present_state(bk, now_ms);
-    rm_ReplyWithArray(bk->ctx, end - args->pos);
-    while (args->pos < end) {
+    rm_ReplyWithArray(lv->bk.ctx, get->ids_end - IDS_AT);
+    for (args->pos = IDS_AT; args->pos < get->ids_end;) {
         (void)args_take_id(args, "id", ID_WANTED_SEQ, &id); /* checked before */
-        if (bk->box != NULL && box_find(bk->box, id, now_ms, &entry))
-            reply_one(bk, &box, &entry, json, now_ms);
+        if (box_view_find(&lv->view, id, lv->now_ms, &entry))
+            log_view_reply(lv, &entry, get->json);
         else
-            rm_ReplyWithNull(bk->ctx);
+            rm_ReplyWithNull(lv->bk.ctx);
     }
 }
 
-/* NOTIFY.GET key id [id …] [JSON] */
+/* NOTIFY.GET key id [id …] [LOG log] [JSON] */
 int cmd_get(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
-    struct box_key bk;
+    struct log_view lv;
     struct args args;
-    bool json;
+    struct get get;
+    bool parsed;
 
-    args_init(&args, argv, argc, 2);
-    json = argc > 3 && args_is_keyword(args_at(&args, argc - 1), "JSON", 4);
-    if (!args_check_count(&args, (size_t)(argc - 2 - json), LIMIT_IDS, "ids") ||
-        !check_ids(&args, json ? argc - 1 : argc))
+    args_init(&args, argv, argc, IDS_AT);
+    parsed = parse_get(&get, &args);
+    if (rm_IsKeysPositionRequest(ctx))
+        return log_args_tell_read(ctx, argv, argc, parsed ? get.log : NULL);
+    if (!parsed)
         return reply_args_error(ctx, &args);
-    if (!box_key_open_or_reply(&bk, ctx, argv[1], RM_READ))
+    if (!log_view_open_or_reply(&lv, ctx, argv[1], get.log, get.json))
         return RM_OK;
-    args_init(&args, argv, argc, 2);
-    reply_ids(&bk, &args, json ? argc - 1 : argc, json);
-    box_key_close(&bk);
+    reply_ids(&lv, &args, &get);
+    log_view_close(&lv);
     scratch_shrink();
     return RM_OK;
 }
 
-static void reply_range(struct box_key *bk, struct filter_args *wanted, bool reverse,
-                        struct notify_id from, struct notify_id to)
+/* ---- RANGE and REVRANGE ---- */
+
+static void reply_range(struct log_view *lv, const struct filter_args *wanted,
+                        struct box_range *range)
 {
-    uint64_t now_ms = box_key_now(bk);
-    struct box_range range = {.from = from, .to = to, .reverse = reverse, .now_ms = now_ms};
-    struct render_box box = present_state(bk, now_ms);
-    struct box_iter iter;
+    struct box_view_iter iter;
     struct box_entry entry;
     uint64_t count = 0;
 
-    range.filter = wanted->filter;
-    rm_ReplyWithArray(bk->ctx, RM_POSTPONED_LEN);
-    box_iter_init(&iter, bk->box, &range);
-    for (; count < wanted->count && box_iter_next(&iter, &entry); count++)
-        reply_one(bk, &box, &entry, wanted->json, now_ms);
-    rm_ReplySetArrayLength(bk->ctx, (long)count);
+    range->now_ms = lv->now_ms;
+    range->filter = wanted->filter;
+    rm_ReplyWithArray(lv->bk.ctx, RM_POSTPONED_LEN);
+    box_view_iter_init(&iter, &lv->view, range);
+    for (; count < wanted->count && box_view_iter_next(&iter, &entry); count++)
+        log_view_reply(lv, &entry, wanted->json);
+    rm_ReplySetArrayLength(lv->bk.ctx, (long)count);
+}
+
+static bool take_ends(struct args *args, struct box_range *range)
+{
+    if (range->reverse)
+        return args_take_range_end(args, &range->to) && args_take_range_start(args, &range->from);
+    return args_take_range_start(args, &range->from) && args_take_range_end(args, &range->to);
 }
 
 static int range(struct rm_ctx *ctx, struct rm_string **argv, int argc, bool reverse)
 {
+    struct box_range range = {.reverse = reverse};
     struct filter_args wanted;
-    struct notify_id from, to;
-    struct box_key bk;
+    struct log_view lv;
     struct args args;
-    bool ok;
+    bool parsed;
 
     args_init(&args, argv, argc, 2);
-    if (reverse)
-        ok = args_take_range_end(&args, &to) && args_take_range_start(&args, &from);
-    else
-        ok = args_take_range_start(&args, &from) && args_take_range_end(&args, &to);
-    if (!ok || !filter_args_take(&wanted, &args))
+    parsed = take_ends(&args, &range) && filter_args_take(&wanted, FILTER_RANGE, &args);
+    if (rm_IsKeysPositionRequest(ctx))
+        return log_args_tell_read(ctx, argv, argc, parsed ? wanted.log : NULL);
+    if (!parsed)
         return reply_args_error(ctx, &args);
-    if (!box_key_open_or_reply(&bk, ctx, argv[1], RM_READ))
+    if (!log_view_open_or_reply(&lv, ctx, argv[1], wanted.log, wanted.json))
         return RM_OK;
-    if (bk.box == NULL)
-        rm_ReplyWithArray(ctx, 0);
-    else
-        reply_range(&bk, &wanted, reverse, from, to);
-    box_key_close(&bk);
+    reply_range(&lv, &wanted, &range);
+    log_view_close(&lv);
     scratch_shrink();
     return RM_OK;
 }
 
-/* NOTIFY.RANGE key start end [COUNT n] [state] [CATEGORY c …] [TYPE t] [EVENT e] [LEVEL l] [JSON]
- */
+/* NOTIFY.RANGE key start end [COUNT n] [state] [CATEGORY c …] [TYPE t] [EVENT e] [LEVEL [>=] l]
+ * [ENTITY type id] [LOG log] [JSON] */
 int cmd_range(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     return range(ctx, argv, argc, false);
@@ -132,4 +155,61 @@ int cmd_range(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 int cmd_revrange(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     return range(ctx, argv, argc, true);
+}
+
+/* ---- COUNT ---- */
+
+/* Without a state only notifications count, as in UNREAD; with one, what RANGE would show. */
+static uint64_t count_entries(const struct log_view *lv, const struct filter_args *wanted,
+                              const struct box_range *range)
+{
+    struct box_view_iter iter;
+    struct box_entry entry;
+    uint64_t count = 0;
+
+    box_view_iter_init(&iter, &lv->view, range);
+    while (box_view_iter_next(&iter, &entry))
+        count += wanted->has_state || entry.kind == ENTRY_NOTIFICATION;
+    return count;
+}
+
+/* Of a box that shows what it has: whole segments by their counters. */
+static uint64_t count_plainly(const struct log_view *lv, const struct filter_args *wanted,
+                              const struct box_range *range)
+{
+    struct category_choice choice;
+
+    if (lv->view.box == NULL)
+        return 0;
+    choice = category_wish_for(log_wish(NULL, &wanted->categories), lv->view.box);
+    return box_tally(lv->view.box, range->from, range->to, &choice, lv->now_ms);
+}
+
+/* NOTIFY.COUNT key start end [state] [CATEGORY c …] [TYPE t] [EVENT e] [LEVEL [>=] l]
+ * [ENTITY type id] [LOG log] */
+int cmd_count(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    struct box_range range = {.reverse = false};
+    struct filter_args wanted;
+    struct log_view lv;
+    struct args args;
+    uint64_t count;
+    bool parsed;
+
+    args_init(&args, argv, argc, 2);
+    parsed = take_ends(&args, &range) && filter_args_take(&wanted, FILTER_COUNT, &args);
+    if (rm_IsKeysPositionRequest(ctx))
+        return log_args_tell_read(ctx, argv, argc, parsed ? wanted.log : NULL);
+    if (!parsed)
+        return reply_args_error(ctx, &args);
+    if (!log_view_open_or_reply(&lv, ctx, argv[1], wanted.log, false))
+        return RM_OK;
+    range.now_ms = lv.now_ms;
+    range.filter = wanted.filter;
+    if (!lv.has_log && filter_args_are_plain(&wanted))
+        count = count_plainly(&lv, &wanted, &range);
+    else
+        count = count_entries(&lv, &wanted, &range);
+    log_view_close(&lv);
+    return rm_ReplyWithLongLong(ctx, (long long)count);
 }

@@ -55,6 +55,12 @@ static struct rm_arg level_names[] = {
     TOKEN("error", "ERROR"), TOKEN("critical", "CRITICAL"), END,
 };
 #define LEVEL OPTION_ONEOF("level", "LEVEL", level_names)
+static struct rm_arg least_level[] = {
+    OPTION("or-above", ">="),
+    ARG_SUB("level", RM_ARG_ONEOF, NULL, 0, level_names),
+    END,
+};
+#define LEVELS ARG_SUB("levels", RM_ARG_BLOCK, "LEVEL", RM_ARG_OPTIONAL, least_level)
 
 static struct rm_arg nx_or_xx[] = {TOKEN("nx", "NX"), TOKEN("xx", "XX"), END};
 #define CONDITION OPTION_ONEOF("condition", NULL, nx_or_xx)
@@ -64,6 +70,7 @@ static struct rm_arg entity_parts[] = {
     ARG("id", RM_ARG_STRING, NULL, 0),
     END,
 };
+#define ENTITY ARG_SUB("entity", RM_ARG_BLOCK, "ENTITY", RM_ARG_OPTIONAL, entity_parts)
 
 static struct rm_arg expiries[] = {
     ARG("seconds", RM_ARG_INTEGER, "EX", 0),
@@ -80,8 +87,7 @@ static struct rm_arg expiries[] = {
 #define SEND_OPTIONS                                                                               \
     ARG("title", RM_ARG_STRING, NULL, 0), OPTION_STR("text", "CONTENT"),                           \
         OPTION_STR("type", "TYPE"), OPTION_STR("category", "CATEGORY"), LEVEL,                     \
-        OPTION_STR("event", "EVENT"), OPTION_STR("action", "ACTION"),                              \
-        ARG_SUB("entity", RM_ARG_BLOCK, "ENTITY", RM_ARG_OPTIONAL, entity_parts),                  \
+        OPTION_STR("event", "EVENT"), OPTION_STR("action", "ACTION"), ENTITY,                      \
         OPTION_STR("data", "DATA"), EXPIRY, TOKENS, OPTION_INT("maxlen", "MAXLEN"),                \
         OPTION_STR("session", "EXCLUDE"), OPTION_STR("id", "ID"), CONDITION, NOPUBLISH,            \
         OPTION("withinfo", "WITHINFO")
@@ -123,7 +129,7 @@ static struct rm_arg signal_args[] = {
     END,
 };
 
-static struct rm_arg get_args[] = {KEY, IDS, OPTION("json", "JSON"), END};
+static struct rm_arg get_args[] = {KEY, IDS, LOG, OPTION("json", "JSON"), END};
 
 static struct rm_arg state_names[] = {
     TOKEN("unread", "UNREAD"),     TOKEN("read", "READ"), TOKEN("unseen", "UNSEEN"),
@@ -132,8 +138,8 @@ static struct rm_arg state_names[] = {
 #define CATEGORIES ARG("category", RM_ARG_STRING, "CATEGORY", RM_ARG_OPTIONAL | RM_ARG_MULTIPLE)
 #define RANGE_OPTIONS                                                                              \
     OPTION_INT("count", "COUNT"), OPTION_ONEOF("state", NULL, state_names), CATEGORIES,            \
-        OPTION_STR("type", "TYPE"), OPTION_STR("event", "EVENT"), LEVEL, OPTION("json", "JSON"),   \
-        END
+        OPTION_STR("type", "TYPE"), OPTION_STR("event", "EVENT"), LEVELS, ENTITY, LOG,             \
+        OPTION("json", "JSON"), END
 
 static struct rm_arg range_args[] = {
     KEY,
@@ -165,7 +171,17 @@ static struct rm_arg logs_parts[] = {
 static struct rm_arg unread_args[] = {KEY, CATEGORIES, LOGS, END};
 static struct rm_arg badge_args[] = {KEY, LOGS, END};
 static struct rm_arg count_args[] = {
-    KEY, ARG("start", RM_ARG_STRING, NULL, 0), ARG("end", RM_ARG_STRING, NULL, 0), CATEGORIES, END,
+    KEY,
+    ARG("start", RM_ARG_STRING, NULL, 0),
+    ARG("end", RM_ARG_STRING, NULL, 0),
+    OPTION_ONEOF("state", NULL, state_names),
+    CATEGORIES,
+    OPTION_STR("type", "TYPE"),
+    OPTION_STR("event", "EVENT"),
+    LEVELS,
+    ENTITY,
+    LOG,
+    END,
 };
 static struct rm_arg follow_args[] = {
     KEY, LOG_ARG(NULL, RM_ARG_MULTIPLE), OPTION_STR("id", "FROM"), NOPUBLISH, END,
@@ -287,6 +303,7 @@ enum key_use {
     KEY_DELETE,
     KEY_INSERT_MANY, /* numkeys, keys */
     KEY_PAIRS,
+    KEY_READ_LOG,   /* a key, and a log behind LOG */
     KEY_READ_LOGS,  /* a key, and logs behind LOGS */
     KEY_UPDATE_LOG, /* a key, and a log behind LOG */
     KEY_FOLLOW,     /* a key, and logs up to the options */
@@ -330,6 +347,20 @@ enum key_use {
         }                                                                                          \
     }
 
+#define KEY_AND_LOG(spec_flags)                                                                    \
+    {                                                                                              \
+        INDEX_SPEC(1, spec_flags),                                                                 \
+            {.notes = "the word is an option unless it is the name of a category",                 \
+             .flags = LOG_SPEC_FLAGS,                                                              \
+             .begin_search = RM_BEGIN_KEYWORD,                                                     \
+             .bs.keyword = {"LOG", 2},                                                             \
+             .find_keys = RM_FIND_RANGE,                                                           \
+             .fk.range = {0, 1, 0}},                                                               \
+        {                                                                                          \
+            .begin_search = 0                                                                      \
+        }                                                                                          \
+    }
+
 /* By enum key_use. Some specs are incomplete on purpose, so that the server asks the command itself
  * ("getkeys-api"): COUNT n at the end of pairs stands where a pair could, options stand where logs
  * could, and the first word LOGS may be the name of a category. */
@@ -359,14 +390,8 @@ static struct rm_key_spec key_specs[][3] = {
                         .find_keys = RM_FIND_KEYNUM,
                         .fk.keynum = {0, 1, 1}},
                        {.begin_search = 0}},
-    [KEY_UPDATE_LOG] = {INDEX_SPEC(1, RM_KEY_RW | RM_KEY_UPDATE),
-                        {.notes = "the word is an option unless it is the name of a category",
-                         .flags = LOG_SPEC_FLAGS,
-                         .begin_search = RM_BEGIN_KEYWORD,
-                         .bs.keyword = {"LOG", 2},
-                         .find_keys = RM_FIND_RANGE,
-                         .fk.range = {0, 1, 0}},
-                        {.begin_search = 0}},
+    [KEY_READ_LOG] = KEY_AND_LOG(RM_KEY_RO | RM_KEY_ACCESS),
+    [KEY_UPDATE_LOG] = KEY_AND_LOG(RM_KEY_RW | RM_KEY_UPDATE),
     [KEY_FOLLOW] = {INDEX_SPEC(1, RM_KEY_RW | RM_KEY_INSERT),
                     NAMED_LOGS_SPEC(LOG_SPEC_FLAGS),
                     {.begin_search = 0}},
@@ -384,11 +409,12 @@ static struct rm_key_spec key_specs[][3] = {
 static const struct {
     int first, last, step;
 } key_ranges[] = {
-    [KEY_READ] = {1, 1, 1},       [KEY_INSERT] = {1, 1, 1},     [KEY_UPDATE] = {1, 1, 1},
-    [KEY_DELETE] = {1, 1, 1},     [KEY_PAIRS] = {1, -1, 2},     [KEY_READ_LOGS] = {1, 1, 1},
-    [KEY_UPDATE_LOG] = {1, 1, 1}, [KEY_FOLLOW] = {1, 1, 1},     [KEY_UNFOLLOW] = {1, 1, 1},
-    [KEY_SUB_READ] = {2, 2, 1},   [KEY_SUB_INSERT] = {2, 2, 1}, [KEY_SUB_UPDATE] = {2, 2, 1},
-    [KEY_SUB_DELETE] = {2, 2, 1}, [KEY_NONE] = {0, 0, 0},       [KEY_INSERT_MANY] = {0, 0, 0},
+    [KEY_READ] = {1, 1, 1},        [KEY_INSERT] = {1, 1, 1},     [KEY_UPDATE] = {1, 1, 1},
+    [KEY_DELETE] = {1, 1, 1},      [KEY_PAIRS] = {1, -1, 2},     [KEY_READ_LOGS] = {1, 1, 1},
+    [KEY_READ_LOG] = {1, 1, 1},    [KEY_UPDATE_LOG] = {1, 1, 1}, [KEY_FOLLOW] = {1, 1, 1},
+    [KEY_UNFOLLOW] = {1, 1, 1},    [KEY_SUB_READ] = {2, 2, 1},   [KEY_SUB_INSERT] = {2, 2, 1},
+    [KEY_SUB_UPDATE] = {2, 2, 1},  [KEY_SUB_DELETE] = {2, 2, 1}, [KEY_NONE] = {0, 0, 0},
+    [KEY_INSERT_MANY] = {0, 0, 0},
 };
 
 /* ---- the table ---- */
@@ -494,13 +520,13 @@ static const struct command {
     {"NOTIFY.SENDMANY", run_sendmany, "write deny-oom getkeys-api", "write slow", -4,
      KEY_INSERT_MANY, "Sends one notification to several boxes.", "O(N) for N keys",
      "nondeterministic_output", sendmany_args},
-    {"NOTIFY.GET", run_get, "readonly fast", "read fast", -3, KEY_READ,
+    {"NOTIFY.GET", run_get, "readonly fast getkeys-api", "read fast", -3, KEY_READ_LOG,
      "Returns the entries with the given ids, nil for each that does not exist.",
      "O(N*log(M)) for N ids in a box of M entries", NULL, get_args},
-    {"NOTIFY.RANGE", run_range, "readonly", "read slow", -4, KEY_READ,
+    {"NOTIFY.RANGE", run_range, "readonly getkeys-api", "read slow", -4, KEY_READ_LOG,
      "Returns the entries of a box within a range of ids, oldest first.",
      "O(log(M)+N) with N entries looked at in a box of M", NULL, range_args},
-    {"NOTIFY.REVRANGE", run_revrange, "readonly", "read slow", -4, KEY_READ,
+    {"NOTIFY.REVRANGE", run_revrange, "readonly getkeys-api", "read slow", -4, KEY_READ_LOG,
      "Returns the entries of a box within a range of ids, newest first.",
      "O(log(M)+N) with N entries looked at in a box of M", NULL, revrange_args},
     {"NOTIFY.SINCE", run_since, "readonly getkeys-api", "read slow", -3, KEY_PAIRS,
@@ -518,10 +544,11 @@ static const struct command {
      "level, "
      "last id and revision.",
      "O(N) for N categories of the box; for each log as NOTIFY.UNREAD", NULL, badge_args},
-    {"NOTIFY.COUNT", run_count, "readonly fast", "read fast", -4, KEY_READ,
-     "Returns the number of notifications of a box within a range of ids, whatever is read.",
+    {"NOTIFY.COUNT", run_count, "readonly getkeys-api", "read slow", -4, KEY_READ_LOG,
+     "Returns the number of notifications of a box within a range of ids, or of entries with a "
+     "state.",
      "O(log(M)+S) for S segments in the range of a box of M entries; O(N) for N entries in it with "
-     "CATEGORY",
+     "any option",
      NULL, count_args},
     {"NOTIFY.CURSORS", run_cursors, "readonly", "read slow", 2, KEY_READ,
      "Returns where a box stands in each log that it follows.", "O(N) for N logs and exceptions",

@@ -64,7 +64,18 @@ static bool take_level(struct args *args, void *into)
     struct filter_args *wanted = into;
 
     wanted->filter.has_level = true;
+    wanted->filter.or_above = args_take_keyword(args, ">=");
     return args_take_level(args, &wanted->filter.level);
+}
+
+static bool take_entity(struct args *args, void *into)
+{
+    struct filter_args *wanted = into;
+
+    return args_take_str(args, "ENTITY type", &wanted->filter.entity_type) &&
+           args_take_str(args, "ENTITY id", &wanted->filter.entity_id) &&
+           (wanted->filter.entity_type.len > 0 ||
+            args_fail(args, "ERR ENTITY type must not be empty"));
 }
 
 static bool take_json(struct args *args, void *into)
@@ -75,28 +86,6 @@ static bool take_json(struct args *args, void *into)
     wanted->json = true;
     return true;
 }
-
-static bool take_range_categories(struct args *args, void *into);
-static bool take_only_categories(struct args *args, void *into);
-static bool take_unread_categories(struct args *args, void *into);
-static bool take_unread_logs(struct args *args, void *into);
-
-static const struct arg_option range_options[] = {
-    ARG_OPTION("COUNT", take_count),    ARG_OPTION("JSON", take_json),
-    ARG_OPTION("UNREAD", take_unread),  ARG_OPTION("READ", take_read),
-    ARG_OPTION("UNSEEN", take_unseen),  ARG_OPTION("ARCHIVED", take_archived),
-    ARG_OPTION("ALL", take_all),        ARG_OPTION_MANY("CATEGORY", take_range_categories),
-    ARG_OPTION_TEXT("TYPE", take_type), ARG_OPTION("EVENT", take_event),
-    ARG_OPTION("LEVEL", take_level),
-};
-static const struct arg_option category_options[] = {
-    ARG_OPTION_MANY("CATEGORY", take_only_categories),
-};
-static const struct arg_option unread_options[] = {
-    ARG_OPTION_MANY("CATEGORY", take_unread_categories),
-    ARG_OPTION("LOGS", take_unread_logs),
-};
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 static bool add_category(struct filter_categories *categories, struct args *args,
                          struct notify_str name)
@@ -112,70 +101,88 @@ static bool add_category(struct filter_categories *categories, struct args *args
 
 /* CATEGORY's first word is always a name; the list ends at the next word that is an option. A
  * category that is called like an option follows a CATEGORY of its own. */
-static bool take_categories(struct filter_categories *categories, struct args *args,
-                            const struct arg_option *options, size_t count)
+static bool take_categories(struct args *args, void *into)
 {
+    struct filter_args *wanted = into;
     struct notify_str name;
 
     do {
-        if (!args_take_str(args, "CATEGORY", &name) || !add_category(categories, args, name))
+        if (!args_take_str(args, "CATEGORY", &name) ||
+            !add_category(&wanted->categories, args, name))
             return false;
-    } while (!args_done(args) && !args_is_option(args_at(args, args->pos), options, count));
+    } while (!args_done(args) &&
+             !args_is_option(args_at(args, args->pos), wanted->options, wanted->option_count));
     return true;
 }
 
-static bool take_range_categories(struct args *args, void *into)
+static bool take_logs(struct args *args, void *into)
 {
     struct filter_args *wanted = into;
-
-    return take_categories(&wanted->categories, args, range_options, COUNT_OF(range_options));
-}
-
-static bool take_only_categories(struct args *args, void *into)
-{
-    return take_categories(into, args, category_options, COUNT_OF(category_options));
-}
-
-static bool take_unread_categories(struct args *args, void *into)
-{
-    struct filter_unread *wanted = into;
-
-    return take_categories(&wanted->categories, args, unread_options, COUNT_OF(unread_options));
-}
-
-static bool take_unread_logs(struct args *args, void *into)
-{
-    struct filter_unread *wanted = into;
 
     return log_args_take(args, &wanted->logs);
 }
 
-bool filter_args_take(struct filter_args *wanted, struct args *args)
+static bool take_log(struct args *args, void *into)
+{
+    struct filter_args *wanted = into;
+    struct notify_str name;
+
+    if (!args_take_str(args, "LOG", &name))
+        return false;
+    wanted->log = args->argv[args->pos - 1];
+    return true;
+}
+
+#define STATES                                                                                     \
+    ARG_OPTION("UNREAD", take_unread), ARG_OPTION("READ", take_read),                              \
+        ARG_OPTION("UNSEEN", take_unseen), ARG_OPTION("ARCHIVED", take_archived),                  \
+        ARG_OPTION("ALL", take_all)
+#define CATEGORIES ARG_OPTION_MANY("CATEGORY", take_categories)
+#define FILTERS                                                                                    \
+    STATES, CATEGORIES, ARG_OPTION_TEXT("TYPE", take_type), ARG_OPTION("EVENT", take_event),       \
+        ARG_OPTION("LEVEL", take_level), ARG_OPTION("ENTITY", take_entity)
+
+static const struct arg_option range_options[] = {
+    FILTERS,
+    ARG_OPTION("COUNT", take_count),
+    ARG_OPTION("JSON", take_json),
+    ARG_OPTION("LOG", take_log),
+};
+static const struct arg_option count_options[] = {FILTERS, ARG_OPTION("LOG", take_log)};
+static const struct arg_option unread_options[] = {CATEGORIES, ARG_OPTION("LOGS", take_logs)};
+
+#define TABLE(array)                                                                               \
+    {                                                                                              \
+        (array), sizeof(array) / sizeof((array)[0])                                                \
+    }
+static const struct {
+    const struct arg_option *options;
+    size_t count;
+} tables[] = {
+    [FILTER_RANGE] = TABLE(range_options),
+    [FILTER_COUNT] = TABLE(count_options),
+    [FILTER_UNREAD] = TABLE(unread_options),
+};
+
+bool filter_args_take(struct filter_args *wanted, enum filter_use use, struct args *args)
 {
     uint32_t seen;
 
     memset(wanted, 0, sizeof *wanted);
+    wanted->options = tables[use].options;
+    wanted->option_count = tables[use].count;
     wanted->count = REPLY_ENTRIES_MAX;
-    if (!args_take_options(args, range_options, COUNT_OF(range_options), wanted, &seen))
+    if (!args_take_options(args, wanted->options, wanted->option_count, wanted, &seen))
         return false;
     wanted->filter.categories = wanted->categories.list;
     wanted->filter.category_count = wanted->categories.count;
     return true;
 }
 
-bool filter_args_take_categories(struct filter_categories *categories, struct args *args)
+bool filter_args_are_plain(const struct filter_args *wanted)
 {
-    uint32_t seen;
+    const struct box_filter *filter = &wanted->filter;
 
-    categories->count = 0;
-    return args_take_options(args, category_options, COUNT_OF(category_options), categories, &seen);
-}
-
-bool filter_args_take_unread(struct filter_unread *wanted, struct args *args)
-{
-    uint32_t seen;
-
-    wanted->categories.count = 0;
-    wanted->logs = (struct log_args){NULL, 0};
-    return args_take_options(args, unread_options, COUNT_OF(unread_options), wanted, &seen);
+    return !wanted->has_state && !filter->has_level && filter->type.ptr == NULL &&
+           filter->event.ptr == NULL && filter->entity_type.ptr == NULL;
 }

@@ -1,4 +1,4 @@
-/* filter_args -- the options with which RANGE, REVRANGE and UNREAD choose entries. */
+/* filter_args -- the options with which RANGE, COUNT, UNREAD and their like choose entries. */
 #ifndef FILTER_ARGS_H
 #define FILTER_ARGS_H
 
@@ -16,27 +16,30 @@ struct filter_categories {
     size_t count;
 };
 
+/* Which of the options a command has. */
+enum filter_use {
+    FILTER_RANGE,  /* state, CATEGORY, TYPE, EVENT, LEVEL, ENTITY, and COUNT, JSON, LOG */
+    FILTER_COUNT,  /* the same without COUNT and JSON */
+    FILTER_UNREAD, /* CATEGORY, LOGS */
+};
+
+/* What has not been given is NULL, 0 or false. */
 struct filter_args {
+    const struct arg_option *options; /* of the command */
+    size_t option_count;
     struct filter_categories categories;
     struct box_filter filter; /* its categories point at the list above: do not copy this struct */
     bool has_state;
     bool json;
-    uint64_t count; /* at most REPLY_ENTRIES_MAX */
-};
-
-/* Takes the options of RANGE to the end. */
-bool filter_args_take(struct filter_args *wanted, struct args *args);
-
-/* COUNT's: CATEGORY name [name …], which may repeat. */
-bool filter_args_take_categories(struct filter_categories *categories, struct args *args);
-
-/* What UNREAD counts. */
-struct filter_unread {
-    struct filter_categories categories;
+    uint64_t count;        /* at most REPLY_ENTRIES_MAX, which it is if not given */
+    struct rm_string *log; /* borrowed */
     struct log_args logs;
 };
 
-/* UNREAD's: CATEGORY as above, LOGS numkeys log [log …]. */
-bool filter_args_take_unread(struct filter_unread *wanted, struct args *args);
+/* Takes the options up to the end. */
+bool filter_args_take(struct filter_args *wanted, enum filter_use use, struct args *args);
+
+/* Whether categories are the only condition on entries. */
+bool filter_args_are_plain(const struct filter_args *wanted);
 
 #endif

@@ -49,14 +49,26 @@ int log_args_tell_many(struct rm_ctx *ctx, struct rm_string **argv, const struct
     return RM_OK;
 }
 
-int log_args_tell_one(struct rm_ctx *ctx, struct rm_string **argv, int argc,
-                      const struct rm_string *log)
+static int tell_pair(struct rm_ctx *ctx, struct rm_string **argv, int argc,
+                     const struct rm_string *log, int key_flags)
 {
-    rm_KeyAtPosWithFlags(ctx, KEY_AT, RM_KEY_RW | RM_KEY_UPDATE);
+    rm_KeyAtPosWithFlags(ctx, KEY_AT, key_flags);
     for (int i = KEY_AT + 1; i < argc && log != NULL; i++)
         if (argv[i] == log)
             rm_KeyAtPosWithFlags(ctx, i, LOG_FLAGS);
     return RM_OK;
+}
+
+int log_args_tell_read(struct rm_ctx *ctx, struct rm_string **argv, int argc,
+                       const struct rm_string *log)
+{
+    return tell_pair(ctx, argv, argc, log, RM_KEY_RO | RM_KEY_ACCESS);
+}
+
+int log_args_tell_one(struct rm_ctx *ctx, struct rm_string **argv, int argc,
+                      const struct rm_string *log)
+{
+    return tell_pair(ctx, argv, argc, log, RM_KEY_RW | RM_KEY_UPDATE);
 }
 
 int log_args_tell_keyword(struct rm_ctx *ctx, struct rm_string **argv, int argc, int from)

@@ -9,14 +9,20 @@ struct cursor *log_cursor(const struct box *box, const struct rm_string *log)
     return cursors_find(box_cursors(box), name);
 }
 
+static struct category_wish last_wish;
+
+const struct muted_set *log_muted(const struct box *box)
+{
+    muted_set_init(&last_wish.muted, box);
+    return &last_wish.muted;
+}
+
 struct category_wish *log_wish(const struct box *box, const struct filter_categories *categories)
 {
-    static struct category_wish wish;
-
-    wish.only = categories == NULL ? NULL : categories->list;
-    wish.only_count = categories == NULL ? 0 : categories->count;
-    muted_set_init(&wish.muted, box);
-    return &wish;
+    last_wish.only = categories == NULL ? NULL : categories->list;
+    last_wish.only_count = categories == NULL ? 0 : categories->count;
+    muted_set_init(&last_wish.muted, box);
+    return &last_wish;
 }
 
 struct cursor_counts log_count(const struct cursor *cursor, const struct box_key *log,

@@ -16,6 +16,9 @@ struct cursor *log_cursor(const struct box *box, const struct rm_string *log);
  * for a stack, and one command runs at a time. */
 struct category_wish *log_wish(const struct box *box, const struct filter_categories *categories);
 
+/* The categories that the box has muted, for a view of its logs; borrowed and good as above. */
+const struct muted_set *log_muted(const struct box *box);
+
 /* log: an open key; without a box in it everything is 0, as without a cursor. */
 struct cursor_counts log_count(const struct cursor *cursor, const struct box_key *log,
                                struct category_wish *wish);

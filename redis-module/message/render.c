@@ -244,8 +244,11 @@ static char *put_notification(char *to, const struct message *m)
     to = put_entity(to, &m->body);
     to = put_json(to, NOTIFY_STR(",\"data\":"), field[BODY_DATA]);
     if (entry->is_read) {
-        to = PUT(to, ",\"is_read\":true,\"read_at\":");
-        to = put_time(to, entry->read_ms);
+        to = PUT(to, ",\"is_read\":true");
+        if (entry->read_ms > 0) {
+            to = PUT(to, ",\"read_at\":");
+            to = put_time(to, entry->read_ms);
+        }
     } else {
         to = PUT(to, ",\"is_read\":false");
     }

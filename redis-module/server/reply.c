@@ -75,6 +75,14 @@ static void reply_time(struct rm_ctx *ctx, const char *name, uint64_t ms, long *
     (*fields)++;
 }
 
+static void reply_flag(struct rm_ctx *ctx, const char *name, bool is_set, long *fields)
+{
+    if (!is_set)
+        return;
+    reply_field_number(ctx, name, 1);
+    (*fields)++;
+}
+
 static long reply_texts(struct rm_ctx *ctx, const struct box_entry *entry)
 {
     struct body body;
@@ -113,11 +121,10 @@ void reply_entry(struct rm_ctx *ctx, const struct box_entry *entry)
     fields = reply_texts(ctx, entry);
     reply_time(ctx, "expires_at", entry->expire_ms, &fields);
     reply_time(ctx, "read_at", entry->read_ms, &fields);
+    reply_flag(ctx, "read", entry->is_read && entry->read_ms == 0, &fields);
     reply_time(ctx, "seen_at", entry->seen_ms, &fields);
-    if (entry->archived) {
-        reply_field_number(ctx, "archived", 1);
-        fields++;
-    }
+    reply_flag(ctx, "seen", entry->is_seen && entry->seen_ms == 0, &fields);
+    reply_flag(ctx, "archived", entry->archived, &fields);
     rm_ReplySetMapLength(ctx, fields);
 }
 

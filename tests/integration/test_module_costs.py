@@ -89,8 +89,9 @@ def filters(rng, states=True):
     words = rng.sample(STATES, 1) if states and rng.random() < 0.6 else []
     words += ["CATEGORY", *rng.sample(CATEGORIES, rng.choice((1, 64)))] if rng.random() < 0.5 else []
     words += ["TYPE", rng.choice(("t1", "nothing"))] if rng.random() < 0.5 else []
-    words += ["LEVEL", rng.choice(LEVELS)] if rng.random() < 0.3 else []
-    return words
+    words += ["LEVEL", *rng.choice(([], [">="])), rng.choice(LEVELS)] if rng.random() < 0.3 else []
+    words += ["ENTITY", "task", "7"] if rng.random() < 0.2 else []
+    return words + (["LOG", LOG] if rng.random() < 0.3 else [])
 
 
 def range_of(rng):
@@ -100,13 +101,14 @@ def range_of(rng):
 # Each command with the largest arguments that it takes, chosen anew each time. Those that change something work on
 # a copy.
 READING = {
-    "GET": lambda rng: [BIG, *ids(rng, 10_000)] + (["JSON"] if rng.random() < 0.5 else []),
+    "GET": lambda rng: [BIG, *ids(rng, 10_000), *rng.choice(([], ["JSON"], ["LOG", LOG], ["LOG", LOG, "JSON"]))],
     "RANGE": lambda rng: [BIG, *range_of(rng)],
     "REVRANGE": lambda rng: [BIG, *reversed(range_of(rng)[:2]), *range_of(rng)[2:]],
     "SINCE": lambda rng: [*rng.choice(([BIG, 0, LOG, 0], [BIG, "1@7", LOG, "$"])), "COUNT", 1_000_000],
     "UNREAD": lambda rng: [BIG, *rng.choice(([], ["CATEGORY", *CATEGORIES[:64]])), "LOGS", 1, LOG],
     "BADGE": lambda rng: [BIG, "LOGS", 1, LOG],
-    "COUNT": lambda rng: [BIG, "-", "+", *rng.choice(([], ["CATEGORY", *CATEGORIES[:64]]))],
+    "COUNT": lambda rng: [BIG, "-", "+", *rng.choice(([], ["CATEGORY", *CATEGORIES[:64]], ["ALL", "ENTITY", "t", "1"],
+                          ["UNSEEN", "LOG", LOG], filters(rng)))],
     "CURSORS": lambda rng: [BIG],
     "LEN": lambda rng: [BIG],
     "INFO": lambda rng: [BIG],

@@ -23,6 +23,7 @@ struct model_entry {
     int type;               /* index of types[], -1: none */
     int event;              /* index of events[], -1: default */
     int token;              /* index of collapse_tokens[], -1: none */
+    int entity;             /* index of entity_ids[], -1: none */
 };
 
 /* More than a box has at a time, so that records are given to others; of all lengths. */
@@ -57,6 +58,7 @@ struct model {
 
 static const char *types[] = {"build", "a \"quoted\" type", "\xc3\xa9t\xc3\xa9"};
 static const char *events[] = {"alert", "progress"};
+static const char *entity_ids[] = {"", "17", "a \"quoted\" id"}; /* all of types[0] */
 static const char *collapse_tokens[] = {"job 1", "job 2", "\"quoted\"", "t", "\xc3\xa9"};
 
 static bool is_expired(const struct model *m, const struct box_entry *e)
@@ -113,6 +115,11 @@ static void build_body(struct model *m, struct model_entry *me)
     me->token = chance(15) ? (int)below(5) : -1;
     if (me->token >= 0)
         plain.field[BODY_COLLAPSE] = notify_str_z(collapse_tokens[me->token]);
+    me->entity = chance(30) ? (int)below(3) : -1;
+    if (me->entity >= 0) {
+        plain.field[BODY_ENTITY_TYPE] = notify_str_z(types[0]);
+        plain.field[BODY_ENTITY_ID] = notify_str_z(entity_ids[me->entity]);
+    }
     if (me->type >= 0)
         plain.field[BODY_TYPE] = notify_str_z(types[me->type]);
     if (me->event >= 0)
@@ -568,13 +575,18 @@ static bool model_matches(const struct model *m, const struct model_entry *me,
     if (is_expired(m, e) || notify_id_cmp(e->id, range->from) < 0 ||
         notify_id_cmp(e->id, range->to) > 0 || !state_matches(e, filter->state))
         return false;
-    if (filter->has_level && e->level != filter->level)
+    if (filter->has_level &&
+        (filter->or_above ? e->level < filter->level : e->level != filter->level))
         return false;
     if (filter->category_count > 0 && !is_of(e, filter->categories[0]) &&
         !is_of(e, filter->categories[1]))
         return false;
     if (filter->type.ptr != NULL &&
         (me->type < 0 || !notify_str_eq(filter->type, notify_str_z(types[me->type]))))
+        return false;
+    if (filter->entity_type.ptr != NULL &&
+        (me->entity < 0 || !notify_str_eq(filter->entity_type, notify_str_z(types[0])) ||
+         !notify_str_eq(filter->entity_id, notify_str_z(entity_ids[me->entity]))))
         return false;
     return filter->event.ptr == NULL ||
            notify_str_eq(filter->event,
@@ -602,7 +614,12 @@ static void check_range(struct model *m)
         filter->type = notify_str_z(types[below(3)]);
     if (chance(20))
         filter->event = notify_str_z(chance(30) ? "notification" : events[below(2)]);
+    if (chance(20)) {
+        filter->entity_type = notify_str_z(types[chance(90) ? 0 : 1]);
+        filter->entity_id = notify_str_z(entity_ids[below(3)]);
+    }
     filter->has_level = chance(20);
+    filter->or_above = chance(50);
     filter->level = (enum entry_level)below(LEVEL_COUNT);
     box_iter_init(&iter, m->box, &range);
     for (size_t i = 0; i < m->count; i++) {

@@ -86,11 +86,14 @@ static struct cursor_counts counts(void)
 static struct cursor_state state_of(uint64_t ms)
 {
     struct cursor_sight sight;
+    struct cursor_state state;
     struct box_entry entry = {0};
 
     (void)box_find(topic, id_of(ms), BOX_NEVER_EXPIRE, &entry);
-    cursor_sight_init(&sight, cursor, topic);
-    return cursor_state_of(&sight, id_of(ms), entry.category_slot);
+    cr_assert_eq(cursor_sight_init(&sight, cursor, topic), 0);
+    state = cursor_state_of(&sight, id_of(ms), entry.category_slot);
+    cursor_sight_release(&sight);
+    return state;
 }
 
 static bool read_mark_is(uint64_t ms)

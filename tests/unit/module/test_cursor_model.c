@@ -422,8 +422,9 @@ static void check_state(struct model *m)
     if (notify_id_cmp(e->id, inbox->start) <= 0)
         return;
     cr_assert(box_find(m->log, e->id, BOX_NEVER_EXPIRE, &entry));
-    cursor_sight_init(&sight, inbox->cursor, m->log);
+    cr_assert_eq(cursor_sight_init(&sight, inbox->cursor, m->log), 0);
     state = cursor_state_of(&sight, e->id, entry.category_slot);
+    cursor_sight_release(&sight);
     cr_assert_eq(state.archived, e->state[i].archived);
     if (e->kind == ENTRY_EVENT)
         return;

@@ -1,0 +1,28 @@
+/* log_view -- the entries that a command reads: those of its key, or, with LOG, those of a log as
+ * the key's box sees them (box_view.h). */
+#ifndef LOG_VIEW_H
+#define LOG_VIEW_H
+
+#include "box/box_view.h"
+#include "message/render.h"
+#include "server/box_key.h"
+
+struct log_view {
+    struct box_key bk;
+    struct box_key log; /* open if has_log */
+    bool has_log;
+    uint64_t now_ms;
+    struct box_view view;
+    struct render_box box; /* what messages say about the box that the entries are of */
+};
+
+/* log NULL: the entries are the key's own. with_counts: box is needed. False: an error has been
+ * replied, and nothing is open. A missing box, or a log that is not followed, has no entries. */
+bool log_view_open_or_reply(struct log_view *lv, struct rm_ctx *ctx, struct rm_string *key,
+                            struct rm_string *log, bool with_counts);
+void log_view_close(struct log_view *lv);
+
+/* In one of the two forms: of RANGE JSON, or of RANGE. */
+void log_view_reply(struct log_view *lv, const struct box_entry *entry, bool json);
+
+#endif
