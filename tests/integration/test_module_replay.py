@@ -92,7 +92,7 @@ def test_a_replica_with_lower_limits_ends_equal(programs, narrow, when):
     check_sound(client)
     client.execute_command("DEBUG", "RELOAD")
     assert contents(client) == wanted
-    replica.wait_aof()
+    replica.wait_aof()  # a replica begins a new one with every copy of its primary
     client.execute_command("DEBUG", "LOADAOF")
     assert contents(client) == wanted
     replica.rewrite_aof()
@@ -238,6 +238,7 @@ REFUSED = [
     ["NOTIFY.SEND", "in", "t", "IDEMPOTENT", "t", "REMEMBER", "1", "1", "1"],
     ["NOTIFY.READ", "in", "NOPUBLISH"],
     ["NOTIFY.READ", "in", "1", "LOG", "in"],
+    ["NOTIFY.RANGE", "in", "-", "+", "ENTITY", "", "7"],
     ["NOTIFY.READ", "scattered", "2999", "LOG", "log"],
     ["NOTIFY.READ", "scattered", *(str(n) for n in range(2052, 3000, 2)), "LOG", "log"],
     ["NOTIFY.MARK", "in", "GREEN", "1"],
