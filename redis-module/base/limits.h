@@ -76,6 +76,9 @@
 #ifndef LIMIT_SENDMANY_BYTES
 #define LIMIT_SENDMANY_BYTES (8u << 20) /* of the entry, as often as SENDMANY has keys */
 #endif
+#ifndef LIMIT_GROUPS
+#define LIMIT_GROUPS 10000 /* in the reply of UNREAD BY */
+#endif
 #define REPLY_ENTRIES_MAX 10000 /* entries in the reply to one command */
 
 /* Whether the limits do not hold for what is done just now. */

@@ -1,4 +1,4 @@
-/* cmd_count -- NOTIFY.UNREAD, BADGE, LEN, INFO and VERIFY: numbers about a box. */
+/* cmd_count -- NOTIFY.BADGE, LEN, INFO and VERIFY: numbers about a box. */
 #include "commands/commands.h"
 
 #include "server/args.h"
@@ -7,60 +7,6 @@
 #include "commands/log_count.h"
 #include "server/reply.h"
 #include "base/mem.h"
-
-static uint64_t unread_of(const struct box *box, const struct filter_categories *categories,
-                          uint64_t now_ms)
-{
-    uint64_t unread = 0;
-
-    if (categories->count == 0)
-        return box_unread(box, now_ms);
-    for (size_t i = 0; i < categories->count; i++)
-        unread += box_unread_of(box, categories->list[i], now_ms);
-    return unread;
-}
-
-/* What the box has not read of each log, one after the other. False: one is no box; replied. */
-static bool add_unread_logs(const struct box_key *bk, const struct filter_args *wanted,
-                            uint64_t *unread)
-{
-    struct category_wish *wish = log_wish(bk->box, &wanted->categories);
-
-    for (size_t i = 0; i < wanted->logs.count; i++) {
-        struct rm_string *name = wanted->logs.names[i];
-        struct box_key log;
-        if (!box_key_open_or_reply(&log, bk->ctx, name, RM_READ))
-            return false;
-        *unread += log_count(log_cursor(bk->box, name), &log, wish).unread;
-        box_key_close(&log);
-    }
-    return true;
-}
-
-/* NOTIFY.UNREAD key [CATEGORY c …] [LOGS numkeys log …] */
-int cmd_unread(struct rm_ctx *ctx, struct rm_string **argv, int argc)
-{
-    struct filter_args wanted;
-    struct box_key bk;
-    struct args args;
-    uint64_t unread = 0;
-    bool counted;
-
-    args_init(&args, argv, argc, 2);
-    counted = filter_args_take(&wanted, FILTER_UNREAD, &args);
-    if (rm_IsKeysPositionRequest(ctx))
-        return log_args_tell_many(ctx, argv, counted ? &wanted.logs : NULL);
-    if (!counted)
-        return reply_args_error(ctx, &args);
-    if (!box_key_open_or_reply(&bk, ctx, argv[1], RM_READ))
-        return RM_OK;
-    if (bk.box != NULL)
-        unread = unread_of(bk.box, &wanted.categories, box_key_now(&bk));
-    if (wanted.logs.count > 0)
-        counted = add_unread_logs(&bk, &wanted, &unread);
-    box_key_close(&bk);
-    return counted ? rm_ReplyWithLongLong(ctx, (long long)unread) : RM_OK;
-}
 
 /* NOTIFY.LEN key */
 int cmd_len(struct rm_ctx *ctx, struct rm_string **argv, int argc)
@@ -128,16 +74,17 @@ struct log_share {
 };
 
 /* The share of each log. NULL with *ret_replied: one is no box; without: no memory. */
-static struct log_share *count_shares(const struct box_key *bk, const struct log_args *logs,
+static struct log_share *count_shares(const struct box_key *bk, const struct filter_args *wanted,
                                       bool *ret_replied)
 {
+    const struct log_args *logs = &wanted->logs;
     struct log_share *shares = mem_try_alloc(logs->count * sizeof shares[0]);
     struct category_wish *wish;
 
     *ret_replied = false;
     if (shares == NULL)
         return NULL;
-    wish = log_wish(bk->box, NULL);
+    wish = log_wish(bk->box, &wanted->categories);
     for (size_t i = 0; i < logs->count; i++) {
         struct box_key log;
         if (!box_key_open_or_reply(&log, bk->ctx, logs->names[i], RM_READ)) {
@@ -175,72 +122,127 @@ static void reply_shares(struct rm_ctx *ctx, const struct log_share *shares, siz
     }
 }
 
-/* The members of every badge; the map has begun. */
-static void reply_badge(struct box_key *bk, const struct category_list *list, uint64_t now_ms)
+/* What of the box itself is unread. */
+struct own_share {
+    uint64_t unread;
+    uint64_t unseen;
+    int level; /* the highest that is unread; -1: none */
+};
+
+static struct own_share count_all(const struct box *box, uint64_t now_ms)
 {
-    struct box_counts counts = {0, 0, 0};
+    struct box_counts counts = box_count(box, now_ms);
+
+    return (struct own_share){counts.unread, counts.unseen, box_max_unread_level(box, now_ms)};
+}
+
+/* The same of some categories, entry by entry. */
+static struct own_share count_some(const struct box *box, const struct box_filter *filter,
+                                   uint64_t now_ms)
+{
+    struct box_range range = {.to = {UINT64_MAX, UINT64_MAX}, .now_ms = now_ms, .filter = *filter};
+    struct own_share share = {0, 0, -1};
+    struct box_iter iter;
+    struct box_entry entry;
+
+    box_iter_init(&iter, box, &range);
+    while (box_iter_next(&iter, &entry)) {
+        bool counts = entry.kind == ENTRY_NOTIFICATION && !entry.is_muted;
+        share.unseen += counts && !entry.is_seen;
+        share.unread += counts && !entry.is_read;
+        if (counts && !entry.is_read && (int)entry.level > share.level)
+            share.level = (int)entry.level;
+    }
+    return share;
+}
+
+static bool names(const struct filter_categories *categories, struct notify_str name)
+{
+    for (size_t i = 0; i < categories->count; i++)
+        if (notify_str_eq(categories->list[i], name))
+            return true;
+    return false;
+}
+
+/* Leaves those that are asked for. */
+static void choose(struct category_list *list, const struct filter_categories *categories)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < list->count; i++)
+        if (categories->count == 0 || names(categories, list->counts[i].category))
+            list->counts[kept++] = list->counts[i];
+    list->count = kept;
+}
+
+/* The members of every badge; the map has begun. */
+static void reply_badge(struct box_key *bk, const struct category_list *list,
+                        const struct filter_args *wanted)
+{
+    struct own_share share = {0, 0, -1};
     struct notify_id last = {0, 0};
-    int level = -1;
 
     if (bk->box != NULL) {
-        counts = box_count(bk->box, now_ms);
+        uint64_t now_ms = box_key_now(bk);
+        share = wanted->categories.count == 0 ? count_all(bk->box, now_ms)
+                                              : count_some(bk->box, &wanted->filter, now_ms);
         last = box_last_id(bk->box);
-        level = box_max_unread_level(bk->box, now_ms);
     }
-    reply_field_number(bk->ctx, "unread", counts.unread);
-    reply_field_number(bk->ctx, "unseen", counts.unseen);
+    reply_field_number(bk->ctx, "unread", share.unread);
+    reply_field_number(bk->ctx, "unseen", share.unseen);
     reply_by_category(bk->ctx, list);
     reply_str(bk->ctx, NOTIFY_STR("max_level"));
-    if (level < 0)
+    if (share.level < 0)
         rm_ReplyWithNull(bk->ctx);
     else
-        reply_str(bk->ctx, render_level((enum entry_level)level));
+        reply_str(bk->ctx, render_level((enum entry_level)share.level));
     reply_field_id(bk->ctx, "last", last);
     reply_field_number(bk->ctx, "rev", bk->box == NULL ? 0 : box_rev(bk->box));
     reply_field_number(bk->ctx, "epoch", bk->box == NULL ? 0 : box_epoch(bk->box));
     reply_field_number(bk->ctx, "next_expiry", box_key_next_expiry(bk));
 }
 
-static void run_badge(struct box_key *bk, const struct log_args *logs)
+static void run_badge(struct box_key *bk, const struct filter_args *wanted)
 {
-    uint64_t now_ms = box_key_now(bk);
+    size_t log_count = wanted->logs.count;
     struct log_share *shares = NULL;
     struct category_list list = {NULL, 0};
     bool replied = false;
 
-    if (logs->count > 0)
-        shares = count_shares(bk, logs, &replied);
-    if ((logs->count > 0 && shares == NULL) ||
-        !category_list_init(&list, bk->box, now_ms, box_unread_categories)) {
+    if (log_count > 0)
+        shares = count_shares(bk, wanted, &replied);
+    if ((log_count > 0 && shares == NULL) ||
+        !category_list_init(&list, bk->box, box_key_now(bk), box_unread_categories)) {
         if (!replied)
             (void)reply_no_memory(bk->ctx);
     } else {
-        rm_ReplyWithMap(bk->ctx, logs->count > 0 ? 9 : 8);
-        reply_badge(bk, &list, now_ms);
-        if (logs->count > 0)
-            reply_shares(bk->ctx, shares, logs->count);
+        choose(&list, &wanted->categories);
+        rm_ReplyWithMap(bk->ctx, log_count > 0 ? 9 : 8);
+        reply_badge(bk, &list, wanted);
+        if (log_count > 0)
+            reply_shares(bk->ctx, shares, log_count);
     }
     category_list_release(&list);
     mem_free(shares);
 }
 
-/* NOTIFY.BADGE key [LOGS numkeys log …] */
+/* NOTIFY.BADGE key [CATEGORY c …] [LOGS numkeys log …] */
 int cmd_badge(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
-    struct log_args logs = {NULL, 0};
+    struct filter_args wanted;
     struct box_key bk;
     struct args args;
     bool taken;
 
     args_init(&args, argv, argc, 2);
-    taken = args_done(&args) || log_args_take_only(&args, &logs);
+    taken = filter_args_take(&wanted, FILTER_BADGE, &args);
     if (rm_IsKeysPositionRequest(ctx))
-        return log_args_tell_many(ctx, argv, taken ? &logs : NULL);
+        return log_args_tell_many(ctx, argv, taken ? &wanted.logs : NULL);
     if (!taken)
         return reply_args_error(ctx, &args);
     if (!box_key_open_or_reply(&bk, ctx, argv[1], RM_READ))
         return RM_OK;
-    run_badge(&bk, &logs);
+    run_badge(&bk, &wanted);
     box_key_close(&bk);
     return RM_OK;
 }

@@ -168,8 +168,33 @@ static struct rm_arg logs_parts[] = {
 };
 #define LOGS ARG_SUB("logs", RM_ARG_BLOCK, "LOGS", RM_ARG_OPTIONAL, logs_parts)
 
-static struct rm_arg unread_args[] = {KEY, CATEGORIES, LOGS, END};
-static struct rm_arg badge_args[] = {KEY, LOGS, END};
+static struct rm_arg feed_args[] = {
+    KEY,
+    LOGS,
+    OPTION_STR("position", "BEFORE"),
+    OPTION_INT("offset", "OFFSET"),
+    OPTION_INT("count", "COUNT"),
+    OPTION("total", "TOTAL"),
+    OPTION_ONEOF("state", NULL, state_names),
+    CATEGORIES,
+    OPTION_STR("type", "TYPE"),
+    OPTION_STR("event", "EVENT"),
+    LEVELS,
+    ENTITY,
+    OPTION("json", "JSON"),
+    END,
+};
+static struct rm_arg group_names[] = {
+    TOKEN("category", "CATEGORY"),
+    TOKEN("type", "TYPE"),
+    TOKEN("level", "LEVEL"),
+    TOKEN("entity", "ENTITY"),
+    END,
+};
+static struct rm_arg unread_args[] = {
+    KEY, OPTION_ONEOF("group", "BY", group_names), CATEGORIES, LOGS, END,
+};
+static struct rm_arg badge_args[] = {KEY, CATEGORIES, LOGS, END};
 static struct rm_arg count_args[] = {
     KEY,
     ARG("start", RM_ARG_STRING, NULL, 0),
@@ -462,6 +487,7 @@ HANDLER(sendmany)
 HANDLER(get)
 HANDLER(range)
 HANDLER(revrange)
+HANDLER(feed)
 HANDLER(since)
 HANDLER(unread)
 HANDLER(badge)
@@ -529,21 +555,26 @@ static const struct command {
     {"NOTIFY.REVRANGE", run_revrange, "readonly getkeys-api", "read slow", -4, KEY_READ_LOG,
      "Returns the entries of a box within a range of ids, newest first.",
      "O(log(M)+N) with N entries looked at in a box of M", NULL, revrange_args},
+    {"NOTIFY.FEED", run_feed, "readonly getkeys-api", "read slow", -2, KEY_READ_LOGS,
+     "Returns the entries of a box and of logs that it follows as one list, newest first.",
+     "O(N*log(K)) for N entries looked at in K boxes; with TOTAL in all of each", NULL, feed_args},
     {"NOTIFY.SINCE", run_since, "readonly getkeys-api", "read slow", -3, KEY_PAIRS,
      "Returns, for each box that has news, the messages after the given position and what has been "
      "lost.",
      "O(K+N) for K keys and N messages", NULL, since_args},
-    {"NOTIFY.UNREAD", run_unread, "readonly fast getkeys-api", "read fast", -2, KEY_READ_LOGS,
+    {"NOTIFY.UNREAD", run_unread, "readonly getkeys-api", "read slow", -2, KEY_READ_LOGS,
      "Returns the number of unread notifications of a box, or of some of its categories, and of "
      "logs that it follows.",
-     "O(1), with CATEGORY O(N) for N categories; for each log as NOTIFY.COUNT, and "
+     "O(1), with CATEGORY O(N) for N categories, with BY O(N) for N entries; for each log as "
+     "NOTIFY.COUNT, and "
      "O(E*log(M)) for E entries that were marked out of order",
      NULL, unread_args},
-    {"NOTIFY.BADGE", run_badge, "readonly fast getkeys-api", "read fast", -2, KEY_READ_LOGS,
+    {"NOTIFY.BADGE", run_badge, "readonly getkeys-api", "read slow", -2, KEY_READ_LOGS,
      "Returns what a client shows when it connects: unread and unseen counts, highest unread "
      "level, "
      "last id and revision.",
-     "O(N) for N categories of the box; for each log as NOTIFY.UNREAD", NULL, badge_args},
+     "O(N) for N categories of the box, with CATEGORY for N entries; for each log as NOTIFY.UNREAD",
+     NULL, badge_args},
     {"NOTIFY.COUNT", run_count, "readonly getkeys-api", "read slow", -4, KEY_READ_LOG,
      "Returns the number of notifications of a box within a range of ids, or of entries with a "
      "state.",

@@ -27,6 +27,7 @@ int cmd_event(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_get(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_range(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_revrange(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_feed(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_since(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_unread(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_badge(struct rm_ctx *ctx, struct rm_string **argv, int argc);

@@ -3,6 +3,8 @@
 
 #include "base/limits.h"
 
+enum { FEED_COUNT = 100 };
+
 static bool take_count(struct args *args, void *into)
 {
     struct filter_args *wanted = into;
@@ -133,6 +135,64 @@ static bool take_log(struct args *args, void *into)
     return true;
 }
 
+/* An id, or what a reply said comes next: an id, ':' and the name of a box. */
+static bool take_before(struct args *args, void *into)
+{
+    struct filter_args *wanted = into;
+    struct notify_str text;
+    const char *colon;
+    size_t id_len;
+
+    if (!args_take_str(args, "BEFORE", &text))
+        return false;
+    colon = text.len == 0 ? NULL : memchr(text.ptr, ':', text.len);
+    id_len = colon == NULL ? text.len : (size_t)(colon - text.ptr);
+    wanted->has_before = true;
+    if (colon != NULL)
+        wanted->before.name = notify_str_of(colon + 1, text.len - id_len - 1);
+    return notify_id_parse(notify_str_of(text.ptr, id_len), 0, &wanted->before.id) ||
+           args_fail_value(args, "BEFORE", "an id, or what a reply says comes next", text);
+}
+
+static bool take_offset(struct args *args, void *into)
+{
+    struct filter_args *wanted = into;
+
+    return args_take_number(args, "OFFSET", 0, REPLY_ENTRIES_MAX, &wanted->offset);
+}
+
+static bool take_total(struct args *args, void *into)
+{
+    struct filter_args *wanted = into;
+
+    (void)args;
+    wanted->total = true;
+    return true;
+}
+
+static bool take_by(struct args *args, void *into)
+{
+    static const struct {
+        const char *name;
+        size_t len;
+    } names[] = {[GROUP_CATEGORY] = {"CATEGORY", 8},
+                 [GROUP_TYPE] = {"TYPE", 4},
+                 [GROUP_LEVEL] = {"LEVEL", 5},
+                 [GROUP_ENTITY] = {"ENTITY", 6}};
+    struct filter_args *wanted = into;
+    struct notify_str word;
+
+    wanted->has_by = true;
+    if (!args_take_str(args, "BY", &word))
+        return false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        wanted->by = (enum group_by)i;
+        if (args_is_keyword(word, names[i].name, names[i].len))
+            return true;
+    }
+    return args_fail_value(args, "BY", "category, type, level or entity", word);
+}
+
 #define STATES                                                                                     \
     ARG_OPTION("UNREAD", take_unread), ARG_OPTION("READ", take_read),                              \
         ARG_OPTION("UNSEEN", take_unseen), ARG_OPTION("ARCHIVED", take_archived),                  \
@@ -149,7 +209,18 @@ static const struct arg_option range_options[] = {
     ARG_OPTION("LOG", take_log),
 };
 static const struct arg_option count_options[] = {FILTERS, ARG_OPTION("LOG", take_log)};
-static const struct arg_option unread_options[] = {CATEGORIES, ARG_OPTION("LOGS", take_logs)};
+static const struct arg_option feed_options[] = {
+    FILTERS,
+    ARG_OPTION("COUNT", take_count),
+    ARG_OPTION("JSON", take_json),
+    ARG_OPTION("LOGS", take_logs),
+    ARG_OPTION("BEFORE", take_before),
+    ARG_OPTION("OFFSET", take_offset),
+    ARG_OPTION("TOTAL", take_total),
+};
+static const struct arg_option unread_options[] = {CATEGORIES, ARG_OPTION("LOGS", take_logs),
+                                                   ARG_OPTION("BY", take_by)};
+static const struct arg_option badge_options[] = {CATEGORIES, ARG_OPTION("LOGS", take_logs)};
 
 #define TABLE(array)                                                                               \
     {                                                                                              \
@@ -159,9 +230,9 @@ static const struct {
     const struct arg_option *options;
     size_t count;
 } tables[] = {
-    [FILTER_RANGE] = TABLE(range_options),
-    [FILTER_COUNT] = TABLE(count_options),
-    [FILTER_UNREAD] = TABLE(unread_options),
+    [FILTER_RANGE] = TABLE(range_options), [FILTER_COUNT] = TABLE(count_options),
+    [FILTER_FEED] = TABLE(feed_options),   [FILTER_UNREAD] = TABLE(unread_options),
+    [FILTER_BADGE] = TABLE(badge_options),
 };
 
 bool filter_args_take(struct filter_args *wanted, enum filter_use use, struct args *args)
@@ -171,7 +242,7 @@ bool filter_args_take(struct filter_args *wanted, enum filter_use use, struct ar
     memset(wanted, 0, sizeof *wanted);
     wanted->options = tables[use].options;
     wanted->option_count = tables[use].count;
-    wanted->count = REPLY_ENTRIES_MAX;
+    wanted->count = use == FILTER_FEED ? FEED_COUNT : REPLY_ENTRIES_MAX;
     if (!args_take_options(args, wanted->options, wanted->option_count, wanted, &seen))
         return false;
     wanted->filter.categories = wanted->categories.list;

@@ -7,6 +7,8 @@
 
 #include "server/args.h"
 #include "box/box.h"
+#include "box/box_feed.h"
+#include "commands/group.h"
 #include "commands/log_args.h"
 
 #define FILTER_CATEGORIES_MAX BOX_FILTER_CATEGORIES_MAX /* that one command may name */
@@ -20,7 +22,9 @@ struct filter_categories {
 enum filter_use {
     FILTER_RANGE,  /* state, CATEGORY, TYPE, EVENT, LEVEL, ENTITY, and COUNT, JSON, LOG */
     FILTER_COUNT,  /* the same without COUNT and JSON */
-    FILTER_UNREAD, /* CATEGORY, LOGS */
+    FILTER_FEED,   /* those of COUNT without LOG, and COUNT, JSON, LOGS, BEFORE, OFFSET, TOTAL */
+    FILTER_UNREAD, /* CATEGORY, LOGS, BY */
+    FILTER_BADGE,  /* CATEGORY, LOGS */
 };
 
 /* What has not been given is NULL, 0 or false. */
@@ -31,9 +35,15 @@ struct filter_args {
     struct box_filter filter; /* its categories point at the list above: do not copy this struct */
     bool has_state;
     bool json;
-    uint64_t count;        /* at most REPLY_ENTRIES_MAX, which it is if not given */
+    uint64_t count;        /* at most REPLY_ENTRIES_MAX; FEED's is 100 if not given, others' that */
     struct rm_string *log; /* borrowed */
     struct log_args logs;
+    struct feed_position before; /* its name is borrowed */
+    bool has_before;
+    bool total;
+    bool has_by;
+    enum group_by by;
+    uint64_t offset;
 };
 
 /* Takes the options up to the end. */

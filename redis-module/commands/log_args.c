@@ -28,19 +28,6 @@ bool log_args_take(struct args *args, struct log_args *ret_logs)
     return check_unique(args, ret_logs);
 }
 
-static bool take_logs(struct args *args, void *into)
-{
-    return log_args_take(args, into);
-}
-
-bool log_args_take_only(struct args *args, struct log_args *ret_logs)
-{
-    static const struct arg_option options[] = {ARG_OPTION("LOGS", take_logs)};
-    uint32_t seen;
-
-    return args_take_options(args, options, 1, ret_logs, &seen);
-}
-
 int log_args_tell_many(struct rm_ctx *ctx, struct rm_string **argv, const struct log_args *logs)
 {
     rm_KeyAtPosWithFlags(ctx, KEY_AT, RM_KEY_RO | RM_KEY_ACCESS);

@@ -20,8 +20,6 @@ struct log_args {
 
 /* Takes what follows LOGS. A log may be named once only. */
 bool log_args_take(struct args *args, struct log_args *ret_logs);
-/* Takes LOGS numkeys log [log …] up to the end, the only option there is. */
-bool log_args_take_only(struct args *args, struct log_args *ret_logs);
 
 /* The answers to the server's question, for a command that reads its key and logs (NULL: its
  * arguments are wrong, and it will open nothing); that reads its key, or updates it, and may read a

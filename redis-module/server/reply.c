@@ -113,12 +113,19 @@ static long reply_texts(struct rm_ctx *ctx, const struct box_entry *entry)
 
 void reply_entry(struct rm_ctx *ctx, const struct box_entry *entry)
 {
+    reply_entry_of(ctx, notify_str_of(NULL, 0), entry);
+}
+
+void reply_entry_of(struct rm_ctx *ctx, struct notify_str key, const struct box_entry *entry)
+{
     long fields;
 
     rm_ReplyWithArray(ctx, 2);
     reply_id(ctx, entry->id);
     rm_ReplyWithMap(ctx, RM_POSTPONED_LEN);
-    fields = reply_texts(ctx, entry);
+    if (key.ptr != NULL)
+        reply_field_str(ctx, "key", key);
+    fields = reply_texts(ctx, entry) + (key.ptr != NULL);
     reply_time(ctx, "expires_at", entry->expire_ms, &fields);
     reply_time(ctx, "read_at", entry->read_ms, &fields);
     reply_flag(ctx, "read", entry->is_read && entry->read_ms == 0, &fields);

@@ -31,6 +31,8 @@ void reply_field_number(struct rm_ctx *ctx, const char *name, uint64_t value);
 
 /* [id, {field: value, …}] with only the fields that have a value. */
 void reply_entry(struct rm_ctx *ctx, const struct box_entry *entry);
+/* The same with a field key before the others: the box that the entry is of. */
+void reply_entry_of(struct rm_ctx *ctx, struct notify_str key, const struct box_entry *entry);
 
 /* The replay message of docs/protocol.md as one string. prev: the id before it that still exists.
  * Returns how many bytes it has. */

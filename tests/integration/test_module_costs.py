@@ -85,13 +85,13 @@ def ids(rng, count):
     return [rng.randrange(1, N + 1) for _ in range(count)]
 
 
-def filters(rng, states=True):
+def filters(rng, states=True, log=True):
     words = rng.sample(STATES, 1) if states and rng.random() < 0.6 else []
     words += ["CATEGORY", *rng.sample(CATEGORIES, rng.choice((1, 64)))] if rng.random() < 0.5 else []
     words += ["TYPE", rng.choice(("t1", "nothing"))] if rng.random() < 0.5 else []
     words += ["LEVEL", *rng.choice(([], [">="])), rng.choice(LEVELS)] if rng.random() < 0.3 else []
     words += ["ENTITY", "task", "7"] if rng.random() < 0.2 else []
-    return words + (["LOG", LOG] if rng.random() < 0.3 else [])
+    return words + (["LOG", LOG] if log and rng.random() < 0.3 else [])
 
 
 def range_of(rng):
@@ -105,8 +105,11 @@ READING = {
     "RANGE": lambda rng: [BIG, *range_of(rng)],
     "REVRANGE": lambda rng: [BIG, *reversed(range_of(rng)[:2]), *range_of(rng)[2:]],
     "SINCE": lambda rng: [*rng.choice(([BIG, 0, LOG, 0], [BIG, "1@7", LOG, "$"])), "COUNT", 1_000_000],
-    "UNREAD": lambda rng: [BIG, *rng.choice(([], ["CATEGORY", *CATEGORIES[:64]])), "LOGS", 1, LOG],
-    "BADGE": lambda rng: [BIG, "LOGS", 1, LOG],
+    "FEED": lambda rng: [BIG, "LOGS", 1, LOG, *filters(rng, log=False), *rng.choice(([], ["TOTAL"])),
+                         *rng.choice(([], ["OFFSET", 10_000])), *rng.choice(([], ["JSON"])), "COUNT", 10_000],
+    "UNREAD": lambda rng: [BIG, *rng.choice(([], ["CATEGORY", *CATEGORIES[:64]])), "LOGS", 1, LOG,
+                           *rng.choice(([], ["BY", rng.choice(("category", "type", "level", "entity"))]))],
+    "BADGE": lambda rng: [BIG, *rng.choice(([], ["CATEGORY", *CATEGORIES[:64]])), "LOGS", 1, LOG],
     "COUNT": lambda rng: [BIG, "-", "+", *rng.choice(([], ["CATEGORY", *CATEGORIES[:64]], ["ALL", "ENTITY", "t", "1"],
                           ["UNSEEN", "LOG", LOG], filters(rng)))],
     "CURSORS": lambda rng: [BIG],

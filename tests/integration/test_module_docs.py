@@ -39,6 +39,7 @@ ALSO_ACCEPTED = {
     "NOTIFY.SENDMANY": [f"1 k t LEVEL {level}" for level in LEVELS] + [f"1 k t {TOKENS}"],
     "NOTIFY.RANGE": [f"k - + LEVEL {level}" for level in LEVELS],
     "NOTIFY.REVRANGE": [f"k + - LEVEL {level}" for level in LEVELS],
+    "NOTIFY.FEED": [f"k LEVEL {level}" for level in LEVELS] + [f"k {state}" for state in ("READ", "ARCHIVED", "ALL")],
 }
 
 

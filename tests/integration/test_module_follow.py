@@ -569,6 +569,10 @@ def test_in_a_cluster_logs_must_share_the_slot_of_the_box(programs):
         f"NOTIFY.UNFOLLOW {inbox} topic:all",
         f"NOTIFY.UNREAD {inbox} CATEGORY LOGS LOGS 1 topic:all",
         f"NOTIFY.BADGE {inbox} LOGS 2 {log} topic:all",
+        f"NOTIFY.FEED {inbox} CATEGORY LOGS LOGS 2 {log} topic:all",
+        f"NOTIFY.RANGE {inbox} - + CATEGORY LOG LOG topic:all",
+        f"NOTIFY.COUNT {inbox} - + LOG topic:all",
+        f"NOTIFY.GET {inbox} {number} LOG topic:all",
         f"NOTIFY.READ {inbox} {number} LOG topic:all",
         f"NOTIFY.READALL {inbox} CATEGORY LOG LOG topic:all",
     ):

@@ -239,6 +239,8 @@ REFUSED = [
     ["NOTIFY.READ", "in", "NOPUBLISH"],
     ["NOTIFY.READ", "in", "1", "LOG", "in"],
     ["NOTIFY.RANGE", "in", "-", "+", "ENTITY", "", "7"],
+    ["NOTIFY.FEED", "in", "BEFORE", "soon"],
+    ["NOTIFY.UNREAD", "in", "BY", "title"],
     ["NOTIFY.READ", "scattered", "2999", "LOG", "log"],
     ["NOTIFY.READ", "scattered", *(str(n) for n in range(2052, 3000, 2)), "LOG", "log"],
     ["NOTIFY.MARK", "in", "GREEN", "1"],
@@ -280,7 +282,7 @@ REFUSED = [
 # What no client can bring about here: lack of memory, a box of 16 million entries, the words of effects.
 UNPROVOKED = re.compile(
     r"memory|MAXLEN must be at most|MAY must|the blocks|the ids of the payload|PUT must name|REMEMBER needs"
-    r"|a session set holds at most %d$|NOPERM|id/maxlen"
+    r"|a session set holds at most %d$|NOPERM|id/maxlen|more than %d groups"
 )
 
 
