@@ -493,7 +493,7 @@ static void drop_vanished(struct cursor_edit *edit)
     edit->mark_count = kept;
 }
 
-static int condense(struct cursor_edit *edit)
+int cursor_edit_condense(struct cursor_edit *edit)
 {
     if (edit->error != 0)
         return edit->error;
@@ -528,7 +528,7 @@ static void fit_marks(struct cursor_edit *edit)
 int cursor_edit_commit(struct cursor_edit *edit)
 {
     struct cursor *cursor = edit->cursor;
-    int rc = condense(edit);
+    int rc = cursor_edit_condense(edit);
 
     if (rc != 0) {
         release(edit);

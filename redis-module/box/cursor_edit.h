@@ -49,6 +49,9 @@ uint64_t cursor_edit_upto(struct cursor_edit *edit, struct notify_id upto, enum 
 uint64_t cursor_edit_category(struct cursor_edit *edit, struct notify_str category,
                               struct notify_id upto, struct notify_id *ret_upto);
 
+/* Condenses the exceptions, as commit does. 0, or what commit would return; the edit goes on. */
+int cursor_edit_condense(struct cursor_edit *edit);
+
 /* Condenses the exceptions and takes the changes over. 0; -ENOMEM, or -ENOSPC when there would be
  * more than LIMIT_EXCEPTIONS or LIMIT_COVERS: then nothing has changed. Ends the edit in any case.
  */

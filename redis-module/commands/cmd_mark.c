@@ -117,19 +117,19 @@ int cmd_mark(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 
 /* ---- up to an id ---- */
 
-/* What READALL and SEEN ask for. The change comes first: AT and NOPUBLISH are taken into it. */
+/* What READALL and SEEN ask for. The change comes first: AT, NOPUBLISH and LOG are taken into it.
+ */
 struct upto {
     struct change change;
-    struct notify_id id;
+    struct notify_id id;        /* the greatest possible: all */
     struct notify_str category; /* .ptr == NULL: of all */
-    bool has_id;
+    struct log_args logs;
 };
 
 static bool take_upto(struct args *args, void *into)
 {
     struct upto *upto = into;
 
-    upto->has_id = true;
     return args_take_id(args, "UPTO", UINT64_MAX, &upto->id);
 }
 
@@ -140,17 +140,28 @@ static bool take_category(struct args *args, void *into)
     return args_take_str(args, "CATEGORY", &upto->category);
 }
 
+static bool take_logs(struct args *args, void *into)
+{
+    struct upto *upto = into;
+
+    return log_args_take(args, &upto->logs);
+}
+
 static const struct arg_option upto_options[] = {
     ARG_OPTION("UPTO", take_upto),
     ARG_OPTION("NOPUBLISH", change_take_nopublish),
     ARG_OPTION_PART("EPOCH", change_take_epoch),
     ARG_OPTION_INTERNAL("AT", change_take_at),
     ARG_OPTION("LOG", change_take_log),
+    ARG_OPTION("LOGS", take_logs),
     ARG_OPTION("CATEGORY", take_category), /* the last: SEEN has it not */
 };
-enum { READALL_OPTIONS = sizeof upto_options / sizeof upto_options[0], SEEN_OPTIONS = 5 };
+enum {
+    READALL_OPTIONS = sizeof upto_options / sizeof upto_options[0],
+    SEEN_OPTIONS = READALL_OPTIONS - 1
+};
 
-/* How many changed. */
+/* How many changed of the box's own. */
 static int64_t mark_upto(struct upto *upto, enum box_mark mark)
 {
     struct box_key *bk = &upto->change.bk;
@@ -159,7 +170,7 @@ static int64_t mark_upto(struct upto *upto, enum box_mark mark)
     if (bk->box == NULL)
         return 0;
     last = box_last_id(bk->box);
-    if (!upto->has_id || notify_id_cmp(upto->id, last) > 0)
+    if (notify_id_cmp(upto->id, last) > 0)
         upto->id = last; /* what arrives later stays as it is */
     return box_mark_upto(&bk->box, upto->id, upto->category, mark, upto->change.at_ms,
                          box_key_now(bk));
@@ -182,47 +193,117 @@ static void replicate_upto(struct upto *upto, const char *command)
                      tail.count);
 }
 
-static int run_upto(struct upto *upto, const struct mark_kind *mark, const char *command)
+/* False: an error has been replied. */
+static bool run_own(struct upto *upto, const struct mark_kind *mark, const char *command,
+                    uint64_t *ret_count)
 {
     struct change *change = &upto->change;
-    int64_t count = mark_upto(upto, mark->mark);
+    int64_t count;
 
+    if (!change_open_or_reply(change))
+        return false;
+    count = mark_upto(upto, mark->mark);
+    *ret_count = count > 0 ? (uint64_t)count : 0;
     if (count <= 0) {
         box_key_close(&change->bk);
-        return count < 0 ? reply_no_memory(change->ctx) : rm_ReplyWithLongLong(change->ctx, 0);
+        if (count < 0)
+            (void)reply_no_memory(change->ctx);
+        return count == 0;
     }
     change_commit(change);
     replicate_upto(upto, command);
     change_publish_upto(change, mark->change, upto->id, upto->category);
     box_key_changed(&change->bk, mark->event);
-    return rm_ReplyWithLongLong(change->ctx, count);
+    return true;
 }
 
-static int run(struct upto *upto, const struct mark_kind *mark, const char *command)
+/* The box itself, or with a log what it has read there; upto is what the command said and stays so.
+ * only_check: nothing is changed, but what would be refused is. False: an error has been replied.
+ */
+static bool run_one(const struct upto *upto, struct rm_string *log, const struct mark_kind *mark,
+                    const char *command, bool only_check, uint64_t *ret_count)
 {
-    struct log_upto wanted = {.id = {UINT64_MAX, UINT64_MAX}, .category = upto->category};
+    struct log_upto wanted = {.id = upto->id, .category = upto->category};
+    struct upto one = {.id = upto->id, .category = upto->category};
+    const struct args *args = &upto->change.args;
+    bool done;
 
-    if (upto->has_id)
-        wanted.id = upto->id;
-    if (upto->change.log != NULL)
-        return log_change_upto(&upto->change, &wanted, mark, command);
-    return change_open_or_reply(&upto->change) ? run_upto(upto, mark, command) : RM_OK;
+    *ret_count = 0;
+    change_init(&one.change, upto->change.ctx, args->argv, args->argc, 2);
+    one.change.at_ms = upto->change.at_ms;
+    one.change.nopublish = upto->change.nopublish;
+    one.change.log = log;
+    one.change.epoch = upto->change.epoch;
+    if (only_check)
+        done = log_change_check_or_reply(&one.change, &wanted);
+    else if (log != NULL)
+        done = log_change_upto(&one.change, &wanted, mark, command, ret_count);
+    else
+        done = run_own(&one, mark, command, ret_count);
+    change_release(&one.change);
+    return done;
+}
+
+/* Either all are changed, or an error has been replied before anything was. */
+static bool run_all(const struct upto *upto, const struct mark_kind *mark, const char *command,
+                    uint64_t *ret_count)
+{
+    const struct log_args *logs = &upto->logs;
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < logs->count; i++)
+        if (!run_one(upto, logs->names[i], mark, command, true, &count))
+            return false;
+    if (!run_one(upto, NULL, mark, command, false, ret_count))
+        return false;
+    for (size_t i = 0; i < logs->count; i++) {
+        if (!run_one(upto, logs->names[i], mark, command, false, &count))
+            return false; /* for want of memory */
+        *ret_count += count;
+    }
+    return true;
+}
+
+static int run(const struct upto *upto, const struct mark_kind *mark, const char *command)
+{
+    struct rm_string *log = upto->change.log;
+    uint64_t count;
+    bool done;
+
+    if (log == NULL)
+        done = run_all(upto, mark, command, &count);
+    else
+        done = run_one(upto, log, mark, command, false, &count);
+    return done ? rm_ReplyWithLongLong(upto->change.ctx, (long long)count) : RM_OK;
+}
+
+static bool parse_upto(struct upto *upto, size_t option_count)
+{
+    struct args *args = &upto->change.args;
+    uint32_t seen;
+
+    upto->id = (struct notify_id){UINT64_MAX, UINT64_MAX};
+    upto->category = (struct notify_str){NULL, 0};
+    upto->logs = (struct log_args){NULL, 0};
+    if (!args_take_options(args, upto_options, option_count, upto, &seen))
+        return false;
+    return upto->change.log == NULL || upto->logs.count == 0 ||
+           args_fail(args, "ERR syntax error: only one of LOG and LOGS may be given");
 }
 
 static int mark_all(struct rm_ctx *ctx, struct rm_string **argv, int argc,
                     const struct mark_kind *mark, const char *command, size_t option_count)
 {
+    static const struct log_args none = {NULL, 0};
     struct upto upto;
-    uint32_t seen;
+    bool parsed;
 
     change_init(&upto.change, ctx, argv, argc, 2);
-    upto.category = (struct notify_str){NULL, 0};
-    upto.has_id = false;
-    if (!args_take_options(&upto.change.args, upto_options, option_count, &upto, &seen))
-        upto.change.log = NULL;
+    parsed = parse_upto(&upto, option_count);
     if (rm_IsKeysPositionRequest(ctx))
-        (void)log_args_tell_one(ctx, argv, argc, upto.change.log);
-    else if (upto.change.args.error[0] != '\0')
+        (void)log_args_tell_all(ctx, argv, argc, parsed ? upto.change.log : NULL,
+                                parsed ? &upto.logs : &none);
+    else if (!parsed)
         (void)reply_args_error(ctx, &upto.change.args);
     else
         (void)run(&upto, mark, command);
@@ -230,13 +311,13 @@ static int mark_all(struct rm_ctx *ctx, struct rm_string **argv, int argc,
     return RM_OK;
 }
 
-/* NOTIFY.READALL key [UPTO id] [CATEGORY c] [LOG log] [AT ms] [NOPUBLISH] */
+/* NOTIFY.READALL key [UPTO id] [CATEGORY c] [LOG log|LOGS numkeys log …] [AT ms] [NOPUBLISH] */
 int cmd_readall(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     return mark_all(ctx, argv, argc, &marks[MARK_READ], "NOTIFY.READALL", READALL_OPTIONS);
 }
 
-/* NOTIFY.SEEN key [UPTO id] [LOG log] [AT ms] [NOPUBLISH] */
+/* NOTIFY.SEEN key [UPTO id] [LOG log|LOGS numkeys log …] [AT ms] [NOPUBLISH] */
 int cmd_seen(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     return mark_all(ctx, argv, argc, &marks[MARK_SEEN], "NOTIFY.SEEN", SEEN_OPTIONS);

@@ -168,6 +168,18 @@ static struct rm_arg logs_parts[] = {
 };
 #define LOGS ARG_SUB("logs", RM_ARG_BLOCK, "LOGS", RM_ARG_OPTIONAL, logs_parts)
 
+static struct rm_arg updated_logs_parts[] = {
+    ARG("numkeys", RM_ARG_INTEGER, NULL, 0),
+    {.name = "log", .type = RM_ARG_KEY, .key_spec_index = 2, .flags = RM_ARG_MULTIPLE},
+    END,
+};
+static struct rm_arg log_or_logs[] = {
+    LOG_ARG("LOG", 0),
+    ARG_SUB("logs", RM_ARG_BLOCK, "LOGS", 0, updated_logs_parts),
+    END,
+};
+#define LOG_OR_LOGS OPTION_ONEOF("logs", NULL, log_or_logs)
+
 static struct rm_arg feed_args[] = {
     KEY,
     LOGS,
@@ -216,7 +228,7 @@ static struct rm_arg key_args[] = {KEY, END};
 static struct rm_arg read_args[] = {KEY, IDS, LOG, NOPUBLISH, END};
 
 static struct rm_arg readall_args[] = {
-    KEY, OPTION_STR("id", "UPTO"), OPTION_STR("category", "CATEGORY"), LOG, NOPUBLISH, END,
+    KEY, OPTION_STR("id", "UPTO"), OPTION_STR("category", "CATEGORY"), LOG_OR_LOGS, NOPUBLISH, END,
 };
 
 static struct rm_arg mark_names[] = {
@@ -227,7 +239,7 @@ static struct rm_arg mark_args[] = {
     KEY, ARG_SUB("state", RM_ARG_ONEOF, NULL, 0, mark_names), IDS, LOG, NOPUBLISH, END,
 };
 
-static struct rm_arg seen_args[] = {KEY, OPTION_STR("id", "UPTO"), LOG, NOPUBLISH, END};
+static struct rm_arg seen_args[] = {KEY, OPTION_STR("id", "UPTO"), LOG_OR_LOGS, NOPUBLISH, END};
 static struct rm_arg del_args[] = {KEY, IDS, NOPUBLISH, END};
 static struct rm_arg mute_args[] = {
     KEY,
@@ -328,10 +340,11 @@ enum key_use {
     KEY_DELETE,
     KEY_INSERT_MANY, /* numkeys, keys */
     KEY_PAIRS,
-    KEY_READ_LOG,   /* a key, and a log behind LOG */
-    KEY_READ_LOGS,  /* a key, and logs behind LOGS */
-    KEY_UPDATE_LOG, /* a key, and a log behind LOG */
-    KEY_FOLLOW,     /* a key, and logs up to the options */
+    KEY_READ_LOG,    /* a key, and a log behind LOG */
+    KEY_READ_LOGS,   /* a key, and logs behind LOGS */
+    KEY_UPDATE_LOG,  /* a key, and a log behind LOG */
+    KEY_UPDATE_LOGS, /* or behind LOGS several */
+    KEY_FOLLOW,      /* a key, and logs up to the options */
     KEY_UNFOLLOW,
     KEY_SUB_READ, /* of a subcommand, whose name comes before the key */
     KEY_SUB_INSERT,
@@ -372,15 +385,29 @@ enum key_use {
         }                                                                                          \
     }
 
+#define LOG_SPEC                                                                                   \
+    {                                                                                              \
+        .notes = "the word is an option unless it is the name of a category",                      \
+        .flags = LOG_SPEC_FLAGS, .begin_search = RM_BEGIN_KEYWORD, .bs.keyword = {"LOG", 2},       \
+        .find_keys = RM_FIND_RANGE, .fk.range = {                                                  \
+            0,                                                                                     \
+            1,                                                                                     \
+            0                                                                                      \
+        }                                                                                          \
+    }
+#define LOGS_SPEC                                                                                  \
+    {                                                                                              \
+        .notes = "the word is an option unless it is the name of a category",                      \
+        .flags = LOG_SPEC_FLAGS, .begin_search = RM_BEGIN_KEYWORD, .bs.keyword = {"LOGS", 2},      \
+        .find_keys = RM_FIND_KEYNUM, .fk.keynum = {                                                \
+            0,                                                                                     \
+            1,                                                                                     \
+            1                                                                                      \
+        }                                                                                          \
+    }
 #define KEY_AND_LOG(spec_flags)                                                                    \
     {                                                                                              \
-        INDEX_SPEC(1, spec_flags),                                                                 \
-            {.notes = "the word is an option unless it is the name of a category",                 \
-             .flags = LOG_SPEC_FLAGS,                                                              \
-             .begin_search = RM_BEGIN_KEYWORD,                                                     \
-             .bs.keyword = {"LOG", 2},                                                             \
-             .find_keys = RM_FIND_RANGE,                                                           \
-             .fk.range = {0, 1, 0}},                                                               \
+        INDEX_SPEC(1, spec_flags), LOG_SPEC,                                                       \
         {                                                                                          \
             .begin_search = 0                                                                      \
         }                                                                                          \
@@ -389,7 +416,7 @@ enum key_use {
 /* By enum key_use. Some specs are incomplete on purpose, so that the server asks the command itself
  * ("getkeys-api"): COUNT n at the end of pairs stands where a pair could, options stand where logs
  * could, and the first word LOGS may be the name of a category. */
-static struct rm_key_spec key_specs[][3] = {
+static struct rm_key_spec key_specs[][4] = {
     [KEY_READ] = ONE_KEY(1, RM_KEY_RO | RM_KEY_ACCESS),
     [KEY_INSERT] = ONE_KEY(1, RM_KEY_RW | RM_KEY_INSERT),
     [KEY_UPDATE] = ONE_KEY(1, RM_KEY_RW | RM_KEY_UPDATE),
@@ -407,16 +434,13 @@ static struct rm_key_spec key_specs[][3] = {
                     .find_keys = RM_FIND_RANGE,
                     .fk.range = {-1, 2, 0}},
                    {.begin_search = 0}},
-    [KEY_READ_LOGS] = {INDEX_SPEC(1, RM_KEY_RO | RM_KEY_ACCESS),
-                       {.notes = "the word is an option unless it is the name of a category",
-                        .flags = LOG_SPEC_FLAGS,
-                        .begin_search = RM_BEGIN_KEYWORD,
-                        .bs.keyword = {"LOGS", 2},
-                        .find_keys = RM_FIND_KEYNUM,
-                        .fk.keynum = {0, 1, 1}},
-                       {.begin_search = 0}},
+    [KEY_READ_LOGS] = {INDEX_SPEC(1, RM_KEY_RO | RM_KEY_ACCESS), LOGS_SPEC, {.begin_search = 0}},
     [KEY_READ_LOG] = KEY_AND_LOG(RM_KEY_RO | RM_KEY_ACCESS),
     [KEY_UPDATE_LOG] = KEY_AND_LOG(RM_KEY_RW | RM_KEY_UPDATE),
+    [KEY_UPDATE_LOGS] = {INDEX_SPEC(1, RM_KEY_RW | RM_KEY_UPDATE),
+                         LOG_SPEC,
+                         LOGS_SPEC,
+                         {.begin_search = 0}},
     [KEY_FOLLOW] = {INDEX_SPEC(1, RM_KEY_RW | RM_KEY_INSERT),
                     NAMED_LOGS_SPEC(LOG_SPEC_FLAGS),
                     {.begin_search = 0}},
@@ -434,12 +458,12 @@ static struct rm_key_spec key_specs[][3] = {
 static const struct {
     int first, last, step;
 } key_ranges[] = {
-    [KEY_READ] = {1, 1, 1},        [KEY_INSERT] = {1, 1, 1},     [KEY_UPDATE] = {1, 1, 1},
-    [KEY_DELETE] = {1, 1, 1},      [KEY_PAIRS] = {1, -1, 2},     [KEY_READ_LOGS] = {1, 1, 1},
-    [KEY_READ_LOG] = {1, 1, 1},    [KEY_UPDATE_LOG] = {1, 1, 1}, [KEY_FOLLOW] = {1, 1, 1},
-    [KEY_UNFOLLOW] = {1, 1, 1},    [KEY_SUB_READ] = {2, 2, 1},   [KEY_SUB_INSERT] = {2, 2, 1},
-    [KEY_SUB_UPDATE] = {2, 2, 1},  [KEY_SUB_DELETE] = {2, 2, 1}, [KEY_NONE] = {0, 0, 0},
-    [KEY_INSERT_MANY] = {0, 0, 0},
+    [KEY_READ] = {1, 1, 1},       [KEY_INSERT] = {1, 1, 1},      [KEY_UPDATE] = {1, 1, 1},
+    [KEY_DELETE] = {1, 1, 1},     [KEY_PAIRS] = {1, -1, 2},      [KEY_READ_LOGS] = {1, 1, 1},
+    [KEY_READ_LOG] = {1, 1, 1},   [KEY_UPDATE_LOG] = {1, 1, 1},  [KEY_UPDATE_LOGS] = {1, 1, 1},
+    [KEY_FOLLOW] = {1, 1, 1},     [KEY_UNFOLLOW] = {1, 1, 1},    [KEY_SUB_READ] = {2, 2, 1},
+    [KEY_SUB_INSERT] = {2, 2, 1}, [KEY_SUB_UPDATE] = {2, 2, 1},  [KEY_SUB_DELETE] = {2, 2, 1},
+    [KEY_NONE] = {0, 0, 0},       [KEY_INSERT_MANY] = {0, 0, 0},
 };
 
 /* ---- the table ---- */
@@ -602,13 +626,13 @@ static const struct command {
     {"NOTIFY.READ", run_read, "write fast getkeys-api", "write fast", -3, KEY_UPDATE_LOG,
      "Marks notifications as read and returns how many were not.",
      "O(N*log(M)) for N ids in a box of M entries", NULL, read_args},
-    {"NOTIFY.READALL", run_readall, "write getkeys-api", "write slow", -2, KEY_UPDATE_LOG,
+    {"NOTIFY.READALL", run_readall, "write getkeys-api", "write slow", -2, KEY_UPDATE_LOGS,
      "Marks all notifications, or those up to an id or of a category, as read.",
      "O(N) for N entries", NULL, readall_args},
     {"NOTIFY.MARK", run_mark, "write fast getkeys-api", "write fast", -4, KEY_UPDATE_LOG,
      "Changes the state of entries: read or unread, seen, archived or unarchived.",
      "O(N*log(M)) for N ids in a box of M entries", NULL, mark_args},
-    {"NOTIFY.SEEN", run_seen, "write getkeys-api", "write slow", -2, KEY_UPDATE_LOG,
+    {"NOTIFY.SEEN", run_seen, "write getkeys-api", "write slow", -2, KEY_UPDATE_LOGS,
      "Marks all notifications, or those up to an id, as seen.", "O(N) for N entries", NULL,
      seen_args},
     {"NOTIFY.DEL", run_del, "write fast", "write fast", -3, KEY_DELETE,

@@ -28,12 +28,17 @@ bool log_args_take(struct args *args, struct log_args *ret_logs)
     return check_unique(args, ret_logs);
 }
 
-int log_args_tell_many(struct rm_ctx *ctx, struct rm_string **argv, const struct log_args *logs)
+static int tell_logs(struct rm_ctx *ctx, struct rm_string **argv, const struct log_args *logs)
 {
-    rm_KeyAtPosWithFlags(ctx, KEY_AT, RM_KEY_RO | RM_KEY_ACCESS);
     for (size_t i = 0; logs != NULL && i < logs->count; i++)
         rm_KeyAtPosWithFlags(ctx, (int)(logs->names - argv) + (int)i, LOG_FLAGS);
     return RM_OK;
+}
+
+int log_args_tell_many(struct rm_ctx *ctx, struct rm_string **argv, const struct log_args *logs)
+{
+    rm_KeyAtPosWithFlags(ctx, KEY_AT, RM_KEY_RO | RM_KEY_ACCESS);
+    return tell_logs(ctx, argv, logs);
 }
 
 static int tell_pair(struct rm_ctx *ctx, struct rm_string **argv, int argc,
@@ -56,6 +61,13 @@ int log_args_tell_one(struct rm_ctx *ctx, struct rm_string **argv, int argc,
                       const struct rm_string *log)
 {
     return tell_pair(ctx, argv, argc, log, RM_KEY_RW | RM_KEY_UPDATE);
+}
+
+int log_args_tell_all(struct rm_ctx *ctx, struct rm_string **argv, int argc,
+                      const struct rm_string *log, const struct log_args *logs)
+{
+    (void)log_args_tell_one(ctx, argv, argc, log);
+    return tell_logs(ctx, argv, logs);
 }
 
 int log_args_tell_keyword(struct rm_ctx *ctx, struct rm_string **argv, int argc, int from)

@@ -145,25 +145,39 @@ static void replicate_upto(struct change *change, struct notify_id upto, const c
                  change->log, tail.words, tail.count);
 }
 
-static int run_upto(struct log_change *lc, const struct log_upto *wanted,
-                    const struct mark_kind *mark, const char *command)
+/* Ends the change without one. */
+static bool end_unchanged(struct log_change *lc)
+{
+    cursor_edit_abort(&lc->edit);
+    close_keys(lc);
+    return true;
+}
+
+/* Takes the change over. False: the error has been replied. */
+static bool commit_or_reply(struct log_change *lc)
+{
+    int rc = commit(lc);
+
+    if (rc != 0)
+        (void)reply_failed(lc, rc);
+    return rc == 0;
+}
+
+static bool run_upto(struct log_change *lc, const struct log_upto *wanted,
+                     const struct mark_kind *mark, const char *command, uint64_t *ret_count)
 {
     struct change *change = lc->change;
     struct notify_id upto = {0, 0};
-    uint64_t count = cursor_edit_upto(&lc->edit, wanted->id, mark->mark, &upto);
-    int rc;
 
-    if (count == 0) {
-        cursor_edit_abort(&lc->edit);
-        return reply_nothing(lc);
-    }
-    rc = commit(lc);
-    if (rc != 0)
-        return reply_failed(lc, rc);
+    *ret_count = cursor_edit_upto(&lc->edit, wanted->id, mark->mark, &upto);
+    if (*ret_count == 0)
+        return end_unchanged(lc);
+    if (!commit_or_reply(lc))
+        return false;
     replicate_upto(change, upto, command);
     change_publish_upto(change, mark->change, upto, CATEGORY_NONE);
     box_key_changed(&change->bk, mark->event);
-    return rm_ReplyWithLongLong(change->ctx, (long long)count);
+    return true;
 }
 
 /* The ids that changed, as texts for the replicated command. */
@@ -199,27 +213,25 @@ static bool mark_category(struct log_change *lc, struct notify_id upto, struct n
 }
 
 /* As the marks of these entries: what a server before level 2 can read. */
-static int run_category_by_ids(struct log_change *lc, struct notify_id upto,
-                               struct notify_str category, const struct mark_kind *mark)
+static bool run_category_by_ids(struct log_change *lc, const struct log_upto *wanted,
+                                const struct mark_kind *mark, uint64_t *ret_count)
 {
     struct change *change = lc->change;
+    struct notify_id upto = wanted->id;
     size_t count;
-    int rc;
 
     if (notify_id_cmp(upto, box_last_id(lc->log.box)) > 0)
         upto = box_last_id(lc->log.box);
-    if (!mark_category(lc, upto, category, mark->mark)) {
+    if (!mark_category(lc, upto, wanted->category, mark->mark)) {
         cursor_edit_abort(&lc->edit);
-        return reply_failed(lc, -ENOMEM);
+        (void)reply_failed(lc, -ENOMEM);
+        return false;
     }
-    count = change->ids.count;
-    if (count == 0 && lc->edit.error == 0) {
-        cursor_edit_abort(&lc->edit);
-        return reply_nothing(lc);
-    }
-    rc = commit(lc);
-    if (rc != 0)
-        return reply_failed(lc, rc);
+    *ret_count = count = change->ids.count;
+    if (count == 0 && lc->edit.error == 0)
+        return end_unchanged(lc);
+    if (!commit_or_reply(lc))
+        return false;
     for (size_t i = 0; i < count; i++) {
         char text[NOTIFY_ID_TEXT_MAX + 1];
         size_t len = notify_id_format(text, change->ids.ids[i]);
@@ -228,9 +240,9 @@ static int run_category_by_ids(struct log_change *lc, struct notify_id upto,
     change->tells_otherwise = true;
     replicate_ids(change, mark);
     free_texts(change);
-    change_publish_upto(change, mark->change, upto, category);
+    change_publish_upto(change, mark->change, upto, wanted->category);
     box_key_changed(&change->bk, mark->event);
-    return rm_ReplyWithLongLong(change->ctx, (long long)count);
+    return true;
 }
 
 static void replicate_category(struct change *change, struct notify_id upto,
@@ -245,40 +257,81 @@ static void replicate_category(struct change *change, struct notify_id upto,
                  tail.count);
 }
 
-static int run_category(struct log_change *lc, struct notify_id upto, struct notify_str category,
-                        const struct mark_kind *mark)
+static bool run_category(struct log_change *lc, const struct log_upto *wanted,
+                         const struct mark_kind *mark, uint64_t *ret_count)
 {
     struct change *change = lc->change;
-    uint64_t count = cursor_edit_category(&lc->edit, category, upto, &upto);
-    int rc;
+    struct notify_id upto = {0, 0};
 
-    if (count == 0 && lc->edit.error == 0) {
-        cursor_edit_abort(&lc->edit);
-        return reply_nothing(lc);
-    }
-    rc = commit(lc);
-    if (rc != 0)
-        return reply_failed(lc, rc);
-    replicate_category(change, upto, category);
-    change_publish_upto(change, mark->change, upto, category);
+    *ret_count = cursor_edit_category(&lc->edit, wanted->category, wanted->id, &upto);
+    if (*ret_count == 0 && lc->edit.error == 0)
+        return end_unchanged(lc);
+    if (!commit_or_reply(lc))
+        return false;
+    replicate_category(change, upto, wanted->category);
+    change_publish_upto(change, mark->change, upto, wanted->category);
     box_key_changed(&change->bk, mark->event);
-    return rm_ReplyWithLongLong(change->ctx, (long long)count);
+    return true;
 }
 
-int log_change_upto(struct change *change, const struct log_upto *wanted,
-                    const struct mark_kind *mark, const char *command)
+static bool covers_categories(void)
+{
+    return replay_now() || config_writes(WRITE_VERSION_COVERS);
+}
+
+bool log_change_upto(struct change *change, const struct log_upto *wanted,
+                     const struct mark_kind *mark, const char *command, uint64_t *ret_count)
+{
+    struct log_change lc;
+    int rc;
+
+    *ret_count = 0;
+    if (!open_or_reply(&lc, change))
+        return false;
+    rc = begin(&lc);
+    if (rc != 0) {
+        if (rc == -ENOENT)
+            close_keys(&lc);
+        else
+            (void)reply_failed(&lc, rc);
+        return rc == -ENOENT;
+    }
+    if (wanted->category.ptr == NULL)
+        return run_upto(&lc, wanted, mark, command, ret_count);
+    if (covers_categories())
+        return run_category(&lc, wanted, mark, ret_count);
+    return run_category_by_ids(&lc, wanted, mark, ret_count);
+}
+
+/* What run_category would be refused for: 0, or the error. */
+static int try_category(struct log_change *lc, const struct log_upto *wanted)
+{
+    struct notify_id upto = wanted->id;
+    int rc = begin(lc);
+
+    if (rc != 0)
+        return rc == -ENOENT ? 0 : rc;
+    if (covers_categories())
+        (void)cursor_edit_category(&lc->edit, wanted->category, upto, &upto);
+    else if (!mark_category(lc, upto, wanted->category, BOX_MARK_READ))
+        rc = -ENOMEM;
+    if (rc == 0)
+        rc = cursor_edit_condense(&lc->edit);
+    cursor_edit_abort(&lc->edit);
+    return rc;
+}
+
+bool log_change_check_or_reply(struct change *change, const struct log_upto *wanted)
 {
     struct log_change lc;
     int rc;
 
     if (!open_or_reply(&lc, change))
-        return RM_OK;
-    rc = begin(&lc);
-    if (rc != 0)
-        return rc == -ENOENT ? reply_nothing(&lc) : reply_failed(&lc, rc);
-    if (wanted->category.ptr == NULL)
-        return run_upto(&lc, wanted, mark, command);
-    if (replay_now() || config_writes(WRITE_VERSION_COVERS))
-        return run_category(&lc, wanted->id, wanted->category, mark);
-    return run_category_by_ids(&lc, wanted->id, wanted->category, mark);
+        return false;
+    rc = wanted->category.ptr == NULL ? 0 : try_category(&lc, wanted);
+    if (rc == 0)
+        close_keys(&lc);
+    else
+        (void)reply_failed(&lc, rc);
+    return rc == 0;
 }

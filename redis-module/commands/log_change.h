@@ -22,9 +22,14 @@ struct log_upto {
     struct notify_str category; /* .ptr == NULL: of all */
 };
 
-/* change->log is set, ids and options are taken, nothing is open. Both reply and return RM_OK. */
+/* For all of these change->log is set, ids and options are taken, nothing is open. */
+
+/* Replies and returns RM_OK. */
 int log_change_ids(struct change *change, const struct mark_kind *mark);
-int log_change_upto(struct change *change, const struct log_upto *wanted,
-                    const struct mark_kind *mark, const char *command);
+/* How many changed. False: an error has been replied. */
+bool log_change_upto(struct change *change, const struct log_upto *wanted,
+                     const struct mark_kind *mark, const char *command, uint64_t *ret_count);
+/* Whether log_change_upto would refuse; then the error has been replied. Changes nothing. */
+bool log_change_check_or_reply(struct change *change, const struct log_upto *wanted);
 
 #endif

@@ -1,6 +1,8 @@
 """Inboxes that follow logs: FOLLOW, UNFOLLOW, CURSORS, COUNT, and LOGS/LOG of the other commands."""
 
-from module_helpers import badge, call, digest, error_of, pairs, verify
+import pytest
+
+from module_helpers import badge, call, digest, error_of, info, pairs, verify
 from resp import Resp
 from servers import wait_until
 
@@ -171,22 +173,71 @@ def test_a_category_of_a_log_is_read_in_one_step_whatever_its_size(programs):
     assert cursors(client)[LOG]["read"] == last
 
 
-def test_a_server_that_writes_for_an_older_one_reads_a_category_entry_by_entry(redis_server):
+@pytest.mark.parametrize("level", [1, 2])
+def test_a_server_that_writes_for_an_older_one_reads_a_category_entry_by_entry(redis_server, level):
     client = redis_server.client()
-    client.config_set("notify.write-version", 1)
+    client.config_set("notify.write-version", level)
     call(client, "NOTIFY.FOLLOW", INBOX, LOG)
     ids = [send(client, LOG, "CATEGORY", category) for category in ("ops", "ci", "ops", "ci")]
     assert call(client, "NOTIFY.READALL", INBOX, "CATEGORY", "ci", "LOG", LOG) == 2
     assert unread(client) == 2
     assert cursors(client)[LOG]["read_ids"] == [ids[1], ids[3]]
     assert cursors(client)[LOG]["read_categories"] == {}
-    client.config_set("notify.write-version", 2)
+    client.config_set("notify.write-version", 3)
     send(client, LOG, "CATEGORY", "ci")
     call(client, "NOTIFY.READALL", INBOX, "CATEGORY", "ci", "LOG", LOG)
     assert (unread(client), len(cursors(client)[LOG]["read_categories"])) == (2, 1)
-    client.config_set("notify.write-version", 1)
+    client.config_set("notify.write-version", level)
     client.execute_command("DEBUG", "RELOAD")
     assert (unread(client), cursors(client)[LOG]["read_categories"]) == (5, {})
+
+
+def test_readall_of_a_box_and_its_logs_is_one_command(programs, listen):
+    primary = programs.redis(name="primary", appendonly="yes", aof_use_rdb_preamble="no")
+    replica = programs.replica(primary)
+    client, there = primary.client(), replica.client()
+    logs = [LOG, "topic:2", "topic:none", "topic:not-followed"]
+    call(client, "NOTIFY.FOLLOW", INBOX, *logs[:3])
+    ids = {key: [send(client, key, "CATEGORY", category) for category in ("ci", "ops", "ci")]
+           for key in (INBOX, *logs[:2], logs[3])}  # fmt: skip
+    heard = listen(primary, INBOX)
+    assert call(client, "NOTIFY.SEEN", INBOX, "UPTO", ids[LOG][0], "LOGS", 2, *logs[:2]) >= 2
+    rev = info(client, INBOX)["rev"]
+    assert call(client, "NOTIFY.READALL", INBOX, "CATEGORY", "ci", "LOGS", 4, *logs) == 6
+    assert call(client, "NOTIFY.READALL", INBOX, "CATEGORY", "ci", "LOGS", 4, *logs) == 0
+    assert info(client, INBOX)["rev"] == rev + 3
+    assert unread(client, INBOX, *logs[:2]) == 3
+    assert call(client, "NOTIFY.READALL", INBOX, "LOGS", 2, *logs[:2]) == 3
+    told = [one for one in heard.messages() if one["type"] == "read"]
+    assert [(one.get("log"), one.get("category")) for one in told] == [
+        (None, "ci"), (LOG, "ci"), ("topic:2", "ci"), (None, None), (LOG, None), ("topic:2", None)]  # fmt: skip
+    before = everything(client, logs)
+    replica.wait_synced()
+    assert everything(there, logs) == before
+    client.execute_command("DEBUG", "LOADAOF")
+    assert everything(client, logs) == before
+    assert call(client, "NOTIFY.UNREAD", logs[3]) == 3, "of its own"
+
+
+def test_readall_of_logs_changes_nothing_if_one_of_them_refuses(programs, redis_server):
+    client = redis_server.client()
+    call(client, "NOTIFY.FOLLOW", INBOX, LOG, "topic:2")
+    client.set("string", "x")
+    for key in (INBOX, LOG, "topic:2"):
+        for n in range(257):
+            send(client, key, *(["CATEGORY", f"c{n}"] if n else []))
+    for n in range(1, 257):
+        call(client, "NOTIFY.READALL", INBOX, "CATEGORY", f"c{n}", "LOG", "topic:2")
+    send(client, "topic:2", "CATEGORY", "one more")
+    send(client, INBOX, "CATEGORY", "one more")
+    before = digest(client, INBOX)
+    words = ["NOTIFY.READALL", INBOX, "CATEGORY", "one more", "LOGS"]
+    assert error_of(client, *words, 2, LOG, "topic:2").startswith("LIMIT the read entries of the log")
+    assert error_of(client, *words, 2, LOG, "string").startswith("WRONGTYPE")
+    assert error_of(client, *words, 2, LOG, INBOX).startswith("LOG must be another box")
+    assert error_of(client, "NOTIFY.READALL", INBOX, "LOG", LOG, "LOGS", 1, LOG) == (
+        "syntax error: only one of LOG and LOGS may be given")  # fmt: skip
+    assert digest(client, INBOX) == before
 
 
 def test_categories_that_a_log_has_read_alone_are_limited(programs, redis_server):
@@ -421,6 +472,8 @@ def test_the_server_knows_the_keys_of_every_form(shared_redis):
         ("NOTIFY.MARK k READ 1 LOG a", "k a"),
         ("NOTIFY.READALL k CATEGORY LOG LOG a", "k a"),
         ("NOTIFY.READALL k CATEGORY LOG", "k"),
+        ("NOTIFY.READALL k CATEGORY LOGS LOGS 2 a b UPTO 5", "k a b"),
+        ("NOTIFY.SEEN k LOGS 2 a b", "k a b"),
         ("NOTIFY.SEEN k LOG a UPTO 5", "k a"),
         ("NOTIFY.FOLLOW k a b", "k a b"),
         ("NOTIFY.FOLLOW k a b FROM 5 NOPUBLISH", "k a b"),
@@ -575,6 +628,7 @@ def test_in_a_cluster_logs_must_share_the_slot_of_the_box(programs):
         f"NOTIFY.GET {inbox} {number} LOG topic:all",
         f"NOTIFY.READ {inbox} {number} LOG topic:all",
         f"NOTIFY.READALL {inbox} CATEGORY LOG LOG topic:all",
+        f"NOTIFY.READALL {inbox} LOGS 2 {log} topic:all",
     ):
         assert "same slot" in error_of(client, *command.split()), command
 

@@ -240,6 +240,7 @@ REFUSED = [
     ["NOTIFY.READ", "in", "1", "LOG", "in"],
     ["NOTIFY.RANGE", "in", "-", "+", "ENTITY", "", "7"],
     ["NOTIFY.FEED", "in", "BEFORE", "soon"],
+    ["NOTIFY.READALL", "in", "LOG", "log", "LOGS", "1", "log"],
     ["NOTIFY.UNREAD", "in", "BY", "title"],
     ["NOTIFY.READ", "scattered", "2999", "LOG", "log"],
     ["NOTIFY.READ", "scattered", *(str(n) for n in range(2052, 3000, 2)), "LOG", "log"],

@@ -182,7 +182,7 @@ def test_nopublish_changes_in_silence(listen, shared_redis, client, four):
         (["NOTIFY.MARK", KEY, "DONE", "1"],
          "state must be READ, UNREAD, SEEN, ARCHIVED or UNARCHIVED, not 'DONE'"),
         (["NOTIFY.READALL", KEY, "UPTO", "x"], "UPTO must be an id such as 1795208400123-0, not 'x'"),
-        (["NOTIFY.READALL", KEY, "LOGS", "x"], "syntax error: unknown option 'LOGS'"),
+        (["NOTIFY.READALL", KEY, "LOGS", "x"], "the number of logs comes first: LOGS must be an integer from 1 to 256, not 'x'"),
         (["NOTIFY.SEEN", KEY, "CATEGORY", "ci"], "syntax error: unknown option 'CATEGORY'"),
         (["NOTIFY.DEL", KEY, "1", "AT", "5"], "syntax error: unknown option 'AT'"),
         (["NOTIFY.TRIM", KEY, "OLDEST", "5"], "syntax error: MAXLEN n or MINID id is needed"),
