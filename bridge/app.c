@@ -31,7 +31,7 @@ struct app {
     struct client_shared clients;
     struct front_door door;
     struct ending ending;
-    struct peer_network *trusted; /* owned */
+    struct peer_network *trusted, *exempt; /* owned */
     struct transport *transport;
     struct listener_set *listeners; /* NULL once it ends */
     bool clients_ready;             /* clients has been initialised */
@@ -85,6 +85,7 @@ static int build_clients(struct app *app)
         .keys = &app->keys,
         .handlers = &client_handlers,
         .max_subscriptions = config->max_subscriptions,
+        .message_rate = {(uint32_t)config->message_rate, (uint32_t)config->message_burst},
         .broadcast_logs = list_items(&config->broadcast_logs),
         .on_closed = ending_on_closed,
         .ctx = &app->ending,
@@ -95,14 +96,21 @@ static int build_clients(struct app *app)
     return 0;
 }
 
-static int read_trusted(struct app *app)
+/* Owned by the caller; NULL: out of memory. */
+static struct peer_network *read_networks(const struct string_list *list)
 {
-    const struct string_list *list = &app->config->trusted_proxies;
+    struct peer_network *networks = calloc(list->len + 1, sizeof(struct peer_network));
 
-    app->trusted = calloc(list->len + 1, sizeof(struct peer_network));
-    for (size_t i = 0; app->trusted != NULL && i < list->len; i++)
-        (void)peer_network_parse(notify_str_z(list->items[i]), &app->trusted[i]); /* was checked */
-    return app->trusted == NULL ? -ENOMEM : 0;
+    for (size_t i = 0; networks != NULL && i < list->len; i++)
+        (void)peer_network_parse(notify_str_z(list->items[i]), &networks[i]); /* was checked */
+    return networks;
+}
+
+static int read_all_networks(struct app *app)
+{
+    app->trusted = read_networks(&app->config->trusted_proxies);
+    app->exempt = read_networks(&app->config->exempt_addresses);
+    return app->trusted == NULL || app->exempt == NULL ? -ENOMEM : 0;
 }
 
 static int build_transport(struct app *app)
@@ -118,6 +126,10 @@ static int build_transport(struct app *app)
         .key_file = config->tls_key,
         .forwarding = {.trust = {app->trusted, config->trusted_proxies.len},
                        .header = config->trusted_proxies.len > 0 ? config->proxy_header : NULL},
+        .addresses = {.connections = config->max_connections_per_address,
+                      .attempts = {(uint32_t)config->connect_rate, (uint32_t)config->connect_burst},
+                      .remembered = config->max_addresses,
+                      .exempt = {app->exempt, config->exempt_addresses.len}},
     };
 
     front_door_attach(&app->door, &transport);
@@ -163,7 +175,7 @@ static int build(struct app *app)
                                   .spread_ms = config->restart_spread_ms,
                                   .timeout_ms = config->shutdown_timeout_ms,
                                   .listeners = &app->listeners};
-    if (ending_init(&app->ending) != 0 || build_clients(app) != 0 || read_trusted(app) != 0 ||
+    if (ending_init(&app->ending) != 0 || build_clients(app) != 0 || read_all_networks(app) != 0 ||
         build_transport(app) != 0)
         return -ENOMEM;
     build_door(app);
@@ -207,5 +219,6 @@ void app_free(struct app *app)
     if (app->loop != NULL)
         loop_free(app->loop);
     free(app->trusted);
+    free(app->exempt);
     free(app);
 }

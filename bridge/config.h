@@ -20,11 +20,13 @@ struct config {
     char *config_file;
     uint64_t log_level, log_format; /* enum log_level, enum log_format */
     char *inbox_key, *topic_key, *session_key;
-    struct string_list broadcast_logs, cors_origins, host_names;
+    struct string_list broadcast_logs, cors_origins, host_names, exempt_addresses;
     uint64_t heartbeat_ms, idle_timeout_ms, slow_timeout_ms, linger_ms;
     uint64_t restart_spread_ms, shutdown_timeout_ms;
     uint64_t max_connections, max_message_bytes, max_control_frames, max_subscriptions,
         outbox_bytes;
+    uint64_t max_connections_per_address, connect_rate, connect_burst, max_addresses;
+    uint64_t message_rate, message_burst;
     uint64_t recent_events, recent_bytes, max_lingering, max_lingering_per_client;
     struct string_list
         unknown; /* variables that begin as ours and are none: spelt wrong, perhaps */

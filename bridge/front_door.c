@@ -6,6 +6,7 @@
 #include "base/loop.h"
 #include "clients/arrival.h"
 #include "clients/opening.h"
+#include "net/addresses.h"
 #include "net/transport.h"
 #include "requests/http_routes.h"
 
@@ -16,8 +17,12 @@ static int on_upgrade(void *ctx, const struct http_request *req, struct conn_acc
     const struct front_door *door = ctx;
 
     (void)ret;
-    if (door->closed || transport_count(door->transport) >= door->max_connections)
+    if (door->closed)
         return 503;
+    if (transport_count(door->transport) >= door->max_connections) {
+        address_limit_met(req->address, COUNTER_SOCKETS_REFUSED);
+        return 503;
+    }
     return opening_is_path(req->path) ? 0 : 404;
 }
 

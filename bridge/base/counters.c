@@ -1,26 +1,47 @@
 #include "base/counters.h"
 
+#include <string.h>
+
 uint64_t counter_values[COUNTERS];
 
-#define LIMIT_HITS "notify_limit_hits_total", COUNTER_GROWS
-#define LIMIT_HELP "How often a limit was met, by the name of its option."
+#define LIMIT_LABEL "limit=\""
+#define LIMIT(name)                                                                                \
+    {                                                                                              \
+        "notify_limit_hits_total", COUNTER_GROWS, LIMIT_LABEL name "\"",                           \
+            "How often a limit was met, by its name (docs/limits.md)."                             \
+    }
 
 const struct counter_info counter_infos[COUNTERS] = {
     [COUNTER_CLIENTS_OPENED] = {"notify_clients_opened_total", COUNTER_GROWS, "",
                                 "Clients that have connected."},
-    [COUNTER_CLIENTS_BEHIND] = {LIMIT_HITS, "limit=\"outbox-bytes\"", LIMIT_HELP},
-    [COUNTER_CLIENTS_TOO_SLOW] = {LIMIT_HITS, "limit=\"slow-client-timeout\"", LIMIT_HELP},
-    [COUNTER_CONTROL_FLOODS] = {LIMIT_HITS, "limit=\"max-control-frames\"", LIMIT_HELP},
-    [COUNTER_SOCKETS_REFUSED] = {LIMIT_HITS, "limit=\"max-connections\"", LIMIT_HELP},
+    [COUNTER_CLIENTS_BEHIND] = LIMIT("outbox-bytes"),
+    [COUNTER_CLIENTS_TOO_SLOW] = LIMIT("slow-client-timeout"),
+    [COUNTER_CONTROL_FLOODS] = LIMIT("max-control-frames"),
+    [COUNTER_SOCKETS_REFUSED] = LIMIT("max-connections"),
+    [COUNTER_ADDRESS_CONNECTIONS] = LIMIT("max-connections-per-address"),
+    [COUNTER_ADDRESS_ATTEMPTS] = LIMIT("connect-rate"),
+    [COUNTER_ADDRESSES_FORGOTTEN] = LIMIT("max-addresses"),
+    [COUNTER_MESSAGES_TOO_BIG] = LIMIT("max-message-bytes"),
+    [COUNTER_MESSAGES_TOO_MANY] = LIMIT("message-rate"),
+    [COUNTER_MESSAGES_TOO_DEEP] = LIMIT("json-depth"),
+    [COUNTER_SUBSCRIPTIONS_REFUSED] = LIMIT("max-subscriptions"),
+    [COUNTER_IDLE] = LIMIT("ws-connection-timeout"),
+    [COUNTER_HTTP_TARGETS] = LIMIT("http-target-bytes"),
+    [COUNTER_HTTP_HEADS] = LIMIT("http-head-bytes"),
+    [COUNTER_HTTP_BODIES] = LIMIT("http-body-bytes"),
+    [COUNTER_HTTP_TIME] = LIMIT("http-request-time"),
+    [COUNTER_LIMIT_LINES_KEPT_BACK] =
+        {"notify_limit_lines_kept_back_total", COUNTER_GROWS, "",
+         "Lines about limits that were not written to the log, as there were too many."},
     [COUNTER_REQUESTS_HELD_BACK] =
         {"notify_requests_held_back_total", COUNTER_GROWS, "",
          "How often the input of a client waited: it had as much under way or unread as it may."},
     [COUNTER_COMMANDS_WAITED] = {"notify_commands_waited_total", COUNTER_GROWS, "",
                                  "Commands to Redis for clients that had to stand in line."},
-    [COUNTER_COMMANDS_REFUSED] = {LIMIT_HITS, "limit=\"commands-in-line\"", LIMIT_HELP},
-    [COUNTER_LINGER_CHANNELS] = {LIMIT_HITS, "limit=\"max-lingering\"", LIMIT_HELP},
-    [COUNTER_LINGER_PER_CLIENT] = {LIMIT_HITS, "limit=\"max-lingering-per-client\"", LIMIT_HELP},
-    [COUNTER_SUBSCRIPTIONS_LEAVING] = {LIMIT_HITS, "limit=\"subscriptions-leaving\"", LIMIT_HELP},
+    [COUNTER_COMMANDS_REFUSED] = LIMIT("commands-in-line"),
+    [COUNTER_LINGER_CHANNELS] = LIMIT("max-lingering"),
+    [COUNTER_LINGER_PER_CLIENT] = LIMIT("max-lingering-per-client"),
+    [COUNTER_SUBSCRIPTIONS_LEAVING] = LIMIT("subscriptions-leaving"),
     [COUNTER_EVENTS_LOST_VOLATILE] =
         {"notify_events_lost_total", COUNTER_GROWS, "",
          "Events that are not stored and that a slow client did not get."},
@@ -45,3 +66,13 @@ const struct counter_info counter_infos[COUNTERS] = {
     [COUNTER_COMMANDS_UP] = {"notify_redis_link_up", COUNTER_GAUGE, "link=\"commands\"",
                              "Whether a link to Redis is up."},
 };
+
+struct notify_str counter_limit_name(enum counter counter)
+{
+    struct notify_str label = notify_str_z(counter_infos[counter].labels);
+    struct notify_str begin = NOTIFY_STR(LIMIT_LABEL);
+
+    if (label.len <= begin.len || memcmp(label.ptr, begin.ptr, begin.len) != 0)
+        return (struct notify_str){NULL, 0};
+    return notify_str_of(label.ptr + begin.len, label.len - begin.len - 1);
+}

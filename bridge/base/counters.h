@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "notify_str.h"
+
 enum counter {
     COUNTER_CLIENTS_OPENED,
     COUNTER_CLIENTS_BEHIND,
@@ -24,6 +26,19 @@ enum counter {
     COUNTER_GAPS_REPAIRED,
     COUNTER_CONTROL_FLOODS,
     COUNTER_SOCKETS_REFUSED,
+    COUNTER_ADDRESS_CONNECTIONS,
+    COUNTER_ADDRESS_ATTEMPTS,
+    COUNTER_ADDRESSES_FORGOTTEN,
+    COUNTER_MESSAGES_TOO_BIG,
+    COUNTER_MESSAGES_TOO_MANY,
+    COUNTER_MESSAGES_TOO_DEEP,
+    COUNTER_SUBSCRIPTIONS_REFUSED,
+    COUNTER_IDLE,
+    COUNTER_HTTP_TARGETS,
+    COUNTER_HTTP_HEADS,
+    COUNTER_HTTP_BODIES,
+    COUNTER_HTTP_TIME,
+    COUNTER_LIMIT_LINES_KEPT_BACK,
     COUNTER_HTTP_REFUSED,
     COUNTER_CONNECTIONS,
     COUNTER_SOCKETS,
@@ -49,6 +64,8 @@ struct counter_info {
 };
 
 extern const struct counter_info counter_infos[COUNTERS];
+/* The name of a limit, as in the label of its counter; empty: the counter is none of a limit. */
+struct notify_str counter_limit_name(enum counter counter);
 extern uint64_t counter_values[COUNTERS];
 
 static inline void counter_add(enum counter counter, uint64_t n)

@@ -54,6 +54,7 @@ int batch_push(struct batch *batch, struct event *event)
     forget_made(batch);
     batch->events[batch->len++] = event_ref(event);
     batch->bytes += event->len;
+    batch->excludes |= event->exclude.len > 0;
     return 0;
 }
 
@@ -72,6 +73,7 @@ void batch_drop_first(struct batch *batch, size_t n)
         event_unref(batch->events[i]);
     }
     batch->len -= n;
+    batch->excludes &= batch->len > 0; /* of the rest it may be so still */
     if (batch->len > 0)
         memmove(batch->events, batch->events + n, batch->len * sizeof(struct event *));
 }

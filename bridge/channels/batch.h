@@ -21,6 +21,7 @@ struct batch {
     size_t bytes;                        /* sum of the payloads */
     struct frame *joined[DIALECT_COUNT]; /* owned; made on demand, forgotten on change, */
     struct batch_choices *choices;       /* as are these; NULL until needed */
+    bool excludes;                       /* some session does not get some of it */
 };
 
 /* Takes its own reference. 0 or -ENOMEM. */

@@ -6,6 +6,7 @@
 
 #include "base/counters.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "channels/batch.h"
 #include "channels/channel.h"
 #include "channels/follow.h"
@@ -24,9 +25,50 @@ struct notify_str client_id(const struct client *client)
     return notify_str_of(client->names + client->user_len, client->id_len);
 }
 
+struct notify_str client_session(const struct client *client)
+{
+    return client_id(client);
+}
+
 bool client_is_closed(const struct client *client)
 {
     return client->sender.state == SENDER_CLOSED;
+}
+
+/* Limits. */
+
+/* Messages that are sent although it was told to wait, for long and at once. */
+#define WARNINGS_PER_S 2
+#define WARNINGS_BURST 20
+
+void client_limit_met(struct client *client, enum counter limit)
+{
+    if (!client_is_closed(client))
+        conn_limit_met(client->sender.conn, limit);
+}
+
+static bool is_warned_enough(struct client *client, uint64_t now_us)
+{
+    static const struct token_rate rate = {WARNINGS_PER_S, WARNINGS_BURST};
+
+    return token_bucket_take(&client->warnings, &rate, 1, now_us) != 0;
+}
+
+uint64_t client_take_message(struct client *client)
+{
+    struct client_shared *shared = client->shared;
+    uint64_t now_us = loop_now_ms(shared->senders.loop) * 1000;
+    uint64_t wait_us = token_bucket_take(&client->messages, &shared->message_rate, 1, now_us);
+
+    if (wait_us == 0) {
+        client->warned = false;
+        return 0;
+    }
+    client_limit_met(client, COUNTER_MESSAGES_TOO_MANY);
+    if (client->warned && is_warned_enough(client, now_us))
+        conn_close(client->sender.conn, CONN_CLOSE_RATE_LIMITED, "too many messages");
+    client->warned = true;
+    return (wait_us + 999) / 1000;
 }
 
 /* Falling behind. */
@@ -61,7 +103,7 @@ static bool drop_item(void *ctx, const struct outbox_item *item)
 static void fall_behind(struct client *client, struct follow *follow)
 {
     if (follow->state == FOLLOW_LIVE) {
-        counter_add(COUNTER_CLIENTS_BEHIND, 1);
+        client_limit_met(client, COUNTER_CLIENTS_BEHIND);
         outbox_drop(&client->sender.outbox, drop_item, client);
         log_debug("client_behind", "client", log_int((int64_t)client->number));
     }
@@ -110,16 +152,35 @@ static bool enqueue(struct client *client, struct follow *follow, struct event *
     return true;
 }
 
+/* An event that is not for the client's session, which has had it, is passed over. False: it does
+ * not fit. */
+static bool enqueue_if_for(struct client *client, struct follow *follow, struct event *event)
+{
+    if (!event_excludes(event, client_session(client)))
+        return enqueue(client, follow, event);
+    if (event->kind == EVENT_ENTRY)
+        follow->pos = event->id;
+    return true;
+}
+
 /* False: not all of it fits. */
 static bool enqueue_all(struct client *client, struct follow *follow, const struct batch *batch)
 {
     for (size_t i = 0; i < batch->len; i++) {
-        if (enqueue(client, follow, batch->events[i]))
+        if (enqueue_if_for(client, follow, batch->events[i]))
             continue;
         sender_drain(&client->sender);
-        if (!enqueue(client, follow, batch->events[i]))
+        if (!enqueue_if_for(client, follow, batch->events[i]))
             return false;
     }
+    return true;
+}
+
+static bool is_whole_for(const struct batch *batch, const struct client *client)
+{
+    for (size_t i = 0; batch->excludes && i < batch->len; i++)
+        if (event_excludes(batch->events[i], client_session(client)))
+            return false;
     return true;
 }
 
@@ -127,7 +188,7 @@ static void send_batch(struct follow *follow, struct batch *batch)
 {
     struct client *client = follow->client;
 
-    if (sender_deliver(&client->sender, batch)) {
+    if (is_whole_for(batch, client) && sender_deliver(&client->sender, batch)) {
         for (size_t i = 0; follow->state == FOLLOW_WAITING && i < batch->len; i++)
             note_had(follow, batch->events[i]);
         return;

@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "base/counters.h"
+#include "base/token_bucket.h"
 #include "clients/ask.h"
 #include "clients/sender.h"
 #include "notify_id.h"
@@ -41,6 +43,7 @@ struct client_shared {
     const struct key_names *keys;
     const struct peer_handlers *handlers; /* of their connections */
     size_t max_subscriptions;             /* keys that one client may follow */
+    struct token_rate message_rate;       /* of each client */
     const char *const *broadcast_logs;    /* keys that everyone follows; NULL-terminated */
     TAILQ_HEAD(client_queue, client) all;
     uint64_t next_number;
@@ -58,8 +61,10 @@ struct client {
     struct filter *filter;       /* owned reference: what it gets of logs; NULL: everything */
     TAILQ_ENTRY(client) all_link;
     uint64_t number; /* for the log */
+    struct token_bucket messages, warnings;
     uint32_t follow_count;
     uint8_t user_len, id_len;
+    bool warned;  /* it is to wait before it sends another message */
     char names[]; /* user id, then client id */
 };
 
@@ -76,10 +81,18 @@ void client_on_closed(void *peer, int code);
 
 struct notify_str client_user(const struct client *client);
 struct notify_str client_id(const struct client *client);
+/* The session that it is a connection of: by EXCLUDE, KICK and presence it is called so. */
+struct notify_str client_session(const struct client *client);
 bool client_is_closed(const struct client *client);
 
 /* What channels tell of its follows. */
 extern const struct follow_handlers client_follow_handlers;
+
+/* It has sent a message: 0, or in how many milliseconds it may send one, as this is more than it
+ * may. It is to be told so; who goes on all the same is closed (4429). */
+uint64_t client_take_message(struct client *client);
+/* It has met a limit (net/conn.h). */
+void client_limit_met(struct client *client, enum counter limit);
 
 /* Following. key: 1 to NOTIFY_KEY_MAX bytes. */
 struct follow *client_find_follow(const struct client *client, struct notify_str key);

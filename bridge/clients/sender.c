@@ -239,7 +239,7 @@ static void on_stuck_check(void *ctx)
         if (now - sender->stuck_since_ms < shared->slow_timeout_ms)
             break;
         forget_stuck(sender);
-        counter_add(COUNTER_CLIENTS_TOO_SLOW, 1);
+        conn_limit_met(sender->conn, COUNTER_CLIENTS_TOO_SLOW);
         log_info("client_too_slow", "held_bytes", log_int((int64_t)sender->outbox.bytes));
         conn_close(sender->conn, CONN_CLOSE_TOO_SLOW, "too slow for too long");
     }

@@ -21,9 +21,13 @@
 /* Read from a WebSocket at once; also the most that is kept of a peer whose input is paused. */
 #define CARRIER_READ_BYTES 16384
 #define CARRIER_GATHER_BYTES 65536 /* answers to one read that leave in one write */
+/* Connections of an address, or those of all, that are no WebSocket: so many more than there may be
+ * of those are let in, to be told so. */
+#define CARRIER_BESIDES 32
 #define CARRIER_ENDED_AT_ONCE                                                                      \
     64 /* connections of a kind that are taken down in one turn of the loop */
 
+struct addresses;
 struct heartbeat;
 struct http_conn;
 struct loop;
@@ -36,6 +40,7 @@ struct transport {
     struct heartbeat *deadlines;    /* owned; of HTTP */
     struct loop_timer *ended_timer; /* owned; for those in ended */
     struct tls_carrier *tls;        /* owned; NULL: no certificate */
+    struct addresses *addresses;    /* owned */
     TAILQ_HEAD(conn_queue, conn) all, ended;
     TAILQ_HEAD(http_conn_queue, http_conn) http, http_ended;
     TAILQ_HEAD(first_bytes_queue, first_bytes) first;
@@ -52,5 +57,9 @@ struct transport {
     char path[HTTP_TARGET_MAX];           /* which lie here */
     uint8_t input[CARRIER_READ_BYTES + CARRIER_READ_BYTES]; /* what was kept, what is new */
 };
+
+/* A connection has come whose address is known: what it is counted by, or NULL: it is over a limit
+ * (or there is no memory), and to be closed. */
+struct address *transport_let_in(struct transport *transport, const struct peer_address *peer);
 
 #endif

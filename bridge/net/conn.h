@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/counters.h"
+#include "net/addresses.h"
 #include "net/http.h"
 
 struct conn;
@@ -70,6 +72,11 @@ void conn_prefetch(const struct conn *conn);
 
 /* Stops and restarts on_message. What the peer sends meanwhile waits in the kernel. */
 void conn_pause_input(struct conn *conn, bool paused);
+
+/* The peer has met a limit: it is counted, and told in the log, once a minute for each address. */
+void conn_limit_met(struct conn *conn, enum counter limit);
+/* The address that limits count it by; returns out. */
+const char *conn_format_address(const struct conn *conn, char out[ADDRESS_TEXT_MAX]);
 
 /* Begins the closing handshake (RFC 6455, 7.1.2) with code and a reason of at most 123 bytes; what
  * was written before goes out first. Safe to call again. on_message is not called any more. */

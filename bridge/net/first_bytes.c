@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "net/addresses.h"
 #include "net/carrier.h"
 #include "net/http_answer.h"
 #include "net/http_conn.h"
@@ -25,7 +26,8 @@
 struct first_bytes {
     struct transport *transport; /* borrowed */
     struct peer_address peer;
-    int fd; /* owned; -1 once handed on */
+    struct address *address; /* owned; NULL: not known yet, or handed on */
+    int fd;                  /* owned; -1 once handed on */
     bool proxy, tls;
     uint64_t until_ms; /* loop clock: libevent's own time-out begins anew with each byte */
     TAILQ_ENTRY(first_bytes) link;
@@ -35,6 +37,8 @@ struct first_bytes {
 static void release(struct first_bytes *first)
 {
     TAILQ_REMOVE(&first->transport->first, first, link);
+    first->transport->sockets--;
+    address_release(first->address);
     (void)event_del(&first->event); /* was assigned, so cannot fail */
     if (first->fd >= 0)
         (void)close(first->fd); /* nothing is lost: it is refused */
@@ -87,8 +91,8 @@ static void hand_on(struct first_bytes *first)
     else
         stream = stream_new(transport->loop, first->fd, NULL, NULL);
     first->fd = -1;
-    if (stream != NULL)
-        http_conn_open(transport, stream, &first->peer);
+    http_conn_open(transport, stream, &first->peer, first->address);
+    first->address = NULL;
     release(first);
 }
 
@@ -111,7 +115,11 @@ static bool take_proxy_header(struct first_bytes *first)
     }
     first->proxy = false;
     await_more(first, 0);
-    return true;
+    first->address = transport_let_in(first->transport, &first->peer);
+    if (first->address != NULL)
+        return true;
+    release(first);
+    return false;
 }
 
 static void look_for_tls(struct first_bytes *first)
@@ -148,22 +156,25 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 }
 
 void first_bytes_open(struct transport *transport, int fd, const struct peer_address *peer,
-                      const struct listener_kind *kind)
+                      const struct listener_kind *kind, struct address *address)
 {
     const struct timeval deadline = {.tv_sec = FIRST_BYTES_SECS};
     struct first_bytes *first = calloc(1, sizeof(*first));
 
     if (first == NULL) {
+        address_release(address);
         (void)close(fd);
         return;
     }
     *first = (struct first_bytes){.transport = transport,
                                   .peer = *peer,
+                                  .address = address,
                                   .fd = fd,
                                   .proxy = kind->proxy,
                                   .tls = kind->tls,
                                   .until_ms = loop_now_ms(transport->loop) +
                                               FIRST_BYTES_SECS * UINT64_C(1000)};
+    transport->sockets++;
     TAILQ_INSERT_TAIL(&transport->first, first, link);
     (void)event_assign(&first->event, loop_base(transport->loop), fd, EV_READ | EV_PERSIST,
                        on_event, first); /* fails only for arguments that are none */

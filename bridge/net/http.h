@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/addresses.h"
 #include "net/peer_address.h"
 #include "notify_str.h"
 #include "wire/http_head.h"
@@ -29,6 +30,7 @@ struct http_request {
     struct notify_str body;   /* empty while only the head is there */
     struct peer_address peer; /* the same as addr */
     bool tls;
+    struct address *address;      /* borrowed: what limits count it by; or NULL */
     const struct http_head *head; /* all other fields */
 };
 

@@ -16,6 +16,7 @@
 #include "base/heartbeat.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "net/addresses.h"
 #include "net/carrier.h"
 #include "net/http_answer.h"
 #include "net/stream.h"
@@ -26,10 +27,15 @@
 #define BUFFER_FIRST 1024
 #define BUFFER_MAX (2 * HTTP_HEAD_MAX)
 #define BODY_FIRST 1024
+#define HEADERS_MAX 96 /* bytes of the lines that go with a refusal */
+#define CROWDED_RETRY_MS                                                                           \
+    5000 /* an address with too many connections may come back after so long                       \
+          */
 
 enum {
     STATUS_BAD_REQUEST = 400,
     STATUS_REQUEST_TIMEOUT = 408,
+    STATUS_TOO_MANY = 429,
     STATUS_INTERNAL = 500,
 };
 
@@ -53,6 +59,8 @@ struct http_conn {
     struct transport *transport; /* borrowed */
     struct stream *stream;       /* owned; NULL once handed over */
     struct peer_address peer;
+    struct address *address; /* owned reference: of peer, */
+    struct address *caller;  /* and of whom it forwards the request under way for; NULL: itself */
     uint8_t state;
     bool input_ended; /* the peer has said all that it will say */
     bool processing;  /* in process(): who answers within need not call it */
@@ -71,12 +79,42 @@ static void set_deadline(struct http_conn *conn, uint64_t secs)
     heartbeat_set(conn->transport->deadlines, &conn->deadline, secs * 1000);
 }
 
+/* Statuses that say that a limit was met. */
+static const struct status_limit {
+    int status;
+    enum counter limit;
+} status_limits[] = {
+    {408, COUNTER_HTTP_TIME},
+    {413, COUNTER_HTTP_BODIES},
+    {414, COUNTER_HTTP_TARGETS},
+    {431, COUNTER_HTTP_HEADS},
+};
+
+static struct address *caller_of(const struct http_conn *conn)
+{
+    return conn->caller != NULL ? conn->caller : conn->address;
+}
+
+static void note_limit(const struct http_conn *conn, int status)
+{
+    for (size_t i = 0; i < sizeof(status_limits) / sizeof(status_limits[0]); i++)
+        if (status_limits[i].status == status)
+            address_limit_met(caller_of(conn), status_limits[i].limit);
+}
+
+static void forget_caller(struct http_conn *conn)
+{
+    address_release(conn->caller);
+    conn->caller = NULL;
+}
+
 /* The end of a connection: never within a call that goes on with it. */
 
 static void release(struct http_conn *conn)
 {
     TAILQ_REMOVE(&conn->transport->http_ended, conn, link);
     conn->transport->sockets--;
+    address_release(conn->address);
     stream_free(conn->stream);
     free(conn->buf);
     free(conn);
@@ -109,6 +147,7 @@ static void end(struct http_conn *conn)
     TAILQ_REMOVE(&transport->http, conn, link);
     TAILQ_INSERT_TAIL(&transport->http_ended, conn, link);
     loop_timer_set(transport->ended_timer, 0);
+    forget_caller(conn);
     lose_exchange(conn);
 }
 
@@ -150,6 +189,7 @@ static void next_request(struct http_conn *conn)
 {
     conn->state = HTTP_HEAD;
     conn->scan = (struct http_scan){0};
+    forget_caller(conn);
     set_deadline(conn, conn->at < conn->len ? CARRIER_HEAD_SECS : CARRIER_KEEPALIVE_SECS);
     if (!conn->processing)
         process(conn);
@@ -230,6 +270,7 @@ static void refuse(struct http_conn *conn, int status, const char *headers, cons
                                      .len = http_answer_error(body, status, why)};
 
     counter_add(COUNTER_HTTP_REFUSED, 1);
+    note_limit(conn, status);
     log_debug("http_refused", "status", log_int(status));
     send_answer(conn, &response, to, true);
 }
@@ -301,6 +342,7 @@ static struct exchange *exchange_new(struct http_conn *conn, const struct http_p
     (void)http_head_parse(&exchange->head, exchange->bytes, conn->scan.end);
     (void)http_request_read(&exchange->req, &exchange->texts, &exchange->head, &conn->peer,
                             stream_is_secure(conn->stream), &transport->config.forwarding);
+    exchange->req.address = caller_of(conn);
     exchange->last = exchange->head.close;
     return exchange;
 }
@@ -338,6 +380,7 @@ static void upgrade(struct http_conn *conn, const struct http_request *req,
     const char *headers;
     int status = ws_handshake_check(req, &headers);
     struct ws_opening opening = {.req = req,
+                                 .address = caller_of(conn),
                                  .input = (const uint8_t *)conn->buf + conn->at,
                                  .input_len = conn->len - conn->at};
 
@@ -348,8 +391,35 @@ static void upgrade(struct http_conn *conn, const struct http_request *req,
         return;
     }
     conn->stream = NULL;
+    if (conn->caller == NULL) /* handed over, one or the other */
+        conn->address = NULL;
+    conn->caller = NULL;
     end(conn);
     ws_handshake_open(transport, stream, &opening);
+}
+
+/* Whom the request comes from is known now. 0, or 429: whom a proxy speaks for may ask so often;
+ * who has connected himself was counted then. */
+static int admit(struct http_conn *conn, struct http_request *req, char headers[HEADERS_MAX])
+{
+    enum counter limit = COUNTER_ADDRESS_ATTEMPTS;
+    uint64_t wait_ms;
+
+    if (memcmp(&req->peer, &conn->peer, sizeof(req->peer)) != 0)
+        conn->caller = addresses_take(conn->transport->addresses, &req->peer);
+    req->address = caller_of(conn);
+    if (conn->caller == NULL)
+        return 0;
+    wait_ms = address_try(conn->caller, 1);
+    if (wait_ms == 0 && address_is_crowded(conn->caller, CARRIER_BESIDES)) {
+        limit = COUNTER_ADDRESS_CONNECTIONS;
+        wait_ms = CROWDED_RETRY_MS;
+    }
+    if (wait_ms == 0)
+        return 0;
+    address_limit_met(conn->caller, limit);
+    (void)snprintf(headers, HEADERS_MAX, "Retry-After: %u\r\n", (unsigned)(wait_ms / 1000 + 1));
+    return STATUS_TOO_MANY;
 }
 
 /* A head is there. */
@@ -361,18 +431,20 @@ static void begin_request(struct http_conn *conn)
     int status = http_head_parse(&transport->head, conn->buf + conn->at, conn->scan.end);
     struct http_request req = {.method = transport->head.method};
     struct recipient to;
-    char allow[96] = "";
+    char headers[HEADERS_MAX] = "";
 
     if (status == 0)
         status = http_request_read(&req, &transport->texts, &transport->head, &conn->peer,
                                    stream_is_secure(conn->stream), &config->forwarding);
     if (status == 0)
+        status = admit(conn, &req, headers);
+    if (status == 0)
         status = config->http.on_head(config->ctx, &req, &plan);
     to = recipient_of(&req, &plan);
     if (status != 0) {
         if (plan.allow != NULL)
-            (void)snprintf(allow, sizeof(allow), "Allow: %s\r\n", plan.allow);
-        refuse(conn, status, allow, plan.why, &to);
+            (void)snprintf(headers, sizeof(headers), "Allow: %s\r\n", plan.allow);
+        refuse(conn, status, headers, plan.why, &to);
         return;
     }
     if (plan.carrier == HTTP_WEBSOCKET) {
@@ -419,6 +491,7 @@ static void refuse_exchange(struct http_conn *conn, int status)
 {
     struct exchange *exchange = conn->exchange;
 
+    note_limit(conn, status);
     exchange->last = true;
     exchange_refuse(exchange, status, NULL);
 }
@@ -578,17 +651,19 @@ void http_conn_due(struct heartbeat_node *node)
 }
 
 void http_conn_open(struct transport *transport, struct stream *stream,
-                    const struct peer_address *peer)
+                    const struct peer_address *peer, struct address *address)
 {
-    struct http_conn *conn = calloc(1, sizeof(*conn));
+    struct http_conn *conn = stream == NULL ? NULL : calloc(1, sizeof(*conn));
 
     if (conn == NULL) {
+        address_release(address);
         stream_free(stream);
         return;
     }
     conn->transport = transport;
     conn->stream = stream;
     conn->peer = *peer;
+    conn->address = address;
     transport->sockets++;
     TAILQ_INSERT_TAIL(&transport->http, conn, link);
     stream_hand_over(stream, &handlers, conn);

@@ -5,13 +5,15 @@
 
 #include "net/peer_address.h"
 
+struct address;
 struct heartbeat_node;
 struct stream;
 struct transport;
 
-/* Takes stream over, in every case. peer: who has connected, or whom a proxy named. */
+/* Takes stream and address over, in every case; without a stream (NULL: no memory) that is all.
+ * peer: who has connected, or whom a proxy named. */
 void http_conn_open(struct transport *transport, struct stream *stream,
-                    const struct peer_address *peer);
+                    const struct peer_address *peer, struct address *address);
 /* Frees some of those that have ended. */
 void http_conn_end_some(struct transport *transport);
 /* Ends all at once; their exchanges hear that they are gone. */

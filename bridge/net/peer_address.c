@@ -88,6 +88,24 @@ uint64_t peer_address_key(const struct peer_address *addr)
                                    : KEY_OF_V6 | big_endian(addr->bytes, 8);
 }
 
+struct peer_address peer_address_of_key(uint64_t key)
+{
+    struct peer_address ret = {.family = PEER_UNIX};
+    size_t len = 4;
+
+    if (key == 0)
+        return ret;
+    ret.family = key >= KEY_OF_V6 ? PEER_V6 : PEER_V4;
+    if (ret.family == PEER_V6) {
+        len = 8;
+        if (key >> 61 != 7) /* that of link-local and private addresses is their own */
+            key -= KEY_OF_V6;
+    }
+    for (size_t i = 0; i < len; i++)
+        ret.bytes[i] = (uint8_t)(key >> 8 * (len - 1 - i));
+    return ret;
+}
+
 /* Networks. */
 
 static bool parse_bits(struct notify_str text, unsigned max, uint8_t *ret)

@@ -32,6 +32,8 @@ bool peer_address_is_loopback(const struct peer_address *addr);
 /* What limits count by: the address of PEER_V4, the first 64 bits of PEER_V6, which one subscriber
  * usually has whole; different for the two families. 0: PEER_UNIX, which is not limited. */
 uint64_t peer_address_key(const struct peer_address *addr);
+/* The first of those that have this key. */
+struct peer_address peer_address_of_key(uint64_t key);
 
 /* A network, "10.0.0.0/8", "::1", or "unix". */
 struct peer_network {

@@ -8,6 +8,7 @@
 #include "base/heartbeat.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "net/addresses.h"
 #include "net/carrier.h"
 #include "net/first_bytes.h"
 #include "net/http_conn.h"
@@ -62,10 +63,13 @@ struct transport *transport_new(struct loop *loop, const struct transport_config
     TAILQ_INIT(&transport->http);
     TAILQ_INIT(&transport->http_ended);
     TAILQ_INIT(&transport->first);
+    transport->config.addresses.proxies = config->forwarding.trust;
+    transport->addresses = addresses_new(loop, &transport->config.addresses);
     transport->beats = heartbeat_new(loop, tick_for(config), ws_conn_due);
     transport->deadlines = heartbeat_new(loop, TICK_MAX_MS, http_conn_due);
     transport->ended_timer = loop_timer_new(loop, end_some, transport);
-    if (transport->beats == NULL || transport->deadlines == NULL || transport->ended_timer == NULL)
+    if (transport->addresses == NULL || transport->beats == NULL || transport->deadlines == NULL ||
+        transport->ended_timer == NULL)
         goto fail;
     if (config->cert_file == NULL)
         return transport;
@@ -90,24 +94,44 @@ static struct peer_address find_peer(int fd)
     return peer_address_of(&addr.any);
 }
 
+struct address *transport_let_in(struct transport *transport, const struct peer_address *peer)
+{
+    struct address *address = addresses_take(transport->addresses, peer);
+    enum counter limit;
+
+    if (transport->sockets >= transport->config.max_sockets)
+        limit = COUNTER_SOCKETS_REFUSED;
+    else if (address_is_crowded(address, CARRIER_BESIDES))
+        limit = COUNTER_ADDRESS_CONNECTIONS;
+    else if (address_try(address, 1) != 0)
+        limit = COUNTER_ADDRESS_ATTEMPTS;
+    else
+        return address;
+    address_limit_met(address, limit);
+    address_release(address);
+    return NULL;
+}
+
 void transport_adopt(void *ctx, int fd, const struct listener_kind *kind)
 {
     struct transport *transport = ctx;
     struct peer_address peer = find_peer(fd);
+    struct address *address;
     struct stream *stream;
 
-    if (transport->sockets >= transport->config.max_sockets) {
-        counter_add(COUNTER_SOCKETS_REFUSED, 1);
+    if (kind->proxy && transport->sockets < transport->config.max_sockets) {
+        first_bytes_open(transport, fd, &peer, kind, NULL); /* they say whose it is */
+        return;
+    }
+    address = transport_let_in(transport, &peer);
+    if (address == NULL) {
         (void)close(fd); /* nothing was written to it */
-        return;
+    } else if (kind->tls) {
+        first_bytes_open(transport, fd, &peer, kind, address);
+    } else {
+        stream = stream_new(transport->loop, fd, NULL, NULL);
+        http_conn_open(transport, stream, &peer, address);
     }
-    if (kind->tls || kind->proxy) {
-        first_bytes_open(transport, fd, &peer, kind);
-        return;
-    }
-    stream = stream_new(transport->loop, fd, NULL, NULL);
-    if (stream != NULL)
-        http_conn_open(transport, stream, &peer);
 }
 
 size_t transport_count(const struct transport *transport)
@@ -129,6 +153,7 @@ void transport_free(struct transport *transport)
     http_conn_free_all(transport);
     ws_conn_free_all(transport);
     tls_carrier_free(transport->tls);
+    addresses_free(transport->addresses);
     heartbeat_free(transport->beats);
     heartbeat_free(transport->deadlines);
     loop_timer_free(transport->ended_timer);

@@ -17,6 +17,7 @@ struct transport_config {
     size_t max_sockets; /* connections of every kind; more are closed when they are accepted */
     const char *cert_file, *key_file;  /* for listeners with TLS; NULL: there are none */
     struct http_forwarding forwarding; /* which proxies are believed */
+    struct address_limits addresses;   /* its proxies are set by the transport */
     struct conn_handlers ws;
     struct http_handlers http;
     void *ctx; /* of all handlers that have no peer */

@@ -21,6 +21,7 @@
 #include "base/heartbeat.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "net/addresses.h"
 #include "net/carrier.h"
 #include "net/stream.h"
 #include "wire/ws_reader.h"
@@ -44,6 +45,7 @@ struct conn {
     struct transport *transport;
     const struct peer_handlers *handlers; /* borrowed; of the peer */
     void *peer;                           /* NULL: nobody is told */
+    struct address *address;              /* owned reference */
     int fd;                               /* of the stream, for sending past it; -1: TLS */
     uint16_t code;                        /* what on_closed will tell */
     uint8_t state;                        /* enum conn_state */
@@ -120,6 +122,7 @@ static void take_down(struct conn *conn)
     if (conn->peer != NULL)
         conn->handlers->on_closed(conn->peer, conn->code);
     ws_reader_release(&conn->reader);
+    address_release(conn->address);
     stream_free(conn->stream);
     conn->stream = NULL;
     if (!conn->resuming)
@@ -242,6 +245,16 @@ static enum conn_write write_control(struct conn *conn, uint8_t opcode, const vo
     return ret;
 }
 
+void conn_limit_met(struct conn *conn, enum counter limit)
+{
+    address_limit_met(conn->address, limit);
+}
+
+const char *conn_format_address(const struct conn *conn, char out[ADDRESS_TEXT_MAX])
+{
+    return address_format(conn->address, out);
+}
+
 /* Closing. */
 
 static void send_close(struct conn *conn, int code, const char *reason, size_t reason_len)
@@ -297,6 +310,8 @@ static void on_peer_close(struct conn *conn, const struct ws_item *item)
 static void on_fault(struct conn *conn, const struct ws_item *item)
 {
     log_debug("ws_fault", "code", log_int(item->code), "reason", item->data);
+    if (item->code == CONN_CLOSE_TOO_BIG)
+        conn_limit_met(conn, COUNTER_MESSAGES_TOO_BIG);
     if (conn->state == CONN_OPEN)
         conn_close(conn, item->code, item->data);
     if (conn->state == CONN_CLOSING)
@@ -322,7 +337,7 @@ static void count_control(struct conn *conn)
 {
     if (conn->state != CONN_OPEN || may_send_control(conn))
         return;
-    counter_add(COUNTER_CONTROL_FLOODS, 1);
+    conn_limit_met(conn, COUNTER_CONTROL_FLOODS);
     conn_close(conn, CONN_CLOSE_ABUSE, "too many control frames");
 }
 
@@ -502,6 +517,7 @@ void ws_conn_due(struct heartbeat_node *node)
     if (config->idle_timeout_ms > 0 && conn->paused)
         conn->heard_ms = now_ms;
     if (config->idle_timeout_ms > 0 && now_ms >= conn->heard_ms + config->idle_timeout_ms) {
+        conn_limit_met(conn, COUNTER_IDLE);
         conn_close(conn, CONN_CLOSE_IDLE, "idle");
         return;
     }
@@ -548,7 +564,8 @@ static uint64_t first_ping_after(struct transport *transport)
     return 1 + ((golden >> 32) * transport->config.heartbeat_ms >> 32);
 }
 
-static struct conn *conn_new(struct transport *transport, struct stream *stream)
+static struct conn *conn_new(struct transport *transport, struct stream *stream,
+                             struct address *address)
 {
     struct conn *conn = calloc(1, sizeof(*conn));
     uint64_t now_ms = loop_now_ms(transport->loop);
@@ -556,6 +573,7 @@ static struct conn *conn_new(struct transport *transport, struct stream *stream)
     if (conn == NULL)
         return NULL;
     conn->stream = stream;
+    conn->address = address;
     conn->fd = stream->fd;
     conn->transport = transport;
     conn->code = CONN_CLOSE_ABNORMAL;
@@ -585,11 +603,18 @@ void ws_conn_open(struct transport *transport, struct stream *stream,
                   const struct ws_opening *opening)
 {
     const struct transport_config *config = &transport->config;
-    struct conn *conn = conn_new(transport, stream);
+    struct conn *conn = conn_new(transport, stream, opening->address);
 
     if (conn == NULL) {
         config->ws.on_unopened(config->ctx, opening->accept.arrival);
+        address_release(opening->address);
         stream_free(stream);
+        return;
+    }
+    if (address_is_crowded(conn->address, 0)) {
+        config->ws.on_unopened(config->ctx, opening->accept.arrival);
+        conn_limit_met(conn, COUNTER_ADDRESS_CONNECTIONS);
+        conn_close(conn, CONN_CLOSE_TOO_MANY, "too many connections from this address");
         return;
     }
     keep_input(conn, opening);

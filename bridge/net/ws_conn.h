@@ -8,12 +8,14 @@
 
 #include "net/conn.h"
 
+struct address;
 struct heartbeat_node;
 struct stream;
 struct transport;
 
 struct ws_opening {
     const struct http_request *req; /* borrowed */
+    struct address *address;        /* handed over: what limits count it by */
     const uint8_t *input;           /* borrowed: what came behind the head, */
     size_t input_len;               /* which belongs to the WebSocket */
     struct conn_accept accept;

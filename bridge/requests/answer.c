@@ -12,6 +12,7 @@ static const char *const code_names[] = {
     [ANSWER_INVALID_FIELD] = "INVALID_FIELD",
     [ANSWER_FORBIDDEN] = "FORBIDDEN",
     [ANSWER_NOT_FOUND] = "NOT_FOUND",
+    [ANSWER_RATE_LIMITED] = "RATE_LIMITED",
     [ANSWER_TOO_MANY_SUBSCRIPTIONS] = "TOO_MANY_SUBSCRIPTIONS",
     [ANSWER_PROCESSING_ERROR] = "PROCESSING_ERROR",
     [ANSWER_UNAVAILABLE] = "UNAVAILABLE",
@@ -39,9 +40,10 @@ void answer_json(struct request *r, json_t *answer)
     send(r, ANSWER_OK, answer);
 }
 
-void answer_error(struct request *r, enum answer_code code, const char *member, const char *message)
+/* Takes details over. */
+static void send_error(struct request *r, enum answer_code code, json_t *details,
+                       const char *message)
 {
-    json_t *details = member == NULL ? json_null() : json_pack("{s:s}", "member", member);
     json_t *text = json_string(message);
 
     if (text == NULL) /* Redis may cut its words in the middle of a character */
@@ -49,6 +51,18 @@ void answer_error(struct request *r, enum answer_code code, const char *member, 
     send(r, code,
          json_pack("{s:s, s:{s:s, s:o, s:o}}", "type", "error", "error", "code", code_names[code],
                    "message", text, "details", details));
+}
+
+void answer_error(struct request *r, enum answer_code code, const char *member, const char *message)
+{
+    send_error(r, code, member == NULL ? json_null() : json_pack("{s:s}", "member", member),
+               message);
+}
+
+void answer_rate_limited(struct request *r, uint64_t wait_ms)
+{
+    send_error(r, ANSWER_RATE_LIMITED, json_pack("{s:I}", "retry_after_ms", (json_int_t)wait_ms),
+               "too many messages; this one was not looked at");
 }
 
 /* Errors of Redis that are more to a client than PROCESSING_ERROR with their text. */

@@ -2,6 +2,8 @@
 #ifndef ANSWER_H
 #define ANSWER_H
 
+#include <stdint.h>
+
 #include <jansson.h>
 
 #include "requests/responder.h"
@@ -18,6 +20,8 @@ void answer_json(struct request *r, json_t *answer);
  * details; or NULL. */
 void answer_error(struct request *r, enum answer_code code, const char *member,
                   const char *message);
+/* RATE_LIMITED, with the time after which it may be asked again. */
+void answer_rate_limited(struct request *r, uint64_t wait_ms);
 /* Tells of a reply that is no success: NULL (the link went down) or an error of Redis. */
 void answer_failed_reply(struct request *r, const struct resp *reply);
 

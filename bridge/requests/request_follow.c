@@ -107,11 +107,17 @@ static int start_follow(struct client *client, struct notify_str key, const stru
     return 0;
 }
 
+static void fail_too_many(struct request *r)
+{
+    client_limit_met(r->client, COUNTER_SUBSCRIPTIONS_REFUSED);
+    answer_error(r, ANSWER_TOO_MANY_SUBSCRIPTIONS, NULL,
+                 "this connection follows as many keys as it may");
+}
+
 static void fail_follow(struct request *r, int error)
 {
     if (error == -E2BIG)
-        answer_error(r, ANSWER_TOO_MANY_SUBSCRIPTIONS, NULL,
-                     "this connection follows as many keys as it may");
+        fail_too_many(r);
     else if (error == -EBUSY)
         answer_error(r, ANSWER_UNAVAILABLE, NULL,
                      "Redis has not yet let go of what was left before; try again later");
@@ -218,8 +224,7 @@ static bool check_positions(struct request *r, json_t *positions)
         fresh += client_find_follow(r->client, key) == NULL;
     }
     if (fresh > room) {
-        answer_error(r, ANSWER_TOO_MANY_SUBSCRIPTIONS, NULL,
-                     "this connection follows as many keys as it may");
+        fail_too_many(r);
         return false;
     }
     return true;

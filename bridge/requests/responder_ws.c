@@ -128,6 +128,8 @@ static void answer_fault(struct request *r, struct notify_str text, const struct
     while (blanks < text.len && strchr(" \t\r\n", text.ptr[blanks]) != NULL)
         blanks++;
     if (fault->too_deep)
+        client_limit_met(r->client, COUNTER_MESSAGES_TOO_DEEP);
+    if (fault->too_deep)
         (void)snprintf(message, sizeof(message), "nested deeper than %d at byte %zu",
                        JSON_SCAN_MAX_DEPTH, fault->at);
     else if (blanks < text.len && text.ptr[blanks] == '{')
@@ -135,8 +137,8 @@ static void answer_fault(struct request *r, struct notify_str text, const struct
     answer_error(r, ANSWER_BAD_JSON, NULL, message);
 }
 
-/* A message that is no JSON is answered with its id all the same, or else its sender would wait for
- * an answer that it has had. */
+/* A message that is no JSON, or more than the client may send, is answered with its id all the
+ * same, or else its sender would wait for an answer that it has had. */
 void responder_ws_message(void *peer, struct notify_str text)
 {
     static const struct notify_str no_id = {NULL, 0};
@@ -144,6 +146,7 @@ void responder_ws_message(void *peer, struct notify_str text)
     struct inbound inbound = {.len = 0};
     struct json_fault fault;
     bool good = dialect_read(client->sender.dialect, text, &inbound, &fault);
+    uint64_t wait_ms = client_take_message(client);
     struct request *r =
         responder_ws_request(client, is_id(inbound.id.value) ? inbound.id.value : no_id);
 
@@ -151,7 +154,9 @@ void responder_ws_message(void *peer, struct notify_str text)
         conn_close(client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
         return;
     }
-    if (!good)
+    if (wait_ms > 0)
+        answer_rate_limited(r, wait_ms);
+    else if (!good)
         answer_fault(r, text, &fault);
     else if (check_id(r, inbound.id.value))
         request_run(r, &inbound);

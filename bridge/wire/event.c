@@ -20,13 +20,14 @@ enum head_member {
     HEAD_REV,
     HEAD_CATEGORY,
     HEAD_DATA,
+    HEAD_EXCLUDE,
     HEAD_COUNT,
 };
 
 static const struct notify_str head_names[HEAD_COUNT] = {
-    [HEAD_TYPE] = {"type", 4}, [HEAD_KEY] = {"key", 3}, [HEAD_ID] = {"id", 2},
-    [HEAD_PREV] = {"prev", 4}, [HEAD_REV] = {"rev", 3}, [HEAD_CATEGORY] = {"category", 8},
-    [HEAD_DATA] = {"data", 4},
+    [HEAD_TYPE] = {"type", 4}, [HEAD_KEY] = {"key", 3},         [HEAD_ID] = {"id", 2},
+    [HEAD_PREV] = {"prev", 4}, [HEAD_REV] = {"rev", 3},         [HEAD_CATEGORY] = {"category", 8},
+    [HEAD_DATA] = {"data", 4}, [HEAD_EXCLUDE] = {"exclude", 7},
 };
 
 static void on_head_member(void *ctx, struct notify_str name, struct notify_str value)
@@ -64,6 +65,8 @@ static bool decode(struct event *event)
     event->key = head[HEAD_KEY];
     event->category = head[HEAD_CATEGORY];
     event->data = head[HEAD_DATA];
+    if (is_string(head[HEAD_EXCLUDE]))
+        event->exclude = head[HEAD_EXCLUDE];
     if (head[HEAD_ID].len > 0) {
         event->kind = EVENT_ENTRY;
         return event->data.len > 0 && parse_id(head[HEAD_ID], &event->id) &&
@@ -118,7 +121,7 @@ struct event *event_unref(struct event *event)
     return NULL;
 }
 
-/* A key with characters that JSON escapes is rare: for it the string is really decoded. */
+/* A name with characters that JSON escapes is rare: for it the string is really decoded. */
 static bool is_escaped_form_of(struct notify_str json, struct notify_str key)
 {
     struct notify_str text;
@@ -129,11 +132,21 @@ static bool is_escaped_form_of(struct notify_str json, struct notify_str key)
     return same;
 }
 
+static bool stands_for(struct notify_str json, struct notify_str text)
+{
+    struct notify_str plain = json_plain_string(json);
+
+    return plain.len > 0 ? notify_str_eq(plain, text) : is_escaped_form_of(json, text);
+}
+
 bool event_is_of(const struct event *event, struct notify_str key)
 {
-    struct notify_str plain = json_plain_string(event->key);
+    return stands_for(event->key, key);
+}
 
-    return plain.len > 0 ? notify_str_eq(plain, key) : is_escaped_form_of(event->key, key);
+bool event_excludes(const struct event *event, struct notify_str session)
+{
+    return event->exclude.len > 0 && stands_for(event->exclude, session);
 }
 
 static struct frame *published_frame(const struct event *event, enum dialect dialect)

@@ -29,6 +29,7 @@ struct event {
     struct notify_str key;               /* raw JSON string with quotes; points into payload */
     struct notify_str category;          /* raw JSON value, or empty; points into payload */
     struct notify_str data;              /* raw JSON value, or empty; points into payload */
+    struct notify_str exclude;           /* raw JSON string with quotes, or empty; the same */
     struct frame *frames[DIALECT_COUNT]; /* owned; NULL until needed */
     size_t len;
     char payload[];
@@ -46,6 +47,9 @@ struct event *event_unref(struct event *event); /* returns NULL */
 /* Does it speak of this key? A channel carries what is said of the key of its name, nothing else.
  */
 bool event_is_of(const struct event *event, struct notify_str key);
+
+/* Is this the session that does not get it? */
+bool event_excludes(const struct event *event, struct notify_str session);
 
 /* Borrowed from the event. NULL: out of memory. */
 struct frame *event_frame(struct event *event, enum dialect dialect);

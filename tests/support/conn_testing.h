@@ -67,6 +67,18 @@ void conn_pause_input(struct conn *conn, bool paused)
     conn->paused = paused;
 }
 
+void conn_limit_met(struct conn *conn, enum counter limit)
+{
+    (void)conn;
+    counter_add(limit, 1);
+}
+
+const char *conn_format_address(const struct conn *conn, char out[ADDRESS_TEXT_MAX])
+{
+    (void)conn;
+    return memcpy(out, "127.0.0.1", 10);
+}
+
 void conn_close(struct conn *conn, int code, const char *reason)
 {
     (void)reason;

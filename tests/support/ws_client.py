@@ -32,19 +32,19 @@ class Refused(Exception):
 
 
 class WsClient:
-    def __init__(self, port, path="/ws", headers=(), timeout=15, receive_buffer=None, host=None):
+    def __init__(self, port, path="/ws", headers=(), timeout=15, receive_buffer=None, host=None, address="127.0.0.1"):
         """host: as in the Host header. receive_buffer: bytes that the kernel keeps for a client that does not read (SO_RCVBUF)."""
         self.timeout = timeout
         self.messages = []  # received while something else was waited for
         self.pings = 0
         self._buf = bytearray()  # linear, however many pieces a frame comes in
-        self.sock = socket.socket()
+        self.sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
         if receive_buffer is not None:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.sock.settimeout(timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            self.sock.connect(("127.0.0.1", port))
+            self.sock.connect((address, port))
             self._handshake(host or f"127.0.0.1:{port}", path, headers)
         except BaseException:
             self.sock.close()

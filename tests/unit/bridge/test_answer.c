@@ -61,13 +61,24 @@ static void check_error(const char *code, const char *message)
 Test(answer, every_code_has_its_name)
 {
     static const char *const names[] = {
-        "BAD_JSON",  "UNKNOWN_TYPE",           "MISSING_FIELD",    "INVALID_FIELD", "FORBIDDEN",
-        "NOT_FOUND", "TOO_MANY_SUBSCRIPTIONS", "PROCESSING_ERROR", "UNAVAILABLE"};
+        "BAD_JSON",  "UNKNOWN_TYPE", "MISSING_FIELD",          "INVALID_FIELD",    "FORBIDDEN",
+        "NOT_FOUND", "RATE_LIMITED", "TOO_MANY_SUBSCRIPTIONS", "PROCESSING_ERROR", "UNAVAILABLE"};
 
     for (int code = ANSWER_BAD_JSON; code <= ANSWER_UNAVAILABLE; code++) {
         answer_error(request, (enum answer_code)code, NULL, "why \"so\"");
         check_error(names[code - ANSWER_BAD_JSON], "why \"so\"");
     }
+}
+
+Test(answer, who_is_to_wait_is_told_how_long)
+{
+    char *text;
+
+    answer_rate_limited(request, 150);
+    text = conn_testing_take(&conn);
+    cr_assert_not_null(strstr(text, "\"code\":\"RATE_LIMITED\""));
+    cr_assert_not_null(strstr(text, "\"details\":{\"retry_after_ms\":150}"));
+    free(text);
 }
 
 Test(answer, the_request_id_comes_back_as_it_was_written)
