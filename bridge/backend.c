@@ -24,65 +24,13 @@ static void announce(void *ctx)
         backend->on_ready(backend->ctx);
 }
 
-/* What the links report. */
-
-static void on_subscriber_up(void *ctx)
+static void on_subscriber_up(void *ctx, struct redis_link *link)
 {
-    struct backend *backend = ctx;
-
-    router_subscriber_up(backend->router, backend->subscriber);
-    announce(backend);
+    (void)link;
+    announce(ctx);
 }
 
-static void on_subscriber_down(void *ctx)
-{
-    struct backend *backend = ctx;
-
-    router_subscriber_down(backend->router);
-}
-
-static void on_push(void *ctx, const struct resp *push)
-{
-    struct backend *backend = ctx;
-
-    router_push(backend->router, push);
-}
-
-static void on_batch_end(void *ctx)
-{
-    struct backend *backend = ctx;
-
-    router_batch_end(backend->router);
-}
-
-static void on_commands_up(void *ctx)
-{
-    struct backend *backend = ctx;
-
-    module_check_up(backend->module_check, backend->commands);
-    router_reader_up(backend->router, backend->commands);
-}
-
-static void on_commands_down(void *ctx)
-{
-    struct backend *backend = ctx;
-
-    module_check_down(backend->module_check);
-    router_reader_down(backend->router);
-}
-
-static const struct redis_link_handlers subscriber_handlers = {
-    .on_up = on_subscriber_up,
-    .on_down = on_subscriber_down,
-    .on_push = on_push,
-    .on_batch_end = on_batch_end,
-};
-
-static const struct redis_link_handlers commands_handlers = {
-    .on_up = on_commands_up,
-    .on_down = on_commands_down,
-    .on_batch_end = on_batch_end,
-};
+static const struct redis_link_handlers readiness_handlers = {.on_up = on_subscriber_up};
 
 /* Life. */
 
@@ -98,6 +46,14 @@ static struct router *make_router(struct loop *loop, const struct config *config
     return router_new(loop, &limits, &client_follow_handlers);
 }
 
+static void tie(struct backend *backend)
+{
+    redis_link_listen(backend->subscriber, &router_subscriber_handlers, backend->router);
+    redis_link_listen(backend->subscriber, &readiness_handlers, backend);
+    redis_link_listen(backend->commands, &module_check_handlers, backend->module_check);
+    redis_link_listen(backend->commands, &router_reader_handlers, backend->router);
+}
+
 int backend_init(struct backend *ret, struct loop *loop, const struct config *config,
                  const struct key_names *keys, void (*on_ready)(void *ctx), void *ctx)
 {
@@ -106,18 +62,17 @@ int backend_init(struct backend *ret, struct loop *loop, const struct config *co
     *ret = (struct backend){.on_ready = on_ready, .ctx = ctx};
     if (redis_address_parse(&ret->address, &why, config->redis) != 0)
         return -ENOMEM; /* config_read() has looked at it */
-    ret->subscriber =
-        redis_link_new(loop, "notify-bridge:subscriber", &ret->address, &subscriber_handlers, ret);
-    ret->commands =
-        redis_link_new(loop, "notify-bridge:commands", &ret->address, &commands_handlers, ret);
+    ret->subscriber = redis_link_new(loop, "notify-bridge:subscriber", &ret->address);
+    ret->commands = redis_link_new(loop, "notify-bridge:commands", &ret->address);
     ret->turns = turns_new(ret->commands);
     ret->router = make_router(loop, config);
     ret->module_check = module_check_new(
         loop, key_of(keys, KEY_INBOX, NOTIFY_STR("readyz"), &ret->check_key), announce, ret);
-    return ret->subscriber == NULL || ret->commands == NULL || ret->turns == NULL ||
-                   ret->router == NULL || ret->module_check == NULL
-               ? -ENOMEM
-               : 0;
+    if (ret->subscriber == NULL || ret->commands == NULL || ret->turns == NULL ||
+        ret->router == NULL || ret->module_check == NULL)
+        return -ENOMEM;
+    tie(ret);
+    return 0;
 }
 
 void backend_start(struct backend *backend)

@@ -7,6 +7,7 @@
 #include "redis/catchup.h"
 #include "channels/channel.h"
 #include "channels/follow.h"
+#include "redis/redis_link.h"
 #include "redis/subscription.h"
 
 struct router {
@@ -135,36 +136,61 @@ size_t router_channel_count(const struct router *router)
 
 /* The links. */
 
-void router_subscriber_up(struct router *router, struct redis_link *link)
+void router_subscriber_up(void *ctx, struct redis_link *link)
 {
+    struct router *router = ctx;
+
     subscription_set_up(router->subscriptions, link);
 }
 
-void router_subscriber_down(struct router *router)
+void router_subscriber_down(void *ctx)
 {
+    struct router *router = ctx;
+
     flush_all(router);
     subscription_set_down(router->subscriptions);
 }
 
-void router_push(struct router *router, const struct resp *push)
+void router_push(void *ctx, const struct resp *push)
 {
+    struct router *router = ctx;
+
     subscription_set_push(router->subscriptions, push);
 }
 
-void router_batch_end(struct router *router)
+void router_batch_end(void *ctx)
 {
+    struct router *router = ctx;
+
     flush_all(router);
 }
 
-void router_reader_up(struct router *router, struct redis_link *link)
+void router_reader_up(void *ctx, struct redis_link *link)
 {
+    struct router *router = ctx;
+
     catchup_up(router->shared.catchup, link);
 }
 
-void router_reader_down(struct router *router)
+void router_reader_down(void *ctx)
 {
+    struct router *router = ctx;
+
     catchup_down(router->shared.catchup);
 }
+
+const struct redis_link_handlers router_subscriber_handlers = {
+    .on_up = router_subscriber_up,
+    .on_down = router_subscriber_down,
+    .on_push = router_push,
+    .on_batch_end = router_batch_end,
+};
+
+const struct redis_link_handlers router_reader_handlers = {
+    .on_up = router_reader_up,
+    .on_down = router_reader_down,
+    .on_batch_end = router_batch_end,
+};
 
 /* Life. */
 

@@ -16,6 +16,7 @@ struct follow;
 struct follow_handlers;
 struct loop;
 struct redis_link;
+struct redis_link_handlers;
 struct resp;
 struct router;
 
@@ -43,12 +44,13 @@ void router_remove(struct router *router, struct follow *follow, struct linger_a
 size_t router_channel_count(const struct router *router);
 size_t router_lingering_count(const struct router *router);
 
-/* What the two links report. */
-void router_subscriber_up(struct router *router, struct redis_link *link);
-void router_subscriber_down(struct router *router);
-void router_push(struct router *router, const struct resp *push);
-void router_batch_end(struct router *router);
-void router_reader_up(struct router *router, struct redis_link *link);
-void router_reader_down(struct router *router);
+/* What the two links tell; ctx: the router, here too. */
+extern const struct redis_link_handlers router_subscriber_handlers, router_reader_handlers;
+void router_subscriber_up(void *router, struct redis_link *link);
+void router_subscriber_down(void *router);
+void router_push(void *router, const struct resp *push);
+void router_batch_end(void *router);
+void router_reader_up(void *router, struct redis_link *link);
+void router_reader_down(void *router);
 
 #endif

@@ -98,18 +98,24 @@ static void ask(void *ctx)
         loop_timer_set(check->retry, RETRY_MS);
 }
 
-void module_check_up(struct module_check *check, struct redis_link *link)
+static void on_up(void *ctx, struct redis_link *link)
 {
+    struct module_check *check = ctx;
+
     check->link = link;
     ask(check);
 }
 
-void module_check_down(struct module_check *check)
+static void on_down(void *ctx)
 {
+    struct module_check *check = ctx;
+
     check->link = NULL;
     check->passed = false;
     loop_timer_cancel(check->retry);
 }
+
+const struct redis_link_handlers module_check_handlers = {.on_up = on_up, .on_down = on_down};
 
 bool module_check_passed(const struct module_check *check)
 {

@@ -20,9 +20,8 @@ struct module_check *module_check_new(struct loop *loop, struct notify_str key, 
 /* No answer may be awaited any more: after the link. */
 void module_check_free(struct module_check *check);
 
-/* What the link reports. Borrowed; up until module_check_down(). */
-void module_check_up(struct module_check *check, struct redis_link *link);
-void module_check_down(struct module_check *check);
+/* For the link: ctx is the check. */
+extern const struct redis_link_handlers module_check_handlers;
 
 /* Since the link came up. */
 bool module_check_passed(const struct module_check *check);

@@ -1,5 +1,6 @@
 #include "redis/redis_link.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -44,8 +45,11 @@ struct redis_link {
     struct loop *loop;                   /* borrowed */
     const char *name;                    /* borrowed */
     const struct redis_address *address; /* borrowed */
-    const struct redis_link_handlers *handlers;
-    void *ctx;
+    struct listener {
+        const struct redis_link_handlers *handlers; /* borrowed */
+        void *ctx;
+    } listeners[REDIS_LINK_LISTENERS_MAX];
+    size_t listener_count;
     enum link_state state;
     redisContext *context;              /* owned; NULL when down */
     struct redis_reply_size reply_size; /* of the reply that is being read */
@@ -70,8 +74,7 @@ static void on_timer(void *ctx);
 static void begin_connect(struct redis_link *link, const char *host);
 
 struct redis_link *redis_link_new(struct loop *loop, const char *name,
-                                  const struct redis_address *address,
-                                  const struct redis_link_handlers *handlers, void *ctx)
+                                  const struct redis_address *address)
 {
     struct redis_link *link = calloc(1, sizeof(*link));
 
@@ -80,8 +83,6 @@ struct redis_link *redis_link_new(struct loop *loop, const char *name,
     link->loop = loop;
     link->name = name;
     link->address = address;
-    link->handlers = handlers;
-    link->ctx = ctx;
     link->backoff_ms = BACKOFF_MIN_MS;
     link->timer = loop_timer_new(loop, on_timer, link);
     if (link->timer == NULL) {
@@ -91,9 +92,50 @@ struct redis_link *redis_link_new(struct loop *loop, const char *name,
     return link;
 }
 
+void redis_link_listen(struct redis_link *link, const struct redis_link_handlers *handlers,
+                       void *ctx)
+{
+    assert(link->listener_count < REDIS_LINK_LISTENERS_MAX);
+    link->listeners[link->listener_count++] = (struct listener){handlers, ctx};
+}
+
 bool redis_link_is_up(const struct redis_link *link)
 {
     return link->state == LINK_UP;
+}
+
+/* What is told. */
+
+static void tell_up(struct redis_link *link)
+{
+    for (const struct listener *l = link->listeners; l < link->listeners + link->listener_count;
+         l++)
+        if (l->handlers->on_up != NULL)
+            l->handlers->on_up(l->ctx, link);
+}
+
+static void tell_down(struct redis_link *link)
+{
+    for (const struct listener *l = link->listeners; l < link->listeners + link->listener_count;
+         l++)
+        if (l->handlers->on_down != NULL)
+            l->handlers->on_down(l->ctx);
+}
+
+static void tell_push(struct redis_link *link, const struct resp *push)
+{
+    for (const struct listener *l = link->listeners; l < link->listeners + link->listener_count;
+         l++)
+        if (l->handlers->on_push != NULL)
+            l->handlers->on_push(l->ctx, push);
+}
+
+static void tell_batch_end(struct redis_link *link)
+{
+    for (const struct listener *l = link->listeners; l < link->listeners + link->listener_count;
+         l++)
+        if (l->handlers->on_batch_end != NULL)
+            l->handlers->on_batch_end(l->ctx);
 }
 
 /* Down. */
@@ -157,8 +199,8 @@ static void go_down(struct redis_link *link, const char *why)
     link->failure[0] = '\0';
     choose_backoff(link, was_up);
     pending_fail(&link->pending);
-    if (was_up && link->handlers->on_down != NULL)
-        link->handlers->on_down(link->ctx);
+    if (was_up)
+        tell_down(link);
 }
 
 /* From within a callback of a reply, where the connection cannot be dropped: it is, behind it. */
@@ -280,8 +322,8 @@ static void on_reply(struct redis_link *link, const struct resp *reply)
     if (reply->kind != RESP_PUSH) {
         if (!pending_answer(&link->pending, reply))
             fail(link, "a reply that nobody waits for");
-    } else if (link->state == LINK_UP && link->handlers->on_push != NULL) {
-        link->handlers->on_push(link->ctx, reply);
+    } else if (link->state == LINK_UP) {
+        tell_push(link, reply);
     }
 }
 
@@ -317,8 +359,8 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
         go_down(link, link->failure);
         return;
     }
-    if (link->state == LINK_UP && link->handlers->on_batch_end != NULL)
-        link->handlers->on_batch_end(link->ctx);
+    if (link->state == LINK_UP)
+        tell_batch_end(link);
 }
 
 /* Greeting: HELLO; SELECT; an ECHO, since fences and beats need it. */
@@ -361,8 +403,7 @@ static void on_greeting_reply(void *ctx, const struct resp *reply)
     loop_timer_set(link->timer, BEAT_INTERVAL_MS);
     log_info("redis_link_up", "link", link->name, "addr",
              redis_address_text(link->address, address));
-    if (link->handlers->on_up != NULL)
-        link->handlers->on_up(link->ctx);
+    tell_up(link);
 }
 
 static void on_hello(void *ctx, const struct resp *reply)

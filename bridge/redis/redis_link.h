@@ -21,9 +21,10 @@ struct redis_address;
 struct redis_link;
 struct resp;
 
+/* What a link tells. Each may be NULL; none may free the link. */
 struct redis_link_handlers {
     /* Greeted: commands may be sent. */
-    void (*on_up)(void *ctx);
+    void (*on_up)(void *ctx, struct redis_link *link);
     /* Gone. Every command that was waiting has been answered with NULL before. */
     void (*on_down)(void *ctx);
     /* A push message (RESP_PUSH). */
@@ -32,11 +33,16 @@ struct redis_link_handlers {
     void (*on_batch_end)(void *ctx);
 };
 
-/* name: what logs and CLIENT LIST call it. Any handler may be NULL; none may free the link. address
- * and handlers are borrowed for the life of the link. NULL: out of memory. */
+#define REDIS_LINK_LISTENERS_MAX 4
+
+/* name: what logs and CLIENT LIST call it. address is borrowed for the life of the link. NULL: out
+ * of memory. */
 struct redis_link *redis_link_new(struct loop *loop, const char *name,
-                                  const struct redis_address *address,
-                                  const struct redis_link_handlers *handlers, void *ctx);
+                                  const struct redis_address *address);
+/* Has another one told, behind those before it. More than REDIS_LINK_LISTENERS_MAX is our own
+ * mistake. handlers and ctx are borrowed for the life of the link. */
+void redis_link_listen(struct redis_link *link, const struct redis_link_handlers *handlers,
+                       void *ctx);
 void redis_link_start(struct redis_link *link);
 /* Answers what is waiting with NULL, without calling on_down. */
 void redis_link_free(struct redis_link *link);
