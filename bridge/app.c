@@ -8,7 +8,10 @@
 #include "base/file_limit.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "clients/admission.h"
+#include "clients/arrival.h"
 #include "clients/client.h"
+#include "clients/review.h"
 #include "config.h"
 #include "ending.h"
 #include "front_door.h"
@@ -17,6 +20,7 @@
 #include "net/listener_set.h"
 #include "net/transport.h"
 #include "requests/responder_ws.h"
+#include "trust.h"
 
 /* Connections that are no WebSocket, those that are refused with 503 among them; out of the files
  * kept free. */
@@ -28,6 +32,8 @@ struct app {
     struct loop *loop;
     struct key_names keys;
     struct backend backend;
+    struct trust *trust;
+    struct admissions admissions;
     struct client_shared clients;
     struct front_door door;
     struct ending ending;
@@ -38,16 +44,33 @@ struct app {
     bool announced;
 };
 
-static void on_backend_ready(void *ctx)
+/* Something that was lacking is there now. */
+static void on_ready(void *ctx)
 {
     struct app *app = ctx;
     char addresses[ADDRESSES_MAX];
 
-    if (app->announced || app->door.closed)
+    if (app->announced || !front_door_is_ready(&app->door))
         return;
     listener_set_text(app->listeners, addresses, sizeof(addresses));
     log_info("ready", "listen", addresses);
     app->announced = true;
+}
+
+static void on_rights(void *ctx)
+{
+    struct app *app = ctx;
+
+    review_all(&app->clients);
+}
+
+static const struct trust_handlers trust_handlers = {.on_keys = on_ready, .on_rights = on_rights};
+
+static void on_hangup(void *ctx)
+{
+    struct app *app = ctx;
+
+    trust_check_files(app->trust);
 }
 
 static const struct peer_handlers client_handlers = {
@@ -76,6 +99,11 @@ static int build_clients(struct app *app)
 {
     const struct config *config = app->config;
 
+    app->admissions = (struct admissions){.loop = app->loop,
+                                          .authority = trust_authority(app->trust),
+                                          .timeout_ms = config->auth_timeout_ms,
+                                          .admit = arrival_admit,
+                                          .on_renewed = review_client};
     app->clients = (struct client_shared){
         .senders = {.loop = app->loop,
                     .outbox_bytes = config->outbox_bytes,
@@ -87,10 +115,13 @@ static int build_clients(struct app *app)
         .max_subscriptions = config->max_subscriptions,
         .message_rate = {(uint32_t)config->message_rate, (uint32_t)config->message_burst},
         .broadcast_logs = list_items(&config->broadcast_logs),
+        .token_cookie = config->jwt_cookie,
+        .admissions = &app->admissions,
+        .on_leaving = arrival_undo,
         .on_closed = ending_on_closed,
         .ctx = &app->ending,
     };
-    if (client_shared_init(&app->clients) != 0)
+    if (admissions_init(&app->admissions) != 0 || client_shared_init(&app->clients) != 0)
         return -ENOMEM;
     app->clients_ready = true;
     return 0;
@@ -161,11 +192,13 @@ static int build(struct app *app)
 
     name_keys(app);
     app->loop = loop_new();
-    if (app->loop == NULL ||
-        backend_init(&app->backend, app->loop, config, &app->keys, on_backend_ready, app) != 0)
+    app->trust = app->loop == NULL ? NULL : trust_new(app->loop, config, &trust_handlers, app);
+    if (app->trust == NULL ||
+        backend_init(&app->backend, app->loop, config, &app->keys, on_ready, app) != 0)
         return -ENOMEM;
     app->door = (struct front_door){.loop = app->loop,
                                     .backend = &app->backend,
+                                    .authority = trust_authority(app->trust),
                                     .clients = &app->clients,
                                     .max_connections = file_limit_raise(config->max_connections),
                                     .dev = config->dev};
@@ -180,7 +213,8 @@ static int build(struct app *app)
         return -ENOMEM;
     build_door(app);
     return loop_on_signal(app->loop, SIGTERM, ending_on_signal, &app->ending) != 0 ||
-                   loop_on_signal(app->loop, SIGINT, ending_on_signal, &app->ending) != 0
+                   loop_on_signal(app->loop, SIGINT, ending_on_signal, &app->ending) != 0 ||
+                   loop_on_signal(app->loop, SIGHUP, on_hangup, app) != 0
                ? -ENOMEM
                : 0;
 }
@@ -215,6 +249,8 @@ void app_free(struct app *app)
     backend_release(&app->backend); /* what waits for it is told while clients' memory is there */
     if (app->clients_ready)
         client_shared_release(&app->clients);
+    admissions_release(&app->admissions);
+    trust_free(app->trust);
     ending_release(&app->ending);
     if (app->loop != NULL)
         loop_free(app->loop);

@@ -32,9 +32,13 @@ struct config {
         unknown; /* variables that begin as ours and are none: spelt wrong, perhaps */
     char *tls_cert, *tls_key, *proxy_header;
     struct string_list trusted_proxies;
+    struct string_list jwt_secrets, jwt_audiences;
+    char *jwt_key, *jwt_jwks, *jwt_jwks_ca, *jwt_issuer, *jwt_cookie, *roles_file, *anonymous_role;
+    uint64_t jwt_max_stale_ms, jwt_leeway_ms, max_token_bytes, auth_timeout_ms;
+    bool insecure_no_auth;
     bool check_config, version, help, help_markdown;
 };
 
-enum config_auth { CONFIG_AUTH_UNSET, CONFIG_AUTH_NONE };
+enum config_auth { CONFIG_AUTH_UNSET, CONFIG_AUTH_NONE, CONFIG_AUTH_JWT };
 
 #endif

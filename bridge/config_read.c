@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "identity/jwt_keys.h"
 #include "net/listener.h"
 #include "options.h"
 
@@ -246,7 +247,7 @@ static int read_defaults(struct reading *r)
     int result = 0;
 
     for (size_t i = 0; result == 0 && i < OPTION_COUNT; i++) {
-        if (options[i].type == OPTION_LIST)
+        if (options[i].type == OPTION_LIST && options[i].def != NULL)
             result = add_to_list(r, &options[i], options[i].def);
         else if (options[i].def != NULL)
             result = set_option(r, &options[i], options[i].def, SOURCE_DEFAULT);
@@ -403,15 +404,65 @@ static bool needs_certificate(const struct config *config)
     return false;
 }
 
+static bool is_address(const char *jwks)
+{
+    return jwks != NULL && strstr(jwks, "://") != NULL;
+}
+
+static int check_jwt(const struct reading *r)
+{
+    const struct config *c = r->config;
+
+    if (c->jwt_secrets.len == 0 && c->jwt_key == NULL && c->jwt_jwks == NULL)
+        return fail(r, "auth", "is jwt: --jwt-secret, --jwt-key or --jwt-jwks must be given, too");
+    for (size_t i = 0; i < c->jwt_secrets.len; i++)
+        if (strlen(c->jwt_secrets.items[i]) < JWT_SECRET_MIN)
+            return fail(r, "jwt-secret",
+                        "must have 32 bytes at least: shorter ones can be guessed");
+    if (c->jwt_key != NULL && c->jwt_jwks != NULL && !is_address(c->jwt_jwks))
+        return fail(r, "jwt-key, jwt-jwks", "cannot both be files: put all keys into one");
+    if (c->anonymous_role != NULL && c->roles_file == NULL)
+        return fail(r, "anonymous-role", "needs --roles, which says what it may do");
+    for (size_t i = 0; c->jwt_cookie != NULL && i < c->cors_origins.len; i++)
+        if (strcmp(c->cors_origins.items[i], "*") == 0)
+            return fail(r, "jwt-cookie", "cannot be used while --cors-origins lets all pages in");
+    return 0;
+}
+
+/* Whoever reaches it is who they say they are: that must not be another machine by mistake. */
+static int check_no_auth(const struct reading *r)
+{
+    const struct config *c = r->config;
+
+    for (size_t i = 0; !c->insecure_no_auth && i < c->listen.len; i++)
+        if (!listener_is_local(c->listen.items[i]))
+            return fail(r, "auth",
+                        "is none, and other machines can connect to --listen: use "
+                        "--auth jwt, or say --insecure-no-auth");
+    return 0;
+}
+
+static int check_auth(const struct reading *r)
+{
+    switch (r->config->auth) {
+    case CONFIG_AUTH_NONE:
+        return check_no_auth(r);
+    case CONFIG_AUTH_JWT:
+        return check_jwt(r);
+    default:
+        return fail(r, "auth", "must be given: jwt, or none (everyone is who they say they are)");
+    }
+}
+
 /* What no option can be blamed for alone. */
 static int check_together(const struct reading *r)
 {
     const struct config *c = r->config;
 
-    if (c->auth == CONFIG_AUTH_UNSET)
-        return fail(r, "auth", "must be given: --auth none (everyone is who they say they are)");
     if (c->listen.len == 0)
         return fail(r, "listen", "must name at least one address");
+    if (check_auth(r) != 0)
+        return -EINVAL;
     if (needs_certificate(c) && (c->tls_cert == NULL || c->tls_key == NULL))
         return fail(r, "listen", "has ,tls: --tls-cert and --tls-key must be given, too");
     if (strcmp(c->inbox_key, c->topic_key) == 0 || strcmp(c->inbox_key, c->session_key) == 0 ||

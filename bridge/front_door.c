@@ -5,24 +5,31 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "clients/arrival.h"
+#include "clients/credentials.h"
 #include "clients/opening.h"
+#include "identity/authority.h"
 #include "net/addresses.h"
 #include "net/transport.h"
 #include "requests/http_routes.h"
 
 #define REFUSALS_LOGGED_MS 10000 /* at most one in so long */
 
+bool front_door_is_ready(const struct front_door *door)
+{
+    return !door->closed && backend_is_ready(door->backend) && authority_is_ready(door->authority);
+}
+
 static int on_upgrade(void *ctx, const struct http_request *req, struct conn_accept *ret)
 {
     const struct front_door *door = ctx;
 
-    (void)ret;
-    if (door->closed)
+    if (door->closed || !authority_is_ready(door->authority))
         return 503;
     if (transport_count(door->transport) >= door->max_connections) {
         address_limit_met(req->address, COUNTER_SOCKETS_REFUSED);
         return 503;
     }
+    ret->protocol = credentials_protocol(req);
     return opening_is_path(req->path) ? 0 : 404;
 }
 
@@ -42,8 +49,7 @@ static void on_open(void *ctx, struct conn *conn, const struct http_request *req
 
 static struct http_state http_state(const struct front_door *door)
 {
-    return (struct http_state){.dev = door->dev,
-                               .ready = !door->closed && backend_is_ready(door->backend)};
+    return (struct http_state){.dev = door->dev, .ready = front_door_is_ready(door)};
 }
 
 /* Whoever sets a page up wants to know why it cannot connect; nobody may fill the log by that. */

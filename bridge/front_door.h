@@ -9,6 +9,7 @@
 
 #include "identity/origins.h"
 
+struct authority;
 struct backend;
 struct client_shared;
 struct loop;
@@ -18,6 +19,7 @@ struct transport_config;
 struct front_door {
     struct loop *loop; /* borrowed, like all of these */
     struct backend *backend;
+    struct authority *authority;
     struct client_shared *clients;
     struct transport *transport;
     struct origins origins;
@@ -27,6 +29,8 @@ struct front_door {
     uint64_t refusal_logged_ms; /* when a page was last logged that may not connect; 0: never */
 };
 
+/* Can clients be served? */
+bool front_door_is_ready(const struct front_door *door);
 /* Has a transport tell door, which must not move any more. */
 void front_door_attach(struct front_door *door, struct transport_config *config);
 

@@ -4,9 +4,12 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "clients/credentials.h"
 #include "config.h"
 #include "identity/key_names.h"
 #include "identity/origins.h"
+#include "identity/roles.h"
+#include "net/http_fetch.h"
 #include "net/listener.h"
 #include "net/peer_address.h"
 #include "notify_wire.h"
@@ -48,7 +51,20 @@ static const char *check_field_name(const char *name)
                : "must be the name of a header";
 }
 
-static const char *const auth_choices[] = {"", "none", NULL};
+/* A path, or an address that keys may come from. */
+static const char *check_jwks(const char *value)
+{
+    return strstr(value, "://") == NULL ? NULL : http_fetch_check(value);
+}
+
+static const char *check_role(const char *role)
+{
+    return role[0] != '\0' && strlen(role) <= ROLE_NAME_MAX && strpbrk(role, " \t#*") == NULL
+               ? NULL
+               : "must be the name of a role";
+}
+
+static const char *const auth_choices[] = {"", "none", "jwt", NULL};
 static const char *const level_choices[] = {"error", "warn", "info", "debug", NULL};
 static const char *const format_choices[] = {"logfmt", "json", NULL};
 
@@ -105,9 +121,102 @@ const struct option options[] = {
      .type = OPTION_CHOICE,
      .at = AT(auth),
      .choices = auth_choices,
-     .metavar = "none",
-     .help = "Who clients are. none: whoever they say, for development and trusted networks. "
-             "Must be given."},
+     .metavar = "MODE",
+     .help = "Who clients are. jwt: whom a signed token names, see docs/identity.md. none: "
+             "whoever they say, for development. Must be given."},
+    {.name = "insecure-no-auth",
+     .type = OPTION_FLAG,
+     .at = AT(insecure_no_auth),
+     .help = "Lets --auth none listen where other machines can connect: whoever reaches it reads "
+             "everybody's notifications."},
+    {.name = "jwt-secret",
+     .type = OPTION_LIST,
+     .at = AT(jwt_secrets),
+     .alias = "SECRET_KEY",
+     .metavar = "SECRET",
+     .help = "What HS256, HS384 and HS512 tokens are signed with: its bytes as they are. May be "
+             "given several times, for the time of a change. Everybody on the machine sees the "
+             "arguments of a program: better a variable or the file of --config."},
+    {.name = "jwt-key",
+     .type = OPTION_TEXT,
+     .at = AT(jwt_key),
+     .metavar = "FILE",
+     .help =
+         "Public keys or certificates in PEM, or a JWK set, for tokens that are signed with the "
+         "private ones (RS, PS, ES). Read again when it changes."},
+    {.name = "jwt-jwks",
+     .type = OPTION_TEXT,
+     .at = AT(jwt_jwks),
+     .check = check_jwks,
+     .metavar = "URL",
+     .help =
+         "Where a JWK set is fetched from (https, or http on this machine), or a file with one. "
+         "Fetched again when it says so, and when a token names a key that is not in it."},
+    {.name = "jwt-jwks-ca",
+     .type = OPTION_TEXT,
+     .at = AT(jwt_jwks_ca),
+     .metavar = "FILE",
+     .help = "Certificates, in PEM, that may vouch for that address instead of the system's."},
+    {.name = "jwt-jwks-max-stale",
+     .type = OPTION_TIME,
+     .at = AT(jwt_max_stale_ms),
+     .def = "24h",
+     .min = 1000,
+     .max = 8760 * HOUR_MS,
+     .metavar = "TIME",
+     .help = "After so long without a good answer of that address its keys are given up."},
+    {.name = "jwt-audience",
+     .type = OPTION_ITEMS,
+     .at = AT(jwt_audiences),
+     .metavar = "NAME",
+     .help = "A token must be for one of these (aud). May be given several times, or with commas."},
+    {.name = "jwt-issuer",
+     .type = OPTION_TEXT,
+     .at = AT(jwt_issuer),
+     .metavar = "NAME",
+     .help = "A token must be from this one (iss)."},
+    {.name = "jwt-leeway",
+     .type = OPTION_TIME,
+     .at = AT(jwt_leeway_ms),
+     .def = "30s",
+     .min = 0,
+     .max = HOUR_MS / 12,
+     .metavar = "TIME",
+     .help = "By how much the clock that a token was made by may differ from ours."},
+    {.name = "jwt-cookie",
+     .type = OPTION_TEXT,
+     .at = AT(jwt_cookie),
+     .check = check_field_name,
+     .metavar = "NAME",
+     .help = "A cookie that may hold the token; it counts for pages (Origin) that may connect, and "
+             "when there is no token elsewhere."},
+    {.name = "max-token-bytes",
+     .type = OPTION_BYTES,
+     .at = AT(max_token_bytes),
+     .def = "8K",
+     .min = 256,
+     .max = CREDENTIALS_MAX,
+     .metavar = "BYTES",
+     .help = "A longer token is no good."},
+    {.name = "auth-timeout",
+     .type = OPTION_TIME,
+     .at = AT(auth_timeout_ms),
+     .def = "5s",
+     .min = 100,
+     .max = HOUR_MS,
+     .metavar = "TIME",
+     .help = "How long a connection without a token has for the message that brings one (4401)."},
+    {.name = "roles",
+     .type = OPTION_TEXT,
+     .at = AT(roles_file),
+     .metavar = "FILE",
+     .help = "What roles may do, see docs/identity.md. Read again when it changes."},
+    {.name = "anonymous-role",
+     .type = OPTION_TEXT,
+     .at = AT(anonymous_role),
+     .check = check_role,
+     .metavar = "ROLE",
+     .help = "Lets in who brings no token, with what this role may do, and without an inbox."},
     {.name = "dev",
      .type = OPTION_FLAG,
      .at = AT(dev),
@@ -398,7 +507,7 @@ void option_environment_name(const struct option *o, char out[OPTION_ENVIRONMENT
 
 void options_print_help(FILE *out)
 {
-    fputs("Usage: notify-bridge --auth none [option …]\n\n"
+    fputs("Usage: notify-bridge --auth jwt|none [option …]\n\n"
           "Forwards notifications from Redis to WebSocket clients.\n\n",
           out);
     for (size_t i = 0; i < OPTION_COUNT; i++) {

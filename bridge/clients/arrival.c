@@ -8,8 +8,13 @@
 #include "base/iso_time.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "clients/admission.h"
 #include "clients/client.h"
+#include "clients/credentials.h"
 #include "clients/opening.h"
+#include "clients/permission.h"
+#include "clients/review.h"
+#include "identity/authority.h"
 #include "identity/key_names.h"
 #include "net/conn.h"
 #include "wire/dialect.h"
@@ -65,20 +70,47 @@ static void follow_by_itself(struct auto_keys *keys, struct notify_str key,
 
     if (keys->error != 0 || key.len == 0 || client_find_follow(client, key) != NULL)
         return;
+    if (client->follow_count >= client->shared->max_subscriptions) { /* roles may name many */
+        client_tell_unfollowed(client, key, "TOO_MANY_SUBSCRIPTIONS",
+                               "this connection follows as many keys as it may");
+        return;
+    }
     /* One with a position loses nothing by being greeted early, and what it missed may be more than
      * the outbox holds: the rest comes only once the client reads, which it does once greeted. */
     keys->error = client_follow(client, key, from, from == NULL ? keys->ask : NULL);
 }
 
+/* What the address asks for, as far as it may. */
 static void follow_topics(struct auto_keys *keys, const struct opening *opening)
 {
-    const struct key_names *names = keys->client->shared->keys;
+    struct client *client = keys->client;
     const char *rest = opening->topics;
     struct key_buffer buffer;
     struct notify_str topic;
 
-    while (opening_next_topic(&rest, &topic))
-        follow_by_itself(keys, key_of(names, KEY_TOPIC, topic, &buffer), NULL);
+    while (opening_next_topic(&rest, &topic)) {
+        struct notify_str key = key_of(client->shared->keys, KEY_TOPIC, topic, &buffer);
+        if (key.len == 0 || client_may_follow(client, key))
+            follow_by_itself(keys, key, NULL);
+        else
+            client_tell_unfollowed(client, key, "FORBIDDEN", CLIENT_NO_RIGHT_TEXT);
+    }
+}
+
+/* One of those that its roles follow at once. */
+static void follow_of_role(void *ctx, struct notify_str topic)
+{
+    struct auto_keys *keys = ctx;
+    struct key_buffer buffer;
+
+    if (key_name_is_valid(topic))
+        follow_by_itself(keys, key_of(keys->client->shared->keys, KEY_TOPIC, topic, &buffer), NULL);
+}
+
+static void count_name(void *ctx, struct notify_str name)
+{
+    (void)name;
+    ++*(size_t *)ctx;
 }
 
 /* How many keys a client follows by itself: its inbox, the logs, the topics. */
@@ -95,17 +127,21 @@ static int follow_all(struct client *client, const struct opening *opening)
 {
     struct client_shared *shared = client->shared;
     struct auto_keys keys = {.client = client};
+    size_t count = count_keys(shared, opening);
     struct key_buffer buffer;
 
-    keys.ask = ask_new(&greeting_kind, count_keys(shared, opening), NULL, 0, NULL);
+    identity_each(client->identity, RIGHT_FOLLOW, false, count_name, &count);
+    keys.ask = ask_new(&greeting_kind, count, NULL, 0, NULL);
     if (keys.ask == NULL)
         return -ENOMEM;
     ask_open(&client->asks, keys.ask, client, &client->sender);
-    follow_by_itself(&keys, key_of(shared->keys, KEY_INBOX, client_user(client), &buffer),
-                     opening->has_last_id ? &opening->last_id : NULL);
+    if (!client->identity->anonymous)
+        follow_by_itself(&keys, key_of(shared->keys, KEY_INBOX, client_user(client), &buffer),
+                         opening->has_last_id ? &opening->last_id : NULL);
     for (const char *const *log = shared->broadcast_logs; *log != NULL; log++)
         follow_by_itself(&keys, notify_str_z(*log), NULL);
     follow_topics(&keys, opening);
+    identity_each(client->identity, RIGHT_FOLLOW, false, follow_of_role, &keys);
     if (keys.error == 0)
         ask_close(&client->asks, keys.ask);
     return keys.error; /* a client that could not be opened takes the ask with it */
@@ -121,6 +157,32 @@ static const char *read_opening(struct opening *ret, const struct client_shared 
         count_keys(shared, ret) > shared->max_subscriptions)
         return "topics must be fewer: a connection may not follow so many keys";
     return why;
+}
+
+/* It is known who the client is. Takes identity over; NULL: out of memory. */
+static void go_on(struct client *client, struct identity *identity, const struct opening *opening)
+{
+    struct conn *conn = client->sender.conn;
+    struct notify_str user;
+
+    client->identity = identity;
+    user = client_user(client);
+    log_debug("client_known", "client", log_int((int64_t)client->number), "user",
+              log_bytes(user.ptr, user.len));
+    if (opening->user[0] != '\0' && !notify_str_eq(notify_str_z(opening->user), user))
+        conn_close(conn, CONN_CLOSE_FORBIDDEN, "user is not whom the token is for");
+    else if (identity == NULL || follow_all(client, opening) != 0)
+        conn_close(conn, CONN_CLOSE_INTERNAL, "out of memory");
+}
+
+void arrival_admit(struct client *client, struct notify_str path, struct notify_str query)
+{
+    struct http_request req = {.path = path, .query = query};
+    struct opening opening;
+
+    /* It was read when the connection opened, to refuse a bad one before its token is judged. */
+    if (opening_read(&opening, &req) == NULL)
+        go_on(client, client->identity, &opening);
 }
 
 /* For a client that names none. */
@@ -140,12 +202,40 @@ static struct client *make_client(struct client_shared *shared, struct conn *con
 {
     char made[2 * MADE_ID_BYTES + 1];
     struct notify_str id = opening->client_id.len > 0 ? opening->client_id : make_id(made);
-    struct notify_str user = opening->user[0] != '\0' ? notify_str_z(opening->user) : id;
-    struct client *client = client_new(shared, conn, user, id);
+    struct client *client = client_new(shared, conn, id);
 
     if (client != NULL)
         client->sender.dialect = DIALECT_TOPIC;
     return client;
+}
+
+/* Somebody whose token is judged, or awaited; or who is let in without one. */
+static void ask_for_token(struct client *client, const struct opening *opening,
+                          const struct http_request *req)
+{
+    const struct client_shared *shared = client->shared;
+    const struct authority *authority = shared->admissions->authority;
+    struct credentials credentials;
+
+    credentials_find(&credentials, req, shared->token_cookie);
+    if (credentials.fault != NULL)
+        conn_close(client->sender.conn, CONN_CLOSE_UNAUTHORIZED, credentials.fault);
+    else if (credentials.token.ptr != NULL || !authority_has_guests(authority))
+        admission_begin(client, req, credentials.token);
+    else
+        go_on(client, authority_guest(authority), opening);
+}
+
+static void identify(struct client *client, const struct opening *opening,
+                     const struct http_request *req)
+{
+    struct notify_str name =
+        opening->user[0] != '\0' ? notify_str_z(opening->user) : client_id(client);
+
+    if (authority_is_open(client->shared->admissions->authority))
+        go_on(client, identity_open(name), opening);
+    else
+        ask_for_token(client, opening, req);
 }
 
 void arrival_open(struct client_shared *shared, struct conn *conn, const struct http_request *req)
@@ -166,8 +256,12 @@ void arrival_open(struct client_shared *shared, struct conn *conn, const struct 
     }
     conn_set_peer(conn, shared->handlers, client);
     log_debug("client_open", "client", log_int((int64_t)client->number), "addr",
-              log_bytes(req->addr.ptr, req->addr.len), "user",
-              log_bytes(client->names, client->user_len));
-    if (follow_all(client, &opening) != 0)
-        conn_close(conn, CONN_CLOSE_INTERNAL, "out of memory");
+              log_bytes(req->addr.ptr, req->addr.len));
+    identify(client, &opening, req);
+}
+
+void arrival_undo(struct client *client)
+{
+    admission_end(client);
+    review_forget(client);
 }

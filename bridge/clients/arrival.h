@@ -3,12 +3,19 @@
 #ifndef ARRIVAL_H
 #define ARRIVAL_H
 
+#include "notify_str.h"
+
+struct client;
 struct client_shared;
 struct conn;
 struct http_request;
 
 /* A connection at a path of ours has opened. It gets a client as its peer, or is being closed: with
- * 4400 when its address is no good, with 1011 without memory. */
+ * 4400 when its address is no good, with 4401 when its token is none, with 1011 without memory. */
 void arrival_open(struct client_shared *shared, struct conn *conn, const struct http_request *req);
+/* For admissions: it is known by now who the client is, whose address was path and query. */
+void arrival_admit(struct client *client, struct notify_str path, struct notify_str query);
+/* For client_shared: a client leaves. */
+void arrival_undo(struct client *client);
 
 #endif

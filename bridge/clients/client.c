@@ -17,12 +17,13 @@
 
 struct notify_str client_user(const struct client *client)
 {
-    return notify_str_of(client->names, client->user_len);
+    return client->identity == NULL ? (struct notify_str){NULL, 0}
+                                    : identity_user(client->identity);
 }
 
 struct notify_str client_id(const struct client *client)
 {
-    return notify_str_of(client->names + client->user_len, client->id_len);
+    return notify_str_of(client->id, client->id_len);
 }
 
 struct notify_str client_session(const struct client *client)
@@ -262,14 +263,14 @@ static void on_gap(struct follow *follow)
     fall_behind(client, follow);
 }
 
-/* Without a request: of a key that the client follows by itself, or that is forbidden since. */
-static void tell_forbidden(struct client *client, struct notify_str key)
+void client_tell_unfollowed(struct client *client, struct notify_str key, const char *code,
+                            const char *why)
 {
     json_t *name = json_stringn(key.ptr, key.len); /* NULL, and left out, if it is no UTF-8 */
 
-    sender_send_json(&client->sender, json_pack("{s:s, s:{s:s, s:s, s:{s:o*}}}", "type", "error",
-                                                "error", "code", "FORBIDDEN", "message",
-                                                CLIENT_FORBIDDEN_TEXT, "details", "key", name));
+    sender_send_json(&client->sender,
+                     json_pack("{s:s, s:{s:s, s:s, s:{s:o*}}}", "type", "error", "error", "code",
+                               code, "message", why, "details", "key", name));
 }
 
 /* Following. */
@@ -381,7 +382,7 @@ static void on_refused(struct follow *follow)
 
     follow->gap = true;
     if (!asks_refuse(&client->asks, follow))
-        tell_forbidden(client, follow_key(follow));
+        client_tell_unfollowed(client, follow_key(follow), "FORBIDDEN", CLIENT_FORBIDDEN_TEXT);
     client_unfollow(client, follow);
 }
 
@@ -396,20 +397,17 @@ const struct follow_handlers client_follow_handlers = {
 
 /* Its life. */
 
-struct client *client_new(struct client_shared *shared, struct conn *conn, struct notify_str user,
-                          struct notify_str id)
+struct client *client_new(struct client_shared *shared, struct conn *conn, struct notify_str id)
 {
-    struct client *client = calloc(1, sizeof(*client) + user.len + id.len);
+    struct client *client = calloc(1, sizeof(*client) + id.len);
 
     if (client == NULL)
         return NULL;
     client->sender.conn = conn;
     client->sender.shared = &shared->senders;
     client->shared = shared;
-    client->user_len = (uint8_t)user.len; /* at most KEY_NAME_MAX, both of them */
     client->id_len = (uint8_t)id.len;
-    memcpy(client->names, user.ptr, user.len);
-    memcpy(client->names + user.len, id.ptr, id.len);
+    memcpy(client->id, id.ptr, id.len);
     client->number = ++shared->next_number;
     TAILQ_INSERT_TAIL(&shared->all, client, all_link);
     counter_add(COUNTER_CLIENTS_OPENED, 1);
@@ -419,8 +417,10 @@ struct client *client_new(struct client_shared *shared, struct conn *conn, struc
 void client_call_end(struct client *client, size_t bytes)
 {
     sender_call_end(&client->sender, bytes);
-    if (client_is_closed(client) && client->sender.calls == 0)
-        free(client);
+    if (!client_is_closed(client) || client->sender.calls > 0)
+        return;
+    identity_unref(client->identity);
+    free(client);
 }
 
 void client_on_closed(void *peer, int code)
@@ -430,6 +430,7 @@ void client_on_closed(void *peer, int code)
 
     log_debug("client_closed", "client", log_int((int64_t)client->number), "code", log_int(code));
     sender_call_begin(&client->sender, 0); /* it is needed until the end of this */
+    shared->on_leaving(client);
     sender_on_closed(&client->sender);
     asks_free(&client->asks);
     while (client->follows != NULL)

@@ -20,9 +20,12 @@
 #include "base/token_bucket.h"
 #include "clients/ask.h"
 #include "clients/sender.h"
+#include "identity/identity.h"
 #include "notify_id.h"
 #include "notify_str.h"
 
+struct admission;
+struct admissions;
 struct client;
 struct conn;
 struct filter;
@@ -35,6 +38,7 @@ struct router;
 struct turns;
 
 #define CLIENT_FORBIDDEN_TEXT "Redis does not let the bridge listen to this key"
+#define CLIENT_NO_RIGHT_TEXT "this user may not follow it"
 /* What all clients of a process share. */
 struct client_shared {
     struct senders senders; /* its loop and limits are set by the owner */
@@ -45,7 +49,12 @@ struct client_shared {
     size_t max_subscriptions;             /* keys that one client may follow */
     struct token_rate message_rate;       /* of each client */
     const char *const *broadcast_logs;    /* keys that everyone follows; NULL-terminated */
+    const char *token_cookie;             /* the name of one that may hold a token; or NULL */
+    struct admissions *admissions;
+    void (*on_leaving)(struct client *client); /* its connection has gone: the first that is told */
     TAILQ_HEAD(client_queue, client) all;
+    struct client *review_next; /* rights have changed: the next one to look at */
+    bool reviewing;             /* a turn of that is on its way */
     uint64_t next_number;
     unsigned told; /* calls of on_live() under way: nothing leads back to channels then */
     void (*on_closed)(void *ctx); /* a client has gone */
@@ -59,26 +68,29 @@ struct client {
     struct asks asks;
     struct linger_account *left; /* owned; channels that it has left; or NULL */
     struct filter *filter;       /* owned reference: what it gets of logs; NULL: everything */
+    struct identity *identity;   /* a reference; NULL until it is known who it is */
+    struct admission *admission; /* owned by admission.c; NULL: nothing of it has an end */
     TAILQ_ENTRY(client) all_link;
     uint64_t number; /* for the log */
     struct token_bucket messages, warnings;
     uint32_t follow_count;
-    uint8_t user_len, id_len;
-    bool warned;  /* it is to wait before it sends another message */
-    char names[]; /* user id, then client id */
+    uint8_t id_len;
+    bool warned; /* it is to wait before it sends another message */
+    char id[];
 };
 
 /* 0 or -ENOMEM. The rest of *shared is set by the caller. */
 int client_shared_init(struct client_shared *shared);
 void client_shared_release(struct client_shared *shared);
 
-/* A client that follows nothing yet and has not been greeted. NULL: out of memory. */
-struct client *client_new(struct client_shared *shared, struct conn *conn, struct notify_str user,
-                          struct notify_str id);
+/* A client that follows nothing yet, is not known, and has not been greeted. id: at most
+ * KEY_NAME_MAX bytes. NULL: out of memory. */
+struct client *client_new(struct client_shared *shared, struct conn *conn, struct notify_str id);
 /* What its connection tells (net/conn.h); peer: the client. */
 void client_on_drained(void *peer);
 void client_on_closed(void *peer, int code);
 
+/* Empty while it is not known. */
 struct notify_str client_user(const struct client *client);
 struct notify_str client_id(const struct client *client);
 /* The session that it is a connection of: by EXCLUDE, KICK and presence it is called so. */
@@ -93,6 +105,9 @@ extern const struct follow_handlers client_follow_handlers;
 uint64_t client_take_message(struct client *client);
 /* It has met a limit (net/conn.h). */
 void client_limit_met(struct client *client, enum counter limit);
+/* Tells, without a request, that it does not follow a key that it would by itself, or did. */
+void client_tell_unfollowed(struct client *client, struct notify_str key, const char *code,
+                            const char *why);
 
 /* Following. key: 1 to NOTIFY_KEY_MAX bytes. */
 struct follow *client_find_follow(const struct client *client, struct notify_str key);

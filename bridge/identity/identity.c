@@ -3,11 +3,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "identity/key_names.h"
 #include "identity/pattern.h"
 
-static struct identity *identity_new(struct notify_str user, const struct roles *book)
+/* What is said of each list of a token. */
+struct list_rule {
+    const char *claim;
+    size_t max, max_bytes;
+    const char *fault;
+};
+
+static const struct list_rule list_rules[IDENTITY_LISTS] = {
+    [IDENTITY_ROLES] = {"roles", IDENTITY_ROLES_MAX, ROLE_NAME_MAX,
+                        "roles must be an array of at most 32 names"},
+    [IDENTITY_TOPICS] = {"topics", IDENTITY_PATTERNS_MAX, PATTERN_MAX,
+                         "topics must be an array of at most 128 patterns"},
+    [IDENTITY_PUBLISH] = {"publish", IDENTITY_PATTERNS_MAX, PATTERN_MAX,
+                          "publish must be an array of at most 128 patterns"},
+};
+
+#define LENGTH_BYTES 2 /* before each name */
+
+/* names_bytes: of all lists, with the lengths. */
+static struct identity *identity_new(struct notify_str user, size_t names_bytes,
+                                     const struct roles *book)
 {
-    struct identity *identity = calloc(1, sizeof(*identity) + user.len + 1);
+    struct identity *identity = calloc(1, sizeof(*identity) + user.len + 1 + names_bytes);
 
     if (identity == NULL)
         return NULL;
@@ -19,9 +40,31 @@ static struct identity *identity_new(struct notify_str user, const struct roles 
     return identity;
 }
 
+static char *first_name(struct identity *identity)
+{
+    return identity->user + identity->user_len + 1;
+}
+
+/* Returns where the next one goes. */
+static char *put_name(char *at, struct notify_str name)
+{
+    at[0] = (char)(name.len >> 8);
+    at[1] = (char)name.len;
+    memcpy(at + LENGTH_BYTES, name.ptr, name.len);
+    return at + LENGTH_BYTES + name.len;
+}
+
+static const char *take_name(const char *at, struct notify_str *ret)
+{
+    size_t len = (size_t)(unsigned char)at[0] << 8 | (unsigned char)at[1];
+
+    *ret = notify_str_of(at + LENGTH_BYTES, len);
+    return at + LENGTH_BYTES + len;
+}
+
 struct identity *identity_open(struct notify_str user)
 {
-    struct identity *identity = identity_new(user, NULL);
+    struct identity *identity = identity_new(user, 0, NULL);
 
     if (identity != NULL)
         identity->everything = true;
@@ -31,69 +74,94 @@ struct identity *identity_open(struct notify_str user)
 struct identity *identity_anonymous(struct notify_str user, const char *role,
                                     const struct roles *book)
 {
-    struct identity *identity = identity_new(user, book);
+    struct notify_str name = notify_str_z(role);
+    struct identity *identity = identity_new(user, LENGTH_BYTES + name.len, book);
 
     if (identity == NULL)
         return NULL;
-    identity->claims = json_pack("{s:[s]}", "roles", role);
-    return identity->claims == NULL ? identity_unref(identity) : identity;
+    identity->anonymous = true;
+    identity->counts[IDENTITY_ROLES] = 1;
+    (void)put_name(first_name(identity), name);
+    return identity;
 }
 
-/* Which claim adds to which right. */
-static const char *const claim_of[RIGHT_COUNT] = {
-    [RIGHT_SUBSCRIBE] = "topics",
-    [RIGHT_PUBLISH] = "publish",
-};
-
-/* An array of at most max strings of 1 to max_bytes bytes, or not there. */
-static bool is_list(const json_t *list, size_t max, size_t max_bytes)
-{
-    const json_t *one;
-    size_t i;
-
-    if (list == NULL)
-        return true;
-    if (!json_is_array(list) || json_array_size(list) > max)
-        return false;
-    json_array_foreach(list, i, one)
-    {
-        if (!json_is_string(one) || json_string_length(one) == 0 ||
-            json_string_length(one) > max_bytes)
-            return false;
-    }
-    return true;
-}
-
-static const char *find_fault(const json_t *claims)
-{
-    if (!is_list(json_object_get(claims, "roles"), IDENTITY_ROLES_MAX, ROLE_NAME_MAX))
-        return "roles must be an array of at most 32 names";
-    for (size_t right = 0; right < RIGHT_COUNT; right++)
-        if (claim_of[right] != NULL &&
-            !is_list(json_object_get(claims, claim_of[right]), IDENTITY_PATTERNS_MAX, PATTERN_MAX))
-            return "topics and publish must be arrays of at most 128 patterns";
-    return NULL;
-}
+/* Claims. */
 
 static struct notify_str text_of(const json_t *string)
 {
     return notify_str_of(json_string_value(string), json_string_length(string));
 }
 
-struct identity *identity_of_claims(json_t *claims, uint64_t expires_ms, const struct roles *book,
-                                    const char **ret_why)
+/* An array of at most rule->max strings of 1 to max_bytes bytes, or not there. */
+static bool is_list(const json_t *list, const struct list_rule *rule)
+{
+    const json_t *one;
+    size_t i;
+
+    if (list == NULL)
+        return true;
+    if (!json_is_array(list) || json_array_size(list) > rule->max)
+        return false;
+    json_array_foreach(list, i, one)
+    {
+        if (!json_is_string(one) || json_string_length(one) == 0 ||
+            json_string_length(one) > rule->max_bytes)
+            return false;
+    }
+    return true;
+}
+
+static const char *find_fault(const json_t *claims, struct notify_str user)
+{
+    if (!key_name_is_valid(user))
+        return "sub must be a name of 1 to 128 bytes without control characters";
+    for (size_t i = 0; i < IDENTITY_LISTS; i++)
+        if (!is_list(json_object_get(claims, list_rules[i].claim), &list_rules[i]))
+            return list_rules[i].fault;
+    return NULL;
+}
+
+static size_t bytes_of_lists(const json_t *claims)
+{
+    const json_t *one;
+    size_t bytes = 0, at;
+
+    for (size_t i = 0; i < IDENTITY_LISTS; i++)
+        json_array_foreach(json_object_get(claims, list_rules[i].claim), at, one)
+        {
+            bytes += LENGTH_BYTES + json_string_length(one);
+        }
+    return bytes;
+}
+
+static void copy_lists(struct identity *identity, const json_t *claims)
+{
+    char *to = first_name(identity);
+    const json_t *one;
+    size_t at;
+
+    for (size_t i = 0; i < IDENTITY_LISTS; i++)
+        json_array_foreach(json_object_get(claims, list_rules[i].claim), at, one)
+        {
+            to = put_name(to, text_of(one));
+            identity->counts[i]++;
+        }
+}
+
+struct identity *identity_of_claims(const json_t *claims, uint64_t expires_ms,
+                                    const struct roles *book, const char **ret_why)
 {
     struct notify_str user = text_of(json_object_get(claims, "sub"));
     struct identity *identity;
 
-    *ret_why = user.len == 0 || user.len > UINT8_MAX ? "sub must be a name" : find_fault(claims);
+    *ret_why = find_fault(claims, user);
     if (*ret_why != NULL)
         return NULL;
-    identity = identity_new(user, book);
+    identity = identity_new(user, bytes_of_lists(claims), book);
     if (identity == NULL)
         return NULL;
-    identity->claims = json_incref(claims);
     identity->expires_ms = expires_ms;
+    copy_lists(identity, claims);
     return identity;
 }
 
@@ -107,7 +175,6 @@ struct identity *identity_unref(struct identity *identity)
 {
     if (identity == NULL || --identity->refs > 0)
         return NULL;
-    json_decref(identity->claims);
     free(identity);
     return NULL;
 }
@@ -115,11 +182,6 @@ struct identity *identity_unref(struct identity *identity)
 struct notify_str identity_user(const struct identity *identity)
 {
     return notify_str_of(identity->user, identity->user_len);
-}
-
-const json_t *identity_roles(const struct identity *identity)
-{
-    return json_object_get(identity->claims, "roles");
 }
 
 /* A walk over all patterns that somebody has of a right; fn says when it is enough. */
@@ -133,42 +195,60 @@ static bool walk_role(const struct role *role, enum right right, pattern_fn fn, 
     return false;
 }
 
-static bool walk_roles(const struct identity *identity, enum right right, pattern_fn fn, void *ctx)
+/* The names of one list. */
+static bool walk_list(const struct identity *identity, enum identity_list list, pattern_fn fn,
+                      void *ctx)
 {
-    const json_t *name;
-    size_t i;
+    const char *at = identity->user + identity->user_len + 1;
+    struct notify_str name;
 
-    if (identity->book == NULL)
-        return false;
-    if (walk_role(roles_find(identity->book, NOTIFY_STR("*")), right, fn, ctx))
-        return true;
-    json_array_foreach(identity_roles(identity), i, name)
-    {
-        /* "*" in a token is no role: everybody has that one anyway. */
-        if (walk_role(roles_find(identity->book, text_of(name)), right, fn, ctx))
+    for (unsigned i = 0; i < list; i++)
+        for (unsigned n = 0; n < identity->counts[i]; n++)
+            at = take_name(at, &name);
+    for (unsigned n = 0; n < identity->counts[list]; n++) {
+        at = take_name(at, &name);
+        if (fn(ctx, name))
             return true;
     }
     return false;
 }
 
-static bool walk_claim(const struct identity *identity, enum right right, pattern_fn fn, void *ctx)
-{
-    const json_t *pattern;
-    size_t i;
+struct role_walk {
+    const struct roles *book;
+    enum right right;
+    pattern_fn fn;
+    void *ctx;
+};
 
-    if (claim_of[right] == NULL)
+/* "*" in a token is no role: everybody has that one anyway. */
+static bool walk_role_of_name(void *ctx, struct notify_str name)
+{
+    const struct role_walk *walk = ctx;
+
+    return walk_role(roles_find(walk->book, name), walk->right, walk->fn, walk->ctx);
+}
+
+static bool walk_roles(const struct identity *identity, enum right right, pattern_fn fn, void *ctx)
+{
+    struct role_walk walk = {identity->book, right, fn, ctx};
+
+    if (identity->book == NULL)
         return false;
-    json_array_foreach(json_object_get(identity->claims, claim_of[right]), i, pattern)
-    {
-        if (fn(ctx, text_of(pattern)))
-            return true;
-    }
-    return false;
+    return walk_role_of_name(&walk, NOTIFY_STR("*")) ||
+           walk_list(identity, IDENTITY_ROLES, walk_role_of_name, &walk);
+}
+
+/* Claims add to what the roles say. */
+static bool walk_claims(const struct identity *identity, enum right right, pattern_fn fn, void *ctx)
+{
+    if (right == RIGHT_SUBSCRIBE)
+        return walk_list(identity, IDENTITY_TOPICS, fn, ctx);
+    return right == RIGHT_PUBLISH && walk_list(identity, IDENTITY_PUBLISH, fn, ctx);
 }
 
 static bool walk(const struct identity *identity, enum right right, pattern_fn fn, void *ctx)
 {
-    return walk_roles(identity, right, fn, ctx) || walk_claim(identity, right, fn, ctx);
+    return walk_roles(identity, right, fn, ctx) || walk_claims(identity, right, fn, ctx);
 }
 
 struct question {
@@ -191,15 +271,31 @@ bool identity_may(const struct identity *identity, enum right right, struct noti
 
 bool identity_filters(const struct identity *identity)
 {
-    return identity->book != NULL;
+    return identity->book != NULL && identity->book->by_category;
 }
 
 struct each {
     const struct identity *identity;
     bool with_stars;
-    void (*fn)(void *ctx, struct notify_str name);
+    identity_name_fn fn;
     void *ctx;
 };
+
+static bool pass_role(void *ctx, struct notify_str name)
+{
+    const struct each *each = ctx;
+
+    if (!notify_str_eq(name, NOTIFY_STR("*")))
+        each->fn(each->ctx, name);
+    return false;
+}
+
+void identity_each_role(const struct identity *identity, identity_name_fn fn, void *ctx)
+{
+    struct each each = {.fn = fn, .ctx = ctx};
+
+    (void)walk_list(identity, IDENTITY_ROLES, pass_role, &each);
+}
 
 static bool pass_name(void *ctx, struct notify_str pattern)
 {
@@ -215,7 +311,7 @@ static bool pass_name(void *ctx, struct notify_str pattern)
 }
 
 void identity_each(const struct identity *identity, enum right right, bool with_stars,
-                   void (*fn)(void *ctx, struct notify_str name), void *ctx)
+                   identity_name_fn fn, void *ctx)
 {
     struct each each = {identity, with_stars, fn, ctx};
 

@@ -19,15 +19,19 @@
 #define IDENTITY_ROLES_MAX 32     /* of a token */
 #define IDENTITY_PATTERNS_MAX 128 /* of each claim */
 
+/* The claims that say what somebody may do: lists of names. */
+enum identity_list { IDENTITY_ROLES, IDENTITY_TOPICS, IDENTITY_PUBLISH, IDENTITY_LISTS };
+
 struct identity {
     unsigned refs;
+    uint8_t user_len;
+    uint8_t counts[IDENTITY_LISTS]; /* names of each list */
+    bool everything;                /* auth=none: may all that can be asked for */
+    bool anonymous;                 /* has no token: the user is a made up id, and has no inbox */
     const struct roles
         *book;           /* borrowed; or NULL: no roles file, and nothing is filtered by category */
-    json_t *claims;      /* owned; or NULL */
     uint64_t expires_ms; /* wall clock; UINT64_MAX: never */
-    bool everything;     /* auth=none: may all that can be asked for */
-    uint8_t user_len;
-    char user[]; /* then a NUL */
+    char user[];         /* then a NUL; then the names of the lists, each behind its length */
 };
 
 /* auth=none: whoever it says it is. NULL: out of memory. */
@@ -36,25 +40,27 @@ struct identity *identity_open(struct notify_str user);
 struct identity *identity_anonymous(struct notify_str user, const char *role,
                                     const struct roles *book);
 /* claims: of a good token (RFC 7519): sub, roles (array), topics and publish (arrays of patterns).
- * A reference is taken. NULL with *ret_why: a claim is malformed or too long; NULL and NULL: no
- * memory. */
-struct identity *identity_of_claims(json_t *claims, uint64_t expires_ms, const struct roles *book,
-                                    const char **ret_why);
+ * What is needed of them is copied. NULL with *ret_why: a claim is malformed or too long; NULL and
+ * NULL: no memory. */
+struct identity *identity_of_claims(const json_t *claims, uint64_t expires_ms,
+                                    const struct roles *book, const char **ret_why);
 struct identity *identity_ref(struct identity *identity);
 struct identity *identity_unref(struct identity *identity); /* returns NULL */
 
 struct notify_str identity_user(const struct identity *identity);
-/* The array of role names, borrowed; NULL: none. */
-const json_t *identity_roles(const struct identity *identity);
 
 /* The one question. name: a topic, a category, a session's id, a user. */
 bool identity_may(const struct identity *identity, enum right right, struct notify_str name);
 /* Are deliveries from logs chosen by category? If not, all are for this identity. */
 bool identity_filters(const struct identity *identity);
+
+typedef void (*identity_name_fn)(void *ctx, struct notify_str name);
+/* Calls fn for each role, everybody's ("*") left out. */
+void identity_each_role(const struct identity *identity, identity_name_fn fn, void *ctx);
 /* Calls fn for each name (a pattern with the user's id in it) of a right that names things,
  * RIGHT_FOLLOW or the categories; patterns with '*' are passed as they are when with_stars. Some
  * may come twice. */
 void identity_each(const struct identity *identity, enum right right, bool with_stars,
-                   void (*fn)(void *ctx, struct notify_str name), void *ctx);
+                   identity_name_fn fn, void *ctx);
 
 #endif

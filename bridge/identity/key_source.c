@@ -100,11 +100,18 @@ static struct jwt_keys *read_file(const char *path, const char **ret_why)
     return status == 0 ? keys : jwt_keys_unref(keys);
 }
 
+static void tell_change(const struct key_source *source, bool had_keys)
+{
+    if (source->config.on_change != NULL && had_keys != (source->all != NULL))
+        source->config.on_change(source->config.ctx);
+}
+
 /* Takes keys over. */
 static int replace(struct key_source *source, struct jwt_keys **place, struct jwt_keys *keys,
                    const char **ret_why)
 {
     struct jwt_keys *before = *place;
+    bool had_keys = source->all != NULL;
     int status;
 
     *place = keys;
@@ -114,6 +121,7 @@ static int replace(struct key_source *source, struct jwt_keys **place, struct jw
         before = keys;
     }
     jwt_keys_unref(before);
+    tell_change(source, had_keys);
     return status;
 }
 

@@ -39,6 +39,9 @@ struct key_source_config {
     const char *file;              /* or NULL */
     const struct key_fetch *fetch; /* or NULL; copied */
     uint64_t max_stale_ms; /* after so long without a good answer fetched keys are dropped */
+    /* There are keys where there were none, or the other way round; may be NULL. */
+    void (*on_change)(void *ctx);
+    void *ctx;
 };
 
 /* NULL with the reason in *ret_why (static text): the secrets or the file are of no use, or out of

@@ -8,9 +8,15 @@
 #include "identity/pattern.h"
 
 static const char *const words[RIGHT_COUNT] = {
-    [RIGHT_CATEGORIES] = "categories", [RIGHT_JOIN] = "join",         [RIGHT_FOLLOW] = "follow",
-    [RIGHT_SUBSCRIBE] = "subscribe",   [RIGHT_SESSIONS] = "sessions", [RIGHT_PUBLISH] = "publish",
-    [RIGHT_PRESENCE] = "presence",     [RIGHT_KICK] = "kick",
+    [RIGHT_CATEGORIES] = "categories",
+    [RIGHT_JOIN] = "join",
+    [RIGHT_FOLLOW] = "follow",
+    [RIGHT_SUBSCRIBE] = "subscribe",
+    [RIGHT_SESSIONS] = "sessions",
+    [RIGHT_PUBLISH] = "publish",
+    [RIGHT_SEND] = "send",
+    [RIGHT_PRESENCE] = "presence",
+    [RIGHT_KICK] = "kick",
 };
 
 const char *right_word(enum right right)
@@ -156,7 +162,7 @@ static int read_lines(struct roles *roles, size_t len, char error[ROLES_ERROR_MA
 
 int roles_read(struct roles *roles, struct notify_str text, char error[ROLES_ERROR_MAX])
 {
-    struct roles fresh = {.text = malloc(text.len + 1)};
+    struct roles fresh = {.text = malloc(text.len + 1), .by_category = roles->by_category};
     int status;
 
     if (fresh.text == NULL)
@@ -185,7 +191,7 @@ void roles_release(struct roles *roles)
             free(roles->at[i].rights[right].at);
     free(roles->at);
     free(roles->text);
-    *roles = (struct roles){.text = NULL};
+    *roles = (struct roles){.by_category = roles->by_category};
 }
 
 const struct role *roles_find(const struct roles *roles, struct notify_str name)

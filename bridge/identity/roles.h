@@ -34,6 +34,7 @@ enum right {
     RIGHT_SUBSCRIBE,  /* topics */
     RIGHT_SESSIONS,   /* session ids whose log may be followed */
     RIGHT_PUBLISH,    /* topics */
+    RIGHT_SEND,       /* users to whose inbox may be published */
     RIGHT_PRESENCE,   /* users, topics and sessions whose presence may be seen */
     RIGHT_KICK,       /* users whose sessions may be ended */
     RIGHT_COUNT,
@@ -58,10 +59,11 @@ struct roles {
     char *text; /* owned copy of the file */
     struct role *at;
     size_t len;
+    bool by_category; /* deliveries from logs are chosen by category */
 };
 
-/* Replaces all of *roles, or, at an error, nothing: -EINVAL with "line 7: …" in error, or -ENOMEM.
- */
+/* Replaces all of *roles but by_category, or, at an error, nothing: -EINVAL with "line 7: …" in
+ * error, or -ENOMEM. */
 int roles_read(struct roles *roles, struct notify_str text, char error[ROLES_ERROR_MAX]);
 void roles_release(struct roles *roles);
 /* NULL: there is no such role. */

@@ -5,6 +5,7 @@
  * a backlog that stays readable. */
 #include "net/listener.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -264,6 +265,29 @@ static int listen_tcp(struct listener *listener, const char *address, const char
                    strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d", host[0] == '\0' ? "*" : host,
                    listener->port);
     return ret;
+}
+
+/* A literal address of the loopback? */
+static bool is_loopback_text(const char *host)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+
+    if (inet_pton(AF_INET, host, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+    return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+bool listener_is_local(const char *address)
+{
+    char bare[HOST_BYTES], host[HOST_BYTES];
+    int port;
+
+    if (strncmp(address, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
+        return true;
+    (void)snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(address, ","), address);
+    return split_address(bare, host, sizeof(host), &port) &&
+           (strcmp(host, "localhost") == 0 || is_loopback_text(host));
 }
 
 /* A socket file that nobody answers at is left over from a process that was killed. */

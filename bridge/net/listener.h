@@ -25,6 +25,10 @@ bool listener_kind_of(const char *address, struct listener_kind *ret);
 /* Why an address has not the form of one (static text); NULL: it has. */
 const char *listener_check(const char *address);
 
+/* Can it be reached from this machine alone? A name counts only if it is localhost: what others
+ * stand for may change. address: checked. */
+bool listener_is_local(const char *address);
+
 /* NULL: the address is not valid or cannot be had; the reason has been logged. */
 struct listener *listener_new(struct loop *loop, const char *address, listener_fn fn, void *ctx);
 /* Stops accepting and removes the path of a unix socket. NULL is fine. */

@@ -11,6 +11,7 @@ static const char *const code_names[] = {
     [ANSWER_MISSING_FIELD] = "MISSING_FIELD",
     [ANSWER_INVALID_FIELD] = "INVALID_FIELD",
     [ANSWER_FORBIDDEN] = "FORBIDDEN",
+    [ANSWER_UNAUTHORIZED] = "UNAUTHORIZED",
     [ANSWER_NOT_FOUND] = "NOT_FOUND",
     [ANSWER_RATE_LIMITED] = "RATE_LIMITED",
     [ANSWER_TOO_MANY_SUBSCRIPTIONS] = "TOO_MANY_SUBSCRIPTIONS",
@@ -63,6 +64,15 @@ void answer_rate_limited(struct request *r, uint64_t wait_ms)
 {
     send_error(r, ANSWER_RATE_LIMITED, json_pack("{s:I}", "retry_after_ms", (json_int_t)wait_ms),
                "too many messages; this one was not looked at");
+}
+
+void answer_lacks_right(struct request *r, const char *member, enum right right,
+                        struct notify_str name)
+{
+    send_error(r, ANSWER_FORBIDDEN,
+               json_pack("{s:s, s:s, s:s%}", "member", member, "right", right_word(right), "name",
+                         name.ptr, name.len),
+               "this user may not do that");
 }
 
 /* Errors of Redis that are more to a client than PROCESSING_ERROR with their text. */

@@ -6,6 +6,8 @@
 
 #include <jansson.h>
 
+#include "identity/roles.h"
+#include "notify_str.h"
 #include "requests/responder.h"
 
 struct request;
@@ -22,6 +24,9 @@ void answer_error(struct request *r, enum answer_code code, const char *member,
                   const char *message);
 /* RATE_LIMITED, with the time after which it may be asked again. */
 void answer_rate_limited(struct request *r, uint64_t wait_ms);
+/* FORBIDDEN: who asks lacks a right to name, which member of the request holds. */
+void answer_lacks_right(struct request *r, const char *member, enum right right,
+                        struct notify_str name);
 /* Tells of a reply that is no success: NULL (the link went down) or an error of Redis. */
 void answer_failed_reply(struct request *r, const struct resp *reply);
 

@@ -6,6 +6,7 @@
 
 #include "clients/ask.h"
 #include "clients/client.h"
+#include "clients/permission.h"
 #include "channels/follow.h"
 #include "requests/answer.h"
 #include "requests/request.h"
@@ -17,11 +18,13 @@
 struct subject_kind {
     const char *member; /* of the request, and of the answer */
     enum key_kind kind;
+    enum right right;   /* that permits it */
     bool says_position; /* the answer has last and recovered */
 };
 
-static const struct subject_kind topic_subject = {"topic", KEY_TOPIC, true};
-static const struct subject_kind session_subject = {"session_id", KEY_SESSION, false};
+static const struct subject_kind topic_subject = {"topic", KEY_TOPIC, RIGHT_SUBSCRIBE, true};
+static const struct subject_kind session_subject = {"session_id", KEY_SESSION, RIGHT_SESSIONS,
+                                                    false};
 
 static json_t *subscription_answer(const struct subject_kind *kind, struct notify_str name, bool on)
 {
@@ -136,6 +139,10 @@ static void handle_subscribe_to(struct request *r, const struct subject_kind *ki
     json_t *subject;
     int error;
 
+    if (!client_may_follow(client, key)) {
+        answer_lacks_right(r, kind->member, kind->right, name);
+        return;
+    }
     subject = json_pack("{s:s%, s:s%, s:b}", "key", key.ptr, key.len, kind->member, name.ptr,
                         name.len, "resumed", last->raw.len > 0);
     ask = open_ask(r, &subscribe_kind, 1, subject);
@@ -197,13 +204,7 @@ static const struct ask_kind resume_kind = {
 /* A key that the client follows, or may begin to follow. */
 static bool may_resume(const struct request *r, struct notify_str key)
 {
-    const struct key_names *names = r->shared->keys;
-    struct notify_str name;
-
-    if (client_find_follow(r->client, key) != NULL)
-        return true;
-    return (key_is(names, KEY_TOPIC, key, &name) || key_is(names, KEY_SESSION, key, &name)) &&
-           key_name_is_valid(name);
+    return client_find_follow(r->client, key) != NULL || client_may_follow(r->client, key);
 }
 
 static bool check_positions(struct request *r, json_t *positions)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "clients/client.h"
+#include "clients/permission.h"
 #include "wire/json_scan.h"
 #include "base/log.h"
 #include "requests/call.h"
@@ -266,12 +267,29 @@ static struct history *history_new(const struct request *r)
     return history;
 }
 
+/* What may be followed may be read. */
+static bool may_read(struct request *r)
+{
+    struct notify_str topic = request_text(r, "topic");
+    struct key_buffer buffer;
+
+    if (topic.len == 0)
+        return request_has_inbox(r);
+    if (client_may_follow(r->client, key_of(r->shared->keys, KEY_TOPIC, topic, &buffer)))
+        return true;
+    answer_lacks_right(r, "topic", RIGHT_SUBSCRIBE, topic);
+    return false;
+}
+
 void request_handle_history(struct request *r)
 {
-    struct history *history = history_new(r);
     struct words count = {.len = 1, .at = {NOTIFY_STR("NOTIFY.UNREAD")}};
+    struct history *history;
     struct words page;
 
+    if (!may_read(r))
+        return;
+    history = history_new(r);
     if (history == NULL) {
         answer_error(r, ANSWER_PROCESSING_ERROR, NULL, "out of memory");
         return;

@@ -30,7 +30,8 @@ static void change_inbox(struct request *r, const struct words *change, struct n
 {
     struct words count = {.len = 2, .at = {NOTIFY_STR("NOTIFY.UNREAD"), key}};
 
-    call_send_two(r, &change_kind, NULL, change, &count);
+    if (request_has_inbox(r))
+        call_send_two(r, &change_kind, NULL, change, &count);
 }
 
 /* "id" or "ids". */
@@ -141,5 +142,6 @@ void request_handle_unread_count(struct request *r)
     struct words words = {.len = 2,
                           .at = {NOTIFY_STR("NOTIFY.BADGE"), request_inbox_of(r, &buffer)}};
 
-    call_send(r, &badge_kind, NULL, &words);
+    if (request_has_inbox(r))
+        call_send(r, &badge_kind, NULL, &words);
 }

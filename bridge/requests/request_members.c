@@ -283,3 +283,19 @@ struct notify_str request_inbox_of(const struct request *r, struct key_buffer *b
 {
     return key_of(r->shared->keys, KEY_INBOX, request_user(r), buffer);
 }
+
+bool request_may(struct request *r, enum right right, const char *member)
+{
+    if (identity_may(r->client->identity, right, request_text(r, member)))
+        return true;
+    answer_lacks_right(r, member, right, request_text(r, member));
+    return false;
+}
+
+bool request_has_inbox(struct request *r)
+{
+    if (!r->client->identity->anonymous)
+        return true;
+    answer_error(r, ANSWER_FORBIDDEN, NULL, "who brings no token has no inbox");
+    return false;
+}

@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "identity/key_names.h"
+#include "identity/roles.h"
 #include "notify_id.h"
 #include "notify_str.h"
 
@@ -68,6 +69,10 @@ void request_members_release(struct request *r);
 /* For handlers. name is one of the table's. */
 const struct member_value *request_value(const struct request *r, const char *name);
 struct notify_str request_text(const struct request *r, const char *name);
+/* Has who asks this right to what member, a name, holds? If not, it has been answered. */
+bool request_may(struct request *r, enum right right, const char *member);
+/* Has it an inbox? If not, it has been answered. */
+bool request_has_inbox(struct request *r);
 /* The key of the client's own inbox. */
 struct notify_str request_inbox_of(const struct request *r, struct key_buffer *buffer);
 

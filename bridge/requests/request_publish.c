@@ -45,12 +45,20 @@ static const struct option_word option_words[] = {
     {"action", {"ACTION", 6}, true},      {"data", {"DATA", 4}, true},
 };
 
+static bool may_publish(struct request *r)
+{
+    return request_text(r, "topic").len > 0 ? request_may(r, RIGHT_PUBLISH, "topic")
+                                            : request_may(r, RIGHT_SEND, "user_id");
+}
+
 void request_handle_publish(struct request *r)
 {
     struct key_buffer buffer;
     struct words words = {
         .len = 3, .at = {NOTIFY_STR("NOTIFY.SEND"), target(r, &buffer), request_text(r, "title")}};
 
+    if (!may_publish(r))
+        return;
     for (size_t i = 0; i < sizeof(option_words) / sizeof(option_words[0]); i++) {
         const struct member_value *value = request_value(r, option_words[i].member);
         if (value->raw.len == 0)

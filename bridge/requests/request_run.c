@@ -38,6 +38,7 @@ static void handle_ping(struct request *r)
 #define SOME_IDS EITHER("id", MEMBER_ID), EITHER("ids", MEMBER_IDS)
 
 static const struct request_type request_types[] = {
+    {"auth", request_handle_auth, MEMBERS(MUST("token", MEMBER_WORD))},
     {"ping", handle_ping, NO_MEMBERS},
     {"heartbeat", handle_ping, NO_MEMBERS},
     {"subscribe", request_handle_subscribe,
@@ -94,13 +95,20 @@ static bool read_type(struct request *r, struct notify_str value)
     return r->type != NULL;
 }
 
+/* Of somebody who is not known only a token is taken. */
+static void handle(struct request *r)
+{
+    if (r->client->identity != NULL || r->type->handle == request_handle_auth)
+        r->type->handle(r);
+}
+
 void request_run(struct request *r, const struct inbound *inbound)
 {
     struct member_value values[INBOUND_MEMBERS_MAX] = {{.flag = false}};
 
     r->values = values;
     if (read_type(r, inbound->type.value) && request_members_read(r, inbound))
-        r->type->handle(r);
+        handle(r);
     request_members_release(r);
     r->values = NULL;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients/admission.h"
 #include "clients/client.h"
 #include "net/conn.h"
 #include "requests/answer.h"
@@ -160,5 +161,6 @@ void responder_ws_message(void *peer, struct notify_str text)
         answer_fault(r, text, &fault);
     else if (check_id(r, inbound.id.value))
         request_run(r, &inbound);
+    admission_demand(client);
     request_unref(r);
 }

@@ -96,7 +96,7 @@ def test_a_plus_in_the_path_is_a_plus(stand, path, id_):
     assert stand.tab(path).greeting["client_id"] == id_
 
 
-@pytest.mark.parametrize("offered", ["graphql-ws", "notify.v1", "a, b", "bearer, eyJ0.e30.x", ""])
+@pytest.mark.parametrize("offered", ["graphql-ws", "notify.v1", "a, b", "Bearer, eyJ0.e30.x", ""])
 def test_a_sub_protocol_that_is_not_known_is_ignored(stand, user, offered):
     tab = stand.tab(f"/ws?user={user}", headers=[f"Sec-WebSocket-Protocol: {offered}"])
     assert tab.greeting["user_id"] == user

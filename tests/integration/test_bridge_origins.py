@@ -125,7 +125,7 @@ def test_a_name_that_a_proxy_passes_on_is_known_when_it_is_configured(start):
 
 
 def test_a_bridge_that_is_reached_from_elsewhere_goes_by_any_name(start):
-    bridge = start(listen="0.0.0.0")
+    bridge = start("--insecure-no-auth", listen="0.0.0.0")
     assert outcome(bridge, "http://box.lan:{port}", "box.lan:{port}") == 101
     assert outcome(bridge, "https://evil.example", "box.lan:{port}") == 403
 

@@ -154,7 +154,7 @@ def test_names_of_members_may_be_written_with_escapes(tab, user):
     assert member_of(tab.recv()) == "category"
 
 
-@pytest.mark.parametrize("type_", ["", "Ping", "ping ", "auth", "x" * 60000, "%s%n", "a\0b"])
+@pytest.mark.parametrize("type_", ["", "Ping", "ping ", "login", "x" * 60000, "%s%n", "a\0b"])
 def test_an_unknown_type_is_told(tab, type_):
     assert error_of(tab.request(type_)) == "UNKNOWN_TYPE"
 

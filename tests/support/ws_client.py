@@ -32,8 +32,9 @@ class Refused(Exception):
 
 
 class WsClient:
-    def __init__(self, port, path="/ws", headers=(), timeout=15, receive_buffer=None, host=None, address="127.0.0.1"):
-        """host: as in the Host header. receive_buffer: bytes that the kernel keeps for a client that does not read (SO_RCVBUF)."""
+    def __init__(self, port, path="/ws", headers=(), timeout=15, receive_buffer=None, host=None, address="127.0.0.1", tls=None):
+        """host: as in the Host header. receive_buffer: bytes that the kernel keeps for a client that
+        does not read (SO_RCVBUF). tls: an ssl.SSLContext."""
         self.timeout = timeout
         self.messages = []  # received while something else was waited for
         self.pings = 0
@@ -45,6 +46,8 @@ class WsClient:
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             self.sock.connect((address, port))
+            if tls is not None:
+                self.sock = tls.wrap_socket(self.sock, server_hostname="localhost")
             self._handshake(host or f"127.0.0.1:{port}", path, headers)
         except BaseException:
             self.sock.close()

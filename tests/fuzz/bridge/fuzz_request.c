@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clients/admission.h"
 #include "clients/arrival.h"
 #include "clients/client.h"
 #include "conn_testing.h"
+#include "identity/authority.h"
 #include "identity/key_names.h"
 #include "link_testing.h"
 #include "base/log.h"
@@ -26,6 +28,8 @@ struct stage {
     struct turns *turns;
     struct router *router;
     struct key_names names;
+    struct authority *authority;
+    struct admissions admissions;
     struct client_shared shared;
     struct conn conn;
     struct client *client;
@@ -43,14 +47,19 @@ static void stage_open(struct stage *stage)
         .recent_events = 16, .recent_bytes = 4096, .linger = {.channels = 64, .per_client = 4}};
     struct http_request req = {.path = NOTIFY_STR("/ws/fuzz"), .query = NOTIFY_STR("user=u")};
 
+    char error[AUTHORITY_ERROR_MAX];
+
     *stage = (struct stage){.names = {{"inbox:%s", "topic:%s", "session:%s"}}};
     link_testing_init(&stage->subscriber);
     link_testing_init(&stage->commands);
     stage->turns = turns_new(&stage->commands);
     stage->router = router_new(LOOP_TESTING, &limits, &client_follow_handlers);
-    assert(stage->turns != NULL && stage->router != NULL);
+    stage->authority = authority_new(LOOP_TESTING, &(struct authority_config){.open = true}, error);
+    assert(stage->turns != NULL && stage->router != NULL && stage->authority != NULL);
     stage->shared = (struct client_shared){
         .senders = {.loop = LOOP_TESTING, .outbox_bytes = 4096, .slow_timeout_ms = 1000},
+        .admissions = &stage->admissions,
+        .on_leaving = arrival_undo,
         .router = stage->router,
         .commands = stage->turns,
         .keys = &stage->names,
@@ -58,7 +67,10 @@ static void stage_open(struct stage *stage)
         .broadcast_logs = logs,
         .on_closed = on_closed,
     };
+    stage->admissions = (struct admissions){.loop = LOOP_TESTING, .authority = stage->authority};
     int initialised = client_shared_init(&stage->shared);
+    assert(initialised == 0);
+    initialised = admissions_init(&stage->admissions);
     assert(initialised == 0);
     router_subscriber_up(stage->router, &stage->subscriber);
     router_reader_up(stage->router, &stage->commands);
@@ -147,6 +159,8 @@ static void stage_close(struct stage *stage)
     router_reader_down(stage->router);
     router_free(stage->router);
     client_shared_release(&stage->shared);
+    admissions_release(&stage->admissions);
+    authority_free(stage->authority);
     loop_testing_run_deferred();
     link_testing_go_down(&stage->subscriber);
     conn_testing_release(&stage->conn);

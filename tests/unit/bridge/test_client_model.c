@@ -14,12 +14,14 @@
 #include "base/counters.h"
 #include "clients/ask.h"
 #include "channels/channel.h"
+#include "clients/admission.h"
 #include "clients/arrival.h"
 #include "clients/client.h"
 #include "conn_testing.h"
 #include "channels/follow.h"
 #include "filter_testing.h"
 #include "base/hash.h"
+#include "identity/authority.h"
 #include "identity/key_names.h"
 #include "link_testing.h"
 #include "base/log.h"
@@ -91,6 +93,8 @@ static size_t reply_count;
 static struct redis_link subscriber, commands;
 static struct turns *turns;
 static struct router *router;
+static struct authority *authority;
+static struct admissions admissions;
 static struct client_shared shared;
 static struct peer peers[PEERS];
 static struct key_names names = {{"inbox:%s", "topic:%s", "session:%s"}};
@@ -856,6 +860,7 @@ static void begin(uint64_t number)
 {
     static const char *const logs[] = {"topic:all", NULL};
     struct router_limits limits;
+    char error[AUTHORITY_ERROR_MAX];
 
     seed = number;
     random_begin(number);
@@ -877,9 +882,15 @@ static void begin(uint64_t number)
     cr_assert_not_null(router);
     turns = turns_new(&commands);
     cr_assert_not_null(turns);
+    authority = authority_new(LOOP_TESTING, &(struct authority_config){.open = true}, error);
+    cr_assert_not_null(authority);
+    admissions = (struct admissions){.loop = LOOP_TESTING, .authority = authority};
+    cr_assert_eq(admissions_init(&admissions), 0);
     shared = (struct client_shared){.senders = {.loop = LOOP_TESTING,
                                                 .outbox_bytes = 300 + below(3000),
                                                 .slow_timeout_ms = 20000},
+                                    .admissions = &admissions,
+                                    .on_leaving = arrival_undo,
                                     .router = router,
                                     .commands = turns,
                                     .keys = &names,
@@ -897,6 +908,8 @@ static void end(void)
             disconnect_peer(peer);
     router_free(router);
     client_shared_release(&shared);
+    admissions_release(&admissions);
+    authority_free(authority);
     turns_free(turns);
     link_testing_go_down(&subscriber);
     drop_pipe();

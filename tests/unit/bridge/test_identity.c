@@ -108,7 +108,7 @@ static bool may(const struct identity *identity, enum right right, const char *n
 
 Test(identity, roles_of_the_token_and_everybodys_add_up)
 {
-    struct roles book = {NULL, NULL, 0};
+    struct roles book = {.by_category = true};
     char error[ROLES_ERROR_MAX];
     const char *why;
     struct identity *user, *admin;
@@ -133,7 +133,7 @@ Test(identity, roles_of_the_token_and_everybodys_add_up)
 
 Test(identity, a_changed_file_counts_at_once)
 {
-    struct roles book = {NULL, NULL, 0};
+    struct roles book = {.len = 0};
     char error[ROLES_ERROR_MAX];
     const char *why;
     struct identity *admin = identity_from("{\"sub\":\"bo\",\"roles\":[\"admin\"]}", &book, &why);
@@ -151,7 +151,7 @@ Test(identity, a_changed_file_counts_at_once)
 
 Test(identity, without_a_token_there_is_one_role_and_with_auth_none_everything)
 {
-    struct roles book = {NULL, NULL, 0};
+    struct roles book = {.len = 0};
     char error[ROLES_ERROR_MAX];
     struct identity *guest, *open;
 
@@ -177,7 +177,7 @@ static void collect(void *ctx, struct notify_str name)
 
 Test(identity, what_is_followed_at_once_has_the_users_id_put_in)
 {
-    struct roles book = {NULL, NULL, 0};
+    struct roles book = {.len = 0};
     char error[ROLES_ERROR_MAX], names[256] = "";
     const char *why;
     struct identity *admin;
@@ -198,6 +198,7 @@ Test(identity, malformed_claims_are_refused)
     static const char *const bad[] = {
         "{\"sub\":\"\"}",
         "{\"sub\":7}",
+        "{\"sub\":\"a\\u0007\"}",
         "{\"sub\":\"a\",\"roles\":\"admin\"}",
         "{\"sub\":\"a\",\"roles\":[1]}",
         "{\"sub\":\"a\",\"roles\":[\"\"]}",
@@ -229,7 +230,7 @@ Test(roles, an_error_names_its_line_and_changes_nothing)
         {"role a\nrole a\n", "line 2: this role is there already: a"},
         {"role a\nfollow x*\n", "line 2: what is followed at once is named without '*': x*"},
     };
-    struct roles book = {NULL, NULL, 0};
+    struct roles book = {.len = 0};
     char error[ROLES_ERROR_MAX], big[PATTERN_MAX + 64];
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -242,4 +243,20 @@ Test(roles, an_error_names_its_line_and_changes_nothing)
     cr_expect_eq(roles_read(&book, notify_str_of("role a\0b", 8), error), -EINVAL);
     cr_expect_eq(roles_read(&book, z(""), error), 0);
     roles_release(&book);
+}
+
+Test(identity, the_roles_of_a_token_can_be_told)
+{
+    char names[64] = "";
+    const char *why;
+    struct identity *identity = identity_from(
+        "{\"sub\":\"a\",\"publish\":[\"p\"],\"roles\":[\"x\",\"*\",\"y\"],\"topics\":[\"t\"]}",
+        NULL, &why);
+
+    identity_each_role(identity, collect, names);
+    cr_expect_str_eq(names, "x;y;");
+    cr_expect(may(identity, RIGHT_SUBSCRIBE, "t") && may(identity, RIGHT_PUBLISH, "p"));
+    cr_expect_not(may(identity, RIGHT_SUBSCRIBE, "p") || may(identity, RIGHT_PUBLISH, "t") ||
+                  may(identity, RIGHT_SUBSCRIBE, "x"));
+    identity_unref(identity);
 }

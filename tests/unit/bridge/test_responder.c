@@ -91,18 +91,18 @@ static void setup(void)
     turns = turns_new(&redis);
     shared = (struct client_shared){
         .senders = {.loop = LOOP_TESTING}, .commands = turns, .keys = &names};
-    client = calloc(1, sizeof(*client) + 1);
+    client = calloc(1, sizeof(*client));
     cr_assert_not_null(client);
     client->shared = &shared;
     client->sender.shared = &shared.senders;
-    client->user_len = 1;
-    client->names[0] = 'u';
+    client->identity = identity_open(NOTIFY_STR("u"));
 }
 
 static void teardown(void)
 {
     link_testing_go_down(&redis);
     turns_free(turns);
+    identity_unref(client->identity);
     free(client);
     cr_assert_eq(held, 0);
 }

@@ -1,0 +1,383 @@
+#include "clients/admission.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/counters.h"
+#include "base/heartbeat.h"
+#include "base/iso_time.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "clients/client.h"
+#include "identity/authority.h"
+#include "net/conn.h"
+#include "net/http.h"
+
+#define JUDGED_AT_ONCE 16 /* tokens in a turn: 16 of ES256 take a millisecond */
+#define TICK_MS 100
+#define LOOK_EVERY_MS UINT64_C(3600000)       /* the wall clock may be set meanwhile */
+#define TOLD_END_MS UINT64_C(253402300800000) /* the year 10000, which ISO 8601 has no text for */
+
+enum stage { STAGE_AWAITING, STAGE_CHECKING, STAGE_VALID, STAGE_EXPIRING };
+
+/* A token that is to be judged. */
+struct check {
+    TAILQ_ENTRY(check) link; /* while it is in the queue */
+    struct admission *admission;
+    struct key_wait wait;
+    bool queued, waits, has_waited;
+    admission_fn fn; /* of a message; or NULL */
+    void *ctx;
+    size_t len;
+    char token[];
+};
+
+struct admission {
+    struct heartbeat_node deadline; /* first: on_due() is given it */
+    struct client *client;          /* borrowed */
+    struct check *check;            /* owned; or NULL */
+    char *address;                  /* owned: path and query, until it is admitted; or NULL */
+    size_t path_len, query_len;
+    uint8_t stage;
+};
+
+static struct admissions *all_of(const struct admission *admission)
+{
+    return admission->client->shared->admissions;
+}
+
+static void tell(admission_fn fn, void *ctx, enum admission_answer answer)
+{
+    if (fn != NULL)
+        fn(ctx, answer);
+}
+
+static void free_check(struct admission *admission)
+{
+    struct check *check = admission->check;
+    struct admissions *all = all_of(admission);
+
+    if (check == NULL)
+        return;
+    if (check->queued)
+        TAILQ_REMOVE(&all->waiting, check, link);
+    if (check->waits)
+        authority_wait_cancel(all->authority, &check->wait);
+    sender_call_goes_on(&admission->client->sender);
+    free(check);
+    admission->check = NULL;
+}
+
+void admission_end(struct client *client)
+{
+    struct admission *admission = client->admission;
+
+    if (admission == NULL)
+        return;
+    if (admission->check != NULL)
+        tell(admission->check->fn, admission->check->ctx, ADMISSION_DROPPED);
+    free_check(admission);
+    heartbeat_cancel(all_of(admission)->deadlines, &admission->deadline);
+    free(admission->address);
+    free(admission);
+    client->admission = NULL;
+}
+
+/* Deadlines. */
+
+/* The next thing to happen to a token: that its end is told, or the end. */
+static void set_deadline(struct admission *admission)
+{
+    struct admissions *all = all_of(admission);
+    const struct identity *identity = admission->client->identity;
+    uint64_t now_ms = loop_wall_ms(all->loop);
+    uint64_t due_ms = admission->stage == STAGE_EXPIRING
+                          ? authority_end_ms(all->authority, identity)
+                          : identity->expires_ms - ADMISSION_WARN_MS;
+    uint64_t left_ms = due_ms > now_ms ? due_ms - now_ms : 0;
+
+    heartbeat_set(all->deadlines, &admission->deadline,
+                  left_ms < LOOK_EVERY_MS ? left_ms : LOOK_EVERY_MS);
+}
+
+json_t *admission_expiry(const struct client *client)
+{
+    char text[ISO_TIME_LEN + 1];
+
+    if (client->identity->expires_ms >= TOLD_END_MS)
+        return json_null();
+    iso_time_format(text, client->identity->expires_ms);
+    return json_string(text);
+}
+
+static void begin_validity(struct admission *admission)
+{
+    admission->stage = STAGE_VALID;
+    set_deadline(admission);
+}
+
+static void watch_validity(struct admission *admission)
+{
+    struct admissions *all = all_of(admission);
+    struct client *client = admission->client;
+    uint64_t now_ms = loop_wall_ms(all->loop);
+
+    if (now_ms >= authority_end_ms(all->authority, client->identity)) {
+        counter_add(COUNTER_TOKENS_EXPIRED, 1);
+        conn_close(client->sender.conn, CONN_CLOSE_UNAUTHORIZED, "the token has expired");
+        return;
+    }
+    if (admission->stage == STAGE_VALID &&
+        now_ms + ADMISSION_WARN_MS >= client->identity->expires_ms) {
+        admission->stage = STAGE_EXPIRING;
+        sender_send_json(&client->sender, json_pack("{s:s, s:o}", "type", "token_expiring",
+                                                    "expires_at", admission_expiry(client)));
+    }
+    set_deadline(admission);
+}
+
+static void on_due(struct heartbeat_node *node)
+{
+    struct admission *admission = (struct admission *)node;
+
+    if (admission->stage == STAGE_AWAITING) {
+        client_limit_met(admission->client, COUNTER_AUTH_TIMEOUT);
+        conn_close(admission->client->sender.conn, CONN_CLOSE_UNAUTHORIZED,
+                   "no token came in time");
+    } else if (admission->stage != STAGE_CHECKING) {
+        watch_validity(admission);
+    }
+}
+
+/* Judging. */
+
+/* What peers bring is not worth a line each. */
+static void log_refusal(struct admissions *all, const struct client *client, const char *why)
+{
+    unsigned skipped;
+
+    counter_add(COUNTER_TOKENS_REFUSED, 1);
+    log_debug("token_refused", "client", log_int((int64_t)client->number), "reason", why);
+    if (log_once(&all->said, loop_now_ms(all->loop), why, &skipped))
+        log_warn("tokens_refused", "reason", why, "times", log_int(skipped + 1));
+}
+
+/* Takes identity over, whose token is good. */
+static void admit_first(struct admission *admission, struct identity *identity)
+{
+    struct client *client = admission->client;
+    char *address = admission->address;
+    struct notify_str path = notify_str_of(address, admission->path_len);
+    struct notify_str query = notify_str_of(address + admission->path_len, admission->query_len);
+
+    admission->address = NULL;
+    client->identity = identity;
+    begin_validity(admission);
+    all_of(admission)->admit(client, path, query);
+    free(address);
+}
+
+static enum admission_answer renew(struct admission *admission, struct identity *identity)
+{
+    struct client *client = admission->client;
+
+    if (!notify_str_eq(identity_user(identity), client_user(client))) {
+        identity_unref(identity);
+        return ADMISSION_OF_ANOTHER;
+    }
+    identity_unref(client->identity);
+    client->identity = identity;
+    begin_validity(admission);
+    all_of(admission)->on_renewed(client);
+    return ADMISSION_GOOD;
+}
+
+static void refuse_first(struct admission *admission, enum verdict verdict)
+{
+    struct conn *conn = admission->client->sender.conn;
+
+    if (verdict == VERDICT_NO_MEMORY)
+        conn_close(conn, CONN_CLOSE_INTERNAL, "out of memory");
+    else if (verdict == VERDICT_NO_KEYS)
+        conn_close(conn, CONN_CLOSE_TRY_AGAIN, "tokens cannot be judged just now");
+    else
+        conn_close(conn, CONN_CLOSE_UNAUTHORIZED, "the token is no good");
+}
+
+/* The token of somebody who is known already, or not. identity is taken over. */
+static enum admission_answer take(struct admission *admission, struct identity *identity)
+{
+    if (admission->client->identity != NULL)
+        return renew(admission, identity);
+    admit_first(admission, identity);
+    return ADMISSION_GOOD;
+}
+
+static enum admission_answer refuse(struct admission *admission, enum verdict verdict)
+{
+    if (admission->client->identity == NULL) {
+        refuse_first(admission, verdict);
+        return ADMISSION_DROPPED;
+    }
+    return verdict == VERDICT_BAD || verdict == VERDICT_UNKNOWN_KEY ? ADMISSION_BAD
+                                                                    : ADMISSION_NOT_NOW;
+}
+
+/* The check is over, and gone by the end of this. */
+static void conclude(struct admission *admission, enum verdict verdict, struct identity *identity)
+{
+    admission_fn fn = admission->check->fn;
+    void *ctx = admission->check->ctx;
+
+    free_check(admission);
+    tell(fn, ctx, verdict == VERDICT_GOOD ? take(admission, identity) : refuse(admission, verdict));
+}
+
+static void enqueue(struct admissions *all, struct check *check);
+
+/* There may be other keys now. */
+static void on_keys(void *ctx)
+{
+    struct check *check = ctx;
+
+    check->waits = false;
+    enqueue(all_of(check->admission), check);
+}
+
+/* Is it worth while to wait for other keys? */
+static bool waits_for_keys(struct admissions *all, struct check *check, enum verdict verdict)
+{
+    if (check->has_waited || (verdict != VERDICT_UNKNOWN_KEY && verdict != VERDICT_NO_KEYS))
+        return false;
+    check->has_waited = true;
+    check->wait = (struct key_wait){.fn = on_keys, .ctx = check};
+    check->waits = authority_wait(all->authority, &check->wait);
+    return check->waits;
+}
+
+static void judge(struct admissions *all, struct check *check)
+{
+    struct identity *identity = NULL;
+    const char *why = "";
+    enum verdict verdict =
+        authority_judge(all->authority, notify_str_of(check->token, check->len), &identity, &why);
+
+    if (waits_for_keys(all, check, verdict))
+        return;
+    if (verdict != VERDICT_GOOD)
+        log_refusal(all, check->admission->client, why);
+    conclude(check->admission, verdict, identity);
+}
+
+static void work(void *ctx)
+{
+    struct admissions *all = ctx;
+    struct check *check;
+
+    for (int i = 0; i < JUDGED_AT_ONCE && (check = TAILQ_FIRST(&all->waiting)) != NULL; i++) {
+        TAILQ_REMOVE(&all->waiting, check, link);
+        check->queued = false;
+        judge(all, check);
+    }
+    all->working = !TAILQ_EMPTY(&all->waiting);
+    if (all->working)
+        loop_defer(all->loop, work, all);
+}
+
+static void enqueue(struct admissions *all, struct check *check)
+{
+    TAILQ_INSERT_TAIL(&all->waiting, check, link);
+    check->queued = true;
+    if (!all->working)
+        loop_defer(all->loop, work, all);
+    all->working = true;
+}
+
+/* -ENOMEM: nothing has begun. */
+static int begin_check(struct admission *admission, struct notify_str token, admission_fn fn,
+                       void *ctx)
+{
+    struct admissions *all = all_of(admission);
+    struct check *check = calloc(1, sizeof(*check) + token.len);
+
+    if (check == NULL)
+        return -ENOMEM;
+    check->admission = admission;
+    check->fn = fn;
+    check->ctx = ctx;
+    check->len = token.len;
+    memcpy(check->token, token.ptr, token.len);
+    admission->check = check;
+    if (admission->stage == STAGE_AWAITING) {
+        admission->stage = STAGE_CHECKING;
+        heartbeat_cancel(all->deadlines, &admission->deadline);
+    }
+    sender_call_waits(&admission->client->sender);
+    enqueue(all, check);
+    return 0;
+}
+
+/* Beginnings. */
+
+static int keep_address(struct admission *admission, const struct http_request *req)
+{
+    admission->path_len = req->path.len;
+    admission->query_len = req->query.len;
+    admission->address = malloc(req->path.len + req->query.len + 1);
+    if (admission->address == NULL)
+        return -ENOMEM;
+    memcpy(admission->address, req->path.ptr, req->path.len);
+    if (req->query.len > 0)
+        memcpy(admission->address + req->path.len, req->query.ptr, req->query.len);
+    return 0;
+}
+
+void admission_begin(struct client *client, const struct http_request *req, struct notify_str token)
+{
+    struct admission *admission = calloc(1, sizeof(*admission));
+    struct admissions *all = client->shared->admissions;
+
+    client->admission = admission;
+    if (admission != NULL) {
+        admission->client = client;
+        admission->stage = STAGE_AWAITING;
+    }
+    if (admission == NULL || keep_address(admission, req) != 0 ||
+        (token.ptr != NULL && begin_check(admission, token, NULL, NULL) != 0))
+        conn_close(client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
+    else if (token.ptr == NULL)
+        heartbeat_set(all->deadlines, &admission->deadline, all->timeout_ms);
+}
+
+void admission_offer(struct client *client, struct notify_str token, admission_fn fn, void *ctx)
+{
+    struct admission *admission = client->admission;
+
+    if (admission == NULL) /* it needs none, or a guest stays one */
+        fn(ctx, client->identity->everything ? ADMISSION_GOOD : ADMISSION_OF_ANOTHER);
+    else if (admission->check != NULL || begin_check(admission, token, fn, ctx) != 0)
+        fn(ctx, ADMISSION_NOT_NOW);
+}
+
+void admission_demand(struct client *client)
+{
+    const struct admission *admission = client->admission;
+
+    if (client->identity == NULL && !client_is_closed(client) &&
+        (admission == NULL || admission->check == NULL))
+        conn_close(client->sender.conn, CONN_CLOSE_UNAUTHORIZED,
+                   "the first message must be auth with a token");
+}
+
+int admissions_init(struct admissions *admissions)
+{
+    TAILQ_INIT(&admissions->waiting);
+    admissions->deadlines = heartbeat_new(admissions->loop, TICK_MS, on_due);
+    return admissions->deadlines == NULL ? -ENOMEM : 0;
+}
+
+void admissions_release(struct admissions *admissions)
+{
+    heartbeat_free(admissions->deadlines);
+}

@@ -1,0 +1,36 @@
+#include "clients/permission.h"
+
+#include "clients/client.h"
+#include "identity/identity.h"
+#include "identity/key_names.h"
+
+static bool is_broadcast(const struct client_shared *shared, struct notify_str key)
+{
+    for (const char *const *log = shared->broadcast_logs; *log != NULL; log++)
+        if (notify_str_eq(key, notify_str_z(*log)))
+            return true;
+    return false;
+}
+
+static bool is_own_inbox(const struct client *client, struct notify_str key)
+{
+    struct notify_str name;
+
+    return !client->identity->anonymous && key_is(client->shared->keys, KEY_INBOX, key, &name) &&
+           notify_str_eq(name, client_user(client));
+}
+
+bool client_may_follow(const struct client *client, struct notify_str key)
+{
+    const struct key_names *names = client->shared->keys;
+    const struct identity *identity = client->identity;
+    struct notify_str name;
+
+    if (is_own_inbox(client, key) || is_broadcast(client->shared, key))
+        return true;
+    if (key_is(names, KEY_TOPIC, key, &name))
+        return key_name_is_valid(name) && (identity_may(identity, RIGHT_SUBSCRIBE, name) ||
+                                           identity_may(identity, RIGHT_FOLLOW, name));
+    return key_is(names, KEY_SESSION, key, &name) && key_name_is_valid(name) &&
+           identity_may(identity, RIGHT_SESSIONS, name);
+}
