@@ -33,6 +33,19 @@ def _build(source, made, preset, log_path):
         _run(log, ["cmake", "--preset", preset, "-B", made, f"-DNOTIFY_DEPS={deps}"], source)
         _run(log, ["cmake", "--build", made, "--target", *TARGETS], source)
 
+OLDEST = "9d90e86"  # the first version that anybody may have
+OLDER_SO = "NOTIFY_OLDER_SO"  # the environment variable that names an older module
+
+
+def name_oldest():
+    """Puts the oldest module, which is built first, into the environment, if there is none. Without a repository, or
+    where it cannot be built, it says so and goes on."""
+    try:
+        if OLDER_SO not in os.environ:
+            os.environ[OLDER_SO] = programs_of(OLDEST, "release")["NOTIFY_SO"]
+    except OSError as why:
+        print(f"without an older module: {why}", flush=True)
+
 
 def programs_of(commit, preset):
     """Environment variables that name the programs of the commit, built with that preset. OSError when
