@@ -22,9 +22,7 @@ def path_of(package, kind):
 
 @pytest.fixture(scope="module")
 def key(tmp_path_factory):
-    key = Key(str(tmp_path_factory.mktemp("key")))
-    yield key
-    key.close()
+    return Key(str(tmp_path_factory.mktemp("key")))
 
 
 @pytest.fixture
@@ -140,7 +138,6 @@ def test_an_index_that_somebody_else_has_signed_names_nothing(machine, archive, 
     for package, version in NEWER.items():
         archive.add(package, version)
     archive.sign_index(stranger, NEWER)
-    stranger.close()
     check_refused(machine, diff_name(REVISION["libwebsockets"], "libwebsockets"))
 
 

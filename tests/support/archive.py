@@ -63,14 +63,16 @@ class Key:
         self._gpg("--output", self.keyring, "--export")
 
     def _gpg(self, *args, data=b""):
+        """gpg starts an agent, which would outlive tests that are killed: it ends with each call."""
         argv = ["gpg", "--homedir", self.home, "--batch", "--quiet", *args]
-        return subprocess.run(argv, input=data, check=True, capture_output=True).stdout
+        try:
+            return subprocess.run(argv, input=data, check=True, capture_output=True).stdout
+        finally:
+            argv = ["gpgconf", "--homedir", self.home, "--kill", "all"]
+            subprocess.run(argv, check=False, capture_output=True)
 
     def sign(self, text):
         return self._gpg("--clearsign", data=text.encode())
-
-    def close(self):
-        subprocess.run(["gpgconf", "--homedir", self.home, "--kill", "all"], check=False, capture_output=True)
 
 
 class Archive:
