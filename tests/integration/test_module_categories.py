@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from module_helpers import badge, call, digest, error_of, verify
-from servers import wait_until
+from servers import REPLICA_SYNCED, wait_until
 
 MANY = 32767  # more different names at a time were once too many for a process
 LIMIT = 4096  # in one box, for clients
@@ -65,7 +65,7 @@ def test_a_server_full_of_names_becomes_a_replica_of_another(programs, way):
     run(primary.client(), sends(20000, 8, "here"))
     run(other.client(), sends(20000, 8, "there"))
     other.client().replicaof("127.0.0.1", primary.port)
-    other.wait_line("MASTER <-> REPLICA sync: Finished with success")
+    other.wait_line(REPLICA_SYNCED)
     other.wait_synced()
     keys = [f"inbox:here{n}" for n in range(8)]
     assert digest(other.client(), *keys) == digest(primary.client(), *keys)

@@ -1,7 +1,7 @@
 """What is replicated, loaded or restored is carried out, whatever the limits, the settings and the state of
 the server that reads it; and what a client was refused leaves nothing to be replayed.
 
-notify_narrow.so (tests/support/CMakeLists.txt) is this module with hardly any room for clients: two
+notify_narrow.so (tests/CMakeLists.txt) is this module with hardly any room for clients: two
 categories, two logs, two exceptions, texts of three bytes."""
 
 import random
@@ -283,7 +283,7 @@ REFUSED = [
 # What no client can bring about here: lack of memory, a box of 16 million entries, the words of effects.
 UNPROVOKED = re.compile(
     r"memory|MAXLEN must be at most|MAY must|the blocks|the ids of the payload|PUT must name|REMEMBER needs"
-    r"|a session set holds at most %d$|NOPERM|id/maxlen|more than %d groups"
+    r"|a session set holds at most %d$|NOPERM|id/maxlen|more than %d groups|this command is internal"
 )
 
 
@@ -332,3 +332,23 @@ def test_what_a_client_is_refused_changes_nothing_and_is_told_to_nobody(programs
     assert contents(replica.client()) == before
     client.execute_command("DEBUG", "LOADAOF")
     assert contents(client) == before
+
+
+# -- memory
+
+
+def test_a_replica_that_lacks_memory_ends_as_for_a_value_of_the_servers_own(programs, monkeypatch):
+    """An allocation that fails is an error for a client. Here a sanitizer lets none be larger than 2 MB."""
+    primary = programs.redis(name="primary", config={"notify.idempotency-max": 100000})
+    if "libasan" not in open(f"/proc/{primary.pid}/maps").read():
+        pytest.skip("needs a module that was built with a sanitizer")
+    monkeypatch.setenv("ASAN_OPTIONS", "allocator_may_return_null=1:max_allocation_size_mb=2:detect_leaks=0")
+    replica = programs.replica(primary)
+    monkeypatch.undo()
+    padding = "x" * 110
+    run(primary.client(), (["NOTIFY.SEND", "k", "t", "IDEMPOTENT", f"{n}{padding}", "MAXLEN", 1] for n in range(20000)))
+    replica.wait(timeout=60)
+    assert replica.has_line("Out Of Memory allocating")
+    assert not replica.has_line("This replica is sending an error to its master")
+    replica.lines.clear()  # the server's report of its own end is no bug
+    replica.proc = None
