@@ -28,8 +28,10 @@
     5000 /* a link that was up for so long begins with the least back-off again                    \
           */
 #define CONNECT_TIMEOUT_MS 3000
+#define BEAT "beat"
 #define BEAT_INTERVAL_MS 3000 /* without any byte from the server */
 #define SILENCE_MAX_MS 8000   /* then the link counts as dead */
+#define ANSWER_MAX_MS 30000   /* of a beat, behind all that was asked before it, while bytes come */
 
 /* The states follow one another; any failure leads back to LINK_DOWN and a timer. */
 enum link_state {
@@ -65,6 +67,7 @@ struct redis_link {
     unsigned greeting; /* replies of the greeting that are still to come */
     bool broken;       /* half a command could not be sent: nothing fits together any more */
     bool flush_due;    /* a deferred flush is on its way */
+    uint64_t beat_ms;  /* since when a beat is on its way; 0: none is */
     bool freed;        /* by the owner, while that flush was on its way */
     char failure[LOG_ONCE_TEXT_MAX]; /* why the link must go down; empty: it need not */
     struct log_once said;            /* of the log */
@@ -203,6 +206,16 @@ static void go_down(struct redis_link *link, const char *why)
         tell_down(link);
 }
 
+/* Of an error while reading or writing. An end is told by one text, whether or not the server had
+ * read all that we wrote: one reset and one end in turns would fill the log. */
+static const char *io_error(const redisContext *context)
+{
+    bool has_ended = context->err == REDIS_ERR_EOF ||
+                     (context->err == REDIS_ERR_IO && (errno == ECONNRESET || errno == EPIPE));
+
+    return has_ended ? "the server closed the connection" : context->errstr;
+}
+
 /* From within a callback of a reply, where the connection cannot be dropped: it is, behind it. */
 static void fail(struct redis_link *link, const char *why)
 {
@@ -223,7 +236,7 @@ static void flush(struct redis_link *link)
         return;
     }
     if (redisBufferWrite(link->context, &done) != REDIS_OK) {
-        go_down(link, link->context->errstr);
+        go_down(link, io_error(link->context));
         return;
     }
     if (!done)
@@ -351,7 +364,7 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
     (void)what;
     link->heard_ms = loop_now_ms(link->loop);
     if (redisBufferRead(link->context) != REDIS_OK) {
-        go_down(link, link->context->errstr);
+        go_down(link, io_error(link->context));
         return;
     }
     work_off_replies(link);
@@ -599,24 +612,42 @@ void redis_link_start(struct redis_link *link)
 
 /* Keeping an eye on the server. */
 
-/* An error, too, is a sign of life: of a server that loads its data, or runs a long script. */
+/* An error, too, is a sign of life: of a server that loads its data, or runs a long script. Any
+ * other text is the answer to something else: one was lost, and each would go to the wrong one from
+ * now on. */
 static void on_beat(void *ctx, const struct resp *reply)
 {
-    (void)ctx;
-    (void)reply;
+    struct redis_link *link = ctx;
+
+    link->beat_ms = 0;
+    if (reply != NULL && reply->kind != RESP_ERROR &&
+        !notify_str_eq(resp_str(reply), NOTIFY_STR(BEAT)))
+        fail(link, "its replies are out of step");
 }
 
+static void send_beat(struct redis_link *link)
+{
+    const struct notify_str echo[] = {NOTIFY_STR("ECHO"), NOTIFY_STR(BEAT)};
+
+    if (send_command(link, on_beat, link, 2, echo) == 0) /* if not, the next one */
+        link->beat_ms = loop_now_ms(link->loop);
+}
+
+/* A beat also shows whether what is waited for will be answered at all, whatever else is heard. */
 static void check_alive(struct redis_link *link)
 {
-    const struct notify_str echo[] = {NOTIFY_STR("ECHO"), NOTIFY_STR("beat")};
-    uint64_t silent_ms = loop_now_ms(link->loop) - link->heard_ms;
+    uint64_t now_ms = loop_now_ms(link->loop), silent_ms = now_ms - link->heard_ms;
 
     if (silent_ms >= SILENCE_MAX_MS) {
         go_down(link, "silent");
         return;
     }
-    if (silent_ms >= BEAT_INTERVAL_MS)
-        (void)send_command(link, on_beat, link, 2, echo); /* if not, the next one */
+    if (link->beat_ms != 0 && now_ms - link->beat_ms >= ANSWER_MAX_MS) {
+        go_down(link, "it does not answer");
+        return;
+    }
+    if (link->beat_ms == 0 && (silent_ms >= BEAT_INTERVAL_MS || link->pending.len > 0))
+        send_beat(link);
     loop_timer_set(link->timer, BEAT_INTERVAL_MS);
 }
 

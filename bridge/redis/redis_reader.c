@@ -159,6 +159,16 @@ void redis_reader_setup(struct redisReader *reader, struct redis_reply_size *siz
     reader->maxelements = REDIS_REPLY_NODES_MAX;
 }
 
+/* hiredis builds a string when all of it is there: until then its length is what stands next. */
+static bool announces_too_much(const struct redisReader *reader)
+{
+    const redisReadTask *task = reader->ridx < 0 ? NULL : reader->task[reader->ridx];
+
+    if (task == NULL || (task->type != REDIS_REPLY_STRING && task->type != REDIS_REPLY_VERB))
+        return false;
+    return strtoll(reader->buf + reader->pos, NULL, 10) > REDIS_REPLY_BYTES_MAX;
+}
+
 int redis_reader_next(struct redisReader *reader, struct resp **ret)
 {
     struct redis_reply_size *size = reader->privdata;
@@ -166,8 +176,10 @@ int redis_reader_next(struct redisReader *reader, struct resp **ret)
 
     if (redisReaderGetReply(reader, &reply) != REDIS_OK)
         return reader->err == REDIS_ERR_OOM ? -E2BIG : -EPROTO;
-    if (reply == NULL) /* a string is kept as it came until all of it is there */
-        return reader->len - reader->pos > REDIS_REPLY_BYTES_MAX ? -E2BIG : 0;
+    if (reply == NULL) { /* a string is kept as it came until all of it is there */
+        bool is_long = reader->len - reader->pos > REDIS_REPLY_BYTES_MAX;
+        return is_long || announces_too_much(reader) ? -E2BIG : 0;
+    }
     *size = (struct redis_reply_size){0};
     *ret = reply;
     return 1;

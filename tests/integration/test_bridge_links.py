@@ -1,0 +1,113 @@
+"""What the operator reads when a link to Redis cannot be had: the address and the reason, once."""
+
+import socket
+import threading
+import urllib.error
+import urllib.request
+
+from cluster import Cluster
+from servers import Bridge, RedisServer, free_port, wait_until
+
+LINKS = ("subscriber", "commands")
+ATTEMPTS = 8
+
+
+def start(programs, server, *args):
+    bridge = programs.add(Bridge(server, *args))
+    return bridge.start(wait_ready=False)
+
+
+def down_lines(bridge, pattern=""):
+    return [line for line in bridge.lines if "event=redis_link_down" in line and pattern in line]
+
+
+def is_ready(bridge):
+    try:
+        with urllib.request.urlopen(bridge.http_url + "/readyz", timeout=10) as answer:
+            return answer.status == 200
+    except urllib.error.HTTPError as error:
+        assert error.code == 503
+        return False
+
+
+def hellos(server):
+    return server.client().info("commandstats").get("cmdstat_hello", {"calls": 0})["calls"]
+
+
+def test_a_node_of_a_cluster_is_refused_clearly_and_once(programs):
+    (node,) = Cluster(programs, primaries=1, replicas=0).nodes
+    bridge = start(programs, node)
+    wait_until(lambda: hellos(node) >= ATTEMPTS, "many attempts", timeout=60)
+    for link in LINKS:
+        (line,) = down_lines(bridge, f":{link} ")
+        assert f"addr=127.0.0.1:{node.port} " in line
+        assert "belongs to a Redis Cluster, which this bridge does not support yet" in line
+    assert not bridge.has_line("event=ready|CROSSSLOT|redis_link_up")
+    assert not is_ready(bridge)
+
+
+def test_the_same_address_serves_once_it_is_no_cluster_any_more(programs):
+    node = programs.redis(cluster_enabled="yes")
+    bridge = start(programs, node)
+    bridge.wait_line("Redis Cluster")
+    node.terminate()
+    alone = programs.add(RedisServer(name="alone"))
+    alone.port = node.port
+    alone.start()
+    bridge.wait_ready()
+    assert is_ready(bridge)
+
+
+class Refuser:
+    """Accepts and closes at once, for as long as it is open."""
+
+    def __init__(self, port):
+        self.calls = 0
+        self.socket = socket.create_server(("127.0.0.1", port))
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self):
+        while True:
+            try:
+                one, _ = self.socket.accept()
+            except OSError:
+                return
+            self.calls += 1
+            one.close()
+
+    def close(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.socket.close()
+
+
+class At:
+    """Where a bridge looks for Redis."""
+
+    def __init__(self, port):
+        self.url = f"redis://127.0.0.1:{port}"
+
+
+def test_a_link_that_fails_tells_its_address_once_and_again_when_the_reason_is_another(programs):
+    port = free_port()
+    refuser = Refuser(port)
+    bridge = start(programs, At(port))
+    wait_until(lambda: refuser.calls >= ATTEMPTS, "many attempts", timeout=60)
+    before = down_lines(bridge)
+    assert len(before) == len(LINKS), before
+    refuser.close()
+    for link in LINKS:
+        bridge.wait_line(f"event=redis_link_down link=notify-bridge:{link} .*[Rr]efused", timeout=60)
+    after = down_lines(bridge)[len(before) :]
+    assert len(after) == len(LINKS), after
+    for line in before + after:
+        assert f"addr=127.0.0.1:{port} " in line
+
+
+def test_a_socket_that_is_not_there_is_told_by_its_path(programs):
+    server = At(0)
+    server.url = "unix:///nonexistent/redis.sock"
+    bridge = start(programs, server)
+    line = bridge.wait_line("event=redis_link_down")
+    assert "addr=unix:/nonexistent/redis.sock " in line and "No such file" in line
