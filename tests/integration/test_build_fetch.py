@@ -3,6 +3,7 @@ what to do. The archive is a small one of ours on loopback; nothing is compiled.
 
 import os
 import shutil
+import socket
 
 import pytest
 
@@ -86,6 +87,16 @@ def test_a_listed_revision_is_taken_when_the_index_is_empty(machine, archive, ke
     check_fetched(machine, FURTHER)
 
 
+@pytest.mark.parametrize("lost", ["InRelease", "main/source/Sources"])
+def test_a_listed_revision_is_taken_when_a_file_of_the_index_is_not_there(machine, archive, key, lost):
+    for package, version in FURTHER.items():
+        archive.add(package, version)
+        archive.add(package, NEWER[package])
+    archive.sign_index(key, NEWER)
+    del archive.files[f"dists/trixie/{lost}"]
+    check_fetched(machine, FURTHER)
+
+
 def test_the_index_comes_before_further_revisions(machine, archive, key):
     for package in UPSTREAM:
         archive.add(package, NEWER[package])
@@ -147,8 +158,7 @@ def test_an_index_that_nobody_has_signed_names_nothing_even_if_apt_is_told_to_tr
     archive.sign_index(key, NEWER)
     release = archive.files.pop("dists/trixie/InRelease").decode()
     archive.files["dists/trixie/Release"] = release.split("\n\n", 1)[1].split("-----BEGIN")[0].encode()
-    with open(machine.apt_conf, "a") as file:
-        file.write('Acquire::AllowInsecureRepositories "true"; APT::Get::AllowUnauthenticated "true";\n')
+    machine.configure('Acquire::AllowInsecureRepositories "true"; APT::Get::AllowUnauthenticated "true";\n')
     check_refused(machine, diff_name(REVISION["libwebsockets"], "libwebsockets"))
 
 
@@ -231,6 +241,25 @@ def test_an_archive_that_does_not_answer_is_asked_once(machine, tmp_path):
     machine.use(*urls)
     last = check_refused(machine, *urls)
     assert last.count("could not be reached") == 2
+
+
+def test_an_archive_that_takes_the_connection_and_says_nothing_is_told_in_time(machine):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        machine.use(url)
+        machine.configure('Acquire::http::Timeout "1";\n')
+        check_refused(machine, url, "could not be reached")
+
+
+def test_the_proxy_that_apt_is_told_of_is_used_for_files_and_index(machine, archive, key):
+    """Only it knows the archive's name."""
+    archive.add("hiredis")
+    archive.add("libwebsockets", NEWER["libwebsockets"])
+    archive.sign_index(key, {"libwebsockets": NEWER["libwebsockets"]})
+    archive.files = {f"debian/{path}": data for path, data in archive.files.items()}
+    machine.use("http://archive.invalid/debian")
+    machine.configure(f'Acquire::http::Proxy "{archive.url}";\n')
+    check_fetched(machine, {**REVISION, "libwebsockets": NEWER["libwebsockets"]})
 
 
 # ---- NOTIFY_POOL

@@ -1,6 +1,6 @@
-"""./dev deps build: where the bridge's libraries come from. pkg-config is the real one, which reads what
-we let it read; packages are installed by programs of ours, and what builds libraries is one that notes
-that it was called."""
+"""./dev deps: what it installs, and where the bridge's libraries come from. pkg-config is the real one, which
+reads what we let it read; packages are installed by programs of ours, and what builds libraries is one
+that notes that it was called, or the real one with a compiler of ours."""
 
 import os
 import shutil
@@ -19,19 +19,23 @@ PROGRAMS = {
     "bin/apt-cache": 'echo "  Candidate: $(cat "$CANDIDATES/$2")"\n',
     "bin/dpkg-query": 'case $4 in libwebsockets-dev | libhiredis-dev) ;; *) echo "ok installed" ;; esac\n',
     "bin/sudo": '[ "$1" != -n ] || shift\nexec "$@"\n',
+    "bin/cmake": 'echo "cmake $*" | grep -e -S >>"$LOG"\nmkdir -p out/include out/lib\n',
 }
+NOTHING_INSTALLED = {"bin/dpkg-query": "exit 1\n"}
+BUILDS_LIBRARIES = {"bridge/fetch_deps.sh": 'echo "fetch_deps: fetching" >&2\necho "fetch" >>"$LOG"\n'}
 
 
 class Checkout:
     """A copy of dev, on a machine whose pkg-config finds `found` ({library: version}), and whose apt
-    offers `candidates` ({package: version}) and brings `installs` when it installs anything."""
+    offers `candidates` ({package: version}) and brings `installs` when it installs anything. `programs`
+    ({path: text}) are others than PROGRAMS."""
 
-    def __init__(self, folder, found, candidates=None, installs=None):
+    def __init__(self, folder, found, candidates=None, installs=None, programs=None):
         self.folder = folder
         for name in ("bridge", "bin", "pc", "candidates"):
             (folder / name).mkdir()
         shutil.copy(os.path.join(ROOT, "dev"), folder / "dev")
-        for name, text in PROGRAMS.items():
+        for name, text in {**PROGRAMS, **(programs or {})}.items():
             (folder / name).write_text("#!/bin/sh\n" + text)
             (folder / name).chmod(0o755)
         for package in ("libwebsockets-dev", "libhiredis-dev"):
@@ -46,9 +50,10 @@ class Checkout:
             text = f"Name: {library}\nDescription: {library}\nVersion: {version}\n"
             (self.folder / name / f"{library}.pc").write_text(text)
 
-    def deps(self, path=None):
-        """What was called: lines of "install PACKAGES…" and "build_deps FOLDER"."""
+    def run(self, *levels, path=None):
+        """Lines of what was said, and of what was called: "install PACKAGES…", "build_deps FOLDER", "cmake …"."""
         log = self.folder / "log"
+        log.unlink(missing_ok=True)
         env = {
             **os.environ,
             "PATH": path or f"{self.folder}/bin:{os.environ['PATH']}",
@@ -59,12 +64,23 @@ class Checkout:
             "PKG_CONFIG_LIBDIR": str(self.folder / "pc"),
             "PKG_CONFIG_PATH": "",
         }
-        done = subprocess.run(
-            [self.folder / "dev", "deps", "build"], env=env, capture_output=True, text=True, timeout=60
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        lines = log.read_text().split("\n") if log.exists() else []
-        return [line for line in lines if "hiredis" in line or "build_deps" in line]
+        with open(log, "a") as said:
+            done = subprocess.run([self.folder / "dev", "deps", *levels], env=env, stderr=said, timeout=60)
+        assert done.returncode == 0, log.read_text()
+        return log.read_text().splitlines()
+
+    def deps(self, path=None):
+        """What was called for the libraries."""
+        lines = self.run("build", path=path)
+        return [line for line in lines if "hiredis" in line and line.startswith("install") or "build_deps" in line]
+
+
+def only(folder, *names):
+    """A PATH with these programs of the system alone."""
+    folder.mkdir()
+    for name in names:
+        (folder / name).symlink_to(shutil.which(name))
+    return str(folder)
 
 
 @pytest.fixture
@@ -99,10 +115,54 @@ def test_libraries_are_built_where_pkg_config_finds_old_ones_beside_what_was_ins
     assert checkout(OLD, DEBIAN_13, installs=OLD).deps() == [INSTALL, BUILD]
 
 
+SYSTEM = ("sh", "dirname", "pkg-config", "sed", "cat", "id", "mkdir", "grep", "env", "tail")
+
+
 def test_libraries_are_built_where_packages_are_not_debians(checkout, tmp_path):
-    one = checkout(OLD)
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    for name in ("sh", "dirname", "pkg-config", "sed", "cat", "id", "mkdir", "grep"):
-        (programs / name).symlink_to(shutil.which(name))
-    assert one.deps(path=str(programs)) == [BUILD]
+    assert checkout(OLD).deps(path=only(tmp_path / "programs", *SYSTEM)) == [BUILD]
+
+
+def with_real_build(checkout, tmp_path):
+    one = checkout(OLD, DEBIAN_12, programs=BUILDS_LIBRARIES)
+    for name in ("build_deps.sh", "deps.list"):
+        shutil.copy(os.path.join(ROOT, "bridge", name), tmp_path / "bridge" / name)
+    return one
+
+
+def test_libraries_are_built_once_and_again_when_others_are_wanted(checkout, tmp_path):
+    one = with_real_build(checkout, tmp_path)
+    assert one.run("build")
+    assert one.run("build") == []
+    with open(tmp_path / "bridge" / "deps.list", "r+") as file:
+        text = file.read().replace("diff hiredis 1.2.0-6 ", "diff hiredis 1.2.0-7 ")
+        file.seek(0)
+        file.write(text)
+    assert one.run("build")
+
+
+# ---- what a newcomer sees, and has afterwards
+
+
+def test_building_libraries_is_said_before_it_begins(checkout, tmp_path):
+    lines = with_real_build(checkout, tmp_path).run("build")
+    assert lines[:2] == ["fetch_deps: fetching", "fetch"]
+    for name, at in (("libwebsockets", 2), ("hiredis", 4)):
+        assert lines[at].startswith(f"build_deps: building {name}")
+        assert lines[at + 1].startswith("cmake ") and f"-S {name} " in lines[at + 1]
+
+
+def test_installing_packages_is_said_before_it_begins(checkout):
+    said, called = checkout({}, DEBIAN_13, installs=NEW).run("build")
+    assert said.startswith("dev: installing: libwebsockets-dev libhiredis-dev")
+    assert called == INSTALL
+
+
+def test_the_server_comes_with_a_package_that_starts_none(checkout, tmp_path):
+    """redis-server would enable one on port 6379 for the whole machine."""
+    one = checkout(NEW, programs=NOTHING_INSTALLED)
+    path = f"{tmp_path}/bin:{only(tmp_path / 'programs', *SYSTEM)}"
+    (called,) = [line for line in one.run("run", path=path) if line.startswith("install ")]
+    assert "redis-tools" in called.split()
+    for level in ("build", "test", "bench"):
+        for line in one.run(level, path=path):
+            assert not {"redis-server", "redis"} & set(line.split())

@@ -76,9 +76,9 @@ class Key:
 
 
 class Archive:
-    """An HTTP server for `files` (path -> bytes). Everything else is 404, or is to be had from `beyond`, the
-    address of another archive, but for the names in `missing`. `asked` are the paths that it was asked
-    for. Use it in a `with`."""
+    """An HTTP server for `files` (path -> bytes), also as a proxy for any host. Everything else is 404, or is
+    to be had from `beyond`, the address of another archive, but for the names in `missing`. `asked` are
+    the paths that it was asked for. Use it in a `with`."""
 
     def __init__(self, beyond=None, missing=()):
         self.files = {}
@@ -89,7 +89,7 @@ class Archive:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self):
-                path = urllib.parse.unquote(self.path).lstrip("/")
+                path = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path).lstrip("/")
                 archive.asked.append(path)
                 body = archive.files.get(path, b"")
                 if path in archive.files:
@@ -166,12 +166,11 @@ class Machine:
         self._copy_script(os.path.join(root, "bridge", "fetch_deps.sh"), keyring)
         self._write_list()
         self.use()
-        with open(self.apt_conf, "w") as file:
-            file.write(
-                f'Dir::Etc::sourcelist "{self.sources}"; Dir::Etc::sourceparts "/dev/null";\n'
-                f'Dir::State::lists "{folder}/lists"; Dir::Cache "{folder}/cache";\n'
-                'Acquire::Retries "0"; Acquire::http::Proxy::127.0.0.1 "DIRECT";\n'
-            )
+        self.configure(
+            f'Dir::Etc::sourcelist "{self.sources}"; Dir::Etc::sourceparts "/dev/null";\n'
+            f'Dir::State::lists "{folder}/lists"; Dir::Cache "{folder}/cache";\n'
+            'Acquire::Retries "0"; Acquire::http::Proxy::127.0.0.1 "DIRECT";\n'
+        )
 
     def _copy_script(self, path, keyring):
         """With our key in the place of Debian's."""
@@ -189,6 +188,11 @@ class Machine:
                 file.write(f"orig {package} {upstream} {sha256(orig_of(package))}\n")
                 for version in (REVISION[package], FURTHER[package]):
                     file.write(f"diff {package} {version} {sha256(diff_of(package, version))}\n")
+
+    def configure(self, text):
+        """Adds to apt's configuration."""
+        with open(self.apt_conf, "a") as file:
+            file.write(text)
 
     def use(self, *urls, release="bookworm"):
         """The archives that apt has from now on; none have been updated from."""
