@@ -129,6 +129,19 @@ def test_ten_pings_back_to_back_get_ten_pongs_in_order(host):
     assert [client.recv_frame() for _ in payloads] == [(PONG, True, p) for p in payloads]
 
 
+def segments_of(client):
+    """How many segments with data have come, as the kernel counts them: on this machine one for each write."""
+    return struct.unpack_from("I", client.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192), 152)[0]
+
+
+def test_the_pongs_of_one_read_come_in_one_write(host):
+    client = host.connect()
+    before = segments_of(client)
+    client.sock.sendall(frame(PING) * 20)
+    assert [client.recv_frame()[0] for _ in range(20)] == [PONG] * 20
+    assert 1 <= segments_of(client) - before <= 2
+
+
 def test_what_is_too_much_for_one_turn_is_handled_in_the_next_ones(host):
     client = host.connect()
     texts = [f"{n}" for n in range(3000)]
