@@ -132,6 +132,10 @@ int box_append_collapsing(struct box **box, const struct box_entry *entry, uint6
 bool box_find(const struct box *box, struct notify_id id, uint64_t now_ms,
               struct box_entry *ret_entry);
 
+/* The entry that carries this collapse token, a plain text, unless expired at now_ms. */
+bool box_find_collapse(const struct box *box, struct notify_str token, uint64_t now_ms,
+                       struct box_entry *ret_entry);
+
 /* The greatest visible id smaller than id; 0-0: none. (`prev` of a replay message.) */
 struct notify_id box_id_before(const struct box *box, struct notify_id id, uint64_t now_ms);
 

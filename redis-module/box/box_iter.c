@@ -5,6 +5,7 @@
 #include "box/body.h"
 #include "box/box.h"
 #include "box/box_store.h"
+#include "box/collapse.h"
 #include "base/json_text.h"
 
 static void fill_entry(const struct box *box, const struct span *span, uint32_t ordinal,
@@ -46,6 +47,18 @@ bool box_find(const struct box *box, struct notify_id id, uint64_t now_ms,
     span = store_span(box, place.span);
     fill_entry(box, &span, place.ordinal, &e, ret_entry);
     return true;
+}
+
+bool box_find_collapse(const struct box *box, struct notify_str token, uint64_t now_ms,
+                       struct box_entry *ret_entry)
+{
+    struct text_buf escaped = TEXT_BUF_INIT;
+    const struct id_slot *slot = NULL;
+
+    if (json_text_escape(&escaped, token) && !escaped.failed)
+        slot = collapse_find(box, text_buf_str(&escaped));
+    text_buf_release(&escaped);
+    return slot != NULL && box_find(box, slot->id, now_ms, ret_entry);
 }
 
 /* ---- filters ---- */

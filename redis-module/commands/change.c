@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "box/box_extra.h"
 #include "server/info.h"
 #include "server/publish.h"
 #include "server/reply.h"
@@ -23,6 +24,7 @@ void change_init(struct change *change, struct rm_ctx *ctx, struct rm_string **a
     change->nopublish = false;
     change->tells_otherwise = false;
     change->log = NULL;
+    change->target.kind = TARGET_IDS;
     change->ids.count = 0;
     change->ids.memory = NULL;
 }
@@ -114,6 +116,117 @@ bool change_take_ids(struct change *change)
     if (ids->count == 0)
         return args_fail(args, "ERR syntax error: at least one id is needed");
     return args_check_count(args, ids->count, LIMIT_IDS, "ids");
+}
+
+/* ---- targets ---- */
+
+enum { TOKEN_IDS = 2 }; /* entries that one token may be of */
+
+bool change_take_target(struct change *change)
+{
+    struct change_target *target = &change->target;
+    struct args *args = &change->args;
+
+    if (args_take_keyword(args, "TOKEN")) {
+        target->kind = TARGET_TOKEN;
+        return args_take_str(args, "TOKEN", &target->token);
+    }
+    if (!args_take_keyword(args, "ENTITY"))
+        return change_take_ids(change);
+    target->kind = TARGET_ENTITY;
+    return args_take_str(args, "ENTITY type", &target->entity_type) &&
+           args_take_str(args, "ENTITY id", &target->entity_id) &&
+           (target->entity_type.len > 0 || args_fail(args, "ERR ENTITY type must not be empty"));
+}
+
+/* What lets an entry through. */
+struct sieve {
+    bool (*test)(const struct box_entry *entry, enum box_mark mark);
+    enum box_mark mark;
+};
+
+static void add_id(struct change *change, const struct box_entry *entry, const struct sieve *sieve)
+{
+    struct change_ids *ids = &change->ids;
+
+    if (sieve->test != NULL && !sieve->test(entry, sieve->mark))
+        return;
+    ids->ids[ids->count] = entry->id;
+    ids->texts[ids->count++] = NULL; /* until change_make_texts */
+}
+
+/* A token may be that of one entry as COLLAPSE and that of another as IDEMPOTENT. */
+static void find_by_token(struct change *change, const struct box_view *view, uint64_t now_ms,
+                          const struct sieve *sieve)
+{
+    struct notify_id found[TOKEN_IDS], id;
+    struct box_entry entry;
+    size_t count = 0;
+
+    if (box_find_collapse(view->box, change->target.token, now_ms, &entry))
+        found[count++] = entry.id;
+    if (box_find_token(view->box, change->target.token, 0, &id) &&
+        (count == 0 || notify_id_cmp(found[0], id) != 0))
+        found[count++] = id;
+    if (count == TOKEN_IDS && notify_id_cmp(found[0], found[1]) > 0) {
+        id = found[0];
+        found[0] = found[1];
+        found[1] = id;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (box_view_find(view, found[i], now_ms, &entry))
+            add_id(change, &entry, sieve);
+}
+
+static void find_by_entity(struct change *change, const struct box_view *view, uint64_t now_ms,
+                           const struct sieve *sieve)
+{
+    struct box_range range = {.to = {UINT64_MAX, UINT64_MAX},
+                              .now_ms = now_ms,
+                              .filter = {.state = BOX_ALL,
+                                         .entity_type = change->target.entity_type,
+                                         .entity_id = change->target.entity_id}};
+    struct box_view_iter iter;
+    struct box_entry entry;
+
+    box_view_iter_init(&iter, view, &range);
+    while (change->ids.count < LIMIT_IDS && box_view_iter_next(&iter, &entry))
+        add_id(change, &entry, sieve);
+}
+
+bool change_resolve(struct change *change, const struct box_view *view, uint64_t now_ms,
+                    bool (*test)(const struct box_entry *entry, enum box_mark mark),
+                    enum box_mark mark)
+{
+    struct sieve sieve = {test, mark};
+
+    if (change->target.kind == TARGET_IDS)
+        return true;
+    if (!change_reserve_ids(change, change->target.kind == TARGET_TOKEN ? TOKEN_IDS : LIMIT_IDS))
+        return false;
+    if (view->box == NULL)
+        return true;
+    if (change->target.kind == TARGET_TOKEN)
+        find_by_token(change, view, now_ms, &sieve);
+    else
+        find_by_entity(change, view, now_ms, &sieve);
+    return true;
+}
+
+void change_make_texts(struct change *change)
+{
+    char text[NOTIFY_ID_TEXT_MAX + 1];
+
+    for (size_t i = 0; change->target.kind != TARGET_IDS && i < change->ids.count; i++) {
+        size_t len = notify_id_format(text, change->ids.ids[i]);
+        change->ids.texts[i] = rm_CreateString(change->ctx, text, len);
+    }
+}
+
+void change_free_texts(struct change *change)
+{
+    for (size_t i = 0; change->target.kind != TARGET_IDS && i < change->ids.count; i++)
+        rm_FreeString(change->ctx, change->ids.texts[i]);
 }
 
 struct id_and_text {

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "server/args.h"
+#include "box/box_view.h"
 #include "server/box_key.h"
 #include "server/effect.h"
 #include "message/render.h"
@@ -20,11 +21,19 @@
 /* Ids and the arguments that they came from. */
 struct change_ids {
     struct notify_id *ids;
-    struct rm_string **texts; /* borrowed */
+    struct rm_string **texts; /* borrowed; made by change_make_texts if the command named none */
     size_t count;
     void *memory; /* owned; NULL while they fit in here */
     struct notify_id inline_ids[CHANGE_INLINE_IDS];
     struct rm_string *inline_texts[CHANGE_INLINE_IDS];
+};
+
+/* Entries that are named by what they are about, instead of by ids. */
+struct change_target {
+    enum { TARGET_IDS, TARGET_TOKEN, TARGET_ENTITY, TARGET_CATEGORY } kind;
+    struct notify_str token; /* of COLLAPSE or IDEMPOTENT */
+    struct notify_str entity_type;
+    struct notify_str entity_id;
 };
 
 struct change {
@@ -39,6 +48,7 @@ struct change {
     struct rm_string *tail[EFFECT_TAIL_MAX];
     struct rm_string *epoch_text; /* of them, owned; or NULL */
     struct rm_string *log; /* LOG: the log whose cursor changes; borrowed; NULL: the box itself */
+    struct change_target target;
     struct change_ids ids;
 };
 
@@ -52,6 +62,16 @@ bool change_reserve_ids(struct change *change, size_t count);
 /* Takes "id [id …]" up to the first word that is one of the options. At least one, and at most
  * LIMIT_IDS. */
 bool change_take_ids(struct change *change);
+/* The same, or TOKEN token, or ENTITY type id: then there are no ids until change_resolve. */
+bool change_take_target(struct change *change);
+/* With a target, takes the ids of its entries that the view shows and the test (NULL: all) lets
+ * through, in order, at most LIMIT_IDS. False: no memory; args.error says so. */
+bool change_resolve(struct change *change, const struct box_view *view, uint64_t now_ms,
+                    bool (*test)(const struct box_entry *entry, enum box_mark mark),
+                    enum box_mark mark);
+/* Around the replication: makes the texts of ids that the command has not named, and frees them. */
+void change_make_texts(struct change *change);
+void change_free_texts(struct change *change);
 /* Puts them in order. False: no memory; args.error says so. */
 bool change_sort_ids(struct change *change);
 /* Takes NOPUBLISH and, if the command marks entries, AT ms and LOG log up to the end. */

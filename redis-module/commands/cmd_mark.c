@@ -37,6 +37,18 @@ static void mark_ids(struct change *change, enum box_mark mark)
     change->ids.count = kept;
 }
 
+/* With a target: the ids of its entries. False: no memory, and the key is closed. */
+static bool resolve(struct change *change, const struct mark_kind *mark)
+{
+    struct box_view view;
+
+    box_view_own(&view, change->bk.box);
+    if (change_resolve(change, &view, box_key_now(&change->bk), log_change_would_mark, mark->mark))
+        return true;
+    box_key_close(&change->bk);
+    return false;
+}
+
 static int run_ids(struct change *change, const struct mark_kind *mark)
 {
     struct effect_words tail;
@@ -53,21 +65,26 @@ static int run_ids(struct change *change, const struct mark_kind *mark)
     }
     change_commit(change);
     tail = change_tail(change);
+    change_make_texts(change);
     rm_Replicate(change->ctx, "NOTIFY.MARK", "scvclv", change->bk.name, mark->name,
                  change->ids.texts, count, "AT", (long long)change->at_ms, tail.words, tail.count);
+    change_free_texts(change);
     change_publish_ids(change, mark->change);
     box_key_changed(&change->bk, mark->event);
     return rm_ReplyWithLongLong(change->ctx, (long long)count);
 }
 
-static int run_mark(struct change *change, const struct mark_kind *mark)
+/* taken: the entries have been. */
+static int run_mark(struct change *change, const struct mark_kind *mark, bool taken)
 {
-    if (!change_take_ids(change) || !change_take_options(change, true))
+    if (!taken || !change_take_options(change, true))
         return reply_args_error(change->ctx, &change->args);
     if (change->log != NULL)
         return log_change_ids(change, mark);
     if (!change_open_or_reply(change))
         return RM_OK;
+    if (!resolve(change, mark))
+        return reply_args_error(change->ctx, &change->args);
     return run_ids(change, mark);
 }
 
@@ -79,7 +96,7 @@ int cmd_read(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     if (rm_IsKeysPositionRequest(ctx))
         return log_args_tell_keyword(ctx, argv, argc, 2);
     change_init(&change, ctx, argv, argc, 2);
-    (void)run_mark(&change, &marks[MARK_READ]);
+    (void)run_mark(&change, &marks[MARK_READ], change_take_ids(&change));
     change_release(&change);
     return RM_OK;
 }
@@ -97,7 +114,8 @@ static const struct mark_kind *find_mark(struct args *args)
     return NULL;
 }
 
-/* NOTIFY.MARK key READ|UNREAD|SEEN|ARCHIVED|UNARCHIVED id [id …] [LOG log] [AT ms] [NOPUBLISH] */
+/* NOTIFY.MARK key READ|UNREAD|SEEN|ARCHIVED|UNARCHIVED id [id …]|TOKEN token|ENTITY type id
+ * [LOG log] [AT ms] [NOPUBLISH] */
 int cmd_mark(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     const struct mark_kind *mark;
@@ -110,7 +128,7 @@ int cmd_mark(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     if (mark == NULL)
         (void)reply_args_error(ctx, &change.args);
     else
-        (void)run_mark(&change, mark);
+        (void)run_mark(&change, mark, change_take_target(&change));
     change_release(&change);
     return RM_OK;
 }

@@ -38,6 +38,18 @@ static int run_expired(struct change *change)
     return rm_ReplyWithLongLong(change->ctx, (long long)count);
 }
 
+/* False: no memory, and the key is closed. */
+static bool resolve(struct change *change)
+{
+    struct box_view view;
+
+    box_view_own(&view, change->bk.box);
+    if (change_resolve(change, &view, box_key_now(&change->bk), NULL, BOX_MARK_READ))
+        return true;
+    box_key_close(&change->bk);
+    return false;
+}
+
 static int run_del(struct change *change)
 {
     bool expired = args_take_keyword(&change->args, "EXPIRED");
@@ -46,12 +58,15 @@ static int run_del(struct change *change)
 
     if (expired && !args_check_internal(&change->args, "EXPIRED"))
         return reply_args_error(change->ctx, &change->args);
-    if (!change_take_ids(change) || !change_take_options(change, false))
+    if (!(expired ? change_take_ids(change) : change_take_target(change)) ||
+        !change_take_options(change, false))
         return reply_args_error(change->ctx, &change->args);
     if (!change_open_or_reply(change))
         return RM_OK;
     if (expired)
         return run_expired(change);
+    if (!resolve(change))
+        return reply_args_error(change->ctx, &change->args);
     remove_ids(change, box_delete);
     count = change->ids.count;
     if (count == 0) {
@@ -61,14 +76,17 @@ static int run_del(struct change *change)
     change_commit(change);
     info_count(INFO_DELETED, count);
     tail = change_tail(change);
+    change_make_texts(change);
     rm_Replicate(change->ctx, "NOTIFY.DEL", "svv", change->bk.name, change->ids.texts, count,
                  tail.words, tail.count);
+    change_free_texts(change);
     change_publish_ids(change, RENDER_DELETED);
     box_key_changed(&change->bk, "notify.del");
     return rm_ReplyWithLongLong(change->ctx, (long long)count);
 }
 
-/* NOTIFY.DEL key id [id …] [NOPUBLISH]; what is replicated of a sweep: key EXPIRED id [id …] */
+/* NOTIFY.DEL key id [id …]|TOKEN token|ENTITY type id [NOPUBLISH]; what is replicated of a sweep:
+ * key EXPIRED id [id …] */
 int cmd_del(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     struct change change;

@@ -235,12 +235,20 @@ static struct rm_arg mark_names[] = {
     TOKEN("read", "READ"),         TOKEN("unread", "UNREAD"),         TOKEN("seen", "SEEN"),
     TOKEN("archived", "ARCHIVED"), TOKEN("unarchived", "UNARCHIVED"), END,
 };
+static struct rm_arg targets[] = {
+    IDS,
+    ARG("token", RM_ARG_STRING, "TOKEN", 0),
+    ARG_SUB("entity", RM_ARG_BLOCK, "ENTITY", 0, entity_parts),
+    END,
+};
+#define TARGET ARG_SUB("entries", RM_ARG_ONEOF, NULL, 0, targets)
+
 static struct rm_arg mark_args[] = {
-    KEY, ARG_SUB("state", RM_ARG_ONEOF, NULL, 0, mark_names), IDS, LOG, NOPUBLISH, END,
+    KEY, ARG_SUB("state", RM_ARG_ONEOF, NULL, 0, mark_names), TARGET, LOG, NOPUBLISH, END,
 };
 
 static struct rm_arg seen_args[] = {KEY, OPTION_STR("id", "UPTO"), LOG_OR_LOGS, NOPUBLISH, END};
-static struct rm_arg del_args[] = {KEY, IDS, NOPUBLISH, END};
+static struct rm_arg del_args[] = {KEY, TARGET, NOPUBLISH, END};
 static struct rm_arg mute_args[] = {
     KEY,
     ARG("category", RM_ARG_STRING, NULL, RM_ARG_MULTIPLE),
@@ -629,15 +637,15 @@ static const struct command {
     {"NOTIFY.READALL", run_readall, "write getkeys-api", "write slow", -2, KEY_UPDATE_LOGS,
      "Marks all notifications, or those up to an id or of a category, as read.",
      "O(N) for N entries", NULL, readall_args},
-    {"NOTIFY.MARK", run_mark, "write fast getkeys-api", "write fast", -4, KEY_UPDATE_LOG,
+    {"NOTIFY.MARK", run_mark, "write getkeys-api", "write slow", -4, KEY_UPDATE_LOG,
      "Changes the state of entries: read or unread, seen, archived or unarchived.",
-     "O(N*log(M)) for N ids in a box of M entries", NULL, mark_args},
+     "O(N*log(M)) for N ids in a box of M entries, O(M) with ENTITY", NULL, mark_args},
     {"NOTIFY.SEEN", run_seen, "write getkeys-api", "write slow", -2, KEY_UPDATE_LOGS,
      "Marks all notifications, or those up to an id, as seen.", "O(N) for N entries", NULL,
      seen_args},
-    {"NOTIFY.DEL", run_del, "write fast", "write fast", -3, KEY_DELETE,
+    {"NOTIFY.DEL", run_del, "write", "write slow", -3, KEY_DELETE,
      "Deletes entries and returns how many there were.",
-     "O(N*log(M)) for N ids in a box of M entries", NULL, del_args},
+     "O(N*log(M)) for N ids in a box of M entries, O(M) with ENTITY", NULL, del_args},
     {"NOTIFY.TRIM", run_trim, "write", "write slow", -4, KEY_DELETE,
      "Removes the oldest entries: all but the newest n, or those before an id.",
      "O(N) for N entries removed", NULL, trim_args},

@@ -76,6 +76,10 @@ int log_args_tell_keyword(struct rm_ctx *ctx, struct rm_string **argv, int argc,
     struct args args;
 
     args_init(&args, argv, argc, from);
+    if (args_take_keyword(&args, "TOKEN"))
+        from += 2;
+    else if (args_take_keyword(&args, "ENTITY"))
+        from += 3;
     for (int i = from; i + 1 < argc && log == NULL; i++)
         if (args_is_keyword(args_at(&args, i), "LOG", 3))
             log = argv[i + 1];

@@ -99,8 +99,44 @@ static void replicate_ids(struct change *change, const struct mark_kind *mark)
 {
     struct effect_words tail = change_tail(change);
 
+    change_make_texts(change);
     rm_Replicate(change->ctx, "NOTIFY.MARK", "scvcsv", change->bk.name, mark->name,
                  change->ids.texts, change->ids.count, "LOG", change->log, tail.words, tail.count);
+    change_free_texts(change);
+}
+
+bool log_change_would_mark(const struct box_entry *entry, enum box_mark mark)
+{
+    bool is_event = entry->kind == ENTRY_EVENT;
+
+    switch (mark) {
+    case BOX_MARK_READ:
+        return !is_event && !entry->is_read;
+    case BOX_MARK_UNREAD:
+        return !is_event && entry->is_read;
+    case BOX_MARK_SEEN:
+        return !is_event && !entry->is_seen;
+    case BOX_MARK_ARCHIVED:
+        return !entry->archived;
+    case BOX_MARK_UNARCHIVED:
+        return entry->archived;
+    }
+    return false;
+}
+
+/* With a target: the ids of its entries. 0 or -ENOMEM. */
+static int resolve(struct log_change *lc, const struct mark_kind *mark)
+{
+    struct box_view view;
+    int rc = box_view_follow(&view, lc->log.box, lc->edit.cursor, log_muted(lc->change->bk.box));
+
+    if (rc == 0 &&
+        !change_resolve(lc->change, &view, lc->edit.now_ms, log_change_would_mark, mark->mark))
+        rc = -ENOMEM;
+    box_view_release(&view);
+    if (rc != 0)
+        cursor_edit_abort(&lc->edit);
+    return rc;
 }
 
 int log_change_ids(struct change *change, const struct mark_kind *mark)
@@ -114,6 +150,8 @@ int log_change_ids(struct change *change, const struct mark_kind *mark)
     if (!open_or_reply(&lc, change))
         return RM_OK;
     rc = begin(&lc);
+    if (rc == 0)
+        rc = resolve(&lc, mark);
     if (rc != 0)
         return rc == -ENOENT ? reply_nothing(&lc) : reply_failed(&lc, rc);
     for (size_t i = 0; i < change->ids.count; i++)
@@ -180,13 +218,6 @@ static bool run_upto(struct log_change *lc, const struct log_upto *wanted,
     return true;
 }
 
-/* The ids that changed, as texts for the replicated command. */
-static void free_texts(struct change *change)
-{
-    for (size_t i = 0; i < change->ids.count; i++)
-        rm_FreeString(change->ctx, change->ids.texts[i]);
-}
-
 /* Marks every notification of the category, one by one. False: no memory for the list of them. */
 static bool mark_category(struct log_change *lc, struct notify_id upto, struct notify_str category,
                           enum box_mark mark)
@@ -205,6 +236,7 @@ static bool mark_category(struct log_change *lc, struct notify_id upto, struct n
         count++;
     if (!change_reserve_ids(lc->change, count))
         return false;
+    lc->change->target.kind = TARGET_CATEGORY; /* so that their texts are made */
     box_iter_init(&iter, lc->log.box, &range);
     while (box_iter_next(&iter, &entry))
         if (cursor_edit_mark(&lc->edit, entry.id, mark))
@@ -232,14 +264,8 @@ static bool run_category_by_ids(struct log_change *lc, const struct log_upto *wa
         return end_unchanged(lc);
     if (!commit_or_reply(lc))
         return false;
-    for (size_t i = 0; i < count; i++) {
-        char text[NOTIFY_ID_TEXT_MAX + 1];
-        size_t len = notify_id_format(text, change->ids.ids[i]);
-        change->ids.texts[i] = rm_CreateString(change->ctx, text, len);
-    }
     change->tells_otherwise = true;
     replicate_ids(change, mark);
-    free_texts(change);
     change_publish_upto(change, mark->change, upto, wanted->category);
     box_key_changed(&change->bk, mark->event);
     return true;

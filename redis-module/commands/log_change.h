@@ -16,6 +16,9 @@ struct mark_kind {
     const char *event; /* of the keyspace */
 };
 
+/* Whether the mark would change an entry, as it is seen. */
+bool log_change_would_mark(const struct box_entry *entry, enum box_mark mark);
+
 /* What READALL and SEEN ask for. */
 struct log_upto {
     struct notify_id id;        /* the greatest possible: all */

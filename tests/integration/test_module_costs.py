@@ -22,6 +22,7 @@ LONG = 3_600_000
 LEVELS = ["info", "success", "warning", "error", "critical"]
 STATES = ["UNREAD", "READ", "UNSEEN", "ARCHIVED", "ALL"]
 CATEGORIES = [f"c{n}" for n in range(100)]
+ABOUT = (["ENTITY", "build", 7], ["ENTITY", "all", 1], ["ENTITY", "none", 1], ["TOKEN", "job 9"], ["TOKEN", "none"])
 ROUNDS = 150
 
 
@@ -37,7 +38,7 @@ def pipelined(client, commands, size=5000):
 def entry_of(n, key=BIG):
     words = ["NOTIFY.SEND", key, "Build finished", "ID", n + 1, "MAXLEN", 1_000_000, "CONTENT", "x" * (n % 200),
              "CATEGORY", CATEGORIES[n % 100], "LEVEL", LEVELS[n % 5], "TYPE", f"t{n % 10}",
-             "ENTITY", "build", n % 1000, "NOPUBLISH"]  # fmt: skip
+             "ENTITY", *(("all", 1) if n % 9 == 0 else ("build", n % 1000)), "NOPUBLISH"]  # fmt: skip
     return words + (["COLLAPSE", f"job {n}"] if n % 3 == 0 else [])
 
 
@@ -127,12 +128,12 @@ CHANGING = {
     "EVENT": lambda rng: [WORK, "e", "DATA", '"' + "x" * 60_000 + '"', "MAXLEN", rng.choice((1000, 1_000_000))],
     "SENDMANY": lambda rng: [1024, *(f"inbox:{n}" for n in range(1024)), "t", "CONTENT", "x" * rng.choice((1, 8_000))],
     "READ": lambda rng: [WORK, *rng.choice((ids(rng, 10_000), range(10_000, 0, -1))), *rng.choice(([], ["LOG", LOG]))],
-    "MARK": lambda rng: [WORK, rng.choice(("READ", "UNREAD", "SEEN", "ARCHIVED", "UNARCHIVED")), *ids(rng, 10_000),
-                         *rng.choice(([], ["LOG", LOG]))],
+    "MARK": lambda rng: [WORK, rng.choice(("READ", "UNREAD", "SEEN", "ARCHIVED", "UNARCHIVED")),
+                         *rng.choice((ids(rng, 10_000), *ABOUT)), *rng.choice(([], ["LOG", LOG]))],
     "READALL": lambda rng: [WORK, *rng.choice(([], ["CATEGORY", "c1"], ["UPTO", N // 2])),
                             *rng.choice(([], ["LOG", LOG], ["LOGS", 1, LOG]))],
     "SEEN": lambda rng: [WORK, *rng.choice(([], ["UPTO", N // 2])), *rng.choice(([], ["LOG", LOG], ["LOGS", 1, LOG]))],
-    "DEL": lambda rng: [WORK, *rng.choice((ids(rng, 10_000), (n for n in range(1, 10_200) if n % 30)))],
+    "DEL": lambda rng: [WORK, *rng.choice((ids(rng, 10_000), (n for n in range(1, 10_200) if n % 30), *ABOUT))],
     "TRIM": lambda rng: [WORK, *rng.choice((["MAXLEN", 0], ["MAXLEN", 1000], ["MINID", N // 2]))],
     "MUTE": lambda rng: [WORK, *rng.sample(CATEGORIES, 64)],
     "UNMUTE": lambda rng: [WORK, *rng.sample(CATEGORIES, 64)],
