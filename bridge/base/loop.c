@@ -84,7 +84,8 @@ static void run_deferred(struct loop *loop)
     loop->queue.count = 0;
     loop->running = batch;
     for (size_t i = 0; i < batch.count; i++)
-        batch.calls[i].fn(batch.calls[i].ctx);
+        if (batch.calls[i].fn != NULL)
+            batch.calls[i].fn(batch.calls[i].ctx);
 }
 
 void loop_free(struct loop *loop)
@@ -213,6 +214,19 @@ void loop_defer(struct loop *loop, loop_fn fn, void *ctx)
         queue->cap = cap;
     }
     queue->calls[queue->count++] = (struct deferred_call){fn, ctx};
+}
+
+static void forget(struct defer_queue *queue, loop_fn fn, const void *ctx)
+{
+    for (size_t i = 0; i < queue->count; i++)
+        if (queue->calls[i].fn == fn && queue->calls[i].ctx == ctx)
+            queue->calls[i].fn = NULL;
+}
+
+void loop_undefer(struct loop *loop, loop_fn fn, const void *ctx)
+{
+    forget(&loop->queue, fn, ctx);
+    forget(&loop->running, fn, ctx);
 }
 
 static void on_signal(evutil_socket_t signum, short what, void *arg)

@@ -39,6 +39,9 @@ void loop_timer_free(struct loop_timer *timer);
  * this turn. Never fails: it dies for lack of memory. What is still waiting when the loop is freed
  * is called then. */
 void loop_defer(struct loop *loop, loop_fn fn, void *ctx);
+/* Forgets such calls that have not been made: for whoever is freed. It costs a look at all that
+ * wait. */
+void loop_undefer(struct loop *loop, loop_fn fn, const void *ctx);
 
 /* Calls fn(ctx) each time the process gets the signal. 0 or -ENOMEM. */
 int loop_on_signal(struct loop *loop, int signum, loop_fn fn, void *ctx);

@@ -38,8 +38,6 @@ struct http_fetcher {
     http_fetch_fn fn;                     /* set while a fetch is under way */
     void *ctx;
     const char *error; /* that evhttp has told of */
-    bool ending;       /* a deferred end() is on its way */
-    bool freed;        /* and frees the rest */
 };
 
 /* Addresses. */
@@ -124,12 +122,9 @@ static void end(void *ctx)
 {
     struct http_fetcher *fetcher = ctx;
 
-    fetcher->ending = false;
     if (fetcher->connection != NULL)
         evhttp_connection_free(fetcher->connection);
     fetcher->connection = NULL;
-    if (fetcher->freed)
-        free(fetcher);
 }
 
 static void finish(struct http_fetcher *fetcher, const struct http_fetch_result *result)
@@ -137,7 +132,6 @@ static void finish(struct http_fetcher *fetcher, const struct http_fetch_result 
     http_fetch_fn fn = fetcher->fn;
 
     fetcher->fn = NULL;
-    fetcher->ending = true;
     loop_defer(fetcher->loop, end, fetcher);
     if (fn != NULL)
         fn(fetcher->ctx, result);
@@ -265,7 +259,7 @@ int http_fetcher_start(struct http_fetcher *fetcher, http_fetch_fn fn, void *ctx
 {
     struct evhttp_request *request;
 
-    if (fetcher->fn != NULL || fetcher->ending)
+    if (fetcher->connection != NULL)
         return -EBUSY;
     fetcher->error = NULL;
     fetcher->connection = make_connection(fetcher);
@@ -331,14 +325,11 @@ void http_fetcher_free(struct http_fetcher *fetcher)
     if (fetcher == NULL)
         return;
     fetcher->fn = NULL;
-    if (fetcher->connection != NULL)
-        evhttp_connection_free(fetcher->connection);
-    fetcher->connection = NULL;
+    loop_undefer(fetcher->loop, end, fetcher);
+    end(fetcher);
     if (fetcher->dns != NULL)
         evdns_base_free(fetcher->dns, 0);
     SSL_CTX_free(fetcher->tls);
     address_release(&fetcher->address);
-    fetcher->freed = true;
-    if (!fetcher->ending)
-        free(fetcher);
+    free(fetcher);
 }

@@ -38,8 +38,7 @@ struct loop_lws {
     void *foreign[1];            /* what info.foreign_loops points at */
     struct socket_watch **table; /* owned; by descriptor */
     size_t table_len;
-    bool kicked;   /* a deferred call is on its way */
-    bool orphaned; /* freed, but for that call */
+    bool kicked; /* a deferred call is on its way */
 };
 
 /* What lws keeps for us per service thread: the way from a wsi to its glue. */
@@ -102,9 +101,7 @@ static void on_kick(void *ctx)
     struct loop_lws *glue = ctx;
 
     glue->kicked = false;
-    if (glue->orphaned)
-        free(glue);
-    else if (glue->context != NULL)
+    if (glue->context != NULL)
         service_due(glue);
 }
 
@@ -299,9 +296,8 @@ void loop_lws_free(struct loop_lws *glue)
         assert(glue->table[i] == NULL); /* the context took all its descriptors with it */
     loop_timer_free(glue->timer);
     free(glue->table);
-    glue->orphaned = true;
-    if (!glue->kicked)
-        free(glue);
+    loop_undefer(glue->loop, on_kick, glue);
+    free(glue);
 }
 
 void loop_lws_prepare(struct loop_lws *glue, struct lws_context_creation_info *info)

@@ -52,6 +52,7 @@ struct command {
 };
 
 static void send_soon(struct catchup *catchup);
+static void on_send_due(void *ctx);
 
 static void on_retry(void *ctx)
 {
@@ -82,7 +83,7 @@ struct catchup *catchup_new(struct loop *loop, catchup_fn fn)
 
 static void free_when_idle(struct catchup *catchup)
 {
-    if (catchup->freed && !catchup->send_due && catchup->asked == 0)
+    if (catchup->freed && catchup->asked == 0)
         free(catchup);
 }
 
@@ -99,6 +100,7 @@ void catchup_free(struct catchup *catchup)
     }
     loop_timer_free(catchup->retry);
     catchup->link = NULL;
+    loop_undefer(catchup->loop, on_send_due, catchup);
     catchup->freed = true;
     free_when_idle(catchup);
 }
@@ -376,7 +378,6 @@ static void on_send_due(void *ctx)
     while (catchup->link != NULL && !TAILQ_EMPTY(&catchup->queue) && catchup->asked < COMMANDS_MAX)
         if (!send_one(catchup))
             break;
-    free_when_idle(catchup);
 }
 
 static void send_soon(struct catchup *catchup)

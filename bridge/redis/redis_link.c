@@ -68,7 +68,6 @@ struct redis_link {
     bool broken;       /* half a command could not be sent: nothing fits together any more */
     bool flush_due;    /* a deferred flush is on its way */
     uint64_t beat_ms;  /* since when a beat is on its way; 0: none is */
-    bool freed;        /* by the owner, while that flush was on its way */
     char failure[LOG_ONCE_TEXT_MAX]; /* why the link must go down; empty: it need not */
     struct log_once said;            /* of the log */
 };
@@ -248,10 +247,7 @@ static void on_flush_due(void *ctx)
     struct redis_link *link = ctx;
 
     link->flush_due = false;
-    if (link->freed)
-        free(link);
-    else
-        flush(link);
+    flush(link);
 }
 
 static void flush_soon(struct redis_link *link)
@@ -683,7 +679,6 @@ void redis_link_free(struct redis_link *link)
     loop_timer_free(link->timer);
     if (link->dns != NULL)
         evdns_base_free(link->dns, 0);
-    link->freed = true;
-    if (!link->flush_due)
-        free(link);
+    loop_undefer(link->loop, on_flush_due, link);
+    free(link);
 }

@@ -58,6 +58,7 @@ struct subscription_set {
 };
 
 static void send_soon(struct subscription_set *set);
+static void on_send_due(void *ctx);
 
 static void on_retry(void *ctx)
 {
@@ -93,7 +94,7 @@ struct subscription_set *subscription_set_new(struct loop *loop,
 
 static void free_when_idle(struct subscription_set *set)
 {
-    if (set->freed && !set->send_due && set->asked == 0)
+    if (set->freed && set->asked == 0)
         free(set);
 }
 
@@ -109,6 +110,7 @@ void subscription_set_free(struct subscription_set *set)
         }
     free(set->buckets);
     loop_timer_free(set->retry);
+    loop_undefer(set->loop, on_send_due, set);
     set->link = NULL;
     set->freed = true;
     free_when_idle(set);
@@ -264,7 +266,6 @@ static void on_send_due(void *ctx)
             retry_later(set);
             break;
         }
-    free_when_idle(set);
 }
 
 static void send_soon(struct subscription_set *set)

@@ -85,12 +85,21 @@ void loop_defer(struct loop *loop, loop_fn fn, void *ctx)
     loop_testing_deferred[loop_testing_deferred_len++] = (struct loop_testing_call){fn, ctx};
 }
 
+void loop_undefer(struct loop *loop, loop_fn fn, const void *ctx)
+{
+    (void)loop;
+    for (size_t i = 0; i < loop_testing_deferred_len; i++)
+        if (loop_testing_deferred[i].fn == fn && loop_testing_deferred[i].ctx == ctx)
+            loop_testing_deferred[i].fn = NULL;
+}
+
 /* Runs what was deferred, and what that defers. */
 static inline void loop_testing_run_deferred(void)
 {
     for (size_t i = 0; i < loop_testing_deferred_len; i++) {
         struct loop_testing_call call = loop_testing_deferred[i];
-        call.fn(call.ctx);
+        if (call.fn != NULL)
+            call.fn(call.ctx);
     }
     loop_testing_deferred_len = 0;
 }

@@ -236,3 +236,30 @@ Test(loop, can_be_run_again_after_a_stop)
     loop_free(world.loop);
     loop_free(NULL);
 }
+
+/* Takes back what waits behind it in this turn, and what waits for the next one. */
+static void on_deferred_undefer(void *ctx)
+{
+    struct world *world = ctx;
+
+    note(world, 'u');
+    loop_defer(world->loop, on_stop, world);
+    loop_defer(world->loop, on_deferred, world);
+    loop_undefer(world->loop, on_deferred, world);
+}
+
+Test(loop, what_is_taken_back_is_not_called_whether_its_turn_has_begun_or_not)
+{
+    struct world world = {.loop = loop_new()}, other = {.loop = world.loop};
+
+    loop_defer(world.loop, on_deferred, &world);
+    loop_undefer(world.loop, on_deferred, &world);
+    loop_defer(world.loop, on_deferred, &other);
+    loop_defer(world.loop, on_deferred_undefer, &world);
+    loop_defer(world.loop, on_deferred, &world);
+    loop_defer(world.loop, on_deferred, &other);
+    cr_assert_eq(loop_run(world.loop), 0);
+    cr_assert_str_eq(world.log, "us");
+    cr_assert_str_eq(other.log, "dd");
+    loop_free(world.loop);
+}
