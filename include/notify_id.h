@@ -43,6 +43,16 @@ static inline struct notify_id notify_id_before(struct notify_id id)
     return id;
 }
 
+/* The smallest id greater than id; the greatest possible id gives itself. */
+static inline struct notify_id notify_id_after(struct notify_id id)
+{
+    if (id.seq < UINT64_MAX)
+        return (struct notify_id){id.ms, id.seq + 1};
+    if (id.ms < UINT64_MAX)
+        return (struct notify_id){id.ms + 1, 0};
+    return id;
+}
+
 /* Digits of *text up to a '-' or the end; false for none, for leading '+' or blanks, for overflow.
  */
 static inline bool notify_id_take_number(struct notify_str *text, uint64_t *ret_value)

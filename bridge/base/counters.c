@@ -47,6 +47,11 @@ const struct counter_info counter_infos[COUNTERS] = {
          "Events that are not stored and that a slow client did not get."},
     [COUNTER_EVENTS_FOREIGN] = {"notify_events_foreign_total", COUNTER_GROWS, "",
                                 "Messages on a box's channel that are none of the module's."},
+    [COUNTER_EVENTS_DOUBTED] =
+        {"notify_events_doubted_total", COUNTER_GROWS, "",
+         "Messages that did not fit to the one before: Redis was asked what is true."},
+    [COUNTER_FLUSHED] = {"notify_flushed_total", COUNTER_GROWS, "",
+                         "Times that Redis said that all keys are gone or others."},
     [COUNTER_GAPS_REPAIRED] = {"notify_gaps_repaired_total", COUNTER_GROWS, "",
                                "Gaps in what Redis published that were read from the box."},
     [COUNTER_HTTP_REFUSED] = {"notify_http_refused_total", COUNTER_GROWS, "",

@@ -2,13 +2,19 @@
  *
  * Its promise to each follow (docs/protocol.md, "Delivery"): every entry once, in the order of ids,
  * none left out. It keeps the promise by knowing the id that it has forwarded up to, `last`, and by
- * two rules: a message whose prev is not last reveals a hole, which is read from Redis before
- * anything else goes out; and a follow that begins in the past is served from recent events or from
- * one read that all who wait share.
+ * three rules: a message whose prev is not last reveals a hole, which is read from Redis before
+ * anything else goes out; a message that does not fit in another way is doubted, and Redis is asked
+ * what is true; and a follow that begins in the past is served from recent events or from one read
+ * that all who wait share.
  *
- *     JOINING --subscribed--> SYNCING --read from Redis--> LIVE --hole--> SYNCING
+ *     JOINING --subscribed--> SYNCING --read from Redis--> LIVE --hole, doubt--> SYNCING
  *        ^                       |                           |
  *        +------- link lost -----+---------------------------+
+ *
+ * Whoever may PUBLISH can say anything on a channel, also what fits. So what was believed since
+ * Redis was last asked is remembered (trail.h): nothing that somebody else says keeps a real entry
+ * from being delivered, or has one delivered twice. The box may also begin anew, deleted or
+ * replaced, with smaller ids: then its first message does not fit.
  */
 #ifndef CHANNEL_H
 #define CHANNEL_H
@@ -19,14 +25,17 @@
 #include <sys/queue.h>
 
 #include "base/log_once.h"
+#include "channels/audience.h"
 #include "channels/batch.h"
 #include "notify_id.h"
 #include "notify_str.h"
 #include "channels/recent.h"
+#include "channels/trail.h"
 
 struct catchup;
 struct catchup_result;
 struct channel;
+struct channel_read;
 struct follow;
 struct follow_handlers;
 struct loop;
@@ -51,24 +60,23 @@ struct channel {
     TAILQ_ENTRY(channel) linger_link; /* while nobody follows: linger.c's, with the next two */
     uint64_t linger_until_ms;
     struct linger_account *left_by;
-    struct follow **follows; /* owned table of borrowed follows */
-    uint32_t len, cap;
-    uint32_t waiting; /* follows in FOLLOW_WAITING */
+    struct audience audience; /* who follows */
     struct notify_id last;
-    uint64_t rev;               /* of the box, as far as known: reveals changes that were missed */
-    uint64_t hole_rev;          /* rev when the hole began that is being read; 0: not known */
-    size_t hole_entries;        /* that have filled it so far */
-    struct notify_id read_from; /* of the read under way: where it begins, */
-    struct notify_id read_last; /* last when it was asked for, */
-    size_t read_stash;          /* and how long the stash was */
-    struct notify_id read_on;   /* where the last portion ended; 0-0: it was the whole */
-    struct recent recent;       /* contiguous up to last, for those who come back */
-    struct batch *fresh;        /* owned; accepted, not yet handed to the follows; or NULL */
-    struct batch *stash;        /* owned; arrived while the channel was not live; or NULL */
+    uint64_t rev;              /* of the box, as far as known: reveals changes that were missed */
+    uint64_t sure_rev;         /* what it was when Redis was last asked; 0: not known */
+    uint64_t hole_rev;         /* rev when the hole began that is being read; 0: not known */
+    uint64_t hole_entries;     /* that have filled it so far */
+    struct channel_read *read; /* owned; of reads until the channel is live; or NULL */
+    struct trail *trail;       /* owned; believed since Redis was last asked; or NULL */
+    struct recent recent;      /* contiguous up to last, for those who come back */
+    struct batch *fresh;       /* owned; accepted, not yet handed to the follows; or NULL */
+    struct batch *stash;       /* owned; arrived while the channel was not live; or NULL */
     uint8_t state;
     bool known;      /* last is what Redis said, not a guess */
     bool reading;    /* a read is under way, */
     bool read_stale; /* but was asked for too early: before the subscription that holds now */
+    bool doubts;     /* a message did not fit: the stash begins with it */
+    bool flushed;    /* what is read differs from what is known: it is another box */
     bool dirty, lingering;
 };
 
@@ -92,6 +100,8 @@ void channel_on_held(struct channel *channel);
 void channel_on_lost(struct channel *channel);
 void channel_on_refused(struct channel *channel); /* nobody follows it any more */
 void channel_on_message(struct channel *channel, struct notify_str message);
+/* Whatever is known of it is to be read anew: it may be another box now. */
+void channel_on_flushed(struct channel *channel);
 void channel_on_read(struct channel *channel, const struct catchup_result *result);
 
 /* Hands what has been accepted to all live follows. */

@@ -36,10 +36,17 @@ struct follow {
     bool from_now; /* has no position yet: begins where the channel ends */
     bool in_read;  /* the channel's read under way was asked for with this one in mind */
     bool gap;      /* not all since pos could be had */
-    bool lowered;  /* while its queue is dropped: pos stands before the first dropped entry */
+    bool served;   /* got some of that: pos is where we have brought it to */
     bool refilled; /* its queue was dropped: the client is told when it is live again */
     bool whole;    /* the client gets all of it, whatever its filter */
 };
+
+/* The entry id has not been sent and must be: pos stands before it. */
+static inline void follow_keep_before(struct follow *follow, struct notify_id id)
+{
+    if (notify_id_cmp(id, follow->pos) <= 0)
+        follow->pos = notify_id_before(id);
+}
 
 /* What channels tell the owners of follows. From within these nothing may be followed, resumed or
  * left, but in on_refused. */

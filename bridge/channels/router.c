@@ -6,6 +6,7 @@
 #include "base/counters.h"
 #include "redis/catchup.h"
 #include "channels/channel.h"
+#include "channels/control.h"
 #include "channels/follow.h"
 #include "redis/redis_link.h"
 #include "redis/subscription.h"
@@ -13,6 +14,7 @@
 struct router {
     struct channel_shared shared;
     struct subscription_set *subscriptions;
+    struct control *control;
     struct linger *linger;
 };
 
@@ -57,6 +59,18 @@ static const struct subscription_handlers subscription_handlers = {
     .on_refused = on_refused,
     .on_message = on_message,
 };
+
+static void on_key_flushed(void *owner)
+{
+    channel_on_flushed(owner);
+}
+
+static void on_flushed(void *ctx)
+{
+    struct router *router = ctx;
+
+    subscription_each(router->subscriptions, on_key_flushed);
+}
 
 static void remove_channel(void *ctx, struct channel *channel)
 {
@@ -120,7 +134,7 @@ void router_remove(struct router *router, struct follow *follow, struct linger_a
     if (channel == NULL)
         return;
     channel_remove(channel, follow);
-    if (channel->len == 0)
+    if (channel->audience.len == 0)
         linger_begin(router->linger, channel, account);
 }
 
@@ -140,6 +154,7 @@ void router_subscriber_up(void *ctx, struct redis_link *link)
 {
     struct router *router = ctx;
 
+    control_up(router->control, link); /* first: see control.h */
     subscription_set_up(router->subscriptions, link);
 }
 
@@ -148,6 +163,7 @@ void router_subscriber_down(void *ctx)
     struct router *router = ctx;
 
     flush_all(router);
+    control_down(router->control);
     subscription_set_down(router->subscriptions);
 }
 
@@ -155,7 +171,8 @@ void router_push(void *ctx, const struct resp *push)
 {
     struct router *router = ctx;
 
-    subscription_set_push(router->subscriptions, push);
+    if (!control_push(router->control, push))
+        subscription_set_push(router->subscriptions, push);
 }
 
 void router_batch_end(void *ctx)
@@ -208,8 +225,10 @@ struct router *router_new(struct loop *loop, const struct router_limits *limits,
     TAILQ_INIT(&router->shared.dirty);
     router->shared.catchup = catchup_new(loop, on_read);
     router->subscriptions = subscription_set_new(loop, &subscription_handlers);
+    router->control = control_new(loop, on_flushed, router);
     router->linger = linger_new(loop, &limits->linger, remove_channel, router);
-    if (router->shared.catchup == NULL || router->subscriptions == NULL || router->linger == NULL) {
+    if (router->shared.catchup == NULL || router->subscriptions == NULL ||
+        router->control == NULL || router->linger == NULL) {
         router_free(router);
         return NULL;
     }
@@ -221,6 +240,7 @@ void router_free(struct router *router)
     if (router == NULL)
         return;
     catchup_free(router->shared.catchup); /* first: no answer reaches a channel any more */
+    control_free(router->control);
     linger_free(router->linger);
     subscription_set_free(router->subscriptions);
     free(router);

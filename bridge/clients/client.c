@@ -90,9 +90,8 @@ static bool drop_item(void *ctx, const struct outbox_item *item)
     leave_behind(client, follow);
     if (notify_id_is_zero(item->id)) {
         counter_add(COUNTER_EVENTS_LOST_VOLATILE, 1);
-    } else if (!follow->lowered) {
-        follow->pos = notify_id_before(item->id);
-        follow->lowered = true;
+    } else {
+        follow_keep_before(follow, item->id);
     }
     return true;
 }
@@ -122,7 +121,6 @@ void client_refill(struct client *client)
          f = f->next) {
         if (f->state != FOLLOW_BEHIND)
             continue;
-        f->lowered = false;
         channel_resume(f->channel, f);
     }
 }
@@ -164,17 +162,27 @@ static bool enqueue_if_for(struct client *client, struct follow *follow, struct 
     return true;
 }
 
-/* False: not all of it fits. */
-static bool enqueue_all(struct client *client, struct follow *follow, const struct batch *batch)
+/* What is not delivered of the batch may have smaller ids than what was, where a box has begun
+ * anew. */
+static void keep_before_rest(struct follow *follow, const struct batch *batch, size_t i)
+{
+    for (; i < batch->len; i++)
+        if (batch->events[i]->kind == EVENT_ENTRY)
+            follow_keep_before(follow, batch->events[i]->id);
+}
+
+static void enqueue_all(struct client *client, struct follow *follow, const struct batch *batch)
 {
     for (size_t i = 0; i < batch->len; i++) {
         if (enqueue_if_for(client, follow, batch->events[i]))
             continue;
         sender_drain(&client->sender);
-        if (!enqueue_if_for(client, follow, batch->events[i]))
-            return false;
+        if (enqueue_if_for(client, follow, batch->events[i]))
+            continue;
+        fall_behind(client, follow);
+        keep_before_rest(follow, batch, i);
+        return;
     }
-    return true;
 }
 
 static bool is_whole_for(const struct batch *batch, const struct client *client)
@@ -194,8 +202,7 @@ static void send_batch(struct follow *follow, struct batch *batch)
             note_had(follow, batch->events[i]);
         return;
     }
-    if (!enqueue_all(client, follow, batch))
-        fall_behind(client, follow);
+    enqueue_all(client, follow, batch);
     sender_drain(&client->sender);
 }
 
@@ -355,7 +362,7 @@ void client_resume(struct client *client, struct follow *follow, struct notify_i
     drop_follow_items(client, follow);
     ask_await(ask, follow);
     follow->pos = pos;
-    follow->from_now = follow->gap = follow->lowered = follow->refilled = false;
+    follow->from_now = follow->gap = follow->refilled = false;
     follow->count = 0;
     channel_resume(follow->channel, follow);
 }

@@ -173,6 +173,14 @@ void *subscription_find(const struct subscription_set *set, struct notify_str ch
     return sub == NULL ? NULL : sub->owner;
 }
 
+void subscription_each(const struct subscription_set *set, void (*fn)(void *owner))
+{
+    for (size_t i = 0; i <= set->mask; i++)
+        for (const struct subscription *sub = set->buckets[i]; sub != NULL; sub = sub->next)
+            if (sub->owner != NULL)
+                fn(sub->owner);
+}
+
 size_t subscription_count(const struct subscription_set *set)
 {
     return set->wanted;

@@ -51,6 +51,8 @@ void subscription_set_push(struct subscription_set *set, const struct resp *push
 
 /* The owner of the wanted subscription to this channel, or NULL. */
 void *subscription_find(const struct subscription_set *set, struct notify_str channel);
+/* Calls fn with the owner of each wanted one. Nothing may be wanted or dropped meanwhile. */
+void subscription_each(const struct subscription_set *set, void (*fn)(void *owner));
 size_t subscription_count(const struct subscription_set *set); /* wanted */
 /* Not wanted any more, but Redis has not confirmed that they are ended. */
 size_t subscription_leaving_count(const struct subscription_set *set);

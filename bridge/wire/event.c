@@ -19,15 +19,16 @@ enum head_member {
     HEAD_PREV,
     HEAD_REV,
     HEAD_CATEGORY,
+    HEAD_LAST,
     HEAD_DATA,
     HEAD_EXCLUDE,
     HEAD_COUNT,
 };
 
 static const struct notify_str head_names[HEAD_COUNT] = {
-    [HEAD_TYPE] = {"type", 4}, [HEAD_KEY] = {"key", 3},         [HEAD_ID] = {"id", 2},
-    [HEAD_PREV] = {"prev", 4}, [HEAD_REV] = {"rev", 3},         [HEAD_CATEGORY] = {"category", 8},
-    [HEAD_DATA] = {"data", 4}, [HEAD_EXCLUDE] = {"exclude", 7},
+    [HEAD_TYPE] = {"type", 4}, [HEAD_KEY] = {"key", 3},   [HEAD_ID] = {"id", 2},
+    [HEAD_PREV] = {"prev", 4}, [HEAD_REV] = {"rev", 3},   [HEAD_CATEGORY] = {"category", 8},
+    [HEAD_LAST] = {"last", 4}, [HEAD_DATA] = {"data", 4}, [HEAD_EXCLUDE] = {"exclude", 7},
 };
 
 static void on_head_member(void *ctx, struct notify_str name, struct notify_str value)
@@ -47,6 +48,19 @@ static bool is_string(struct notify_str value)
 static bool parse_id(struct notify_str value, struct notify_id *ret_id)
 {
     return notify_id_parse(json_plain_string(value), 0, ret_id);
+}
+
+/* "changed" with the last id of the box that stands there now is the module's; without it, it is
+ * ours. */
+static enum whole_box whole_box_of(const struct notify_str head[HEAD_COUNT],
+                                   struct notify_id *ret_last)
+{
+    if (notify_str_eq(head[HEAD_TYPE], NOTIFY_STR("\"gone\"")))
+        return WHOLE_BOX_GONE;
+    if (notify_str_eq(head[HEAD_TYPE], NOTIFY_STR("\"changed\"")) &&
+        parse_id(head[HEAD_LAST], ret_last))
+        return WHOLE_BOX_CHANGED;
+    return WHOLE_BOX_STAYS;
 }
 
 /* An entry has id, prev and data; an event that is not stored has data alone; a state change has
@@ -73,6 +87,8 @@ static bool decode(struct event *event)
                parse_id(head[HEAD_PREV], &event->prev);
     }
     event->kind = event->data.len > 0 ? EVENT_VOLATILE : EVENT_STATE;
+    if (event->kind == EVENT_STATE)
+        event->whole_box = whole_box_of(head, &event->prev);
     return event->data.len > 0 || event->rev > 0;
 }
 
@@ -91,6 +107,16 @@ struct event *event_decode(struct notify_str message)
     if (!decode(event))
         return event_unref(event);
     return event;
+}
+
+bool event_is_flushed(struct notify_str message)
+{
+    struct notify_str head[HEAD_COUNT] = {{NULL, 0}};
+
+    return message.len > 0 && json_scan_object(message, on_head_member, head) &&
+           notify_str_eq(head[HEAD_TYPE], NOTIFY_STR("\"flushed\"")) &&
+           notify_str_eq(head[HEAD_KEY], NOTIFY_STR("\"" NOTIFY_CONTROL_CHANNEL "\"")) &&
+           head[HEAD_DATA].len == 0;
 }
 
 struct event *event_changed(struct notify_str key, uint64_t rev, uint64_t unread)

@@ -21,15 +21,23 @@ enum event_kind {
     EVENT_STATE,    /* what changed in a box: read, deleted … */
 };
 
+/* What a change of state says of the box as a whole. */
+enum whole_box {
+    WHOLE_BOX_STAYS,
+    WHOLE_BOX_GONE,
+    WHOLE_BOX_CHANGED, /* another one stands there, which ends at prev */
+};
+
 struct event {
     unsigned refs;
     enum event_kind kind;
-    struct notify_id id, prev;           /* of EVENT_ENTRY; else 0-0 */
-    uint64_t rev;                        /* of the box after it; 0: not said */
-    struct notify_str key;               /* raw JSON string with quotes; points into payload */
-    struct notify_str category;          /* raw JSON value, or empty; points into payload */
-    struct notify_str data;              /* raw JSON value, or empty; points into payload */
-    struct notify_str exclude;           /* raw JSON string with quotes, or empty; the same */
+    struct notify_id id, prev;  /* of EVENT_ENTRY; else 0-0, but for WHOLE_BOX_CHANGED: prev */
+    uint64_t rev;               /* of the box after it; 0: not said */
+    uint8_t whole_box;          /* enum whole_box; of EVENT_STATE */
+    struct notify_str key;      /* raw JSON string with quotes; points into payload */
+    struct notify_str category; /* raw JSON value, or empty; points into payload */
+    struct notify_str data;     /* raw JSON value, or empty; points into payload */
+    struct notify_str exclude;  /* raw JSON string with quotes, or empty; the same */
     struct frame *frames[DIALECT_COUNT]; /* owned; NULL until needed */
     size_t len;
     char payload[];
@@ -47,6 +55,8 @@ struct event *event_unref(struct event *event); /* returns NULL */
 /* Does it speak of this key? A channel carries what is said of the key of its name, nothing else.
  */
 bool event_is_of(const struct event *event, struct notify_str key);
+/* Is the message the one of the control channel that all keys were flushed or exchanged? */
+bool event_is_flushed(struct notify_str message);
 
 /* Is this the session that does not get it? */
 bool event_excludes(const struct event *event, struct notify_str session);

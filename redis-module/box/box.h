@@ -196,16 +196,6 @@ struct box_iter {
 void box_iter_init(struct box_iter *iter, const struct box *box, const struct box_range *range);
 bool box_iter_next(struct box_iter *iter, struct box_entry *ret_entry);
 
-/* The smallest id greater than id; the greatest possible id gives itself. */
-static inline struct notify_id notify_id_after(struct notify_id id)
-{
-    if (id.seq < UINT64_MAX)
-        return (struct notify_id){id.ms, id.seq + 1};
-    if (id.ms < UINT64_MAX)
-        return (struct notify_id){id.ms + 1, 0};
-    return id;
-}
-
 /* ---- counts: O(1), and a walk over what has expired since box_advance ---- */
 
 /* Counts what has expired at now_ms, so that whoever asks with this time or a later one need not.

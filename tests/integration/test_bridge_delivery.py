@@ -1,5 +1,6 @@
 """What passes from a channel to clients, what does not, and clients that do not read."""
 
+import json
 import os
 import socket
 import urllib.parse
@@ -85,7 +86,7 @@ def test_a_box_that_was_removed_and_begun_again_goes_on(stand, tab, user):
     # A box knows its ids from now on only by the clock.
     wait_until(lambda: now_ms(stand) > number_of(first[-1])[0], "the next millisecond")
     second = stand.send_many(key, 3)
-    assert ids_of(stand.drain(tab)) == first + second
+    assert ids_of([tab.recv() for _ in range(7)]) == first + second  # with "gone" between them
 
 
 def test_messages_of_several_keys_keep_the_order_of_each(stand, user):
@@ -131,6 +132,105 @@ def test_a_foreign_message_on_a_channel_never_reaches_a_client(stand, tab, user,
     after = stand.send(key)
     assert ids_of([tab.recv(), tab.recv()]) == [before, after]
     assert stand.drain(tab) == []
+
+
+# -- what looks like the module's and is not
+
+
+FAR = "4000000000000-0"
+
+
+def entry(key, id_, prev, rev, title="forged"):
+    return json.dumps(
+        {"type": "notification", "key": key, "id": id_, "prev": prev, "rev": rev, "unread": 1}
+        | {"data": {"id": id_, "title": title}},
+        separators=(",", ":"),
+    )
+
+
+def id_after(id_, ms=0):
+    """One that Redis does not give: whoever has it already is not sent it again."""
+    at, seq = number_of(id_)
+    return f"{at + ms}-{seq + 1000}"
+
+
+FORGERIES = {
+    "far_ahead": lambda key, last: entry(key, FAR, last, 4),
+    "far_ahead_of_nothing": lambda key, last: entry(key, FAR, "0-0", 1),
+    "far_ahead_without_a_revision": lambda key, last: entry(key, FAR, last, 0),
+    "next_in_line": lambda key, last: entry(key, id_after(last), last, 4),
+    "a_second_ahead": lambda key, last: entry(key, id_after(last, ms=1000), last, 4),
+    "far_behind": lambda key, last: entry(key, "5-0", "0-0", 1),
+    "with_the_greatest_revision": lambda key, last: entry(key, id_after(last), last, 2**64 - 1),
+    "behind_a_hole": lambda key, last: entry(key, FAR, id_after(last), 9),
+    "gone": lambda key, last: f'{{"type":"gone","key":"{key}","rev":4,"unread":0}}',
+    "changed": lambda key, last: f'{{"type":"changed","key":"{key}","rev":4,"unread":0,"last":"{FAR}"}}',
+    "read_with_the_greatest_revision": lambda key, last: (
+        f'{{"type":"read","key":"{key}","rev":{2**64 - 1},"unread":0,"ids":["{last}"]}}'
+    ),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_whatever_somebody_else_publishes_real_messages_arrive_once_and_in_order(stand, tab, user, forgery):
+    key = f"inbox:{user}"
+    sent = stand.send_many(key, 3, "CONTENT", "real")
+    for _ in range(3):
+        assert stand.client.publish(key, FORGERIES[forgery](key, sent[-1])) == 1
+        sent += stand.send_many(key, 3, "CONTENT", "real")
+    got = []
+    while len(got) < len(sent):
+        message = tab.recv()
+        if message.get("data", {}).get("content") == "real":
+            got.append(message["id"])
+    assert got == sent
+    rest = stand.drain(tab)
+    assert ids_of([m for m in rest if m.get("data", {}).get("content") == "real"]) == []
+
+
+def test_a_client_that_comes_back_gets_what_a_forged_message_stood_before(stand, user):
+    key = f"inbox:{user}"
+    sent = stand.send_many(key, 2)
+    tab = stand.tab(f"/ws?user={user}")
+    stand.client.publish(key, entry(key, id_after(sent[-1], ms=500), sent[-1], 3))
+    assert tab.expect(type="notification")["data"]["title"] == "forged"
+    tab.close()
+    sent += stand.send_many(key, 2)
+    again = stand.tab(f"/ws?user={user}&last_event_id={sent[1]}")
+    assert [again.expect(type="notification")["id"] for _ in sent[2:]] == sent[2:]
+
+
+# -- boxes that begin anew
+
+
+def test_a_box_that_begins_anew_with_smaller_ids_is_delivered_live(stand, tab, user):
+    key = f"inbox:{user}"
+    last = stand.send_many(key, 3)[-1]
+    stand.call("DEL", key)
+    ms = number_of(last)[0] - 5000
+    lower = [stand.send(key, "anew", "ID", f"{ms + n}-0") for n in range(4)]
+    messages = [tab.recv() for _ in range(8)]
+    assert ids_of(messages)[3:] == lower
+    assert [m["type"] for m in messages if "data" not in m] == ["gone"]
+
+
+def test_a_box_that_begins_anew_unheard_with_smaller_ids_is_delivered_live_and_told(stand, tab, user):
+    """The module's message of the end may be missed: what comes then shows it."""
+    key = f"inbox:{user}"
+    last = stand.send_many(key, 3)[-1]
+    assert len(stand.drain(tab)) == 3
+    ms = number_of(last)[0] - 5000
+    deaf = stand.client.pipeline(transaction=True)
+    deaf.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    deaf.execute_command("DEL", key)
+    deaf.execute_command("NOTIFY.SEND", key, "anew", "ID", f"{ms}-0")
+    deaf.execute()
+    assert tab.expect(type="resumed")["results"][key]["recovered"] is False
+    lower = [f"{ms}-0"] + [stand.send(key, "anew", "ID", f"{ms + n}-0") for n in range(1, 5)]
+    got = [tab.expect(type="notification")["id"]]
+    while got[-1] != lower[-1]:
+        got.append(tab.expect(type="notification")["id"])
+    assert got in (lower, lower[1:])  # what is there when it is told may come or not
 
 
 # -- keys that cannot be read

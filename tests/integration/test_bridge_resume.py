@@ -276,3 +276,62 @@ def test_entries_alone_that_the_bridge_could_not_hear_are_no_change(stand, tab, 
     assert [tab.recv()["id"] for _ in missed] == [i.decode() if isinstance(i, bytes) else i for i in missed]
     later = stand.send(key)
     assert tab.recv()["id"] == later
+
+
+# -- all keys at once
+
+
+def count_of(tab):
+    """The badge, as a page that opens now would show it."""
+    return tab.request("unread_count")["unread"]
+
+
+@pytest.mark.parametrize("words", [("FLUSHDB",), ("FLUSHALL",), ("FLUSHALL", "ASYNC"), ("SWAPDB", "0", "1")], ids="-".join)
+def test_when_all_keys_are_gone_each_client_is_told_of_each_box_and_goes_on(make_stand, words):
+    stand = make_stand()
+    tabs = [stand.tab("/ws?user=alice&topics=a,b"), stand.tab("/ws?user=bob")]
+    keys = {"inbox:alice": tabs[0], "topic:a": tabs[0], "inbox:bob": tabs[1]}
+    for key, tab in keys.items():
+        ids = stand.send_many(key, 3)
+        assert [tab.expect(key=key)["id"] for _ in ids] == ids
+    stand.call(*words)
+    told = {tabs[0]: set(), tabs[1]: set()}
+    while told != {tabs[0]: {"inbox:alice", "topic:a"}, tabs[1]: {"inbox:bob"}}:
+        for tab in tabs:
+            if len(told[tab]) < sum(follower is tab for follower in keys.values()):
+                results = tab.expect(type="resumed")["results"]
+                assert all(result["recovered"] is False for result in results.values())
+                told[tab] |= set(results)
+    assert [count_of(tab) for tab in tabs] == [0, 0]
+    for key, tab in keys.items():
+        ids = stand.send_many(key, 3)
+        assert [tab.expect(key=key)["id"] for _ in ids] == ids
+    assert [tab.drain() for tab in tabs] == [[], []]
+
+
+def test_what_others_say_on_the_control_channel_changes_nothing_for_boxes_that_are_there(stand, tab, user):
+    key = f"inbox:{user}"
+    ids = stand.send_many(key, 3)
+    for text in ("", "{}", '{"type":"flushed"}', '{"type":"flushed","key":"inbox:a","database":0}'):
+        assert stand.client.publish("notify:control", text) == 1
+    for _ in range(50):
+        stand.client.publish("notify:control", '{"type":"flushed","key":"notify:control","database":0}')
+    ids += stand.send_many(key, 3)
+    assert [tab.recv()["id"] for _ in ids] == ids
+    assert stand.drain(tab) == []
+
+
+def test_a_database_that_is_exchanged_for_another_with_more_in_it_is_told(make_stand):
+    """The box that stands there now has greater ids and revisions in all."""
+    stand = make_stand()
+    tab = stand.tab("/ws?user=alice")
+    ids = stand.send_many("inbox:alice", 3)
+    assert [tab.recv()["id"] for _ in ids] == ids
+    other = stand.server.client(db=1)
+    for n in range(10):
+        other.execute_command("NOTIFY.SEND", "inbox:alice", f"other {n}")
+    stand.call("SWAPDB", "0", "1")
+    assert tab.expect(type="resumed")["results"]["inbox:alice"]["recovered"] is False
+    assert count_of(tab) == 10
+    live = stand.send("inbox:alice")
+    assert tab.expect(type="notification")["id"] == live

@@ -1,10 +1,11 @@
 /* The promise of a channel -- every entry once, in order, none left out -- under random events.
  *
  * Around real channels stands a model of everything else: boxes with entries that are published,
- * trimmed and deleted; the stream of a subscription, which may be lost at any time; reads that are
- * asked, worked off and answered at different times, while the stream runs on; and clients with
- * small queues whose sockets are busy at random. When all has come to rest, each follow must have
- * had what it was promised.
+ * trimmed and deleted, and that are deleted as a whole and begin anew with smaller ids; the stream
+ * of a subscription, which may be lost at any time, and in which others may say anything, also what
+ * fits; reads that are asked, worked off and answered at different times, while the stream runs on;
+ * and clients with small queues whose sockets are busy at random. When all has come to rest, each
+ * follow must have had what it was promised.
  *
  * NOTIFY_CHANNEL_SCENARIOS sets how many scenarios run; NOTIFY_CHANNEL_SEED runs a single one and
  * prints what happens in it. */
@@ -38,22 +39,35 @@
 
 struct entry {
     struct notify_id id, prev;
+    uint64_t rev; /* of the box after it */
     bool gone, trimmed;
+    bool lost; /* Redis does not know that it ever was */
 };
 
 struct box {
-    struct entry entries[ENTRIES_MAX]; /* all that ever were */
+    struct entry entries[ENTRIES_MAX]; /* all that ever were, in the order of their coming */
     size_t len;
+    size_t life; /* where those begin that came since the key was last deleted */
     struct notify_id last, trimmed;
-    uint64_t clock;
+    uint64_t rev, clock;
 };
 
 /* What travels from Redis to the bridge over the subscription. */
-enum pipe_kind { PIPE_CONFIRM, PIPE_ENTRY, PIPE_STATE };
+enum pipe_kind {
+    PIPE_CONFIRM,
+    PIPE_ENTRY,
+    PIPE_STATE,
+    PIPE_GONE,
+    PIPE_CHANGED, /* another box stands there */
+    PIPE_FLUSHED, /* of all boxes: said on another channel, over the same link */
+    PIPE_FORGED,
+    PIPE_FORGED_STATE,
+};
 
 struct pipe_item {
     enum pipe_kind kind;
-    size_t entry; /* of PIPE_ENTRY and PIPE_STATE: which one it is about */
+    size_t entry;        /* of PIPE_ENTRY and PIPE_STATE: which one it is about */
+    struct entry forged; /* of PIPE_FORGED; of all others the revision */
 };
 
 struct pipe {
@@ -65,6 +79,7 @@ struct pipe {
 struct question {
     bool asked, worked_off, from_now;
     struct notify_id from;
+    uint64_t rev;
     struct catchup_result result;
     struct resp list, entries[ANSWER_MAX];
     struct resp *items[ANSWER_MAX];
@@ -87,6 +102,11 @@ struct side {
     bool unreadable; /* Redis refuses to read it out, */
     bool was_unreadable;
     bool lost_writes; /* Redis has forgotten entries */
+    bool was_flushed; /* it said so, though nothing had happened to this box */
+    /* It was deleted, and began anew with smaller ids, and perhaps nobody listened, or was told so:
+     * if it has outgrown the former one when Redis is asked, nobody can tell that it has. */
+    bool began_lower, began_unseen;
+    struct entry forged; /* the last one that somebody else has made; with the id 0-0: none */
 };
 
 /* Clients. */
@@ -96,10 +116,12 @@ struct watched {
     struct side *side;
     bool active;
     bool start_known;
-    bool told_gap;
+    bool told_gap, told_changed;
     bool bogus; /* began at a position that the box did not know: what came before it was live is
                    not promised */
-    struct notify_id start, seen;
+    /* Numbers of entries: the first that is to come, the one behind the last that came, and how
+     * many there were when a gap was last told. */
+    size_t start, seen, gap;
     bool had[ENTRIES_MAX];
 };
 
@@ -123,6 +145,8 @@ struct model {
     size_t answer_max;
     bool has_rollbacks, has_unreadable; /* kinds of fate in this scenario */
     bool has_nonsense;                  /* Redis answers anything: nothing is promised */
+    bool has_foreign;                   /* others publish what they like */
+    bool tells_gone;                    /* what happens to a box as a whole is published */
 };
 
 static struct model model;
@@ -142,28 +166,35 @@ static int changes_had;
 /* Messages. */
 
 static size_t write_entry(char text[TEXT_MAX], const char *key, const struct entry *entry,
-                          struct notify_id prev)
+                          struct notify_id prev, uint64_t rev)
 {
     return (size_t)snprintf(text, TEXT_MAX,
                             "{\"type\":\"notification\",\"key\":\"%s\",\"id\":\"" ID_FORMAT
-                            "\",\"prev\":\"" ID_FORMAT "\",\"rev\":1,\"data\":{\"title\":\"t\"}}",
-                            key, ID_ARGS(entry->id), ID_ARGS(prev));
+                            "\",\"prev\":\"" ID_FORMAT "\",\"rev\":%" PRIu64
+                            ",\"data\":{\"title\":\"t\"}}",
+                            key, ID_ARGS(entry->id), ID_ARGS(prev), rev);
 }
 
-static size_t write_state(char text[TEXT_MAX], const char *key, const struct entry *entry)
+static size_t write_state(char text[TEXT_MAX], const char *type, const char *key,
+                          const struct entry *entry, uint64_t rev)
 {
     return (size_t)snprintf(text, TEXT_MAX,
-                            "{\"type\":\"read\",\"key\":\"%s\",\"rev\":2,\"unread\":0,"
-                            "\"ids\":[\"" ID_FORMAT "\"]}",
-                            key, ID_ARGS(entry->id));
+                            "{\"type\":\"%s\",\"key\":\"%s\",\"rev\":%" PRIu64
+                            ",\"unread\":0,\"ids\":[\"" ID_FORMAT "\"]}",
+                            type, key, rev, ID_ARGS(entry->id));
 }
 
-static void pipe_push(struct side *side, enum pipe_kind kind, size_t entry)
+static void pipe_push(struct side *side, struct pipe_item item)
 {
     if (!side->subscribed)
         return;
     CHECK(side->pipe.len < PIPE_MAX, "the model's pipe is large enough");
-    side->pipe.items[side->pipe.len++] = (struct pipe_item){kind, entry};
+    side->pipe.items[side->pipe.len++] = item;
+}
+
+static struct pipe_item item_of(enum pipe_kind kind, size_t entry, uint64_t rev)
+{
+    return (struct pipe_item){.kind = kind, .entry = entry, .forged = {.rev = rev}};
 }
 
 static struct pipe_item pipe_pop(struct pipe *pipe)
@@ -173,6 +204,14 @@ static struct pipe_item pipe_pop(struct pipe *pipe)
     pipe->len--;
     memmove(pipe->items, pipe->items + 1, pipe->len * sizeof(first));
     return first;
+}
+
+/* Forged ids are none that a box has. */
+#define FORGED_SEQ UINT64_C(1000000)
+
+static bool is_forged(struct notify_id id)
+{
+    return id.seq >= FORGED_SEQ;
 }
 
 static size_t find_entry(const struct box *box, struct notify_id id)
@@ -185,6 +224,16 @@ static size_t find_entry(const struct box *box, struct notify_id id)
     return i - 1;
 }
 
+/* How many entries of the box's present life, and of those before, are not behind id. */
+static size_t count_up_to(const struct box *box, struct notify_id id)
+{
+    size_t n = box->life;
+
+    while (n < box->len && (box->entries[n].lost || notify_id_cmp(box->entries[n].id, id) <= 0))
+        n++;
+    return n;
+}
+
 /* What happens in Redis. */
 
 static void publish(struct side *side, bool may_be_lost)
@@ -194,9 +243,10 @@ static void publish(struct side *side, bool may_be_lost)
 
     if (box->len == ENTRIES_MAX)
         return;
-    *entry = (struct entry){.id = {box->clock, below(2)}, .prev = box->last};
-    if (box->len > 0 && entry[-1].id.ms == box->clock)
-        entry->id.seq = entry[-1].id.seq + 1 + below(2);
+    *entry = (struct entry){.id = {box->clock, below(2)}, .prev = box->last, .rev = ++box->rev};
+    for (size_t i = 0; i < box->len; i++) /* the number of each id is its own */
+        if (box->entries[i].id.ms == box->clock && box->entries[i].id.seq >= entry->id.seq)
+            entry->id.seq = box->entries[i].id.seq + 1 + below(2);
     box->clock += below(3);
     box->last = entry->id;
     trace("box %d: send " ID_FORMAT, BOX(side), ID_ARGS(entry->id));
@@ -204,7 +254,7 @@ static void publish(struct side *side, bool may_be_lost)
         trace("box %d: its message is lost", BOX(side));
         side->leaky = true;
     } else {
-        pipe_push(side, PIPE_ENTRY, box->len);
+        pipe_push(side, item_of(PIPE_ENTRY, box->len, entry->rev));
     }
     box->len++;
 }
@@ -216,6 +266,8 @@ static void remove_entry(struct side *side)
     if (side->box.len == 0)
         return;
     entry = &side->box.entries[below(side->box.len)];
+    if (!entry->gone)
+        side->box.rev++;
     entry->gone = true;
     trace("box %d: delete " ID_FORMAT, BOX(side), ID_ARGS(entry->id));
 }
@@ -226,37 +278,124 @@ static void trim(struct side *side)
     struct box *box = &side->box;
     size_t left = 1 + below(3);
 
-    for (size_t i = 0; i < box->len && left > 0; i++) {
+    for (size_t i = box->life; i < box->len && left > 0; i++) {
         if (box->entries[i].gone)
             continue;
         box->entries[i].gone = box->entries[i].trimmed = true;
         box->trimmed = box->entries[i].id;
         left--;
     }
+    box->rev += box->last.ms != 0;
     trace("box %d: trimmed up to " ID_FORMAT, BOX(side), ID_ARGS(box->trimmed));
 }
 
 static void change_state(struct side *side)
 {
-    if (side->box.len > 0)
-        pipe_push(side, PIPE_STATE, side->box.len - 1 - below(side->box.len) % 4);
+    struct box *box = &side->box;
+
+    if (box->len > box->life)
+        pipe_push(side,
+                  item_of(PIPE_STATE, box->len - 1 - below(box->len - box->life) % 4, ++box->rev));
 }
 
-/* The box is as it was earlier, perhaps not there at all; time goes on. */
+static void forget_entries(struct box *box, size_t keep)
+{
+    for (size_t i = keep; i < box->len; i++) {
+        box->entries[i].gone = box->entries[i].lost = true;
+        box->entries[i].trimmed = false; /* Redis does not know that any more */
+    }
+}
+
+/* The box is as it was earlier; time goes on. */
 static void roll_back(struct side *side)
 {
     struct box *box = &side->box;
-    size_t keep = chance(50) || box->len == 0 ? 0 : below(box->len);
+    size_t keep = box->life;
 
-    for (size_t i = keep; i < box->len; i++) {
-        box->entries[i].gone = true;
-        box->entries[i].trimmed = false; /* Redis does not know that any more */
-    }
-    box->last = keep == 0 ? (struct notify_id){0, 0} : box->entries[keep - 1].id;
+    if (box->len > box->life)
+        keep += below(box->len - box->life);
+    forget_entries(box, keep);
+    while (keep > box->life && box->entries[keep - 1].lost)
+        keep--;
+    box->last = keep == box->life ? (struct notify_id){0, 0} : box->entries[keep - 1].id;
+    box->rev = keep == box->life ? 0 : box->entries[keep - 1].rev;
     if (notify_id_cmp(box->last, box->trimmed) < 0)
         box->trimmed = box->last;
+    if (model.tells_gone)
+        pipe_push(side, (struct pipe_item){.kind = PIPE_CHANGED,
+                                           .forged = {.prev = box->last, .rev = box->rev}});
     side->lost_writes = true;
     trace("box %d: rolled back to " ID_FORMAT, BOX(side), ID_ARGS(box->last));
+}
+
+/* The key is deleted; what comes then has ids that may be smaller. */
+static void delete_box(struct side *side)
+{
+    struct box *box = &side->box;
+
+    if (notify_id_is_zero(box->last))
+        return;
+    forget_entries(box, 0);
+    box->life = box->len;
+    if (model.tells_gone)
+        pipe_push(side, item_of(chance(30) ? PIPE_FLUSHED : PIPE_GONE, 0, box->rev + 1));
+    box->last = box->trimmed = (struct notify_id){0, 0};
+    box->rev = 0;
+    if (chance(50)) {
+        box->clock = 1 + below(box->clock + 1);
+        side->began_lower = true;
+        side->began_unseen |= !side->held || !model.tells_gone;
+    }
+    side->lost_writes = true;
+    trace("box %d: deleted, goes on at %" PRIu64, BOX(side), box->clock);
+}
+
+/* What others publish. */
+
+/* An entry that no box has: often it fits to the last one or to the last forged one, as whoever
+ * listens can make it; often it is far ahead. */
+static struct entry make_forged(const struct side *side)
+{
+    const struct box *box = &side->box;
+    bool goes_on = !notify_id_is_zero(side->forged.id) && chance(40);
+    struct notify_id prev = goes_on ? side->forged.id : box->last;
+    struct entry made = {
+        .id = {prev.ms + below(3), FORGED_SEQ + side->forged.id.seq + 1 + below(3)},
+        .prev = prev,
+        .rev = (goes_on ? side->forged.rev : box->rev) + 1};
+
+    if (chance(20))
+        made.prev = (struct notify_id){0, 0};
+    if (chance(20))
+        made.prev.ms += below(5);
+    if (chance(15))
+        made.id.ms = chance(50) ? UINT64_C(4000000000000) : box->clock + below(50);
+    if (chance(20))
+        made.rev = chance(50) ? below(5) : UINT64_MAX - below(3);
+    return made;
+}
+
+static void publish_foreign(struct side *side)
+{
+    struct box *box = &side->box;
+    struct pipe_item item = {.kind = PIPE_FORGED};
+
+    if (chance(5)) { /* or those of another node were */
+        side->was_flushed = true;
+        pipe_push(side, item_of(PIPE_FLUSHED, 0, 0));
+        return;
+    }
+
+    if (box->len > 0 && chance(25)) { /* what was said is said again */
+        pipe_push(side, item_of(PIPE_ENTRY, box->len - 1 - below(box->len) % 20, 0));
+        return;
+    }
+    if (chance(20))
+        item.kind = PIPE_FORGED_STATE;
+    item.forged = make_forged(side);
+    if (item.kind == PIPE_FORGED)
+        side->forged = item.forged;
+    pipe_push(side, item);
 }
 
 /* The subscription. */
@@ -267,7 +406,7 @@ static void subscribe(struct side *side)
         return;
     trace("box %d: subscribed", BOX(side));
     side->subscribed = true;
-    pipe_push(side, PIPE_CONFIRM, 0);
+    pipe_push(side, item_of(PIPE_CONFIRM, 0, 0));
 }
 
 static void lose_link(void)
@@ -277,9 +416,35 @@ static void lose_link(void)
         bool held = side->held;
         channel_flush(side->channel);
         side->subscribed = side->held = false;
+        side->began_unseen |= side->began_lower;
         side->pipe.len = 0;
         if (held)
             channel_on_lost(side->channel);
+    }
+}
+
+static size_t write_item(char text[TEXT_MAX], const struct side *side, const struct pipe_item *item)
+{
+    const struct entry *entry = &side->box.entries[item->entry];
+    const char *key = side->sub.name;
+
+    switch (item->kind) {
+    case PIPE_ENTRY:
+        return write_entry(text, key, entry, entry->prev, entry->rev);
+    case PIPE_STATE:
+        return write_state(text, "read", key, entry, item->forged.rev);
+    case PIPE_FORGED:
+        return write_entry(text, key, &item->forged, item->forged.prev, item->forged.rev);
+    case PIPE_CHANGED:
+        return (size_t)snprintf(text, TEXT_MAX,
+                                "{\"type\":\"changed\",\"key\":\"%s\",\"rev\":%" PRIu64
+                                ",\"unread\":0,\"last\":\"" ID_FORMAT "\"}",
+                                key, item->forged.rev + 1, ID_ARGS(item->forged.prev));
+    case PIPE_GONE:
+        return write_state(text, "gone", key, &item->forged, item->forged.rev);
+    default:
+        return write_state(text, !model.has_rollbacks && item->forged.rev % 2 ? "gone" : "forged",
+                           key, &item->forged, item->forged.rev);
     }
 }
 
@@ -298,10 +463,12 @@ static void receive(struct side *side)
         channel_on_held(side->channel);
         return;
     }
-    len = item.kind == PIPE_ENTRY
-              ? write_entry(text, side->sub.name, &side->box.entries[item.entry],
-                            side->box.entries[item.entry].prev)
-              : write_state(text, side->sub.name, &side->box.entries[item.entry]);
+    if (item.kind == PIPE_FLUSHED) {
+        trace("box %d: flushed", BOX(side));
+        channel_on_flushed(side->channel);
+        return;
+    }
+    len = write_item(text, side, &item);
     trace("box %d: message %s", BOX(side), text);
     channel_on_message(side->channel, notify_str_of(text, len));
 }
@@ -325,13 +492,12 @@ static struct side *side_of(const struct channel *channel)
 int catchup_ask(struct catchup *catchup, struct notify_str key, const struct notify_id *from,
                 uint64_t rev, void *owner)
 {
-    (void)rev; /* this model's boxes keep none */
     struct side *side = side_of(owner);
 
     CHECK(catchup == model.shared.catchup, "its own reader is asked");
     CHECK(notify_str_eq(key, notify_str_z(side->sub.name)), "for its own key");
     CHECK(!side->question.asked, "a channel has one read under way at most");
-    side->question = (struct question){.asked = true, .from_now = from == NULL};
+    side->question = (struct question){.asked = true, .from_now = from == NULL, .rev = rev};
     if (from != NULL)
         side->question.from = *from;
     trace("box %d: asked from " ID_FORMAT "%s", BOX(side), ID_ARGS(side->question.from),
@@ -339,13 +505,14 @@ int catchup_ask(struct catchup *catchup, struct notify_str key, const struct not
     return 0;
 }
 
-static void add_to_answer(struct question *q, const char *key, const struct entry *entry,
+static void add_to_answer(struct question *q, const struct side *side, const struct entry *entry,
                           struct notify_id prev)
 {
     size_t n = q->list.len++;
 
     q->entries[n] = (struct resp){.kind = RESP_STRING};
-    q->entries[n].str = notify_str_of(q->texts[n], write_entry(q->texts[n], key, entry, prev));
+    q->entries[n].str = notify_str_of(
+        q->texts[n], write_entry(q->texts[n], side->sub.name, entry, prev, side->box.rev));
     q->items[n] = &q->entries[n];
 }
 
@@ -365,11 +532,13 @@ static void work_off(struct side *side)
         q->result = (struct catchup_result){.unreadable = true};
         return;
     }
-    if (!q->from_now && notify_id_cmp(q->from, side->box.last) == 0)
+    if (!q->from_now && notify_id_cmp(q->from, side->box.last) == 0 &&
+        (q->rev == 0 || q->rev == side->box.rev))
         return; /* such a key is left out of the reply, and nothing but its end is known */
+    q->result.rev = side->box.rev;
     q->result.trimmed = side->box.trimmed;
     q->result.entries = &q->list;
-    for (size_t i = 0; i < side->box.len && !q->from_now; i++) {
+    for (size_t i = side->box.life; i < side->box.len && !q->from_now; i++) {
         const struct entry *entry = &side->box.entries[i];
         if (entry->gone)
             continue;
@@ -378,7 +547,7 @@ static void work_off(struct side *side)
                 q->result.more = true;
                 return;
             }
-            add_to_answer(q, side->sub.name, entry, prev);
+            add_to_answer(q, side, entry, prev);
         }
         prev = entry->id;
     }
@@ -428,22 +597,74 @@ static struct peer *peer_of(struct client *client)
     return (struct peer *)(void *)client;
 }
 
-static void get_entry(struct watched *w, struct notify_id id)
+/* {"type":"changed"} and "gone": what there is now must be asked for. */
+static void note_change(struct watched *w)
 {
-    CHECK(w->start_known, "no entry comes before it is known where a follow begins");
-    CHECK(w->bogus || notify_id_cmp(id, w->start) > 0, "nothing comes that lies before the start");
-    CHECK(notify_id_cmp(id, w->seen) > 0, "entries come in order, each once");
-    w->seen = id;
-    w->had[find_entry(&w->side->box, id)] = true;
+    w->told_changed = true;
+    w->gap = w->side->box.len;
 }
 
+static void note_gap(struct watched *w)
+{
+    trace("  box %d: told of a gap", BOX(w->side));
+    w->told_gap = true;
+    w->gap = w->side->box.len;
+}
+
+/* Did it begin in a box that is no more, and got nothing from that one? Nobody can tell its
+ * position from one in the new box. */
+static bool is_of_former_box(const struct watched *w)
+{
+    const struct box *box = &w->side->box;
+
+    for (size_t i = w->start; i < box->life; i++)
+        if (w->had[i])
+            return false;
+    return w->start > 0 && box->entries[w->start - 1].lost;
+}
+
+/* Redis had forgotten the entry when it was still on its way, or was kept by us. */
+static bool may_be_had_again(const struct watched *w, size_t entry)
+{
+    return w->side->box.entries[entry].lost &&
+           (w->side->began_unseen || w->told_gap || w->follow.gap);
+}
+
+static void get_entry(struct watched *w, struct notify_id id)
+{
+    size_t entry;
+
+    CHECK(w->start_known, "no entry comes before it is known where a follow begins");
+    if (is_forged(id)) {
+        CHECK(model.has_foreign, "nobody made this one");
+        return; /* who cannot be told from the module is believed */
+    }
+    entry = find_entry(&w->side->box, id);
+    if (entry < w->seen && may_be_had_again(w, entry))
+        return;
+    if (entry < w->start && w->side->box.entries[entry].lost)
+        return; /* the position is one in the next box, of which we have not heard yet */
+    /* Its place is lost with the box or the writes, of which it was told, or will be when it is
+     * live. What still exists follows, behind what was queued. */
+    if ((w->follow.gap || w->told_gap) && w->side->lost_writes) {
+        w->bogus = true;
+        w->seen = entry < w->seen ? 0 : w->seen;
+    }
+    CHECK(w->bogus || entry >= w->start, "nothing comes that lies before the start");
+    CHECK(entry >= w->seen, "entries come in order, each once");
+    w->seen = entry + 1;
+    w->had[entry] = true;
+}
+
+/* 0-0: it names none. */
 static struct notify_id id_of_state(const struct event *event)
 {
     const char *ids = memmem(event->payload, event->len, "\"ids\":[\"", 8);
     struct notify_id id = {0, 0};
     struct notify_str text;
 
-    CHECK(ids != NULL, "all that is not an entry is a state change");
+    if (ids == NULL || memmem(event->payload, event->len, "\"read\"", 6) == NULL)
+        return id;
     text = notify_str_of(ids + 8, 0);
     while (text.ptr[text.len] != '"')
         text.len++;
@@ -453,11 +674,15 @@ static struct notify_id id_of_state(const struct event *event)
 
 static void get_state(struct watched *w, struct notify_id id)
 {
-    size_t entry = find_entry(&w->side->box, id);
-    bool was_due = w->start_known && !w->bogus && notify_id_cmp(id, w->start) > 0;
-    bool can_be_had =
-        !w->side->box.entries[entry].gone && !w->side->leaky && !w->side->was_unreadable;
+    size_t entry;
+    bool was_due, can_be_had;
 
+    if (notify_id_is_zero(id))
+        return;
+    entry = find_entry(&w->side->box, id);
+    was_due = w->start_known && !w->bogus && entry >= w->start && entry >= w->gap &&
+              !is_of_former_box(w) && !w->follow.gap; /* that is told when it is live */
+    can_be_had = !w->side->box.entries[entry].gone && !w->side->leaky && !w->side->was_unreadable;
     CHECK(w->had[entry] || !was_due || !can_be_had,
           "a change does not overtake the entry that it changes");
 }
@@ -470,6 +695,9 @@ static void get(struct peer *peer, struct watched *w, const struct event *event)
         return;
     if (event->kind == EVENT_ENTRY)
         get_entry(w, event->id);
+    else if (memmem(event->payload, event->len, "\"changed\"", 9) != NULL ||
+             memmem(event->payload, event->len, "\"gone\"", 6) != NULL)
+        note_change(w);
     else
         get_state(w, id_of_state(event));
     if (on_got != NULL)
@@ -509,10 +737,8 @@ static void peer_overflow(struct peer *peer, struct follow *follow)
         const struct event *event = peer->queue[i].event;
         if (f->state != FOLLOW_BEHIND && f != follow)
             channel_fall_behind(f);
-        if (event->kind == EVENT_ENTRY && !f->lowered) {
-            f->pos = notify_id_before(event->id);
-            f->lowered = true;
-        }
+        if (event->kind == EVENT_ENTRY)
+            follow_keep_before(f, event->id);
     }
     if (follow->state == FOLLOW_LIVE)
         peer_drop(peer, NULL);
@@ -549,7 +775,9 @@ static void deliver(struct follow *follow, struct batch *batch, struct notify_id
         if (peer_enqueue(peer, w, batch->events[i]))
             continue;
         peer_overflow(peer, follow);
-        break;
+        for (; i < batch->len; i++)
+            if (batch->events[i]->kind == EVENT_ENTRY)
+                follow_keep_before(follow, batch->events[i]->id);
     }
     peer_drain(peer);
 }
@@ -562,22 +790,34 @@ static void on_follow_live(struct follow *follow)
           follow->gap ? ", gap" : "");
     CHECK(follow->state == FOLLOW_LIVE, "live is live");
     if (!w->start_known) {
-        w->start = w->seen = follow->pos;
+        w->start = w->seen = count_up_to(&w->side->box, follow->pos);
         w->start_known = true;
-        w->bogus = w->side->was_unreadable; /* who knows what is in the stream still */
-        CHECK(w->side->lost_writes || model.has_nonsense ||
-                  notify_id_cmp(w->start, w->side->box.last) <= 0,
+        /* Who knows what is in the stream still, or whether this is an entry at all. */
+        w->bogus = w->side->was_unreadable || is_forged(follow->pos) ||
+                   (w->start > 0 && w->side->lost_writes);
+        if (w->bogus)
+            w->seen = 0;
+        CHECK(w->side->lost_writes || model.has_nonsense || model.has_foreign ||
+                  notify_id_cmp(follow->pos, w->side->box.last) <= 0,
               "now is not later than now");
     }
+    if (follow->gap && w->side->was_unreadable) { /* who can say whether its position is good? */
+        w->bogus = true;
+        for (w->seen = w->side->box.len; w->seen > 0 && !w->had[w->seen - 1];)
+            w->seen--;
+    }
+    if (is_of_former_box(w))
+        w->bogus = true;
     if (w->bogus)
-        w->start = w->side->box.last;
-    w->told_gap |= follow->gap;
+        w->start = w->side->box.len;
+    if (follow->gap)
+        note_gap(w);
     follow->refilled = follow->gap = false;
 }
 
 static void on_gap(struct follow *follow)
 {
-    ((struct watched *)follow)->told_gap = true;
+    note_gap((struct watched *)follow);
 }
 
 static void on_refused(struct follow *follow)
@@ -609,7 +849,6 @@ static void peer_refill(struct peer *peer)
         if (!peer->watched[i].active || follow->state != FOLLOW_BEHIND)
             continue;
         trace("client %d box %zu: refilled from " ID_FORMAT, PEER(peer), i, ID_ARGS(follow->pos));
-        follow->lowered = false;
         channel_resume(follow->channel, follow);
     }
 }
@@ -630,14 +869,19 @@ static struct notify_id any_position(const struct side *side)
 static void watched_begin(struct watched *w, const struct notify_id *from)
 {
     memset(w->had, 0, sizeof(w->had));
-    w->told_gap = w->bogus = false;
+    w->told_gap = w->told_changed = w->bogus = false;
     w->start_known = from != NULL;
+    w->gap = 0;
     if (from == NULL)
         return;
-    w->start = w->seen = *from;
-    w->bogus = notify_id_cmp(*from, w->side->box.last) > 0;
-    if (w->bogus)
-        w->start = w->seen = w->side->box.last;
+    w->start = w->seen = count_up_to(&w->side->box, *from);
+    w->bogus = w->side->was_unreadable || is_forged(*from) ||
+               notify_id_cmp(*from, w->side->box.last) > 0 ||
+               (w->start > 0 && w->side->box.entries[w->start - 1].lost);
+    if (w->bogus) {
+        w->start = w->side->box.len;
+        w->seen = 0;
+    }
 }
 
 static void follow_start(struct peer *peer, struct side *side)
@@ -673,7 +917,7 @@ static void follow_resume(struct peer *peer, struct watched *w)
     peer_drop(peer, w);
     watched_begin(w, &from);
     w->follow.pos = from;
-    w->follow.from_now = w->follow.gap = w->follow.lowered = w->follow.refilled = false;
+    w->follow.from_now = w->follow.gap = w->follow.refilled = false;
     channel_resume(w->side->channel, &w->follow);
 }
 
@@ -691,6 +935,20 @@ static void change_follows(struct peer *peer, struct side *side)
 
 /* A scenario. */
 
+/* A crash, without the last writes; or an older value was restored, or the key deleted. What nobody
+ * tells of cannot be told from what others make up at the same time. */
+static void change_box(struct side *side)
+{
+    bool deletes = chance(50);
+
+    if (chance(50) || (model.has_foreign && !model.tells_gone && !deletes))
+        lose_link();
+    if (deletes)
+        delete_box(side);
+    else
+        roll_back(side);
+}
+
 /* What does not happen every day. */
 static void change_fate(struct side *side)
 {
@@ -699,9 +957,7 @@ static void change_fate(struct side *side)
     if (dice < 80) {
         lose_link();
     } else if (model.has_rollbacks && dice < 90) {
-        if (chance(50))
-            lose_link(); /* a crash; else the key was deleted */
-        roll_back(side);
+        change_box(side);
     } else if (model.has_unreadable) {
         side->unreadable = !side->unreadable;
         side->was_unreadable = true;
@@ -712,9 +968,11 @@ static void step(void)
 {
     struct side *side = &model.sides[below(BOXES)];
     struct peer *peer = &model.peers[below(CLIENTS)];
-    uint64_t dice = below(100);
+    uint64_t dice = below(model.has_foreign ? 110 : 100);
 
-    if (dice < 25)
+    if (dice >= 100)
+        publish_foreign(side);
+    else if (dice < 25)
         publish(side, true);
     else if (dice < 45)
         receive(side);
@@ -797,20 +1055,23 @@ static void settle(void)
 static void check_follow(const struct watched *w)
 {
     const struct box *box = &w->side->box;
+    bool may_lack = w->side->was_unreadable || w->side->lost_writes || w->side->was_flushed;
 
     CHECK(w->start_known, "a live follow knows where it began");
-    for (size_t i = 0; i < box->len; i++) {
+    if (w->side->began_unseen)
+        return;
+    for (size_t i = w->start; i < box->len; i++) {
         const struct entry *entry = &box->entries[i];
-        if (w->had[i] || notify_id_cmp(entry->id, w->start) <= 0)
+        if (w->had[i])
             continue;
         if (!entry->gone)
             trace("lacks " ID_FORMAT, ID_ARGS(entry->id));
-        CHECK(entry->gone || (w->side->was_unreadable && w->told_gap),
-              "every entry arrives that still exists");
-        CHECK(!entry->trimmed || w->told_gap, "who lacks a trimmed entry is told of a gap");
+        CHECK(entry->gone || (may_lack && i < w->gap), "every entry arrives that still exists");
+        CHECK(!entry->trimmed || w->told_gap || w->told_changed,
+              "who lacks a trimmed entry is told of a gap");
     }
-    CHECK(!w->told_gap || w->bogus || w->side->lost_writes || w->side->was_unreadable ||
-              notify_id_cmp(box->trimmed, w->start) > 0,
+    CHECK(!w->told_gap || w->bogus || may_lack || model.has_foreign ||
+              count_up_to(box, box->trimmed) > w->start,
           "gaps are told only of what was trimmed");
 }
 
@@ -836,6 +1097,8 @@ static void scenario_begin(uint64_t seed)
     random_begin(seed);
     model.has_rollbacks = chance(30);
     model.has_unreadable = chance(20);
+    model.has_foreign = !model.has_unreadable && chance(40);
+    model.tells_gone = chance(50);
     model.answer_max = 1 + below(ANSWER_MAX);
     TAILQ_INIT(&model.shared.dirty);
     model.shared.catchup = (struct catchup *)&model; /* only handed on */
@@ -889,7 +1152,7 @@ Test(channel_model, every_follow_gets_every_entry_once_and_in_order, .timeout = 
 static struct side *story_begin(void)
 {
     scenario_begin(0);
-    model.has_rollbacks = model.has_unreadable = false;
+    model.has_rollbacks = model.has_unreadable = model.has_foreign = false;
     return &model.sides[0];
 }
 
@@ -978,7 +1241,7 @@ Test(channel_model, what_a_full_stash_gives_up_is_read_again)
 
 static void count_changes(const struct event *event)
 {
-    changes_had += event->kind == EVENT_STATE;
+    changes_had += memmem(event->payload, event->len, "\"read\"", 6) != NULL;
 }
 
 Test(channel_model, a_change_comes_once_to_each_live_follow)
@@ -1060,9 +1323,9 @@ static size_t write_nonsense(char text[TEXT_MAX], const struct side *side)
     static const char *const texts[] = {"", "{}", "[]", "x", "{\"type\":\"t\",\"key\":\"box0\"}"};
 
     if (chance(60))
-        return write_entry(text, chance(80) ? side->sub.name : "other", &entry, any_id());
+        return write_entry(text, chance(80) ? side->sub.name : "other", &entry, any_id(), below(9));
     if (chance(30))
-        return write_state(text, side->sub.name, &entry);
+        return write_state(text, chance(50) ? "read" : "gone", side->sub.name, &entry, below(9));
     return (size_t)snprintf(text, TEXT_MAX, "%s", texts[below(5)]);
 }
 

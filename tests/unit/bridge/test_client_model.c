@@ -24,6 +24,7 @@
 #include "identity/authority.h"
 #include "identity/key_names.h"
 #include "link_testing.h"
+#include "notify_wire.h"
 #include "base/log.h"
 #include "loop_testing.h"
 #include "random_testing.h"
@@ -32,6 +33,7 @@
 #include "redis/turns.h"
 
 #define KEYS 5
+#define CONTROL KEYS /* stands behind them: what concerns all of them is said there */
 #define PEERS 4
 #define ENTRIES_MAX 400
 #define PIPE_MAX 4096
@@ -40,8 +42,8 @@
 #define SETTLE_ROUNDS 3000
 #define FILTERS 2
 
-static const char *const key_texts[KEYS] = {"inbox:u0", "inbox:u1", "topic:all", "topic:t0",
-                                            "topic:t1"};
+static const char *const key_texts[KEYS + 1] = {"inbox:u0", "inbox:u1", "topic:all",
+                                                "topic:t0", "topic:t1", NOTIFY_CONTROL_CHANNEL};
 
 struct box {
     struct notify_id entries[ENTRIES_MAX];
@@ -50,7 +52,7 @@ struct box {
     bool subscribed; /* by the link that is up */
 };
 
-enum push_kind { PUSH_ENTRY, PUSH_SUBSCRIBE, PUSH_UNSUBSCRIBE, PUSH_FENCE };
+enum push_kind { PUSH_ENTRY, PUSH_SUBSCRIBE, PUSH_UNSUBSCRIBE, PUSH_FENCE, PUSH_FLUSHED };
 
 struct push {
     enum push_kind kind;
@@ -85,7 +87,7 @@ struct peer {
     uint64_t asked, answered; /* requests */
 };
 
-static struct box boxes[KEYS];
+static struct box boxes[KEYS + 1];
 static struct push pipe_items[PIPE_MAX];
 static size_t pipe_len;
 static struct reply replies[REPLIES_MAX];
@@ -127,10 +129,10 @@ uint64_t hash_bytes(const struct hash_key *key, struct notify_str bytes)
 
 static int key_of_text(struct notify_str text)
 {
-    for (int k = 0; k < KEYS; k++)
+    for (int k = 0; k <= CONTROL; k++)
         if (notify_str_eq(text, notify_str_z(key_texts[k])))
             return k;
-    return KEYS;
+    return CONTROL + 1;
 }
 
 static void pipe_push(enum push_kind kind, int key, size_t entry)
@@ -158,15 +160,16 @@ static size_t write_entry(char *text, size_t cap, int key, size_t i)
     const struct notify_id none = {0, 0};
     struct notify_id id = boxes[key].entries[i], prev = i == 0 ? none : boxes[key].entries[i - 1];
 
-    return (size_t)snprintf(
-        text, cap,
-        "{\"type\":\"notification\",\"key\":\"%s\",\"id\":\"%" PRIu64 "-%" PRIu64
-        "\",\"prev\":\"%" PRIu64 "-%" PRIu64
-        "\",\"rev\":1,\"unread\":1,\"category\":\"c%d\",\"data\":{\"title\":\"t\",\"x\":\"%.*s\"}}",
-        key_texts[key], id.ms, id.seq, prev.ms, prev.seq, (int)(id.ms % 3), (int)(id.ms % 150),
-        "----------------------------------------------------------------------"
-        "----------------------------------------------------------------------"
-        "----------");
+    return (size_t)snprintf(text, cap,
+                            "{\"type\":\"notification\",\"key\":\"%s\",\"id\":\"%" PRIu64
+                            "-%" PRIu64 "\",\"prev\":\"%" PRIu64 "-%" PRIu64
+                            "\",\"rev\":%zu,\"unread\":1,\"category\":\"c%d\",\"data\":{\"title\":"
+                            "\"t\",\"x\":\"%.*s\"}}",
+                            key_texts[key], id.ms, id.seq, prev.ms, prev.seq, i + 1,
+                            (int)(id.ms % 3), (int)(id.ms % 150),
+                            "----------------------------------------------------------------------"
+                            "----------------------------------------------------------------------"
+                            "----------");
 }
 
 static struct resp *node_new(enum resp_kind kind, size_t len, const char *text, size_t text_len)
@@ -217,7 +220,7 @@ static struct resp *entries_node(int key, const struct notify_id *from, bool *re
 
 static struct resp *map_node(int key, const struct notify_id *from)
 {
-    struct resp *node = node_new(RESP_MAP, 8, NULL, 0);
+    struct resp *node = node_new(RESP_MAP, 10, NULL, 0);
     char last[NOTIFY_ID_TEXT_MAX + 1];
     bool more;
 
@@ -231,6 +234,9 @@ static struct resp *map_node(int key, const struct notify_id *from)
     node->items[6] = text_node("more");
     node->items[7] = node_new(RESP_INTEGER, 0, NULL, 0);
     node->items[7]->integer = more;
+    node->items[8] = text_node("rev");
+    node->items[9] = node_new(RESP_INTEGER, 0, NULL, 0);
+    node->items[9]->integer = (int64_t)boxes[key].len;
     return node;
 }
 
@@ -353,7 +359,7 @@ static void work_off_subscribe(void)
 
 static void receive_one(void)
 {
-    static const char *const kinds[] = {"message", "subscribe", "unsubscribe"};
+    static const char *const kinds[] = {"message", "subscribe", "unsubscribe", NULL, "message"};
     struct push first = pipe_items[0];
     struct resp kind = {.kind = RESP_STRING}, channel = kind, third = {.kind = RESP_INTEGER};
     struct resp *items[] = {&kind, &channel, &third};
@@ -370,10 +376,22 @@ static void receive_one(void)
     if (first.kind == PUSH_ENTRY) {
         third.kind = RESP_STRING;
         third.str = notify_str_of(text, write_entry(text, sizeof(text), first.key, first.entry));
+    } else if (first.kind == PUSH_FLUSHED) {
+        third.kind = RESP_STRING;
+        third.str = NOTIFY_STR("{\"type\":\"flushed\",\"key\":\"" NOTIFY_CONTROL_CHANNEL
+                               "\",\"database\":0}");
     }
     trace("push: %s %s %.90s", kinds[first.kind], key_texts[first.key],
           first.kind == PUSH_ENTRY ? text : "");
     router_push(router, &push);
+}
+
+/* Other keys than ours were flushed, as of another node: nothing may come of it. */
+static void flush(void)
+{
+    trace("redis: flushed");
+    if (boxes[CONTROL].subscribed)
+        pipe_push(PUSH_FLUSHED, CONTROL, 0);
 }
 
 /* What one read from the socket brings. */
@@ -410,7 +428,7 @@ static void subscriber_down(void)
     trace("subscriber down");
     link_testing_go_down(&subscriber);
     drop_pipe();
-    for (int k = 0; k < KEYS; k++)
+    for (int k = 0; k <= CONTROL; k++)
         boxes[k].subscribed = false;
     router_subscriber_down(router);
 }
@@ -754,6 +772,8 @@ static void step(void)
         subscriber_up();
     else if (dice < 196)
         commands_up();
+    else if (dice < 197)
+        flush();
     else if (dice < 198)
         subscriber_down();
     else

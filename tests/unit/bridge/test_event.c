@@ -93,6 +93,41 @@ Test(event, reads_what_routing_needs)
     event_unref(event);
 }
 
+struct whole {
+    const char *text;
+    enum whole_box whole_box;
+    uint64_t last_ms;
+};
+
+static const struct whole wholes[] = {
+    {"{\"type\":\"gone\",\"key\":\"k\",\"rev\":9,\"unread\":0}", WHOLE_BOX_GONE, 0},
+    {"{\"type\":\"changed\",\"key\":\"k\",\"rev\":9,\"unread\":0,\"last\":\"5-1\"}",
+     WHOLE_BOX_CHANGED, 5},
+    /* Ours, or somebody else's. */
+    {"{\"type\":\"changed\",\"key\":\"k\",\"rev\":9,\"unread\":0}", WHOLE_BOX_STAYS, 0},
+    {"{\"type\":\"changed\",\"key\":\"k\",\"rev\":9,\"unread\":0,\"last\":\"x\"}", WHOLE_BOX_STAYS,
+     0},
+    {"{\"type\":\"changed\",\"key\":\"k\",\"rev\":9,\"unread\":0,\"last\":5}", WHOLE_BOX_STAYS, 0},
+    /* Events may have any name: they have data. */
+    {"{\"type\":\"gone\",\"key\":\"k\",\"rev\":9,\"data\":{}}", WHOLE_BOX_STAYS, 0},
+    {"{\"type\":\"gone\",\"key\":\"k\",\"id\":\"5-1\",\"prev\":\"0-0\",\"rev\":9,\"data\":{}}",
+     WHOLE_BOX_STAYS, 0},
+    {"{\"type\":\"read\",\"key\":\"k\",\"rev\":9,\"unread\":0,\"last\":\"5-1\"}", WHOLE_BOX_STAYS,
+     0},
+};
+
+Test(event, tells_whether_the_box_as_a_whole_is_gone_or_another)
+{
+    for (size_t i = 0; i < sizeof(wholes) / sizeof(wholes[0]); i++) {
+        struct event *event = event_decode(notify_str_z(wholes[i].text));
+        cr_assert_not_null(event, "%s", wholes[i].text);
+        cr_assert_eq(event->whole_box, wholes[i].whole_box, "%s", wholes[i].text);
+        if (event->kind == EVENT_STATE)
+            cr_assert_eq(event->prev.ms, wholes[i].last_ms, "%s", wholes[i].text);
+        event_unref(event);
+    }
+}
+
 Test(event, keeps_a_copy_of_the_bytes)
 {
     char text[] = ENTRY;

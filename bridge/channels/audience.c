@@ -1,0 +1,300 @@
+#include "channels/audience.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "channels/follow.h"
+#include "channels/trail.h"
+
+void audience_release(struct audience *audience)
+{
+    free(audience->follows);
+    *audience = (struct audience){0};
+}
+
+int audience_add(struct audience *audience, struct follow *follow)
+{
+    if (audience->len == audience->cap) {
+        uint32_t cap = audience->cap == 0 ? 1 : audience->cap * 2;
+        struct follow **follows = realloc(audience->follows, cap * sizeof(struct follow *));
+        if (follows == NULL)
+            return -ENOMEM;
+        audience->follows = follows;
+        audience->cap = cap;
+    }
+    follow->index = audience->len;
+    follow->state = FOLLOW_BEHIND;
+    audience->follows[audience->len++] = follow;
+    return 0;
+}
+
+void audience_remove(struct audience *audience, struct follow *follow)
+{
+    struct follow *moved = audience->follows[--audience->len];
+
+    if (follow->state == FOLLOW_WAITING)
+        audience->waiting--;
+    audience->follows[follow->index] = moved;
+    moved->index = follow->index;
+}
+
+void audience_wait(struct audience *audience, struct follow *follow)
+{
+    if (follow->state != FOLLOW_WAITING)
+        audience->waiting++;
+    follow->state = FOLLOW_WAITING;
+    follow->in_read = follow->served = false;
+}
+
+void audience_fall_behind(struct audience *audience, struct follow *follow)
+{
+    if (follow->state == FOLLOW_WAITING)
+        audience->waiting--;
+    follow->state = FOLLOW_BEHIND;
+    follow->refilled = true;
+}
+
+void audience_go_live(struct audience *audience, const struct follow_handlers *handlers,
+                      struct follow *follow)
+{
+    follow->state = FOLLOW_LIVE;
+    audience->waiting--;
+    handlers->on_live(follow);
+}
+
+/* Who they are. */
+
+struct follow *audience_next_waiting(const struct audience *audience, uint32_t *i)
+{
+    while (audience->waiting > 0 && *i < audience->len) {
+        struct follow *follow = audience->follows[(*i)++];
+        if (follow->state == FOLLOW_WAITING)
+            return follow;
+    }
+    return NULL;
+}
+
+static struct follow *next_live(const struct audience *audience, uint32_t *i)
+{
+    while (*i < audience->len) {
+        struct follow *follow = audience->follows[(*i)++];
+        if (follow->state == FOLLOW_LIVE)
+            return follow;
+    }
+    return NULL;
+}
+
+bool audience_has_live(const struct audience *audience)
+{
+    uint32_t i = 0;
+
+    return next_live(audience, &i) != NULL;
+}
+
+struct notify_id audience_smallest(const struct audience *audience, struct notify_id at_least)
+{
+    struct notify_id smallest = NOWHERE;
+    const struct follow *follow;
+    uint32_t i = 0;
+
+    while ((follow = audience_next_waiting(audience, &i)) != NULL)
+        if (!follow->from_now && notify_id_cmp(follow->pos, at_least) >= 0 &&
+            notify_id_cmp(follow->pos, smallest) < 0)
+            smallest = follow->pos;
+    return smallest;
+}
+
+void audience_note_read(struct audience *audience)
+{
+    struct follow *follow;
+    uint32_t i = 0;
+
+    while ((follow = audience_next_waiting(audience, &i)) != NULL)
+        follow->in_read = true;
+}
+
+/* Handing on. */
+
+/* The usual case is one comparison per follow; a follow that was served by a read further than the
+ * channel itself has come skips what it has had. */
+static void hand_out(const struct follow_handlers *handlers, struct follow *follow,
+                     struct batch *batch, struct notify_id newest)
+{
+    size_t skip = batch_after(batch, follow->pos);
+
+    if (skip == 0) {
+        handlers->deliver(follow, batch, newest);
+        return;
+    }
+    for (size_t i = skip; i < batch->len && follow->state == FOLLOW_LIVE; i++) {
+        struct batch one = {0};
+        if (batch_push(&one, batch->events[i]) == 0)
+            handlers->deliver(follow, &one, batch_last_id(&one));
+        batch_release(&one);
+    }
+}
+
+/* With very many follows the next ones are fetched into the cache while this one's send() runs; a
+ * step later what they point to, and so on. */
+static void look_ahead(const struct audience *audience, const struct follow_handlers *handlers,
+                       uint32_t i)
+{
+    if (i + 6 < audience->len)
+        __builtin_prefetch(audience->follows[i + 6], 1);
+    if (i + 4 < audience->len)
+        handlers->look_ahead(audience->follows[i + 4]);
+    if (i + 2 < audience->len)
+        handlers->look_ahead_more(audience->follows[i + 2]);
+}
+
+void audience_deliver(struct audience *audience, const struct follow_handlers *handlers,
+                      struct batch *batch)
+{
+    struct notify_id newest = batch_last_id(batch);
+
+    for (uint32_t i = 0; i < audience->len; i++) {
+        look_ahead(audience, handlers, i);
+        if (audience->follows[i]->state == FOLLOW_LIVE)
+            hand_out(handlers, audience->follows[i], batch, newest);
+    }
+}
+
+/* False: out of memory. Half of it must not pass for all of it. */
+static bool cut_from(struct audience_cut *cut, const struct batch *source, size_t start)
+{
+    if (cut->batch.len > 0 && cut->start == start)
+        return true;
+    batch_clear(&cut->batch);
+    cut->start = start;
+    for (size_t i = start; i < source->len; i++)
+        if (batch_push(&cut->batch, source->events[i]) != 0) {
+            batch_clear(&cut->batch);
+            return false;
+        }
+    return true;
+}
+
+bool audience_serve(const struct follow_handlers *handlers, struct follow *follow,
+                    const struct batch *source, struct audience_cut *cut)
+{
+    size_t start = batch_after(source, follow->pos);
+
+    if (start == source->len)
+        return true;
+    if (!cut_from(cut, source, start))
+        return false;
+    handlers->deliver(follow, &cut->batch, batch_last_id(&cut->batch));
+    follow->served = true;
+    return follow->state == FOLLOW_WAITING;
+}
+
+/* Positions that prove wrong. */
+
+void audience_tell_gap(struct audience *audience, const struct follow_handlers *handlers,
+                       struct notify_id trimmed)
+{
+    struct follow *follow;
+    uint32_t i = 0;
+
+    while ((follow = next_live(audience, &i)) != NULL)
+        if (notify_id_cmp(follow->pos, trimmed) < 0) /* one that is ahead may have had them */
+            handlers->on_gap(follow);
+}
+
+/* Stands where we have brought it to, and not where its client has said. */
+static bool has_been_served(const struct follow *follow)
+{
+    return follow->state != FOLLOW_WAITING || follow->refilled || follow->served;
+}
+
+/* It has missed nobody knows what. told: a message says so. */
+static void set_back(const struct follow_handlers *handlers, struct follow *follow,
+                     struct notify_id pos, bool told)
+{
+    follow->pos = pos;
+    if (follow->state != FOLLOW_LIVE)
+        follow->gap = true;
+    else if (!told)
+        handlers->on_gap(follow);
+}
+
+void audience_begin_at(struct audience *audience, const struct follow_handlers *handlers,
+                       struct notify_id pos)
+{
+    struct follow *follow;
+    uint32_t i = 0;
+
+    while ((follow = next_live(audience, &i)) != NULL)
+        set_back(handlers, follow, pos, false);
+}
+
+void audience_go_before(struct audience *audience, struct notify_id id)
+{
+    struct follow *follow;
+    uint32_t i = 0;
+
+    while ((follow = next_live(audience, &i)) != NULL)
+        follow->pos = notify_id_before(id);
+}
+
+void audience_note_gap(struct audience *audience)
+{
+    for (uint32_t i = 0; i < audience->len; i++)
+        if (audience->follows[i]->state != FOLLOW_LIVE && has_been_served(audience->follows[i]))
+            audience->follows[i]->gap = true;
+}
+
+void audience_change_box(struct audience *audience, const struct follow_handlers *handlers,
+                         struct notify_id from, bool told)
+{
+    for (uint32_t i = 0; i < audience->len; i++) {
+        struct follow *follow = audience->follows[i];
+        bool stays = follow->state != FOLLOW_LIVE && notify_id_cmp(follow->pos, from) <= 0;
+        if (has_been_served(follow))
+            set_back(handlers, follow, stays ? follow->pos : from, told);
+    }
+}
+
+/* Is id one that was believed, at missing or behind it, and so not real? */
+static bool is_unreal(const struct trail *trail, struct notify_id id, struct notify_id missing)
+{
+    return notify_id_cmp(id, missing) >= 0 && trail_has(trail, id);
+}
+
+/* Does it stand at such an id? Who fell behind stands before one that was dropped from its queue.
+ */
+static bool stands_at_unreal(const struct follow *follow, const struct trail *trail,
+                             struct notify_id missing)
+{
+    return is_unreal(trail, follow->pos, missing) ||
+           (follow->refilled && is_unreal(trail, notify_id_after(follow->pos), missing));
+}
+
+void audience_leave_unreal(struct audience *audience, const struct follow_handlers *handlers,
+                           const struct trail *trail, struct notify_id missing, bool told)
+{
+    struct notify_id real;
+
+    if (trail == NULL)
+        return;
+    real = trail_before(trail, missing);
+    for (uint32_t i = 0; i < audience->len; i++)
+        if (stands_at_unreal(audience->follows[i], trail, missing))
+            set_back(handlers, audience->follows[i], real, told);
+}
+
+bool audience_stands_at_believed(const struct follow *follow, const struct trail *trail)
+{
+    return trail != NULL && stands_at_unreal(follow, trail, (struct notify_id){0, 0});
+}
+
+bool audience_waits_at_believed(const struct audience *audience, const struct trail *trail)
+{
+    const struct follow *follow;
+    uint32_t i = 0;
+
+    while (trail != NULL && (follow = audience_next_waiting(audience, &i)) != NULL)
+        if (audience_stands_at_believed(follow, trail))
+            return true;
+    return false;
+}

@@ -1,0 +1,53 @@
+/* What channel.c, channel_read.c and channel_serve.c share. */
+#ifndef CHANNEL_PRIVATE_H
+#define CHANNEL_PRIVATE_H
+
+#include "channels/channel.h"
+
+/* Of the read that is under way, or has just been answered. */
+struct channel_read {
+    struct notify_id from; /* where it begins; NOWHERE: it asks for the box's end alone */
+    struct notify_id last; /* of the channel when it was asked for, */
+    uint64_t rev;
+    size_t stash;                /* and how long the stash was */
+    size_t told_begin, told_end; /* what of it was handed on already */
+    struct notify_id on;         /* where the last portion ended; 0-0: it was the whole */
+};
+
+/* One read at a time; who comes later is served by it too, or by the next. own: where what the
+ * channel itself lacks begins; NOWHERE: nothing but what the waiting lack, and where the box ends.
+ *
+ * An answer is a portion. The next one goes on where it ended as long as somebody is there, and
+ * only then from the smallest position again: newcomers who begin far back do not hold up those who
+ * are on their way. */
+void channel_read_from(struct channel *channel, struct notify_id own);
+
+enum sync_reason {
+    SYNC_HOLE,  /* something has been missed, or may have been */
+    SYNC_DOUBT, /* a message does not fit */
+};
+/* Reads what the channel itself lacks; it is not live until then. */
+void channel_sync_up(struct channel *channel, enum sync_reason reason);
+
+/* event is the newest. False: out of memory; then last stays, and the next entry shows that one is
+ * missing. */
+bool channel_accept(struct channel *channel, struct event *event);
+/* What came meanwhile. The entries of what was there before the read was asked for are in what was
+ * read, or do not exist: to look for those again would never end. */
+void channel_take_stash(struct channel *channel);
+
+/* Up to here everything is what Redis had. */
+struct notify_id channel_sure(const struct channel *channel);
+
+bool channel_keeps_recent(const struct channel *channel);
+void channel_forget_recent(struct channel *channel);
+
+/* Serving those who wait, of a channel that is live: all who can be served without asking Redis;
+ * for the others it is asked. */
+void channel_serve_from_memory(struct channel *channel);
+void channel_serve_one(struct channel *channel, struct follow *follow);
+/* Of what has been read; batch: its entries. */
+void channel_serve_from_read(struct channel *channel, const struct catchup_result *result,
+                             const struct batch *batch);
+
+#endif

@@ -1,0 +1,454 @@
+/* channel_read -- what becomes of the channel when Redis has answered. */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/loop.h"
+#include "channels/channel_private.h"
+#include "redis/catchup.h"
+#include "redis/resp.h"
+#include "redis/subscription.h"
+
+/* What has been read. */
+
+static void log_bad_entry(const struct channel *channel)
+{
+    struct notify_str key = subscription_channel(channel->sub);
+    unsigned skipped;
+
+    if (log_once(&channel->shared->said, loop_now_ms(channel->shared->loop), "bad_entry", &skipped))
+        log_error("bad_entry", "key", log_bytes(key.ptr, key.len), "text",
+                  "an entry read from Redis is none of this box", "times", log_int(skipped + 1));
+}
+
+/* Is it an entry that may stand in such an answer, behind prev? */
+static bool is_entry_behind(const struct channel *channel, const struct event *event,
+                            struct notify_id prev, struct notify_id last)
+{
+    return event != NULL && event->kind == EVENT_ENTRY && notify_id_cmp(event->id, prev) > 0 &&
+           notify_id_cmp(event->id, last) <= 0 &&
+           event_is_of(event, subscription_channel(channel->sub));
+}
+
+static void raise_id(struct notify_id *id, struct notify_id to)
+{
+    if (notify_id_cmp(*id, to) < 0)
+        *id = to;
+}
+
+/* Decodes the entries. One that is none must not be asked for again and again: it counts as
+ * trimmed away, together with what stands between its neighbours, which is told as a gap. *result
+ * is changed to say so. */
+static struct batch take_entries(struct channel *channel, struct catchup_result *result)
+{
+    struct batch batch = {0};
+    struct notify_id prev = channel->read->from;
+    size_t n = result->entries == NULL ? 0 : result->entries->len;
+    bool lacks_one = false;
+
+    for (size_t i = 0; i < n; i++) {
+        struct event *event = event_decode(resp_str(result->entries->items[i]));
+        bool good =
+            is_entry_behind(channel, event, prev, result->last) && batch_push(&batch, event) == 0;
+        if (good && lacks_one)
+            raise_id(&result->trimmed, event->id);
+        if (good)
+            prev = event->id;
+        lacks_one = !good;
+        event_unref(event);
+        if (!good)
+            log_bad_entry(channel);
+    }
+    result->more = result->more && batch.len > 0;
+    if (lacks_one && !result->more)
+        raise_id(&result->trimmed, result->last);
+    return batch;
+}
+
+/* What Redis says against what we know. */
+
+/* Does Redis have the entry last of ours? */
+enum verdict {
+    VOUCHED,
+    UNKNOWN, /* the portion does not reach so far */
+    REFUTED, /* no: it is deleted, or has never been */
+};
+
+static enum verdict judge(const struct channel *channel, struct notify_id last,
+                          const struct catchup_result *result, const struct batch *batch)
+{
+    size_t behind = batch_after(batch, last);
+
+    if (notify_id_cmp(last, channel_sure(channel)) <= 0 || notify_id_cmp(result->last, last) == 0)
+        return VOUCHED;
+    if (behind > 0 && notify_id_cmp(batch->events[behind - 1]->id, last) == 0)
+        return VOUCHED;
+    if (behind < batch->len)
+        return notify_id_cmp(batch->events[behind]->prev, last) == 0 ? VOUCHED : REFUTED;
+    return result->more ? UNKNOWN : REFUTED;
+}
+
+/* What came since the channel began to doubt; 0: it was not up to date then. */
+static size_t doubtful_len(const struct channel *channel)
+{
+    return channel->doubts && channel->stash != NULL ? channel->stash->len : 0;
+}
+
+/* Behind the last message of those that tells of the box as a whole; 0: there is none. */
+static size_t behind_whole_box(const struct channel *channel)
+{
+    size_t i = doubtful_len(channel);
+
+    while (i > 0 && channel->stash->events[i - 1]->whole_box == WHOLE_BOX_STAYS)
+        i--;
+    return i;
+}
+
+/* The last of those that tells of the box as a whole, or else the first entry, which did not fit.
+ * NULL: there is none. */
+static const struct event *cause_of_doubt(const struct channel *channel)
+{
+    size_t whole = behind_whole_box(channel), len = doubtful_len(channel);
+
+    if (whole > 0)
+        return channel->stash->events[whole - 1];
+    for (size_t i = 0; i < len; i++)
+        if (channel->stash->events[i]->kind == EVENT_ENTRY)
+            return channel->stash->events[i];
+    return NULL;
+}
+
+/* Will they who follow be told that the box is no more? */
+static bool tells_end(const struct channel *channel)
+{
+    const struct event *cause = cause_of_doubt(channel);
+
+    return cause != NULL && cause->whole_box == WHOLE_BOX_GONE;
+}
+
+/* That one box ended comes before what the next one holds, and behind all that was said of it,
+ * unless it is not sure that it is true: then changes may be about entries that are still to come.
+ */
+static void hand_on_end(struct channel *channel, bool is_sure)
+{
+    struct channel_read *read = channel->read;
+    size_t end = behind_whole_box(channel);
+
+    if (end <= read->told_end)
+        return;
+    read->told_begin = is_sure ? 0 : end - 1;
+    read->told_end = end;
+    audience_note_gap(&channel->audience); /* of those who do not get the message */
+    for (size_t i = read->told_begin; i < end; i++)
+        if (channel->stash->events[i]->kind != EVENT_ENTRY)
+            (void)channel_accept(channel, channel->stash->events[i]);
+}
+
+static bool has_entry(const struct batch *batch, struct notify_id id)
+{
+    size_t behind = batch_after(batch, id);
+
+    return behind > 0 && notify_id_cmp(batch->events[behind - 1]->id, id) == 0;
+}
+
+/* All keys were flushed or exchanged. The same box goes on where we are, unless the entry there is
+ * deleted; of another one, which may be larger in all, the first entry behind that says that it
+ * does not. */
+static bool is_exchanged(const struct channel *channel, const struct catchup_result *result,
+                         const struct batch *batch)
+{
+    size_t behind = batch_after(batch, channel->last);
+
+    if (!channel->flushed || notify_id_cmp(result->last, channel->last) == 0 ||
+        notify_id_cmp(channel->read->from, channel->last) > 0)
+        return false;
+    if (behind < batch->len)
+        return notify_id_cmp(batch->events[behind]->prev, channel->last) != 0;
+    return !result->more; /* else the portion does not reach so far */
+}
+
+/* Is this another box than the one that we know, or an earlier state of it (Redis came back without
+ * its last writes)? The end and the revision of a box only rise; an entry of ours names one of ours
+ * as the one before it. */
+static bool is_another_box(const struct channel *channel, const struct catchup_result *result,
+                           const struct batch *batch)
+{
+    struct notify_id sure = channel_sure(channel);
+    const struct event *cause = cause_of_doubt(channel);
+
+    if (notify_id_cmp(result->last, sure) < 0 ||
+        (result->rev != 0 && result->rev < channel->sure_rev))
+        return true;
+    if (is_exchanged(channel, result, batch))
+        return true;
+    return cause != NULL && notify_id_cmp(cause->prev, sure) < 0 &&
+           notify_id_cmp(cause->id, sure) > 0 && has_entry(batch, cause->id);
+}
+
+/* The channel begins at last, whatever was before. */
+
+static void begin_at(struct channel *channel, struct notify_id last,
+                     const struct catchup_result *result)
+{
+    channel_forget_recent(channel);
+    trail_forget(&channel->trail);
+    channel->known = true;
+    channel->last = last;
+    channel->sure_rev = result->rev;
+    channel->rev = notify_id_cmp(last, result->last) == 0 ? result->rev : 0; /* as of last */
+    channel->hole_rev = 0;
+}
+
+/* The usual start, or it could only be listened to until now. */
+static bool begin(struct channel *channel, const struct catchup_result *result,
+                  const struct batch *batch)
+{
+    bool complete = !result->more || audience_has_live(&channel->audience);
+
+    begin_at(channel, complete ? result->last : batch_last_id(batch), result);
+    audience_begin_at(&channel->audience, channel->shared->handlers, channel->last);
+    return complete;
+}
+
+/* Where to go on in another box: what stands behind that is new to everybody. A box that is gone
+ * begins with nothing; one that came to stand there, with what it holds; and the first message of
+ * one that nobody told of names the entry before it. */
+static struct notify_id begin_of_box(const struct channel *channel,
+                                     const struct catchup_result *result)
+{
+    const struct event *cause = cause_of_doubt(channel);
+
+    if (channel->flushed || cause == NULL || notify_id_cmp(cause->prev, result->last) > 0)
+        return result->last;
+    return cause->prev;
+}
+
+/* Ids may go on below the old ones. Returns whether the channel is up to date. */
+static bool change_box(struct channel *channel, const struct catchup_result *result)
+{
+    struct notify_id from = begin_of_box(channel, result);
+    bool told = notify_id_is_zero(from) && tells_end(channel);
+    bool complete = notify_id_cmp(from, result->last) == 0;
+
+    begin_at(channel, from, result);
+    audience_change_box(&channel->audience, channel->shared->handlers, from, told);
+    hand_on_end(channel, true);
+    return complete;
+}
+
+/* Redis does not let us read: all that can be done is to listen. */
+static void only_listen(struct channel *channel)
+{
+    channel_forget_recent(channel);
+    channel->known = false;
+    if (channel->state != CHANNEL_LIVE) /* there may have been a hole */
+        audience_tell_gap(&channel->audience, channel->shared->handlers, NOWHERE);
+}
+
+/* Some of what was believed is not there. What Redis has behind the last entry that it vouched for
+ * is looked at again; what was had of it stands in the trail, and is skipped. */
+static void go_back(struct channel *channel)
+{
+    channel->last = channel->trail->sure;
+    channel->rev = channel->sure_rev;
+    channel_forget_recent(channel);
+    hand_on_end(channel, false);
+}
+
+static void leave_unreal(struct channel *channel, struct notify_id missing)
+{
+    audience_leave_unreal(&channel->audience, channel->shared->handlers, channel->trail, missing,
+                          tells_end(channel));
+}
+
+/* Filling a hole. */
+
+/* {"type":"changed"}: something else than new entries has changed while we could not hear it. The
+ * count is right again with it; what it was, clients find out by asking. */
+static void tell_changed(struct channel *channel, const struct catchup_result *result)
+{
+    struct event *event =
+        event_changed(subscription_channel(channel->sub), result->rev, result->unread);
+
+    if (event != NULL)
+        (void)channel_accept(channel, event);
+    event_unref(event);
+}
+
+/* Each new entry raises the revision by one. What is more than that came from changes of state;
+ * their messages went the way of the entries', or are in the stash. */
+static bool shows_changes(const struct channel *channel, const struct catchup_result *result)
+{
+    return channel->hole_rev != 0 && result->rev != 0 && channel->state == CHANNEL_SYNCING &&
+           result->rev != channel->hole_rev + channel->hole_entries;
+}
+
+/* The revision of an entry that is read is the box's present one, and not its own. */
+static bool accept_one(struct channel *channel, struct event *event)
+{
+    uint64_t rev = channel->rev;
+    bool accepted = channel_accept(channel, event);
+
+    channel->rev = accepted && rev != 0 ? rev + 1 : rev;
+    channel->hole_entries += accepted;
+    return accepted;
+}
+
+/* Hands on the entries behind last as if they had just been published, but for those that have
+ * been. False: out of memory. */
+static bool accept_missing(struct channel *channel, const struct batch *batch)
+{
+    bool is_first = true;
+
+    for (size_t i = batch_after(batch, channel->last); i < batch->len; i++) {
+        struct event *event = batch->events[i];
+        if (trail_has(channel->trail, event->id)) {
+            channel->last = event->id;
+            continue;
+        }
+        if (is_first)
+            leave_unreal(channel, event->id);
+        is_first = false;
+        if (!accept_one(channel, event))
+            return false;
+    }
+    return true;
+}
+
+/* All is known up to what Redis has said. */
+static void complete(struct channel *channel, const struct catchup_result *result)
+{
+    leave_unreal(channel, notify_id_after(result->last));
+    trail_forget(&channel->trail);
+    channel->last = result->last; /* beyond the last entry when that is deleted */
+    if (result->rev != 0 || notify_id_is_zero(result->last))
+        channel->rev = result->rev;
+    channel->sure_rev = channel->rev;
+}
+
+/* False: not all of it. */
+static bool fill_hole(struct channel *channel, const struct catchup_result *result,
+                      const struct batch *batch)
+{
+    bool lost_entries = notify_id_cmp(channel->last, result->trimmed) < 0 &&
+                        !trail_has(channel->trail, result->trimmed);
+    bool skips = channel->trail != NULL;
+    bool is_complete;
+
+    if (lost_entries) {
+        audience_tell_gap(&channel->audience, channel->shared->handlers, result->trimmed);
+        leave_unreal(channel, result->trimmed);
+    }
+    is_complete = accept_missing(channel, batch) && !result->more;
+    trail_pass(&channel->trail, channel->last);
+    if (result->rev != 0)
+        channel->sure_rev = result->rev;
+    if (is_complete && shows_changes(channel, result))
+        tell_changed(channel, result);
+    channel_flush(channel);
+    if (is_complete)
+        complete(channel, result);
+    if (lost_entries || skips)
+        channel_forget_recent(channel); /* it does not hold all that it stands for */
+    return is_complete;
+}
+
+/* A read that was asked for while the channel was live: may it stay so? If Redis is ahead of it, it
+ * takes what was read, too: no follow is to be ahead of a channel that believes messages. */
+static bool may_stay_live(struct channel *channel, const struct catchup_result *result,
+                          const struct batch *batch)
+{
+    if (result->unreadable || (channel->known && is_another_box(channel, result, batch)))
+        return false;
+    if (!channel->known)
+        return true;
+    switch (judge(channel, channel->read->last, result, batch)) {
+    case REFUTED:
+        return false;
+    case VOUCHED:
+        trail_vouch(&channel->trail, channel->read->last);
+        channel->sure_rev = result->rev != 0 ? result->rev : channel->read->rev;
+        return result->more || notify_id_cmp(result->last, channel->last) <= 0;
+    case UNKNOWN:
+        break;
+    }
+    return !audience_waits_at_believed(&channel->audience,
+                                       channel->trail); /* those wait until it is known */
+}
+
+/* Asked for before the hole was seen: begins behind it, or ends before it. */
+static bool is_too_early(const struct channel *channel, const struct catchup_result *result)
+{
+    return notify_id_cmp(channel->read->from, channel->last) > 0 ||
+           (notify_id_cmp(result->last, channel->last) < 0 &&
+            notify_id_cmp(channel->read->last, channel->last) < 0);
+}
+
+/* The channel's own part of a read. Returns whether it is up to date. */
+static bool close_hole(struct channel *channel, const struct catchup_result *result,
+                       const struct batch *batch)
+{
+    if (result->unreadable) {
+        only_listen(channel);
+        return true;
+    }
+    if (!channel->known)
+        return begin(channel, result, batch);
+    if (is_another_box(channel, result, batch))
+        return change_box(channel, result);
+    if (is_too_early(channel, result))
+        return false;
+    switch (judge(channel, channel->last, result, batch)) {
+    case VOUCHED:
+        trail_vouch(&channel->trail, channel->last);
+        return fill_hole(channel, result, batch);
+    case REFUTED:
+        go_back(channel);
+        break;
+    case UNKNOWN:
+        break;
+    }
+    return false;
+}
+
+static void forget_read(struct channel *channel)
+{
+    if (channel->reading || channel->state != CHANNEL_LIVE)
+        return;
+    free(channel->read);
+    channel->read = NULL;
+}
+
+void channel_on_read(struct channel *channel, const struct catchup_result *answer)
+{
+    struct catchup_result taken = *answer, *result = &taken;
+    struct batch batch = take_entries(channel, result);
+    bool current = channel->state == CHANNEL_LIVE;
+
+    channel->reading = false;
+    channel->read->on = result->more ? batch_last_id(&batch) : (struct notify_id){0, 0};
+    if (channel->state == CHANNEL_JOINING) /* asked again once subscribed */
+        goto out;
+    if (channel->read_stale) {
+        channel_sync_up(channel, SYNC_HOLE);
+        goto out;
+    }
+    channel_flush(channel);
+    if (!current || !may_stay_live(channel, result, &batch))
+        current = close_hole(channel, result, &batch);
+    if (!result->unreadable) {
+        channel_serve_from_read(channel, result, &batch);
+    }
+    if (!current) {
+        channel_sync_up(channel, SYNC_DOUBT);
+        goto out;
+    }
+    channel->state = CHANNEL_LIVE;
+    channel->doubts = channel->flushed = false;
+    channel_take_stash(channel);
+    channel_flush(channel);
+    if (channel->state == CHANNEL_LIVE)
+        channel_serve_from_memory(channel);
+out:
+    batch_release(&batch);
+    forget_read(channel);
+}
