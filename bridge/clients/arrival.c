@@ -63,21 +63,42 @@ struct auto_keys {
     int error;
 };
 
-static void follow_by_itself(struct auto_keys *keys, struct notify_str key,
-                             const struct notify_id *from)
+static void follow_by_itself(struct auto_keys *keys, struct notify_str key)
 {
     struct client *client = keys->client;
 
     if (keys->error != 0 || key.len == 0 || client_find_follow(client, key) != NULL)
         return;
-    if (client->follow_count >= client->shared->max_subscriptions) { /* roles may name many */
+    if (client->follow_count >= client->shared->max_subscriptions) /* roles may name many */
         client_tell_unfollowed(client, key, "TOO_MANY_SUBSCRIPTIONS",
                                "this connection follows as many keys as it may");
-        return;
-    }
-    /* One with a position loses nothing by being greeted early, and what it missed may be more than
-     * the outbox holds: the rest comes only once the client reads, which it does once greeted. */
-    keys->error = client_follow(client, key, from, from == NULL ? keys->ask : NULL);
+    else
+        keys->error = client_follow(client, key, NULL, keys->ask);
+}
+
+static void tell_resumed(struct client *client, struct ask *ask)
+{
+    sender_send_json(&client->sender,
+                     json_pack("{s:s, s:O}", "type", "resumed", "results", ask->results));
+}
+
+static const struct ask_kind resume_kind = {.done = tell_resumed, .results = true, .tells = true};
+
+/* As "resume" does, and so told. One with a position loses nothing by being greeted early, and what
+ * it missed may be more than the outbox holds: the rest comes only once the client reads, which it
+ * does once greeted. */
+static int resume_by_itself(struct client *client, struct notify_str key, struct notify_id from)
+{
+    struct ask *ask = ask_new(&resume_kind, 1, NULL, 0, NULL);
+    int error;
+
+    if (ask == NULL)
+        return -ENOMEM;
+    ask_open(&client->asks, ask, client, &client->sender);
+    error = client_follow(client, key, &from, ask);
+    if (error == 0)
+        ask_close(&client->asks, ask);
+    return error;
 }
 
 /* What the address asks for, as far as it may. */
@@ -91,7 +112,7 @@ static void follow_topics(struct auto_keys *keys, const struct opening *opening)
     while (opening_next_topic(&rest, &topic)) {
         struct notify_str key = key_of(client->shared->keys, KEY_TOPIC, topic, &buffer);
         if (key.len == 0 || client_may_follow(client, key))
-            follow_by_itself(keys, key, NULL);
+            follow_by_itself(keys, key);
         else
             client_tell_unfollowed(client, key, "FORBIDDEN", CLIENT_NO_RIGHT_TEXT);
     }
@@ -104,7 +125,7 @@ static void follow_of_role(void *ctx, struct notify_str topic)
     struct key_buffer buffer;
 
     if (key_name_is_valid(topic))
-        follow_by_itself(keys, key_of(keys->client->shared->keys, KEY_TOPIC, topic, &buffer), NULL);
+        follow_by_itself(keys, key_of(keys->client->shared->keys, KEY_TOPIC, topic, &buffer));
 }
 
 static void count_name(void *ctx, struct notify_str name)
@@ -129,22 +150,25 @@ static int follow_all(struct client *client, const struct opening *opening)
     struct auto_keys keys = {.client = client};
     size_t count = count_keys(shared, opening);
     struct key_buffer buffer;
+    struct notify_str inbox;
 
     identity_each(client->identity, RIGHT_FOLLOW, false, count_name, &count);
     keys.ask = ask_new(&greeting_kind, count, NULL, 0, NULL);
     if (keys.ask == NULL)
         return -ENOMEM;
     ask_open(&client->asks, keys.ask, client, &client->sender);
-    if (!client->identity->anonymous)
-        follow_by_itself(&keys, key_of(shared->keys, KEY_INBOX, client_user(client), &buffer),
-                         opening->has_last_id ? &opening->last_id : NULL);
+    inbox = key_of(shared->keys, KEY_INBOX, client_user(client), &buffer);
+    if (!client->identity->anonymous && opening->has_last_id)
+        keys.error = resume_by_itself(client, inbox, opening->last_id);
+    else if (!client->identity->anonymous)
+        follow_by_itself(&keys, inbox);
     for (const char *const *log = shared->broadcast_logs; *log != NULL; log++)
-        follow_by_itself(&keys, notify_str_z(*log), NULL);
+        follow_by_itself(&keys, notify_str_z(*log));
     follow_topics(&keys, opening);
     identity_each(client->identity, RIGHT_FOLLOW, false, follow_of_role, &keys);
     if (keys.error == 0)
         ask_close(&client->asks, keys.ask);
-    return keys.error; /* a client that could not be opened takes the ask with it */
+    return keys.error; /* a client that could not be opened takes its asks with it */
 }
 
 /* NULL, or why such a client is not let in. */

@@ -63,8 +63,11 @@ static bool refuse(struct ask *ask, const struct follow *follow)
     return false;
 }
 
-static void resolve(struct ask *ask, const struct follow *follow)
+/* Whether the ask tells how it went. */
+static bool resolve(struct ask *ask, const struct follow *follow)
 {
+    bool tells = false;
+
     for (size_t i = 0; i < ask->len; i++) {
         if (ask->follows[i] != follow)
             continue;
@@ -72,7 +75,9 @@ static void resolve(struct ask *ask, const struct follow *follow)
         ask->pending--;
         if (ask->results != NULL)
             ask_put_result(ask->results, follow_key(follow), follow, !follow->gap);
+        tells |= ask->kind->tells;
     }
+    return tells;
 }
 
 /* Those of a client. */
@@ -137,18 +142,21 @@ void asks_free(struct asks *asks)
         ask_cancel(asks, asks->first);
 }
 
-void asks_resolve(struct asks *asks, const struct follow *follow)
+bool asks_resolve(struct asks *asks, const struct follow *follow)
 {
+    bool told = false;
+
     for (struct ask *ask = asks->first; ask != NULL; ask = ask->next)
-        resolve(ask, follow);
+        told |= resolve(ask, follow);
     finish(asks);
+    return told;
 }
 
 void asks_fell_behind(struct asks *asks, const struct follow *follow)
 {
     for (struct ask *ask = asks->first; ask != NULL; ask = ask->next)
         if (ask->kind->impatient)
-            resolve(ask, follow);
+            (void)resolve(ask, follow);
     finish(asks);
 }
 

@@ -26,7 +26,8 @@ struct ask_kind {
     /* Everything asked for is there. The ask is freed behind the call. */
     void (*done)(struct client *client, struct ask *ask);
     void (*release)(void *ctx); /* of ctx; may be NULL */
-    bool results;               /* what became of each follow is to be told */
+    bool results;               /* what became of each follow is to be told, */
+    bool tells;                 /* and done() tells all of it: a "resumed" */
     bool impatient;             /* does not wait for a follow whose queue was dropped */
 };
 
@@ -58,8 +59,9 @@ void ask_close(struct asks *asks, struct ask *ask);
 void ask_cancel(struct asks *asks, struct ask *ask);
 void asks_free(struct asks *asks);
 
-/* follow is live, or will not be any more: those that have waited for nothing else are done. */
-void asks_resolve(struct asks *asks, const struct follow *follow);
+/* follow is live, or will not be any more: those that have waited for nothing else are done.
+ * Whether one of them tells, or will tell, in a "resumed" how it went. */
+bool asks_resolve(struct asks *asks, const struct follow *follow);
 /* The queue of follow was dropped: the impatient ones do not wait for it. */
 void asks_fell_behind(struct asks *asks, const struct follow *follow);
 /* follow may not be. Whether one of them, which is about this follow, will say so itself. */

@@ -249,9 +249,8 @@ static void on_live(struct follow *follow)
     struct client_shared *shared = follow->client->shared;
 
     shared->told++;
-    if (follow->refilled)
+    if (!asks_resolve(&follow->client->asks, follow) && follow->refilled)
         tell_resumed(follow, !follow->gap);
-    asks_resolve(&follow->client->asks, follow);
     follow->refilled = follow->gap = false;
     follow->count = 0;
     shared->told--;
@@ -350,7 +349,7 @@ void client_unfollow(struct client *client, struct follow *follow)
     *at = follow->next;
     client->follow_count--;
     drop_follow_items(client, follow);
-    asks_resolve(&client->asks, follow);
+    (void)asks_resolve(&client->asks, follow);
     router_remove(client->shared->router, follow, &client->left);
     free(follow);
 }

@@ -199,7 +199,7 @@ static void on_resumed(struct client *client, struct ask *ask)
 }
 
 static const struct ask_kind resume_kind = {
-    .done = on_resumed, .release = release_request, .results = true};
+    .done = on_resumed, .release = release_request, .results = true, .tells = true};
 
 /* A key that the client follows, or may begin to follow. */
 static bool may_resume(const struct request *r, struct notify_str key)

@@ -232,11 +232,18 @@ def test_there_may_be_no_broadcast_log(make_stand):
 # -- last_event_id
 
 
-def test_last_event_id_brings_what_the_inbox_holds_after_it(stand, user):
+def resumed(user, count, recovered=True):
+    """What is told behind the missed messages."""
+    return {"type": "resumed", "results": {f"inbox:{user}": {"recovered": recovered, "count": count}}}
+
+
+def test_last_event_id_brings_what_the_inbox_holds_after_it_and_tells_so(stand, user):
     sent = [stand.send(f"inbox:{user}", f"number {n}") for n in range(5)]
     tab = stand.tab(f"/ws?user={user}&last_event_id={sent[1]}")
+    got = [tab.recv() for _ in range(3)]
+    assert tab.recv() == resumed(user, 3)
     live = stand.send(f"inbox:{user}", "live")
-    got = [tab.recv() for _ in range(4)]
+    got.append(tab.recv())
     assert ids_of(got) == sent[2:] + [live]
     assert [m["message"] for m in got] == ["number 2", "number 3", "number 4", "live"]
     assert stand.drain(tab) == []
@@ -246,19 +253,49 @@ def test_last_event_id_0_brings_the_whole_inbox(stand, user):
     sent = stand.send_many(f"inbox:{user}", 700)  # more than one reply of Redis holds
     tab = stand.tab(f"/ws?user={user}&last_event_id=0")
     assert [tab.recv()["id"] for _ in sent] == sent
-    assert stand.drain(tab) == []
+    assert stand.drain(tab) == [resumed(user, 700)]
 
 
 def test_last_event_id_at_the_end_brings_nothing_but_what_comes(stand, user):
     last = stand.send_many(f"inbox:{user}", 3)[-1]
     tab = stand.tab(f"/ws?user={user}&last_event_id={last}")
+    assert tab.recv() == resumed(user, 0)
     live = stand.send(f"inbox:{user}")
     assert ids_of([tab.recv()]) == [live]
+
+
+def test_a_last_event_id_that_is_too_old_is_told_as_with_resume(stand, user):
+    key = f"inbox:{user}"
+    sent = stand.send_many(key, 10)
+    stand.call("NOTIFY.TRIM", key, "MAXLEN", 4)
+    tab = stand.tab(f"/ws?user={user}&last_event_id={sent[2]}")
+    assert [tab.recv()["id"] for _ in sent[6:]] == sent[6:]
+    assert tab.recv() == resumed(user, 4, recovered=False)
+    tab.send({"type": "resume", "positions": {key: sent[2]}})
+    assert [tab.recv()["id"] for _ in sent[6:]] == sent[6:]
+    assert tab.recv() == resumed(user, 4, recovered=False)
+
+
+@pytest.mark.parametrize("id_", ["99999999999999-0", "253402300799999-18446744073709551615"])
+def test_a_last_event_id_beyond_the_end_is_told_as_with_resume(stand, user, id_):
+    stand.send_many(f"inbox:{user}", 3)
+    tab = stand.tab(f"/ws?user={user}&last_event_id={id_}")
+    assert tab.recv() == resumed(user, 0, recovered=False)
+    live = stand.send(f"inbox:{user}")
+    assert tab.recv()["id"] == live
+
+
+def test_a_last_event_id_of_a_box_that_is_no_more_is_told(stand, user):
+    last = stand.send(f"inbox:{user}")
+    stand.call("DEL", f"inbox:{user}")
+    tab = stand.tab(f"/ws?user={user}&last_event_id={last}")
+    assert tab.recv() == resumed(user, 0, recovered=False)
 
 
 def test_last_event_id_says_nothing_about_other_keys(stand, user, topic):
     old = stand.send(f"topic:{topic}")
     tab = stand.tab(f"/ws?user={user}&topics={topic}&last_event_id=0-0")
+    assert tab.recv() == resumed(user, 0)
     live = stand.send(f"topic:{topic}")
     assert ids_of([tab.recv()]) == [live]
     assert number_of(old) < number_of(live)
@@ -270,5 +307,6 @@ def test_a_missed_inbox_larger_than_the_outbox_comes_whole(make_stand):
     sent = stand.send_many("inbox:big", 2000, "CONTENT", "x" * 1000)
     tab = stand.tab("/ws?user=big&last_event_id=0-0")
     assert [tab.expect(key="inbox:big", timeout=30)["id"] for _ in sent] == sent
+    assert tab.recv() == resumed("big", 2000)  # once, however often it had to be refilled
     live = stand.send("inbox:big")
-    assert tab.expect(key="inbox:big")["id"] == live
+    assert tab.recv()["id"] == live

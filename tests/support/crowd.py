@@ -155,7 +155,8 @@ class Walker(threading.Thread):
                 self._take(message)
                 count = None if count is None else count - 1
             elif message["type"] in ("resumed", "subscription"):
-                answers += len(self.topics) if message["type"] == "resumed" else 1
+                results = message.get("results", {f"topic:{message.get('topic')}": message})
+                answers += sum(key.startswith("topic:") for key in results)
                 if answers >= len(self.topics):
                     self.ready.set()
                 self._note_gap(message)

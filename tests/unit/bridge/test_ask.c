@@ -93,6 +93,25 @@ Test(ask, is_done_when_all_are_live_and_it_is_closed)
     json_decref(results);
 }
 
+Test(ask, whether_one_tells_how_it_went_is_known_when_it_is_resolved)
+{
+    static const struct ask_kind telling_kind = {.done = done, .results = true, .tells = true};
+    struct asks asks = {NULL};
+    struct ask *other = open_ask(&asks, 1), *telling = open_kind(&asks, &telling_kind, 2);
+    struct follow a = follow_of("a"), b = follow_of("b");
+
+    ask_await(telling, &a);
+    ask_await(telling, &b);
+    ask_await(other, &b);
+    ask_close(&asks, telling);
+    ask_close(&asks, other);
+    cr_assert(asks_resolve(&asks, &a));
+    cr_assert_not(asks_resolve(&asks, &a), "it has been already");
+    cr_assert(asks_resolve(&asks, &b));
+    cr_assert_eq(times_done, 2);
+    json_decref(results);
+}
+
 Test(ask, a_follow_counts_once)
 {
     struct asks asks = {NULL};
