@@ -101,8 +101,11 @@ void loop_free(struct loop *loop)
         free(loop->signals);
         loop->signals = next;
     }
-    if (loop->base != NULL)
+    if (loop->base != NULL) {
+        /* What libevent itself has deferred holds memory of bufferevents that are freed already. */
+        (void)event_base_loop(loop->base, EVLOOP_NONBLOCK);
         event_base_free(loop->base);
+    }
     free(loop->queue.calls);
     free(loop->running.calls);
     free(loop);

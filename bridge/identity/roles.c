@@ -157,7 +157,11 @@ static int read_lines(struct roles *roles, size_t len, char error[ROLES_ERROR_MA
         rest =
             notify_str_of(rest.ptr + line.len + (end != NULL), rest.len - line.len - (end != NULL));
     }
-    return 0;
+    if (roles->len > 0)
+        return 0;
+    /* It is being written, or is no file at all. */
+    (void)snprintf(error, ROLES_ERROR_MAX, "there is no role in it");
+    return -EINVAL;
 }
 
 int roles_read(struct roles *roles, struct notify_str text, char error[ROLES_ERROR_MAX])

@@ -63,7 +63,7 @@ struct roles {
 };
 
 /* Replaces all of *roles but by_category, or, at an error, nothing: -EINVAL with "line 7: …" in
- * error, or -ENOMEM. */
+ * error, or -ENOMEM. A text without any role is an error, too: nobody means that. */
 int roles_read(struct roles *roles, struct notify_str text, char error[ROLES_ERROR_MAX]);
 void roles_release(struct roles *roles);
 /* NULL: there is no such role. */

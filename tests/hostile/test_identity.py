@@ -1,0 +1,394 @@
+"""Tokens, keys and roles from people who mean no good, and files and addresses that fail while the bridge runs: nobody
+becomes somebody else, nobody loses what is theirs, nobody waits."""
+
+import http.server
+import json
+import os
+import random
+import signal
+import threading
+import time
+
+import pytest
+
+from servers import Bridge, wait_until
+from tokens import SECRET, Key, b64, claims, hs, token
+from ws_client import WsClient
+
+FREE = ["--message-rate", "0"]  # what is tested holds without a limit on messages
+JWT = ["--auth", "jwt", "--jwt-secret", SECRET, *FREE]
+
+ROLES = "role *\n  categories system\n  subscribe run:*\nrole admin\n  subscribe *\n"
+
+
+@pytest.fixture
+def open_tab():
+    """open_tab(bridge, token): a client that is known; open_tab(bridge): one that is not."""
+    tabs = []
+
+    def open_one(bridge, token_=None, **options):
+        tabs.append(WsClient(bridge.port, "/ws" if token_ is None else f"/ws?token={token_}", **options))
+        if token_ is not None:
+            tabs[-1].expect(type="connection")
+        return tabs[-1]
+
+    yield open_one
+    for tab in tabs:
+        tab.sock.close()
+
+
+def assert_served(redis_server, tab, user, within=2.0):
+    """A notification reaches its user soon."""
+    began = time.monotonic()
+    id_ = redis_server.client().execute_command("NOTIFY.SEND", f"inbox:{user}", "for you")
+    assert tab.expect(type="notification", id=id_, timeout=15)
+    assert time.monotonic() - began < within
+
+
+# ---- tokens
+
+
+def test_of_tokens_that_come_one_behind_the_other_the_first_says_who_it_is(programs, redis_server, open_tab):
+    bridge = programs.bridge(redis_server, *JWT)
+    tab = open_tab(bridge)
+    for n, user in enumerate(["mallory", "alice", "mallory"]):
+        tab.send({"type": "auth", "token": token(user), "request_id": n})
+    assert tab.expect(type="connection")["user_id"] == "mallory"
+    assert [tab.expect(request_id=n)["type"] for n in range(3)] == ["authenticated", "error", "authenticated"]
+    redis_server.client().execute_command("NOTIFY.SEND", "inbox:alice", "for alice")
+    assert_served(redis_server, tab, "mallory")
+    assert not [message for message in tab.messages if message.get("key") == "inbox:alice"]
+
+
+def test_a_token_in_every_place_at_once_lets_nobody_in(programs, redis_server):
+    bridge = programs.bridge(redis_server, *JWT, "--jwt-cookie", "session")
+    good = token("mallory")
+    headers = [
+        f"Authorization: Bearer {good}",
+        f"Sec-WebSocket-Protocol: bearer, {good}",
+        f"Origin: http://127.0.0.1:{bridge.port}",
+        f"Cookie: session={good}",
+    ]
+    with WsClient(bridge.port, f"/ws?token={good}", headers=headers) as tab:
+        tab.send({"type": "auth", "token": good})
+        end = tab.wait_closed()
+        assert (end.code, tab.messages) == (4401, [])
+
+
+ENDLESS = {
+    "garbage of the greatest length": lambda n: "A" * 2700 + "." + "A" * 2700 + "." + "A" * 2700,
+    "of another user": lambda n: token(f"user{n}"),
+    "of its own, good": lambda n: token("mallory"),
+    "a header that is nested": lambda n: b64(b'{"alg":' + b"[" * 2000) + ".e30.AAAA",
+}
+
+
+@pytest.mark.parametrize("case", ENDLESS)
+def test_who_renews_without_end_is_answered_each_time_and_delays_nobody(programs, redis_server, open_tab, case):
+    bridge = programs.bridge(redis_server, *JWT)
+    alice = open_tab(bridge, token("alice"))
+    rogues = [open_tab(bridge, token("mallory")) for _ in range(4)]
+    for n in range(300):
+        for rogue in rogues:
+            rogue.send({"type": "auth", "token": ENDLESS[case](n), "request_id": n})
+    assert_served(redis_server, alice, "alice")
+    for rogue in rogues:
+        kinds = {rogue.expect(request_id=n)["type"] for n in range(300)}
+        assert kinds == ({"authenticated"} if case == "of its own, good" else {"error"})
+    assert_served(redis_server, rogues[0], "mallory")
+
+
+def test_who_leaves_while_its_token_is_judged_takes_nothing_along(programs, redis_server, open_tab):
+    bridge = programs.bridge(redis_server, *JWT)
+    alice = open_tab(bridge, token("alice"))
+    before = bridge.open_fds()
+    for n in range(200):
+        tab = open_tab(bridge)
+        tab.send({"type": "auth", "token": token(f"user{n}")})
+        tab.send({"type": "auth", "token": token(f"user{n}")})
+        tab.sock.close()
+    wait_until(lambda: bridge.open_fds() == before, "its descriptors being what they were")
+    assert_served(redis_server, alice, "alice")
+
+
+def test_a_renewal_never_makes_a_token_last_longer_than_the_newer_one(programs, redis_server, open_tab):
+    bridge = programs.bridge(redis_server, *JWT, "--jwt-leeway", "0s")
+    tab = open_tab(bridge, token("mallory", 3600))
+    assert tab.request("auth", token=token("mallory", 2))["type"] == "authenticated"
+    end = tab.wait_closed()
+    assert (end.code, end.reason) == (4401, "the token has expired")
+
+
+NAMES = ["*", "{user}", "a:b", "../alice", "topic:all", "Alice", "alice ", " alice", "älice", "a/b", "%61lice", "alice\u200b"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_strange_name_is_only_itself(programs, redis_server, open_tab, tmp_path, name):
+    roles = tmp_path / "roles.conf"
+    roles.write_text("role *\n  subscribe team:{user}\n  send {user}\n  follow own:{user}\n")
+    bridge = programs.bridge(redis_server, *JWT, "--roles", str(roles))
+    tab = open_tab(bridge, token(name))
+    redis = redis_server.client()
+    for topic in ("team:alice", "team:bob", "team:", "alice", "own:alice"):
+        answer = tab.request("subscribe", topic=topic)
+        assert (answer["type"], answer["error"]["code"]) == ("error", "FORBIDDEN")
+    assert tab.request("subscribe", topic=f"team:{name}")["status"] == "subscribed"
+    for key in ("inbox:alice", "inbox:bob", "topic:own:alice"):
+        redis.execute_command("NOTIFY.SEND", key, "not for you")
+    redis.execute_command("NOTIFY.SEND", f"topic:own:{name}", "for you")
+    assert tab.expect(type="notification")["key"] == f"topic:own:{name}"
+    assert_served(redis_server, tab, name)
+    assert tab.drain() == []
+
+
+# ---- the file of roles
+
+
+def make_huge(path):
+    with open(path, "w", encoding="ascii") as file:
+        file.write("role *\n  subscribe *\n" + "# nothing\n" * 100000)
+
+
+def make_link_without_end(path):
+    os.symlink("/dev/zero", path)
+
+
+RUINS = {
+    "empty": lambda path: path.write_text(""),
+    "comments only": lambda path: path.write_text("# role *\n"),
+    "cut in the middle of a line": lambda path: path.write_text("role *\n  categories system\n  subsc"),
+    "of an unknown word": lambda path: path.write_text("role *\n  everything *\n"),
+    "no text": lambda path: path.write_bytes(b"role *\n  subscribe \0*\n"),
+    "huge": make_huge,
+    "sparse and enormous": lambda path: path.touch() or os.truncate(path, 1 << 40),
+    "a directory": lambda path: path.mkdir(),
+    "a FIFO that nobody writes": lambda path: os.mkfifo(path),
+    "a device without end": make_link_without_end,
+    "a device without anything": lambda path: os.symlink("/dev/null", path),
+    "a circle of links": lambda path: os.symlink(path, path),
+    "gone": lambda path: None,
+}
+
+
+@pytest.mark.parametrize("case", RUINS)
+def test_a_file_of_roles_that_is_ruined_changes_nothing_until_it_is_mended(programs, redis_server, open_tab, tmp_path, case):
+    path = tmp_path / "roles.conf"
+    path.write_text(ROLES)
+    bridge = programs.bridge(redis_server, *JWT, "--roles", str(path))
+    tab = open_tab(bridge, token("alice"))
+    assert tab.request("subscribe", topic="run:1")["status"] == "subscribed"
+    mark = bridge.mark()
+    path.unlink()
+    RUINS[case](path)
+    bridge.proc.send_signal(signal.SIGHUP)
+    line = bridge.wait_line("event=roles_(read|unusable)", since=mark)
+    assert "roles_unusable" in line
+    redis_server.client().execute_command("NOTIFY.SEND", "topic:run:1", "still followed")
+    assert tab.expect(type="notification")["message"] == "still followed"
+    assert tab.request("subscribe", topic="run:2")["status"] == "subscribed"
+    assert tab.request("subscribe", topic="other")["error"]["code"] == "FORBIDDEN"
+    assert_served(redis_server, tab, "alice")
+    if path.is_dir():
+        path.rmdir()
+    else:
+        path.unlink(missing_ok=True)
+    mark = bridge.mark()
+    path.write_text(ROLES.replace("run:*", "other"))
+    bridge.proc.send_signal(signal.SIGHUP)
+    bridge.wait_line("event=roles_read", since=mark)
+    assert tab.request("subscribe", topic="other")["status"] == "subscribed"
+    assert tab.expect(type="error")["error"]["details"]["key"] in ("topic:run:1", "topic:run:2")
+
+
+def test_a_file_of_roles_that_is_wrong_is_told_of_once_and_not_each_time_it_is_looked_at(programs, redis_server, tmp_path):
+    path = tmp_path / "roles.conf"
+    path.write_text(ROLES)
+    bridge = programs.bridge(redis_server, *JWT, "--roles", str(path))
+    mark = bridge.mark()
+    fresh = tmp_path / "fresh.conf"  # a file that is written in place may be looked at half way
+    fresh.write_text("role *\n  everything *\n")
+    fresh.rename(path)
+    for _ in range(5):
+        bridge.proc.send_signal(signal.SIGHUP)
+        bridge.wait_line("event=roles_unusable", since=mark)
+    fresh.write_text(ROLES)
+    fresh.rename(path)
+    bridge.proc.send_signal(signal.SIGHUP)
+    bridge.wait_line("event=roles_read", since=mark)
+    assert len([line for line in bridge.lines[mark:] if "roles_unusable" in line]) == 1
+
+
+# ---- an address of keys
+
+
+class KeyHost:
+    """An HTTP server whose answers a test decides: .answer(handler)."""
+
+    def __init__(self):
+        host = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                host.asked += 1
+                host.answer(self)
+
+            def log_message(self, *args):
+                pass
+
+        self.asked = 0
+        self.answer = None
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/keys"
+
+    def serve(self, *keys):
+        body = json.dumps({"keys": [key.jwk() for key in keys]}).encode()
+
+        def answer(handler):
+            handler.send_response(200)
+            handler.send_header("Content-Length", str(len(body)))
+            handler.end_headers()
+            handler.wfile.write(body)
+
+        self.answer = answer
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def key_host():
+    host = KeyHost()
+    yield host
+    host.close()
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("keys")
+    return [Key(folder, "EC", kid) for kid in ("one", "two")]
+
+
+def silent(handler):
+    handler.rfile.read(1)  # until the peer has had enough
+
+
+def drip(handler):
+    handler.send_response(200)
+    handler.end_headers()
+    try:
+        while True:
+            handler.wfile.write(b" ")
+            handler.wfile.flush()
+            time.sleep(0.05)
+    except OSError:
+        pass
+
+
+def endless(handler):
+    handler.send_response(200)
+    handler.end_headers()
+    try:
+        while True:
+            handler.wfile.write(b'{"keys":[' + b" " * 65536)
+    except OSError:
+        pass
+
+
+def answer_with(status, body, **headers):
+    def answer(handler):
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+def cut(handler):
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b'{"keys":[')
+    handler.close_connection = True
+
+
+BAD_HOSTS = {
+    "silent": silent,
+    "one byte at a time": drip,
+    "without end": endless,
+    "cut": cut,
+    "500": answer_with(500, b'{"keys":[]}'),
+    "no keys": answer_with(200, b'{"keys":[]}'),
+    "no JSON": answer_with(200, b"<html>"),
+    "keys that are none": answer_with(200, b'{"keys":[{"kty":"oct","k":"AAAA"},{"kty":"EC"},7,null]}'),
+    "somewhere else": answer_with(302, b"", Location="http://127.0.0.1:1/"),
+    "no HTTP": lambda handler: handler.wfile.write(b"\x16\x03\x01\0\0"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_HOSTS)
+def test_keys_outlive_their_address_and_nobody_waits_for_it(programs, redis_server, open_tab, key_host, keys, case):
+    one, two = keys
+    key_host.serve(one)
+    bridge = programs.bridge(redis_server, "--auth", "jwt", "--jwt-jwks", key_host.url)
+    bridge.wait_line("event=jwks_fetched")
+    alice = open_tab(bridge, one.sign(claims("alice")))
+    key_host.answer = BAD_HOSTS[case]
+    strangers = [open_tab(bridge) for _ in range(100)]
+    for tab in strangers:  # the first of them has the address asked again
+        tab.send({"type": "auth", "token": two.sign(claims("mallory"))})
+    assert_served(redis_server, alice, "alice")
+    late = open_tab(bridge, one.sign(claims("late")))
+    assert_served(redis_server, late, "late")
+    for tab in strangers:
+        assert tab.wait_closed().code == 4401
+        assert tab.messages == []
+    assert alice.request("auth", token=one.sign(claims("alice", 900)))["type"] == "authenticated"
+    assert key_host.asked <= 5  # once for all of them, and what is tried again each few seconds
+    assert bridge.running()
+
+
+def test_keys_outlive_an_address_that_is_gone(programs, redis_server, open_tab, key_host, keys):
+    one, two = keys
+    key_host.serve(one)
+    bridge = programs.bridge(redis_server, "--auth", "jwt", "--jwt-jwks", key_host.url)
+    bridge.wait_line("event=jwks_fetched")
+    key_host.close()
+    stranger = open_tab(bridge)
+    stranger.send({"type": "auth", "token": two.sign(claims("mallory"))})
+    assert stranger.wait_closed().code == 4401
+    assert_served(redis_server, open_tab(bridge, one.sign(claims("alice"))), "alice")
+
+
+def test_an_unknown_key_that_is_there_by_now_is_waited_for(programs, redis_server, open_tab, key_host, keys):
+    one, two = keys
+    key_host.serve(one)
+    bridge = programs.bridge(redis_server, "--auth", "jwt", "--jwt-jwks", key_host.url)
+    bridge.wait_line("event=jwks_fetched")
+    key_host.serve(one, two)
+    tabs = [open_tab(bridge) for _ in range(20)]
+    for tab in tabs:
+        tab.send({"type": "auth", "token": two.sign(claims("alice"))})
+    for tab in tabs:
+        assert tab.expect(type="connection")["user_id"] == "alice"
+    assert key_host.asked == 2
+
+
+def test_a_bridge_that_ends_when_it_has_just_asked_for_keys_leaves_nothing_behind(programs, redis_server, key_host):
+    """About every second of these ends was within the connecting, and lost a bufferevent."""
+    key_host.answer = BAD_HOSTS["500"]
+    for _ in range(8):
+        bridge = programs.add(Bridge(redis_server, "--auth", "jwt", "--jwt-jwks", key_host.url)).start(wait_ready=False)
+        bridge.wait_line("event=jwks_unusable.*retry_ms=1000")
+        time.sleep(1 - random.uniform(0.0005, 0.0045))  # it asks again after a second: no condition tells that beforehand
+        assert bridge.terminate() == 0
