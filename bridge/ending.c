@@ -50,6 +50,7 @@ static void begin(struct ending *ending)
     *ending->listeners = NULL;
     TAILQ_FOREACH(client, &ending->clients->all, all_link)
     {
+        /* cppcheck-suppress uninitvar ; it does not know the system's TAILQ_FOREACH */
         close_client(client, ending->spread_ms);
     }
     loop_timer_set(ending->timer, ending->timeout_ms);

@@ -508,13 +508,13 @@ static int watch(struct redis_link *link)
  */
 static void begin_connect(struct redis_link *link, const char *host)
 {
-    redisOptions options = {.options = REDIS_OPT_NONBLOCK};
+    redisOptions how = {.options = REDIS_OPT_NONBLOCK};
 
     if (host == NULL)
-        REDIS_OPTIONS_SET_UNIX(&options, link->address->path);
+        REDIS_OPTIONS_SET_UNIX(&how, link->address->path);
     else
-        REDIS_OPTIONS_SET_TCP(&options, host, link->address->port);
-    link->context = redisConnectWithOptions(&options);
+        REDIS_OPTIONS_SET_TCP(&how, host, link->address->port);
+    link->context = redisConnectWithOptions(&how);
     if (link->context == NULL || link->context->err != 0) {
         go_down(link, link->context == NULL ? "out of memory" : link->context->errstr);
         return;

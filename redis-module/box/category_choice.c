@@ -127,5 +127,5 @@ struct category_choice category_wish_for(struct category_wish *wish, const struc
     admit_only(wish, log);
     if (wish->muted.box != NULL)
         withdraw_muted(wish, log);
-    return leaves_out(wish, log) ? (struct category_choice){wish->words} : CATEGORY_CHOICE_ALL;
+    return (struct category_choice){leaves_out(wish, log) ? wish->words : NULL};
 }

@@ -61,12 +61,11 @@ static void tail_release(struct tail *tail, struct rm_ctx *ctx)
 
 enum { AS_MAX = NOTIFY_ID_TEXT_MAX + 1 + 20 + 1 + 10 };
 
-/* id/maxlen[/epoch] in room; each word takes the server a twentieth of what a SEND takes it in all.
- */
-static struct notify_str as_text(char room[AS_MAX], const struct send_result *result)
+/* id/maxlen[/epoch] in the AS_MAX bytes before end; each word takes the server a twentieth of what
+ * a SEND takes it in all. */
+static struct notify_str as_text(char *end, const struct send_result *result)
 {
     struct notify_str id = scratch_id(result->id);
-    char *end = room + AS_MAX;
     char *at = end;
 
     if (result->epoch != 0) {
@@ -84,7 +83,7 @@ static void replicate_short(struct rm_ctx *ctx, struct send_spec *spec,
                             const struct send_result *result, const struct tail *tail)
 {
     char room[AS_MAX];
-    struct notify_str as = as_text(room, result);
+    struct notify_str as = as_text(room + sizeof(room), result);
 
     spec->kept[spec->kept_count] = effect_word(EFFECT_AS);
     rm_Replicate(ctx, spec->command, "vbv", spec->kept, spec->kept_count + 1, as.ptr, as.len,
@@ -174,7 +173,7 @@ static struct rm_string **add_as(struct rm_ctx *ctx, struct rm_string **end,
         struct notify_str as;
         if (results[i].outcome != SEND_STORED)
             continue;
-        as = as_text(room, &results[i]);
+        as = as_text(room + sizeof(room), &results[i]);
         *end++ = rm_CreateString(ctx, as.ptr, as.len);
     }
     return end;

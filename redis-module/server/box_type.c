@@ -446,7 +446,7 @@ static void on_digest(struct rm_digest *digest, void *value)
 
 bool box_type_init(struct rm_ctx *ctx)
 {
-    struct rm_type_methods methods = {
+    static struct rm_type_methods methods = {
         .version = RM_TYPE_METHODS_VERSION,
         .rdb_load = on_rdb_load,
         .rdb_save = on_rdb_save,
