@@ -434,9 +434,11 @@ class Group:
         return self.add(RedisServer(**options)).start()
 
     def replica(self, primary, name="replica", **options):
-        """Handed out once it has all that its primary had."""
+        """Handed out once it has all that its primary had, in its AOF too, which it begins anew with that."""
         replica = self.redis(name=name, replica_of=primary, **options)
         replica.wait_line(REPLICA_SYNCED)
+        if options.get("appendonly") == "yes":
+            replica.wait_aof()
         return replica
 
     def bridge(self, server, *args, **options):
