@@ -102,8 +102,8 @@ def test_bridges_that_are_killed_by_turns_lose_nothing(programs, start_crowd):
 
 
 def test_a_redis_that_is_killed_loses_nothing_that_it_acknowledged(programs, start_crowd):
-    """appendfsync everysec: what was written to the file survives the process."""
-    server = programs.redis(config=BOXES, appendonly="yes", appendfsync="everysec")
+    """What was written to the file survives the process."""
+    server = programs.redis(config=BOXES, appendonly="yes")
     crowd = start_crowd(server, [programs.bridge(server)], roaming=4, staying=6)
     for _ in range(3):
         crowd.wait_for_more(300)
