@@ -10,6 +10,7 @@
 #include "base/loop.h"
 #include "clients/admission.h"
 #include "clients/arrival.h"
+#include "clients/categories.h"
 #include "clients/client.h"
 #include "clients/review.h"
 #include "config.h"
@@ -34,6 +35,7 @@ struct app {
     struct backend backend;
     struct trust *trust;
     struct admissions admissions;
+    struct category_filters filters;
     struct client_shared clients;
     struct front_door door;
     struct ending ending;
@@ -117,6 +119,7 @@ static int build_clients(struct app *app)
         .broadcast_logs = list_items(&config->broadcast_logs),
         .token_cookie = config->jwt_cookie,
         .admissions = &app->admissions,
+        .filters = &app->filters,
         .on_leaving = arrival_undo,
         .on_closed = ending_on_closed,
         .ctx = &app->ending,

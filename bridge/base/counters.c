@@ -61,6 +61,7 @@ const struct counter_info counter_infos[COUNTERS] = {
     [COUNTER_TOKENS_EXPIRED] = {"notify_tokens_expired_total", COUNTER_GROWS, "",
                                 "Connections that were closed since their token had expired."},
     [COUNTER_AUTH_TIMEOUT] = LIMIT("auth-timeout"),
+    [COUNTER_CATEGORIES] = LIMIT("categories-per-client"),
     [COUNTER_CONNECTIONS] = {"notify_connections", COUNTER_GAUGE, "transport=\"websocket\"",
                              "Open connections of clients."},
     [COUNTER_SOCKETS] = {"notify_sockets", COUNTER_GAUGE, "",

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "clients/admission.h"
+#include "clients/categories.h"
 #include "clients/client.h"
 #include "clients/credentials.h"
 #include "clients/opening.h"
@@ -24,14 +25,25 @@
 
 /* The greeting. */
 
+static void add_role(void *ctx, struct notify_str role)
+{
+    (void)json_array_append_new(ctx, json_stringn(role.ptr, role.len));
+}
+
 static void greet(struct client *client)
 {
     char now[ISO_TIME_LEN + 1];
-    const struct greeting greeting = {
-        .client_id = client_id(client), .user_id = client_user(client), .timestamp = now};
+    const struct greeting greeting = {.client_id = client_id(client),
+                                      .user_id = client_user(client),
+                                      .roles = json_array(),
+                                      .categories = categories_of_roles(client),
+                                      .timestamp = now};
 
+    identity_each_role(client->identity, add_role, greeting.roles);
     iso_time_format(now, loop_wall_ms(client->shared->senders.loop));
     sender_greet(&client->sender, &greeting);
+    json_decref(greeting.roles);
+    json_decref(greeting.categories);
 }
 
 static void on_greeting_due(void *ctx)
@@ -195,7 +207,7 @@ static void go_on(struct client *client, struct identity *identity, const struct
               log_bytes(user.ptr, user.len));
     if (opening->user[0] != '\0' && !notify_str_eq(notify_str_z(opening->user), user))
         conn_close(conn, CONN_CLOSE_FORBIDDEN, "user is not whom the token is for");
-    else if (identity == NULL || follow_all(client, opening) != 0)
+    else if (identity == NULL || !categories_apply(client) || follow_all(client, opening) != 0)
         conn_close(conn, CONN_CLOSE_INTERNAL, "out of memory");
 }
 
@@ -288,4 +300,5 @@ void arrival_undo(struct client *client)
 {
     admission_end(client);
     review_forget(client);
+    categories_forget(client);
 }

@@ -3,9 +3,11 @@
 #include "base/loop.h"
 #include "channels/channel.h"
 #include "channels/follow.h"
+#include "clients/categories.h"
 #include "clients/client.h"
 #include "clients/permission.h"
 #include "identity/key_names.h"
+#include "net/conn.h"
 
 #define REVIEWED_AT_ONCE 64
 
@@ -38,6 +40,10 @@ void review_client(struct client *client)
 {
     if (client->identity == NULL)
         return;
+    if (!categories_apply(client)) {
+        conn_close(client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
+        return;
+    }
     end_what_is_forbidden(client);
     identity_each(client->identity, RIGHT_FOLLOW, false, begin_one, client);
 }

@@ -281,6 +281,22 @@ struct each {
     void *ctx;
 };
 
+static bool pass_pattern(void *ctx, struct notify_str pattern)
+{
+    const struct each *each = ctx;
+
+    each->fn(each->ctx, pattern);
+    return false;
+}
+
+void identity_each_pattern(const struct identity *identity, enum right right, identity_name_fn fn,
+                           void *ctx)
+{
+    struct each each = {.fn = fn, .ctx = ctx};
+
+    (void)walk(identity, right, pass_pattern, &each);
+}
+
 static bool pass_role(void *ctx, struct notify_str name)
 {
     const struct each *each = ctx;

@@ -57,6 +57,9 @@ bool identity_filters(const struct identity *identity);
 typedef void (*identity_name_fn)(void *ctx, struct notify_str name);
 /* Calls fn for each role, everybody's ("*") left out. */
 void identity_each_role(const struct identity *identity, identity_name_fn fn, void *ctx);
+/* Calls fn for each pattern of a right as it is written, with '*' and {user} in it. */
+void identity_each_pattern(const struct identity *identity, enum right right, identity_name_fn fn,
+                           void *ctx);
 /* Calls fn for each name (a pattern with the user's id in it) of a right that names things,
  * RIGHT_FOLLOW or the categories; patterns with '*' are passed as they are when with_stars. Some
  * may come twice. */

@@ -9,7 +9,7 @@
 
 static const char *const words[RIGHT_COUNT] = {
     [RIGHT_CATEGORIES] = "categories",
-    [RIGHT_JOIN] = "join",
+    [RIGHT_PERMITTED] = "permitted",
     [RIGHT_FOLLOW] = "follow",
     [RIGHT_SUBSCRIBE] = "subscribe",
     [RIGHT_SESSIONS] = "sessions",

@@ -29,7 +29,7 @@
 /* What somebody may be allowed; the words of the file. */
 enum right {
     RIGHT_CATEGORIES, /* entries of logs with these are delivered without asking */
-    RIGHT_JOIN,       /* those that subscribe_category may add */
+    RIGHT_PERMITTED,  /* those that subscribe_category may add */
     RIGHT_FOLLOW,     /* topics followed at once: patterns without '*' */
     RIGHT_SUBSCRIBE,  /* topics */
     RIGHT_SESSIONS,   /* session ids whose log may be followed */

@@ -10,6 +10,10 @@ struct request;
 /* request_auth.c */
 void request_handle_auth(struct request *r);
 
+/* request_category.c */
+void request_handle_subscribe_category(struct request *r);
+void request_handle_unsubscribe_category(struct request *r);
+
 /* request_follow.c */
 void request_handle_subscribe(struct request *r);
 void request_handle_unsubscribe(struct request *r);

@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients/categories.h"
 #include "clients/client.h"
 #include "clients/permission.h"
 #include "wire/json_scan.h"
+#include "wire/json_text.h"
 #include "base/log.h"
 #include "requests/call.h"
 #include "requests/answer.h"
@@ -25,7 +27,7 @@
 #define HISTORY_PORTION_BYTES ((size_t)HISTORY_PORTION * 65536)
 
 struct message_parts {
-    struct notify_str id, data;
+    struct notify_str id, category, data;
 };
 
 static void on_message_member(void *ctx, struct notify_str name, struct notify_str value)
@@ -34,6 +36,8 @@ static void on_message_member(void *ctx, struct notify_str name, struct notify_s
 
     if (notify_str_eq(name, NOTIFY_STR("id")))
         parts->id = value;
+    else if (notify_str_eq(name, NOTIFY_STR("category")))
+        parts->category = value;
     else if (notify_str_eq(name, NOTIFY_STR("data")))
         parts->data = value;
 }
@@ -43,29 +47,53 @@ static bool read_id(struct notify_str json, struct notify_id *ret_id)
     return json.len > 2 && notify_id_parse(notify_str_of(json.ptr + 1, json.len - 2), 0, ret_id);
 }
 
+/* One entry of a page. */
+struct item {
+    struct notify_id id;
+    struct notify_str category; /* raw JSON; empty: it has none */
+    struct notify_str text;
+};
+
 /* Of a notification its data, which holds all there is to it; of an event, whose data is whatever
  * its sender liked, the whole message. False: it is no message of the module. */
-static bool history_item(const struct resp *message, struct notify_str *ret_item,
-                         struct notify_id *ret_id)
+static bool read_item(const struct resp *message, struct item *ret)
 {
-    struct message_parts outer = {{NULL, 0}, {NULL, 0}}, inner = outer;
+    struct message_parts outer = {{NULL, 0}, {NULL, 0}, {NULL, 0}}, inner = outer;
 
     if (!json_scan_object(resp_str(message), on_message_member, &outer) ||
-        !read_id(outer.id, ret_id))
+        !read_id(outer.id, &ret->id))
         return false;
+    ret->category = outer.category;
     if (outer.data.len > 0 && outer.data.ptr[0] == '{')
         (void)json_scan_object(outer.data, on_message_member, &inner); /* scanned with the rest */
-    *ret_item = notify_str_eq(inner.id, outer.id) ? outer.data : message->str;
+    ret->text = notify_str_eq(inner.id, outer.id) ? outer.data : message->str;
     return true;
+}
+
+/* May the client see it? */
+static bool is_shown(const struct request *r, const struct item *item)
+{
+    struct notify_str category;
+    json_t *json;
+    bool shown;
+
+    if (item->category.len == 0)
+        return true;
+    shown =
+        json_text_read(item->category, &category, &json) && categories_may_get(r->client, category);
+    json_decref(json);
+    return shown;
 }
 
 /* A page that is being put together, from portions: how large entries are is only known once they
  * are there, and one reply for the largest page of the largest entries would hold up everybody. */
 struct history {
     bool forward, unread_only;
+    bool chosen;                 /* it is a log's, of which not all categories may be seen */
     uint8_t limit, count, asked; /* items of the page, those it has, entries of this portion */
     char from[NOTIFY_ID_TEXT_MAX + 2], to[NOTIFY_ID_TEXT_MAX + 2]; /* of the next portion */
-    struct notify_id last;                                         /* of the items */
+    struct notify_id last;                                         /* of the items, */
+    struct notify_id seen; /* and of the entries that were looked at */
     int64_t unread;
     char *items; /* owned: their JSON, with commas between */
     size_t len, cap;
@@ -121,24 +149,33 @@ static void answer_history(struct request *r, const struct history *history, boo
 
 enum portion { PORTION_BAD, PORTION_TAKEN, PORTION_TOO_MUCH };
 
-/* Takes over what there is room for. */
-static enum portion take_portion(struct history *history, const struct resp *portion)
+static enum portion take_item(struct history *history, const struct item *item)
 {
-    struct notify_str item;
-    struct notify_id id;
-
-    for (size_t i = 0; i < portion->len; i++) {
-        if (!history_item(portion->items[i], &item, &id))
-            return PORTION_BAD;
-        if (history->count == history->limit ||
-            (history->count > 0 && history->len + 1 + item.len > HISTORY_PAGE_BYTES))
-            return PORTION_TOO_MUCH;
-        if ((history->count > 0 && !append(history, NOTIFY_STR(","))) || !append(history, item))
-            return PORTION_BAD;
-        history->last = id;
-        history->count++;
-    }
+    if (history->count == history->limit ||
+        (history->count > 0 && history->len + 1 + item->text.len > HISTORY_PAGE_BYTES))
+        return PORTION_TOO_MUCH;
+    if ((history->count > 0 && !append(history, NOTIFY_STR(","))) || !append(history, item->text))
+        return PORTION_BAD;
+    history->last = item->id;
+    history->count++;
     return PORTION_TAKEN;
+}
+
+/* Takes over what there is room for, and may be seen. */
+static enum portion take_portion(const struct request *r, struct history *history,
+                                 const struct resp *portion)
+{
+    enum portion taken = PORTION_TAKEN;
+    struct item item;
+
+    for (size_t i = 0; i < portion->len && taken == PORTION_TAKEN; i++) {
+        if (!read_item(portion->items[i], &item))
+            return PORTION_BAD;
+        history->seen = item.id;
+        if (!history->chosen || is_shown(r, &item))
+            taken = take_item(history, &item);
+    }
+    return taken;
 }
 
 static void on_first_portion(struct request *r, const struct resp *both, void *ctx);
@@ -159,7 +196,7 @@ static const struct call_kind next_kind = {.fn = on_portion,
 static struct words portion_words(struct history *history)
 {
     struct words words = {.len = 2, .at = {NOTIFY_STR("NOTIFY.REVRANGE"), history->key}};
-    size_t wanted = (size_t)history->limit - history->count + 1;
+    size_t wanted = history->chosen ? HISTORY_PORTION : (size_t)history->limit - history->count + 1;
 
     if (history->forward)
         words.at[0] = NOTIFY_STR("NOTIFY.RANGE");
@@ -185,11 +222,11 @@ static void set_bound(char out[NOTIFY_ID_TEXT_MAX + 2], struct notify_id id)
 static void on_portion(struct request *r, const struct resp *portion, void *ctx)
 {
     struct history *history = ctx;
-    enum portion taken = take_portion(history, portion);
+    enum portion taken = take_portion(r, history, portion);
     struct words words;
 
     if (taken == PORTION_TAKEN && portion->len >= history->asked) {
-        set_bound(history->from, history->last);
+        set_bound(history->from, history->seen);
         words = portion_words(history);
         call_send(r, &next_kind, history, &words);
         return;
@@ -209,6 +246,33 @@ static void on_first_portion(struct request *r, const struct resp *both, void *c
     history->unread = resp_integer(both->items[0], 0);
     on_portion(r, both->items[1], history);
 }
+
+/* What of a log is unread, and may be seen. */
+static int64_t count_shown(const struct request *r, const struct resp *badge)
+{
+    const struct resp *by_category = resp_member(badge, "by_category");
+    int64_t unread = resp_integer(resp_member(badge, "unread"), 0);
+
+    for (size_t i = 0; by_category != NULL && i + 1 < by_category->len; i += 2)
+        if (!categories_may_get(r->client, resp_str(by_category->items[i])))
+            unread -= resp_integer(by_category->items[i + 1], 0);
+    return unread;
+}
+
+static void on_badge(struct request *r, const struct resp *badge, void *ctx)
+{
+    struct history *history = ctx;
+    struct words page = portion_words(history);
+
+    history->unread = count_shown(r, badge);
+    call_send(r, &next_kind, history, &page);
+}
+
+static const struct call_kind badge_kind = {.fn = on_badge,
+                                            .release = history_free,
+                                            .answer_bytes = HISTORY_PAGE_BYTES + CALL_SMALL_ANSWER,
+                                            .reply_bytes = HISTORY_PORTION_BYTES,
+                                            .reads = true};
 
 static struct notify_str history_key(const struct request *r, struct key_buffer *buffer)
 {
@@ -254,6 +318,7 @@ static struct history *history_new(const struct request *r)
     history->limit = (uint8_t)history_limit(r);
     history->forward = before->raw.len == 0 && after->raw.len > 0;
     history->unread_only = request_value(r, "unread_only")->flag;
+    history->chosen = request_text(r, "topic").len > 0 && identity_filters(r->client->identity);
     memcpy(history->from, history->forward ? "-" : "+", 2);
     memcpy(history->to, history->forward ? "+" : "-", 2);
     if (before->raw.len > 0)
@@ -267,20 +332,25 @@ static struct history *history_new(const struct request *r)
     return history;
 }
 
-/* What may be followed may be read. */
+/* What may be followed may be read, but for the categories that may not be seen. */
 static bool may_read(struct request *r)
 {
-    struct notify_str topic = request_text(r, "topic");
+    struct notify_str topic = request_text(r, "topic"), category = request_text(r, "category");
     struct key_buffer buffer;
 
     if (topic.len == 0)
         return request_has_inbox(r);
-    if (client_may_follow(r->client, key_of(r->shared->keys, KEY_TOPIC, topic, &buffer)))
+    if (!client_may_follow(r->client, key_of(r->shared->keys, KEY_TOPIC, topic, &buffer)))
+        answer_lacks_right(r, "topic", RIGHT_SUBSCRIBE, topic);
+    else if (category.len > 0 && !categories_may_get(r->client, category))
+        answer_lacks_right(r, "category", RIGHT_CATEGORIES, category);
+    else
         return true;
-    answer_lacks_right(r, "topic", RIGHT_SUBSCRIBE, topic);
     return false;
 }
 
+/* A page, and how many are unread: of a log from which something is left out they must be counted
+ * by category. */
 void request_handle_history(struct request *r)
 {
     struct words count = {.len = 1, .at = {NOTIFY_STR("NOTIFY.UNREAD")}};
@@ -294,7 +364,13 @@ void request_handle_history(struct request *r)
         answer_error(r, ANSWER_PROCESSING_ERROR, NULL, "out of memory");
         return;
     }
+    if (history->chosen)
+        count.at[0] = NOTIFY_STR("NOTIFY.BADGE");
     words_add(&count, history->key);
+    if (history->chosen) {
+        call_send(r, &badge_kind, history, &count);
+        return;
+    }
     page = portion_words(history);
     call_send_two(r, &first_kind, history, &count, &page);
 }

@@ -17,6 +17,7 @@ struct text;
 /* What somebody who has come is told. */
 struct greeting {
     struct notify_str client_id, user_id; /* UTF-8 */
+    json_t *roles, *categories;           /* borrowed arrays of names, or null */
     const char *timestamp;                /* ISO 8601 */
 };
 

@@ -7,6 +7,7 @@
 
 #include "clients/admission.h"
 #include "clients/arrival.h"
+#include "clients/categories.h"
 #include "clients/client.h"
 #include "conn_testing.h"
 #include "identity/authority.h"
@@ -30,6 +31,7 @@ struct stage {
     struct key_names names;
     struct authority *authority;
     struct admissions admissions;
+    struct category_filters filters;
     struct client_shared shared;
     struct conn conn;
     struct client *client;
@@ -59,6 +61,7 @@ static void stage_open(struct stage *stage)
     stage->shared = (struct client_shared){
         .senders = {.loop = LOOP_TESTING, .outbox_bytes = 4096, .slow_timeout_ms = 1000},
         .admissions = &stage->admissions,
+        .filters = &stage->filters,
         .on_leaving = arrival_undo,
         .router = stage->router,
         .commands = stage->turns,

@@ -16,6 +16,7 @@
 #include "channels/channel.h"
 #include "clients/admission.h"
 #include "clients/arrival.h"
+#include "clients/categories.h"
 #include "clients/client.h"
 #include "conn_testing.h"
 #include "channels/follow.h"
@@ -97,6 +98,7 @@ static struct turns *turns;
 static struct router *router;
 static struct authority *authority;
 static struct admissions admissions;
+static struct category_filters category_filters;
 static struct client_shared shared;
 static struct peer peers[PEERS];
 static struct key_names names = {{"inbox:%s", "topic:%s", "session:%s"}};
@@ -910,6 +912,7 @@ static void begin(uint64_t number)
                                                 .outbox_bytes = 300 + below(3000),
                                                 .slow_timeout_ms = 20000},
                                     .admissions = &admissions,
+                                    .filters = &category_filters,
                                     .on_leaving = arrival_undo,
                                     .router = router,
                                     .commands = turns,

@@ -86,7 +86,7 @@ static const char book_text[] = "# who may what\n"
                                 "\r\n"
                                 "role admin\n"
                                 "  categories security *.audit\n"
-                                "  join maintenance\n"
+                                "  permitted maintenance\n"
                                 "  publish *\n"
                                 "  kick *";
 
@@ -123,7 +123,7 @@ Test(identity, roles_of_the_token_and_everybodys_add_up)
     cr_expect(may(user, RIGHT_SUBSCRIBE, "mine:7"));
     cr_expect_not(may(user, RIGHT_PUBLISH, "mine:7"));
     cr_expect(may(admin, RIGHT_CATEGORIES, "x.audit") && may(admin, RIGHT_CATEGORIES, "system"));
-    cr_expect(may(admin, RIGHT_JOIN, "maintenance") && may(admin, RIGHT_PUBLISH, "anything"));
+    cr_expect(may(admin, RIGHT_PERMITTED, "maintenance") && may(admin, RIGHT_PUBLISH, "anything"));
     cr_expect_not(may(admin, RIGHT_PRESENCE, "al"));
     cr_expect(identity_filters(user));
     identity_unref(user);
