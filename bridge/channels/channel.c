@@ -278,8 +278,9 @@ void channel_take_stash(struct channel *channel)
         channel->read->stash = stash_len(channel);
 }
 
-void channel_on_message(struct channel *channel, struct notify_str message)
+void channel_on_message(void *owner, struct notify_str message)
 {
+    struct channel *channel = owner;
     struct notify_str name = subscription_channel(channel->sub);
     struct event *event = event_decode(message);
 
@@ -341,13 +342,17 @@ void channel_fall_behind(struct follow *follow)
 
 /* What subscription reports. */
 
-void channel_on_held(struct channel *channel)
+void channel_on_held(void *owner)
 {
+    struct channel *channel = owner;
+
     channel_sync_up(channel, SYNC_HOLE);
 }
 
-void channel_on_lost(struct channel *channel)
+void channel_on_lost(void *owner)
 {
+    struct channel *channel = owner;
+
     channel->state = CHANNEL_JOINING;
     channel->read_stale = true;
     channel->stash = batch_free(channel->stash);
@@ -356,8 +361,10 @@ void channel_on_lost(struct channel *channel)
     channel->doubts = channel->flushed = false;
 }
 
-void channel_on_flushed(struct channel *channel)
+void channel_on_flushed(void *owner)
 {
+    struct channel *channel = owner;
+
     if (channel->state == CHANNEL_JOINING) /* is read once it is held */
         return;
     channel_flush(channel);
@@ -366,13 +373,21 @@ void channel_on_flushed(struct channel *channel)
     channel_sync_up(channel, SYNC_HOLE);
 }
 
-void channel_on_refused(struct channel *channel)
+void channel_on_refused(void *owner)
 {
+    struct channel *channel = owner;
     const struct audience *audience = &channel->audience;
 
     while (audience->len > 0)
         channel->shared->handlers->on_refused(audience->follows[audience->len - 1]);
 }
+
+const struct subscription_handlers channel_subscription_handlers = {
+    .on_held = channel_on_held,
+    .on_lost = channel_on_lost,
+    .on_refused = channel_on_refused,
+    .on_message = channel_on_message,
+};
 
 struct notify_str follow_key(const struct follow *follow)
 {

@@ -40,6 +40,7 @@ struct follow;
 struct follow_handlers;
 struct loop;
 struct subscription;
+struct subscription_handlers;
 
 /* What all channels of a process share; owned by the router. */
 struct channel_shared {
@@ -95,14 +96,15 @@ void channel_resume(struct channel *channel, struct follow *follow);
 /* The client's queue overflowed: nothing more until channel_resume(). */
 void channel_fall_behind(struct follow *follow);
 
-/* What subscription and catchup report. */
-void channel_on_held(struct channel *channel);
-void channel_on_lost(struct channel *channel);
-void channel_on_refused(struct channel *channel); /* nobody follows it any more */
-void channel_on_message(struct channel *channel, struct notify_str message);
+/* What subscription and catchup tell; owner: the channel. */
+extern const struct subscription_handlers channel_subscription_handlers;
+void channel_on_held(void *owner);
+void channel_on_lost(void *owner);
+void channel_on_refused(void *owner); /* nobody follows it any more */
+void channel_on_message(void *owner, struct notify_str message);
+void channel_on_read(void *owner, const struct catchup_result *result);
 /* Whatever is known of it is to be read anew: it may be another box now. */
-void channel_on_flushed(struct channel *channel);
-void channel_on_read(struct channel *channel, const struct catchup_result *result);
+void channel_on_flushed(void *owner);
 
 /* Hands what has been accepted to all live follows. */
 void channel_flush(struct channel *channel);

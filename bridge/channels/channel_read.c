@@ -418,8 +418,9 @@ static void forget_read(struct channel *channel)
     channel->read = NULL;
 }
 
-void channel_on_read(struct channel *channel, const struct catchup_result *answer)
+void channel_on_read(void *owner, const struct catchup_result *answer)
 {
+    struct channel *channel = owner;
     struct catchup_result taken = *answer, *result = &taken;
     struct batch batch = take_entries(channel, result);
     bool current = channel->state == CHANNEL_LIVE;

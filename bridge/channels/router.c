@@ -26,50 +26,11 @@ static void flush_all(struct router *router)
         channel_flush(channel);
 }
 
-/* From subscription and catchup to the channel that it concerns. */
-
-static void on_held(void *owner)
-{
-    channel_on_held(owner);
-}
-
-static void on_lost(void *owner)
-{
-    channel_on_lost(owner);
-}
-
-static void on_refused(void *owner)
-{
-    channel_on_refused(owner);
-}
-
-static void on_message(void *owner, struct notify_str payload)
-{
-    channel_on_message(owner, payload);
-}
-
-static void on_read(void *owner, const struct catchup_result *result)
-{
-    channel_on_read(owner, result);
-}
-
-static const struct subscription_handlers subscription_handlers = {
-    .on_held = on_held,
-    .on_lost = on_lost,
-    .on_refused = on_refused,
-    .on_message = on_message,
-};
-
-static void on_key_flushed(void *owner)
-{
-    channel_on_flushed(owner);
-}
-
 static void on_flushed(void *ctx)
 {
     struct router *router = ctx;
 
-    subscription_each(router->subscriptions, on_key_flushed);
+    subscription_each(router->subscriptions, channel_on_flushed);
 }
 
 static void remove_channel(void *ctx, struct channel *channel)
@@ -223,8 +184,8 @@ struct router *router_new(struct loop *loop, const struct router_limits *limits,
     router->shared.recent.bytes_max = limits->recent_bytes;
     router->shared.recent.events_max = limits->recent_events;
     TAILQ_INIT(&router->shared.dirty);
-    router->shared.catchup = catchup_new(loop, on_read);
-    router->subscriptions = subscription_set_new(loop, &subscription_handlers);
+    router->shared.catchup = catchup_new(loop, channel_on_read);
+    router->subscriptions = subscription_set_new(loop, &channel_subscription_handlers);
     router->control = control_new(loop, on_flushed, router);
     router->linger = linger_new(loop, &limits->linger, remove_channel, router);
     if (router->shared.catchup == NULL || router->subscriptions == NULL ||
