@@ -14,7 +14,8 @@
  *      session set may have more than 1,024 connections.
  *   3  Effects say which epoch begins with them (EPOCH, and the third part of AS). READALL of a
  *      category of a log is one effect, whatever it changes, and the cursor has a watermark for the
- *      category, in payloads a section that may not be passed over.
+ *      category, in payloads a section that may not be passed over. BYNAME: a cursor changes, and
+ *      whoever does the same does not look at the log.
  *
  * Rules:
  * - Every reader reads every level up to its own, for ever (tests/versions/corpus).
@@ -44,6 +45,7 @@ enum {
     WRITE_VERSION_SHORT_SENDS = 2,
     WRITE_VERSION_SECTIONS = 2,
     WRITE_VERSION_EPOCHS = 3,
+    WRITE_VERSION_BY_NAME = 3,
     WRITE_VERSION_COVERS = 3,     /* of cursors: cursor_covers.h */
     WRITE_VERSION_LARGE_SETS = 2, /* session sets of more than WRITE_SMALL_SET connections */
 };

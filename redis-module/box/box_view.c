@@ -46,6 +46,43 @@ bool box_view_find(const struct box_view *view, struct notify_id id, uint64_t no
     return true;
 }
 
+/* Whether something up to the read mark is unread again; *ret_id: the first that is. */
+static bool has_exception(const struct box_view *view, struct notify_id *ret_id)
+{
+    const struct cursor *cursor = view->sight.cursor;
+    struct box_entry entry;
+    uint32_t pos = 0;
+
+    while (cursor_next_mark(cursor, CURSOR_UNREAD, &pos, ret_id) &&
+           notify_id_cmp(*ret_id, cursor->read_mark) <= 0)
+        if (box_find(view->box, *ret_id, BOX_NEVER_EXPIRE, &entry) && entry.kind != ENTRY_EVENT)
+            return true;
+    return false;
+}
+
+struct notify_id box_view_read_to(const struct box_view *view)
+{
+    struct notify_id mark = {0, 0};
+    struct box_range range = {.to = {UINT64_MAX, UINT64_MAX}, .filter = BOX_FILTER_ALL};
+    struct box_iter iter;
+    struct box_entry entry;
+
+    if (view->box == NULL)
+        return mark;
+    if (has_exception(view, &mark))
+        return notify_id_before(mark);
+    mark = view->sight.cursor->read_mark;
+    range.from = notify_id_after(mark);
+    box_iter_init(&iter, view->box, &range);
+    while (box_iter_next(&iter, &entry)) {
+        if (entry.kind != ENTRY_EVENT &&
+            !cursor_state_of(&view->sight, entry.id, entry.category_slot).is_read)
+            break;
+        mark = entry.id;
+    }
+    return mark;
+}
+
 /* Of an entry that has been looked at. */
 static bool state_matches(const struct box_entry *entry, enum box_state state)
 {

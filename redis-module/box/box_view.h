@@ -29,6 +29,11 @@ void box_view_release(struct box_view *view); /* of any kind */
 bool box_view_find(const struct box_view *view, struct notify_id id, uint64_t now_ms,
                    struct box_entry *ret_entry);
 
+/* For a follower: an id up to which he has read everything that is stored, expired or withdrawn or
+ * not: to read up to it changes nothing that he sees. O(exceptions + entries read after the read
+ * mark). */
+struct notify_id box_view_read_to(const struct box_view *view);
+
 /* As box_iter. */
 struct box_view_iter {
     const struct box_view *view;

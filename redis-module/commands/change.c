@@ -4,9 +4,12 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "base/versions.h"
 #include "box/box_extra.h"
+#include "server/config.h"
 #include "server/info.h"
 #include "server/publish.h"
+#include "server/replay.h"
 #include "server/reply.h"
 #include "base/scratch.h"
 #include "base/mem.h"
@@ -24,6 +27,7 @@ void change_init(struct change *change, struct rm_ctx *ctx, struct rm_string **a
     change->nopublish = false;
     change->tells_otherwise = false;
     change->log = NULL;
+    change->by_name = false;
     change->target.kind = TARGET_IDS;
     change->ids.count = 0;
     change->ids.memory = NULL;
@@ -76,11 +80,19 @@ bool change_take_log(struct args *args, void *into)
     return true;
 }
 
+bool change_take_by_name(struct args *args, void *into)
+{
+    struct change *change = into;
+
+    (void)args;
+    change->by_name = true;
+    return true;
+}
+
 static const struct arg_option options[] = {
-    ARG_OPTION("NOPUBLISH", change_take_nopublish),
-    ARG_OPTION_PART("EPOCH", change_take_epoch),
-    ARG_OPTION_INTERNAL("AT", change_take_at),
-    ARG_OPTION("LOG", change_take_log),
+    ARG_OPTION("NOPUBLISH", change_take_nopublish), ARG_OPTION_PART("EPOCH", change_take_epoch),
+    ARG_OPTION_INTERNAL("AT", change_take_at),      ARG_OPTION("LOG", change_take_log),
+    ARG_OPTION("BYNAME", change_take_by_name),
 };
 enum { OPTIONS = sizeof options / sizeof options[0], OPTIONS_WITHOUT_MARKS = 2 };
 
@@ -269,12 +281,30 @@ bool change_sort_ids(struct change *change)
     return true;
 }
 
+bool change_check_by_name(struct change *change)
+{
+    struct args *args = &change->args;
+
+    if (!change->by_name || replay_now())
+        return true;
+    if (!config_writes(WRITE_VERSION_BY_NAME))
+        return args_fail(args, "ERR BYNAME needs notify.write-version %d", WRITE_VERSION_BY_NAME);
+    if (change->target.kind == TARGET_TOKEN || change->target.kind == TARGET_ENTITY)
+        return args_fail(args, "ERR BYNAME goes with ids: only the log itself knows its tokens and "
+                               "entities");
+    return true;
+}
+
 bool change_take_options(struct change *change, bool marks)
 {
+    struct args *args = &change->args;
     uint32_t seen;
 
-    return args_take_options(&change->args, options, marks ? OPTIONS : OPTIONS_WITHOUT_MARKS,
-                             change, &seen);
+    if (!args_take_options(args, options, marks ? OPTIONS : OPTIONS_WITHOUT_MARKS, change, &seen))
+        return false;
+    if (change->by_name && change->log == NULL)
+        return args_fail(args, "ERR BYNAME goes with LOG: it says that the log lies elsewhere");
+    return change_check_by_name(change);
 }
 
 static bool publishes(const struct change *change)
@@ -318,8 +348,10 @@ struct effect_words change_tail(struct change *change)
 {
     size_t count = 0;
 
+    if (change->by_name)
+        change->tail[count++] = effect_word(EFFECT_BY_NAME);
     if (change->box.epoch != 0)
-        count = effect_put_epoch(change->tail, change->box.epoch, &change->epoch_text);
+        count += effect_put_epoch(change->tail + count, change->box.epoch, &change->epoch_text);
     if (change->nopublish || change->tells_otherwise || !publish_by_effect())
         change->tail[count++] = effect_word(EFFECT_NOPUBLISH);
     return (struct effect_words){change->tail, count};

@@ -47,6 +47,7 @@ struct change {
     bool tells_otherwise; /* the effect does not say what the message says: both are replicated */
     struct rm_string *tail[EFFECT_TAIL_MAX];
     struct rm_string *epoch_text; /* of them, owned; or NULL */
+    bool by_name;                 /* BYNAME: the log lies elsewhere, and is no key of the command */
     struct rm_string *log; /* LOG: the log whose cursor changes; borrowed; NULL: the box itself */
     struct change_target target;
     struct change_ids ids;
@@ -74,16 +75,19 @@ void change_make_texts(struct change *change);
 void change_free_texts(struct change *change);
 /* Puts them in order. False: no memory; args.error says so. */
 bool change_sort_ids(struct change *change);
-/* Takes NOPUBLISH and, if the command marks entries, AT ms and LOG log up to the end. */
+/* Takes NOPUBLISH and, if the command marks entries, AT ms, LOG log and BYNAME up to the end. */
 bool change_take_options(struct change *change, bool marks);
+/* Whether BYNAME, if it was given, may be. */
+bool change_check_by_name(struct change *change);
 
-/* AT, NOPUBLISH and LOG as arg_option handlers, for commands with further options; into is the
- * change.
+/* AT, NOPUBLISH, LOG and BYNAME as arg_option handlers, for commands with further options; into is
+ * the change.
  */
 bool change_take_at(struct args *args, void *into);
 bool change_take_nopublish(struct args *args, void *into);
 bool change_take_epoch(struct args *args, void *into);
 bool change_take_log(struct args *args, void *into);
+bool change_take_by_name(struct args *args, void *into);
 
 /* Checks the channel permission and opens the key for writing. False: an error has been replied.
  * The key may hold no box. */
@@ -94,7 +98,8 @@ void change_keep_id(struct change *change, size_t *kept, size_t i);
 
 /* The change is done: raises rev, takes the counts, closes the key. */
 void change_commit(struct change *change);
-/* The end of the replicated command, after change_commit: the epoch that has begun, NOPUBLISH. */
+/* The end of the replicated command, after change_commit: BYNAME, the epoch that has begun,
+ * NOPUBLISH. */
 struct effect_words change_tail(struct change *change);
 /* Publishes unless NOPUBLISH; ids: as many messages as needed. */
 void change_publish_ids(struct change *change, enum render_change what);

@@ -5,6 +5,7 @@
 #include "server/box_key.h"
 #include "commands/filter_args.h"
 #include "commands/log_count.h"
+#include "commands/log_share.h"
 #include "server/reply.h"
 #include "base/mem.h"
 
@@ -63,16 +64,6 @@ static void reply_by_category(struct rm_ctx *ctx, const struct category_list *li
     }
 }
 
-/* What BADGE says about one log. */
-struct log_share {
-    struct notify_str name; /* borrowed */
-    struct cursor_counts counts;
-    struct notify_id last;
-    uint64_t rev;
-    uint64_t epoch;
-    uint64_t next_expiry_ms;
-};
-
 /* The share of each log. NULL with *ret_replied: one is no box; without: no memory. */
 static struct log_share *count_shares(const struct box_key *bk, const struct filter_args *wanted,
                                       bool *ret_replied)
@@ -92,15 +83,7 @@ static struct log_share *count_shares(const struct box_key *bk, const struct fil
             mem_free(shares);
             return NULL;
         }
-        shares[i] = (struct log_share){
-            .name = box_key_name(&log),
-            .counts = log_count(log_cursor(bk->box, logs->names[i]), &log, wish)};
-        if (log.box != NULL) {
-            shares[i].last = box_last_id(log.box);
-            shares[i].rev = box_rev(log.box);
-            shares[i].epoch = box_epoch(log.box);
-            shares[i].next_expiry_ms = box_key_next_expiry(&log);
-        }
+        shares[i] = log_share_of(log_cursor(bk->box, logs->names[i]), &log, wish);
         box_key_close(&log);
     }
     return shares;
@@ -112,13 +95,8 @@ static void reply_shares(struct rm_ctx *ctx, const struct log_share *shares, siz
     rm_ReplyWithMap(ctx, (long)count);
     for (size_t i = 0; i < count; i++) {
         reply_str(ctx, shares[i].name);
-        rm_ReplyWithMap(ctx, 6);
-        reply_field_number(ctx, "unread", shares[i].counts.unread);
-        reply_field_number(ctx, "unseen", shares[i].counts.unseen);
-        reply_field_id(ctx, "last", shares[i].last);
-        reply_field_number(ctx, "rev", shares[i].rev);
-        reply_field_number(ctx, "epoch", shares[i].epoch);
-        reply_field_number(ctx, "next_expiry", shares[i].next_expiry_ms);
+        rm_ReplyWithMap(ctx, LOG_SHARE_FIELDS);
+        log_share_reply(ctx, &shares[i]);
     }
 }
 

@@ -11,11 +11,14 @@
 #include "server/args.h"
 #include "box/box_extra.h"
 #include "box/cursor_covers.h"
+#include "box/cursor_word.h"
 #include "commands/change.h"
 #include "commands/filter_args.h"
 #include "commands/log_args.h"
 #include "commands/log_count.h"
+#include "server/config.h"
 #include "server/reply.h"
+#include "base/scratch.h"
 #include "base/utf8.h"
 #include "base/mem.h"
 
@@ -54,9 +57,13 @@ static bool take_from(struct args *args, void *into)
 
 static const struct arg_option follow_options[] = {
     ARG_OPTION("NOPUBLISH", change_take_nopublish), ARG_OPTION_PART("EPOCH", change_take_epoch),
+    ARG_OPTION("BYNAME", change_take_by_name),
     ARG_OPTION("FROM", take_from), /* the last: UNFOLLOW has it not */
 };
-enum { FOLLOW_OPTIONS = 3, UNFOLLOW_OPTIONS = 2 };
+enum {
+    FOLLOW_OPTIONS = sizeof follow_options / sizeof follow_options[0],
+    UNFOLLOW_OPTIONS = FOLLOW_OPTIONS - 1
+};
 
 /* The logs and, with them, where the options begin. */
 static bool take_names(struct follow *follow, size_t option_count)
@@ -75,7 +82,8 @@ static bool take_options(struct follow *follow, size_t option_count)
     uint32_t seen;
 
     return args_take_options(args, follow_options, option_count, follow, &seen) &&
-           args_check_count(args, follow->count, LIMIT_KEYS, "logs");
+           args_check_count(args, follow->count, LIMIT_KEYS, "logs") &&
+           change_check_by_name(&follow->change);
 }
 
 static void follow_init(struct follow *follow, struct rm_ctx *ctx, struct rm_string **argv,
@@ -99,6 +107,15 @@ static struct notify_str name_of(const struct rm_string *string)
 
     name.ptr = rm_StringPtrLen(string, &name.len);
     return name;
+}
+
+/* Who is not there cannot be asked for his last id. */
+static bool check_from(struct follow *follow)
+{
+    return !follow->change.by_name || !follow->from_last ||
+           args_fail(&follow->change.args,
+                     "ERR BYNAME goes with FROM id: the log lies elsewhere and "
+                     "is not asked for its last id");
 }
 
 /* What can be followed. To leave, any name will do: RENAME may have made a box follow itself. */
@@ -135,9 +152,11 @@ static bool look_at_logs(struct follow *follow)
     for (size_t i = 0; i < follow->count; i++) {
         struct follow_log *log = &follow->logs[i];
         struct box_key bk;
+        log->start = follow->from;
+        if (follow->change.by_name)
+            continue;
         if (!box_key_open_or_reply(&bk, follow->change.ctx, log->name, RM_READ))
             return false;
-        log->start = follow->from;
         if (follow->from_last && bk.box != NULL)
             log->start = box_last_id(bk.box);
         box_key_close(&bk);
@@ -225,6 +244,7 @@ static void publish(struct follow *follow, enum render_change what)
         change->box.rev = log->rev;
         change->box.log = name_of(log->name);
         change->box.log_unread = log->unread;
+        change->box.log_is_elsewhere = change->by_name;
         change_publish_follow(change, what, log->start);
         change->box.epoch = 0; /* it has been told */
     }
@@ -250,7 +270,7 @@ static int run_follow(struct follow *follow)
         give_up(follow);
         return added < 0 ? reply_refused(follow, added) : rm_ReplyWithLongLong(change->ctx, 0);
     }
-    for (size_t i = 0; i < follow->count && !follow->from_last; i++)
+    for (size_t i = 0; i < follow->count && !follow->from_last && !change->by_name; i++)
         if (follow->logs[i].rev != 0)
             follow->logs[i].unread = count_unread(follow, &follow->logs[i]);
     commit(follow);
@@ -270,24 +290,25 @@ static int run_follow(struct follow *follow)
 /* Key and logs, as the server asks for them. */
 static int tell_keys(const struct follow *follow, struct rm_ctx *ctx, int key_flags, int log_flags)
 {
+    size_t count = follow->change.by_name ? 0 : follow->count;
+
     rm_KeyAtPosWithFlags(ctx, 1, RM_KEY_RW | key_flags);
-    for (size_t i = 0; i < follow->count; i++)
+    for (size_t i = 0; i < count; i++)
         rm_KeyAtPosWithFlags(ctx, FIRST_LOG + (int)i, RM_KEY_RO | log_flags);
     return RM_OK;
 }
 
-/* NOTIFY.FOLLOW key log [log …] [FROM id|$] [NOPUBLISH] */
+/* NOTIFY.FOLLOW key log [log …] [FROM id|$] [BYNAME] [NOPUBLISH] */
 int cmd_follow(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     struct follow follow;
     bool named;
 
     follow_init(&follow, ctx, argv, argc);
-    named = take_names(&follow, FOLLOW_OPTIONS);
+    named = take_names(&follow, FOLLOW_OPTIONS) && take_options(&follow, FOLLOW_OPTIONS);
     if (rm_IsKeysPositionRequest(ctx))
         return tell_keys(&follow, ctx, RM_KEY_INSERT, RM_KEY_ACCESS);
-    if (!named || !take_options(&follow, FOLLOW_OPTIONS) || !check_names(&follow) ||
-        !make_logs(&follow))
+    if (!named || !check_from(&follow) || !check_names(&follow) || !make_logs(&follow))
         (void)reply_args_error(ctx, &follow.change.args);
     else if (look_at_logs(&follow) && change_open_or_reply(&follow.change))
         (void)run_follow(&follow);
@@ -322,18 +343,17 @@ static int run_unfollow(struct follow *follow)
     return rm_ReplyWithLongLong(change->ctx, (long long)gone->count);
 }
 
-/* NOTIFY.UNFOLLOW key log [log …] [NOPUBLISH] */
+/* NOTIFY.UNFOLLOW key log [log …] [BYNAME] [NOPUBLISH] */
 int cmd_unfollow(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     struct follow follow;
     bool named;
 
     follow_init(&follow, ctx, argv, argc);
-    named = take_names(&follow, UNFOLLOW_OPTIONS);
+    named = take_names(&follow, UNFOLLOW_OPTIONS) && take_options(&follow, UNFOLLOW_OPTIONS);
     if (rm_IsKeysPositionRequest(ctx))
         return tell_keys(&follow, ctx, RM_KEY_UPDATE, 0);
-    if (!named || !take_options(&follow, UNFOLLOW_OPTIONS) || !make_logs(&follow) ||
-        !change_reserve_ids(&follow.change, follow.count))
+    if (!named || !make_logs(&follow) || !change_reserve_ids(&follow.change, follow.count))
         (void)reply_args_error(ctx, &follow.change.args);
     else if (change_open_or_reply(&follow.change))
         (void)run_unfollow(&follow);
@@ -393,19 +413,115 @@ static void reply_cursor(struct rm_ctx *ctx, const struct cursor *cursor)
     reply_covers(ctx, cursor->covers);
 }
 
-/* NOTIFY.CURSORS key */
+/* ---- their words ---- */
+
+/* Which cursors are asked for: those of the named logs, or all. */
+struct words {
+    struct args *args;
+    int first; /* name */
+    size_t name_count;
+    const struct cursors *cursors;
+};
+
+/* How many there may be. */
+static size_t words_count(const struct words *words)
+{
+    return words->name_count > 0 ? words->name_count : cursors_count(words->cursors);
+}
+
+/* NULL: the box does not follow that log. */
+static const struct cursor *words_at(const struct words *words, size_t index)
+{
+    if (words->name_count == 0)
+        return cursors_at(words->cursors, (uint32_t)index);
+    return cursors_find(words->cursors, args_at(words->args, words->first + (int)index));
+}
+
+/* A word for a browser is short, but one of a box that has muted thousands of categories is not. */
+static bool check_size(const struct words *words, const struct box *carrier)
+{
+    size_t most = (size_t)config_get()->max_reply_bytes;
+    size_t size = 0;
+
+    for (size_t i = 0; i < words_count(words); i++) {
+        const struct cursor *cursor = words_at(words, i);
+        size += cursor == NULL ? 0 : cursor_word_size(carrier, cursor);
+    }
+    return size <= most || words_count(words) == 1 ||
+           args_fail(words->args, "LIMIT the words have more than %zu bytes: name fewer logs",
+                     most);
+}
+
+static void reply_words(struct rm_ctx *ctx, const struct words *words, struct box **carrier)
+{
+    long count = 0;
+
+    rm_ReplyWithMap(ctx, RM_POSTPONED_LEN);
+    for (size_t i = 0; i < words_count(words); i++) {
+        const struct cursor *cursor = words_at(words, i);
+        struct text_buf *word = scratch_message();
+        if (cursor == NULL)
+            continue;
+        reply_str(ctx, cursor_name(cursor));
+        if (cursor_word_add(word, carrier, cursor) == 0)
+            reply_str(ctx, text_buf_str(word));
+        else
+            (void)reply_error(ctx, "ERR not enough memory for the word");
+        count++;
+    }
+    rm_ReplySetMapLength(ctx, count);
+}
+
+static void run_words(struct box_key *bk, struct words *words)
+{
+    struct box *carrier = cursor_word_carrier(bk->box);
+
+    words->cursors = box_cursors(bk->box);
+    if (carrier == NULL)
+        (void)reply_no_memory(bk->ctx);
+    else if (!check_size(words, carrier))
+        (void)reply_args_error(bk->ctx, words->args);
+    else
+        reply_words(bk->ctx, words, &carrier);
+    box_free(carrier);
+    scratch_shrink();
+}
+
+static void run_cursors(struct box_key *bk)
+{
+    const struct cursors *cursors = box_cursors(bk->box);
+
+    rm_ReplyWithMap(bk->ctx, (long)cursors_count(cursors));
+    for (uint32_t i = 0; i < cursors_count(cursors); i++)
+        reply_cursor(bk->ctx, cursors_at(cursors, i));
+}
+
+/* WORDS [log …] */
+static bool take_words(struct args *args, struct words *ret_words)
+{
+    if (!args_take_keyword(args, "WORDS"))
+        return args_fail(args, "ERR syntax error: only WORDS may follow the key");
+    *ret_words = (struct words){
+        .args = args, .first = args->pos, .name_count = (size_t)(args->argc - args->pos)};
+    return args_check_count(args, ret_words->name_count, LIMIT_KEYS, "logs");
+}
+
+/* NOTIFY.CURSORS key [WORDS [log …]] */
 int cmd_cursors(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
-    const struct cursors *cursors;
+    struct words words = {NULL, 0, 0, NULL};
     struct box_key bk;
+    struct args args;
 
-    (void)argc;
+    args_init(&args, argv, argc, 2);
+    if (!args_done(&args) && !take_words(&args, &words))
+        return reply_args_error(ctx, &args);
     if (!box_key_open_or_reply(&bk, ctx, argv[1], RM_READ))
         return RM_OK;
-    cursors = box_cursors(bk.box);
-    rm_ReplyWithMap(ctx, (long)cursors_count(cursors));
-    for (uint32_t i = 0; i < cursors_count(cursors); i++)
-        reply_cursor(ctx, cursors_at(cursors, i));
+    if (words.args == NULL)
+        run_cursors(&bk);
+    else
+        run_words(&bk, &words);
     box_key_close(&bk);
     return RM_OK;
 }

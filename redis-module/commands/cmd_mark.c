@@ -88,7 +88,7 @@ static int run_mark(struct change *change, const struct mark_kind *mark, bool ta
     return run_ids(change, mark);
 }
 
-/* NOTIFY.READ key id [id …] [LOG log] [AT ms] [NOPUBLISH] */
+/* NOTIFY.READ key id [id …] [LOG log [BYNAME]] [AT ms] [NOPUBLISH] */
 int cmd_read(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     struct change change;
@@ -115,7 +115,7 @@ static const struct mark_kind *find_mark(struct args *args)
 }
 
 /* NOTIFY.MARK key READ|UNREAD|SEEN|ARCHIVED|UNARCHIVED id [id …]|TOKEN token|ENTITY type id
- * [LOG log] [AT ms] [NOPUBLISH] */
+ * [LOG log [BYNAME]] [AT ms] [NOPUBLISH] */
 int cmd_mark(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     const struct mark_kind *mark;
@@ -171,6 +171,7 @@ static const struct arg_option upto_options[] = {
     ARG_OPTION_PART("EPOCH", change_take_epoch),
     ARG_OPTION_INTERNAL("AT", change_take_at),
     ARG_OPTION("LOG", change_take_log),
+    ARG_OPTION("BYNAME", change_take_by_name),
     ARG_OPTION("LOGS", take_logs),
     ARG_OPTION("CATEGORY", take_category), /* the last: SEEN has it not */
 };
@@ -251,6 +252,7 @@ static bool run_one(const struct upto *upto, struct rm_string *log, const struct
     one.change.at_ms = upto->change.at_ms;
     one.change.nopublish = upto->change.nopublish;
     one.change.log = log;
+    one.change.by_name = upto->change.by_name;
     one.change.epoch = upto->change.epoch;
     if (only_check)
         done = log_change_check_or_reply(&one.change, &wanted);
@@ -295,6 +297,21 @@ static int run(const struct upto *upto, const struct mark_kind *mark, const char
     return done ? rm_ReplyWithLongLong(upto->change.ctx, (long long)count) : RM_OK;
 }
 
+/* Who is not there cannot be asked for his last id, nor which entries are of a category. */
+static bool check_by_name(struct upto *upto)
+{
+    struct args *args = &upto->change.args;
+
+    if (upto->change.by_name && (upto->change.log == NULL || upto->id.ms == UINT64_MAX))
+        return args_fail(args, "ERR BYNAME goes with LOG and UPTO: the log lies elsewhere and is "
+                               "not asked for its last id");
+    if (upto->change.by_name && upto->category.ptr != NULL)
+        return args_fail(args,
+                         "ERR BYNAME goes with no CATEGORY: only the log itself knows what is "
+                         "of it");
+    return change_check_by_name(&upto->change);
+}
+
 static bool parse_upto(struct upto *upto, size_t option_count)
 {
     struct args *args = &upto->change.args;
@@ -305,8 +322,9 @@ static bool parse_upto(struct upto *upto, size_t option_count)
     upto->logs = (struct log_args){NULL, 0};
     if (!args_take_options(args, upto_options, option_count, upto, &seen))
         return false;
-    return upto->change.log == NULL || upto->logs.count == 0 ||
-           args_fail(args, "ERR syntax error: only one of LOG and LOGS may be given");
+    if (upto->change.log != NULL && upto->logs.count > 0)
+        return args_fail(args, "ERR syntax error: only one of LOG and LOGS may be given");
+    return check_by_name(upto);
 }
 
 static int mark_all(struct rm_ctx *ctx, struct rm_string **argv, int argc,
@@ -319,7 +337,8 @@ static int mark_all(struct rm_ctx *ctx, struct rm_string **argv, int argc,
     change_init(&upto.change, ctx, argv, argc, 2);
     parsed = parse_upto(&upto, option_count);
     if (rm_IsKeysPositionRequest(ctx))
-        (void)log_args_tell_all(ctx, argv, argc, parsed ? upto.change.log : NULL,
+        (void)log_args_tell_all(ctx, argv, argc,
+                                parsed && !upto.change.by_name ? upto.change.log : NULL,
                                 parsed ? &upto.logs : &none);
     else if (!parsed)
         (void)reply_args_error(ctx, &upto.change.args);
@@ -329,13 +348,14 @@ static int mark_all(struct rm_ctx *ctx, struct rm_string **argv, int argc,
     return RM_OK;
 }
 
-/* NOTIFY.READALL key [UPTO id] [CATEGORY c] [LOG log|LOGS numkeys log …] [AT ms] [NOPUBLISH] */
+/* NOTIFY.READALL key [UPTO id] [CATEGORY c] [LOG log [BYNAME]|LOGS numkeys log …] [AT ms]
+ * [NOPUBLISH] */
 int cmd_readall(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     return mark_all(ctx, argv, argc, &marks[MARK_READ], "NOTIFY.READALL", READALL_OPTIONS);
 }
 
-/* NOTIFY.SEEN key [UPTO id] [LOG log|LOGS numkeys log …] [AT ms] [NOPUBLISH] */
+/* NOTIFY.SEEN key [UPTO id] [LOG log [BYNAME]|LOGS numkeys log …] [AT ms] [NOPUBLISH] */
 int cmd_seen(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     return mark_all(ctx, argv, argc, &marks[MARK_SEEN], "NOTIFY.SEEN", SEEN_OPTIONS);

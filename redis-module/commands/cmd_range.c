@@ -99,46 +99,24 @@ int cmd_get(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 
 /* ---- RANGE and REVRANGE ---- */
 
-static void reply_range(struct log_view *lv, const struct filter_args *wanted,
-                        struct box_range *range)
-{
-    struct box_view_iter iter;
-    struct box_entry entry;
-    uint64_t count = 0;
-
-    range->now_ms = lv->now_ms;
-    range->filter = wanted->filter;
-    rm_ReplyWithArray(lv->bk.ctx, RM_POSTPONED_LEN);
-    box_view_iter_init(&iter, &lv->view, range);
-    for (; count < wanted->count && box_view_iter_next(&iter, &entry); count++)
-        log_view_reply(lv, &entry, wanted->json);
-    rm_ReplySetArrayLength(lv->bk.ctx, (long)count);
-}
-
-static bool take_ends(struct args *args, struct box_range *range)
-{
-    if (range->reverse)
-        return args_take_range_end(args, &range->to) && args_take_range_start(args, &range->from);
-    return args_take_range_start(args, &range->from) && args_take_range_end(args, &range->to);
-}
-
 static int range(struct rm_ctx *ctx, struct rm_string **argv, int argc, bool reverse)
 {
-    struct box_range range = {.reverse = reverse};
     struct filter_args wanted;
+    struct box_range range;
     struct log_view lv;
     struct args args;
     bool parsed;
 
     args_init(&args, argv, argc, 2);
-    parsed = take_ends(&args, &range) && filter_args_take(&wanted, FILTER_RANGE, &args);
+    parsed = filter_args_take_ends(&args, reverse, &range) &&
+             filter_args_take(&wanted, FILTER_RANGE, &args);
     if (rm_IsKeysPositionRequest(ctx))
         return log_args_tell_read(ctx, argv, argc, parsed ? wanted.log : NULL);
     if (!parsed)
         return reply_args_error(ctx, &args);
     if (!log_view_open_or_reply(&lv, ctx, argv[1], wanted.log, wanted.json))
         return RM_OK;
-    reply_range(&lv, &wanted, &range);
+    log_view_reply_range(&lv, &wanted, &range);
     log_view_close(&lv);
     scratch_shrink();
     return RM_OK;
@@ -189,15 +167,16 @@ static uint64_t count_plainly(const struct log_view *lv, const struct filter_arg
  * [ENTITY type id] [LOG log] */
 int cmd_count(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
-    struct box_range range = {.reverse = false};
     struct filter_args wanted;
+    struct box_range range;
     struct log_view lv;
     struct args args;
     uint64_t count;
     bool parsed;
 
     args_init(&args, argv, argc, 2);
-    parsed = take_ends(&args, &range) && filter_args_take(&wanted, FILTER_COUNT, &args);
+    parsed = filter_args_take_ends(&args, false, &range) &&
+             filter_args_take(&wanted, FILTER_COUNT, &args);
     if (rm_IsKeysPositionRequest(ctx))
         return log_args_tell_read(ctx, argv, argc, parsed ? wanted.log : NULL);
     if (!parsed)

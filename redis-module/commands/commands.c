@@ -45,6 +45,7 @@
         .flags = (arg_flags)                                                                       \
     }
 #define LOG LOG_ARG("LOG", RM_ARG_OPTIONAL)
+#define BYNAME OPTION("byname", "BYNAME")
 #define END                                                                                        \
     {                                                                                              \
         .name = NULL                                                                               \
@@ -221,14 +222,61 @@ static struct rm_arg count_args[] = {
     END,
 };
 static struct rm_arg follow_args[] = {
-    KEY, LOG_ARG(NULL, RM_ARG_MULTIPLE), OPTION_STR("id", "FROM"), NOPUBLISH, END,
+    KEY, LOG_ARG(NULL, RM_ARG_MULTIPLE), OPTION_STR("id", "FROM"), BYNAME, NOPUBLISH, END,
 };
-static struct rm_arg unfollow_args[] = {KEY, LOG_ARG(NULL, RM_ARG_MULTIPLE), NOPUBLISH, END};
+static struct rm_arg unfollow_args[] = {
+    KEY, LOG_ARG(NULL, RM_ARG_MULTIPLE), BYNAME, NOPUBLISH, END,
+};
 static struct rm_arg key_args[] = {KEY, END};
-static struct rm_arg read_args[] = {KEY, IDS, LOG, NOPUBLISH, END};
+static struct rm_arg words_parts[] = {
+    TOKEN("words", "WORDS"),
+    ARG("log", RM_ARG_STRING, NULL, RM_ARG_OPTIONAL | RM_ARG_MULTIPLE),
+    END,
+};
+static struct rm_arg cursors_args[] = {
+    KEY,
+    ARG_SUB("words", RM_ARG_BLOCK, NULL, RM_ARG_OPTIONAL, words_parts),
+    END,
+};
+static struct rm_arg ends_up[] = {
+    ARG("start", RM_ARG_STRING, NULL, 0),
+    ARG("end", RM_ARG_STRING, NULL, 0),
+    END,
+};
+static struct rm_arg ends_down[] = {
+    ARG("end", RM_ARG_STRING, NULL, 0),
+    ARG("start", RM_ARG_STRING, NULL, 0),
+    END,
+};
+static struct rm_arg directions[] = {
+    ARG_SUB("range", RM_ARG_BLOCK, "RANGE", 0, ends_up),
+    ARG_SUB("revrange", RM_ARG_BLOCK, "REVRANGE", 0, ends_down),
+    END,
+};
+static struct rm_arg view_args[] = {
+    KEY,
+    ARG("cursor", RM_ARG_STRING, NULL, 0),
+    OPTION_ONEOF("entries", NULL, directions),
+    OPTION_INT("count", "COUNT"),
+    OPTION_ONEOF("state", NULL, state_names),
+    CATEGORIES,
+    OPTION_STR("type", "TYPE"),
+    OPTION_STR("event", "EVENT"),
+    LEVELS,
+    ENTITY,
+    OPTION("json", "JSON"),
+    END,
+};
+static struct rm_arg read_args[] = {KEY, IDS, LOG, BYNAME, NOPUBLISH, END};
 
 static struct rm_arg readall_args[] = {
-    KEY, OPTION_STR("id", "UPTO"), OPTION_STR("category", "CATEGORY"), LOG_OR_LOGS, NOPUBLISH, END,
+    KEY,
+    OPTION_STR("id", "UPTO"),
+    OPTION_STR("category", "CATEGORY"),
+    LOG_OR_LOGS,
+    BYNAME,
+    NOPUBLISH,
+    END,
 };
 
 static struct rm_arg mark_names[] = {
@@ -244,10 +292,11 @@ static struct rm_arg targets[] = {
 #define TARGET ARG_SUB("entries", RM_ARG_ONEOF, NULL, 0, targets)
 
 static struct rm_arg mark_args[] = {
-    KEY, ARG_SUB("state", RM_ARG_ONEOF, NULL, 0, mark_names), TARGET, LOG, NOPUBLISH, END,
+    KEY, ARG_SUB("state", RM_ARG_ONEOF, NULL, 0, mark_names), TARGET, LOG, BYNAME, NOPUBLISH, END,
 };
 
-static struct rm_arg seen_args[] = {KEY, OPTION_STR("id", "UPTO"), LOG_OR_LOGS, NOPUBLISH, END};
+static struct rm_arg seen_args[] = {KEY, OPTION_STR("id", "UPTO"), LOG_OR_LOGS, BYNAME, NOPUBLISH,
+                                    END};
 static struct rm_arg del_args[] = {KEY, TARGET, NOPUBLISH, END};
 static struct rm_arg mute_args[] = {
     KEY,
@@ -525,6 +574,7 @@ HANDLER(unread)
 HANDLER(badge)
 HANDLER(count)
 HANDLER(cursors)
+HANDLER(view)
 HANDLER(follow)
 HANDLER(unfollow)
 HANDLER(len)
@@ -613,9 +663,15 @@ static const struct command {
      "O(log(M)+S) for S segments in the range of a box of M entries; O(N) for N entries in it with "
      "any option",
      NULL, count_args},
-    {"NOTIFY.CURSORS", run_cursors, "readonly", "read slow", 2, KEY_READ,
-     "Returns where a box stands in each log that it follows.", "O(N) for N logs and exceptions",
-     NULL, key_args},
+    {"NOTIFY.CURSORS", run_cursors, "readonly", "read slow", -2, KEY_READ,
+     "Returns where a box stands in each log that it follows, or the words that tell it to "
+     "NOTIFY.VIEW.",
+     "O(N) for N logs and exceptions", NULL, cursors_args},
+    {"NOTIFY.VIEW", run_view, "readonly", "read slow", -3, KEY_READ,
+     "Returns what a box elsewhere has not read of a log, and entries as it sees them, by the word "
+     "for its cursor.",
+     "O(N) for the N bytes of the word, then as NOTIFY.UNREAD and NOTIFY.RANGE of a log", NULL,
+     view_args},
     {"NOTIFY.FOLLOW", run_follow, "write deny-oom getkeys-api", "write slow", -3, KEY_FOLLOW,
      "Makes a box follow logs: other boxes whose notifications count for it until it has read "
      "them.",

@@ -46,6 +46,7 @@ int cmd_trim(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_follow(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_unfollow(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_cursors(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_view(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_count(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_restorebox(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_session_open(struct rm_ctx *ctx, struct rm_string **argv, int argc);

@@ -193,6 +193,34 @@ static bool take_by(struct args *args, void *into)
     return args_fail_value(args, "BY", "category, type, level or entity", word);
 }
 
+bool filter_args_take_ends(struct args *args, bool reverse, struct box_range *ret_range)
+{
+    *ret_range = (struct box_range){.reverse = reverse};
+    if (reverse)
+        return args_take_range_end(args, &ret_range->to) &&
+               args_take_range_start(args, &ret_range->from);
+    return args_take_range_start(args, &ret_range->from) &&
+           args_take_range_end(args, &ret_range->to);
+}
+
+static bool take_range_option(struct args *args, struct filter_args *wanted, bool reverse)
+{
+    if (wanted->has_range)
+        return args_fail(args, "ERR syntax error: only one of RANGE and REVRANGE may be given");
+    wanted->has_range = true;
+    return filter_args_take_ends(args, reverse, &wanted->range);
+}
+
+static bool take_range(struct args *args, void *into)
+{
+    return take_range_option(args, into, false);
+}
+
+static bool take_revrange(struct args *args, void *into)
+{
+    return take_range_option(args, into, true);
+}
+
 #define STATES                                                                                     \
     ARG_OPTION("UNREAD", take_unread), ARG_OPTION("READ", take_read),                              \
         ARG_OPTION("UNSEEN", take_unseen), ARG_OPTION("ARCHIVED", take_archived),                  \
@@ -218,6 +246,13 @@ static const struct arg_option feed_options[] = {
     ARG_OPTION("OFFSET", take_offset),
     ARG_OPTION("TOTAL", take_total),
 };
+static const struct arg_option view_options[] = {
+    FILTERS,
+    ARG_OPTION("COUNT", take_count),
+    ARG_OPTION("JSON", take_json),
+    ARG_OPTION("RANGE", take_range),
+    ARG_OPTION("REVRANGE", take_revrange),
+};
 static const struct arg_option unread_options[] = {CATEGORIES, ARG_OPTION("LOGS", take_logs),
                                                    ARG_OPTION("BY", take_by)};
 static const struct arg_option badge_options[] = {CATEGORIES, ARG_OPTION("LOGS", take_logs)};
@@ -232,8 +267,18 @@ static const struct {
 } tables[] = {
     [FILTER_RANGE] = TABLE(range_options), [FILTER_COUNT] = TABLE(count_options),
     [FILTER_FEED] = TABLE(feed_options),   [FILTER_UNREAD] = TABLE(unread_options),
-    [FILTER_BADGE] = TABLE(badge_options),
+    [FILTER_BADGE] = TABLE(badge_options), [FILTER_VIEW] = TABLE(view_options),
 };
+
+/* What chooses entries says nothing where none are asked for. */
+static bool check_view(const struct filter_args *wanted, struct args *args)
+{
+    if (wanted->has_range ||
+        (filter_args_are_plain(wanted) && !wanted->json && wanted->count == REPLY_ENTRIES_MAX))
+        return true;
+    return args_fail(args,
+                     "ERR syntax error: RANGE or REVRANGE is needed with filters, COUNT and JSON");
+}
 
 bool filter_args_take(struct filter_args *wanted, enum filter_use use, struct args *args)
 {
@@ -247,7 +292,7 @@ bool filter_args_take(struct filter_args *wanted, enum filter_use use, struct ar
         return false;
     wanted->filter.categories = wanted->categories.list;
     wanted->filter.category_count = wanted->categories.count;
-    return true;
+    return use != FILTER_VIEW || check_view(wanted, args);
 }
 
 bool filter_args_are_plain(const struct filter_args *wanted)

@@ -25,6 +25,7 @@ enum filter_use {
     FILTER_FEED,   /* those of COUNT without LOG, and COUNT, JSON, LOGS, BEFORE, OFFSET, TOTAL */
     FILTER_UNREAD, /* CATEGORY, LOGS, BY */
     FILTER_BADGE,  /* CATEGORY, LOGS */
+    FILTER_VIEW, /* those of RANGE without LOG, and RANGE, REVRANGE, which all but CATEGORY need */
 };
 
 /* What has not been given is NULL, 0 or false. */
@@ -44,7 +45,12 @@ struct filter_args {
     bool has_by;
     enum group_by by;
     uint64_t offset;
+    struct box_range range; /* RANGE or REVRANGE: its ends and direction */
+    bool has_range;
 };
+
+/* The ends of a range as RANGE has them, or REVRANGE. */
+bool filter_args_take_ends(struct args *args, bool reverse, struct box_range *ret_range);
 
 /* Takes the options up to the end. */
 bool filter_args_take(struct filter_args *wanted, enum filter_use use, struct args *args);

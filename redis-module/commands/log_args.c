@@ -73,6 +73,7 @@ int log_args_tell_all(struct rm_ctx *ctx, struct rm_string **argv, int argc,
 int log_args_tell_keyword(struct rm_ctx *ctx, struct rm_string **argv, int argc, int from)
 {
     const struct rm_string *log = NULL;
+    bool by_name = false;
     struct args args;
 
     args_init(&args, argv, argc, from);
@@ -80,8 +81,12 @@ int log_args_tell_keyword(struct rm_ctx *ctx, struct rm_string **argv, int argc,
         from += 2;
     else if (args_take_keyword(&args, "ENTITY"))
         from += 3;
-    for (int i = from; i + 1 < argc && log == NULL; i++)
-        if (args_is_keyword(args_at(&args, i), "LOG", 3))
-            log = argv[i + 1];
-    return log_args_tell_one(ctx, argv, argc, log);
+    for (int i = from; i < argc; i++) {
+        struct notify_str word = args_at(&args, i);
+        if (args_is_keyword(word, "BYNAME", 6))
+            by_name = true;
+        if (args_is_keyword(word, "LOG", 3) && i + 1 < argc)
+            log = argv[++i];
+    }
+    return log_args_tell_one(ctx, argv, argc, by_name ? NULL : log);
 }

@@ -24,8 +24,8 @@ bool log_args_take(struct args *args, struct log_args *ret_logs);
 /* The answers to the server's question, for a command that reads its key and logs (NULL: its
  * arguments are wrong, and it will open nothing); that reads its key, or updates it, and may read a
  * log (NULL: none); that updates it and may read a log or several; that updates it and whose first
- * word LOG, from argv[from] on, can only be the keyword, unless it is TOKEN's or ENTITY's. Each
- * returns RM_OK. */
+ * word LOG, from argv[from] on, can only be the keyword, unless it is TOKEN's or ENTITY's (with
+ * BYNAME there is no log). Each returns RM_OK. */
 int log_args_tell_many(struct rm_ctx *ctx, struct rm_string **argv, const struct log_args *logs);
 int log_args_tell_read(struct rm_ctx *ctx, struct rm_string **argv, int argc,
                        const struct rm_string *log);

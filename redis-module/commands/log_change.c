@@ -51,16 +51,16 @@ static int reply_failed(struct log_change *lc, int error)
     return reply_args_error(ctx, &lc->change->args);
 }
 
-/* Opens the box for writing and the log for reading. */
+/* Opens the box for writing and the log for reading, unless it lies elsewhere. */
 static bool open_or_reply(struct log_change *lc, struct change *change)
 {
-    lc->change = change;
+    *lc = (struct log_change){.change = change};
     if (notify_str_eq(str_of(change->log), str_of(change->bk.name))) {
         (void)reply_error(change->ctx, "ERR LOG must be another box than the key itself");
         return false;
     }
     /* The log first: opening the box may already take expired entries out of it. */
-    if (!box_key_open_or_reply(&lc->log, change->ctx, change->log, RM_READ))
+    if (!change->by_name && !box_key_open_or_reply(&lc->log, change->ctx, change->log, RM_READ))
         return false;
     if (change_open_or_reply(change))
         return true;
@@ -73,9 +73,10 @@ static int begin(struct log_change *lc)
 {
     struct cursor *cursor = log_cursor(lc->change->bk.box, lc->change->log);
 
-    if (cursor == NULL || lc->log.box == NULL)
+    if (cursor == NULL || (lc->log.box == NULL && !lc->change->by_name))
         return -ENOENT;
-    return cursor_edit_begin(&lc->edit, cursor, lc->log.box, box_key_now(&lc->log));
+    return cursor_edit_begin(&lc->edit, cursor, lc->log.box,
+                             lc->log.box == NULL ? BOX_NEVER_EXPIRE : box_key_now(&lc->log));
 }
 
 /* The change is done: what messages say, rev, and the keys are closed. */
@@ -88,8 +89,10 @@ static int commit(struct log_change *lc)
         return rc;
     lc->log.is_told = true;
     change->box.log = str_of(change->log);
-    change->box.log_unread =
-        log_count(lc->edit.cursor, &lc->log, log_wish(change->bk.box, NULL)).unread;
+    change->box.log_is_elsewhere = change->by_name;
+    if (!change->by_name)
+        change->box.log_unread =
+            log_count(lc->edit.cursor, &lc->log, log_wish(change->bk.box, NULL)).unread;
     box_key_close(&lc->log);
     change_commit(change);
     return 0;

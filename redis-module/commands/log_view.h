@@ -4,11 +4,12 @@
 #define LOG_VIEW_H
 
 #include "box/box_view.h"
+#include "commands/filter_args.h"
 #include "message/render.h"
 #include "server/box_key.h"
 
 struct log_view {
-    struct box_key bk;
+    struct box_key bk;  /* not open, if the follower lies elsewhere */
     struct box_key log; /* open if has_log */
     bool has_log;
     uint64_t now_ms;
@@ -20,9 +21,16 @@ struct log_view {
  * replied, and nothing is open. A missing box, or a log that is not followed, has no entries. */
 bool log_view_open_or_reply(struct log_view *lv, struct rm_ctx *ctx, struct rm_string *key,
                             struct rm_string *log, bool with_counts);
+/* The same of a log alone, as the box of its follower sees it, who lies elsewhere: it is borrowed
+ * until the end. */
+bool log_view_through_or_reply(struct log_view *lv, struct rm_ctx *ctx, struct rm_string *log,
+                               const struct box *follower, bool with_counts);
 void log_view_close(struct log_view *lv);
 
 /* In one of the two forms: of RANGE JSON, or of RANGE. */
 void log_view_reply(struct log_view *lv, const struct box_entry *entry, bool json);
+/* An array of those between the range's ends that wanted lets through, at most wanted->count. */
+void log_view_reply_range(struct log_view *lv, const struct filter_args *wanted,
+                          struct box_range *range);
 
 #endif

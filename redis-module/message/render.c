@@ -134,7 +134,10 @@ static void add_counts(struct text_buf *out, const struct render_box *box)
         return;
     TEXT_BUF_LITERAL(out, ",\"log\":\"");
     json_text_escape_lossy(out, box->log);
-    TEXT_BUF_LITERAL(out, "\",\"log_unread\":");
+    text_buf_add_char(out, '"');
+    if (box->log_is_elsewhere)
+        return;
+    TEXT_BUF_LITERAL(out, ",\"log_unread\":");
     text_buf_add_number(out, box->log_unread);
 }
 

@@ -28,6 +28,7 @@ struct render_box {
     uint32_t epoch;        /* that has begun with this change; 0: none has */
     struct notify_str log; /* the log whose cursor changed; .ptr NULL: the box itself did */
     uint64_t log_unread;   /* what the box has not read of that log */
+    bool log_is_elsewhere; /* log_unread is not known */
 };
 
 /* A stored entry: the live message when entry is as just appended, the replay message when it is as
@@ -59,7 +60,7 @@ enum render_change {
 size_t render_change_ids(struct text_buf *out, const struct render_box *box,
                          enum render_change change, const struct notify_id *ids, size_t count);
 
-/* Both take "log" and "log_unread" from the box when it has a log.
+/* Both take "log" and, unless that lies elsewhere, "log_unread" from the box when it has a log.
  * "upto":"id" (READ, SEEN), with "category" unless CATEGORY_NONE; for DELETED "before":"id". */
 void render_change_upto(struct text_buf *out, const struct render_box *box,
                         enum render_change change, struct notify_id id, struct notify_str category);

@@ -11,13 +11,10 @@ static struct rm_string *words[EFFECT_WORDS];
 void effect_init(void)
 {
     static const char *const texts[EFFECT_WORDS] = {
-        [EFFECT_AS] = "AS",
-        [EFFECT_EPOCH] = "EPOCH",
-        [EFFECT_MAY] = VERSIONS_MAY,
-        [EFFECT_TWO] = "2",
-        [EFFECT_NOPUBLISH] = "NOPUBLISH",
-        [EFFECT_PXAT] = "PXAT",
-        [EFFECT_REMEMBER] = "REMEMBER",
+        [EFFECT_AS] = "AS",       [EFFECT_BY_NAME] = "BYNAME",
+        [EFFECT_EPOCH] = "EPOCH", [EFFECT_MAY] = VERSIONS_MAY,
+        [EFFECT_TWO] = "2",       [EFFECT_NOPUBLISH] = "NOPUBLISH",
+        [EFFECT_PXAT] = "PXAT",   [EFFECT_REMEMBER] = "REMEMBER",
     };
 
     for (int i = 0; i < EFFECT_WORDS; i++)

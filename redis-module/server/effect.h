@@ -11,6 +11,7 @@
 
 enum effect_word {
     EFFECT_AS,
+    EFFECT_BY_NAME,
     EFFECT_EPOCH,
     EFFECT_MAY,
     EFFECT_NOPUBLISH,
@@ -32,7 +33,7 @@ struct effect_words {
     size_t count;
 };
 
-#define EFFECT_TAIL_MAX 5
+#define EFFECT_TAIL_MAX 6
 
 /* MAY 2 EPOCH epoch: four words; the last one, *ret_own, is to be freed. Returns their number. */
 size_t effect_put_epoch(struct rm_string **out, uint32_t epoch, struct rm_string **ret_own);

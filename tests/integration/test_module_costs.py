@@ -18,6 +18,7 @@ SET_SIZE = 10_000
 LIMIT_MS = 250 if is_sanitized() else 50
 POLL_MS = 5 if is_sanitized() else 1
 BIG, LOG, SET, WORK = "inbox:big", "topic:big", "sessions:big", "inbox:work"
+MANY, DONE, WORDS = "inbox:many", "inbox:done", []
 LONG = 3_600_000
 LEVELS = ["info", "success", "warning", "error", "critical"]
 STATES = ["UNREAD", "READ", "UNSEEN", "ARCHIVED", "ALL"]
@@ -42,6 +43,20 @@ def entry_of(n, key=BIG):
     return words + (["COLLAPSE", f"job {n}"] if n % 3 == 0 else [])
 
 
+def fill_words(client):
+    """Words of cursors: of a box that has muted all that it may, of one that has read almost all, of a few marks."""
+    far = [f"muted {n} with a name that is rather long, as names go" for n in range(4096)]
+    pipelined(client, (["NOTIFY.MUTE", MANY, *far[first : first + 64]] for first in range(0, 4096, 64)))
+    for n in range(0, 1000, 50):
+        call(client, "NOTIFY.FOLLOW", MANY, *(f"topic:{k}" for k in range(n, n + 50)), LOG, "FROM", 0, "BYNAME")
+    call(client, "NOTIFY.READ", MANY, *range(50, N, N // 1000), "LOG", LOG, "BYNAME")
+    call(client, "NOTIFY.FOLLOW", DONE, LOG, "FROM", 0, "BYNAME")
+    call(client, "NOTIFY.READALL", DONE, "CATEGORY", "c1", "LOG", LOG)
+    call(client, "NOTIFY.READALL", DONE, "UPTO", N - 10, "LOG", LOG, "BYNAME")
+    call(client, "NOTIFY.MARK", DONE, "UNREAD", 3, "LOG", LOG)
+    WORDS[:] = [pairs(call(client, "NOTIFY.CURSORS", key, "WORDS", LOG))[LOG] for key in (BIG, MANY, DONE)]
+
+
 @pytest.fixture(scope="module")
 def server():
     group = Group()
@@ -55,6 +70,7 @@ def server():
         call(client, "NOTIFY.FOLLOW", BIG, LOG, "FROM", 0)
         # Exceptions as far apart as can be.
         call(client, "NOTIFY.READ", BIG, *range(50, N, N // 1000), "LOG", LOG)
+        fill_words(client)
         pipelined(client, (["NOTIFY.SESSION", "OPEN", SET, f"s{n % 50}", f"c{n}", "LEASE", LONG, "NODE", f"n{n % 3}"]
                            for n in range(SET_SIZE)))  # fmt: skip
         yield server
@@ -119,7 +135,10 @@ READING = {
     "BADGE": lambda rng: [BIG, *rng.choice(([], ["CATEGORY", *CATEGORIES[:64]])), "LOGS", 1, LOG],
     "COUNT": lambda rng: [BIG, "-", "+", *rng.choice(([], ["CATEGORY", *CATEGORIES[:64]], ["ALL", "ENTITY", "t", "1"],
                           ["UNSEEN", "LOG", LOG], filters(rng)))],
-    "CURSORS": lambda rng: [BIG],
+    "CURSORS": lambda rng: [rng.choice((BIG, MANY)), *rng.choice(([], ["WORDS"], ["WORDS", LOG]))],
+    "VIEW": lambda rng: [LOG, rng.choice(WORDS), *rng.choice(([], ["CATEGORY", *CATEGORIES[:64]],
+                         ["RANGE", "-", "+", *filters(rng, log=False)],
+                         ["REVRANGE", "+", "-", *filters(rng, log=False), "JSON"]))],
     "LEN": lambda rng: [BIG],
     "INFO": lambda rng: [BIG],
     "VERIFY": lambda rng: [BIG],
@@ -133,7 +152,8 @@ CHANGING = {
     "SIGNAL": lambda rng: [WORK, "e", "DATA", '"' + "x" * 60_000 + '"'],
     "EVENT": lambda rng: [WORK, "e", "DATA", '"' + "x" * 60_000 + '"', "MAXLEN", rng.choice((1000, 1_000_000))],
     "SENDMANY": lambda rng: [1024, *(f"inbox:{n}" for n in range(1024)), "t", "CONTENT", "x" * rng.choice((1, 8_000))],
-    "READ": lambda rng: [WORK, *rng.choice((ids(rng, 10_000), range(10_000, 0, -1))), *rng.choice(([], ["LOG", LOG]))],
+    "READ": lambda rng: [WORK, *rng.choice((ids(rng, 10_000), range(10_000, 0, -1))),
+                         *rng.choice(([], ["LOG", LOG], ["LOG", LOG, "BYNAME"]))],
     "MARK": lambda rng: [WORK, rng.choice(("READ", "UNREAD", "SEEN", "ARCHIVED", "UNARCHIVED")),
                          *rng.choice((ids(rng, 10_000), *ABOUT)), *rng.choice(([], ["LOG", LOG]))],
     "READALL": lambda rng: [WORK, *rng.choice(([], ["CATEGORY", "c1"], ["UPTO", N // 2])),
@@ -214,6 +234,8 @@ def test_no_command_takes_long_after_any_others(server, measure):
          "numkeys must be at most 279 for an entry of 30005 bytes"),
         (["FOLLOW", BIG, *(f"k{n}" for n in range(1025))], "there must be at most 1024 logs"),
         (["UNFOLLOW", BIG, *(f"k{n}" for n in range(1025))], "there must be at most 1024 logs"),
+        (["CURSORS", BIG, "WORDS", *(f"k{n}" for n in range(1025))], "there must be at most 1024 logs"),
+        (["VIEW", LOG, "00" * (1 << 20)], "cursor must be a word of NOTIFY.CURSORS (not a word of this kind)"),
         (["MUTE", BIG, *(f"k{n}" for n in range(65))], "there must be at most 64 categories"),
         (["SESSION", "TOUCH", SET, "LEASE", LONG, *range(500_000)], "there must be at most 10000 connections"),
         (["SESSION", "CLOSE", SET, *range(100_000)], "there must be at most 10000 connections"),

@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 from cli_examples import CliConnection, Example, ExampleRun, format_reply, parse_examples
+from module_helpers import word_of
 from resp import Resp
 from servers import ROOT
 
@@ -39,6 +40,8 @@ ALSO_ACCEPTED = {
     "NOTIFY.SENDMANY": [f"1 k t LEVEL {level}" for level in LEVELS] + [f"1 k t {TOKENS}"],
     "NOTIFY.RANGE": [f"k - + LEVEL {level}" for level in LEVELS],
     "NOTIFY.REVRANGE": [f"k + - LEVEL {level}" for level in LEVELS],
+    "NOTIFY.VIEW": [f"k {word_of('k')} RANGE - + LEVEL {level}" for level in LEVELS]
+    + [f"k {word_of('k')} RANGE - + {state}" for state in ("READ", "UNSEEN", "ARCHIVED", "ALL")],
     "NOTIFY.FEED": [f"k LEVEL {level}" for level in LEVELS] + [f"k {state}" for state in ("READ", "ARCHIVED", "ALL")],
 }
 

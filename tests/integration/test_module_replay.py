@@ -12,7 +12,7 @@ import redis
 
 import corpus
 from effects import read_aof, server_with_aof
-from module_helpers import call, digest, error_of, pairs, verify
+from module_helpers import call, digest, error_of, pairs, verify, word_of
 from servers import host_path
 from test_module_docs import error_formats
 from test_module_categories import run
@@ -202,6 +202,8 @@ def server_effects(server):
 FAR = 253402300000000
 BAD = b"\xff"
 
+WORD_OF_OTHER = word_of("other")
+
 REFUSED = [
     ["NOTIFY.SEND", "in", ""],
     ["NOTIFY.SEND", "in", "x" * 256],
@@ -242,6 +244,17 @@ REFUSED = [
     ["NOTIFY.FEED", "in", "BEFORE", "soon"],
     ["NOTIFY.READALL", "in", "LOG", "log", "LOGS", "1", "log"],
     ["NOTIFY.UNREAD", "in", "BY", "title"],
+    ["NOTIFY.FOLLOW", "in", "a log", "BYNAME"],
+    ["NOTIFY.READ", "in", "1", "BYNAME"],
+    ["NOTIFY.READALL", "in", "LOG", "log", "BYNAME"],
+    ["NOTIFY.READALL", "in", "UPTO", "1", "CATEGORY", "c", "LOG", "log", "BYNAME"],
+    ["NOTIFY.MARK", "in", "READ", "TOKEN", "t", "LOG", "log", "BYNAME"],
+    ["NOTIFY.CURSORS", "in", "LOGS"],
+    ["NOTIFY.CURSORS", "wide", "WORDS"],
+    ["NOTIFY.VIEW", "log", "word"],
+    ["NOTIFY.VIEW", "log", WORD_OF_OTHER],
+    ["NOTIFY.VIEW", "other", WORD_OF_OTHER, "JSON"],
+    ["NOTIFY.VIEW", "other", WORD_OF_OTHER, "RANGE", "-", "+", "REVRANGE", "+", "-"],
     ["NOTIFY.READ", "scattered", "2999", "LOG", "log"],
     ["NOTIFY.READ", "scattered", *(str(n) for n in range(2052, 3000, 2)), "LOG", "log"],
     ["NOTIFY.MARK", "in", "GREEN", "1"],
@@ -283,7 +296,7 @@ REFUSED = [
 # What no client can bring about here: lack of memory, a box of 16 million entries, the words of effects.
 UNPROVOKED = re.compile(
     r"memory|MAXLEN must be at most|MAY must|the blocks|the ids of the payload|PUT must name|REMEMBER needs"
-    r"|a session set holds at most %d$|NOPERM|id/maxlen|more than %d groups|this command is internal"
+    r"|a session set holds at most %d$|NOPERM|id/maxlen|more than %d groups|this command is internal|needs notify.write-version"
 )
 
 
@@ -293,6 +306,8 @@ def reach_limits(client):
     call(client, "NOTIFY.SEND", "in", "t", "ID", "2-0")
     call(client, "NOTIFY.SEND", "greatest", "t", "ID", "253402300799999-18446744073709551615")
     run(client, (["NOTIFY.MUTE", "full", *(f"c{n}" for n in range(first, first + 64))] for first in range(0, 4096, 64)))
+    run(client, (["NOTIFY.MUTE", "wide", *(f"c{n}" for n in range(first, first + 64))] for first in range(0, 4096, 64)))
+    call(client, "NOTIFY.FOLLOW", "wide", *(f"l{n}" for n in range(1024)))
     run(client, (["NOTIFY.FOLLOW", "follows", *(f"l{n}" for n in range(first, first + 64))] for first in range(0, 1024, 64)))
     run(client, (["NOTIFY.SEND", "log", "t", "ID", n, "MAXLEN", 5000] for n in range(1, 3001)))
     call(client, "NOTIFY.FOLLOW", "scattered", "log", "FROM", 0)

@@ -24,6 +24,7 @@ COMMANDS = {
     "NOTIFY.BADGE": {"readonly", "movablekeys"},
     "NOTIFY.COUNT": {"readonly", "movablekeys"},
     "NOTIFY.CURSORS": {"readonly"},
+    "NOTIFY.VIEW": {"readonly"},
     "NOTIFY.FOLLOW": {"write", "denyoom", "movablekeys"},
     "NOTIFY.UNFOLLOW": {"write", "movablekeys"},
     "NOTIFY.LEN": {"readonly", "fast"},

@@ -81,6 +81,16 @@ def badge(client, key):
     return reply
 
 
+def word_of(name):
+    """The word for a cursor of this log that has read nothing (cursor_word.c, box_payload.c)."""
+    cursor = bytes([len(name)]) + name.encode() + bytes(7)
+    blocks = bytes([12, 1, *[0] * 10, 1]) + bytes([len(cursor) + 1, len(cursor)]) + cursor
+    sum_ = 2166136261
+    for byte in blocks:
+        sum_ = (sum_ ^ byte) * 16777619 % 2**32
+    return (sum_.to_bytes(4, "little") + blocks).hex()
+
+
 def verify(client, key):
     """NOTIFY.VERIFY; fails the test when the box does not agree with its recount."""
     audit = pairs(call(client, "NOTIFY.VERIFY", key))
