@@ -7,6 +7,7 @@
 
 #include "box/box_counters.h"
 #include "box/box_store.h"
+#include "box/category_table.h"
 #include "box/collapse.h"
 #include "base/limits.h"
 #include "base/mem.h"

@@ -4,14 +4,22 @@
 #include <string.h>
 
 #include "box/box.h"
+#include "box/box_counters.h"
+#include "box/box_extra.h"
 #include "box/box_store.h"
-#include "box/cursors.h"
+#include "box/category_table.h"
 #include "box/collapse.h"
+#include "box/cursors.h"
 #include "base/mem.h"
 
 static const struct box_category *category_of(const struct box *box, const struct entry *e)
 {
     return e->category_slot == 0 ? NULL : &store_categories(box)[e->category_slot - 1];
+}
+
+void box_advance(struct box *box, uint64_t now_ms)
+{
+    counters_advance(box, now_ms);
 }
 
 /* The counters of the box, and what a clock of now_ms makes of them. */

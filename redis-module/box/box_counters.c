@@ -104,7 +104,7 @@ static void recount_span(struct box *box, uint32_t span, uint64_t now_ms)
     store_set_span_min_expire(box, span, min_ms);
 }
 
-void box_advance(struct box *box, uint64_t now_ms)
+void counters_advance(struct box *box, uint64_t now_ms)
 {
     if (!store_is_large(box) || now_ms == BOX_NEVER_EXPIRE || store_is_counted_at(box, now_ms))
         return;

@@ -31,6 +31,9 @@ static inline bool slot_set_has(const struct slot_set *set, uint32_t slot)
     return slot / 64 < set->used && (set->words[slot / 64] >> (slot % 64) & 1) != 0;
 }
 
+/* See box_advance. */
+void counters_advance(struct box *box, uint64_t now_ms);
+
 /* Entries of these categories counted until now and do so no more (direction -1), or did not and do
  * (1). One walk. */
 void counters_mute(struct box *box, const struct slot_set *slots, int direction);

@@ -3,7 +3,9 @@
 #include <errno.h>
 
 #include "box/box.h"
+#include "box/box_extra.h"
 #include "box/box_store.h"
+#include "box/tokens.h"
 
 uint64_t box_min_expire_ms(const struct box *box)
 {

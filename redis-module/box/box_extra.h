@@ -1,28 +1,14 @@
-/* box_extra -- what only some boxes have: an index of collapse tokens, the tokens of idempotent
- * sends, cursors into other boxes. It is one allocation behind the box's header, made when the
- * first of them is needed, so that a plain box pays nothing for it.
- *
- * Plain C like the box. Each part has a file of its own; this one makes, copies, measures and frees
- * them together. */
+/* box_extra -- the parts of a box's extra (extra.h), as the box's: made when the first of them is
+ * needed. */
 #ifndef BOX_EXTRA_H
 #define BOX_EXTRA_H
 
 #include <stddef.h>
 
-#include "base/id_table.h"
+#include "box/extra.h"
 #include "box/tokens.h"
 
-struct box;
-struct cursors; /* cursors.h */
-
-struct box_extra {
-    struct cursors *cursors;  /* owned; NULL: follows nothing */
-    struct id_table collapse; /* see collapse.h */
-    struct tokens tokens;     /* of idempotent sends */
-};
-
-/* NULL: the box has none (yet). Borrowed; what moves the box does not move it. */
-struct box_extra *box_extra(const struct box *box);
+struct cursor;
 
 /* Makes it if there is none. NULL: no memory, and nothing has changed. May move the box. */
 struct box_extra *box_need_extra(struct box **box);
@@ -43,17 +29,11 @@ int box_remember(struct box **box, const struct token *token, uint64_t until_ms)
 /* See tokens_forget. */
 void box_forget_tokens(struct box *box, uint64_t upto_ms, size_t keep);
 
-/* ---- for box_store.c ---- */
+/* ---- cursors ---- */
 
-struct box_extra *box_extra_new(void);
-void box_extra_free(struct box_extra *extra); /* accepts NULL */
-struct box_extra *box_extra_copy(const struct box_extra *extra);
-
-typedef void (*box_extra_visit_fn)(void *ctx, void *ptr, size_t bytes);
-/* Every allocation with the bytes that are known to belong to it. */
-void box_extra_visit(const struct box_extra *extra, box_extra_visit_fn visit, void *ctx);
-
-/* Hands every allocation but extra itself to move (see struct box_mover). */
-void box_extra_move(struct box_extra *extra, void *(*move)(void *ctx, void *ptr), void *ctx);
+struct cursors *box_cursors(const struct box *box); /* NULL: none, or no box. Borrowed */
+/* Takes cursor over, in place of the one with its name if there is one; may move the box. 0;
+ * -ENOSPC or -ENOMEM, and cursor still belongs to the caller. */
+int box_put_cursor(struct box **box, struct cursor *cursor);
 
 #endif

@@ -5,6 +5,7 @@
 #include "box/body.h"
 #include "box/box.h"
 #include "box/box_store.h"
+#include "box/category_table.h"
 #include "box/collapse.h"
 #include "base/json_text.h"
 

@@ -1,6 +1,8 @@
 /* box_move -- lets the server move a box's allocations to where memory is less fragmented. The
  * contents stay what they are. */
 #include "box/box_store.h"
+#include "box/box.h"
+#include "box/extra.h"
 
 enum { SEGMENTS_PER_CHECK = 16 }; /* moved between two looks at the clock */
 

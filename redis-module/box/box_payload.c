@@ -33,9 +33,12 @@
 
 #include "box/body.h"
 #include "box/box.h"
+#include "box/box_extra.h"
 #include "box/box_store.h"
+#include "box/category_table.h"
 #include "box/cursor_covers.h"
 #include "box/cursors.h"
+#include "box/tokens.h"
 #include "base/id_table.h"
 #include "base/limits.h"
 #include "base/mem.h"

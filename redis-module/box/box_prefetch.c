@@ -5,6 +5,7 @@
  * permissions) that these waits can pass behind. What it will not touch is not asked for: the way
  * to memory is narrow, too. */
 #include "box/box_store.h"
+#include "box/box.h"
 
 #define LINE 64        /* bytes that come at once */
 #define HEADER_LINES 4 /* the fixed part, fields, a few categories, and a ring of two segments */

@@ -3,7 +3,7 @@
 #ifndef BOX_RING_H
 #define BOX_RING_H
 
-#include "box/box_store.h"
+#include "box/box_layout.h"
 
 #define RING_FIRST 2 /* segments that a ring has room for at first; a power of two */
 

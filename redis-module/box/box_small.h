@@ -3,7 +3,7 @@
 #ifndef BOX_SMALL_H
 #define BOX_SMALL_H
 
-#include "box/box_store.h"
+#include "box/box_layout.h"
 
 enum { SMALL_TOO_BIG = 1 }; /* beside 0 and -ENOMEM: it has to become large */
 

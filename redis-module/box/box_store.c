@@ -1,5 +1,5 @@
-/* box_store -- what is common to the two forms of a box: its fields, walking and searching, and the
- * way from one form to the other. */
+/* box_store -- what is common to the two forms of a box: walking and searching, the way from one
+ * form to the other, setting its fields. */
 #include "box/box_store.h"
 
 #include <errno.h>
@@ -7,64 +7,8 @@
 
 #include "box/box_ring.h"
 #include "box/box_small.h"
+#include "box/extra.h"
 #include "base/mem.h"
-
-/* ---- where things are ---- */
-
-enum field {
-    FIELD_TRIMMED,
-    FIELD_EXTRA,
-    FIELD_KEY_END,
-    FIELD_PAST_0,
-    FIELD_PAST_1,
-    FIELD_PAST_2,
-    FIELD_COUNT
-};
-_Static_assert(FIELD_COUNT - FIELD_PAST_0 == BOX_PAST_EPOCHS_MAX, "a field for each");
-
-/* In the order in which they lie behind struct box. */
-static const struct {
-    uint8_t flag;
-    uint8_t len;
-} fields[FIELD_COUNT] = {
-    [FIELD_TRIMMED] = {BOX_HAS_TRIMMED, sizeof(struct notify_id)},
-    [FIELD_EXTRA] = {BOX_HAS_EXTRA, sizeof(struct box_extra *)},
-    [FIELD_KEY_END] = {BOX_HAS_KEY_END, sizeof(uint64_t)},
-    [FIELD_PAST_0] = {BOX_HAS_PAST_0, sizeof(struct past_epoch)},
-    [FIELD_PAST_1] = {BOX_HAS_PAST_1, sizeof(struct past_epoch)},
-    [FIELD_PAST_2] = {BOX_HAS_PAST_2, sizeof(struct past_epoch)},
-};
-#define HAS_FIELDS                                                                                 \
-    (BOX_HAS_TRIMMED | BOX_HAS_EXTRA | BOX_HAS_KEY_END | BOX_HAS_PAST_0 | BOX_HAS_PAST_1 |         \
-     BOX_HAS_PAST_2)
-
-/* Where the field is, or would be. FIELD_COUNT: what lies behind them all. */
-static size_t field_offset(const struct box *box, enum field field)
-{
-    size_t offset = sizeof(*box);
-
-    if ((box->flags & HAS_FIELDS) == 0)
-        return offset;
-    for (unsigned i = 0; i < (unsigned)field; i++)
-        if ((box->flags & fields[i].flag) != 0)
-            offset += fields[i].len;
-    return offset;
-}
-
-static size_t table_offset(const struct box *box)
-{
-    return field_offset(box, FIELD_COUNT);
-}
-
-size_t store_table_end(const struct box *box)
-{
-    return table_offset(box) + category_table_size(box);
-}
-
-struct box_category *store_categories(const struct box *box)
-{
-    return store_at(box, table_offset(box));
-}
 
 /* Bytes of the box's own allocation that mean something. */
 static size_t used_size(const struct box *box)
@@ -72,56 +16,6 @@ static size_t used_size(const struct box *box)
     if (store_is_large(box))
         return store_table_end(box) + ring_size(store_ring(box)->cap);
     return small_header_size(box) + box->used;
-}
-
-/* Copies the field out; false (and *out untouched) when the box does not have it. */
-static bool get_field(const struct box *box, enum field field, void *out)
-{
-    if ((box->flags & fields[field].flag) == 0)
-        return false;
-    memcpy(out, store_at(box, field_offset(box, field)), fields[field].len);
-    return true;
-}
-
-struct notify_id store_trimmed_id(const struct box *box)
-{
-    struct notify_id id = {0, 0};
-
-    (void)get_field(box, FIELD_TRIMMED, &id);
-    return id;
-}
-
-uint64_t store_key_end(const struct box *box)
-{
-    uint64_t end_ms = 0;
-
-    (void)get_field(box, FIELD_KEY_END, &end_ms);
-    return end_ms;
-}
-
-uint32_t store_past_count(const struct box *box)
-{
-    uint32_t count = 0;
-
-    while (count < BOX_PAST_EPOCHS_MAX && (box->flags & fields[FIELD_PAST_0 + count].flag) != 0)
-        count++;
-    return count;
-}
-
-struct past_epoch store_past(const struct box *box, uint32_t index)
-{
-    struct past_epoch past = {.epoch_high = 0};
-
-    (void)get_field(box, (enum field)(FIELD_PAST_0 + index), &past);
-    return past;
-}
-
-struct box_extra *box_extra(const struct box *box)
-{
-    struct box_extra *extra = NULL;
-
-    (void)get_field(box, FIELD_EXTRA, &extra);
-    return extra;
 }
 
 uint32_t store_span_count(const struct box *box)
@@ -436,16 +330,16 @@ int store_insert(struct box **box_ptr, size_t where, size_t delta)
 }
 
 /* 0, or -ENOMEM (only when the box has not got the field yet). */
-static int set_field(struct box **box_ptr, enum field field, const void *value)
+static int set_field(struct box **box_ptr, enum box_field field, const void *value)
 {
-    size_t offset = field_offset(*box_ptr, field);
+    size_t offset = box_field_offset(*box_ptr, field);
 
-    if (((*box_ptr)->flags & fields[field].flag) == 0) {
-        if (store_insert(box_ptr, offset, fields[field].len) != 0)
+    if (((*box_ptr)->flags & box_fields[field].flag) == 0) {
+        if (store_insert(box_ptr, offset, box_fields[field].len) != 0)
             return -ENOMEM;
-        (*box_ptr)->flags |= fields[field].flag;
+        (*box_ptr)->flags |= box_fields[field].flag;
     }
-    memcpy(store_at(*box_ptr, offset), value, fields[field].len);
+    memcpy(store_at(*box_ptr, offset), value, box_fields[field].len);
     return 0;
 }
 
@@ -463,26 +357,12 @@ int store_set_key_end(struct box **box_ptr, uint64_t end_ms)
 
 int store_set_past(struct box **box_ptr, uint32_t index, const struct past_epoch *past)
 {
-    return set_field(box_ptr, (enum field)(FIELD_PAST_0 + index), past);
+    return set_field(box_ptr, (enum box_field)(FIELD_PAST_0 + index), past);
 }
 
 int store_set_extra(struct box **box_ptr, struct box_extra *extra)
 {
     return set_field(box_ptr, FIELD_EXTRA, &extra);
-}
-
-struct box_extra *box_need_extra(struct box **box_ptr)
-{
-    struct box_extra *extra = box_extra(*box_ptr);
-
-    if (extra != NULL)
-        return extra;
-    extra = box_extra_new();
-    if (extra != NULL && store_set_extra(box_ptr, extra) != 0) {
-        box_extra_free(extra);
-        return NULL;
-    }
-    return extra;
 }
 
 /* ---- entries in and out ---- */
@@ -515,17 +395,6 @@ int store_need_mark(struct box **box, struct notify_id id, struct place *place)
         (void)store_seek(*box, id, place, &e);
     }
     return store_is_large(*box) ? ring_need_mark(store_ring(*box), place) : 0;
-}
-
-void store_cut_entry(uint8_t *bytes, const struct place *place, uint32_t size, uint32_t used)
-{
-    memmove(bytes + place->offset, bytes + place->offset + size, used - place->offset - size);
-}
-
-void store_cut_mark(uint8_t *marks, uint32_t ordinal, uint32_t mark_count)
-{
-    memmove(marks + ordinal * (size_t)MARK_LEN, marks + (ordinal + 1) * (size_t)MARK_LEN,
-            (mark_count - ordinal - 1) * (size_t)MARK_LEN);
 }
 
 void store_remove(struct box *box, const struct place *place, uint32_t size)

@@ -2,7 +2,7 @@
 #include "box/box_tally.h"
 
 #include "box/box_store.h"
-#include "box/cursor_covers.h"
+#include "box/cover_map.h"
 
 /* One count, while it is made. */
 struct tally {

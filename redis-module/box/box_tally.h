@@ -4,7 +4,7 @@
 #ifndef BOX_TALLY_H
 #define BOX_TALLY_H
 
-#include "box/box.h"
+#include "box/box_types.h"
 #include "box/category_choice.h"
 
 /* The notifications with ids within from .. to, both inclusive, that are neither expired at now_ms
@@ -16,7 +16,7 @@
 uint64_t box_tally(const struct box *box, struct notify_id from, struct notify_id to,
                    const struct category_choice *choice, uint64_t now_ms);
 
-struct cover_map; /* cursor_covers.h */
+struct cover_map; /* cover_map.h */
 
 /* Those after .. to that it does not cover (NULL: it covers nothing). As far as it reaches,
  * O(entries). */

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "box/box.h"
+#include "box/box_types.h"
 #include "box/category_table.h"
 #include "notify_str.h"
 

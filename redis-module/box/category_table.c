@@ -9,17 +9,9 @@
 #include "box/box_store.h"
 #include "box/category.h"
 
-enum { GROUP = 16 }; /* names that one start serves: as many steps to the last of them */
-
 _Static_assert(sizeof(struct box_category) == 8, "each category of each box pays for it");
 _Static_assert(CATEGORY_BOUND <= UINT8_MAX, "a length is one byte");
 _Static_assert(LIMIT_CATEGORIES <= CATEGORY_SLOTS_BOUND, "slots are counted in 16 bits");
-
-/* Behind the records; a box without categories has none. */
-struct names {
-    uint32_t cap; /* bytes for names */
-    uint32_t starts[];
-};
 
 uint32_t category_hash(struct notify_str name)
 {
@@ -33,28 +25,14 @@ static uint32_t slots_of(const struct box *box)
     return (uint32_t)box->category_slots;
 }
 
-static uint32_t start_count(uint32_t slots)
+static struct category_names *names_of(const struct box *box)
 {
-    return slots == 0 ? 0 : (slots - 1) / GROUP;
-}
-
-/* Bytes of records, cap and starts. */
-static size_t fixed_size(uint32_t slots)
-{
-    if (slots == 0)
-        return 0;
-    return slots * sizeof(struct box_category) + sizeof(struct names) +
-           start_count(slots) * sizeof(uint32_t);
-}
-
-static struct names *names_of(const struct box *box)
-{
-    return (struct names *)(void *)(store_categories(box) + slots_of(box));
+    return category_names_of(store_categories(box), slots_of(box));
 }
 
 static uint8_t *first_name(const struct box *box)
 {
-    return (uint8_t *)store_categories(box) + fixed_size(slots_of(box));
+    return (uint8_t *)store_categories(box) + category_fixed_size(slots_of(box));
 }
 
 static uint32_t capacity(const struct box *box)
@@ -62,18 +40,13 @@ static uint32_t capacity(const struct box *box)
     return slots_of(box) == 0 ? 0 : names_of(box)->cap;
 }
 
-size_t category_table_size(const struct box *box)
-{
-    return slots_of(box) == 0 ? 0 : fixed_size(slots_of(box)) + names_of(box)->cap;
-}
-
 static uint8_t *name_at(const struct box *box, uint32_t index)
 {
     uint8_t *at = first_name(box);
 
-    if (index >= GROUP)
-        at += names_of(box)->starts[index / GROUP - 1];
-    for (uint32_t n = index % GROUP; n > 0; n--)
+    if (index >= CATEGORY_NAMES_GROUP)
+        at += names_of(box)->starts[index / CATEGORY_NAMES_GROUP - 1];
+    for (uint32_t n = index % CATEGORY_NAMES_GROUP; n > 0; n--)
         at += 1 + *at;
     return at;
 }
@@ -148,21 +121,21 @@ static void shift_names(struct box *box, uint32_t used, uint32_t cap)
     uint8_t *records = (uint8_t *)store_categories(box);
     size_t from = slots * sizeof(struct box_category);
 
-    memmove(records + fixed_size(slots + 1), records + fixed_size(slots), used);
+    memmove(records + category_fixed_size(slots + 1), records + category_fixed_size(slots), used);
     if (slots > 0)
         memmove(records + from + sizeof(struct box_category), records + from,
-                fixed_size(slots) - from);
+                category_fixed_size(slots) - from);
     box->category_slots++;
     names_of(box)->cap = cap;
-    if (start_count(slots + 1) > start_count(slots))
-        names_of(box)->starts[start_count(slots)] = used;
+    if (category_start_count(slots + 1) > category_start_count(slots))
+        names_of(box)->starts[category_start_count(slots)] = used;
 }
 
 static int append(struct box **box_ptr, struct notify_str name)
 {
     uint32_t slots = slots_of(*box_ptr);
     uint32_t used = used_by_names(*box_ptr);
-    size_t fixed = fixed_size(slots + 1) - fixed_size(slots);
+    size_t fixed = category_fixed_size(slots + 1) - category_fixed_size(slots);
     size_t delta = growth(*box_ptr, fixed + 1 + name.len);
     uint32_t cap = (uint32_t)(capacity(*box_ptr) + delta - fixed);
 
@@ -180,7 +153,7 @@ static int replace(struct box **box_ptr, uint32_t index, struct notify_str name)
     size_t old_len = *name_at(*box_ptr, index);
     size_t delta = name.len <= old_len ? 0 : growth(*box_ptr, name.len - old_len);
     uint32_t used = used_by_names(*box_ptr);
-    struct names *names;
+    struct category_names *names;
     uint8_t *at;
 
     if (delta > 0 && store_insert(box_ptr, store_table_end(*box_ptr), delta) != 0)
@@ -191,7 +164,8 @@ static int replace(struct box **box_ptr, uint32_t index, struct notify_str name)
     memmove(at + 1 + name.len, at + 1 + old_len,
             (size_t)(first_name(*box_ptr) + used - (at + 1 + old_len)));
     put_name(at, name);
-    for (uint32_t i = index / GROUP; i < start_count(slots_of(*box_ptr)); i++)
+    for (uint32_t i = index / CATEGORY_NAMES_GROUP; i < category_start_count(slots_of(*box_ptr));
+         i++)
         names->starts[i] += (uint32_t)(name.len - old_len);
     put_record(*box_ptr, index, name);
     return 0;

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "box/box.h"
+#include "box/box_types.h"
 #include "base/id_table.h"
 
 /* The token of a stored body, escaped as it stands there; {NULL, 0}: none. */

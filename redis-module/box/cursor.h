@@ -22,13 +22,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "box/box.h"
 #include "base/text_buf.h"
+#include "box/box_types.h"
 
-#define CURSOR_COVERS_BOUND 1024 /* LIMIT_COVERS is for clients */
-
-struct cursor_mark;
+struct cursor_mark;   /* cursor_marks.h */
 struct cursor_covers; /* cursor_covers.h */
+struct watermarks;
 
 struct cursor {
     struct notify_id start;       /* entries after it count */
@@ -46,6 +45,9 @@ struct cursor *cursor_new(struct notify_str name, struct notify_id start);
 void cursor_free(struct cursor *cursor);                    /* accepts NULL */
 struct cursor *cursor_copy(const struct cursor *cursor);    /* deep; NULL: no memory */
 struct notify_str cursor_name(const struct cursor *cursor); /* borrowed */
+
+/* What marks are read beside (cursor_marks.h). */
+struct watermarks cursor_watermarks(const struct cursor *cursor);
 
 /* The kinds of exceptions. */
 enum cursor_mark_kind {

@@ -4,14 +4,9 @@
 #define CURSOR_COUNT_H
 
 #include "box/box_tally.h"
+#include "box/cover_map.h"
 #include "box/cursor.h"
-#include "box/cursor_covers.h"
-
-struct cursor_state {
-    bool is_read;
-    bool is_seen; /* always true when is_read */
-    bool archived;
-};
+#include "box/cursor_state.h"
 
 /* A cursor beside its log, neither of which may change meanwhile. */
 struct cursor_sight {

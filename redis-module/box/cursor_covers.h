@@ -3,11 +3,21 @@
  * cursor, made with the first, gone with the last; one allocation, in the order of the names'
  * bytes. NULL is none.
  *
- * Plain C. The log knows its categories by slots: cover_map is what the covers mean to it. */
+ * Plain C. The log knows its categories by slots: what covers mean to it is cover_map.h's. */
 #ifndef CURSOR_COVERS_H
 #define CURSOR_COVERS_H
 
-#include "box/cursor.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/text_buf.h"
+#include "notify_id.h"
+#include "notify_str.h"
+
+#define CURSOR_COVERS_BOUND 1024 /* LIMIT_COVERS is for clients */
+
+struct cursor_covers;
 
 struct cursor_cover {
     struct notify_str category; /* borrowed */
@@ -36,23 +46,5 @@ void cursor_covers_save(const struct cursor_covers *covers, struct text_buf *out
 /* Takes one off the front of *bytes, which may be hostile. False: *ret_why says why, static. */
 bool cursor_covers_load(struct notify_str *bytes, struct cursor_covers **ret_covers,
                         const char **ret_why);
-
-/* ---- in a log ---- */
-
-/* Which slots of a log are covered; good until the log changes. */
-struct cover_map {
-    uint32_t count;
-    struct notify_id max; /* the greatest that is covered; 0-0: nothing is */
-    struct {
-        uint32_t slot;
-        struct notify_id upto;
-    } list[CURSOR_COVERS_BOUND]; /* slots rise */
-};
-
-/* Covers of categories that the log does not know are none. O(categories of the log). log NULL:
- * nothing is covered. */
-void cover_map_init(struct cover_map *map, const struct cursor_covers *covers,
-                    const struct box *log);
-bool cover_map_has(const struct cover_map *map, uint32_t slot, struct notify_id id);
 
 #endif

@@ -6,8 +6,10 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "box/box.h"
 #include "box/box_tally.h"
 #include "box/category_table.h"
+#include "box/cover_map.h"
 #include "box/cursor_covers.h"
 #include "box/cursor_marks.h"
 

@@ -7,8 +7,12 @@
 #ifndef CURSOR_MARKS_H
 #define CURSOR_MARKS_H
 
-#include "box/cursor.h"
-#include "box/cursor_count.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "box/cursor_state.h"
+#include "notify_id.h"
 
 #define MARK_DIFFERS 0x01u /* read after read_mark, or unread up to it */
 #define MARK_SEEN 0x02u    /* seen, after seen_mark, and not read as far as flags and marks tell */
@@ -30,8 +34,6 @@ struct watermarks {
     struct notify_id read;
     struct notify_id seen;
 };
-
-struct watermarks cursor_watermarks(const struct cursor *cursor);
 
 static inline struct notify_id mark_id(const struct cursor_mark *mark)
 {

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "box/box_extra.h"
 #include "base/limits.h"
 #include "base/mem.h"
 
@@ -126,8 +125,7 @@ static void insert(struct cursors *cursors, uint32_t i, struct cursor *cursor)
     cursors->count++;
 }
 
-/* Takes cursor over, in place of the one with its name if there is one. 0; -ENOSPC or -ENOMEM. */
-static int put(struct cursors **cursors, struct cursor *cursor)
+int cursors_put(struct cursors **cursors, struct cursor *cursor)
 {
     bool found;
     uint32_t i = seek_name(*cursors, cursor_name(cursor), &found);
@@ -156,7 +154,7 @@ int cursors_add(struct cursors **cursors, struct notify_str name, struct notify_
     cursor = cursor_new(name, start);
     if (cursor == NULL)
         return -ENOMEM;
-    rc = put(cursors, cursor);
+    rc = cursors_put(cursors, cursor);
     if (rc == 0)
         return 1;
     cursor_free(cursor);
@@ -190,20 +188,6 @@ bool cursors_are_sound(const struct cursors *cursors)
             return false;
     }
     return cursors == NULL || (cursors->count > 0 && cursors->count <= cursors->cap);
-}
-
-struct cursors *box_cursors(const struct box *box)
-{
-    struct box_extra *extra = box == NULL ? NULL : box_extra(box);
-
-    return extra == NULL ? NULL : extra->cursors;
-}
-
-int box_put_cursor(struct box **box, struct cursor *cursor)
-{
-    struct box_extra *extra = box_need_extra(box);
-
-    return extra == NULL ? -ENOMEM : put(&extra->cursors, cursor);
 }
 
 void cursors_visit(const struct cursors *cursors, void (*visit)(void *ctx, void *ptr, size_t bytes),

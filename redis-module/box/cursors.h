@@ -1,5 +1,5 @@
 /* cursors -- the logs that one inbox follows: one cursor each, found by the log's name. A part of
- * the box's extra (box_extra.h); made with the first log, gone with the last.
+ * the box's extra (extra.h); made with the first log, gone with the last.
  *
  * One array of pointers in the order of the names' bytes, so that equal sets are written alike.
  * NULL is the empty set. Functions that may move it take `struct cursors **`. */
@@ -23,18 +23,14 @@ struct cursor *cursors_find(const struct cursors *cursors, struct notify_str nam
 /* 1: a new cursor with that start; 0: there was one already, unchanged. -EINVAL: the name is too
  * long; -ENOSPC: LIMIT_LOGS; -ENOMEM. */
 int cursors_add(struct cursors **cursors, struct notify_str name, struct notify_id start);
+/* Takes cursor over, in place of the one with its name if there is one. 0; -ENOSPC or -ENOMEM, and
+ * cursor still belongs to the caller. */
+int cursors_put(struct cursors **cursors, struct cursor *cursor);
 /* Whether there was one. */
 bool cursors_remove(struct cursors **cursors, struct notify_str name);
 
 /* Whether every cursor is sound and names rise. */
 bool cursors_are_sound(const struct cursors *cursors);
-
-/* ---- of a box ---- */
-
-struct cursors *box_cursors(const struct box *box); /* NULL: none, or no box. Borrowed */
-/* Takes cursor over, in place of the one with its name if there is one; may move the box. 0;
- * -ENOSPC or -ENOMEM, and cursor still belongs to the caller. */
-int box_put_cursor(struct box **box, struct cursor *cursor);
 
 /* ---- memory ---- */
 

@@ -9,7 +9,7 @@
  *   body
  *
  * Times of reading and seeing are not here: most entries have none, and changing a state must not
- * move what lies behind. They stand in the marks of the segment (see box_store.h). */
+ * move what lies behind. They stand in the marks of the segment (see box_layout.h). */
 #ifndef ENTRY_H
 #define ENTRY_H
 

@@ -4,6 +4,7 @@
 #include "commands/commands.h"
 
 #include "base/scratch.h"
+#include "box/box_extra.h"
 #include "box/cursor_word.h"
 #include "box/cursors.h"
 #include "commands/filter_args.h"

@@ -1,6 +1,8 @@
 /* log_count -- see log_count.h. */
 #include "commands/log_count.h"
 
+#include "box/box_extra.h"
+
 struct cursor *log_cursor(const struct box *box, const struct rm_string *log)
 {
     struct notify_str name;

@@ -9,26 +9,7 @@
 #include "server/box_key.h"
 #include "server/publish.h"
 #include "commands/send_args.h"
-
-enum send_outcome {
-    SEND_STORED,
-    SEND_PUBLISHED, /* NOSTORE */
-    SEND_DUPLICATE, /* IDEMPOTENT: it was stored before */
-    SEND_SKIPPED,   /* NX, XX */
-    SEND_FAILED,    /* args.error says why; nothing has changed */
-};
-
-struct send_result {
-    enum send_outcome outcome;
-    struct notify_id id;
-    struct notify_id prev;     /* the box's last id before */
-    struct notify_id replaces; /* what COLLAPSE took out; 0-0: nothing visible */
-    uint64_t maxlen;           /* the limit that has the same effect where nothing expires */
-    uint32_t epoch;            /* that has begun with it; 0: none has */
-    uint64_t rev;
-    uint64_t unread;
-    int receivers;
-};
+#include "commands/send_result.h"
 
 static inline bool send_publishes(const struct send_spec *spec, struct rm_ctx *ctx)
 {

@@ -11,8 +11,8 @@
 
 #include <stddef.h>
 
-#include "commands/send.h"
 #include "commands/send_args.h"
+#include "commands/send_result.h"
 
 /* Of what has just been stored at spec->kept[0]. */
 void send_effect_replicate(struct rm_ctx *ctx, struct send_spec *spec,

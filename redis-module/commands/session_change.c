@@ -6,6 +6,7 @@
 #include "message/presence.h"
 #include "server/publish.h"
 #include "server/reply.h"
+#include "server/sessions_gone.h"
 #include "base/scratch.h"
 
 void session_change_init(struct session_change *change, struct rm_ctx *ctx, struct rm_string **argv,
@@ -65,7 +66,7 @@ static uint64_t next_rev(const struct session_change *change, const struct sessi
     uint64_t rev = sessions_rev(change->sk.set);
 
     if (change->sk.stored == NULL)
-        return sessions_key_first_rev(change->now_ms);
+        return sessions_gone_first_rev(change->now_ms);
     return rev < UINT64_MAX && tally->removed + tally->put > 0 ? rev + 1 : rev;
 }
 

@@ -15,7 +15,7 @@
 #include "server/defrag.h"
 #include "server/epoch.h"
 #include "server/info.h"
-#include "server/key_watch.h"
+#include "server/unlinked.h"
 #include "server/unsaved.h"
 #include "base/mem.h"
 #include "base/versions.h"
@@ -321,7 +321,7 @@ static void on_free(void *value)
 static void on_unlink(struct rm_optctx *ctx, const void *value)
 {
     epoch_note_gone();
-    key_watch_unlinked(ctx, KEY_WATCH_BOX, box_rev(value));
+    unlinked_note(ctx, UNLINKED_BOX, box_rev(value));
 }
 
 static size_t on_mem_usage(struct rm_optctx *ctx, const void *value, size_t sample_size)

@@ -14,16 +14,7 @@
 #include "server/info.h"
 #include "server/publish.h"
 #include "server/sessions_key.h"
-
-/* Of our database; the last one is the newest. */
-static struct note {
-    struct rm_string *key; /* owned */
-    enum key_watch_kind kind;
-    uint64_t rev;
-} notes[KEY_WATCH_NOTES_MAX];
-static size_t note_count;
-
-static bool too_many; /* notes were given up: everything is to be read anew */
+#include "server/unlinked.h"
 
 static struct text_buf message = TEXT_BUF_INIT; /* others may have theirs in the making */
 
@@ -33,69 +24,6 @@ static struct notify_str str_of(const struct rm_string *string)
 
     text.ptr = rm_StringPtrLen(string, &text.len);
     return text;
-}
-
-/* ---- what is noted ---- */
-
-/* The place of a key's note, or note_count. */
-static size_t find_note(const struct rm_string *key)
-{
-    struct notify_str wanted = str_of(key);
-
-    for (size_t i = note_count; i-- > 0;)
-        if (notify_str_eq(str_of(notes[i].key), wanted))
-            return i;
-    return note_count;
-}
-
-/* Takes the note out. False: there is none. The key in it is not to be used. */
-static bool take_note(const struct rm_string *key, struct note *ret_note)
-{
-    size_t i = find_note(key);
-
-    if (i == note_count)
-        return false;
-    *ret_note = notes[i];
-    rm_FreeString(NULL, notes[i].key);
-    notes[i] = notes[--note_count];
-    return true;
-}
-
-static void drop_notes(void)
-{
-    while (note_count > 0)
-        rm_FreeString(NULL, notes[--note_count].key);
-    too_many = false;
-}
-
-static void add_note(const struct rm_string *key, enum key_watch_kind kind, uint64_t rev)
-{
-    struct notify_str name = str_of(key);
-
-    notes[note_count++] = (struct note){rm_CreateString(NULL, name.ptr, name.len), kind, rev};
-}
-
-void key_watch_unlinked(struct rm_optctx *ctx, enum key_watch_kind kind, uint64_t rev)
-{
-    const struct rm_string *key = rm_GetKeyNameFromOptCtx(ctx);
-    struct note former;
-
-    if (config_get()->publish == CONFIG_PUBLISH_OFF ||
-        rm_GetDbIdFromOptCtx(ctx) != config_get()->database)
-        return;
-    (void)take_note(key, &former);
-    if (note_count == KEY_WATCH_NOTES_MAX) {
-        drop_notes();
-        too_many = true;
-    }
-    add_note(key, kind, rev);
-}
-
-void key_watch_forget(const struct rm_string *key)
-{
-    struct note note;
-
-    (void)take_note(key, &note);
 }
 
 /* ---- what is told ---- */
@@ -109,12 +37,12 @@ static void tell(struct rm_ctx *ctx, struct rm_string *key, enum info_counter co
     info_count(counter, 1);
 }
 
-static void tell_gone(struct rm_ctx *ctx, struct rm_string *key, const struct note *note)
+static void tell_gone(struct rm_ctx *ctx, struct rm_string *key, const struct unlinked *note)
 {
     uint64_t rev = note->rev < UINT64_MAX ? note->rev + 1 : note->rev;
 
     text_buf_clear(&message);
-    if (note->kind == KEY_WATCH_BOX)
+    if (note->kind == UNLINKED_BOX)
         render_gone(&message, str_of(key), rev);
     else
         presence_render_gone(&message, str_of(key), rev);
@@ -144,7 +72,7 @@ static void tell_sessions(struct rm_ctx *ctx, struct rm_string *key, const struc
 }
 
 /* Something may stand there now. note: what went before; NULL: nothing of ours. */
-static void tell_present(struct rm_ctx *ctx, struct rm_string *key, const struct note *note)
+static void tell_present(struct rm_ctx *ctx, struct rm_string *key, const struct unlinked *note)
 {
     struct sessions_key sk;
     struct box_key bk;
@@ -163,7 +91,7 @@ static void tell_present(struct rm_ctx *ctx, struct rm_string *key, const struct
 
 static void tell_flushed(struct rm_ctx *ctx)
 {
-    drop_notes(); /* that says it all */
+    unlinked_drop(); /* that says it all */
     text_buf_clear(&message);
     render_flushed(&message, (uint64_t)config_get()->database);
     if (message.failed)
@@ -176,16 +104,17 @@ static void tell_flushed(struct rm_ctx *ctx)
  * that has come in their place would seem to be gone. */
 static void settle(struct rm_ctx *ctx)
 {
-    if (note_count == 0 && !too_many)
+    struct unlinked note;
+
+    if (unlinked_is_empty())
         return;
     if (!publish_tells_events(ctx)) {
-        drop_notes();
+        unlinked_drop();
         return;
     }
-    if (too_many)
+    if (unlinked_were_too_many())
         tell_flushed(ctx);
-    while (note_count > 0) {
-        struct note note = notes[--note_count];
+    while (unlinked_pop(&note)) {
         tell_present(ctx, note.key, &note);
         rm_FreeString(NULL, note.key);
     }
@@ -219,8 +148,8 @@ enum { FATES = sizeof fates / sizeof fates[0] };
 
 static void on_fate(struct rm_ctx *ctx, bool came, struct rm_string *key)
 {
-    struct note note;
-    bool noted = take_note(key, &note);
+    struct unlinked note;
+    bool noted = unlinked_take(key, &note);
 
     if ((!noted && !came) || !publish_tells_events(ctx))
         return;
@@ -282,7 +211,7 @@ static void on_server_event(struct rm_ctx *ctx, struct rm_event event, uint64_t 
     int flags = rm_GetContextFlags(ctx);
 
     if (event.id == RM_EVENT_LOADING)
-        drop_notes(); /* what was there while it was loaded, nobody has seen */
+        unlinked_drop(); /* what was there while it was loaded, nobody has seen */
     if (event.id == RM_EVENT_FLUSHDB || event.id == RM_EVENT_SWAPDB)
         epoch_note_gone();
     rm_SelectDb(ctx, config_get()->database);
@@ -293,7 +222,7 @@ static void on_server_event(struct rm_ctx *ctx, struct rm_event event, uint64_t 
 static void on_cron(struct rm_ctx *ctx, struct rm_event event, uint64_t subevent, void *data)
 {
     (void)event, (void)subevent, (void)data;
-    if (note_count == 0 && !too_many)
+    if (unlinked_is_empty())
         return;
     rm_SelectDb(ctx, config_get()->database);
     settle(ctx);

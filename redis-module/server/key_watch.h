@@ -3,9 +3,10 @@
  * bridges, on NOTIFY_CONTROL_CHANNEL, when a whole database is emptied or exchanged ("flushed").
  *
  * None of that passes through a command of ours. The server says that a value leaves its key
- * (unlink) before it says why (the keyspace event), so the first is noted and the second told. Each
- * standalone server tells its own subscribers by its own events, a replica too, and replicates
- * nothing; in a cluster the primary alone tells, as the bus carries it to the replicas.
+ * (unlink) before it says why (the keyspace event), so the first is noted (unlinked.h) and the
+ * second told. Each standalone server tells its own subscribers by its own events, a replica too,
+ * and replicates nothing; in a cluster the primary alone tells, as the bus carries it to the
+ * replicas.
  *
  * A value that is overwritten has no event that we could ask for without being asked about every
  * SET of the server: it is told with the next message, or by the server's cron. */
@@ -13,21 +14,10 @@
 #define KEY_WATCH_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "server/module_api.h"
 
-#define KEY_WATCH_NOTES_MAX 1024 /* values left and not yet told of; beyond: "flushed" */
-
-enum key_watch_kind { KEY_WATCH_BOX, KEY_WATCH_SESSIONS };
-
 /* Once, at load. False: the server does not let us know. */
 bool key_watch_init(struct rm_ctx *ctx);
-
-/* From the unlink callbacks of the types: a value of that revision leaves its key. */
-void key_watch_unlinked(struct rm_optctx *ctx, enum key_watch_kind kind, uint64_t rev);
-
-/* It was a command of ours that removed the key, and has told so in its own words. */
-void key_watch_forget(const struct rm_string *key);
 
 #endif

@@ -1,9 +1,9 @@
 /* sessions_key -- see sessions_key.h. */
 #include "server/sessions_key.h"
 
-#include "server/key_watch.h"
 #include "server/reply.h"
 #include "server/sessions_type.h"
+#include "server/unlinked.h"
 
 void sessions_key_fetch(struct sessions_key *sk, struct rm_ctx *ctx, struct rm_string *name,
                         int mode)
@@ -50,23 +50,6 @@ void sessions_key_close(struct sessions_key *sk)
     sk->key = NULL;
 }
 
-/* The greatest revision that was told of the sets that are gone: one more than their own. A greater
- * one than a time was made up by somebody, and others are not to suffer from it. */
-static uint64_t gone_rev;
-
-void sessions_key_note_gone(const struct sessions *set)
-{
-    uint64_t rev = sessions_rev(set);
-
-    if (rev >= gone_rev && rev < SESSIONS_TIME_MAX)
-        gone_rev = rev + 1;
-}
-
-uint64_t sessions_key_first_rev(uint64_t now_ms)
-{
-    return now_ms > gone_rev ? now_ms : gone_rev + 1;
-}
-
 bool sessions_key_settle(struct sessions_key *sk)
 {
     if (sessions_length(sk->set) > 0) {
@@ -74,7 +57,7 @@ bool sessions_key_settle(struct sessions_key *sk)
         return false;
     }
     rm_DeleteKey(sk->key); /* frees the set */
-    key_watch_forget(sk->name);
+    unlinked_forget(sk->name);
     sk->set = sk->stored = NULL;
     return true;
 }

@@ -18,11 +18,11 @@ struct sessions_key {
 
 /* Opens name for RM_READ, or RM_READ | RM_WRITE. False: WRONGTYPE has been replied and nothing is
  * open. A missing key is no error: set is NULL then. */
+bool sessions_key_open_or_reply(struct sessions_key *sk, struct rm_ctx *ctx, struct rm_string *name,
+                                int mode);
 /* The same without a reply: set is NULL also when the key holds something else. */
 void sessions_key_fetch(struct sessions_key *sk, struct rm_ctx *ctx, struct rm_string *name,
                         int mode);
-bool sessions_key_open_or_reply(struct sessions_key *sk, struct rm_ctx *ctx, struct rm_string *name,
-                                int mode);
 /* A set that was made and not written is freed; one that has moved is written. */
 void sessions_key_close(struct sessions_key *sk);
 
@@ -31,13 +31,6 @@ void sessions_key_write(struct sessions_key *sk);
 /* After a change of what is written: a set without connections is freed and its key removed, which
  * is what true says; any other key lives as long as the longest lease. */
 bool sessions_key_settle(struct sessions_key *sk);
-
-/* The revision that a new set begins with: the time instead of 1, and more than what was told of
- * any set that has left its key here, so that it does not go back when a set has vanished with its
- * last connection, or otherwise, and comes again, were it in the same millisecond. */
-uint64_t sessions_key_first_rev(uint64_t now_ms);
-/* The set leaves its key. */
-void sessions_key_note_gone(const struct sessions *set);
 
 struct notify_str sessions_key_name(const struct sessions_key *sk);
 

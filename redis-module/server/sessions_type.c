@@ -6,10 +6,10 @@
 
 #include "server/defrag.h"
 #include "server/info.h"
-#include "server/key_watch.h"
 #include "sessions/sessions.h"
 #include "server/sessions_effect.h"
-#include "server/sessions_key.h"
+#include "server/sessions_gone.h"
+#include "server/unlinked.h"
 #include "server/unsaved.h"
 
 enum {
@@ -109,8 +109,8 @@ static void on_free(void *value)
 
 static void on_unlink(struct rm_optctx *ctx, const void *value)
 {
-    sessions_key_note_gone(value);
-    key_watch_unlinked(ctx, KEY_WATCH_SESSIONS, sessions_rev(value));
+    sessions_gone_note(value);
+    unlinked_note(ctx, UNLINKED_SESSIONS, sessions_rev(value));
 }
 
 static size_t on_mem_usage(struct rm_optctx *ctx, const void *value, size_t sample_size)

@@ -9,7 +9,7 @@
 #ifndef SESSIONS_STORE_H
 #define SESSIONS_STORE_H
 
-#include "sessions/sessions.h"
+#include "sessions/sessions_types.h"
 
 /* What a command is about to do (sessions_plan.h); all gone when it has ended. */
 #define PLAN_REMOVE 0x01u /* to everybody but the plan, it is not there any more */
