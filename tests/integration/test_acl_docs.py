@@ -6,6 +6,7 @@ import re
 import pytest
 import redis
 
+from resp import Resp
 from servers import ROOT, Bridge
 from ws_client import WsClient
 
@@ -109,6 +110,43 @@ def test_without_a_right_that_nothing_works_without_the_log_says_so(command, sta
         with WsClient(bridge.port, "/ws?user=alice", timeout=30):
             bridge.wait_line("(?i)" + BASICS[command])
     bridge.wait_line("(?i)" + BASICS[command])
+
+
+# What an application has no use for, or only servers say to each other.
+NOT_FOR_APPLICATIONS = {"notify.verify", "notify.restorebox"}
+SUBCOMMANDS = {"notify.session": ["LIST", "k"], "config": ["GET", "x"], "module": ["LIST"], "acl": ["LIST"],
+               "debug": ["OBJECT", "k"]}  # fmt: skip
+
+
+def test_an_application_gets_every_command_of_the_module_but_those_that_are_denied(redis_server):
+    admin = redis_server.client()
+    with Resp(redis_server.port) as resp:
+        names = {name.lower() for name in resp.call("COMMAND", "LIST", "FILTERBY", "MODULE", "notify")}
+    wanted = {name for name in names if not name.startswith("notify.session")} - NOT_FOR_APPLICATIONS
+    assert commands_in(line_of("app")) == wanted | {"ping", "hello", "exists"}
+    admin.execute_command("ACL", "SETUSER", "app", "on", ">secret", *line_of("app"))
+    client = redis.Redis.from_url(As(redis_server, "app").url, decode_responses=True)
+    sent = client.execute_command("NOTIFY.SEND", "inbox:1", "t")
+    assert client.execute_command("NOTIFY.READ", "inbox:1", sent) == 1
+    for words in (("DEL", "inbox:1"), ("PUBLISH", "inbox:1", "{}"), ("NOTIFY.SEND", "other", "t"), ("FLUSHALL",)):
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            client.execute_command(*words)
+
+
+def test_what_is_to_be_denied_to_an_application_is_a_rule_of_each_server(redis_server):
+    admin = redis_server.client()
+    with open(os.path.join(ROOT, "docs", "acl.md"), encoding="utf-8") as file:
+        rows = re.findall(r"(?m)^\| `(-[^`]*)` \|", file.read())
+    rules = " ".join(rows).split()
+    assert {"-publish", "-restore", "-notify.session", "-config"} <= set(rules)
+    admin.execute_command("ACL", "SETUSER", "more", "on", ">s", "~*", "&*", "+@all", "-@admin", "-@dangerous", *rules)
+    for name in (rule[1:] for rule in rules):
+        words = [name, *SUBCOMMANDS.get(name, [])]
+        with Resp(redis_server.port) as resp:
+            arity = resp.call("COMMAND", "INFO", name)[0][1]
+            said = resp.call("ACL", "DRYRUN", "more", *words, *["x"] * (abs(arity) - len(words)))
+            assert "no permissions to run" in said.lower(), (words, said)
+            assert resp.call("ACL", "DRYRUN", "more", "NOTIFY.SEND", "inbox:1", "t") == "OK"
 
 
 SENDS = {
