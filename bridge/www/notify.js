@@ -1128,7 +1128,7 @@
     remove(ids) {
       return this.request('delete_notification', idFields(ids));
     }
-    /* { unread, unseen, by_category, max_level, last, rev, next_expiry } */
+    /* { unread, unseen, by_category, max_level, last, rev, epoch, next_expiry } */
     unreadCount() {
       return this.request('unread_count');
     }
