@@ -17,6 +17,12 @@ struct notify_str {
 /* A string literal as notify_str; the length is known at compile time. */
 #define NOTIFY_STR(literal) ((struct notify_str){(literal), sizeof(literal) - 1})
 
+/* The same where a table is initialised. */
+#define NOTIFY_STR_INIT(literal)                                                                   \
+    {                                                                                              \
+        (literal), sizeof(literal) - 1                                                             \
+    }
+
 static inline struct notify_str notify_str_of(const char *ptr, size_t len)
 {
     return (struct notify_str){ptr, len};

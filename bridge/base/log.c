@@ -1,6 +1,5 @@
 #include "base/log.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/iso_time.h"
+#include "base/number.h"
 
 #define LINE_MAX_BYTES 4096
 #define VALUE_MAX_BYTES 256
@@ -156,7 +156,7 @@ const char *log_int(int64_t value)
 {
     char *out = next_buffer();
 
-    (void)snprintf(out, VALUE_MAX_BYTES, "%" PRId64, value);
+    (void)number_text(out, value);
     return out;
 }
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static const struct notify_str user_mark = {"{user}", 6};
+static const struct notify_str user_mark = NOTIFY_STR_INIT("{user}");
 
 static bool begins_with(struct notify_str text, struct notify_str prefix)
 {

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/log_once.h"
 #include "base/loop.h"
+#include "base/number.h"
 #include "redis/pending.h"
 #include "redis/redis_address.h"
 #include "redis/redis_reader.h"
@@ -443,8 +444,9 @@ static int say_hello(struct redis_link *link)
 
 static int greet(struct redis_link *link)
 {
-    const char *db = log_int(link->address->db);
-    const struct notify_str select[] = {NOTIFY_STR("SELECT"), notify_str_z(db)};
+    char db[NUMBER_TEXT_MAX + 1];
+    const struct notify_str select[] = {NOTIFY_STR("SELECT"),
+                                        number_text(db, (int64_t)link->address->db)};
     const struct notify_str echo[] = {NOTIFY_STR("ECHO"), NOTIFY_STR("hello")};
     int result = say_hello(link);
 

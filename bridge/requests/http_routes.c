@@ -75,17 +75,17 @@ static void answer_root(const struct http_state *state, struct exchange *exchang
 #define GET "GET, HEAD, OPTIONS"
 
 static const struct route routes[] = {
-    {.path = {"/ws", 3}, .below = true, .carrier = HTTP_WEBSOCKET, .allow = "GET, HEAD"},
-    {.path = {"/", 1}, .allow = GET, .answer = answer_root, .dev_only = true},
-    {.path = {"/healthz", 8}, .allow = GET, .answer = answer_healthz},
-    {.path = {"/readyz", 7}, .allow = GET, .answer = answer_readyz},
-    {.path = {"/metrics", 8}, .allow = GET, .answer = answer_metrics},
-    {.path = {"/notify.js", 10}, .allow = GET, .file = "notify.js"},
-    {.path = {TEST_PAGE, sizeof(TEST_PAGE) - 1},
-     .allow = GET,
-     .file = "test-ws.html",
-     .dev_only = true},
-    {.path = {"*", 1}, .allow = "OPTIONS"},
+    {.path = NOTIFY_STR_INIT("/ws"),
+     .below = true,
+     .carrier = HTTP_WEBSOCKET,
+     .allow = "GET, HEAD"},
+    {.path = NOTIFY_STR_INIT("/"), .allow = GET, .answer = answer_root, .dev_only = true},
+    {.path = NOTIFY_STR_INIT("/healthz"), .allow = GET, .answer = answer_healthz},
+    {.path = NOTIFY_STR_INIT("/readyz"), .allow = GET, .answer = answer_readyz},
+    {.path = NOTIFY_STR_INIT("/metrics"), .allow = GET, .answer = answer_metrics},
+    {.path = NOTIFY_STR_INIT("/notify.js"), .allow = GET, .file = "notify.js"},
+    {.path = NOTIFY_STR_INIT(TEST_PAGE), .allow = GET, .file = "test-ws.html", .dev_only = true},
+    {.path = NOTIFY_STR_INIT("*"), .allow = "OPTIONS"},
 };
 
 static bool fits(const struct route *route, struct notify_str path)

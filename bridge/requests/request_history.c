@@ -12,7 +12,7 @@
 #include "clients/permission.h"
 #include "wire/json_scan.h"
 #include "wire/json_text.h"
-#include "base/log.h"
+#include "base/number.h"
 #include "requests/call.h"
 #include "requests/answer.h"
 #include "requests/request.h"
@@ -92,7 +92,8 @@ struct history {
     bool chosen;                 /* it is a log's, of which not all categories may be seen */
     uint8_t limit, count, asked; /* items of the page, those it has, entries of this portion */
     char from[NOTIFY_ID_TEXT_MAX + 2], to[NOTIFY_ID_TEXT_MAX + 2]; /* of the next portion */
-    struct notify_id last;                                         /* of the items, */
+    char asked_text[NUMBER_TEXT_MAX + 1];
+    struct notify_id last; /* of the items, */
     struct notify_id seen; /* and of the entries that were looked at */
     int64_t unread;
     char *items; /* owned: their JSON, with commas between */
@@ -129,7 +130,7 @@ static bool append(struct history *history, struct notify_str text)
 static void answer_history(struct request *r, const struct history *history, bool more)
 {
     struct text text = {.len = 0};
-    char next[NOTIFY_ID_TEXT_MAX + 1];
+    char next[NOTIFY_ID_TEXT_MAX + 1], unread[NUMBER_TEXT_MAX + 1];
 
     text_add(&text, NOTIFY_STR("{\"type\":\"notification_history\",\"items\":["));
     text_add(&text, notify_str_of(history->items, history->len));
@@ -142,7 +143,7 @@ static void answer_history(struct request *r, const struct history *history, boo
         text_add(&text, NOTIFY_STR("null"));
     }
     text_add(&text, NOTIFY_STR(",\"unread\":"));
-    text_add(&text, notify_str_z(log_int(history->unread)));
+    text_add(&text, number_text(unread, history->unread));
     text_add(&text, NOTIFY_STR("}"));
     answer_text(r, &text);
 }
@@ -203,7 +204,7 @@ static struct words portion_words(struct history *history)
     history->asked = (uint8_t)(wanted < HISTORY_PORTION ? wanted : HISTORY_PORTION);
     words_add(&words, notify_str_z(history->from));
     words_add(&words, notify_str_z(history->to));
-    words_add_option(&words, NOTIFY_STR("COUNT"), notify_str_z(log_int(history->asked)));
+    words_add_option(&words, NOTIFY_STR("COUNT"), number_text(history->asked_text, history->asked));
     if (history->unread_only)
         words_add(&words, NOTIFY_STR("UNREAD"));
     words_add_option(&words, NOTIFY_STR("CATEGORY"), history->category);

@@ -40,9 +40,12 @@ struct option_word {
 };
 
 static const struct option_word option_words[] = {
-    {"content", {"CONTENT", 7}, false},   {"notification_type", {"TYPE", 4}, false},
-    {"category", {"CATEGORY", 8}, false}, {"level", {"LEVEL", 5}, false},
-    {"action", {"ACTION", 6}, true},      {"data", {"DATA", 4}, true},
+    {"content", NOTIFY_STR_INIT("CONTENT"), false},
+    {"notification_type", NOTIFY_STR_INIT("TYPE"), false},
+    {"category", NOTIFY_STR_INIT("CATEGORY"), false},
+    {"level", NOTIFY_STR_INIT("LEVEL"), false},
+    {"action", NOTIFY_STR_INIT("ACTION"), true},
+    {"data", NOTIFY_STR_INIT("DATA"), true},
 };
 
 static bool may_publish(struct request *r)

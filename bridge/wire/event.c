@@ -26,9 +26,11 @@ enum head_member {
 };
 
 static const struct notify_str head_names[HEAD_COUNT] = {
-    [HEAD_TYPE] = {"type", 4}, [HEAD_KEY] = {"key", 3},   [HEAD_ID] = {"id", 2},
-    [HEAD_PREV] = {"prev", 4}, [HEAD_REV] = {"rev", 3},   [HEAD_CATEGORY] = {"category", 8},
-    [HEAD_LAST] = {"last", 4}, [HEAD_DATA] = {"data", 4}, [HEAD_EXCLUDE] = {"exclude", 7},
+    [HEAD_TYPE] = NOTIFY_STR_INIT("type"),       [HEAD_KEY] = NOTIFY_STR_INIT("key"),
+    [HEAD_ID] = NOTIFY_STR_INIT("id"),           [HEAD_PREV] = NOTIFY_STR_INIT("prev"),
+    [HEAD_REV] = NOTIFY_STR_INIT("rev"),         [HEAD_CATEGORY] = NOTIFY_STR_INIT("category"),
+    [HEAD_LAST] = NOTIFY_STR_INIT("last"),       [HEAD_DATA] = NOTIFY_STR_INIT("data"),
+    [HEAD_EXCLUDE] = NOTIFY_STR_INIT("exclude"),
 };
 
 static void on_head_member(void *ctx, struct notify_str name, struct notify_str value)
