@@ -15,6 +15,7 @@
 #include "clients/opening.h"
 #include "clients/permission.h"
 #include "clients/review.h"
+#include "clients/unseen.h"
 #include "identity/authority.h"
 #include "identity/key_names.h"
 #include "net/conn.h"
@@ -75,7 +76,8 @@ struct auto_keys {
     int error;
 };
 
-static void follow_by_itself(struct auto_keys *keys, struct notify_str key)
+static void follow_by_itself(struct auto_keys *keys, struct notify_str key,
+                             const struct notify_id *from)
 {
     struct client *client = keys->client;
 
@@ -85,7 +87,7 @@ static void follow_by_itself(struct auto_keys *keys, struct notify_str key)
         client_tell_unfollowed(client, key, "TOO_MANY_SUBSCRIPTIONS",
                                "this connection follows as many keys as it may");
     else
-        keys->error = client_follow(client, key, NULL, keys->ask);
+        keys->error = client_follow(client, key, from, keys->ask);
 }
 
 static void tell_resumed(struct client *client, struct ask *ask)
@@ -124,7 +126,7 @@ static void follow_topics(struct auto_keys *keys, const struct opening *opening)
     while (opening_next_topic(&rest, &topic)) {
         struct notify_str key = key_of(client->shared->keys, KEY_TOPIC, topic, &buffer);
         if (key.len == 0 || client_may_follow(client, key))
-            follow_by_itself(keys, key);
+            follow_by_itself(keys, key, NULL);
         else
             client_tell_unfollowed(client, key, "FORBIDDEN", CLIENT_NO_RIGHT_TEXT);
     }
@@ -137,7 +139,7 @@ static void follow_of_role(void *ctx, struct notify_str topic)
     struct key_buffer buffer;
 
     if (key_name_is_valid(topic))
-        follow_by_itself(keys, key_of(keys->client->shared->keys, KEY_TOPIC, topic, &buffer));
+        follow_by_itself(keys, key_of(keys->client->shared->keys, KEY_TOPIC, topic, &buffer), NULL);
 }
 
 static void count_name(void *ctx, struct notify_str name)
@@ -156,7 +158,10 @@ static size_t count_keys(const struct client_shared *shared, const struct openin
     return count;
 }
 
-static int follow_all(struct client *client, const struct opening *opening)
+/* from: where its inbox is followed from, if not from where its address says; or NULL: from now on.
+ */
+static int follow_all(struct client *client, const struct opening *opening,
+                      const struct notify_id *from)
 {
     struct client_shared *shared = client->shared;
     struct auto_keys keys = {.client = client};
@@ -173,9 +178,9 @@ static int follow_all(struct client *client, const struct opening *opening)
     if (!client->identity->anonymous && opening->has_last_id)
         keys.error = resume_by_itself(client, inbox, opening->last_id);
     else if (!client->identity->anonymous)
-        follow_by_itself(&keys, inbox);
+        follow_by_itself(&keys, inbox, from);
     for (const char *const *log = shared->broadcast_logs; *log != NULL; log++)
-        follow_by_itself(&keys, notify_str_z(*log));
+        follow_by_itself(&keys, notify_str_z(*log), NULL);
     follow_topics(&keys, opening);
     identity_each(client->identity, RIGHT_FOLLOW, false, follow_of_role, &keys);
     if (keys.error == 0)
@@ -195,30 +200,70 @@ static const char *read_opening(struct opening *ret, const struct client_shared 
     return why;
 }
 
-/* It is known who the client is. Takes identity over; NULL: out of memory. */
-static void go_on(struct client *client, struct identity *identity, const struct opening *opening)
+/* What is to be known of whoever is known by now. False: the connection is being closed. */
+static bool settle(struct client *client, const struct opening *opening)
 {
     struct conn *conn = client->sender.conn;
-    struct notify_str user;
+    struct notify_str user = client_user(client);
 
-    client->identity = identity;
-    user = client_user(client);
     log_debug("client_known", "client", log_int((int64_t)client->number), "user",
               log_bytes(user.ptr, user.len));
     if (opening->user[0] != '\0' && !notify_str_eq(notify_str_z(opening->user), user))
         conn_close(conn, CONN_CLOSE_FORBIDDEN, "user is not whom the token is for");
-    else if (identity == NULL || !categories_apply(client) || follow_all(client, opening) != 0)
+    else if (!categories_apply(client))
         conn_close(conn, CONN_CLOSE_INTERNAL, "out of memory");
+    else
+        return true;
+    return false;
+}
+
+static void follow(struct client *client, const struct opening *opening,
+                   const struct notify_id *from)
+{
+    if (follow_all(client, opening, from) != 0)
+        conn_close(client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
+}
+
+/* Somebody without a token. Takes identity over; NULL: out of memory. */
+static void admit_without(struct client *client, struct identity *identity,
+                          const struct opening *opening)
+{
+    client->identity = identity;
+    if (identity == NULL)
+        conn_close(client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
+    else if (settle(client, opening))
+        follow(client, opening, NULL);
+}
+
+/* The address was read when the connection opened, to refuse a bad one before its token is judged.
+ */
+static void read_again(struct opening *ret, struct notify_str path, struct notify_str query)
+{
+    const struct http_request req = {.path = path, .query = query};
+
+    (void)opening_read(ret, &req);
+}
+
+static void go_on(struct client *client, struct notify_str path, struct notify_str query,
+                  const struct notify_id *from)
+{
+    struct opening opening;
+
+    read_again(&opening, path, query);
+    follow(client, &opening, from);
 }
 
 void arrival_admit(struct client *client, struct notify_str path, struct notify_str query)
 {
-    struct http_request req = {.path = path, .query = query};
     struct opening opening;
 
-    /* It was read when the connection opened, to refuse a bad one before its token is judged. */
-    if (opening_read(&opening, &req) == NULL)
-        go_on(client, client->identity, &opening);
+    read_again(&opening, path, query);
+    if (!settle(client, &opening))
+        return;
+    if (opening.knows_positions || client->sender.dialect == DIALECT_CANONICAL)
+        follow(client, &opening, NULL);
+    else
+        unseen_ask(client, path, query, go_on);
 }
 
 /* For a client that names none. */
@@ -259,7 +304,7 @@ static void ask_for_token(struct client *client, const struct opening *opening,
     else if (credentials.token.ptr != NULL || !authority_has_guests(authority))
         admission_begin(client, req, credentials.token);
     else
-        go_on(client, authority_guest(authority), opening);
+        admit_without(client, authority_guest(authority), opening);
 }
 
 static void identify(struct client *client, const struct opening *opening,
@@ -269,7 +314,7 @@ static void identify(struct client *client, const struct opening *opening,
         opening->user[0] != '\0' ? notify_str_z(opening->user) : client_id(client);
 
     if (authority_is_open(client->shared->admissions->authority))
-        go_on(client, identity_open(name), opening);
+        admit_without(client, identity_open(name), opening);
     else
         ask_for_token(client, opening, req);
 }
@@ -296,8 +341,9 @@ void arrival_open(struct client_shared *shared, struct conn *conn, const struct 
     identify(client, &opening, req);
 }
 
-void arrival_undo(struct client *client)
+void arrival_undo(struct client *client, int code)
 {
+    unseen_end(client, code);
     admission_end(client);
     review_forget(client);
     categories_forget(client);

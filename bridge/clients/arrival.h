@@ -15,7 +15,7 @@ struct http_request;
 void arrival_open(struct client_shared *shared, struct conn *conn, const struct http_request *req);
 /* For admissions: it is known by now who the client is, whose address was path and query. */
 void arrival_admit(struct client *client, struct notify_str path, struct notify_str query);
-/* For client_shared: a client leaves. */
-void arrival_undo(struct client *client);
+/* For client_shared: a client leaves. code: of its closing. */
+void arrival_undo(struct client *client, int code);
 
 #endif

@@ -11,6 +11,7 @@
 #include "channels/channel.h"
 #include "channels/follow.h"
 #include "channels/router.h"
+#include "clients/inbox_start.h"
 #include "identity/key_names.h"
 #include "net/conn.h"
 #include "wire/filter.h"
@@ -151,11 +152,22 @@ static bool enqueue(struct client *client, struct follow *follow, struct event *
     return true;
 }
 
-/* An event that is not for the client's session, which has had it, is passed over. False: it does
- * not fit. */
+/* Is it to be sent? Its session has had what excludes it; and what it was sent of its inbox before
+ * it followed that is not sent again. */
+static bool is_for(const struct follow *follow, const struct event *event)
+{
+    const struct client *client = follow->client;
+
+    if (event_excludes(event, client_session(client)))
+        return false;
+    return !follow->whole || client->inbox_start == NULL || event->kind != EVENT_ENTRY ||
+           !inbox_start_has(client->inbox_start, event->id);
+}
+
+/* What is not for the client is passed over. False: it does not fit. */
 static bool enqueue_if_for(struct client *client, struct follow *follow, struct event *event)
 {
-    if (!event_excludes(event, client_session(client)))
+    if (is_for(follow, event))
         return enqueue(client, follow, event);
     if (event->kind == EVENT_ENTRY)
         follow->pos = event->id;
@@ -185,10 +197,12 @@ static void enqueue_all(struct client *client, struct follow *follow, const stru
     }
 }
 
-static bool is_whole_for(const struct batch *batch, const struct client *client)
+static bool is_whole_for(const struct batch *batch, const struct follow *follow)
 {
-    for (size_t i = 0; batch->excludes && i < batch->len; i++)
-        if (event_excludes(batch->events[i], client_session(client)))
+    if (!batch->excludes && (!follow->whole || follow->client->inbox_start == NULL))
+        return true;
+    for (size_t i = 0; i < batch->len; i++)
+        if (!is_for(follow, batch->events[i]))
             return false;
     return true;
 }
@@ -197,7 +211,7 @@ static void send_batch(struct follow *follow, struct batch *batch)
 {
     struct client *client = follow->client;
 
-    if (is_whole_for(batch, client) && sender_deliver(&client->sender, batch)) {
+    if (is_whole_for(batch, follow) && sender_deliver(&client->sender, batch)) {
         for (size_t i = 0; follow->state == FOLLOW_WAITING && i < batch->len; i++)
             note_had(follow, batch->events[i]);
         return;
@@ -436,7 +450,7 @@ void client_on_closed(void *peer, int code)
 
     log_debug("client_closed", "client", log_int((int64_t)client->number), "code", log_int(code));
     sender_call_begin(&client->sender, 0); /* it is needed until the end of this */
-    shared->on_leaving(client);
+    shared->on_leaving(client, code);
     sender_on_closed(&client->sender);
     asks_free(&client->asks);
     while (client->follows != NULL)

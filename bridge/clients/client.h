@@ -33,6 +33,7 @@ struct conn;
 struct filter;
 struct follow;
 struct follow_handlers;
+struct inbox_start;
 struct key_names;
 struct linger_account;
 struct peer_handlers;
@@ -54,7 +55,8 @@ struct client_shared {
     const char *token_cookie;             /* the name of one that may hold a token; or NULL */
     struct admissions *admissions;
     struct category_filters *filters;
-    void (*on_leaving)(struct client *client); /* its connection has gone: the first that is told */
+    void (*on_leaving)(struct client *client,
+                       int code); /* its connection has gone: the first that is told */
     TAILQ_HEAD(client_queue, client) all;
     struct client *review_next; /* rights have changed: the next one to look at */
     bool reviewing;             /* a turn of that is on its way */
@@ -69,11 +71,12 @@ struct client {
     struct client_shared *shared; /* borrowed */
     struct follow *follows;       /* owned list */
     struct asks asks;
-    struct linger_account *left;    /* owned; channels that it has left; or NULL */
-    struct filter *filter;          /* owned reference: what it gets of logs; NULL: everything */
-    struct identity *identity;      /* a reference; NULL until it is known who it is */
-    struct admission *admission;    /* owned by admission.c; NULL: nothing of it has an end */
-    struct category_choice *choice; /* owned by categories.c; NULL: it has chosen nothing */
+    struct linger_account *left;     /* owned; channels that it has left; or NULL */
+    struct filter *filter;           /* owned reference: what it gets of logs; NULL: everything */
+    struct identity *identity;       /* a reference; NULL until it is known who it is */
+    struct admission *admission;     /* owned by admission.c; NULL: nothing of it has an end */
+    struct inbox_start *inbox_start; /* owned by unseen.c; or NULL */
+    struct category_choice *choice;  /* owned by categories.c; NULL: it has chosen nothing */
     TAILQ_ENTRY(client) all_link;
     uint64_t number; /* for the log */
     struct token_bucket messages, warnings;

@@ -66,6 +66,7 @@ static bool read_last_id(struct opening *ret, const struct http_request *req)
 {
     char text[NOTIFY_ID_TEXT_MAX + 1];
 
+    ret->knows_positions = http_request_has(req, "last_event_id");
     if (!read_arg(req, "last_event_id", text, sizeof(text)))
         return false;
     ret->has_last_id = text[0] != '\0';

@@ -23,6 +23,7 @@ struct opening {
     char topics[OPENING_TOPICS_MAX];
     struct notify_id last_id;
     bool has_last_id;
+    bool knows_positions; /* last_event_id is there, be it empty: it sees itself to what it lacks */
 };
 
 /* Is the path one of those above? One that names a client has no further part. */

@@ -143,7 +143,10 @@
       target.pathname = target.pathname.replace(/\/*$/, '/') + encodeURIComponent(options.clientId);
     }
     if (options.user !== undefined) target.searchParams.set('user', options.user);
-    if (token) target.searchParams.set('token', token);
+    if (token) {
+      target.searchParams.set('token', token);
+      target.searchParams.set('last_event_id', ''); // we know our positions, and resume from them
+    }
     return target.href;
   }
 

@@ -1,0 +1,273 @@
+#include "clients/unseen.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "channels/batch.h"
+#include "channels/follow.h"
+#include "clients/client.h"
+#include "clients/inbox_start.h"
+#include "identity/key_names.h"
+#include "net/conn.h"
+#include "redis/resp.h"
+#include "redis/turns.h"
+#include "wire/event.h"
+
+#define PORTION 26 /* entries that are asked for at once; what their reply may have: */
+#define PORTION_BYTES ((size_t)PORTION * 65536)
+#define BADGE_BYTES 65536
+
+/* A question under way. */
+struct unseen {
+    struct client *client; /* its memory is kept by sender_call_begin() */
+    unseen_fn fn;
+    struct key_buffer buffer;
+    struct notify_str inbox; /* in buffer */
+    struct batch found;      /* newest first */
+    struct notify_id last;   /* where the box ended */
+    bool known;              /* last is what Redis said */
+    bool whole;              /* all that there is, or may be, was found */
+    size_t path_len, query_len;
+    char address[]; /* path and query */
+};
+
+static void on_portion(void *ctx, const struct resp *reply);
+
+static size_t bytes_of(const struct unseen *unseen)
+{
+    return sizeof(*unseen) + unseen->path_len + unseen->query_len + UNSEEN_BYTES;
+}
+
+static void end_question(struct unseen *unseen)
+{
+    struct client *client = unseen->client;
+    size_t bytes = bytes_of(unseen);
+
+    batch_release(&unseen->found);
+    free(unseen);
+    client_call_end(client, bytes);
+}
+
+/* They are seen when they are delivered. Nobody waits for the reply: if it is lost, they come
+ * again.
+ */
+static void ignore_reply(void *ctx, const struct resp *reply)
+{
+    (void)ctx;
+    (void)reply;
+}
+
+static void mark_seen(const struct client *client, struct notify_str inbox, struct notify_id upto)
+{
+    char id[NOTIFY_ID_TEXT_MAX + 1];
+    const struct notify_str words[] = {NOTIFY_STR("NOTIFY.SEEN"), inbox, NOTIFY_STR("UPTO"),
+                                       notify_str_of(id, notify_id_format(id, upto))};
+    const struct turn turn = {
+        .argc = 4, .argv = words, .reply_bytes = 64, .fn = ignore_reply, .ctx = NULL};
+
+    if (turns_command(client->shared->commands, &turn) < 0)
+        log_debug("not_marked_seen", "client", log_int((int64_t)client->number));
+}
+
+/* Oldest first, as far as there is room; those that were sent are left in found. Returns up to
+ * where that is: what is behind it is brought by following from there. */
+static struct notify_id deliver(struct unseen *unseen)
+{
+    struct client *client = unseen->client;
+    struct batch *found = &unseen->found;
+
+    for (size_t i = found->len; i-- > 0;) {
+        struct event *event = found->events[i];
+        if (event_excludes(event, client_session(client)) ||
+            sender_enqueue(&client->sender, NULL, event))
+            continue;
+        struct notify_id upto = notify_id_before(event->id);
+        batch_drop_first(found, i + 1);
+        return upto;
+    }
+    return unseen->last;
+}
+
+/* NULL: out of memory. Then it is followed from now on, and what was sent may come again. */
+static struct inbox_start *make_start(const struct batch *sent, struct notify_id from)
+{
+    struct inbox_start *start = malloc(sizeof(*start) + sent->len * sizeof(struct notify_id));
+
+    if (start == NULL)
+        return NULL;
+    start->from = from;
+    start->len = (uint32_t)sent->len;
+    for (size_t i = 0; i < sent->len; i++)
+        start->had[i] = sent->events[i]->id;
+    return start;
+}
+
+static void conclude(struct unseen *unseen)
+{
+    struct client *client = unseen->client;
+    struct notify_id from;
+
+    if (client_is_closed(client)) {
+        end_question(unseen);
+        return;
+    }
+    from = deliver(unseen);
+    if (unseen->whole && unseen->found.len > 0)
+        mark_seen(client, unseen->inbox, from);
+    client->inbox_start = unseen->known ? make_start(&unseen->found, from) : NULL;
+    unseen->fn(client, notify_str_of(unseen->address, unseen->path_len),
+               notify_str_of(unseen->address + unseen->path_len, unseen->query_len),
+               client->inbox_start == NULL ? NULL : &from);
+    end_question(unseen);
+}
+
+static bool on_turn(void *ctx)
+{
+    struct unseen *unseen = ctx;
+
+    sender_call_goes_on(&unseen->client->sender);
+    return !client_is_closed(unseen->client);
+}
+
+static void ask(struct unseen *unseen, redis_reply_fn fn, size_t reply_bytes, size_t argc,
+                const struct notify_str *argv)
+{
+    const struct turn turn = {.argc = argc,
+                              .argv = argv,
+                              .reply_bytes = reply_bytes,
+                              .fn = fn,
+                              .on_turn = on_turn,
+                              .ctx = unseen};
+    int ret = turns_command(unseen->client->shared->commands, &turn);
+
+    if (ret == 1)
+        sender_call_waits(&unseen->client->sender);
+    else if (ret < 0)
+        conclude(unseen);
+}
+
+static size_t wanted(const struct unseen *unseen)
+{
+    size_t lacking = UNSEEN_MAX - unseen->found.len;
+
+    return lacking < PORTION ? lacking : PORTION;
+}
+
+static void ask_portion(struct unseen *unseen)
+{
+    char end[NOTIFY_ID_TEXT_MAX + 2] = "+", count[8];
+    const struct notify_str state = NOTIFY_STR("UNSEEN"), json = NOTIFY_STR("JSON");
+
+    if (unseen->found.len > 0) {
+        end[0] = '(';
+        notify_id_format(end + 1, unseen->found.events[unseen->found.len - 1]->id);
+    }
+    (void)snprintf(count, sizeof(count), "%zu", wanted(unseen));
+    ask(unseen, on_portion, PORTION_BYTES, 8,
+        (const struct notify_str[]){NOTIFY_STR("NOTIFY.REVRANGE"), unseen->inbox, notify_str_z(end),
+                                    NOTIFY_STR("-"), NOTIFY_STR("COUNT"), notify_str_z(count),
+                                    state, json});
+}
+
+static bool is_array(const struct resp *reply)
+{
+    return reply != NULL && reply->kind == RESP_ARRAY;
+}
+
+/* One more, which must be older than those before. */
+static bool take(struct unseen *unseen, const struct resp *item)
+{
+    struct event *event = event_decode(resp_str(item));
+    const struct event *newer =
+        unseen->found.len == 0 ? NULL : unseen->found.events[unseen->found.len - 1];
+    bool good = event != NULL && event->kind == EVENT_ENTRY && event_is_of(event, unseen->inbox) &&
+                (newer == NULL || notify_id_cmp(event->id, newer->id) < 0) &&
+                batch_push(&unseen->found, event) == 0;
+
+    event_unref(event);
+    return good;
+}
+
+/* There are as many as there may be. */
+static bool is_full(const struct unseen *unseen, const struct resp *next)
+{
+    return unseen->found.len == UNSEEN_MAX ||
+           (unseen->found.len > 0 && unseen->found.bytes + resp_str(next).len > UNSEEN_BYTES);
+}
+
+static void on_portion(void *ctx, const struct resp *reply)
+{
+    struct unseen *unseen = ctx;
+    size_t asked = wanted(unseen), i = 0, len = is_array(reply) ? reply->len : 0;
+
+    while (i < len && !is_full(unseen, reply->items[i]) && take(unseen, reply->items[i]))
+        i++;
+    /* It may have come since the box was asked where it ends. */
+    if (unseen->found.len > 0 && notify_id_cmp(unseen->found.events[0]->id, unseen->last) > 0)
+        unseen->last = unseen->found.events[0]->id;
+    unseen->whole = is_array(reply) && (i == len || is_full(unseen, reply->items[i]));
+    if (i == asked && i > 0 && !is_full(unseen, NULL))
+        ask_portion(unseen);
+    else
+        conclude(unseen);
+}
+
+static void on_badge(void *ctx, const struct resp *reply)
+{
+    struct unseen *unseen = ctx;
+
+    unseen->known = notify_id_parse(resp_str(resp_member(reply, "last")), 0, &unseen->last);
+    if (unseen->known && resp_integer(resp_member(reply, "unseen"), 0) > 0)
+        ask_portion(unseen);
+    else
+        conclude(unseen);
+}
+
+void unseen_ask(struct client *client, struct notify_str path, struct notify_str query,
+                unseen_fn fn)
+{
+    struct unseen *unseen = calloc(1, sizeof(*unseen) + path.len + query.len);
+
+    if (unseen == NULL) {
+        conn_close(client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
+        return;
+    }
+    unseen->client = client;
+    unseen->fn = fn;
+    unseen->inbox = key_of(client->shared->keys, KEY_INBOX, client_user(client), &unseen->buffer);
+    unseen->path_len = path.len;
+    unseen->query_len = query.len;
+    memcpy(unseen->address, path.ptr, path.len);
+    if (query.len > 0)
+        memcpy(unseen->address + path.len, query.ptr, query.len);
+    sender_call_begin(&client->sender, bytes_of(unseen));
+    ask(unseen, on_badge, BADGE_BYTES, 2,
+        (const struct notify_str[]){NOTIFY_STR("NOTIFY.BADGE"), unseen->inbox});
+}
+
+/* The peer has said that it goes, so it has had what was sent before. */
+static bool has_had_all(const struct client *client, const struct follow *inbox, int code)
+{
+    return (code == CONN_CLOSE_NORMAL || code == CONN_CLOSE_GOING_AWAY) && inbox != NULL &&
+           inbox->state == FOLLOW_LIVE && client->sender.state == SENDER_READY &&
+           client->sender.outbox.len == 0 &&
+           notify_id_cmp(inbox->pos, client->inbox_start->from) > 0;
+}
+
+void unseen_end(struct client *client, int code)
+{
+    struct key_buffer buffer;
+    struct notify_str inbox;
+    const struct follow *follow;
+
+    if (client->inbox_start == NULL)
+        return;
+    inbox = key_of(client->shared->keys, KEY_INBOX, client_user(client), &buffer);
+    follow = client_find_follow(client, inbox);
+    if (has_had_all(client, follow, code))
+        mark_seen(client, inbox, follow->pos);
+    free(client->inbox_start);
+    client->inbox_start = NULL;
+}

@@ -1,0 +1,29 @@
+/* unseen -- what somebody lacks who knows no position: the newest notifications of the inbox that
+ * nobody has seen, at most UNSEEN_MAX. They are sent before anything live, and are seen by that; so
+ * is what comes live, once the peer has closed in good order. */
+#ifndef UNSEEN_H
+#define UNSEEN_H
+
+#include "notify_id.h"
+#include "notify_str.h"
+
+struct client;
+
+#define UNSEEN_MAX 100
+#define UNSEEN_BYTES 262144 /* of all of them; one alone may be larger */
+
+/* Goes on with what the client's address said. from: where its inbox is to be followed from; NULL:
+ * from now on, as Redis is away. */
+typedef void (*unseen_fn)(struct client *client, struct notify_str path, struct notify_str query,
+                          const struct notify_id *from);
+
+/* Asks Redis, puts what there is behind the greeting that is to come, and calls fn; nobody is
+ * called when the client has gone. path and query are copied. Closes the connection for lack of
+ * memory. */
+void unseen_ask(struct client *client, struct notify_str path, struct notify_str query,
+                unseen_fn fn);
+
+/* The client leaves. code: of its closing. */
+void unseen_end(struct client *client, int code);
+
+#endif
