@@ -10,7 +10,7 @@
 /* What a batch comes to for one filter. */
 struct choice {
     struct filter *filter; /* owned reference */
-    struct batch *events;  /* owned; NULL: all of the batch */
+    struct batch *events;  /* owned */
 };
 
 struct batch_choices {
@@ -98,18 +98,23 @@ struct batch *batch_free(struct batch *batch)
     return NULL;
 }
 
-/* False: out of memory. */
+/* False, here and below: out of memory. */
+static bool push_discreet(struct batch *batch, struct event *event)
+{
+    struct event *discreet = event_discreet(event);
+
+    return discreet != NULL && batch_push(batch, discreet) == 0;
+}
+
 static bool choose(const struct batch *batch, struct filter *filter, struct choice *ret)
 {
     ret->events = calloc(1, sizeof(*ret->events));
     for (size_t i = 0; ret->events != NULL && i < batch->len; i++)
         if (filter_passes(filter, batch->events[i]) &&
-            batch_push(ret->events, batch->events[i]) != 0)
+            !push_discreet(ret->events, batch->events[i]))
             ret->events = batch_free(ret->events);
     if (ret->events == NULL)
         return false;
-    if (ret->events->len == batch->len)
-        ret->events = batch_free(ret->events);
     ret->filter = filter_ref(filter);
     return true;
 }
@@ -150,7 +155,7 @@ struct batch *batch_for(struct batch *batch, struct filter *filter)
             return NULL;
         choice = keep_choice(batch, made);
     }
-    return choice->events == NULL ? batch : choice->events;
+    return choice->events;
 }
 
 /* A batch of one needs no joining: the event's own frame serves. */

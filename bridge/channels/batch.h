@@ -34,9 +34,8 @@ void batch_clear(struct batch *batch); /* memory is kept for the next use */
 void batch_release(struct batch *batch);
 struct batch *batch_free(struct batch *batch); /* returns NULL */
 
-/* Those of its events that filter passes, as a batch that is borrowed until this one changes or is
- * asked for another filter: this one itself when they are all, one without events when there are
- * none. NULL: out of memory. */
+/* Those of its events that filter passes, discreet (wire/event.h), as a batch that is borrowed
+ * until this one changes or is asked for another filter. NULL: out of memory. */
 struct batch *batch_for(struct batch *batch, struct filter *filter);
 
 /* All frames one behind the other. Borrowed from the batch. NULL: out of memory. */

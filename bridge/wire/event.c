@@ -1,6 +1,7 @@
 #include "wire/event.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <jansson.h>
 
@@ -65,6 +66,15 @@ static enum whole_box whole_box_of(const struct notify_str head[HEAD_COUNT],
     return WHOLE_BOX_STAYS;
 }
 
+static void point_to(struct event *event, const struct notify_str head[HEAD_COUNT])
+{
+    event->key = head[HEAD_KEY];
+    event->category = head[HEAD_CATEGORY];
+    event->data = head[HEAD_DATA];
+    if (is_string(head[HEAD_EXCLUDE]))
+        event->exclude = head[HEAD_EXCLUDE];
+}
+
 /* An entry has id, prev and data; an event that is not stored has data alone; a state change has
  * neither, but rev. */
 static bool decode(struct event *event)
@@ -78,11 +88,7 @@ static bool decode(struct event *event)
     if (!is_string(head[HEAD_TYPE]) || !is_string(head[HEAD_KEY]))
         return false;
     (void)notify_id_take_number(&head[HEAD_REV], &event->rev); /* stays 0 if it is no number */
-    event->key = head[HEAD_KEY];
-    event->category = head[HEAD_CATEGORY];
-    event->data = head[HEAD_DATA];
-    if (is_string(head[HEAD_EXCLUDE]))
-        event->exclude = head[HEAD_EXCLUDE];
+    point_to(event, head);
     if (head[HEAD_ID].len > 0) {
         event->kind = EVENT_ENTRY;
         return event->data.len > 0 && parse_id(head[HEAD_ID], &event->id) &&
@@ -109,6 +115,60 @@ struct event *event_decode(struct notify_str message)
     if (!decode(event))
         return event_unref(event);
     return event;
+}
+
+/* A text without some of the members of another one. */
+struct excerpt {
+    char *text;
+    size_t len;
+};
+
+static void add_to(struct excerpt *excerpt, struct notify_str text)
+{
+    memcpy(excerpt->text + excerpt->len, text.ptr, text.len);
+    excerpt->len += text.len;
+}
+
+static void take_over_member(void *ctx, struct notify_str name, struct notify_str value)
+{
+    static const struct notify_str indiscreet[] = {
+        {"prev", 4}, {"replaces", 8}, {"rev", 3}, {"unread", 6}};
+    struct excerpt *excerpt = ctx;
+
+    for (size_t i = 0; i < sizeof(indiscreet) / sizeof(indiscreet[0]); i++)
+        if (notify_str_eq(name, indiscreet[i]))
+            return;
+    add_to(excerpt, excerpt->len == 0 ? NOTIFY_STR("{\"") : NOTIFY_STR(",\""));
+    add_to(excerpt, name);
+    add_to(excerpt, NOTIFY_STR("\":"));
+    add_to(excerpt, value);
+}
+
+static struct event *make_discreet(const struct event *event)
+{
+    struct event *discreet = calloc(1, sizeof(*discreet) + event->len);
+    struct excerpt excerpt = {.len = 0};
+    struct notify_str head[HEAD_COUNT] = {{NULL, 0}};
+
+    if (discreet == NULL)
+        return NULL;
+    *discreet = *event;
+    discreet->refs = 1;
+    memset(discreet->frames, 0, sizeof(discreet->frames));
+    excerpt.text = discreet->payload;
+    (void)json_scan_object(notify_str_of(event->payload, event->len), take_over_member, &excerpt);
+    add_to(&excerpt, NOTIFY_STR("}"));
+    discreet->len = excerpt.len;
+    (void)json_scan_object(notify_str_of(discreet->payload, discreet->len), on_head_member, head);
+    point_to(discreet, head);
+    return discreet;
+}
+
+struct event *event_discreet(struct event *event)
+{
+    if (event->discreet == NULL)
+        event->discreet = make_discreet(event);
+    return event->discreet;
 }
 
 bool event_is_flushed(struct notify_str message)
@@ -145,6 +205,7 @@ struct event *event_unref(struct event *event)
         return NULL;
     for (size_t i = 0; i < DIALECT_COUNT; i++)
         frame_unref(event->frames[i]);
+    event_unref(event->discreet);
     free(event);
     return NULL;
 }

@@ -39,6 +39,7 @@ struct event {
     struct notify_str data;     /* raw JSON value, or empty; points into payload */
     struct notify_str exclude;  /* raw JSON string with quotes, or empty; the same */
     struct frame *frames[DIALECT_COUNT]; /* owned; NULL until needed */
+    struct event *discreet;              /* owned; NULL until needed */
     size_t len;
     char payload[];
 };
@@ -60,6 +61,11 @@ bool event_is_flushed(struct notify_str message);
 
 /* Is this the session that does not get it? */
 bool event_excludes(const struct event *event, struct notify_str session);
+
+/* What of it is for those who are not sent all of its log: it lacks the members that speak of other
+ * entries (prev, replaces) or count them (rev, unread). Borrowed from the event. NULL: out of
+ * memory. */
+struct event *event_discreet(struct event *event);
 
 /* Borrowed from the event. NULL: out of memory. */
 struct frame *event_frame(struct event *event, enum dialect dialect);

@@ -206,7 +206,8 @@
      * a key catches up, what stands below its position is only that. */
     beginsAnew({ key, id, prev, rev }, isCatchingUp) {
       const entry = this.#keys.get(key);
-      if (!entry || !isId(id) || entry.recent.get(id) === rev) return false;
+      const isRepeated = entry && entry.recent.has(id) && entry.recent.get(id) === rev;
+      if (!entry || !isId(id) || isRepeated) return false;
       const isAfterStart = entry.delivered || compareIds(id, entry.start) > 0;
       if (prev === '0-0' && rev <= entry.rev && isAfterStart) return true;
       return !isCatchingUp && !this.isNew(key, id);

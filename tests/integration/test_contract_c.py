@@ -415,6 +415,65 @@ def test_a_subscription_with_a_position_tells_what_was_missed_but_for_hidden_cat
     assert user.titles() == [f"number {n}" for n in range(5)] + ["live"]
 
 
+# ---- what a user hears of what is kept back
+
+OF_OTHERS = {"prev", "replaces", "rev", "unread"}  # members that speak of other entries, or count them
+
+
+def everything_of(application, key):
+    return [message for message in application.notifications + application.told if message.get("key") == key]
+
+
+def send_hidden_and_shown(house, key):
+    """The ids of what a user may not see. Every kind of change is among them."""
+    redis, hidden = house.redis_client, []
+    for n in range(3):
+        hidden.append(house.send(key, f"secret {n}", "CATEGORY", "security", "COLLAPSE", f"c{n % 2}"))
+        house.send(key, f"number {n}", "CATEGORY", "system", "COLLAPSE", f"d{n % 2}")
+        redis.execute_command("NOTIFY.EVENT", key, "alarm", "CATEGORY", "security", "NOSTORE")
+    return hidden
+
+
+def test_live_and_on_resume_messages_of_logs_tell_nothing_of_what_is_kept_back(house):
+    topic = house.new_user("run:")
+    key = f"topic:{topic}"
+    first = house.send(key, "first", "CATEGORY", "system")
+    user, late, admin = house.online(), house.online(at=1), house.online(roles=["admin"])
+    for application in (user, admin):
+        application.join(topic)
+    hidden = set(send_hidden_and_shown(house, key))
+    late.join(topic, last_id=first)
+    house.send(key, "last", "CATEGORY", "system")
+    for application in (user, late, admin):
+        application.wait_for("last")
+    for application in (user, late):
+        for message in everything_of(application, key):
+            assert not OF_OTHERS & set(message), message
+            assert not any(id_ in json.dumps(message) for id_ in hidden)
+    assert user.titles() == ["number 0", "number 1", "number 2", "last"]
+    assert all({"prev", "rev", "unread"} <= set(message) for message in admin.notifications)
+
+
+def test_a_resume_counts_what_was_delivered(house):
+    topic = house.new_user("run:")
+    key = f"topic:{topic}"
+    user = house.online()
+    user.join(topic)
+    send_hidden_and_shown(house, key)
+    house.send(key, "last", "CATEGORY", "system")
+    user.wait_for("last")
+    user.positions.clear()
+    assert user.resume({key: "0-0"}) == {key: {"recovered": True, "count": 3}}
+
+
+def test_ones_own_inbox_tells_all_of_itself(house):
+    name = house.new_user()
+    user = house.online(name)
+    for n in range(2):
+        house.send(f"inbox:{name}", f"number {n}", "CATEGORY", "security")
+        assert {"prev", "rev", "unread"} <= set(user.wait_for(f"number {n}"))
+
+
 # ---- row 8: what a role loses, and who is there
 
 

@@ -200,6 +200,40 @@ static const char *const untitled[] = {
     HEAD ",\"data\":{\"title\":\"of an event\"}}",
 };
 
+struct discretion {
+    const char *text, *discreet;
+};
+
+Test(event, what_is_discreet_speaks_of_no_other_entries_and_is_the_same_else)
+{
+    static const struct discretion cases[] = {
+        {HEAD ",\"id\":\"5-1\",\"prev\":\"4-0\",\"replaces\":\"3-0\",\"rev\":9,\"unread\":7,"
+              "\"category\":\"c\",\"data\":{\"prev\":1,\"rev\":2}}",
+         HEAD ",\"id\":\"5-1\",\"category\":\"c\",\"data\":{\"prev\":1,\"rev\":2}}"},
+        {HEAD ",\"exclude\":\"s\",\"rev\":1,\"data\":{}}", HEAD ",\"exclude\":\"s\",\"data\":{}}"},
+        {HEAD ",\"rev\":9,\"unread\":0,\"ids\":[\"5-1\"]}", HEAD ",\"ids\":[\"5-1\"]}"},
+        {"{ \"type\" : \"t\" , \"key\" : \"k\" , \"rev\" : 1 } ", HEAD "}"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct event *event = event_decode(notify_str_z(cases[i].text));
+        struct event *discreet = event_discreet(event);
+
+        cr_assert_eq(event_discreet(event), discreet);
+        cr_assert(notify_str_eq(notify_str_of(discreet->payload, discreet->len),
+                                notify_str_z(cases[i].discreet)));
+        cr_assert_eq(discreet->kind, event->kind);
+        cr_assert_eq(notify_id_cmp(discreet->id, event->id), 0);
+        cr_assert(notify_str_eq(discreet->category, event->category));
+        cr_assert(notify_str_eq(discreet->data, event->data));
+        cr_assert_eq(event_excludes(discreet, NOTIFY_STR("s")), event->exclude.len > 0);
+        event_ref(discreet);
+        event_unref(event);
+        cr_assert(event_is_of(discreet, NOTIFY_STR("k")));
+        event_unref(discreet);
+    }
+}
+
 Test(event, without_a_title_all_dialects_share_a_frame)
 {
     for (size_t i = 0; i < sizeof(untitled) / sizeof(untitled[0]); i++) {
