@@ -7,7 +7,7 @@ It remembers how far it has read each key, and insists that nothing comes twice 
 
 import json
 import time
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from ws_client import Closed, WsClient
 
@@ -73,7 +73,10 @@ class Application:
 
     def _path(self):
         path = "/ws" if self.client_id is None else f"/ws/{quote(self.client_id, safe='')}"
-        return f"{path}?token={quote(self.token, safe='')}" if self.place == "query" else path
+        arguments = {"last_event_id": ""} if self.positions else {}  # we know where we are, and say so below
+        if self.place == "query":
+            arguments["token"] = self.token
+        return f"{path}?{urlencode(arguments)}" if arguments else path
 
     def _headers(self):
         if self.place == "header":
