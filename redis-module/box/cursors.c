@@ -104,10 +104,10 @@ static int grow(struct cursors **cursors)
     uint32_t cap = count < 2 ? count + 1 : count * 2;
     struct cursors *grown;
 
-    if (*cursors != NULL && count < (*cursors)->cap)
-        return 0;
     if (limits_forbid(count + UINT64_C(1), LIMIT_LOGS))
         return -ENOSPC;
+    if (*cursors != NULL && count < (*cursors)->cap)
+        return 0;
     grown = mem_try_realloc(*cursors, list_size(count), list_size(cap));
     if (grown == NULL)
         return -ENOMEM;

@@ -84,6 +84,20 @@ Test(cursors, their_number_and_their_names_are_limited)
     cr_assert_eq(cursors_add(&cursors, notify_str_of(long_name, LIMIT_LOG_NAME), start), 1);
 }
 
+Test(cursors, a_copy_takes_no_more_than_what_it_was_made_of)
+{
+    struct cursors *copy;
+
+    for (unsigned n = 0; n < LIMIT_LOGS * 3 / 5; n++)
+        cr_assert_eq(add_number(n), 1);
+    copy = cursors_copy(cursors);
+    cursors_free(cursors);
+    cursors = copy;
+    for (unsigned n = LIMIT_LOGS * 3 / 5; n < LIMIT_LOGS; n++)
+        cr_assert_eq(add_number(n), 1);
+    cr_assert_eq(add_number(LIMIT_LOGS), -ENOSPC);
+}
+
 Test(cursors, without_memory_nothing_is_added)
 {
     for (unsigned n = 0; n < 20; n++) {
