@@ -14,20 +14,28 @@ const struct box_field_kind box_fields[FIELD_COUNT] = {
     [FIELD_PAST_1] = {BOX_HAS_PAST_1, sizeof(struct past_epoch)},
     [FIELD_PAST_2] = {BOX_HAS_PAST_2, sizeof(struct past_epoch)},
 };
-#define HAS_FIELDS                                                                                 \
-    (BOX_HAS_TRIMMED | BOX_HAS_EXTRA | BOX_HAS_KEY_END | BOX_HAS_PAST_0 | BOX_HAS_PAST_1 |         \
-     BOX_HAS_PAST_2)
+
+/* Bytes of the fields in a set of them, bit i being field i: a table, as every command asks several
+ * times. */
+#define HAS(set, field) ((set) >> (field)&1u)
+#define SUM(set)                                                                                   \
+    (HAS(set, FIELD_TRIMMED) * sizeof(struct notify_id) +                                          \
+     HAS(set, FIELD_EXTRA) * sizeof(struct box_extra *) +                                          \
+     HAS(set, FIELD_KEY_END) * sizeof(uint64_t) +                                                  \
+     (HAS(set, FIELD_PAST_0) + HAS(set, FIELD_PAST_1) + HAS(set, FIELD_PAST_2)) *                  \
+         sizeof(struct past_epoch))
+#define SUMS_4(set) SUM(set), SUM((set) + 1), SUM((set) + 2), SUM((set) + 3)
+#define SUMS_16(set) SUMS_4(set), SUMS_4((set) + 4), SUMS_4((set) + 8), SUMS_4((set) + 12)
+static const uint8_t sums[] = {SUMS_16(0), SUMS_16(16), SUMS_16(32), SUMS_16(48)};
+
+_Static_assert(sizeof(sums) == 1u << FIELD_COUNT, "a sum for each set");
+_Static_assert(BOX_HAS_TRIMMED << FIELD_PAST_2 == BOX_HAS_PAST_2, "flags are in the fields' order");
 
 size_t box_field_offset(const struct box *box, enum box_field field)
 {
-    size_t offset = sizeof(*box);
+    unsigned before = (1u << field) - 1;
 
-    if ((box->flags & HAS_FIELDS) == 0)
-        return offset;
-    for (unsigned i = 0; i < (unsigned)field; i++)
-        if ((box->flags & box_fields[i].flag) != 0)
-            offset += box_fields[i].len;
-    return offset;
+    return sizeof(*box) + sums[(box->flags / BOX_HAS_TRIMMED) & before];
 }
 
 static size_t table_offset(const struct box *box)
