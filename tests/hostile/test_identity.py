@@ -392,3 +392,34 @@ def test_a_bridge_that_ends_when_it_has_just_asked_for_keys_leaves_nothing_behin
         bridge.wait_line("event=jwks_unusable.*retry_ms=1000")
         time.sleep(1 - random.uniform(0.0005, 0.0045))  # it asks again after a second: no condition tells that beforehand
         assert bridge.terminate() == 0
+
+
+# ---- the file of keys
+
+
+@pytest.mark.parametrize("case", RUINS)
+def test_a_file_of_keys_that_is_ruined_changes_nothing_until_it_is_mended(programs, redis_server, open_tab, keys, tmp_path, case):
+    one, two = keys
+    path = tmp_path / "keys.json"
+    path.write_text(json.dumps({"keys": [one.jwk()]}))
+    bridge = programs.bridge(redis_server, "--auth", "jwt", "--jwt-jwks", str(path), *FREE)
+    mark = bridge.mark()
+    path.unlink()
+    RUINS[case](path)
+    bridge.proc.send_signal(signal.SIGHUP)
+    assert "jwt_keys_unusable" in bridge.wait_line("event=jwt_keys_(read|unusable)", since=mark)
+    tab = open_tab(bridge, one.sign(claims("alice")))
+    assert tab.request("auth", token=one.sign(claims("alice", 900)))["type"] == "authenticated"
+    assert tab.request("auth", token=two.sign(claims("alice")))["error"]["code"] == "UNAUTHORIZED"
+    assert_served(redis_server, tab, "alice")
+    if path.is_dir():
+        path.rmdir()
+    else:
+        path.unlink(missing_ok=True)
+    mark = bridge.mark()
+    fresh = tmp_path / "fresh.json"
+    fresh.write_text(json.dumps({"keys": [two.jwk()]}))
+    fresh.rename(path)
+    bridge.proc.send_signal(signal.SIGHUP)
+    bridge.wait_line("event=jwt_keys_read", since=mark)
+    assert open_tab(bridge, two.sign(claims("bob")))

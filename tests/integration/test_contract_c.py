@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from contract_c_client import PLACES, Application, NotAuthenticated, Refused
-from servers import Group
+from servers import Group, wait_until
 from tokens import SECRET, b64, claims, hs, token
 from ws_client import WsClient
 
@@ -379,6 +379,99 @@ def test_a_page_of_a_topic_tells_nothing_of_what_one_may_not_see(house):
 
 
 # ---- row 7: on return
+
+
+def until_seen(house, user):
+    """Marking is on its way to Redis when a client is told, or has gone."""
+    redis = house.redis_client
+    wait_until(
+        lambda: not redis.execute_command("NOTIFY.RANGE", f"inbox:{user}", "-", "+", "UNSEEN"), "all of it being seen"
+    )
+
+
+def test_row_7_what_came_while_one_was_away_is_delivered_on_return_once(house):
+    name = house.new_user()
+    house.online(name).disconnect()
+    house.send(f"inbox:{name}", "x")
+    returned = house.online(name, at=1)  # on another machine: it knows nothing
+    assert returned.wait_for("x")["data"]["is_read"] is False
+    until_seen(house, name)
+    again = house.online(name)
+    house.send(f"inbox:{name}", "y")
+    for application in (again, returned):
+        application.wait_for("y")
+    assert (again.titles(), returned.titles()) == (["y"], ["x", "y"])
+
+
+def test_what_was_delivered_live_is_not_delivered_again_on_return(house):
+    name = house.new_user()
+    user = house.online(name)
+    house.send(f"inbox:{name}", "live")
+    user.wait_for("live")
+    user.disconnect()  # and so says that all has come
+    until_seen(house, name)
+    house.send(f"inbox:{name}", "away")
+    returned = house.online(name)
+    returned.wait_for("away")
+    assert returned.titles() == ["away"]
+
+
+def test_on_return_at_most_a_hundred_are_delivered_and_then_live_ones(house):
+    name = house.new_user()
+    for n in range(130):
+        house.send(f"inbox:{name}", f"number {n}")
+    user = house.online(name)
+    house.send(f"inbox:{name}", "live")
+    user.wait_for("live")
+    assert user.titles() == [f"number {n}" for n in range(30, 130)] + ["live"]
+
+
+def test_on_return_nothing_is_lost_of_what_is_sent_meanwhile(house):
+    """Many returns while somebody sends: each number once in all, in their order."""
+    name = house.new_user()
+    key, sent, got = f"inbox:{name}", 0, []
+    for n in range(40):
+        for _ in range(3):
+            house.send(key, f"number {sent}")
+            sent += 1
+        user = house.online(name, at=n % 2)
+        house.send(key, f"number {sent}")
+        user.wait_for(f"number {sent}")
+        sent += 1
+        got += user.titles()
+        user.disconnect()
+        until_seen(house, name)
+    assert got == [f"number {n}" for n in range(sent)]
+
+
+def test_what_was_under_way_when_a_connection_broke_comes_again(own_house):
+    own_house.online("ursula")
+    own_house.bridges[0].proc.send_signal(signal.SIGSTOP)
+    own_house.send("inbox:ursula", "x")
+    own_house.bridges[0].kill9()
+    assert own_house.online("ursula", at=1).wait_for("x")
+
+
+def test_who_has_a_position_has_nothing_marked_as_seen(house):
+    name = house.new_user()
+    id_ = house.send(f"inbox:{name}", "x")
+    user = house.application(name)
+    user.positions[f"inbox:{name}"] = "0-0"
+    user.reconnect()
+    user.wait_for("x")
+    user.disconnect()
+    assert house.redis_client.execute_command("NOTIFY.RANGE", f"inbox:{name}", "-", "+", "UNSEEN")[0][0] == id_
+
+
+def test_on_return_what_one_may_not_see_of_logs_does_not_come_either(house):
+    name = house.new_user()
+    house.send("topic:all", "secret", "CATEGORY", "security")
+    house.send(f"inbox:{name}", "x")
+    user = house.online(name)
+    user.wait_for("x")
+    house.send("topic:all", "lunch")
+    user.wait_for("lunch")
+    assert user.titles() == ["x", "lunch"]
 
 
 def test_who_knows_its_positions_gets_what_it_has_missed_from_another_bridge_once(own_house):
