@@ -196,3 +196,10 @@ size_t batch_after(const struct batch *batch, struct notify_id pos)
             return i + 1;
     return 0;
 }
+
+bool batch_has(const struct batch *batch, struct notify_id id)
+{
+    size_t behind = batch_after(batch, id);
+
+    return behind > 0 && notify_id_cmp(batch->events[behind - 1]->id, id) == 0;
+}

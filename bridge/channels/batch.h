@@ -45,5 +45,7 @@ struct frame *batch_frame(struct batch *batch, enum dialect dialect);
 struct notify_id batch_last_id(const struct batch *batch);
 /* Where the events begin that a receiver at pos lacks: behind the last entry with an id <= pos. */
 size_t batch_after(const struct batch *batch, struct notify_id pos);
+/* Whether it holds the entry with this id. Those of a batch rise. */
+bool batch_has(const struct batch *batch, struct notify_id id);
 
 #endif

@@ -80,7 +80,7 @@ static enum verdict judge(const struct channel *channel, struct notify_id last,
 
     if (notify_id_cmp(last, channel_sure(channel)) <= 0 || notify_id_cmp(result->last, last) == 0)
         return VOUCHED;
-    if (behind > 0 && notify_id_cmp(batch->events[behind - 1]->id, last) == 0)
+    if (batch_has(batch, last))
         return VOUCHED;
     if (behind < batch->len)
         return notify_id_cmp(batch->events[behind]->prev, last) == 0 ? VOUCHED : REFUTED;
@@ -143,13 +143,6 @@ static void hand_on_end(struct channel *channel, bool is_sure)
             (void)channel_accept(channel, channel->stash->events[i]);
 }
 
-static bool has_entry(const struct batch *batch, struct notify_id id)
-{
-    size_t behind = batch_after(batch, id);
-
-    return behind > 0 && notify_id_cmp(batch->events[behind - 1]->id, id) == 0;
-}
-
 /* All keys were flushed or exchanged. The same box goes on where we are, unless the entry there is
  * deleted; of another one, which may be larger in all, the first entry behind that says that it
  * does not. */
@@ -181,7 +174,7 @@ static bool is_another_box(const struct channel *channel, const struct catchup_r
     if (is_exchanged(channel, result, batch))
         return true;
     return cause != NULL && notify_id_cmp(cause->prev, sure) < 0 &&
-           notify_id_cmp(cause->id, sure) > 0 && has_entry(batch, cause->id);
+           notify_id_cmp(cause->id, sure) > 0 && batch_has(batch, cause->id);
 }
 
 /* The channel begins at last, whatever was before. */

@@ -1,6 +1,7 @@
 #include "identity/jwt_keys.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -370,7 +371,7 @@ static EVP_MAC_CTX *mac_new(const struct jwt_key *key, const struct alg *alg)
     EVP_MAC *mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
     EVP_MAC_CTX *ctx = mac == NULL ? NULL : EVP_MAC_CTX_new(mac);
 
-    strcpy(hash, alg->hash);
+    (void)snprintf(hash, sizeof(hash), "%s", alg->hash);
     params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, hash, 0);
     params[1] = OSSL_PARAM_construct_end();
     EVP_MAC_free(mac);

@@ -139,27 +139,31 @@ static bool has_something_to_remember(const struct address *address)
 static void remember(struct address *address)
 {
     struct addresses *all = address->all;
+    struct address *oldest, *next;
 
     TAILQ_INSERT_TAIL(&all->idle, address, idle_link);
     all->idle_count++;
-    for (int i = 0; i < FORGET_AT_ONCE; i++) {
-        struct address *first = TAILQ_FIRST(&all->idle);
-        if (first == NULL || has_something_to_remember(first))
+    oldest = TAILQ_FIRST(&all->idle);
+    for (int i = 0; i < FORGET_AT_ONCE && oldest != NULL; i++, oldest = next) {
+        if (has_something_to_remember(oldest))
             break;
-        forget_idle(first);
+        next = TAILQ_NEXT(oldest, idle_link);
+        forget_idle(oldest);
     }
-    if (all->idle_count <= all->limits.remembered)
+    if (oldest == NULL || all->idle_count <= all->limits.remembered)
         return;
     counter_add(COUNTER_ADDRESSES_FORGOTTEN, 1);
-    forget_idle(TAILQ_FIRST(&all->idle));
+    forget_idle(oldest);
 }
 
 void addresses_free(struct addresses *all)
 {
     if (all == NULL)
         return;
-    while (!TAILQ_EMPTY(&all->idle))
-        forget_idle(TAILQ_FIRST(&all->idle));
+    for (struct address *idle = TAILQ_FIRST(&all->idle), *next; idle != NULL; idle = next) {
+        next = TAILQ_NEXT(idle, idle_link);
+        forget_idle(idle);
+    }
     assert(all->count == 0);
     free(all->buckets);
     free(all);

@@ -153,8 +153,12 @@ static void end(struct http_conn *conn)
 
 void http_conn_end_some(struct transport *transport)
 {
-    for (int i = 0; i < CARRIER_ENDED_AT_ONCE && !TAILQ_EMPTY(&transport->http_ended); i++)
-        release(TAILQ_FIRST(&transport->http_ended));
+    struct http_conn *conn = TAILQ_FIRST(&transport->http_ended), *next;
+
+    for (int i = 0; i < CARRIER_ENDED_AT_ONCE && conn != NULL; i++, conn = next) {
+        next = TAILQ_NEXT(conn, link);
+        release(conn);
+    }
 }
 
 void http_conn_free_all(struct transport *transport)
@@ -162,7 +166,7 @@ void http_conn_free_all(struct transport *transport)
     while (!TAILQ_EMPTY(&transport->http))
         end(TAILQ_FIRST(&transport->http));
     while (!TAILQ_EMPTY(&transport->http_ended))
-        release(TAILQ_FIRST(&transport->http_ended));
+        http_conn_end_some(transport);
 }
 
 /* Closing a socket while there is something to read in it makes the kernel send a reset, which can

@@ -37,6 +37,17 @@ Test(batch, after_is_behind_the_last_entry_that_is_not_newer)
     cr_assert_eq(batch_after(&batch, (struct notify_id){99, 0}), 4);
 }
 
+Test(batch, has_the_entries_that_were_put_in_and_no_others)
+{
+    cr_assert_not(batch_has(&batch, (struct notify_id){5, 0}));
+    push(state_new());
+    push(entry_new(5));
+    push(entry_new(8));
+    push(state_new());
+    for (uint64_t ms = 0; ms < 10; ms++)
+        cr_assert_eq(batch_has(&batch, (struct notify_id){ms, 0}), ms == 5 || ms == 8);
+}
+
 Test(batch, nothing_is_after_anything_in_an_empty_one)
 {
     cr_assert_eq(batch_after(&batch, (struct notify_id){0, 0}), 0);
