@@ -409,9 +409,45 @@ static bool is_address(const char *jwks)
     return jwks != NULL && strstr(jwks, "://") != NULL;
 }
 
+static bool begins_alike(const char *a, const char *b)
+{
+    size_t m = (size_t)(strstr(a, "%s") - a), n = (size_t)(strstr(b, "%s") - b);
+
+    return strncmp(a, b, m < n ? m : n) == 0;
+}
+
+static bool ends_alike(const char *a, const char *b)
+{
+    size_t m, n, len;
+
+    a = strstr(a, "%s") + 2;
+    b = strstr(b, "%s") + 2;
+    m = strlen(a);
+    n = strlen(b);
+    len = m < n ? m : n;
+    return strcmp(a + m - len, b + n - len) == 0;
+}
+
+/* Whoever may follow a topic or a session must not by its name follow somebody's inbox. */
+static int check_keys_apart(const struct reading *r)
+{
+    const struct config *c = r->config;
+    const char *patterns[] = {c->topic_key, c->session_key, c->inbox_key};
+
+    for (size_t i = 0; i < 3; i++)
+        for (size_t j = i + 1; j < 3; j++)
+            if (begins_alike(patterns[i], patterns[j]) && ends_alike(patterns[i], patterns[j]))
+                return fail(r, "inbox-key, topic-key, session-key",
+                            "must be such that no key can be of two of them");
+    return 0;
+}
+
 static int check_jwt(const struct reading *r)
 {
     const struct config *c = r->config;
+
+    if (check_keys_apart(r) != 0)
+        return -EINVAL;
 
     if (c->jwt_secrets.len == 0 && c->jwt_key == NULL && c->jwt_jwks == NULL)
         return fail(r, "auth", "is jwt: --jwt-secret, --jwt-key or --jwt-jwks must be given, too");

@@ -56,6 +56,8 @@ const struct counter_info counter_infos[COUNTERS] = {
                                "Gaps in what Redis published that were read from the box."},
     [COUNTER_HTTP_REFUSED] = {"notify_http_refused_total", COUNTER_GROWS, "",
                               "HTTP requests that were malformed or asked for what is not there."},
+    [COUNTER_TOKENS_JUDGED] = {"notify_tokens_judged_total", COUNTER_GROWS, "",
+                               "Tokens that were verified, good ones and others."},
     [COUNTER_TOKENS_REFUSED] = {"notify_tokens_refused_total", COUNTER_GROWS, "",
                                 "Tokens of clients that were no good."},
     [COUNTER_TOKENS_EXPIRED] = {"notify_tokens_expired_total", COUNTER_GROWS, "",

@@ -263,6 +263,7 @@ static void judge(struct admissions *all, struct check *check)
     enum verdict verdict =
         authority_judge(all->authority, notify_str_of(check->token, check->len), &identity, &why);
 
+    counter_add(COUNTER_TOKENS_JUDGED, 1);
     if (waits_for_keys(all, check, verdict))
         return;
     if (verdict != VERDICT_GOOD)

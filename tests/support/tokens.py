@@ -10,6 +10,10 @@ import time
 
 SECRET = "a secret of the tests, which is long enough for every hash there is"
 
+# Of the curve: where its generator lies, and how many points it generates.
+P256_GX = 0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296
+P256_N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
 
 def b64(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
@@ -67,6 +71,20 @@ class Key:
         options = ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"] if kind == "EC" else ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"]
         _openssl("genpkey", "-algorithm", *options, "-out", self.private)
         _openssl("pkey", "-in", self.private, "-pubout", "-out", self.public)
+
+    def sign_all(self, payloads):
+        """ES256 tokens, very many in little time: with the nonce 1 no curve is needed, and a signature is
+        as good as any other. It gives the key away, which is for whoever measures with it no secret."""
+        der = _openssl("ec", "-in", self.private, "-outform", "DER")
+        assert der[5:7] == b"\x04\x20"
+        secret = int.from_bytes(der[7:39], "big")
+        made = []
+        for payload in payloads:
+            text = encode({"alg": "ES256"}) + "." + encode(payload)
+            digest = int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
+            pair = P256_GX.to_bytes(32, "big") + ((digest + P256_GX * secret) % P256_N).to_bytes(32, "big")
+            made.append(f"{text}.{b64(pair)}")
+        return made
 
     def sign(self, payload, alg=None, **header):
         alg = alg or ("ES256" if self.kind == "EC" else "RS256")

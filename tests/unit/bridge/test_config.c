@@ -265,6 +265,9 @@ static const struct refusal refusals[] = {
     {"--auth=jwt --jwt-secret=" SECRET " --anonymous-role=guest", "anonymous-role: needs --roles"},
     {"--anonymous-role=*", "anonymous-role: must be the name of a role"},
     {"--auth=jwt --jwt-secret=" SECRET " --jwt-cookie=c --cors-origins=*", "jwt-cookie: cannot be"},
+    {"--auth=jwt --jwt-secret=" SECRET " --topic-key=%s", "no key can be of two of them"},
+    {"--auth=jwt --jwt-secret=" SECRET " --inbox-key=topic:inbox:%s", "no key can be of two"},
+    {"--auth=jwt --jwt-secret=" SECRET " --inbox-key=s:%s:in --session-key=s:%s", "of two"},
     {"--jwt-cookie=a=b", "jwt-cookie: must be"},
     {"--max-token-bytes=17K", "from 256 to 16K"},
     {"--jwt-leeway=6m", "from 0ms to 5m"},
@@ -325,7 +328,9 @@ Test(bridge_config, without_auth_it_listens_on_this_machine_unless_it_is_told_tw
     static const char *const fine[] = {
         "--listen=127.0.0.1:1 --listen=[::1]:1 --listen=127.9.9.9:1,proxy --listen=localhost:1",
         "--listen=unix:/x", "--listen=:1 --insecure-no-auth",
-        "--auth=jwt --jwt-secret=" SECRET " --listen=:1"};
+        "--auth=jwt --jwt-secret=" SECRET " --listen=:1",
+        "--auth=jwt --jwt-secret=" SECRET
+        " --inbox-key={%s}:i --topic-key={%s}:t --session-key={%s}:s"};
 
     for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++)
         cr_assert_eq(read_words(fine[i], ""), 0, "%s: %s", fine[i], error);
