@@ -38,7 +38,8 @@ struct follow {
     bool gap;      /* not all since pos could be had */
     bool served;   /* got some of that: pos is where we have brought it to */
     bool refilled; /* its queue was dropped: the client is told when it is live again */
-    bool whole;    /* the client gets all of it, whatever its filter */
+    bool whole;    /* the client gets all of it, whatever its filter: its own inbox */
+    bool filtered; /* the client has a filter, and gets of this what that passes */
 };
 
 /* The entry id has not been sent and must be: pos stands before it. */

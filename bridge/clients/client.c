@@ -222,8 +222,9 @@ static void send_batch(struct follow *follow, struct batch *batch)
 
 static void deliver(struct follow *follow, struct batch *batch, struct notify_id newest)
 {
-    struct filter *filter = follow->whole ? NULL : follow->client->filter;
-    struct batch *chosen = filter == NULL ? batch : batch_for(batch, filter);
+    /* Most have no filter: then nothing of the client is looked at here that is not in the cache.
+     */
+    struct batch *chosen = follow->filtered ? batch_for(batch, follow->client->filter) : batch;
 
     if (chosen == NULL) {
         conn_close(follow->client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
@@ -327,6 +328,7 @@ int client_follow(struct client *client, struct notify_str key, const struct not
     follow->client = client;
     follow->from_now = from == NULL;
     follow->whole = is_own_inbox(client, key);
+    follow->filtered = client->filter != NULL && !follow->whole;
     if (from != NULL)
         follow->pos = *from;
     follow->next = client->follows;
@@ -384,7 +386,7 @@ static bool drop_chosen(void *ctx, const struct outbox_item *item)
 {
     const struct follow *follow = item->source;
 
-    return !follow->whole && drop_item(ctx, item);
+    return follow->filtered && drop_item(ctx, item);
 }
 
 void client_set_filter(struct client *client, struct filter *filter)
@@ -393,6 +395,8 @@ void client_set_filter(struct client *client, struct filter *filter)
 
     client->filter = filter_ref(filter);
     filter_unref(before);
+    for (struct follow *f = client->follows; f != NULL; f = f->next)
+        f->filtered = filter != NULL && !f->whole;
     outbox_drop(&client->sender.outbox, drop_chosen, client);
 }
 
