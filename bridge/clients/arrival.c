@@ -54,6 +54,7 @@ static void on_greeting_due(void *ctx)
     if (!client_is_closed(client)) {
         greet(client);
         client_refill(client);
+        unseen_on_greeted(client);
     }
     client_call_end(client, 0);
 }

@@ -9,7 +9,8 @@
 #include "notify_id.h"
 
 struct inbox_start {
-    struct notify_id from; /* it follows from here on */
+    struct notify_id from;     /* it follows from here on */
+    struct notify_id unmarked; /* is seen up to here once it is out; 0-0: has been marked so */
     uint32_t len;
     struct notify_id had[]; /* newest first, none behind from */
 };

@@ -98,6 +98,7 @@ static struct inbox_start *make_start(const struct batch *sent, struct notify_id
     if (start == NULL)
         return NULL;
     start->from = from;
+    start->unmarked = (struct notify_id){0, 0};
     start->len = (uint32_t)sent->len;
     for (size_t i = 0; i < sent->len; i++)
         start->had[i] = sent->events[i]->id;
@@ -114,9 +115,9 @@ static void conclude(struct unseen *unseen)
         return;
     }
     from = deliver(unseen);
-    if (unseen->whole && unseen->found.len > 0)
-        mark_seen(client, unseen->inbox, from);
     client->inbox_start = unseen->known ? make_start(&unseen->found, from) : NULL;
+    if (client->inbox_start != NULL && unseen->whole && unseen->found.len > 0)
+        client->inbox_start->unmarked = from;
     unseen->fn(client, notify_str_of(unseen->address, unseen->path_len),
                notify_str_of(unseen->address + unseen->path_len, unseen->query_len),
                client->inbox_start == NULL ? NULL : &from);
@@ -247,13 +248,30 @@ void unseen_ask(struct client *client, struct notify_str path, struct notify_str
         (const struct notify_str[]){NOTIFY_STR("NOTIFY.BADGE"), unseen->inbox});
 }
 
+/* Not before: a connection may be refused, or break, before it has been greeted. */
+void unseen_on_greeted(struct client *client)
+{
+    struct inbox_start *start = client->inbox_start;
+    struct key_buffer buffer;
+
+    if (start == NULL || notify_id_is_zero(start->unmarked) || !sender_is_idle(&client->sender))
+        return;
+    mark_seen(client, key_of(client->shared->keys, KEY_INBOX, client_user(client), &buffer),
+              start->unmarked);
+    start->unmarked = (struct notify_id){0, 0};
+}
+
+static bool has_more_to_mark(const struct inbox_start *start, struct notify_id pos)
+{
+    return !notify_id_is_zero(start->unmarked) || notify_id_cmp(pos, start->from) > 0;
+}
+
 /* The peer has said that it goes, so it has had what was sent before. */
 static bool has_had_all(const struct client *client, const struct follow *inbox, int code)
 {
     return (code == CONN_CLOSE_NORMAL || code == CONN_CLOSE_GOING_AWAY) && inbox != NULL &&
            inbox->state == FOLLOW_LIVE && client->sender.state == SENDER_READY &&
-           client->sender.outbox.len == 0 &&
-           notify_id_cmp(inbox->pos, client->inbox_start->from) > 0;
+           client->sender.outbox.len == 0 && has_more_to_mark(client->inbox_start, inbox->pos);
 }
 
 void unseen_end(struct client *client, int code)

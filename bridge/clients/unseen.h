@@ -1,6 +1,6 @@
 /* unseen -- what somebody lacks who knows no position: the newest notifications of the inbox that
- * nobody has seen, at most UNSEEN_MAX. They are sent before anything live, and are seen by that; so
- * is what comes live, once the peer has closed in good order. */
+ * nobody has seen, at most UNSEEN_MAX. They are sent before anything live, and are seen once they
+ * are out; so is what comes live, once the peer has closed in good order. */
 #ifndef UNSEEN_H
 #define UNSEEN_H
 
@@ -23,6 +23,9 @@ typedef void (*unseen_fn)(struct client *client, struct notify_str path, struct 
 void unseen_ask(struct client *client, struct notify_str path, struct notify_str query,
                 unseen_fn fn);
 
+/* The client has been greeted: what went out behind that is marked as seen now, or, when not all of
+ * it would go, at the end. */
+void unseen_on_greeted(struct client *client);
 /* The client leaves. code: of its closing. */
 void unseen_end(struct client *client, int code);
 

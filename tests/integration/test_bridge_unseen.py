@@ -73,6 +73,8 @@ def test_with_less_room_than_that_everything_comes_all_the_same(make_stand):
 def test_who_speaks_of_positions_sees_to_it_by_itself(stand, user, says):
     id_ = stand.send(f"inbox:{user}")
     tab = stand.tab(f"/ws?token={token(user)}{says}")
+    if says.endswith("0"):
+        tab.expect(type="resumed")
     assert ids_of(stand.drain(tab)) == ([id_] if says.endswith("0") else [])
     tab.close()
     assert unseen(stand, user) == 1
