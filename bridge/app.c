@@ -88,6 +88,9 @@ static void name_keys(struct app *app)
     app->keys.patterns[KEY_INBOX] = app->config->inbox_key;
     app->keys.patterns[KEY_TOPIC] = app->config->topic_key;
     app->keys.patterns[KEY_SESSION] = app->config->session_key;
+    app->keys.patterns[KEY_USER_SESSIONS] = app->config->user_sessions_key;
+    app->keys.patterns[KEY_SESSION_USERS] = app->config->session_users_key;
+    app->keys.patterns[KEY_TOPIC_USERS] = app->config->presence_key;
 }
 
 static const char *const *list_items(const struct string_list *list)
@@ -112,6 +115,7 @@ static int build_clients(struct app *app)
                     .slow_timeout_ms = config->slow_timeout_ms},
         .router = app->backend.router,
         .commands = app->backend.turns,
+        .sessions = app->backend.sessions,
         .keys = &app->keys,
         .handlers = &client_handlers,
         .max_subscriptions = config->max_subscriptions,

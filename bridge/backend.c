@@ -4,7 +4,9 @@
 
 #include "base/counters.h"
 #include "channels/router.h"
+#include "clients/arrival.h"
 #include "clients/client.h"
+#include "clients/sessions.h"
 #include "config.h"
 #include "redis/module_check.h"
 #include "redis/redis_link.h"
@@ -52,6 +54,27 @@ static void tie(struct backend *backend)
     redis_link_listen(backend->subscriber, &readiness_handlers, backend);
     redis_link_listen(backend->commands, &module_check_handlers, backend->module_check);
     redis_link_listen(backend->commands, &router_reader_handlers, backend->router);
+    if (backend->sessions == NULL)
+        return;
+    redis_link_listen(backend->subscriber, &sessions_subscriber_handlers, backend->sessions);
+    redis_link_listen(backend->commands, &sessions_commands_handlers, backend->sessions);
+}
+
+/* False: out of memory. */
+static bool make_sessions(struct backend *backend, struct loop *loop, const struct config *config)
+{
+    const struct sessions_config sessions = {
+        .loop = loop,
+        .commands = backend->commands,
+        .handlers = &arrival_session_handlers,
+        .lease_ms = config->session_lease_ms,
+        .connections_per_session = (unsigned)config->max_connections_per_session,
+        .sessions_per_user = (unsigned)config->max_sessions_per_user};
+
+    if (config->session_lease_ms == 0)
+        return true;
+    backend->sessions = sessions_new(&sessions);
+    return backend->sessions != NULL;
 }
 
 int backend_init(struct backend *ret, struct loop *loop, const struct config *config,
@@ -69,7 +92,7 @@ int backend_init(struct backend *ret, struct loop *loop, const struct config *co
     ret->module_check = module_check_new(
         loop, key_of(keys, KEY_INBOX, NOTIFY_STR("readyz"), &ret->check_key), announce, ret);
     if (ret->subscriber == NULL || ret->commands == NULL || ret->turns == NULL ||
-        ret->router == NULL || ret->module_check == NULL)
+        ret->router == NULL || ret->module_check == NULL || !make_sessions(ret, loop, config))
         return -ENOMEM;
     tie(ret);
     return 0;
@@ -85,6 +108,8 @@ void backend_set_gauges(const struct backend *backend)
 {
     counter_set(COUNTER_CHANNELS, router_channel_count(backend->router));
     counter_set(COUNTER_CHANNELS_LINGERING, router_lingering_count(backend->router));
+    if (backend->sessions != NULL)
+        counter_set(COUNTER_SESSION_SETS, sessions_set_count(backend->sessions));
     counter_set(COUNTER_COMMANDS_IN_LINE, turns_in_line(backend->turns));
     counter_set(COUNTER_SUBSCRIBER_UP, redis_link_is_up(backend->subscriber));
     counter_set(COUNTER_COMMANDS_UP, redis_link_is_up(backend->commands));
@@ -95,6 +120,7 @@ void backend_release(struct backend *backend)
     redis_link_free(backend->commands);
     turns_free(backend->turns);
     router_free(backend->router);
+    sessions_free(backend->sessions);
     redis_link_free(backend->subscriber);
     module_check_free(backend->module_check);
     redis_address_release(&backend->address);

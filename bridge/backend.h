@@ -13,6 +13,7 @@ struct loop;
 struct module_check;
 struct redis_link;
 struct router;
+struct sessions;
 struct turns;
 
 struct backend {
@@ -21,6 +22,7 @@ struct backend {
     struct turns *turns;                      /* of commands */
     struct module_check *module_check;
     struct router *router;
+    struct sessions *sessions;   /* NULL: nobody keeps them */
     struct key_buffer check_key; /* what module_check asks about */
     void (*on_ready)(void *ctx);
     void *ctx;

@@ -20,6 +20,8 @@ struct config {
     char *config_file;
     uint64_t log_level, log_format; /* enum log_level, enum log_format */
     char *inbox_key, *topic_key, *session_key;
+    char *user_sessions_key, *session_users_key, *presence_key;
+    uint64_t session_lease_ms, max_connections_per_session, max_sessions_per_user;
     struct string_list broadcast_logs, cors_origins, host_names, exempt_addresses;
     uint64_t heartbeat_ms, idle_timeout_ms, slow_timeout_ms, linger_ms;
     uint64_t restart_spread_ms, shutdown_timeout_ms;

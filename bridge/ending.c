@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "clients/client.h"
+#include "clients/sessions.h"
 #include "front_door.h"
 #include "net/conn.h"
 #include "net/listener_set.h"
@@ -36,8 +37,16 @@ void ending_on_closed(void *ctx)
 {
     struct ending *ending = ctx;
 
-    if (ending->door->closed && TAILQ_EMPTY(&ending->clients->all))
+    if (ending->door->closed && ending->told && TAILQ_EMPTY(&ending->clients->all))
         loop_stop(ending->loop);
+}
+
+static void on_told(void *ctx)
+{
+    struct ending *ending = ctx;
+
+    ending->told = true;
+    ending_on_closed(ending);
 }
 
 static void begin(struct ending *ending)
@@ -54,7 +63,10 @@ static void begin(struct ending *ending)
         close_client(client, ending->spread_ms);
     }
     loop_timer_set(ending->timer, ending->timeout_ms);
-    ending_on_closed(ending);
+    if (ending->clients->sessions != NULL)
+        sessions_drain(ending->clients->sessions, on_told, ending);
+    else
+        on_told(ending);
 }
 
 void ending_on_signal(void *ctx)

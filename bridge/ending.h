@@ -3,6 +3,7 @@
 #ifndef ENDING_H
 #define ENDING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct client_shared;
@@ -19,6 +20,7 @@ struct ending {
     uint64_t timeout_ms;             /* for all of it */
     struct listener_set **listeners; /* *listeners is freed, and NULL from then on */
     struct loop_timer *timer;        /* owned */
+    bool told;                       /* Redis has been told that our clients are gone */
 };
 
 /* What is borrowed is set. 0 or -ENOMEM. */

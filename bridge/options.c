@@ -21,6 +21,12 @@ static const char *check_broadcast_log(const char *key)
     return strlen(key) <= NOTIFY_KEY_MAX ? NULL : "a key has at most 512 bytes";
 }
 
+/* An empty one is none. */
+static const char *check_optional_pattern(const char *pattern)
+{
+    return pattern[0] == '\0' ? NULL : key_pattern_check(pattern);
+}
+
 static const char *check_origin(const char *origin)
 {
     return origin_is_valid(origin) ? NULL : "must be like https://app.example.com, null or *";
@@ -283,6 +289,39 @@ const struct option options[] = {
      .check = key_pattern_check,
      .metavar = "PATTERN",
      .help = "Key of a session's log."},
+    {.name = "user-sessions-key",
+     .type = OPTION_TEXT,
+     .at = AT(user_sessions_key),
+     .def = "sessions:%s",
+     .check = key_pattern_check,
+     .metavar = "PATTERN",
+     .help = "Key of the session set of a user."},
+    {.name = "session-users-key",
+     .type = OPTION_TEXT,
+     .at = AT(session_users_key),
+     .def = "ws:session:%s",
+     .check = check_optional_pattern,
+     .metavar = "PATTERN",
+     .help =
+         "Key of the session set that says whose a session is, for those who know its id alone; "
+         "empty for none."},
+    {.name = "presence-key",
+     .type = OPTION_TEXT,
+     .at = AT(presence_key),
+     .def = "presence:%s",
+     .check = key_pattern_check,
+     .metavar = "PATTERN",
+     .help = "Key of the session set of those who are present in a topic."},
+    {.name = "session-lease",
+     .type = OPTION_TIME,
+     .at = AT(session_lease_ms),
+     .def = "60s",
+     .min = 0,
+     .max = 24 * HOUR_MS,
+     .metavar = "TIME",
+     .help =
+         "After so long without this bridge Redis forgets its connections; they are renewed three "
+         "times in that. 0: no sessions, no limits on them, no presence."},
     {.name = "broadcast-log",
      .type = OPTION_LIST,
      .at = AT(broadcast_logs),
@@ -326,6 +365,26 @@ const struct option options[] = {
      .metavar = "N",
      .help = "Connections of one address of clients (of an IPv6 /64) at a time; more are closed "
              "(4409), and refused with 429 behind a trusted proxy. 0: no limit."},
+    {.name = "max-connections-per-session",
+     .type = OPTION_NUMBER,
+     .at = AT(max_connections_per_session),
+     .def = "5",
+     .min = 0,
+     .max = 10000,
+     .metavar = "N",
+     .help =
+         "Connections of one session (of a user's client id), over all bridges; more are closed "
+         "(4409). 0: no limit but that of the set."},
+    {.name = "max-sessions-per-user",
+     .type = OPTION_NUMBER,
+     .at = AT(max_sessions_per_user),
+     .def = "100",
+     .min = 0,
+     .max = 10000,
+     .metavar = "N",
+     .help =
+         "Sessions of one user, over all bridges; more are closed (4409). 0: no limit but that of "
+         "the set."},
     {.name = "connect-rate",
      .type = OPTION_NUMBER,
      .at = AT(connect_rate),

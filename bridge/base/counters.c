@@ -33,6 +33,19 @@ const struct counter_info counter_infos[COUNTERS] = {
     [COUNTER_LIMIT_LINES_KEPT_BACK] =
         {"notify_limit_lines_kept_back_total", COUNTER_GROWS, "",
          "Lines about limits that were not written to the log, as there were too many."},
+    [COUNTER_SESSION_CONNECTIONS] = LIMIT("max-connections-per-session"),
+    [COUNTER_USER_SESSIONS] = LIMIT("max-sessions-per-user"),
+    [COUNTER_SESSIONS_CLOSING] = LIMIT("sessions-closing"),
+    [COUNTER_SESSIONS_FAILED] =
+        {"notify_session_errors_total", COUNTER_GROWS, "",
+         "Commands about session sets that Redis refused: the clients are there without."},
+    [COUNTER_SESSIONS_LOST] =
+        {"notify_sessions_reopened_total", COUNTER_GROWS, "",
+         "How often Redis did not know connections any more, which were opened again."},
+    [COUNTER_KICKED] = {"notify_clients_kicked_total", COUNTER_GROWS, "",
+                        "Clients that were closed because their session was ended."},
+    [COUNTER_SESSION_SETS] = {"notify_session_sets", COUNTER_GAUGE, "",
+                              "Session sets that clients of this bridge are in, or watch."},
     [COUNTER_REQUESTS_HELD_BACK] =
         {"notify_requests_held_back_total", COUNTER_GROWS, "",
          "How often the input of a client waited: it had as much under way or unread as it may."},

@@ -15,6 +15,7 @@
 #include "clients/opening.h"
 #include "clients/permission.h"
 #include "clients/review.h"
+#include "clients/sessions.h"
 #include "clients/unseen.h"
 #include "identity/authority.h"
 #include "identity/key_names.h"
@@ -64,8 +65,79 @@ static void on_greeting_due(void *ctx)
 static void greet_soon(struct client *client, struct ask *ask)
 {
     (void)ask;
+    if (!client->settled) {
+        client->greet_due = true;
+        return;
+    }
     sender_call_begin(&client->sender, 0);
     loop_defer(client->shared->senders.loop, on_greeting_due, client);
+}
+
+/* What session sets tell. */
+
+static void on_settled(struct client *client)
+{
+    if (client->settled)
+        return;
+    client->settled = true;
+    if (client->greet_due)
+        greet_soon(client, NULL);
+}
+
+/* It follows the topic, and is not among those who are said to be there. */
+static void tell_absent(struct client *client, struct notify_str key)
+{
+    sender_send_json(&client->sender,
+                     json_pack("{s:s, s:{s:s, s:s, s:{s:s%}}}", "type", "error", "error", "code",
+                               "TOO_MANY_CONNECTIONS", "message",
+                               "so many are present there that no other is counted", "details",
+                               "key", key.ptr, key.len));
+}
+
+static void on_refused(struct client *client, enum session_set_kind kind, struct notify_str key,
+                       bool too_many_sessions)
+{
+    enum counter limit = too_many_sessions ? COUNTER_USER_SESSIONS : COUNTER_SESSION_CONNECTIONS;
+
+    client_limit_met(client, limit);
+    if (kind == SESSIONS_OF_USER)
+        conn_close(client->sender.conn, CONN_CLOSE_TOO_MANY,
+                   too_many_sessions ? "too many sessions of this user"
+                                     : "too many connections of this session");
+    else if (kind == USERS_OF_TOPIC)
+        tell_absent(client, key);
+}
+
+static void on_kicked(struct client *client)
+{
+    conn_close(client->sender.conn, CONN_CLOSE_KICKED, "the session was ended");
+}
+
+const struct session_handlers arrival_session_handlers = {
+    .on_settled = on_settled,
+    .on_refused = on_refused,
+    .on_kicked = on_kicked,
+};
+
+/* Its places. One that names no session has one that nobody else can name, so nobody asks whose it
+ * is; and nobody asks for a user without a name. */
+static int enter_sessions(struct client *client, const struct opening *opening)
+{
+    struct client_shared *shared = client->shared;
+    struct key_buffer buffer;
+    struct notify_str key;
+    int error;
+
+    client->settled = shared->sessions == NULL || client->identity->anonymous;
+    if (client->settled)
+        return 0;
+    key = key_of(shared->keys, KEY_USER_SESSIONS, client_user(client), &buffer);
+    error = sessions_enter(shared->sessions, client, SESSIONS_OF_USER, key);
+    if (error != 0 || opening->client_id.len == 0 ||
+        shared->keys->patterns[KEY_SESSION_USERS][0] == '\0')
+        return error;
+    key = key_of(shared->keys, KEY_SESSION_USERS, client_session(client), &buffer);
+    return sessions_enter(shared->sessions, client, USERS_OF_SESSION, key);
 }
 
 static const struct ask_kind greeting_kind = {.done = greet_soon, .impatient = true};
@@ -170,6 +242,8 @@ static int follow_all(struct client *client, const struct opening *opening,
     struct key_buffer buffer;
     struct notify_str inbox;
 
+    if (enter_sessions(client, opening) != 0)
+        return -ENOMEM;
     identity_each(client->identity, RIGHT_FOLLOW, false, count_name, &count);
     keys.ask = ask_new(&greeting_kind, count, NULL, 0, NULL);
     if (keys.ask == NULL)

@@ -9,6 +9,7 @@ struct client;
 struct client_shared;
 struct conn;
 struct http_request;
+struct session_handlers;
 
 /* A connection at a path of ours has opened. It gets a client as its peer, or is being closed: with
  * 4400 when its address is no good, with 4401 when its token is none, with 1011 without memory. */
@@ -17,5 +18,8 @@ void arrival_open(struct client_shared *shared, struct conn *conn, const struct 
 void arrival_admit(struct client *client, struct notify_str path, struct notify_str query);
 /* For client_shared: a client leaves. code: of its closing. */
 void arrival_undo(struct client *client, int code);
+
+/* What session sets tell of clients. */
+extern const struct session_handlers arrival_session_handlers;
 
 #endif

@@ -38,6 +38,8 @@ struct key_names;
 struct linger_account;
 struct peer_handlers;
 struct router;
+struct session_place;
+struct sessions;
 struct turns;
 
 #define CLIENT_FORBIDDEN_TEXT "Redis does not let the bridge listen to this key"
@@ -47,6 +49,7 @@ struct client_shared {
     struct senders senders; /* its loop and limits are set by the owner */
     struct router *router;  /* borrowed, like all of these */
     struct turns *commands;
+    struct sessions *sessions; /* NULL: nobody keeps them */
     const struct key_names *keys;
     const struct peer_handlers *handlers; /* of their connections */
     size_t max_subscriptions;             /* keys that one client may follow */
@@ -71,6 +74,7 @@ struct client {
     struct client_shared *shared; /* borrowed */
     struct follow *follows;       /* owned list */
     struct asks asks;
+    struct session_place *places;    /* list; what it has to do with in session sets */
     struct linger_account *left;     /* owned; channels that it has left; or NULL */
     struct filter *filter;           /* owned reference: what it gets of logs; NULL: everything */
     struct identity *identity;       /* a reference; NULL until it is known who it is */
@@ -82,7 +86,9 @@ struct client {
     struct token_bucket messages, warnings;
     uint32_t follow_count;
     uint8_t id_len;
-    bool warned; /* it is to wait before it sends another message */
+    bool warned;    /* it is to wait before it sends another message */
+    bool settled;   /* it may be here: that was decided in Redis, or need not be */
+    bool greet_due; /* once it is */
     char id[];
 };
 

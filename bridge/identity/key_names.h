@@ -9,7 +9,15 @@
 
 #define KEY_NAME_MAX 128 /* bytes of the name of a user, a client, a topic, a session */
 
-enum key_kind { KEY_INBOX, KEY_TOPIC, KEY_SESSION, KEY_KINDS };
+enum key_kind {
+    KEY_INBOX,
+    KEY_TOPIC,
+    KEY_SESSION,
+    KEY_USER_SESSIONS, /* session sets (docs/sessions.md): of a user, */
+    KEY_SESSION_USERS, /* of those who hold a session, which may be "": there are none, */
+    KEY_TOPIC_USERS,   /* of those who are present in a topic */
+    KEY_KINDS,
+};
 
 struct key_names {
     const char *patterns[KEY_KINDS]; /* borrowed; each holds exactly one %s */

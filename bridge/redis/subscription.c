@@ -201,6 +201,11 @@ bool subscription_is_held(const struct subscription *sub)
     return sub->state == HELD;
 }
 
+bool subscription_is_refused(const struct subscription *sub)
+{
+    return sub->state == REFUSED;
+}
+
 /* Sending. What is queued differs from what Redis has: IDLE ones are to be subscribed, HELD ones
  * without an owner to be left. */
 

@@ -69,5 +69,6 @@ void subscription_retry(struct subscription_set *set, struct subscription *sub);
 
 struct notify_str subscription_channel(const struct subscription *sub);
 bool subscription_is_held(const struct subscription *sub);
+bool subscription_is_refused(const struct subscription *sub);
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "clients/ask.h"
 #include "clients/client.h"
 #include "clients/permission.h"
@@ -172,11 +173,22 @@ static void handle_unsubscribe_from(struct request *r, const struct subject_kind
 
 void request_handle_subscribe(struct request *r)
 {
+    bool present = request_value(r, "presence")->flag;
+    struct notify_str topic = request_text(r, "topic");
+    struct key_buffer buffer;
+
+    if (present && !request_presence_may_enter(r))
+        return;
     handle_subscribe_to(r, &topic_subject);
+    if (present &&
+        client_find_follow(r->client, key_of(r->shared->keys, KEY_TOPIC, topic, &buffer)) != NULL &&
+        request_presence_enter(r->client, topic) != 0)
+        log_error("out_of_memory", "at", "presence");
 }
 
 void request_handle_unsubscribe(struct request *r)
 {
+    request_presence_leave(r->client, request_text(r, "topic"));
     handle_unsubscribe_from(r, &topic_subject);
 }
 

@@ -5,6 +5,11 @@
 #ifndef REQUEST_HANDLERS_H
 #define REQUEST_HANDLERS_H
 
+#include <stdbool.h>
+
+#include "notify_str.h"
+
+struct client;
 struct request;
 
 /* request_auth.c */
@@ -34,5 +39,16 @@ void request_handle_history(struct request *r);
 
 /* request_publish.c */
 void request_handle_publish(struct request *r);
+
+/* request_presence.c */
+void request_handle_presence(struct request *r);
+void request_handle_subscribe_presence(struct request *r);
+void request_handle_unsubscribe_presence(struct request *r);
+void request_handle_kick(struct request *r);
+/* Whether the client may be counted among those who are there, in a topic that it follows; answers
+ * if not. Then it comes, 0 or -ENOMEM, or goes. */
+bool request_presence_may_enter(struct request *r);
+int request_presence_enter(struct client *client, struct notify_str topic);
+void request_presence_leave(struct client *client, struct notify_str topic);
 
 #endif

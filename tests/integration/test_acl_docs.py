@@ -24,6 +24,7 @@ REQUESTS = {
     "notify.del": ("delete_notification", {"id": ID}),
     "notify.unread": ("mark_read", {"id": ID}),
     "notify.badge": ("unread_count", {}),
+    "notify.session": ("presence", {"user_id": "x"}),
 }
 # The others, and what the log says without them.
 BASICS = {
@@ -69,13 +70,17 @@ def test_every_right_of_the_bridge_is_looked_at_here():
 
 def test_with_the_documented_rights_the_bridge_can_do_everything(stage):
     _, bridge = stage
-    with WsClient(bridge.port, "/ws?user=alice") as tab:
+    with WsClient(bridge.port, "/ws/tab?user=alice") as tab:
         assert tab.expect(type="connection")
         for type_, members in (
             ("subscribe", {"topic": "t", "last_id": "0-0"}),
             ("subscribe_session", {"session_id": "s"}),
             ("resume", {"positions": {"inbox:alice": "0-0", "topic:all": "0-0"}}),
             *REQUESTS.values(),
+            ("subscribe", {"topic": "t", "presence": True}),
+            ("presence", {"session_id": "x", "list": True}),
+            ("subscribe_presence", {"topic": "t"}),
+            ("kick", {"user_id": "x"}),
             ("unsubscribe", {"topic": "t"}),
         ):
             answer = tab.request(type_, **members)

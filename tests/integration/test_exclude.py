@@ -46,8 +46,8 @@ def test_who_comes_back_gets_what_it_missed_but_not_its_own(stand, user):
     last = stand.send(key)
     mine = stand.tab(f"/ws/mine?user={user}&last_event_id={first}")
     other = stand.tab(f"/ws/other?user={user}&last_event_id={first}")
-    assert ids_of(stand.drain(mine), key) == [last]
-    assert ids_of(stand.drain(other), key) == [echo, last]
+    assert ids_of(stand.drain(mine, key), key) == [last]
+    assert ids_of(stand.drain(other, key), key) == [echo, last]
     answer = mine.request("resume", positions={key: first})
     assert answer["results"][key] == {"recovered": True, "count": 1}
     assert ids_of(mine.drain(), key) == [last]

@@ -1,0 +1,149 @@
+/* presence -- what is told of session sets: kicks to those who are meant, who has come and gone to
+ * those who watch. */
+#include "clients/session_set.h"
+
+#include <stdlib.h>
+
+#include <jansson.h>
+
+#include "base/counters.h"
+#include "base/log.h"
+#include "clients/client.h"
+#include "redis/subscription.h"
+#include "wire/event.h"
+#include "wire/json_scan.h"
+#include "wire/json_text.h"
+#include "wire/text.h"
+
+/* The members that are looked at, as they stand in the text. */
+struct head {
+    struct notify_str type, session;
+};
+
+static void on_member(void *ctx, struct notify_str name, struct notify_str value)
+{
+    struct head *head = ctx;
+
+    if (notify_str_eq(name, NOTIFY_STR("type")))
+        head->type = json_plain_string(value);
+    else if (notify_str_eq(name, NOTIFY_STR("session_id")))
+        head->session = value;
+}
+
+/* Watching. A client that does not take what it is sent need not be told each step: all counts are
+ * absolute, and it learns how it stands later. */
+
+static void tell(struct session_place *place, struct notify_str message)
+{
+    struct sender *sender = &place->client->sender;
+    struct text text = {.len = 0};
+
+    if (sender_is_full(sender)) {
+        place->is_to_learn = true;
+        place->set->tells = true;
+        return;
+    }
+    text_add(&text, message);
+    sender_send(sender, &text);
+    text_release(&text);
+}
+
+static void tell_watchers(struct session_set *set, struct notify_str message)
+{
+    struct session_place *place;
+
+    TAILQ_FOREACH(place, &set->places, link)
+    {
+        if (place->watches)
+            tell(place, message);
+    }
+}
+
+void presence_tell(struct session_set *set, int64_t sessions, int64_t connections)
+{
+    json_t *key = json_stringn(set->key, set->key_len);
+    json_t *json = json_pack("{s:s, s:o*, s:I, s:I}", "type", "presence", "key", key, "sessions",
+                             (json_int_t)sessions, "connections", (json_int_t)connections);
+    char *message = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
+    struct session_place *place;
+
+    json_decref(json);
+    if (message == NULL)
+        return;
+    TAILQ_FOREACH(place, &set->places, link)
+    {
+        if (!place->is_to_learn)
+            continue;
+        place->is_to_learn = false;
+        tell(place, notify_str_z(message));
+    }
+    free(message);
+}
+
+/* Kicks. */
+
+/* What it had in Redis is gone, so nothing is to be closed there, nor opened again. */
+static void kick(struct session_place *place)
+{
+    counter_add(COUNTER_KICKED, 1);
+    if (place->state != PLACE_OPENING) /* its answer is on its way: what that opened is closed */
+        session_place_set_state(place, PLACE_NONE);
+    place->set->all->config.handlers->on_kicked(place->client);
+}
+
+static void kick_session(struct session_set *set, struct notify_str session)
+{
+    struct session_place *place, *next;
+
+    for (place = TAILQ_FIRST(&set->places); place != NULL; place = next) {
+        next = TAILQ_NEXT(place, link);
+        if (place->client != NULL && place->state != PLACE_NONE &&
+            notify_str_eq(session_place_name(place), session))
+            kick(place);
+    }
+}
+
+/* The whole set is another one now: what we have in it may be gone. */
+static void open_again(struct session_set *set)
+{
+    struct session_place *place, *next;
+
+    for (place = TAILQ_FIRST(&set->places); place != NULL; place = next) {
+        next = TAILQ_NEXT(place, link);
+        if (place->state == PLACE_OPEN)
+            session_place_set_state(place, PLACE_WANTED);
+    }
+}
+
+static void act_on(struct session_set *set, const struct head *head)
+{
+    struct notify_str session;
+    json_t *owner = NULL;
+
+    if (notify_str_eq(head->type, NOTIFY_STR("gone")) ||
+        notify_str_eq(head->type, NOTIFY_STR("changed"))) {
+        open_again(set);
+        return;
+    }
+    if (set->kind != SESSIONS_OF_USER || !notify_str_eq(head->type, NOTIFY_STR("kick")))
+        return;
+    if (head->session.len > 0 && json_text_read(head->session, &session, &owner))
+        kick_session(set, session);
+    json_decref(owner);
+}
+
+void presence_on_message(struct session_set *set, struct notify_str message)
+{
+    struct event *event = event_decode(message);
+    struct head head = {.type = {NULL, 0}};
+
+    if (event == NULL || event->kind != EVENT_STATE || !event_is_of(event, session_set_key(set))) {
+        event_unref(event);
+        counter_add(COUNTER_EVENTS_FOREIGN, 1);
+        return;
+    }
+    event_unref(event);
+    (void)json_scan_object(message, on_member, &head); /* well-formed: it was decoded */
+    tell_watchers(set, message);
+    act_on(set, &head);
+}

@@ -1,0 +1,474 @@
+/* session_line -- what is sent to Redis for session sets.
+ *
+ * Sets that have something to say stand in a line; each sends one command when its turn comes and
+ * goes to the end, so that one of thousands of places does not hold up the others. So much is under
+ * way at a time: whatever else uses the link waits for no more than that. */
+#include "clients/session_set.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/counters.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "clients/client.h"
+#include "net/conn.h"
+#include "redis/redis_link.h"
+#include "redis/resp.h"
+#include "redis/subscription.h"
+
+#define IN_FLIGHT_MAX 128    /* commands */
+#define SET_IN_FLIGHT_MAX 16 /* and of one set */
+#define PLACES_AT_ONCE 64    /* in one TOUCH or CLOSE */
+#define NAME_MAX_BYTES (SESSIONS_NODE_MAX + 24)
+#define WORDS_MAX (16 + PLACES_AT_ONCE)
+
+/* A command and the names in it, while it is put together. */
+struct command {
+    struct notify_str words[WORDS_MAX];
+    size_t len;
+    char names[PLACES_AT_ONCE][NAME_MAX_BYTES];
+    size_t names_len;
+    char numbers[3][24];
+    size_t numbers_len;
+};
+
+struct op;
+typedef void (*op_fn)(struct op *op, const struct resp *reply);
+
+/* A command under way. */
+struct op {
+    struct session_set *set;
+    struct session_place *place; /* of OPEN */
+    op_fn fn;
+    int64_t count; /* of TOUCH: connections that were named */
+};
+
+static void pump_soon(struct sessions *all);
+
+/* Putting together. */
+
+static void add(struct command *command, struct notify_str word)
+{
+    command->words[command->len++] = word;
+}
+
+static void add_number(struct command *command, uint64_t number)
+{
+    char *text = command->numbers[command->numbers_len++];
+
+    (void)snprintf(text, sizeof(command->numbers[0]), "%llu", (unsigned long long)number);
+    add(command, notify_str_z(text));
+}
+
+static void add_connection(struct command *command, const struct session_place *place)
+{
+    char *text = command->names[command->names_len++];
+
+    (void)snprintf(text, NAME_MAX_BYTES, "%s:%llu", place->set->all->node,
+                   (unsigned long long)place->number);
+    add(command, notify_str_z(text));
+}
+
+static void begin(struct command *command, const struct session_set *set, struct notify_str what)
+{
+    command->len = command->names_len = command->numbers_len = 0;
+    add(command, NOTIFY_STR("NOTIFY.SESSION"));
+    add(command, what);
+    add(command, session_set_key(set));
+}
+
+static void add_lease(struct command *command, const struct session_set *set)
+{
+    add(command, NOTIFY_STR("LEASE"));
+    add_number(command, set->all->config.lease_ms);
+}
+
+/* Sending. */
+
+static void on_reply(void *ctx, const struct resp *reply)
+{
+    struct op *op = ctx;
+    struct session_set *set = op->set;
+    struct sessions *all = set->all;
+
+    op->fn(op, reply);
+    free(op);
+    all->in_flight--;
+    set->in_flight--;
+    session_set_free_if_idle(set);
+    pump_soon(all);
+    session_line_check_drained(all);
+}
+
+/* False: it cannot be sent now. */
+static bool send_command(struct session_set *set, const struct command *command,
+                         const struct op *like)
+{
+    struct sessions *all = set->all;
+    struct op *op = malloc(sizeof(*op));
+
+    if (op == NULL)
+        return false;
+    *op = *like;
+    op->set = set;
+    if (redis_link_command(all->config.commands, on_reply, op, command->len, command->words) != 0) {
+        free(op);
+        return false;
+    }
+    all->in_flight++;
+    set->in_flight++;
+    return true;
+}
+
+/* Redis refused it for a reason that is no limit: what was wanted is tried again later. */
+static void fail(struct session_set *set, const struct resp *reply)
+{
+    struct sessions *all = set->all;
+    struct notify_str key = session_set_key(set);
+    const char *text = log_bytes(reply->str.ptr, reply->str.len);
+    unsigned skipped;
+
+    set->failing = true;
+    counter_add(COUNTER_SESSIONS_FAILED, 1);
+    if (log_once(&all->said, loop_now_ms(all->config.loop), text, &skipped))
+        log_warn("session_failed", "key", log_bytes(key.ptr, key.len), "text", text, "times",
+                 log_int(skipped + 1), "see", "docs/sessions.md");
+}
+
+/* OPEN */
+
+static void settle(struct session_place *place)
+{
+    if (place->set->kind == SESSIONS_OF_USER)
+        place->set->all->config.handlers->on_settled(place->client);
+}
+
+static void refuse(struct session_place *place, const struct resp *reply)
+{
+    static const char sessions[] = "LIMIT too many sessions";
+    struct session_set *set = place->set;
+
+    session_place_set_state(place, PLACE_NONE);
+    set->all->config.handlers->on_refused(place->client, set->kind, session_set_key(set),
+                                          strncmp(reply->str.ptr, sessions, sizeof(sessions) - 1) ==
+                                              0);
+}
+
+static void on_opened(struct op *op, const struct resp *reply)
+{
+    struct session_place *place = op->place;
+
+    if (place->client == NULL && reply == NULL) {
+        session_place_free(place);
+    } else if (place->client == NULL) {
+        session_place_set_state(place, PLACE_CLOSING);
+    } else if (reply == NULL) { /* the link was lost */
+        session_place_set_state(place, PLACE_WANTED);
+    } else if (resp_is_error(reply, "LIMIT")) {
+        refuse(place, reply);
+    } else if (reply->kind == RESP_ERROR) {
+        fail(op->set, reply);
+        session_place_set_state(place, PLACE_WANTED);
+        settle(place);
+    } else {
+        session_place_set_state(place, PLACE_OPEN);
+        settle(place);
+    }
+}
+
+static void add_limit(struct command *command, struct notify_str name, unsigned limit)
+{
+    if (limit == 0)
+        return;
+    add(command, name);
+    add_number(command, limit);
+}
+
+static bool send_open(struct session_set *set, struct command *command, struct session_place *place)
+{
+    const struct sessions_config *config = &set->all->config;
+    char addr[ADDRESS_TEXT_MAX];
+
+    begin(command, set, NOTIFY_STR("OPEN"));
+    add(command, session_place_name(place));
+    add_connection(command, place);
+    add_lease(command, set);
+    add(command, NOTIFY_STR("NODE"));
+    add(command, notify_str_z(set->all->node));
+    if (!client_is_closed(place->client)) {
+        add(command, NOTIFY_STR("ADDR"));
+        add(command, notify_str_z(conn_format_address(place->client->sender.conn, addr)));
+    }
+    if (set->kind == SESSIONS_OF_USER) {
+        add_limit(command, NOTIFY_STR("MAXCONN"), config->connections_per_session);
+        add_limit(command, NOTIFY_STR("MAXSESSIONS"), config->sessions_per_user);
+    }
+    if (!send_command(set, command, &(struct op){.fn = on_opened, .place = place}))
+        return false;
+    session_place_set_state(place, PLACE_OPENING);
+    return true;
+}
+
+/* TOUCH */
+
+/* Redis has forgotten some of them: a lease had passed, or the set was lost. */
+static void open_again(struct session_set *set)
+{
+    struct session_place *place, *next;
+
+    counter_add(COUNTER_SESSIONS_LOST, 1);
+    for (place = TAILQ_FIRST(&set->places); place != NULL; place = next) {
+        next = TAILQ_NEXT(place, link);
+        if (place->state == PLACE_OPEN)
+            session_place_set_state(place, PLACE_WANTED);
+    }
+}
+
+static void on_touched(struct op *op, const struct resp *reply)
+{
+    if (reply != NULL && reply->kind == RESP_ERROR)
+        fail(op->set, reply);
+    else if (reply != NULL && resp_integer(reply, op->count) < op->count)
+        open_again(op->set);
+}
+
+/* The first that has not been touched in this round. */
+static struct session_place *next_to_touch(struct session_set *set)
+{
+    struct session_place *place;
+
+    TAILQ_FOREACH(place, &set->places, link)
+    {
+        if (place->round == set->round)
+            return NULL; /* so are all behind it */
+        if (place->state == PLACE_OPEN)
+            return place;
+    }
+    return NULL;
+}
+
+static bool send_touch(struct session_set *set, struct command *command,
+                       struct session_place *place)
+{
+    struct op op = {.fn = on_touched};
+
+    begin(command, set, NOTIFY_STR("TOUCH"));
+    add_lease(command, set);
+    for (struct session_place *next; place != NULL && op.count < PLACES_AT_ONCE; place = next) {
+        next = TAILQ_NEXT(place, link);
+        if (place->round == set->round)
+            break;
+        if (place->state == PLACE_OPEN) {
+            add_connection(command, place);
+            op.count++;
+        }
+        session_place_set_state(place, place->state); /* behind those that are still to be */
+    }
+    return send_command(set, command, &op);
+}
+
+/* CLOSE */
+
+static void on_closed(struct op *op, const struct resp *reply)
+{
+    if (reply != NULL && reply->kind == RESP_ERROR)
+        fail(op->set, reply);
+}
+
+/* What cannot be sent ends with its lease. */
+static bool send_close(struct session_set *set, struct command *command)
+{
+    struct session_place *place;
+    bool sent;
+
+    begin(command, set, NOTIFY_STR("CLOSE"));
+    TAILQ_FOREACH(place, &set->places, link)
+    {
+        if (place->state != PLACE_CLOSING || command->names_len == PLACES_AT_ONCE)
+            break;
+        add_connection(command, place);
+    }
+    sent = send_command(set, command, &(struct op){.fn = on_closed});
+    for (size_t i = command->names_len; i > 0; i--)
+        session_place_free(TAILQ_FIRST(&set->places));
+    return sent;
+}
+
+/* DROPNODE */
+
+static bool send_drop(struct session_set *set, struct command *command)
+{
+    struct session_place *place, *next;
+
+    set->dropping = false;
+    for (place = TAILQ_FIRST(&set->places); place != NULL; place = next) {
+        next = TAILQ_NEXT(place, link);
+        if (place->client == NULL && place->state == PLACE_CLOSING)
+            session_place_free(place);
+        else if (place->state != PLACE_OPENING && place->state != PLACE_NONE)
+            session_place_set_state(place, PLACE_NONE);
+    }
+    begin(command, set, NOTIFY_STR("DROPNODE"));
+    add(command, notify_str_z(set->all->node));
+    return send_command(set, command, &(struct op){.fn = on_closed});
+}
+
+/* COUNT, twice: those who watch are to learn how it stands. */
+
+static void on_sessions_counted(struct op *op, const struct resp *reply)
+{
+    op->set->sessions = (uint32_t)resp_integer(reply, 0);
+}
+
+static void on_connections_counted(struct op *op, const struct resp *reply)
+{
+    struct session_set *set = op->set;
+
+    set->counting = false;
+    if (reply == NULL)
+        set->tells = true;
+    else if (reply->kind == RESP_ERROR)
+        fail(set, reply);
+    else
+        presence_tell(set, set->sessions, resp_integer(reply, 0));
+}
+
+static bool send_count(struct session_set *set, struct command *command)
+{
+    set->tells = false;
+    begin(command, set, NOTIFY_STR("COUNT"));
+    if (!send_command(set, command, &(struct op){.fn = on_sessions_counted}))
+        return false;
+    add(command, NOTIFY_STR("CONNECTIONS"));
+    set->counting = send_command(set, command, &(struct op){.fn = on_connections_counted});
+    return set->counting;
+}
+
+/* The line. */
+
+/* A kick right behind OPEN must be heard; where nothing will be, that is not waited for. */
+static bool may_open(const struct session_set *set)
+{
+    if (set->failing || set->all->draining)
+        return false;
+    return set->kind != SESSIONS_OF_USER || set->sub == NULL || subscription_is_held(set->sub) ||
+           subscription_is_refused(set->sub);
+}
+
+enum step { STEP_SENT, STEP_NOTHING, STEP_FAILED };
+
+static enum step step_of(bool sent)
+{
+    return sent ? STEP_SENT : STEP_FAILED;
+}
+
+/* Sends what is next to be sent for a set that has places. */
+static enum step send_next(struct session_set *set)
+{
+    static struct command command; /* one thread; nothing in it outlives the call */
+    struct session_place *first = TAILQ_FIRST(&set->places), *place;
+
+    if (set->dropping)
+        return step_of(send_drop(set, &command));
+    if (first->state == PLACE_CLOSING)
+        return step_of(send_close(set, &command));
+    if (first->state == PLACE_WANTED && may_open(set))
+        return step_of(send_open(set, &command, first));
+    if ((place = next_to_touch(set)) != NULL)
+        return step_of(send_touch(set, &command, place));
+    if (set->tells && !set->counting && set->sub != NULL && subscription_is_held(set->sub))
+        return step_of(send_count(set, &command));
+    return STEP_NOTHING;
+}
+
+/* Its leases are due: all places are to be touched in a new round, what was refused is tried again.
+ */
+static void begin_round(struct session_set *set, uint64_t now_ms)
+{
+    set->touch_ms = now_ms + set->all->config.lease_ms / 3;
+    set->round++;
+    set->failing = false;
+}
+
+static void take_off(struct session_set *set, uint64_t now_ms)
+{
+    struct sessions *all = set->all;
+
+    TAILQ_REMOVE(&all->due, set, due_link);
+    set->due = false;
+    set->beat = (struct heartbeat_node){0}; /* not set */
+    heartbeat_set(all->wheel, &set->beat, set->touch_ms > now_ms ? set->touch_ms - now_ms : 0);
+    session_set_free_if_idle(set);
+}
+
+static void serve(struct session_set *set)
+{
+    struct sessions *all = set->all;
+    uint64_t now_ms = loop_now_ms(all->config.loop);
+    enum step step = STEP_NOTHING;
+
+    if (now_ms >= set->touch_ms)
+        begin_round(set, now_ms);
+    set->in_flight++; /* it stays until the end of this */
+    if (!TAILQ_EMPTY(&set->places) && set->in_flight <= SET_IN_FLIGHT_MAX)
+        step = send_next(set);
+    set->in_flight--;
+    set->failing |= step == STEP_FAILED;
+    if (step != STEP_SENT) {
+        take_off(set, now_ms);
+        return;
+    }
+    TAILQ_REMOVE(&all->due, set, due_link);
+    TAILQ_INSERT_TAIL(&all->due, set, due_link);
+}
+
+static void pump(void *ctx)
+{
+    struct sessions *all = ctx;
+
+    all->pump_due = false;
+    while (redis_link_is_up(all->config.commands) && all->in_flight < IN_FLIGHT_MAX &&
+           !TAILQ_EMPTY(&all->due))
+        serve(TAILQ_FIRST(&all->due));
+    session_line_check_drained(all);
+}
+
+static void pump_soon(struct sessions *all)
+{
+    if (all->pump_due || TAILQ_EMPTY(&all->due) || !redis_link_is_up(all->config.commands))
+        return;
+    all->pump_due = true;
+    loop_defer(all->config.loop, pump, all);
+}
+
+void session_line_stop(struct sessions *all)
+{
+    if (all->pump_due)
+        loop_undefer(all->config.loop, pump, all);
+    all->pump_due = false;
+}
+
+void session_line_add(struct session_set *set)
+{
+    struct sessions *all = set->all;
+
+    if (!set->due) {
+        heartbeat_cancel(all->wheel, &set->beat);
+        TAILQ_INSERT_TAIL(&all->due, set, due_link);
+        set->due = true;
+    }
+    pump_soon(all);
+}
+
+void session_line_check_drained(struct sessions *all)
+{
+    void (*fn)(void *ctx) = all->on_drained;
+
+    if (fn == NULL)
+        return;
+    if (redis_link_is_up(all->config.commands) && (all->in_flight > 0 || !TAILQ_EMPTY(&all->due)))
+        return;
+    all->on_drained = NULL;
+    fn(all->ctx);
+}

@@ -1,0 +1,100 @@
+/* session_set -- one session set as this process holds it. Private to sessions.c, session_line.c
+ * and presence.c, which have the same object before them: who has a place, what is sent, what is
+ * heard. */
+#ifndef SESSION_SET_H
+#define SESSION_SET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/hash.h"
+#include "base/heartbeat.h"
+#include "base/log_once.h"
+#include "clients/sessions.h"
+
+enum place_state {
+    PLACE_NONE, /* not in Redis, nor to be: it watches, or was refused or kicked */
+    PLACE_WANTED,
+    PLACE_OPENING,
+    PLACE_OPEN,
+    PLACE_CLOSING,
+};
+
+/* The tie between one client and one set. */
+struct session_place {
+    struct session_set *set;
+    struct client *client;      /* NULL: it has gone */
+    struct session_place *next; /* of the same client */
+    TAILQ_ENTRY(session_place) link;
+    uint64_t number; /* of the client: with the node's name it makes the connection's */
+    uint8_t state;
+    uint8_t round;    /* of the set, when it was touched */
+    bool watches;     /* is told of presence, */
+    bool is_to_learn; /* and how it stands */
+};
+
+TAILQ_HEAD(session_places, session_place);
+
+struct session_set {
+    struct session_set *next; /* in the bucket */
+    struct sessions *all;     /* borrowed */
+    struct subscription *sub; /* NULL: nobody has to hear of it */
+    union {
+        struct heartbeat_node beat;        /* until touch_ms; or, */
+        TAILQ_ENTRY(session_set) due_link; /* while due: of those that have something to send */
+    };
+    uint64_t touch_ms; /* when its leases are to be renewed */
+    /* Those that something is to be sent for first; then those that have not been touched in this
+     * round; then the rest. */
+    struct session_places places;
+    uint32_t in_flight; /* commands */
+    uint32_t sessions;  /* while they are counted: the first of two replies */
+    uint16_t key_len;
+    uint8_t kind;
+    uint8_t round; /* of touching */
+    bool due : 1;
+    bool failing : 1;  /* Redis refused its last command: nothing is opened until touch_ms */
+    bool dropping : 1; /* all that this process has in it is to go */
+    bool tells : 1;    /* some watchers are to learn how it stands */
+    bool counting : 1; /* and are about to */
+    char key[];
+};
+
+struct sessions {
+    struct sessions_config config;
+    struct subscription_set *subscriptions; /* owned */
+    struct heartbeat *wheel;                /* owned */
+    struct session_set **buckets;           /* owned */
+    size_t mask, count, closing;
+    TAILQ_HEAD(session_set_queue, session_set) due;
+    size_t in_flight;
+    struct hash_key hash_key;
+    struct log_once said; /* of the log */
+    uint64_t entered;     /* sets so far */
+    void (*on_drained)(void *ctx);
+    void *ctx;
+    bool draining, pump_due;
+    char node[SESSIONS_NODE_MAX];
+};
+
+struct notify_str session_set_key(const struct session_set *set);
+/* What it is called in its set. Its client is there. */
+struct notify_str session_place_name(const struct session_place *place);
+/* Frees it; its set goes when nobody has to do with it any more. */
+void session_place_free(struct session_place *place);
+/* Moves it to where its state belongs, and has the set's commands sent. */
+void session_place_set_state(struct session_place *place, enum place_state state);
+void session_set_free_if_idle(struct session_set *set);
+
+/* session_line.c: something may be to be sent for this set. */
+void session_line_add(struct session_set *set);
+/* Nothing is sent any more. */
+void session_line_stop(struct sessions *all);
+/* Nothing more is to be sent, or can be: whoever drains is told, once. */
+void session_line_check_drained(struct sessions *all);
+/* presence.c: a message on its channel; the counts of two replies. */
+void presence_on_message(struct session_set *set, struct notify_str message);
+void presence_tell(struct session_set *set, int64_t sessions, int64_t connections);
+
+#endif

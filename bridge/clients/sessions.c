@@ -1,0 +1,526 @@
+#include "clients/sessions.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <event2/util.h>
+
+#include "base/counters.h"
+#include "base/loop.h"
+#include "clients/client.h"
+#include "clients/session_set.h"
+#include "redis/redis_link.h"
+#include "redis/subscription.h"
+
+#define FIRST_BUCKETS 64
+#define TOUCHES_PER_LEASE 3 /* so two may fail before Redis forgets anybody */
+#define TICKS_PER_TOUCH 512
+#define TICK_MIN_MS 5
+#define TICK_MAX_MS 250
+
+struct notify_str session_set_key(const struct session_set *set)
+{
+    return notify_str_of(set->key, set->key_len);
+}
+
+struct notify_str session_place_name(const struct session_place *place)
+{
+    return place->set->kind == SESSIONS_OF_USER ? client_session(place->client)
+                                                : client_user(place->client);
+}
+
+/* The table of sets. */
+
+static struct session_set **bucket_of(const struct sessions *all, struct notify_str key)
+{
+    return &all->buckets[hash_bytes(&all->hash_key, key) & all->mask];
+}
+
+static struct session_set *find_set(const struct sessions *all, struct notify_str key)
+{
+    struct session_set *set = *bucket_of(all, key);
+
+    while (set != NULL && !notify_str_eq(session_set_key(set), key))
+        set = set->next;
+    return set;
+}
+
+static void link_in(struct sessions *all, struct session_set *set)
+{
+    struct session_set **bucket = bucket_of(all, session_set_key(set));
+
+    set->next = *bucket;
+    *bucket = set;
+}
+
+/* Twice the buckets; for lack of memory the chains just grow longer. */
+static void grow(struct sessions *all)
+{
+    struct session_set **old = all->buckets;
+    size_t len = all->mask + 1;
+    struct session_set **buckets = calloc(2 * len, sizeof(struct session_set *));
+
+    if (buckets == NULL)
+        return;
+    all->buckets = buckets;
+    all->mask = 2 * len - 1;
+    for (size_t i = 0; i < len; i++)
+        while (old[i] != NULL) {
+            struct session_set *set = old[i];
+            old[i] = set->next;
+            link_in(all, set);
+        }
+    free(old);
+}
+
+/* Calls fn for each set; fn may free the one that it is given. */
+static void for_each_set(struct sessions *all, void (*fn)(struct session_set *set))
+{
+    for (size_t i = 0; i <= all->mask; i++)
+        for (struct session_set *set = all->buckets[i], *next; set != NULL; set = next) {
+            next = set->next;
+            fn(set);
+        }
+}
+
+/* Their leases are not all renewed in the same second, even when all came in one: multiples of the
+ * golden ratio spread evenly over the interval, however many there are. */
+static uint64_t first_touch_after(struct sessions *all)
+{
+    uint64_t golden = UINT64_C(0x9e3779b97f4a7c15) * ++all->entered;
+
+    return 1 + ((golden >> 32) * (all->config.lease_ms / TOUCHES_PER_LEASE) >> 32);
+}
+
+static struct session_set *set_new(struct sessions *all, enum session_set_kind kind,
+                                   struct notify_str key)
+{
+    struct session_set *set = calloc(1, sizeof(*set) + key.len);
+    uint64_t after_ms;
+
+    if (set == NULL)
+        return NULL;
+    after_ms = first_touch_after(all);
+    set->all = all;
+    set->kind = (uint8_t)kind;
+    set->key_len = (uint16_t)key.len;
+    memcpy(set->key, key.ptr, key.len);
+    TAILQ_INIT(&set->places);
+    set->touch_ms = loop_now_ms(all->config.loop) + after_ms;
+    heartbeat_set(all->wheel, &set->beat, after_ms);
+    if (++all->count > all->mask)
+        grow(all);
+    link_in(all, set);
+    return set;
+}
+
+static void stop_listening(struct session_set *set)
+{
+    if (set->sub != NULL)
+        subscription_drop(set->all->subscriptions, set->sub);
+    set->sub = NULL;
+}
+
+void session_set_free_if_idle(struct session_set *set)
+{
+    struct sessions *all = set->all;
+    struct session_set **at = bucket_of(all, session_set_key(set));
+
+    if (!TAILQ_EMPTY(&set->places))
+        return;
+    stop_listening(set);
+    if (set->in_flight > 0 || set->due)
+        return;
+    while (*at != set)
+        at = &(*at)->next;
+    *at = set->next;
+    heartbeat_cancel(all->wheel, &set->beat);
+    all->count--;
+    free(set);
+}
+
+/* Somebody has to hear of what is said on its channel. Without that, for lack of room, kicks are
+ * not heard; at the next touch it is tried again. */
+static void hear(struct session_set *set)
+{
+    struct sessions *all = set->all;
+
+    if (set->sub != NULL) {
+        subscription_retry(all->subscriptions, set->sub);
+    } else if (subscription_leaving_count(all->subscriptions) >= SUBSCRIPTIONS_LEAVING_MAX) {
+        counter_add(COUNTER_SUBSCRIPTIONS_LEAVING, 1);
+    } else {
+        set->sub = subscription_want(all->subscriptions, session_set_key(set), set);
+    }
+}
+
+/* Places. */
+
+static struct session_place *find_place(const struct client *client, struct notify_str key)
+{
+    struct session_place *place = client->places;
+
+    while (place != NULL && !notify_str_eq(session_set_key(place->set), key))
+        place = place->next;
+    return place;
+}
+
+/* Where it stands in its set follows from its state; what is at the front is sent first. */
+void session_place_set_state(struct session_place *place, enum place_state state)
+{
+    struct session_set *set = place->set;
+
+    set->all->closing += (state == PLACE_CLOSING);
+    set->all->closing -= (place->state == PLACE_CLOSING);
+    place->state = (uint8_t)state;
+    place->round = set->round;
+    TAILQ_REMOVE(&set->places, place, link);
+    if (state == PLACE_WANTED || state == PLACE_CLOSING) {
+        TAILQ_INSERT_HEAD(&set->places, place, link);
+        session_line_add(set);
+    } else {
+        TAILQ_INSERT_TAIL(&set->places, place, link);
+    }
+}
+
+void session_place_free(struct session_place *place)
+{
+    struct session_set *set = place->set;
+
+    set->all->closing -= (place->state == PLACE_CLOSING);
+    TAILQ_REMOVE(&set->places, place, link);
+    free(place);
+    session_set_free_if_idle(set);
+}
+
+/* The place of client in the set of this key, made if there is none. NULL: out of memory. */
+static struct session_place *make_place(struct sessions *all, struct client *client,
+                                        enum session_set_kind kind, struct notify_str key)
+{
+    struct session_place *place = find_place(client, key);
+    struct session_set *set = find_set(all, key);
+
+    if (place != NULL)
+        return place;
+    place = calloc(1, sizeof(*place));
+    if (place == NULL)
+        return NULL;
+    if (set == NULL)
+        set = set_new(all, kind, key);
+    if (set == NULL) {
+        free(place);
+        return NULL;
+    }
+    place->set = set;
+    place->client = client;
+    place->number = client->number;
+    place->round = set->round;
+    place->next = client->places;
+    client->places = place;
+    TAILQ_INSERT_TAIL(&set->places, place, link);
+    return place;
+}
+
+/* Its client has nothing to do with it any more. What Redis has, or is about to have, is taken
+ * back; when there is no link, or far too much to take back, by the end of the lease. */
+static void give_up(struct session_place *place)
+{
+    struct sessions *all = place->set->all;
+
+    place->client = NULL;
+    place->watches = place->is_to_learn = false;
+    if (place->state == PLACE_OPENING)
+        return; /* its answer comes first */
+    if (place->state != PLACE_OPEN || !redis_link_is_up(all->config.commands)) {
+        session_place_free(place);
+    } else if (all->closing >= SESSIONS_CLOSING_MAX) {
+        counter_add(COUNTER_SESSIONS_CLOSING, 1);
+        session_place_free(place);
+    } else {
+        session_place_set_state(place, PLACE_CLOSING);
+    }
+}
+
+static void unlink_place(struct client *client, struct session_place *place)
+{
+    struct session_place **at = &client->places;
+
+    while (*at != place)
+        at = &(*at)->next;
+    *at = place->next;
+}
+
+static void leave(struct client *client, struct session_place *place)
+{
+    unlink_place(client, place);
+    give_up(place);
+}
+
+int sessions_enter(struct sessions *all, struct client *client, enum session_set_kind kind,
+                   struct notify_str key)
+{
+    struct session_place *place = make_place(all, client, kind, key);
+
+    if (place == NULL)
+        return -ENOMEM;
+    if (kind == SESSIONS_OF_USER)
+        hear(place->set); /* before OPEN goes out, or else a kick right behind it is not heard */
+    if (place->state == PLACE_NONE && !all->draining)
+        session_place_set_state(place, PLACE_WANTED);
+    return 0;
+}
+
+void sessions_leave(struct sessions *all, struct client *client, struct notify_str key)
+{
+    struct session_place *place = find_place(client, key);
+
+    (void)all;
+    if (place == NULL)
+        return;
+    if (!place->watches) {
+        leave(client, place);
+        return;
+    }
+    /* Who goes on watching does so in another place: this one is Redis' business. */
+    unlink_place(client, place);
+    (void)sessions_watch(all, client, place->set->kind, key); /* no memory: it hears no more */
+    give_up(place);
+}
+
+int sessions_watch(struct sessions *all, struct client *client, enum session_set_kind kind,
+                   struct notify_str key)
+{
+    struct session_place *place = make_place(all, client, kind, key);
+
+    if (place == NULL)
+        return -ENOMEM;
+    hear(place->set);
+    place->watches = place->is_to_learn = true;
+    place->set->tells = true;
+    session_line_add(place->set);
+    return 0;
+}
+
+void sessions_unwatch(struct sessions *all, struct client *client, struct notify_str key)
+{
+    struct session_place *place = find_place(client, key);
+
+    (void)all;
+    if (place == NULL)
+        return;
+    place->watches = place->is_to_learn = false;
+    if (place->state == PLACE_NONE)
+        leave(client, place);
+}
+
+size_t sessions_count_of(const struct client *client)
+{
+    size_t count = 0;
+
+    for (const struct session_place *place = client->places; place != NULL; place = place->next)
+        count++;
+    return count;
+}
+
+void sessions_forget(struct client *client)
+{
+    while (client->places != NULL)
+        leave(client, client->places);
+}
+
+/* The links. */
+
+static void on_held(void *owner)
+{
+    struct session_set *set = owner;
+    struct session_place *place;
+
+    TAILQ_FOREACH(place, &set->places, link)
+    {
+        place->is_to_learn = place->watches; /* messages may have been missed */
+        set->tells |= place->watches;
+    }
+    session_line_add(set);
+}
+
+static void on_lost(void *owner)
+{
+    (void)owner; /* on_held will come */
+}
+
+static void on_refused(void *owner)
+{
+    session_line_add(owner); /* nothing will be heard: it need not be waited for */
+}
+
+static void on_message(void *owner, struct notify_str payload)
+{
+    presence_on_message(owner, payload);
+}
+
+static const struct subscription_handlers subscription_handlers = {
+    .on_held = on_held,
+    .on_lost = on_lost,
+    .on_refused = on_refused,
+    .on_message = on_message,
+};
+
+static void on_subscriber_up(void *ctx, struct redis_link *link)
+{
+    struct sessions *all = ctx;
+
+    subscription_set_up(all->subscriptions, link);
+}
+
+static void on_subscriber_down(void *ctx)
+{
+    struct sessions *all = ctx;
+
+    subscription_set_down(all->subscriptions);
+}
+
+static void on_push(void *ctx, const struct resp *push)
+{
+    struct sessions *all = ctx;
+
+    subscription_set_push(all->subscriptions, push);
+}
+
+const struct redis_link_handlers sessions_subscriber_handlers = {
+    .on_up = on_subscriber_up, .on_down = on_subscriber_down, .on_push = on_push};
+
+/* Nobody knows how long nothing was renewed. */
+static void touch_now(struct session_set *set)
+{
+    set->touch_ms = loop_now_ms(set->all->config.loop);
+    session_line_add(set);
+}
+
+static void on_commands_up(void *ctx, struct redis_link *link)
+{
+    struct sessions *all = ctx;
+
+    (void)link; /* it was given before */
+    for_each_set(all, touch_now);
+}
+
+/* What was to be closed is forgotten by Redis. */
+static void forget_closing(struct session_set *set)
+{
+    struct session_place *place, *next;
+
+    set->in_flight++; /* it stays until the end of this */
+    for (place = TAILQ_FIRST(&set->places); place != NULL; place = next) {
+        next = TAILQ_NEXT(place, link);
+        if (place->state == PLACE_CLOSING)
+            session_place_free(place);
+    }
+    set->in_flight--;
+    session_set_free_if_idle(set);
+}
+
+static void on_commands_down(void *ctx)
+{
+    struct sessions *all = ctx;
+
+    for_each_set(all, forget_closing);
+    session_line_check_drained(all);
+}
+
+const struct redis_link_handlers sessions_commands_handlers = {.on_up = on_commands_up,
+                                                               .on_down = on_commands_down};
+
+/* Life. */
+
+static void on_beat(struct heartbeat_node *node)
+{
+    struct session_set *set = (void *)((char *)node - offsetof(struct session_set, beat));
+
+    if (set->sub == NULL && set->kind == SESSIONS_OF_USER)
+        hear(set);
+    session_line_add(set);
+}
+
+static uint64_t tick_for(uint64_t lease_ms)
+{
+    uint64_t tick = lease_ms / TOUCHES_PER_LEASE / TICKS_PER_TOUCH;
+
+    return tick < TICK_MIN_MS ? TICK_MIN_MS : tick > TICK_MAX_MS ? TICK_MAX_MS : tick;
+}
+
+static void name_node(char out[SESSIONS_NODE_MAX])
+{
+    unsigned char random[(SESSIONS_NODE_MAX - 1) / 2];
+
+    evutil_secure_rng_get_bytes(random, sizeof(random));
+    for (size_t i = 0; i < sizeof(random); i++)
+        (void)snprintf(out + 2 * i, 3, "%02x", random[i]);
+}
+
+struct sessions *sessions_new(const struct sessions_config *config)
+{
+    struct sessions *all = calloc(1, sizeof(*all));
+
+    if (all == NULL)
+        return NULL;
+    all->config = *config;
+    all->mask = FIRST_BUCKETS - 1;
+    all->hash_key = hash_key_new();
+    TAILQ_INIT(&all->due);
+    name_node(all->node);
+    all->buckets = calloc(FIRST_BUCKETS, sizeof(struct session_set *));
+    all->subscriptions = subscription_set_new(config->loop, &subscription_handlers);
+    all->wheel = heartbeat_new(config->loop, tick_for(config->lease_ms), on_beat);
+    if (all->buckets != NULL && all->subscriptions != NULL && all->wheel != NULL)
+        return all;
+    sessions_free(all);
+    return NULL;
+}
+
+void sessions_free(struct sessions *all)
+{
+    struct session_set *set;
+
+    if (all == NULL)
+        return;
+    session_line_stop(all);
+    while ((set = TAILQ_FIRST(&all->due)) != NULL) {
+        TAILQ_REMOVE(&all->due, set, due_link);
+        set->due = false;
+        set->beat = (struct heartbeat_node){0}; /* not set */
+    }
+    if (all->buckets != NULL)
+        for_each_set(all, forget_closing);
+    assert(all->count == 0 && all->in_flight == 0);
+    subscription_set_free(all->subscriptions);
+    heartbeat_free(all->wheel);
+    free(all->buckets);
+    free(all);
+}
+
+static void drop(struct session_set *set)
+{
+    set->dropping = true;
+    session_line_add(set);
+}
+
+void sessions_drain(struct sessions *all, void (*fn)(void *ctx), void *ctx)
+{
+    all->draining = true;
+    all->on_drained = fn;
+    all->ctx = ctx;
+    for_each_set(all, drop);
+    session_line_check_drained(all);
+}
+
+size_t sessions_set_count(const struct sessions *all)
+{
+    return all->count;
+}
+
+const char *sessions_node(const struct sessions *all)
+{
+    return all->node;
+}

@@ -1,0 +1,91 @@
+/* sessions -- who is connected, as Redis knows it: the places that clients of this process have in
+ * session sets (docs/sessions.md), and what is told of those sets.
+ *
+ * Each set in which some client has a place is held once: its commands go out one behind the other,
+ * many sets at a time; its leases are renewed by a timing wheel; its channel is listened to, where
+ * somebody has to hear of kicks or wants to hear of presence. What Redis has lost or could not take
+ * is opened again, sooner or later. Nothing here delays what clients are sent: only the decision
+ * whether one may be here at all is waited for.
+ *
+ *     WANTED --OPEN sent--> OPENING --reply--> OPEN --client gone--> CLOSING --CLOSE sent--> freed
+ *        ^                     | refused: NONE   |
+ *        +--- lost by Redis ---+-----------------+
+ */
+#ifndef SESSIONS_H
+#define SESSIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "notify_str.h"
+
+struct client;
+struct loop;
+struct redis_link;
+struct redis_link_handlers;
+struct resp;
+struct session_place;
+struct sessions;
+
+enum session_set_kind {
+    SESSIONS_OF_USER, /* a user's sessions: Redis decides by it whether a connection may be */
+    USERS_OF_SESSION, /* whose a session is, for those who know its id alone */
+    USERS_OF_TOPIC,   /* who is here */
+};
+
+/* Called from the loop. */
+struct session_handlers {
+    /* Its place in the set of its user is there; or Redis does not give it one, for a reason that
+     * is none of its own. */
+    void (*on_settled)(struct client *client);
+    /* A limit of the set is reached, of its sessions or else of connections: it has no place. */
+    void (*on_refused)(struct client *client, enum session_set_kind kind, struct notify_str key,
+                       bool too_many_sessions);
+    /* Its session is ended: its place is gone. */
+    void (*on_kicked)(struct client *client);
+};
+
+struct sessions_config {
+    struct loop *loop;           /* borrowed, as are the next two */
+    struct redis_link *commands; /* what is sent goes there */
+    const struct session_handlers *handlers;
+    uint64_t lease_ms;
+    unsigned connections_per_session, sessions_per_user; /* 0: as many as a set holds */
+};
+
+#define SESSIONS_CLOSING_MAX                                                                       \
+    65536                    /* places that Redis is still to be told of that they are left        \
+                              */
+#define SESSIONS_NODE_MAX 17 /* bytes of the name of this process in sets, and a NUL */
+
+/* config is copied. NULL: out of memory. */
+struct sessions *sessions_new(const struct sessions_config *config);
+/* No client may have a place; the links must have been freed, or be down. */
+void sessions_free(struct sessions *sessions);
+
+/* What the links tell (redis/redis_link.h); ctx: the sessions. */
+extern const struct redis_link_handlers sessions_subscriber_handlers;
+extern const struct redis_link_handlers sessions_commands_handlers;
+
+/* Gives client a place in the set. 0 or -ENOMEM. */
+int sessions_enter(struct sessions *sessions, struct client *client, enum session_set_kind kind,
+                   struct notify_str key);
+void sessions_leave(struct sessions *sessions, struct client *client, struct notify_str key);
+/* Tells client of who comes and goes there, first of how it stands. 0 or -ENOMEM. */
+int sessions_watch(struct sessions *sessions, struct client *client, enum session_set_kind kind,
+                   struct notify_str key);
+void sessions_unwatch(struct sessions *sessions, struct client *client, struct notify_str key);
+/* The sets that client has to do with. */
+size_t sessions_count_of(const struct client *client);
+/* It has gone. */
+void sessions_forget(struct client *client);
+
+/* This process ends: gives up all places at once, and gives no new ones. fn is called, once, when
+ * Redis has been told, or there is no link to tell it by; it may be called within. */
+void sessions_drain(struct sessions *sessions, void (*fn)(void *ctx), void *ctx);
+
+size_t sessions_set_count(const struct sessions *sessions);
+const char *sessions_node(const struct sessions *sessions);
+
+#endif
