@@ -168,8 +168,10 @@ static int on_key_event(struct rm_ctx *ctx, int type, const char *event, struct 
         i++;
     if (i == FATES)
         return RM_OK;
-    if ((fates[i].flags & KEEPS_END) != 0)
+    if ((fates[i].flags & KEEPS_END) != 0) {
         box_key_keep_end(ctx, key);
+        sessions_key_keep_end(ctx, key);
+    }
     if ((fates[i].flags & RENAMED) != 0)
         box_key_forget_epochs(ctx, key);
     if ((fates[i].flags & (WENT | CAME)) != 0)

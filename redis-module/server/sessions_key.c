@@ -62,6 +62,16 @@ bool sessions_key_settle(struct sessions_key *sk)
     return true;
 }
 
+void sessions_key_keep_end(struct rm_ctx *ctx, struct rm_string *name)
+{
+    struct sessions_key sk;
+
+    sessions_key_fetch(&sk, ctx, name, RM_READ | RM_WRITE | RM_NOTOUCH);
+    if (sk.set != NULL && sessions_length(sk.set) > 0 && rm_GetAbsExpire(sk.key) == RM_NO_EXPIRE)
+        rm_SetAbsExpire(sk.key, (long long)sessions_last_lease_ms(sk.set));
+    sessions_key_close(&sk);
+}
+
 struct notify_str sessions_key_name(const struct sessions_key *sk)
 {
     struct notify_str name;

@@ -31,6 +31,9 @@ void sessions_key_write(struct sessions_key *sk);
 /* After a change of what is written: a set without connections is freed and its key removed, which
  * is what true says; any other key lives as long as the longest lease. */
 bool sessions_key_settle(struct sessions_key *sk);
+/* From an event of the server: a key that has lost its time to live, by PERSIST or by RESTORE
+ * without one, gets it back. One that somebody gave it stays. */
+void sessions_key_keep_end(struct rm_ctx *ctx, struct rm_string *name);
 
 struct notify_str sessions_key_name(const struct sessions_key *sk);
 

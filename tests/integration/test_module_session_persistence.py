@@ -200,12 +200,28 @@ def test_dump_and_restore_copy_rename_and_move(shared_redis):
     client.execute_command("FLUSHALL", "ASYNC")
 
 
-def test_a_set_restored_without_a_ttl_gets_one_with_the_next_change(shared_redis):
-    client = shared_redis.client()
-    raw = shared_redis.client(decode_responses=False)
+def test_a_set_that_loses_its_ttl_gets_it_back(programs):
+    """By PERSIST and by RESTORE without one: a rewritten AOF would give it one anyway, and a set that nobody renews
+    goes, whatever happens. (Found by the adversary: the same set, with and without.)"""
+    primary = programs.redis(name="primary", appendonly="yes", aof_use_rdb_preamble="no")
+    replica = programs.replica(primary)
+    client, raw = primary.client(), primary.client(decode_responses=False)
     fill(client)
+    ends = client.execute_command("PEXPIRETIME", KEY)
+    assert client.persist(KEY) == 1
     raw.restore("restored", 0, raw.dump(KEY))
-    assert client.pttl("restored") == -1
+    raw.restore("given", 10 * LONG, raw.dump(KEY))
+    client.set("text", "t", px=LONG)
+    client.persist("text")
+    wanted = digest(client, KEY, "restored")
+
+    def check(one):
+        found = [one.execute_command("PEXPIRETIME", key) for key in (KEY, "restored", "text", "given")]
+        assert found[:3] == [ends, ends, -1] and found[3] > ends + LONG
+        assert digest(one, KEY, "restored") == wanted
+
+    check(client)
+    check_everywhere(check, primary, replica)
     session(client, "TOUCH", "restored", "LEASE", 2 * LONG, "c1")
     assert LONG + 1000 < client.pttl("restored") <= 2 * LONG
 
