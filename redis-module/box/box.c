@@ -498,6 +498,24 @@ int box_mute(struct box **box, const struct notify_str *categories, size_t count
     return end_muting(*box, &changed, muted, rc < 0 ? rc : sum);
 }
 
+/* Of a box without categories: there is nothing to be counted. 0, or an error. */
+static int fill_like(struct box **box, const struct box *other)
+{
+    const struct box_category *table = store_categories(other);
+    struct notify_str *names = mem_try_alloc(other->category_slots * sizeof(*names));
+    size_t count = 0;
+    int rc;
+
+    if (names == NULL)
+        return other->category_slots == 0 ? 0 : -ENOMEM;
+    for (uint32_t i = 0; i < other->category_slots; i++)
+        if (table[i].muted)
+            names[count++] = category_table_name(other, i + 1);
+    rc = category_table_fill(box, names, count);
+    mem_free(names);
+    return rc < 0 ? rc : (int)count;
+}
+
 int box_mute_like(struct box **box, const struct box *other)
 {
     const struct box_category *table = store_categories(other);
@@ -505,6 +523,8 @@ int box_mute_like(struct box **box, const struct box *other)
     int sum = 0;
     int rc = 0;
 
+    if ((*box)->category_slots == 0)
+        return fill_like(box, other);
     slot_set_init(&changed);
     for (uint32_t i = 0; i < other->category_slots && rc >= 0; i++) {
         rc = table[i].muted ? set_muted(box, category_table_name(other, i + 1), true, &changed) : 0;

@@ -387,12 +387,12 @@ static bool list_name(struct loader *l, struct notify_str name)
     return true;
 }
 
-static bool load_category(struct loader *l)
+/* muted_names: those before it, *muted_count; they live as long as the block. */
+static bool load_category(struct loader *l, struct notify_str *muted_names, size_t *muted_count)
 {
     uint64_t muted;
     uint64_t len;
     struct notify_str name;
-    bool changed;
 
     if (!varint_take(&l->block, &muted) || muted > 1 || !varint_take(&l->block, &len) ||
         !take_bytes(&l->block, len, &name))
@@ -401,19 +401,34 @@ static bool load_category(struct loader *l)
         return refuse(l, "bad category name");
     if (!list_name(l, name))
         return false;
-    if (muted == 1 && box_mute(&l->box, &name, 1, true, &changed) != 1)
-        return refuse(l, "no room for a category");
+    if (muted == 1)
+        muted_names[(*muted_count)++] = name;
     return true;
 }
 
+/* Muted ones go into the box at once, all together; the others with their first entry. */
 static bool load_categories(struct loader *l)
 {
+    struct notify_str *muted;
+    size_t muted_count = 0;
+    bool loaded = true;
+    int rc = 0;
+
     if (!varint_take(&l->block, &l->category_count) || l->category_count > CATEGORY_SLOTS_BOUND)
         return refuse(l, "bad number of categories");
-    for (uint64_t i = 0; i < l->category_count; i++)
-        if (!load_category(l))
-            return false;
-    return true;
+    if (l->category_count == 0)
+        return true;
+    muted = mem_try_alloc((size_t)l->category_count * sizeof(*muted));
+    if (muted == NULL)
+        return refuse(l, "no memory");
+    for (uint64_t i = 0; loaded && i < l->category_count; i++)
+        loaded = load_category(l, muted, &muted_count);
+    if (loaded)
+        rc = category_table_fill(&l->box, muted, muted_count);
+    mem_free(muted);
+    if (rc != 0)
+        return refuse(l, rc == -ENOMEM ? "no memory" : "no room for a category");
+    return loaded;
 }
 
 static bool load_head(struct loader *l)

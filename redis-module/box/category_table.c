@@ -205,3 +205,38 @@ int category_table_add(struct box **box, struct notify_str name, uint32_t *ret_s
     *ret_slot = rc == 0 ? index + 1 : 0;
     return rc;
 }
+
+/* Of a table that has room for them: records, starts and names. */
+static void put_all(struct box *box, const struct notify_str *names)
+{
+    uint8_t *at = first_name(box);
+
+    for (uint32_t i = 0; i < slots_of(box); i++) {
+        if (i > 0 && i % CATEGORY_NAMES_GROUP == 0)
+            names_of(box)->starts[i / CATEGORY_NAMES_GROUP - 1] = (uint32_t)(at - first_name(box));
+        put_name(at, names[i]);
+        at += 1 + names[i].len;
+        put_record(box, i, names[i]);
+        store_categories(box)[i].muted = true;
+    }
+}
+
+int category_table_fill(struct box **box, const struct notify_str *names, size_t count)
+{
+    size_t fixed = category_fixed_size((uint32_t)count);
+    size_t size = fixed;
+
+    if (count > CATEGORY_SLOTS_BOUND || limits_forbid(count, LIMIT_CATEGORIES))
+        return -E2BIG;
+    if (count == 0)
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        size += 1 + names[i].len;
+    size = (size + 7) & ~(size_t)7;
+    if (store_insert(box, store_table_end(*box), size) != 0)
+        return -ENOMEM;
+    (*box)->category_slots = (uint16_t)count;
+    names_of(*box)->cap = (uint32_t)(size - fixed);
+    put_all(*box, names);
+    return 0;
+}

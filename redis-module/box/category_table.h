@@ -33,6 +33,10 @@ uint32_t category_table_find_hashed(const struct box *box, struct notify_str nam
  * LIMIT_CATEGORIES or CATEGORY_SLOTS_BOUND; -ENOMEM. */
 int category_table_add(struct box **box, struct notify_str name, uint32_t *ret_slot);
 
+/* Gives a box that has no categories these, which differ from each other, all muted. 0; -E2BIG;
+ * -ENOMEM. O(bytes of the names). */
+int category_table_fill(struct box **box, const struct notify_str *names, size_t count);
+
 /* Whether category_table_add would refuse for want of records. */
 bool category_table_is_full(const struct box *box);
 

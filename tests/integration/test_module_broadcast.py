@@ -200,10 +200,9 @@ class Model:
         options = (["UPTO", upto] if upto is not None else []) + (["CATEGORY", category] if category else [])
         reply = call(self.client, "NOTIFY.READALL", key, *options, "LOG", log)
         assert reply == self.changed(key, len(found))
-        if found and category:
-            state["read"].update(found)
-        elif found:
-            state["read"].update(n for n in self.logs[log] if upto is None or n <= upto)
+        if found:  # what has been withdrawn up to there is read as well, should it come back
+            state["read"].update(n for n, one in self.logs[log].items()
+                                 if (upto is None or n <= upto) and category in (None, one["category"]))  # fmt: skip
 
     def mute(self, key, log):
         command, change = self.rng.choice([("MUTE", self.muted[key].add), ("UNMUTE", self.muted[key].discard)])

@@ -142,7 +142,7 @@ def test_help_tells_about_every_command(shared_redis, client):
     assert all(line.startswith("NOTIFY.") for line in usages)
     assert all(line.startswith("    ") and line.endswith(".") for line in summaries)
     by_name = {line.split(" ")[0]: line for line in usages}
-    assert by_name["NOTIFY.DEL"] == "NOTIFY.DEL <key> <id> [<id> ...] [NOPUBLISH]"
+    assert by_name["NOTIFY.DEL"] == "NOTIFY.DEL <key> <id> [<id> ...]|TOKEN <token>|ENTITY <type> <id> [NOPUBLISH]"
     assert "[EX <seconds>|PX <milliseconds>|" in by_name["NOTIFY.SEND"]
     with Resp(shared_redis.port) as resp:
         known = resp.call("COMMAND", "LIST", "FILTERBY", "MODULE", "notify")
