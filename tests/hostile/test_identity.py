@@ -423,3 +423,51 @@ def test_a_file_of_keys_that_is_ruined_changes_nothing_until_it_is_mended(progra
     bridge.proc.send_signal(signal.SIGHUP)
     bridge.wait_line("event=jwt_keys_read", since=mark)
     assert open_tab(bridge, two.sign(claims("bob")))
+
+
+# ---- sessions of others
+
+
+def test_who_calls_its_session_like_anothers_keeps_nobody_out_and_hears_nothing(programs, redis_server, open_tab):
+    bridge = programs.bridge(redis_server, *JWT)
+    rogues = [WsClient(bridge.port, f"/ws/tab-1?token={token('mallory')}") for _ in range(5)]
+    for rogue in rogues:
+        rogue.expect(type="connection")
+    with WsClient(bridge.port, f"/ws/tab-1?token={token('alice')}") as alice:
+        alice.expect(type="connection")
+        redis = redis_server.client()
+        redis.execute_command("NOTIFY.SEND", "inbox:alice", "for the others of alice", "EXCLUDE", "tab-1")
+        assert_served(redis_server, alice, "alice")
+        redis.execute_command("NOTIFY.SESSION", "KICK", "sessions:mallory", "tab-1")
+        for rogue in rogues:
+            assert rogue.wait_closed().code == 4410
+            assert not [message for message in rogue.messages if message.get("key") == "inbox:alice"]
+        assert_served(redis_server, alice, "alice")
+
+
+def test_who_may_kick_nobody_ends_nobodys_session(programs, redis_server, open_tab):
+    bridge = programs.bridge(redis_server, *JWT)
+    alice, mallory = open_tab(bridge, token("alice")), open_tab(bridge, token("mallory"))
+    for members in ({"user_id": "alice"}, {"user_id": "alice", "session_id": "x"}):
+        assert mallory.request("kick", **members)["error"]["code"] == "FORBIDDEN"
+    for members in ({}, {"session_id": "x"}, {"user_id": "*"}, {"user_id": ["alice"]}):
+        assert mallory.request("kick", **members)["type"] == "error"
+    for type_ in ("presence", "subscribe_presence"):
+        assert mallory.request(type_, user_id="alice")["error"]["code"] == "FORBIDDEN"
+    assert_served(redis_server, alice, "alice")
+    assert mallory.request("kick", user_id="mallory")["type"] in ("ok", "error")
+
+
+def test_who_has_as_many_sessions_as_may_be_loses_nothing_by_trying_another(programs, redis_server, open_tab):
+    """It is refused before its greeting, so what it was to get is not marked as seen."""
+    bridge = programs.bridge(redis_server, *JWT, "--max-sessions-per-user", "1")
+    redis = redis_server.client()
+    with WsClient(bridge.port, f"/ws/first?last_event_id=&token={token('alice')}") as first:
+        first.expect(type="connection")
+        ids = [redis.execute_command("NOTIFY.SEND", "inbox:alice", f"number {n}") for n in range(3)]
+        for _ in range(5):
+            with WsClient(bridge.port, f"/ws?token={token('alice')}") as more:
+                assert more.wait_closed().code == 4409
+                assert more.messages == []
+        unseen = redis.execute_command("NOTIFY.RANGE", "inbox:alice", "-", "+", "UNSEEN")
+        assert [entry[0] for entry in unseen] == ids

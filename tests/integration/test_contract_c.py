@@ -633,6 +633,50 @@ def test_a_changed_file_of_roles_ends_what_was_subscribed_and_is_permitted_no_mo
     assert user.titles() == ["update", "update 2"]
 
 
+def test_row_8_presence_is_right_on_both_bridges(house):
+    name = house.new_user()
+    admin = house.online(roles=["admin"], at=1)
+    assert admin.presence(user_id=name)["connections"] == 0
+    tabs = [house.online(name, at=at) for at in (0, 1, 0)]
+    for asked in (admin, tabs[0]):
+        answer = asked.presence(user_id=name)
+        assert (answer["type"], answer["user_id"], answer["connections"]) == ("presence", name, 3)
+    while tabs:
+        tabs.pop().disconnect()
+        wait_until(lambda: admin.presence(user_id=name)["connections"] == len(tabs), f"only {len(tabs)} being there")
+
+
+def test_row_8_a_user_who_is_there_twice_counts_as_one(house):
+    topic, name = house.new_user("run:"), house.new_user()
+    admin = house.online("adam", ["admin"], at=1)
+    tabs = [house.online(name, at=at) for at in (0, 1)]
+    for application in (admin, *tabs):
+        application.join(topic, presence=True)
+    answer = admin.presence(topic=topic, list=True)
+    assert (answer["users"], answer["connections"], sorted(answer["user_ids"])) == (2, 3, sorted(["adam", name]))
+    tabs[0].disconnect()
+    wait_until(lambda: admin.presence(topic=topic)["connections"] == 2, "one tab less")
+    assert admin.presence(topic=topic)["users"] == 2
+    tabs[1].disconnect()
+    wait_until(lambda: admin.presence(topic=topic)["users"] == 1, "one user less")
+
+
+def test_whether_a_session_is_connected_can_be_asked_by_its_id_alone(house):
+    admin, session = house.online(roles=["admin"], at=1), house.new_user("browser-")
+    assert admin.presence(session_id=session)["connections"] == 0
+    tab = house.online(client_id=session)
+    assert admin.presence(session_id=session)["connections"] == 1
+    tab.disconnect()
+    wait_until(lambda: admin.presence(session_id=session)["connections"] == 0, "its being gone")
+
+
+def test_presence_of_others_is_forbidden_without_the_right(house):
+    user = house.online("ursula")
+    for of_whom in ({"user_id": "adam"}, {"topic": "run:1"}, {"session_id": "browser-1"}):
+        error = refusal(user, "presence", **of_whom)
+        assert (error.code, error.details["name"]) == ("FORBIDDEN", *of_whom.values())
+
+
 # ---- renewal
 
 
@@ -697,6 +741,9 @@ WRONG = {
     "a position that is no id": ({"type": "resume", "positions": {"topic:all": "x"}}, "INVALID_FIELD", "positions"),
     "no token": ({"type": "auth"}, "MISSING_FIELD", "token"),
     "a token that is a number": ({"type": "auth", "token": 7}, "INVALID_FIELD", "token"),
+    "presence of nobody": ({"type": "presence"}, "MISSING_FIELD", None),
+    "presence of a number": ({"type": "presence", "user_id": 7}, "INVALID_FIELD", "user_id"),
+    "presence of two at once": ({"type": "presence", "user_id": "a", "topic": "b"}, "INVALID_FIELD", None),
     "a token that is no good": ({"type": "auth", "token": "garbage"}, "UNAUTHORIZED", "token"),
 }
 
