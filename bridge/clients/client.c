@@ -90,11 +90,12 @@ static bool drop_item(void *ctx, const struct outbox_item *item)
     struct follow *follow = item->source;
 
     leave_behind(client, follow);
-    if (notify_id_is_zero(item->id)) {
+    if (notify_id_is_zero(item->id))
         counter_add(COUNTER_EVENTS_LOST_VOLATILE, 1);
-    } else {
+    else if (notify_id_cmp(item->id, OUTBOX_WHOLE_BOX) == 0)
+        follow->gap = true; /* it will not be said again */
+    else
         follow_keep_before(follow, item->id);
-    }
     return true;
 }
 
@@ -179,9 +180,11 @@ static bool enqueue_if_for(struct client *client, struct follow *follow, struct 
  * anew. */
 static void keep_before_rest(struct follow *follow, const struct batch *batch, size_t i)
 {
-    for (; i < batch->len; i++)
+    for (; i < batch->len; i++) {
+        follow->gap |= batch->events[i]->whole_box != WHOLE_BOX_STAYS;
         if (batch->events[i]->kind == EVENT_ENTRY)
             follow_keep_before(follow, batch->events[i]->id);
+    }
 }
 
 static void enqueue_all(struct client *client, struct follow *follow, const struct batch *batch)

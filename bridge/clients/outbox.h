@@ -18,10 +18,13 @@
 
 struct frame;
 
+/* In place of an id: it tells of the box as a whole. */
+#define OUTBOX_WHOLE_BOX ((struct notify_id){UINT64_MAX, UINT64_MAX})
+
 struct outbox_item {
     struct frame *frame; /* owned reference */
     void *source;        /* NULL for an answer */
-    struct notify_id id; /* 0-0: cannot be read again */
+    struct notify_id id; /* 0-0: cannot be read again; or OUTBOX_WHOLE_BOX */
 };
 
 struct outbox {

@@ -171,11 +171,12 @@ bool sender_deliver(struct sender *sender, struct batch *batch)
 bool sender_enqueue(struct sender *sender, struct follow *source, struct event *event)
 {
     struct frame *frame = event_frame(event, sender->dialect);
+    struct notify_id id = event->whole_box == WHOLE_BOX_STAYS ? event->id : OUTBOX_WHOLE_BOX;
 
     if (frame == NULL ||
         !outbox_fits(&sender->outbox, frame->len, held_elsewhere(sender),
                      sender->shared->outbox_bytes) ||
-        outbox_push(&sender->outbox, frame, source, event->id) != 0)
+        outbox_push(&sender->outbox, frame, source, id) != 0)
         return false;
     return true;
 }

@@ -737,6 +737,7 @@ static void peer_overflow(struct peer *peer, struct follow *follow)
         const struct event *event = peer->queue[i].event;
         if (f->state != FOLLOW_BEHIND && f != follow)
             channel_fall_behind(f);
+        f->gap |= event->whole_box != WHOLE_BOX_STAYS;
         if (event->kind == EVENT_ENTRY)
             follow_keep_before(f, event->id);
     }
@@ -775,9 +776,11 @@ static void deliver(struct follow *follow, struct batch *batch, struct notify_id
         if (peer_enqueue(peer, w, batch->events[i]))
             continue;
         peer_overflow(peer, follow);
-        for (; i < batch->len; i++)
+        for (; i < batch->len; i++) {
+            follow->gap |= batch->events[i]->whole_box != WHOLE_BOX_STAYS;
             if (batch->events[i]->kind == EVENT_ENTRY)
                 follow_keep_before(follow, batch->events[i]->id);
+        }
     }
     peer_drain(peer);
 }
