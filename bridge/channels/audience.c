@@ -58,6 +58,7 @@ void audience_go_live(struct audience *audience, const struct follow_handlers *h
                       struct follow *follow)
 {
     follow->state = FOLLOW_LIVE;
+    follow->epoch = 0;
     audience->waiting--;
     handlers->on_live(follow);
 }
@@ -91,17 +92,53 @@ bool audience_has_live(const struct audience *audience)
     return next_live(audience, &i) != NULL;
 }
 
-struct notify_id audience_smallest(const struct audience *audience, struct notify_id at_least)
+struct notify_id audience_smallest(const struct audience *audience, uint32_t epoch,
+                                   struct notify_id at_least)
 {
     struct notify_id smallest = NOWHERE;
     const struct follow *follow;
     uint32_t i = 0;
 
     while ((follow = audience_next_waiting(audience, &i)) != NULL)
-        if (!follow->from_now && notify_id_cmp(follow->pos, at_least) >= 0 &&
-            notify_id_cmp(follow->pos, smallest) < 0)
+        if (!follow->from_now && follow_is_judged(follow, epoch) &&
+            notify_id_cmp(follow->pos, at_least) >= 0 && notify_id_cmp(follow->pos, smallest) < 0)
             smallest = follow->pos;
     return smallest;
+}
+
+uint32_t audience_unjudged(const struct audience *audience, uint32_t epoch)
+{
+    const struct follow *follow;
+    uint32_t i = 0;
+
+    while ((follow = audience_next_waiting(audience, &i)) != NULL)
+        if (!follow_is_judged(follow, epoch))
+            return follow->epoch;
+    return 0;
+}
+
+static void cut_at(struct follow *follow, struct notify_id end)
+{
+    if (notify_id_cmp(follow->pos, end) <= 0)
+        return;
+    follow->pos = end;
+    follow->gap = true;
+}
+
+void audience_judge(struct audience *audience, uint32_t epoch, struct notify_id end, bool is_known,
+                    uint32_t now)
+{
+    struct follow *follow;
+    uint32_t i = 0;
+
+    while ((follow = audience_next_waiting(audience, &i)) != NULL) {
+        if (follow->from_now || follow->epoch != epoch)
+            continue;
+        follow->epoch = now;
+        if (!is_known && !notify_id_is_zero(follow->pos))
+            follow->gap = true;
+        cut_at(follow, end);
+    }
 }
 
 void audience_note_read(struct audience *audience)
@@ -185,6 +222,7 @@ bool audience_serve(const struct follow_handlers *handlers, struct follow *follo
         return false;
     handlers->deliver(follow, &cut->batch, batch_last_id(&cut->batch));
     follow->served = true;
+    follow->epoch = 0;
     return follow->state == FOLLOW_WAITING;
 }
 
@@ -252,6 +290,20 @@ void audience_change_box(struct audience *audience, const struct follow_handlers
         bool stays = follow->state != FOLLOW_LIVE && notify_id_cmp(follow->pos, from) <= 0;
         if (has_been_served(follow))
             set_back(handlers, follow, stays ? follow->pos : from, told);
+    }
+}
+
+void audience_doubt(struct audience *audience, const struct follow_handlers *handlers,
+                    struct notify_id last, uint32_t epoch)
+{
+    for (uint32_t i = 0; i < audience->len; i++) {
+        struct follow *follow = audience->follows[i];
+        if (follow->from_now || notify_id_cmp(follow->pos, last) <= 0)
+            continue;
+        if (has_been_served(follow))
+            set_back(handlers, follow, last, false);
+        else if (follow->epoch == 0)
+            follow->epoch = epoch;
     }
 }
 

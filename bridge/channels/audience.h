@@ -42,8 +42,20 @@ void audience_go_live(struct audience *audience, const struct follow_handlers *h
 /* Those who wait, one after the other: *i begins as 0. NULL: there is none left. */
 struct follow *audience_next_waiting(const struct audience *audience, uint32_t *i);
 bool audience_has_live(const struct audience *audience);
-/* The smallest position, at or behind at_least, of one that waits; NOWHERE: there is none. */
-struct notify_id audience_smallest(const struct audience *audience, struct notify_id at_least);
+/* The smallest position, at or behind at_least, of one that waits, and need not be judged; NOWHERE:
+ * there is none. epoch: the box's. */
+struct notify_id audience_smallest(const struct audience *audience, uint32_t epoch,
+                                   struct notify_id at_least);
+/* Of one that waits, the epoch that is to be judged; 0: there is none. epoch: the box's. */
+uint32_t audience_unjudged(const struct audience *audience, uint32_t epoch);
+/* The positions of those who wait that were given under epoch are good up to end; is_known: else
+ * the box does not know that epoch, and nothing is good. They are ones of now then. */
+void audience_judge(struct audience *audience, uint32_t epoch, struct notify_id end, bool is_known,
+                    uint32_t now);
+/* The box has another epoch than this one, in which the channel's last is good still: positions
+ * behind that are to be judged, and who is live there is set back. */
+void audience_doubt(struct audience *audience, const struct follow_handlers *handlers,
+                    struct notify_id last, uint32_t epoch);
 /* A read is asked for now: it is for all who wait. */
 void audience_note_read(struct audience *audience);
 

@@ -68,19 +68,35 @@ static size_t stash_len(const struct channel *channel)
 static struct notify_id smallest_from(const struct channel *channel, struct notify_id own,
                                       struct notify_id at_least)
 {
-    struct notify_id from = audience_smallest(&channel->audience, at_least);
+    struct notify_id from = audience_smallest(&channel->audience, channel->epoch, at_least);
 
     if (notify_id_cmp(own, at_least) >= 0 && notify_id_cmp(own, from) < 0)
         return own;
     return from;
 }
 
+/* Where the next read begins. An answer is a portion. The next one goes on where it ended as long
+ * as somebody is there, and only then from the smallest position again: newcomers who begin far
+ * back do not hold up those who are on their way. What nobody lacks anything from is asked for then
+ * that those lack who have a position of another epoch: how far that is good. */
+static void choose_read(struct channel *channel, struct channel_read *read, struct notify_id own)
+{
+    read->judges = false;
+    read->epoch = channel->known ? channel->epoch : 0;
+    read->from = channel->own_only ? own : smallest_from(channel, own, read->on);
+    if (notify_id_cmp(read->from, NOWHERE) == 0)
+        read->from = smallest_from(channel, own, (struct notify_id){0, 0});
+    if (notify_id_cmp(read->from, NOWHERE) != 0 || !channel->known)
+        return;
+    read->epoch = audience_unjudged(&channel->audience, channel->epoch);
+    read->judges = read->epoch != 0;
+    if (read->judges)
+        read->from = (struct notify_id){NOTIFY_ID_MAX_MS, UINT64_MAX};
+}
+
 /* One read at a time; who comes later is served by it too, or by the next. own: where what the
  * channel itself lacks begins; NOWHERE: nothing but what the waiting lack, and where the box ends.
- *
- * An answer is a portion. The next one goes on where it ended as long as somebody is there, and
- * only then from the smallest position again: newcomers who begin far back do not hold up those who
- * are on their way. */
+ */
 void channel_read_from(struct channel *channel, struct notify_id own)
 {
     struct channel_read *read = channel->read;
@@ -94,17 +110,16 @@ void channel_read_from(struct channel *channel, struct notify_id own)
         log_error("out_of_memory", "at", "channel");
         return;
     }
-    read->from = smallest_from(channel, own, read->on);
-    if (notify_id_cmp(read->from, NOWHERE) == 0)
-        read->from = smallest_from(channel, own, (struct notify_id){0, 0});
+    choose_read(channel, read, own);
     audience_note_read(&channel->audience);
     nowhere = notify_id_cmp(read->from, NOWHERE) == 0;
     read->last = channel->last;
     read->rev = channel->rev;
     read->stash = stash_len(channel);
     channel->read_stale = false;
-    channel->reading = catchup_ask(channel->shared->catchup, subscription_channel(channel->sub),
-                                   nowhere ? NULL : &read->from, channel->rev, channel) == 0;
+    channel->reading =
+        catchup_ask(channel->shared->catchup, subscription_channel(channel->sub),
+                    nowhere ? NULL : &read->from, channel->rev, read->epoch, channel) == 0;
     if (!channel->reading)
         log_error("out_of_memory", "at", "catchup");
 }
@@ -243,19 +258,46 @@ static void take_unread(struct channel *channel, struct event *event)
         trail_add(&channel->trail, before, event->id);
 }
 
+/* Does a new epoch begin with it that need not be asked about? It does with the first change of a
+ * box, and where the stream goes on: who hears that has lost nothing. */
+static bool begins_epoch(const struct channel *channel, const struct event *event)
+{
+    if (event->epoch == 0 || event->epoch == channel->epoch)
+        return true;
+    return channel->rev == 0 || event->rev == channel->rev + 1;
+}
+
+static void take_live(struct channel *channel, struct event *event)
+{
+    if (event->kind == EVENT_VOLATILE || !channel->known)
+        (void)channel_accept(channel, event); /* cannot be had again */
+    else if (event->whole_box != WHOLE_BOX_STAYS || !begins_epoch(channel, event))
+        doubt(channel, event);
+    else if (channel_accept(channel, event) && event->epoch != 0)
+        channel->epoch = event->epoch;
+}
+
+static void take_entry(struct channel *channel, struct event *event)
+{
+    if (!channel->known) {
+        take_unread(channel, event);
+    } else if (fits(channel, event) && begins_epoch(channel, event)) {
+        believe(channel, event);
+        if (event->epoch != 0)
+            channel->epoch = event->epoch;
+    } else if (notify_id_is_zero(event->prev) || !is_repetition(channel, event)) {
+        doubt(channel, event);
+    }
+}
+
 static void take(struct channel *channel, struct event *event)
 {
     if (channel->state != CHANNEL_LIVE)
         stash(channel, event); /* all kinds: a change must not overtake the entry that it changes */
-    else if (event->kind != EVENT_ENTRY && (event->whole_box == WHOLE_BOX_STAYS || !channel->known))
-        (void)channel_accept(channel, event); /* cannot be had again */
-    else if (!channel->known)
-        take_unread(channel, event);
-    else if (event->kind == EVENT_ENTRY && fits(channel, event))
-        believe(channel, event);
-    else if (event->kind != EVENT_ENTRY || notify_id_is_zero(event->prev) ||
-             !is_repetition(channel, event))
-        doubt(channel, event);
+    else if (event->kind == EVENT_ENTRY)
+        take_entry(channel, event);
+    else
+        take_live(channel, event);
 }
 
 void channel_take_stash(struct channel *channel)
@@ -358,7 +400,7 @@ void channel_on_lost(void *owner)
     channel->stash = batch_free(channel->stash);
     if (channel->read != NULL)
         channel->read->told_begin = channel->read->told_end = 0;
-    channel->doubts = channel->flushed = false;
+    channel->doubts = channel->flushed = channel->own_only = false;
 }
 
 void channel_on_flushed(void *owner)
@@ -388,6 +430,11 @@ const struct subscription_handlers channel_subscription_handlers = {
     .on_refused = channel_on_refused,
     .on_message = channel_on_message,
 };
+
+uint32_t follow_box_epoch(const struct follow *follow)
+{
+    return follow->channel->known ? follow->channel->epoch : 0;
+}
 
 struct notify_str follow_key(const struct follow *follow)
 {

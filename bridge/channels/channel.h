@@ -64,6 +64,7 @@ struct channel {
     struct audience audience; /* who follows */
     struct notify_id last;
     uint64_t rev;              /* of the box, as far as known: reveals changes that were missed */
+    uint32_t epoch;            /* of the box, as far as known: under which last was given */
     uint64_t sure_rev;         /* what it was when Redis was last asked; 0: not known */
     uint64_t hole_rev;         /* rev when the hole began that is being read; 0: not known */
     uint64_t hole_entries;     /* that have filled it so far */
@@ -77,6 +78,8 @@ struct channel {
     bool reading;    /* a read is under way, */
     bool read_stale; /* but was asked for too early: before the subscription that holds now */
     bool doubts;     /* a message did not fit: the stash begins with it */
+    bool branched;   /* the box has another epoch than before: changes of state may be lost */
+    bool own_only;   /* the next read begins at last: whether that is good in the box's new epoch */
     bool flushed;    /* what is read differs from what is known: it is another box */
     bool dirty, lingering;
 };

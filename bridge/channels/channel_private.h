@@ -7,6 +7,8 @@
 /* Of the read that is under way, or has just been answered. */
 struct channel_read {
     struct notify_id from; /* where it begins; NOWHERE: it asks for the box's end alone */
+    uint32_t epoch;        /* under which that was given; 0: not known */
+    bool judges;           /* asks what became of epoch alone: from is behind everything */
     struct notify_id last; /* of the channel when it was asked for, */
     uint64_t rev;
     size_t stash;                /* and how long the stash was */

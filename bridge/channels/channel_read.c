@@ -41,7 +41,7 @@ static void raise_id(struct notify_id *id, struct notify_id to)
 static struct batch take_entries(struct channel *channel, struct catchup_result *result)
 {
     struct batch batch = {0};
-    struct notify_id prev = channel->read->from;
+    struct notify_id prev = result->after;
     size_t n = result->entries == NULL ? 0 : result->entries->len;
     bool lacks_one = false;
 
@@ -171,6 +171,8 @@ static bool is_another_box(const struct channel *channel, const struct catchup_r
     if (notify_id_cmp(result->last, sure) < 0 ||
         (result->rev != 0 && result->rev < channel->sure_rev))
         return true;
+    if (channel->epoch != 0 && channel->read->epoch == channel->epoch && result->epoch == 0)
+        return true; /* there was one, and is none any more */
     if (is_exchanged(channel, result, batch))
         return true;
     return cause != NULL && notify_id_cmp(cause->prev, sure) < 0 &&
@@ -189,6 +191,8 @@ static void begin_at(struct channel *channel, struct notify_id last,
     channel->sure_rev = result->rev;
     channel->rev = notify_id_cmp(last, result->last) == 0 ? result->rev : 0; /* as of last */
     channel->hole_rev = 0;
+    channel->epoch = result->epoch;
+    channel->branched = channel->own_only = false;
 }
 
 /* The usual start, or it could only be listened to until now. */
@@ -216,9 +220,9 @@ static struct notify_id begin_of_box(const struct channel *channel,
 }
 
 /* Ids may go on below the old ones. Returns whether the channel is up to date. */
-static bool change_box(struct channel *channel, const struct catchup_result *result)
+static bool change_box(struct channel *channel, const struct catchup_result *result,
+                       struct notify_id from)
 {
-    struct notify_id from = begin_of_box(channel, result);
     bool told = notify_id_is_zero(from) && tells_end(channel);
     bool complete = notify_id_cmp(from, result->last) == 0;
 
@@ -260,7 +264,8 @@ static void leave_unreal(struct channel *channel, struct notify_id missing)
 static void tell_changed(struct channel *channel, const struct catchup_result *result)
 {
     struct event *event =
-        event_changed(subscription_channel(channel->sub), result->rev, result->unread);
+        event_changed(subscription_channel(channel->sub), channel->branched ? channel->epoch : 0,
+                      result->rev, result->unread);
 
     if (event != NULL)
         (void)channel_accept(channel, event);
@@ -271,6 +276,8 @@ static void tell_changed(struct channel *channel, const struct catchup_result *r
  * their messages went the way of the entries', or are in the stash. */
 static bool shows_changes(const struct channel *channel, const struct catchup_result *result)
 {
+    if (channel->branched)
+        return true;
     return channel->hole_rev != 0 && result->rev != 0 && channel->state == CHANNEL_SYNCING &&
            result->rev != channel->hole_rev + channel->hole_entries;
 }
@@ -316,6 +323,8 @@ static void complete(struct channel *channel, const struct catchup_result *resul
     if (result->rev != 0 || notify_id_is_zero(result->last))
         channel->rev = result->rev;
     channel->sure_rev = channel->rev;
+    channel->epoch = result->epoch;
+    channel->branched = false;
 }
 
 /* False: not all of it. */
@@ -345,12 +354,20 @@ static bool fill_hole(struct channel *channel, const struct catchup_result *resu
     return is_complete;
 }
 
+/* The box was written under another epoch since: somebody else became the primary, and may not have
+ * had all that we have. */
+static bool is_branched(const struct channel *channel, const struct catchup_result *result)
+{
+    return channel->epoch != 0 && result->epoch != 0 && result->epoch != channel->epoch;
+}
+
 /* A read that was asked for while the channel was live: may it stay so? If Redis is ahead of it, it
  * takes what was read, too: no follow is to be ahead of a channel that believes messages. */
 static bool may_stay_live(struct channel *channel, const struct catchup_result *result,
                           const struct batch *batch)
 {
-    if (result->unreadable || (channel->known && is_another_box(channel, result, batch)))
+    if (result->unreadable || (channel->known && (is_another_box(channel, result, batch) ||
+                                                  is_branched(channel, result))))
         return false;
     if (!channel->known)
         return true;
@@ -368,6 +385,17 @@ static bool may_stay_live(struct channel *channel, const struct catchup_result *
                                        channel->trail); /* those wait until it is known */
 }
 
+/* How far the position of a read is good, if not to the end. */
+static bool is_lost(const struct channel *channel, const struct catchup_result *result,
+                    struct notify_id *ret_end)
+{
+    *ret_end = result->after;
+    if (notify_id_cmp(result->after, channel->read->from) < 0)
+        return true;
+    *ret_end = result->last; /* of an epoch that the box does not know nothing is good */
+    return result->gap && notify_id_cmp(channel->read->from, result->trimmed) >= 0;
+}
+
 /* Asked for before the hole was seen: begins behind it, or ends before it. */
 static bool is_too_early(const struct channel *channel, const struct catchup_result *result)
 {
@@ -376,10 +404,35 @@ static bool is_too_early(const struct channel *channel, const struct catchup_res
             notify_id_cmp(channel->read->last, channel->last) < 0);
 }
 
+/* Is what we know good in the new epoch as well? *ret_end: if not, up to where it is; NOWHERE: not
+ * known yet, that is to be asked for alone. */
+static bool judge_branch(struct channel *channel, const struct catchup_result *result,
+                         struct notify_id *ret_end)
+{
+    channel->own_only = notify_id_cmp(channel->read->from, channel->last) != 0 ||
+                        channel->read->epoch != channel->epoch;
+    *ret_end = NOWHERE;
+    if (channel->own_only)
+        return false;
+    channel->branched = channel->rev != 0 && !tells_end(channel);
+    if (!is_lost(channel, result, ret_end)) {
+        audience_doubt(&channel->audience, channel->shared->handlers, channel->last,
+                       channel->epoch);
+        channel->epoch = result->epoch;
+        return true;
+    }
+    audience_judge(&channel->audience, 0, *ret_end, true, 0);
+    if (tells_end(channel))
+        *ret_end = begin_of_box(channel, result);
+    return false;
+}
+
 /* The channel's own part of a read. Returns whether it is up to date. */
 static bool close_hole(struct channel *channel, const struct catchup_result *result,
                        const struct batch *batch)
 {
+    struct notify_id end;
+
     if (result->unreadable) {
         only_listen(channel);
         return true;
@@ -387,7 +440,9 @@ static bool close_hole(struct channel *channel, const struct catchup_result *res
     if (!channel->known)
         return begin(channel, result, batch);
     if (is_another_box(channel, result, batch))
-        return change_box(channel, result);
+        return change_box(channel, result, begin_of_box(channel, result));
+    if (is_branched(channel, result) && !judge_branch(channel, result, &end))
+        return notify_id_cmp(end, NOWHERE) != 0 && change_box(channel, result, end);
     if (is_too_early(channel, result))
         return false;
     switch (judge(channel, channel->last, result, batch)) {
@@ -411,33 +466,57 @@ static void forget_read(struct channel *channel)
     channel->read = NULL;
 }
 
+/* How far the positions are good that were given under the epoch that the read asked about. */
+static void judge_positions(struct channel *channel, const struct catchup_result *result)
+{
+    const struct channel_read *read = channel->read;
+    bool is_present = result->epoch == read->epoch;
+    bool is_past = notify_id_cmp(result->after, read->from) < 0;
+    struct notify_id end = is_past ? result->after : result->last;
+
+    audience_judge(&channel->audience, read->epoch, is_present ? NOWHERE : end,
+                   is_present || is_past, result->epoch);
+}
+
+/* What the channel itself has of a read. Whether it is up to date with it. */
+static bool take_read(struct channel *channel, const struct catchup_result *result,
+                      const struct batch *batch)
+{
+    bool current = channel->state == CHANNEL_LIVE;
+
+    if (channel->read->judges && !result->unreadable) {
+        judge_positions(channel, result);
+        return current && !is_branched(channel, result);
+    }
+    channel_flush(channel);
+    if (!current || !may_stay_live(channel, result, batch))
+        current = close_hole(channel, result, batch);
+    if (!result->unreadable && !is_branched(channel, result))
+        channel_serve_from_read(channel, result, batch);
+    return current;
+}
+
 void channel_on_read(void *owner, const struct catchup_result *answer)
 {
     struct channel *channel = owner;
     struct catchup_result taken = *answer, *result = &taken;
     struct batch batch = take_entries(channel, result);
-    bool current = channel->state == CHANNEL_LIVE;
 
     channel->reading = false;
-    channel->read->on = result->more ? batch_last_id(&batch) : (struct notify_id){0, 0};
+    channel->read->on =
+        result->more && !channel->read->judges ? batch_last_id(&batch) : (struct notify_id){0, 0};
     if (channel->state == CHANNEL_JOINING) /* asked again once subscribed */
         goto out;
     if (channel->read_stale) {
         channel_sync_up(channel, SYNC_HOLE);
         goto out;
     }
-    channel_flush(channel);
-    if (!current || !may_stay_live(channel, result, &batch))
-        current = close_hole(channel, result, &batch);
-    if (!result->unreadable) {
-        channel_serve_from_read(channel, result, &batch);
-    }
-    if (!current) {
+    if (!take_read(channel, result, &batch)) {
         channel_sync_up(channel, SYNC_DOUBT);
         goto out;
     }
     channel->state = CHANNEL_LIVE;
-    channel->doubts = channel->flushed = false;
+    channel->doubts = channel->flushed = channel->own_only = false;
     channel_take_stash(channel);
     channel_flush(channel);
     if (channel->state == CHANNEL_LIVE)

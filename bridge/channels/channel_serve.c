@@ -29,11 +29,12 @@ static void serve_from_memory(struct channel *channel, struct follow *follow,
         go_live(channel, follow);
         return;
     }
-    if (channel->known && !can_go_on_from(channel, follow->pos))
+    if (channel->known &&
+        (!follow_is_judged(follow, channel->epoch) || !can_go_on_from(channel, follow->pos)))
         return;
     if (!channel->known) {
         follow->gap = true; /* the channel can only be listened to: who knows what is missing */
-        if (!follow->served && notify_id_cmp(follow->pos, channel->last) > 0)
+        if (!follow->served && !follow->refilled && notify_id_cmp(follow->pos, channel->last) > 0)
             follow->pos = channel->last; /* nobody knows whether there is such an entry */
     }
     if (channel->recent.events == NULL ||
@@ -66,13 +67,21 @@ void channel_serve_one(struct channel *channel, struct follow *follow)
 
 /* From what was read. */
 
+/* Where what was read begins. */
+static struct notify_id begin_of(const struct channel *channel, const struct catchup_result *result)
+{
+    bool is_end_alone = notify_id_cmp(channel->read->from, NOWHERE) == 0;
+
+    return is_end_alone ? NOWHERE : result->after;
+}
+
 /* Keeps what was read for those who will come back from as far: after a restart of the bridge,
  * thousands do. */
 static void remember_read(struct channel *channel, const struct catchup_result *result,
                           const struct batch *batch)
 {
     const struct recent_read read = {.events = batch,
-                                     .from = channel->read->from,
+                                     .from = begin_of(channel, result),
                                      .last = result->last,
                                      .trimmed = result->trimmed};
 
@@ -94,7 +103,8 @@ static void serve_from_read(struct channel *channel, struct follow *follow,
                             const struct catchup_result *result, const struct batch *batch,
                             struct audience_cut *cut)
 {
-    if (follow->from_now || notify_id_cmp(follow->pos, channel->read->from) < 0 ||
+    if (follow->from_now || !follow_is_judged(follow, channel->epoch) ||
+        notify_id_cmp(follow->pos, begin_of(channel, result)) < 0 ||
         audience_stands_at_believed(follow, channel->trail))
         return;
     if (notify_id_cmp(follow->pos, result->trimmed) < 0)

@@ -32,15 +32,27 @@ struct follow {
     struct notify_id pos;    /* the last entry that was sent or queued */
     uint32_t index;          /* in the channel's table */
     uint32_t count;          /* entries got while catching up: for the client */
+    /* Under which its client says that pos was given, until it is served from there; 0: nothing is
+     * said. It is to be judged unless the box has the same epoch. */
+    uint32_t epoch;
     uint8_t state;
-    bool from_now; /* has no position yet: begins where the channel ends */
-    bool in_read;  /* the channel's read under way was asked for with this one in mind */
-    bool gap;      /* not all since pos could be had */
-    bool served;   /* got some of that: pos is where we have brought it to */
-    bool refilled; /* its queue was dropped: the client is told when it is live again */
-    bool whole;    /* the client gets all of it, whatever its filter: its own inbox */
-    bool filtered; /* the client has a filter, and gets of this what that passes */
+    bool from_now : 1; /* has no position yet: begins where the channel ends */
+    bool in_read : 1;  /* the channel's read under way was asked for with this one in mind */
+    bool gap : 1;      /* not all since pos could be had */
+    bool served : 1;   /* got some of that: pos is where we have brought it to */
+    bool refilled : 1; /* its queue was dropped: the client is told when it is live again */
+    bool whole : 1;    /* the client gets all of it, whatever its filter: its own inbox */
+    bool filtered : 1; /* the client has a filter, and gets of this what that passes */
 };
+
+/* The epoch of the channel's box: under which the positions of those who are live are good. 0: not
+ * known. */
+uint32_t follow_box_epoch(const struct follow *follow);
+
+static inline bool follow_is_judged(const struct follow *follow, uint32_t box_epoch)
+{
+    return follow->epoch == 0 || follow->epoch == box_epoch;
+}
 
 /* The entry id has not been sent and must be: pos stands before it. */
 static inline void follow_keep_before(struct follow *follow, struct notify_id id)

@@ -153,20 +153,22 @@ static void follow_by_itself(struct auto_keys *keys, struct notify_str key,
                              const struct notify_id *from)
 {
     struct client *client = keys->client;
+    struct position position = {.epoch = 0};
 
+    if (from != NULL)
+        position.id = *from;
     if (keys->error != 0 || key.len == 0 || client_find_follow(client, key) != NULL)
         return;
     if (client->follow_count >= client->shared->max_subscriptions) /* roles may name many */
         client_tell_unfollowed(client, key, "TOO_MANY_SUBSCRIPTIONS",
                                "this connection follows as many keys as it may");
     else
-        keys->error = client_follow(client, key, from, keys->ask);
+        keys->error = client_follow(client, key, from == NULL ? NULL : &position, keys->ask);
 }
 
 static void tell_resumed(struct client *client, struct ask *ask)
 {
-    sender_send_json(&client->sender,
-                     json_pack("{s:s, s:O}", "type", "resumed", "results", ask->results));
+    sender_send_json(&client->sender, ask_resumed(ask->results, ask->epochs));
 }
 
 static const struct ask_kind resume_kind = {.done = tell_resumed, .results = true, .tells = true};
@@ -174,7 +176,8 @@ static const struct ask_kind resume_kind = {.done = tell_resumed, .results = tru
 /* As "resume" does, and so told. One with a position loses nothing by being greeted early, and what
  * it missed may be more than the outbox holds: the rest comes only once the client reads, which it
  * does once greeted. */
-static int resume_by_itself(struct client *client, struct notify_str key, struct notify_id from)
+static int resume_by_itself(struct client *client, struct notify_str key,
+                            const struct position *from)
 {
     struct ask *ask = ask_new(&resume_kind, 1, NULL, 0, NULL);
     int error;
@@ -182,7 +185,7 @@ static int resume_by_itself(struct client *client, struct notify_str key, struct
     if (ask == NULL)
         return -ENOMEM;
     ask_open(&client->asks, ask, client, &client->sender);
-    error = client_follow(client, key, &from, ask);
+    error = client_follow(client, key, from, ask);
     if (error == 0)
         ask_close(&client->asks, ask);
     return error;
@@ -251,7 +254,7 @@ static int follow_all(struct client *client, const struct opening *opening,
     ask_open(&client->asks, keys.ask, client, &client->sender);
     inbox = key_of(shared->keys, KEY_INBOX, client_user(client), &buffer);
     if (!client->identity->anonymous && opening->has_last_id)
-        keys.error = resume_by_itself(client, inbox, opening->last_id);
+        keys.error = resume_by_itself(client, inbox, &opening->last_id);
     else if (!client->identity->anonymous)
         follow_by_itself(&keys, inbox, from);
     for (const char *const *log = shared->broadcast_logs; *log != NULL; log++)

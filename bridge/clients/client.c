@@ -256,11 +256,13 @@ static void look_ahead_more(const struct follow *follow)
 /* {"type":"resumed"} without a request: what the bridge did by itself. */
 static void tell_resumed(struct follow *follow, bool recovered)
 {
-    json_t *results = json_object();
+    json_t *results = json_object(), *epochs = NULL;
 
     ask_put_result(results, follow_key(follow), follow, recovered);
-    sender_send_json(&follow->client->sender,
-                     json_pack("{s:s, s:o}", "type", "resumed", "results", results));
+    ask_put_epoch(&epochs, follow_key(follow), follow);
+    sender_send_json(&follow->client->sender, ask_resumed(results, epochs));
+    json_decref(results);
+    json_decref(epochs);
 }
 
 static void on_live(struct follow *follow)
@@ -317,7 +319,13 @@ static bool is_own_inbox(const struct client *client, struct notify_str key)
                          key_of(client->shared->keys, KEY_INBOX, client_user(client), &buffer));
 }
 
-int client_follow(struct client *client, struct notify_str key, const struct notify_id *from,
+static void stand_at(struct follow *follow, const struct position *position)
+{
+    follow->pos = position->id;
+    follow->epoch = position->epoch;
+}
+
+int client_follow(struct client *client, struct notify_str key, const struct position *from,
                   struct ask *ask)
 {
     struct follow *follow;
@@ -334,7 +342,7 @@ int client_follow(struct client *client, struct notify_str key, const struct not
     follow->whole = is_own_inbox(client, key);
     follow->filtered = client->filter != NULL && !follow->whole;
     if (from != NULL)
-        follow->pos = *from;
+        stand_at(follow, from);
     follow->next = client->follows;
     client->follows = follow;
     client->follow_count++;
@@ -374,13 +382,13 @@ void client_unfollow(struct client *client, struct follow *follow)
     free(follow);
 }
 
-void client_resume(struct client *client, struct follow *follow, struct notify_id pos,
+void client_resume(struct client *client, struct follow *follow, const struct position *pos,
                    struct ask *ask)
 {
     assert(client->shared->told == 0);
     drop_follow_items(client, follow);
     ask_await(ask, follow);
-    follow->pos = pos;
+    stand_at(follow, pos);
     follow->from_now = follow->gap = follow->refilled = false;
     follow->count = 0;
     channel_resume(follow->channel, follow);

@@ -23,6 +23,7 @@
 #include "identity/identity.h"
 #include "notify_id.h"
 #include "notify_str.h"
+#include "wire/position.h"
 
 struct admission;
 struct admissions;
@@ -127,11 +128,11 @@ struct follow *client_find_follow(const struct client *client, struct notify_str
 /* From *from on, or from == NULL: from now on. ask (or NULL) awaits it, and must be open. 0, -E2BIG
  * (limit on subscriptions), -EBUSY as router_add(), -ENOMEM. Not for a key that is followed
  * already. */
-int client_follow(struct client *client, struct notify_str key, const struct notify_id *from,
+int client_follow(struct client *client, struct notify_str key, const struct position *from,
                   struct ask *ask);
 void client_unfollow(struct client *client, struct follow *follow);
 /* Sends what follows pos (again), then goes on live. ask: as above. */
-void client_resume(struct client *client, struct follow *follow, struct notify_id pos,
+void client_resume(struct client *client, struct follow *follow, const struct position *pos,
                    struct ask *ask);
 /* Those whose queue was dropped go on from where they were, if everything is out. */
 void client_refill(struct client *client);

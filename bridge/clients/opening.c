@@ -64,13 +64,13 @@ static bool read_topics(struct opening *ret, const struct http_request *req)
 /* An empty one is none: what a page has that was never sent an id. */
 static bool read_last_id(struct opening *ret, const struct http_request *req)
 {
-    char text[NOTIFY_ID_TEXT_MAX + 1];
+    char text[POSITION_TEXT_MAX + 1];
 
     ret->knows_positions = http_request_has(req, "last_event_id");
     if (!read_arg(req, "last_event_id", text, sizeof(text)))
         return false;
     ret->has_last_id = text[0] != '\0';
-    return !ret->has_last_id || notify_id_parse(notify_str_z(text), 0, &ret->last_id);
+    return !ret->has_last_id || position_parse(notify_str_z(text), &ret->last_id);
 }
 
 bool opening_is_path(struct notify_str path)

@@ -1,6 +1,6 @@
 /* opening -- what a client says by the address that it connects to:
  *
- *     /ws[/<client id>] [?user=<name>] [&topics=<name>,<name>…] [&last_event_id=<id>]
+ *     /ws[/<client id>] [?user=<name>] [&topics=<name>,<name>…] [&last_event_id=<position>]
  *
  * (docs/protocol.md). Read and checked here; what comes of it, client.c decides. */
 #ifndef OPENING_H
@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #include "identity/key_names.h"
-#include "notify_id.h"
+#include "wire/position.h"
 #include "notify_str.h"
 
 struct http_request;
@@ -21,7 +21,7 @@ struct opening {
     struct notify_str client_id; /* points into the request; empty: it names none */
     char user[KEY_NAME_MAX + 1]; /* empty: it names none */
     char topics[OPENING_TOPICS_MAX];
-    struct notify_id last_id;
+    struct position last_id;
     bool has_last_id;
     bool knows_positions; /* last_event_id is there, be it empty: it sees itself to what it lacks */
 };

@@ -24,7 +24,8 @@ struct question {
     struct notify_str key; /* borrowed from the owner */
     void *owner;
     struct notify_id from;
-    uint64_t rev; /* 0: not asked for */
+    uint64_t rev;   /* 0: not asked for */
+    uint32_t epoch; /* under which from was given; 0: not known */
     bool from_now;
     bool alone; /* a command that it shared was refused: find out which question is at fault */
 };
@@ -159,7 +160,7 @@ static void answer(struct catchup *catchup, struct question *q, const struct cat
 /* A key that is not in the reply has nothing to say: it ends where the question began. */
 static void answer_from(struct catchup *catchup, struct question *q, const struct resp *map)
 {
-    struct catchup_result result = {.last = q->from};
+    struct catchup_result result = {.last = q->from, .epoch = q->epoch, .after = q->from};
 
     if (map != NULL) {
         (void)parse_id_of(map, "last", &result.last); /* is_answer_to() has looked */
@@ -167,6 +168,11 @@ static void answer_from(struct catchup *catchup, struct question *q, const struc
         result.more = number_of(map, "more") != 0;
         result.rev = number_of(map, "rev");
         result.unread = number_of(map, "unread");
+        result.epoch = (uint32_t)number_of(map, "epoch"); /* 24 bits */
+        result.gap = number_of(map, "gap") != 0;
+        (void)parse_id_of(map, "after", &result.after);
+        if (notify_id_cmp(result.after, q->from) > 0)
+            result.after = q->from;
         result.entries = resp_member(map, "entries");
         /* "more" without an entry would have us ask the same for ever. */
         if (result.entries == NULL || result.entries->len == 0)
@@ -297,22 +303,35 @@ static void on_reply(void *ctx, const struct resp *reply)
 
 /* Questions. */
 
-#define POSITION_TEXT_MAX (NOTIFY_ID_TEXT_MAX + 1 + 20) /* id@rev */
+#define POSITION_TEXT_MAX (NOTIFY_ID_TEXT_MAX + 2 * (1 + 20)) /* id@rev@epoch */
+
+static size_t put(char *out, struct notify_str text)
+{
+    memcpy(out, text.ptr, text.len);
+    return text.len;
+}
+
+/* Behind an '@'; a number that is not known is left out. */
+static size_t put_number(char *out, uint64_t value)
+{
+    char digits[20], *end = digits + sizeof(digits);
+    char *number = notify_id_put_number(end, value);
+
+    out[0] = '@';
+    return 1 + (value == 0 ? 0 : put(out + 1, notify_str_of(number, (size_t)(end - number))));
+}
 
 static struct notify_str position_text(char out[POSITION_TEXT_MAX + 1], const struct question *q)
 {
-    char digits[20];
-    char *rev = notify_id_put_number(digits + sizeof(digits), q->rev);
     size_t len;
 
     if (q->from_now)
         return NOTIFY_STR("$");
     len = notify_id_format(out, q->from);
-    if (q->rev != 0) {
-        out[len++] = '@';
-        memcpy(out + len, rev, (size_t)(digits + sizeof(digits) - rev));
-        len += (size_t)(digits + sizeof(digits) - rev);
-    }
+    if (q->rev != 0 || q->epoch != 0)
+        len += put_number(out + len, q->rev);
+    if (q->epoch != 0)
+        len += put_number(out + len, q->epoch);
     return notify_str_of(out, len);
 }
 
@@ -401,7 +420,7 @@ void catchup_down(struct catchup *catchup)
 }
 
 int catchup_ask(struct catchup *catchup, struct notify_str key, const struct notify_id *from,
-                uint64_t rev, void *owner)
+                uint64_t rev, uint32_t epoch, void *owner)
 {
     struct question *q = calloc(1, sizeof(*q));
 
@@ -411,6 +430,7 @@ int catchup_ask(struct catchup *catchup, struct notify_str key, const struct not
     q->owner = owner;
     q->from_now = from == NULL;
     q->rev = rev;
+    q->epoch = epoch;
     if (from != NULL)
         q->from = *from;
     TAILQ_INSERT_TAIL(&catchup->queue, q, queue);

@@ -25,11 +25,14 @@ struct redis_link;
 struct resp;
 
 struct catchup_result {
-    struct notify_id last;      /* the box's last id */
-    struct notify_id trimmed;   /* entries up to here may have been trimmed away */
-    uint64_t rev, unread;       /* of the box; rev 0: as it was asked about, or no box */
-    bool more;                  /* entries is cut short: ask again from its last */
-    bool unreadable;            /* no box, or not for us: the channel can only be listened to */
+    struct notify_id last;    /* the box's last id */
+    struct notify_id trimmed; /* entries up to here may have been trimmed away */
+    uint64_t rev, unread;     /* of the box; rev 0: as it was asked about, or no box */
+    uint32_t epoch;           /* of the box; 0: not known, or no box */
+    bool gap;                 /* entries after the position are trimmed, or it is none of the box */
+    struct notify_id after;   /* the position, or, if it lies behind its epoch's end, that end */
+    bool more;                /* entries is cut short: ask again from its last */
+    bool unreadable;          /* no box, or not for us: the channel can only be listened to */
     const struct resp *entries; /* array of messages, borrowed; NULL for none */
 };
 
@@ -47,6 +50,6 @@ void catchup_down(struct catchup *catchup);
  * asked for); from == NULL: only for where it ends now. owner and key must stay until the answer. 0
  * or -ENOMEM. */
 int catchup_ask(struct catchup *catchup, struct notify_str key, const struct notify_id *from,
-                uint64_t rev, void *owner);
+                uint64_t rev, uint32_t epoch, void *owner);
 
 #endif

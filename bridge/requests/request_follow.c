@@ -50,6 +50,8 @@ static void say_position(json_t *answer, const struct follow *follow, const stru
 
     notify_id_format(last, follow->pos);
     (void)json_object_set_new(answer, "last", json_string(last));
+    if (follow_box_epoch(follow) != 0)
+        (void)json_object_set_new(answer, "epoch", json_integer(follow_box_epoch(follow)));
     if (json_is_true(json_object_get(ask->subject, "resumed")))
         (void)json_object_set(answer, "recovered", json_object_get(result, "recovered"));
 }
@@ -97,7 +99,7 @@ static struct ask *open_ask(struct request *r, const struct ask_kind *kind, size
     return ask;
 }
 
-static int start_follow(struct client *client, struct notify_str key, const struct notify_id *from,
+static int start_follow(struct client *client, struct notify_str key, const struct position *from,
                         struct ask *ask)
 {
     struct follow *follow = client_find_follow(client, key);
@@ -105,7 +107,7 @@ static int start_follow(struct client *client, struct notify_str key, const stru
     if (follow == NULL)
         return client_follow(client, key, from, ask);
     if (from != NULL)
-        client_resume(client, follow, *from, ask);
+        client_resume(client, follow, from, ask);
     else if (follow->state != FOLLOW_LIVE)
         ask_await(ask, follow);
     return 0;
@@ -150,7 +152,7 @@ static void handle_subscribe_to(struct request *r, const struct subject_kind *ki
     json_decref(subject);
     if (ask == NULL)
         return;
-    error = start_follow(client, key, last->raw.len > 0 ? &last->id : NULL, ask);
+    error = start_follow(client, key, last->raw.len > 0 ? &last->position : NULL, ask);
     if (error == 0) {
         ask_close(&client->asks, ask);
         return;
@@ -207,7 +209,7 @@ void request_handle_unsubscribe_session(struct request *r)
 static void on_resumed(struct client *client, struct ask *ask)
 {
     (void)client;
-    answer_json(ask->ctx, json_pack("{s:s, s:O}", "type", "resumed", "results", ask->results));
+    answer_json(ask->ctx, ask_resumed(ask->results, ask->epochs));
 }
 
 static const struct ask_kind resume_kind = {
@@ -247,7 +249,7 @@ void request_handle_resume(struct request *r)
 {
     struct client *client = r->client;
     json_t *positions = request_value(r, "positions")->json, *value;
-    struct notify_id from;
+    struct position from;
     struct ask *ask;
     const char *name;
     int error;
@@ -259,7 +261,7 @@ void request_handle_resume(struct request *r)
         return;
     json_object_foreach(positions, name, value)
     {
-        (void)notify_id_parse(json_text_of(value), 0, &from); /* checked when it was read */
+        (void)position_parse(json_text_of(value), &from); /* checked when it was read */
         error = start_follow(client, notify_str_z(name), &from, ask);
         if (error != 0) {
             ask_cancel(&client->asks, ask);

@@ -38,6 +38,11 @@ static bool read_id(struct member_value *value)
     return read_text(value) && notify_id_parse(value->text, 0, &value->id);
 }
 
+static bool read_position(struct member_value *value)
+{
+    return read_text(value) && position_parse(value->text, &value->position);
+}
+
 static bool is_id(const json_t *value)
 {
     struct notify_id id;
@@ -60,6 +65,13 @@ static bool read_ids(struct member_value *value)
     return len > 0 && len <= REQUEST_IDS_MAX;
 }
 
+static bool is_position(const json_t *value)
+{
+    struct position position;
+
+    return json_is_string(value) && position_parse(json_text_of(value), &position);
+}
+
 static bool read_positions(struct member_value *value)
 {
     const char *key;
@@ -72,7 +84,7 @@ static bool read_positions(struct member_value *value)
         size_t len = strlen(key);
         if (json_is_null(id))
             (void)json_object_del(value->json, key); /* it is there */
-        else if (len == 0 || len > NOTIFY_KEY_MAX || !is_id(id))
+        else if (len == 0 || len > NOTIFY_KEY_MAX || !is_position(id))
             return false;
     }
     return json_is_object(value->json) && json_object_size(value->json) <= REQUEST_POSITIONS_MAX;
@@ -113,6 +125,7 @@ static const struct kind kinds[] = {
     [MEMBER_WORD] = {read_word, "a string that is not empty"},
     [MEMBER_TEXT] = {read_text, "a string"},
     [MEMBER_ID] = {read_id, "an id " AN_ID},
+    [MEMBER_POSITION] = {read_position, "an id " AN_ID},
     [MEMBER_IDS] = {read_ids, "an array of 1 to " TEXT_OF(REQUEST_IDS_MAX) " ids " AN_ID},
     [MEMBER_POSITIONS] = {read_positions, "an object of at most " TEXT_OF(
                                               REQUEST_POSITIONS_MAX) " keys with ids " AN_ID},

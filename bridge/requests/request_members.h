@@ -13,6 +13,7 @@
 #include "identity/key_names.h"
 #include "identity/roles.h"
 #include "notify_id.h"
+#include "wire/position.h"
 #include "notify_str.h"
 
 struct inbound;
@@ -26,9 +27,11 @@ enum member_kind {
     MEMBER_NAME,      /* text: the name of a user, a topic, a session (key_names.h) */
     MEMBER_WORD,      /* text, not empty */
     MEMBER_TEXT,      /* text */
+    MEMBER_POSITION,  /* text and position: an id, or id@@epoch */
     MEMBER_ID,        /* text and id */
     MEMBER_IDS,       /* json: an array of 1 to REQUEST_IDS_MAX ids */
-    MEMBER_POSITIONS, /* json: an object of at most REQUEST_POSITIONS_MAX keys, each with an id */
+    MEMBER_POSITIONS, /* json: an object of at most REQUEST_POSITIONS_MAX keys, each with a position
+                       */
     MEMBER_LIMIT,     /* number: 1 to REQUEST_LIMIT_MAX */
     MEMBER_FLAG,      /* flag */
     MEMBER_JSON,      /* raw: anything */
@@ -56,6 +59,7 @@ struct member_value {
     struct notify_str raw;  /* as it was written; empty: the member is not there */
     struct notify_str text; /* bytes of a string */
     struct notify_id id;
+    struct position position;
     size_t number;
     bool flag;
     json_t *json; /* owned; or NULL */

@@ -9,6 +9,7 @@
 #include "wire/frame.h"
 #include "wire/json_scan.h"
 #include "wire/json_text.h"
+#include "wire/position.h"
 #include "wire/text.h"
 #include "notify_wire.h"
 
@@ -21,6 +22,7 @@ enum head_member {
     HEAD_REV,
     HEAD_CATEGORY,
     HEAD_LAST,
+    HEAD_EPOCH,
     HEAD_DATA,
     HEAD_EXCLUDE,
     HEAD_COUNT,
@@ -31,7 +33,7 @@ static const struct notify_str head_names[HEAD_COUNT] = {
     [HEAD_ID] = NOTIFY_STR_INIT("id"),           [HEAD_PREV] = NOTIFY_STR_INIT("prev"),
     [HEAD_REV] = NOTIFY_STR_INIT("rev"),         [HEAD_CATEGORY] = NOTIFY_STR_INIT("category"),
     [HEAD_LAST] = NOTIFY_STR_INIT("last"),       [HEAD_DATA] = NOTIFY_STR_INIT("data"),
-    [HEAD_EXCLUDE] = NOTIFY_STR_INIT("exclude"),
+    [HEAD_EXCLUDE] = NOTIFY_STR_INIT("exclude"), [HEAD_EPOCH] = NOTIFY_STR_INIT("epoch"),
 };
 
 static void on_head_member(void *ctx, struct notify_str name, struct notify_str value)
@@ -66,6 +68,15 @@ static enum whole_box whole_box_of(const struct notify_str head[HEAD_COUNT],
     return WHOLE_BOX_STAYS;
 }
 
+/* 0: it is none. */
+static uint32_t epoch_of(struct notify_str value)
+{
+    uint64_t number = 0;
+
+    return notify_id_take_number(&value, &number) && number <= POSITION_EPOCH_MAX ? (uint32_t)number
+                                                                                  : 0;
+}
+
 static void point_to(struct event *event, const struct notify_str head[HEAD_COUNT])
 {
     event->key = head[HEAD_KEY];
@@ -88,6 +99,7 @@ static bool decode(struct event *event)
     if (!is_string(head[HEAD_TYPE]) || !is_string(head[HEAD_KEY]))
         return false;
     (void)notify_id_take_number(&head[HEAD_REV], &event->rev); /* stays 0 if it is no number */
+    event->epoch = epoch_of(head[HEAD_EPOCH]);
     point_to(event, head);
     if (head[HEAD_ID].len > 0) {
         event->kind = EVENT_ENTRY;
@@ -181,10 +193,12 @@ bool event_is_flushed(struct notify_str message)
            head[HEAD_DATA].len == 0;
 }
 
-struct event *event_changed(struct notify_str key, uint64_t rev, uint64_t unread)
+struct event *event_changed(struct notify_str key, uint32_t epoch, uint64_t rev, uint64_t unread)
 {
-    json_t *message = json_pack("{s:s, s:s%, s:I, s:I}", "type", "changed", "key", key.ptr, key.len,
-                                "rev", (json_int_t)rev, "unread", (json_int_t)unread);
+    json_t *begun = epoch == 0 ? NULL : json_integer(epoch);
+    json_t *message =
+        json_pack("{s:s, s:s%, s:o*, s:I, s:I}", "type", "changed", "key", key.ptr, key.len,
+                  "epoch", begun, "rev", (json_int_t)rev, "unread", (json_int_t)unread);
     char *text = message == NULL ? NULL : json_dumps(message, JSON_COMPACT);
     struct event *event = text == NULL ? NULL : event_decode(notify_str_z(text));
 

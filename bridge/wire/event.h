@@ -33,6 +33,7 @@ struct event {
     enum event_kind kind;
     struct notify_id id, prev;  /* of EVENT_ENTRY; else 0-0, but for WHOLE_BOX_CHANGED: prev */
     uint64_t rev;               /* of the box after it; 0: not said */
+    uint32_t epoch;             /* that begins with it; 0: none does */
     uint8_t whole_box;          /* enum whole_box; of EVENT_STATE */
     struct notify_str key;      /* raw JSON string with quotes; points into payload */
     struct notify_str category; /* raw JSON value, or empty; points into payload */
@@ -48,8 +49,8 @@ struct event {
  * of memory. */
 struct event *event_decode(struct notify_str message);
 /* {"type":"changed"}: more has changed in the box of key than its messages told; rev and unread are
- * what holds now. One reference. NULL: out of memory. */
-struct event *event_changed(struct notify_str key, uint64_t rev, uint64_t unread);
+ * what holds now, epoch one that is new (or 0). One reference. NULL: out of memory. */
+struct event *event_changed(struct notify_str key, uint32_t epoch, uint64_t rev, uint64_t unread);
 struct event *event_ref(struct event *event);
 struct event *event_unref(struct event *event); /* returns NULL */
 

@@ -122,6 +122,18 @@
     return typeof value === 'string' && /^(0|[1-9]\d{0,19})-(0|[1-9]\d{0,19})$/.test(value);
   }
 
+  /* A place as text: an id, or "<id>@@<epoch>" with the epoch of the box under which it was given, by
+   * which Redis tells whether it is of a branch that a failover has cut off. null: it is none. */
+  function parsePosition(text) {
+    const [id, epoch, ...rest] = typeof text === 'string' ? text.split('@@') : [];
+    if (!isId(id) || rest.length > 0 || (epoch !== undefined && !/^\d{1,8}$/.test(epoch))) return null;
+    return { id, epoch: epoch === undefined ? undefined : Number(epoch) };
+  }
+
+  function formatPosition(id, epoch) {
+    return epoch ? `${id}@@${epoch}` : id;
+  }
+
   /* Exponential back-off with full jitter: anywhere between nothing and the bound, so that clients
    * which lost the same bridge do not come back together. */
   function backoffDelay(attempt, baseMs, maxMs, random) {
@@ -177,6 +189,7 @@
   /* delivered: the highest id handed to the application, what is not above it came before.
    * start: where following began, if nothing has been delivered yet.
    * rev: the highest revision that is known to have been before what comes next.
+   * epoch: of the box, as far as the bridge has found the place good in it.
    * recent: the ids delivered last, with their revisions. */
   class Positions {
     #keys = new Map();
@@ -192,6 +205,21 @@
     get(key) {
       const entry = this.#keys.get(key);
       return entry && (entry.delivered || entry.start);
+    }
+
+    /* What to go on from, for the bridge. */
+    text(key) {
+      const id = this.get(key);
+      return id && formatPosition(id, this.#keys.get(key).epoch);
+    }
+
+    /* The place is good in this epoch. Returns whether it is another one than before. */
+    noteEpoch(key, epoch) {
+      const entry = this.#keys.get(key);
+      if (!entry || !Number.isInteger(epoch)) return false;
+      const isAnother = entry.epoch !== undefined && entry.epoch !== epoch;
+      entry.epoch = epoch;
+      return isAnother;
     }
 
     isNew(key, id) {
@@ -220,14 +248,22 @@
     }
 
     deliver(key, id, rev) {
-      const { rev: known = -1, recent = new Map() } = this.#keys.get(key) || {};
+      const { rev: known = -1, recent = new Map(), epoch } = this.#keys.get(key) || {};
       recent.set(id, rev);
       if (recent.size > LIMITS.recentIds) recent.delete(recent.keys().next().value);
-      this.#put(key, { delivered: id, rev: rev > known ? rev : known, recent });
+      this.#put(key, { delivered: id, rev: rev > known ? rev : known, recent, epoch });
     }
 
-    start(key, id, rev = -1) {
-      if (isId(id) && !this.get(key)) this.#put(key, { start: id, rev, recent: new Map() });
+    start(key, id, rev = -1, epoch = undefined) {
+      if (isId(id) && !this.get(key)) this.#put(key, { start: id, rev, recent: new Map(), epoch });
+    }
+
+    /* A place that somebody else has kept. */
+    take(key, text) {
+      const position = parsePosition(text);
+      if (!position) return;
+      this.deliver(key, position.id);
+      this.noteEpoch(key, position.epoch);
     }
 
     forget(key) {
@@ -237,7 +273,7 @@
     save() {
       if (!this.#storage) return;
       const all = {};
-      for (const key of this.#keys.keys()) all[key] = this.get(key);
+      for (const key of this.#keys.keys()) all[key] = this.text(key);
       try {
         this.#storage.setItem(this.#name, JSON.stringify(all));
       } catch {
@@ -255,7 +291,7 @@
       if (!this.#storage) return;
       try {
         const all = JSON.parse(this.#storage.getItem(this.#name) || '{}');
-        for (const [key, id] of Object.entries(all)) if (isId(id)) this.deliver(key, id);
+        for (const [key, text] of Object.entries(all)) this.take(key, text);
       } catch {
         this.#keys.clear(); // unreadable: begin anew
       }
@@ -267,6 +303,7 @@
   class Backlog {
     #positions;
     #kept = new Map(); // key -> messages that wait until what was missed before them has come
+    #below = new Set(); // keys of which some that wait stand below the place
 
     constructor(positions) {
       this.#positions = positions;
@@ -274,6 +311,7 @@
 
     /* From here on, what comes on key waits until release(). */
     hold(key) {
+      this.#below.delete(key);
       this.#kept.set(key, []);
     }
 
@@ -285,12 +323,14 @@
     release(key) {
       const kept = this.#kept.get(key) || [];
       this.#kept.delete(key);
+      this.#below.delete(key);
       const entries = kept.filter((message) => isId(message.id));
       entries.sort((a, b) => compareIds(a.id, b.id));
       return [...entries, ...kept.filter((message) => !isId(message.id))];
     }
 
     reset() {
+      this.#below.clear();
       this.#kept.clear();
     }
 
@@ -300,6 +340,7 @@
       const kept = this.#kept.get(message.key);
       const waits = kept && (isId(message.id) ? !this.#isNext(message) : kept.length > 0);
       if (waits) kept.push(message);
+      if (waits && isId(message.id) && this.#isBelow(message)) this.#below.add(message.key);
       return Boolean(waits);
     }
 
@@ -307,12 +348,19 @@
       return this.#kept.get(key).length > LIMITS.heldMessages;
     }
 
+    #isBelow({ key, id }) {
+      const position = this.#positions.get(key);
+      return position !== undefined && compareIds(id, position) <= 0;
+    }
+
     /* Does message follow directly on what this key has delivered? (prev may be smaller: entries
-     * between may have been deleted.) */
+     * between may have been deleted.) Not when others wait that stand below: perhaps the place is of a
+     * branch that was lost, and then all of them follow, in their order. */
     #isNext(message) {
       const position = this.#positions.get(message.key);
       return (
         position !== undefined &&
+        !this.#below.has(message.key) &&
         isId(message.prev) &&
         compareIds(message.prev, position) <= 0 &&
         compareIds(message.id, position) > 0
@@ -805,7 +853,9 @@
       if (isReplaced) this.#beginAnew(key, message.last);
       else if (this.#positions.beginsAnew(message, isCatchingUp)) this.#beginAnew(key);
       this.#positions.hear(key, message.rev);
-      if (key === this.inboxKey) this.#hearCount(message, isCatchingUp, isReplaced || isGone);
+      // While it catches up, the bridge has not judged the place yet.
+      const isBranched = !isCatchingUp && this.#positions.noteEpoch(key, message.epoch);
+      if (key === this.inboxKey) this.#hearCount(message, isCatchingUp, isReplaced || isGone || isBranched);
       if (isGone) this.#beginAnew(key);
       if (!this.#backlog.keep(message)) this.#deliver(message);
       // Positions have not moved: the next connection gets all of it.
@@ -833,6 +883,7 @@
       if (isId(message.id)) {
         if (!this.#positions.isNew(message.key, message.id)) return;
         this.#positions.deliver(message.key, message.id, message.rev);
+        this.#positions.noteEpoch(message.key, message.epoch);
         this.#setSaveTimer();
       }
       this.#emitMessage(message);
@@ -846,10 +897,11 @@
 
     /* What was missed on key is here, and so may what waited for it go out. Not recovered: the place
      * was lost, and perhaps Redis lost writes and ids go on below it. */
-    #release(key, recovered) {
+    #release(key, recovered, epoch) {
       const released = this.#backlog.release(key);
       if (!recovered) this.#losePlace(key);
       for (const message of released) this.#deliver(message);
+      this.#positions.noteEpoch(key, epoch);
     }
 
     /* Finds out where the boxes stand whose places were lost, unless something has come from them. */
@@ -879,6 +931,7 @@
       this.#emit('resumed', message);
       this.#emit('*', message);
       for (const key of lost) this.#losePlace(key);
+      for (const [key, epoch] of Object.entries(message.epochs || {})) this.#positions.noteEpoch(key, epoch);
       this.#findPlaces(lost, this.#epoch);
       if (results.some(([key]) => key === this.inboxKey) && !lost.includes(this.inboxKey)) this.#recount();
     }
@@ -948,7 +1001,7 @@
         if (isBelow) this.#positions.forget(key);
         this.#emit('gap', { key });
       }
-      this.#positions.start(key, answer.last, answer.rev);
+      this.#positions.start(key, answer.last, answer.rev, answer.epoch);
     }
 
     /* -- after the greeting: follow, catch up, count -- */
@@ -991,7 +1044,7 @@
     #automaticPositions() {
       const positions = {};
       for (const key of [this.inboxKey, ...this.#broadcast().map((topic) => this.#topicKey(topic))]) {
-        const position = this.#positions.get(key);
+        const position = this.#positions.text(key);
         if (position) positions[key] = position;
       }
       return positions;
@@ -1026,14 +1079,15 @@
       if (epoch !== this.#epoch) return [];
       const results = (answer && answer.results) || {};
       const lost = keys.filter((key) => !results[key] || results[key].recovered === false);
-      for (const key of keys) this.#release(key, !lost.includes(key));
+      const epochs = (answer && answer.epochs) || {};
+      for (const key of keys) this.#release(key, !lost.includes(key), epochs[key]);
       await this.#findPlaces(lost, epoch);
       return lost;
     }
 
     async #follow(topic, epoch) {
       const key = this.#topicKey(topic);
-      const position = this.#positions.get(key);
+      const position = this.#positions.text(key);
       if (position) this.#backlog.hold(key);
       const fields = position ? { topic, last_id: position } : { topic };
       const answer = await this.#insist(epoch, 'subscribe', fields);
@@ -1043,8 +1097,8 @@
 
     #followed(key, position, answer) {
       const recovered = !position || Boolean(answer && answer.recovered !== false);
-      this.#release(key, recovered);
-      if (answer) this.#positions.start(key, answer.last);
+      this.#release(key, recovered, answer && answer.epoch);
+      if (answer) this.#positions.start(key, answer.last, undefined, answer.epoch);
       return recovered ? [] : [key];
     }
 
@@ -1081,10 +1135,10 @@
     async subscribe(topic, { lastId } = {}) {
       this.#topics.add(topic);
       const key = this.#topicKey(topic);
-      if (isId(lastId)) this.#positions.deliver(key, lastId);
+      this.#positions.take(key, lastId);
       if (this.#status !== 'connected') return { topic, status: 'pending' };
       const epoch = this.#epoch;
-      const position = isId(lastId) ? lastId : undefined;
+      const position = parsePosition(lastId) ? lastId : undefined;
       if (position) this.#backlog.hold(key);
       try {
         const answer = await this.request('subscribe', position ? { topic, last_id: position } : { topic });
@@ -1167,6 +1221,8 @@
   NotifyClient.pure = Object.freeze({
     compareIds,
     isId,
+    parsePosition,
+    formatPosition,
     backoffDelay,
     restartDelay,
     connectUrl,

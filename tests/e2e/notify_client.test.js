@@ -427,6 +427,99 @@ test('after a reconnect it resumes each key from its place', async () => {
   assert.equal(scene.request('subscribe'), undefined);
 });
 
+/* The bridge tells the epoch of boxes that have one: with answers, and with the change that begins it. */
+async function connectWithEpochs(options) {
+  const scene = await Scene.start(options);
+  await scene.greet();
+  await scene.answer('subscribe', { type: 'subscription', topic: 'all', status: 'subscribed', last: '50-0', epoch: 5 });
+  await scene.answer('unread_count', { type: 'unread_count', unread: 0, last: '100-0', rev: 1, epoch: 7 });
+  return scene;
+}
+
+test('a place goes with the epoch under which it was given, over reconnects', async () => {
+  const scene = await connectWithEpochs();
+  await scene.receive(entry('101-0', '100-0'));
+  await scene.reconnect();
+  assert.deepEqual(scene.request('resume').positions, { 'inbox:alice': '101-0@@7', 'topic:all': '50-0@@5' });
+  assert.equal(scene.client.position('inbox:alice'), '101-0');
+  await scene.answer('resume', {
+    type: 'resumed', epochs: { 'inbox:alice': 8 },
+    results: { 'inbox:alice': { recovered: true, count: 0 }, 'topic:all': { recovered: true, count: 0 } },
+  });
+  await scene.reconnect();
+  assert.deepEqual(scene.request('resume').positions, { 'inbox:alice': '101-0@@8', 'topic:all': '50-0@@5' });
+});
+
+test('the change that begins an epoch is believed, and the count is asked for', async () => {
+  const scene = await connectWithEpochs();
+  await scene.receive(entry('101-0', '100-0', { epoch: 9, rev: 2 }));
+  assert.equal(scene.all('gap').length, 0);
+  await scene.clock.advance(2000);
+  await scene.answer('unread_count', { type: 'unread_count', unread: 1, last: '101-0', rev: 2, epoch: 9 });
+  await scene.reconnect();
+  assert.equal(scene.request('resume').positions['inbox:alice'], '101-0@@9');
+});
+
+test('an epoch that is heard while the missed messages are still to come says nothing about the place', async () => {
+  const scene = await connectWithEpochs();
+  await scene.reconnect();
+  await scene.receive({ type: 'read', key: 'inbox:alice', epoch: 9, rev: 4, unread: 0, ids: ['90-0'] });
+  await scene.reconnect();
+  assert.equal(scene.request('resume').positions['inbox:alice'], '100-0@@7');
+});
+
+test('a count says nothing about the place: it may be of another branch', async () => {
+  const scene = await connectWithEpochs();
+  scene.client.unreadCount();
+  await scene.answer('unread_count', { type: 'unread_count', unread: 3, last: '120-0', rev: 9, epoch: 9 });
+  await scene.reconnect();
+  assert.equal(scene.request('resume').positions['inbox:alice'], '100-0@@7');
+});
+
+test('a place of a lost branch is told, and another one begins with its epoch', async () => {
+  const scene = await connectWithEpochs();
+  await scene.receive(entry('200-0', '100-0'));
+  await scene.reconnect();
+  await scene.receive(entry('190-0', '100-0'), entry('210-0', '190-0'));
+  await scene.answer('resume', {
+    type: 'resumed', epochs: { 'inbox:alice': 9, 'topic:all': 5 },
+    results: { 'inbox:alice': { recovered: false, count: 2 }, 'topic:all': { recovered: true, count: 0 } },
+  });
+  assert.deepEqual(scene.all('gap').map(({ key }) => key), ['inbox:alice']);
+  assert.deepEqual(scene.ids, ['200-0', '190-0', '210-0']);
+  await scene.reconnect();
+  assert.equal(scene.request('resume').positions['inbox:alice'], '210-0@@9');
+});
+
+test('a bridge that was slow tells the epoch too', async () => {
+  const scene = await connectWithEpochs();
+  await scene.receive({ type: 'resumed', results: { 'inbox:alice': { recovered: true, count: 3 } }, epochs: { 'inbox:alice': 11 } });
+  await scene.reconnect();
+  assert.equal(scene.request('resume').positions['inbox:alice'], '100-0@@11');
+});
+
+test('only an id with or without an epoch is a place', () => {
+  const { parsePosition, formatPosition } = NotifyClient.pure;
+  assert.deepEqual(parsePosition('1-2'), { id: '1-2', epoch: undefined });
+  assert.deepEqual(parsePosition('1-2@@16777215'), { id: '1-2', epoch: 16777215 });
+  for (const bad of ['', '1', '@@1', '1-2@', '1-2@@', '1-2@1', '1-2@@1@@2', '1-2@@x', '1-2@@-1', '1-2@@123456789', null, undefined, 5]) {
+    assert.equal(parsePosition(bad), null, String(bad));
+  }
+  assert.equal(formatPosition('1-2', 7), '1-2@@7');
+  assert.equal(formatPosition('1-2', undefined), '1-2');
+});
+
+test('places are kept in a storage with their epochs', async () => {
+  const kept = new Map();
+  const storage = { getItem: (name) => kept.get(name) ?? null, setItem: (name, value) => kept.set(name, value) };
+  const before = await connectWithEpochs({ storage });
+  await before.receive(entry('101-0', '100-0'));
+  before.client.close();
+  const later = await Scene.start({ storage });
+  await later.greet();
+  assert.deepEqual(later.request('resume').positions, { 'inbox:alice': '101-0@@7', 'topic:all': '50-0@@5' });
+});
+
 test('a live message that overtakes the missed ones waits for them', async () => {
   const scene = await Scene.start();
   await scene.connectFirst();

@@ -29,6 +29,14 @@ struct notify_str follow_key(const struct follow *follow)
     return notify_str_z((const char *)follow->channel);
 }
 
+static uint32_t box_epoch;
+
+uint32_t follow_box_epoch(const struct follow *follow)
+{
+    (void)follow;
+    return box_epoch;
+}
+
 static struct follow follow_of(const char *key)
 {
     return (struct follow){.channel = (struct channel *)(void *)key};

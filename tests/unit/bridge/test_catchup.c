@@ -57,7 +57,7 @@ TestSuite(catchup, .init = setup, .fini = teardown);
 
 static void ask(int i, const struct notify_id *from)
 {
-    cr_assert_eq(catchup_ask(catchup, notify_str_z(owners[i].key), from, 0, &owners[i]), 0);
+    cr_assert_eq(catchup_ask(catchup, notify_str_z(owners[i].key), from, 0, 0, &owners[i]), 0);
 }
 
 /* What goes out in this turn; NULL: nothing. */

@@ -39,9 +39,18 @@
 
 struct entry {
     struct notify_id id, prev;
-    uint64_t rev; /* of the box after it */
+    uint64_t rev;   /* of the box after it */
+    uint32_t epoch; /* that begins with it; 0: none does */
+    uint32_t under; /* the one of the box after it */
     bool gone, trimmed;
     bool lost; /* Redis does not know that it ever was */
+};
+
+#define PAST_MAX 3
+
+struct past {
+    uint32_t epoch;
+    struct notify_id end;
 };
 
 struct box {
@@ -50,6 +59,10 @@ struct box {
     size_t life; /* where those begin that came since the key was last deleted */
     struct notify_id last, trimmed;
     uint64_t rev, clock;
+    uint32_t epoch; /* 0: there are none in this scenario, or no box */
+    struct past past[PAST_MAX];
+    size_t past_len;
+    bool is_of_new_term; /* the next change begins an epoch */
 };
 
 /* What travels from Redis to the bridge over the subscription. */
@@ -80,6 +93,7 @@ struct question {
     bool asked, worked_off, from_now;
     struct notify_id from;
     uint64_t rev;
+    uint32_t epoch;
     struct catchup_result result;
     struct resp list, entries[ANSWER_MAX];
     struct resp *items[ANSWER_MAX];
@@ -116,6 +130,8 @@ struct watched {
     struct side *side;
     bool active;
     bool start_known;
+    bool has_epoch; /* its position was given with the epoch of that entry: */
+    size_t named;
     bool told_gap, told_changed;
     bool bogus; /* began at a position that the box did not know: what came before it was live is
                    not promised */
@@ -146,7 +162,9 @@ struct model {
     bool has_rollbacks, has_unreadable; /* kinds of fate in this scenario */
     bool has_nonsense;                  /* Redis answers anything: nothing is promised */
     bool has_foreign;                   /* others publish what they like */
-    bool tells_gone;                    /* what happens to a box as a whole is published */
+    bool has_epochs;
+    uint32_t terms;  /* epochs so far */
+    bool tells_gone; /* what happens to a box as a whole is published */
 };
 
 static struct model model;
@@ -165,23 +183,33 @@ static int changes_had;
 
 /* Messages. */
 
+static const char *epoch_member(uint32_t epoch)
+{
+    static char text[32];
+
+    text[0] = '\0';
+    if (epoch != 0)
+        (void)snprintf(text, sizeof(text), "\"epoch\":%" PRIu32 ",", epoch);
+    return text;
+}
+
 static size_t write_entry(char text[TEXT_MAX], const char *key, const struct entry *entry,
                           struct notify_id prev, uint64_t rev)
 {
-    return (size_t)snprintf(text, TEXT_MAX,
-                            "{\"type\":\"notification\",\"key\":\"%s\",\"id\":\"" ID_FORMAT
-                            "\",\"prev\":\"" ID_FORMAT "\",\"rev\":%" PRIu64
-                            ",\"data\":{\"title\":\"t\"}}",
-                            key, ID_ARGS(entry->id), ID_ARGS(prev), rev);
+    return (size_t)snprintf(
+        text, TEXT_MAX,
+        "{\"type\":\"notification\",\"key\":\"%s\",\"id\":\"" ID_FORMAT "\",\"prev\":\"" ID_FORMAT
+        "\",%s\"rev\":%" PRIu64 ",\"data\":{\"title\":\"t\"}}",
+        key, ID_ARGS(entry->id), ID_ARGS(prev), epoch_member(entry->epoch), rev);
 }
 
 static size_t write_state(char text[TEXT_MAX], const char *type, const char *key,
-                          const struct entry *entry, uint64_t rev)
+                          const struct entry *entry, uint32_t epoch, uint64_t rev)
 {
     return (size_t)snprintf(text, TEXT_MAX,
-                            "{\"type\":\"%s\",\"key\":\"%s\",\"rev\":%" PRIu64
+                            "{\"type\":\"%s\",\"key\":\"%s\",%s\"rev\":%" PRIu64
                             ",\"unread\":0,\"ids\":[\"" ID_FORMAT "\"]}",
-                            type, key, rev, ID_ARGS(entry->id));
+                            type, key, epoch_member(epoch), rev, ID_ARGS(entry->id));
 }
 
 static void pipe_push(struct side *side, struct pipe_item item)
@@ -236,6 +264,20 @@ static size_t count_up_to(const struct box *box, struct notify_id id)
 
 /* What happens in Redis. */
 
+/* The first change of a box under a new primary, or of a new box, begins an epoch: which, or 0. */
+static uint32_t begin_epoch(struct box *box)
+{
+    if (!model.has_epochs || (box->epoch != 0 && !box->is_of_new_term))
+        return 0;
+    if (box->epoch != 0 && !notify_id_is_zero(box->last)) {
+        if (box->past_len == PAST_MAX)
+            memmove(box->past, box->past + 1, --box->past_len * sizeof(box->past[0]));
+        box->past[box->past_len++] = (struct past){box->epoch, box->last};
+    }
+    box->is_of_new_term = false;
+    return box->epoch = ++model.terms;
+}
+
 static void publish(struct side *side, bool may_be_lost)
 {
     struct box *box = &side->box;
@@ -244,6 +286,8 @@ static void publish(struct side *side, bool may_be_lost)
     if (box->len == ENTRIES_MAX)
         return;
     *entry = (struct entry){.id = {box->clock, below(2)}, .prev = box->last, .rev = ++box->rev};
+    entry->epoch = begin_epoch(box);
+    entry->under = box->epoch;
     for (size_t i = 0; i < box->len; i++) /* the number of each id is its own */
         if (box->entries[i].id.ms == box->clock && box->entries[i].id.seq >= entry->id.seq)
             entry->id.seq = box->entries[i].id.seq + 1 + below(2);
@@ -266,8 +310,10 @@ static void remove_entry(struct side *side)
     if (side->box.len == 0)
         return;
     entry = &side->box.entries[below(side->box.len)];
-    if (!entry->gone)
+    if (!entry->gone) {
+        (void)begin_epoch(&side->box);
         side->box.rev++;
+    }
     entry->gone = true;
     trace("box %d: delete " ID_FORMAT, BOX(side), ID_ARGS(entry->id));
 }
@@ -285,17 +331,23 @@ static void trim(struct side *side)
         box->trimmed = box->entries[i].id;
         left--;
     }
-    box->rev += box->last.ms != 0;
+    if (box->last.ms != 0) {
+        (void)begin_epoch(box);
+        box->rev++;
+    }
     trace("box %d: trimmed up to " ID_FORMAT, BOX(side), ID_ARGS(box->trimmed));
 }
 
 static void change_state(struct side *side)
 {
     struct box *box = &side->box;
+    struct pipe_item item;
 
-    if (box->len > box->life)
-        pipe_push(side,
-                  item_of(PIPE_STATE, box->len - 1 - below(box->len - box->life) % 4, ++box->rev));
+    if (box->len == box->life)
+        return;
+    item = item_of(PIPE_STATE, box->len - 1 - below(box->len - box->life) % 4, ++box->rev);
+    item.forged.epoch = begin_epoch(box);
+    pipe_push(side, item);
 }
 
 static void forget_entries(struct box *box, size_t keep)
@@ -321,6 +373,13 @@ static void roll_back(struct side *side)
     box->rev = keep == box->life ? 0 : box->entries[keep - 1].rev;
     if (notify_id_cmp(box->last, box->trimmed) < 0)
         box->trimmed = box->last;
+    if (box->epoch != 0) { /* the state of then, under another primary */
+        while (box->past_len > 0 && notify_id_cmp(box->past[box->past_len - 1].end, box->last) > 0)
+            box->epoch = box->past[--box->past_len].epoch;
+        box->is_of_new_term = true;
+        if (notify_id_is_zero(box->last))
+            box->epoch = box->past_len = 0;
+    }
     if (model.tells_gone)
         pipe_push(side, (struct pipe_item){.kind = PIPE_CHANGED,
                                            .forged = {.prev = box->last, .rev = box->rev}});
@@ -340,7 +399,8 @@ static void delete_box(struct side *side)
     if (model.tells_gone)
         pipe_push(side, item_of(chance(30) ? PIPE_FLUSHED : PIPE_GONE, 0, box->rev + 1));
     box->last = box->trimmed = (struct notify_id){0, 0};
-    box->rev = 0;
+    box->rev = box->epoch = 0;
+    box->past_len = 0;
     if (chance(50)) {
         box->clock = 1 + below(box->clock + 1);
         side->began_lower = true;
@@ -432,7 +492,7 @@ static size_t write_item(char text[TEXT_MAX], const struct side *side, const str
     case PIPE_ENTRY:
         return write_entry(text, key, entry, entry->prev, entry->rev);
     case PIPE_STATE:
-        return write_state(text, "read", key, entry, item->forged.rev);
+        return write_state(text, "read", key, entry, item->forged.epoch, item->forged.rev);
     case PIPE_FORGED:
         return write_entry(text, key, &item->forged, item->forged.prev, item->forged.rev);
     case PIPE_CHANGED:
@@ -441,10 +501,10 @@ static size_t write_item(char text[TEXT_MAX], const struct side *side, const str
                                 ",\"unread\":0,\"last\":\"" ID_FORMAT "\"}",
                                 key, item->forged.rev + 1, ID_ARGS(item->forged.prev));
     case PIPE_GONE:
-        return write_state(text, "gone", key, &item->forged, item->forged.rev);
+        return write_state(text, "gone", key, &item->forged, 0, item->forged.rev);
     default:
         return write_state(text, !model.has_rollbacks && item->forged.rev % 2 ? "gone" : "forged",
-                           key, &item->forged, item->forged.rev);
+                           key, &item->forged, item->forged.epoch, item->forged.rev);
     }
 }
 
@@ -490,19 +550,37 @@ static struct side *side_of(const struct channel *channel)
 }
 
 int catchup_ask(struct catchup *catchup, struct notify_str key, const struct notify_id *from,
-                uint64_t rev, void *owner)
+                uint64_t rev, uint32_t epoch, void *owner)
 {
     struct side *side = side_of(owner);
 
     CHECK(catchup == model.shared.catchup, "its own reader is asked");
     CHECK(notify_str_eq(key, notify_str_z(side->sub.name)), "for its own key");
     CHECK(!side->question.asked, "a channel has one read under way at most");
-    side->question = (struct question){.asked = true, .from_now = from == NULL, .rev = rev};
+    side->question =
+        (struct question){.asked = true, .from_now = from == NULL, .rev = rev, .epoch = epoch};
     if (from != NULL)
         side->question.from = *from;
-    trace("box %d: asked from " ID_FORMAT "%s", BOX(side), ID_ARGS(side->question.from),
-          from == NULL ? " (now)" : "");
+    trace("box %d: asked from " ID_FORMAT "@%" PRIu64 "@%" PRIu32 "%s", BOX(side),
+          ID_ARGS(side->question.from), rev, epoch, from == NULL ? " (now)" : "");
     return 0;
+}
+
+/* Whether from is none of the box; *ret_after: up to where it is. */
+static bool is_of_other_branch(const struct box *box, const struct question *q,
+                               struct notify_id *ret_after)
+{
+    if (q->epoch == 0 || q->epoch == box->epoch || notify_id_is_zero(q->from))
+        return false;
+    for (size_t i = box->past_len; i-- > 0;) {
+        if (box->past[i].epoch != q->epoch)
+            continue;
+        if (notify_id_cmp(q->from, box->past[i].end) <= 0)
+            return false;
+        *ret_after = box->past[i].end;
+        return true;
+    }
+    return true;
 }
 
 static void add_to_answer(struct question *q, const struct side *side, const struct entry *entry,
@@ -510,9 +588,12 @@ static void add_to_answer(struct question *q, const struct side *side, const str
 {
     size_t n = q->list.len++;
 
+    struct entry read = *entry;
+
+    read.epoch = 0; /* that is said once */
     q->entries[n] = (struct resp){.kind = RESP_STRING};
     q->entries[n].str = notify_str_of(
-        q->texts[n], write_entry(q->texts[n], side->sub.name, entry, prev, side->box.rev));
+        q->texts[n], write_entry(q->texts[n], side->sub.name, &read, prev, side->box.rev));
     q->items[n] = &q->entries[n];
 }
 
@@ -526,23 +607,30 @@ static void work_off(struct side *side)
         return;
     q->worked_off = true;
     q->list = (struct resp){.kind = RESP_ARRAY, .items = q->items};
-    q->result = (struct catchup_result){.last = side->box.last};
+    q->result =
+        (struct catchup_result){.last = side->box.last, .epoch = side->box.epoch, .after = q->from};
     trace("box %d: read at " ID_FORMAT, BOX(side), ID_ARGS(side->box.last));
     if (side->unreadable) {
         q->result = (struct catchup_result){.unreadable = true};
         return;
     }
     if (!q->from_now && notify_id_cmp(q->from, side->box.last) == 0 &&
-        (q->rev == 0 || q->rev == side->box.rev))
+        (q->rev == 0 || q->rev == side->box.rev) && (q->epoch == 0 || q->epoch == side->box.epoch))
         return; /* such a key is left out of the reply, and nothing but its end is known */
     q->result.rev = side->box.rev;
     q->result.trimmed = side->box.trimmed;
     q->result.entries = &q->list;
+    q->result.gap = notify_id_is_zero(side->box.last) ||
+                    notify_id_cmp(q->from, q->result.last) > 0 ||
+                    notify_id_cmp(q->from, side->box.trimmed) < 0;
+    q->result.gap |= is_of_other_branch(&side->box, q, &q->result.after);
+    if (q->from_now)
+        q->result.after = side->box.last;
     for (size_t i = side->box.life; i < side->box.len && !q->from_now; i++) {
         const struct entry *entry = &side->box.entries[i];
         if (entry->gone)
             continue;
-        if (notify_id_cmp(entry->id, q->from) > 0) {
+        if (notify_id_cmp(entry->id, q->result.after) > 0) {
             if (q->list.len == model.answer_max) {
                 q->result.more = true;
                 return;
@@ -559,8 +647,9 @@ static void answer(struct side *side)
 
     if (!q->worked_off)
         return;
-    trace("box %d: answer: %zu entries, last " ID_FORMAT "%s", BOX(side), q->list.len,
-          ID_ARGS(q->result.last), q->result.more ? ", more" : "");
+    trace("box %d: answer: %zu entries, last " ID_FORMAT ", rev %" PRIu64 ", epoch %" PRIu32 "%s",
+          BOX(side), q->list.len, ID_ARGS(q->result.last), q->result.rev, q->result.epoch,
+          q->result.more ? ", more" : "");
     static struct question kept; /* the answer is its own while the channel asks anew */
     struct question *copy = &kept;
 
@@ -681,7 +770,8 @@ static void get_state(struct watched *w, struct notify_id id)
         return;
     entry = find_entry(&w->side->box, id);
     was_due = w->start_known && !w->bogus && entry >= w->start && entry >= w->gap &&
-              !is_of_former_box(w) && !w->follow.gap; /* that is told when it is live */
+              !is_of_former_box(w) && !w->follow.gap && /* that is told when it is live */
+              (!w->side->began_unseen || model.has_epochs);
     can_be_had = !w->side->box.entries[entry].gone && !w->side->leaky && !w->side->was_unreadable;
     CHECK(w->had[entry] || !was_due || !can_be_had,
           "a change does not overtake the entry that it changes");
@@ -887,6 +977,25 @@ static void watched_begin(struct watched *w, const struct notify_id *from)
     }
 }
 
+/* Clients that know the epoch of the entry say so. */
+static void claim_epoch(struct watched *w)
+{
+    const struct box *box = &w->side->box;
+
+    w->has_epoch = false;
+    w->follow.epoch = 0;
+    if (!model.has_epochs || w->follow.from_now || chance(40))
+        return;
+    for (size_t i = box->len; i-- > 0;)
+        if (notify_id_cmp(box->entries[i].id, w->follow.pos) == 0) {
+            w->has_epoch = true;
+            w->named = i;
+            w->follow.epoch = box->entries[i].under;
+            trace("  under epoch %" PRIu32, w->follow.epoch);
+            return;
+        }
+}
+
 static void follow_start(struct peer *peer, struct side *side)
 {
     struct watched *w = &peer->watched[BOX(side)];
@@ -901,6 +1010,7 @@ static void follow_start(struct peer *peer, struct side *side)
     watched_begin(w, now ? NULL : &from);
     trace("client %d box %d: follows from " ID_FORMAT "%s", PEER(peer), BOX(side), ID_ARGS(from),
           now ? " (now)" : "");
+    claim_epoch(w);
     CHECK(channel_add(side->channel, &w->follow) == 0, "there is memory");
 }
 
@@ -921,6 +1031,7 @@ static void follow_resume(struct peer *peer, struct watched *w)
     watched_begin(w, &from);
     w->follow.pos = from;
     w->follow.from_now = w->follow.gap = w->follow.refilled = false;
+    claim_epoch(w);
     channel_resume(w->side->channel, &w->follow);
 }
 
@@ -1043,7 +1154,7 @@ static void settle(void)
     trace("settling");
     for (struct side *side = model.sides; side < model.sides + BOXES; side++) {
         subscribe(side);
-        if (side->leaky)
+        if (side->leaky || model.has_epochs)
             publish(side, false);
     }
     for (; rounds < SETTLE_ROUNDS && !is_quiet(); rounds++) {
@@ -1052,6 +1163,12 @@ static void settle(void)
         for (struct peer *peer = model.peers; peer < model.peers + CLIENTS; peer++)
             peer_refill(peer);
     }
+    for (struct peer *p = model.peers; p < model.peers + CLIENTS; p++)
+        for (int i = 0; i < BOXES; i++)
+            if (p->watched[i].active)
+                trace("client %d box %d: state %d at " ID_FORMAT " under %" PRIu32, PEER(p), i,
+                      p->watched[i].follow.state, ID_ARGS(p->watched[i].follow.pos),
+                      p->watched[i].follow.epoch);
     CHECK(rounds < SETTLE_ROUNDS, "it comes to rest");
 }
 
@@ -1061,7 +1178,10 @@ static void check_follow(const struct watched *w)
     bool may_lack = w->side->was_unreadable || w->side->lost_writes || w->side->was_flushed;
 
     CHECK(w->start_known, "a live follow knows where it began");
-    if (w->side->began_unseen)
+    if (w->has_epoch && !w->side->was_unreadable)
+        CHECK(!box->entries[w->named].lost || w->told_gap || w->told_changed,
+              "whose position was lost is told so");
+    if (w->side->began_unseen && (!model.has_epochs || w->side->was_unreadable))
         return;
     for (size_t i = w->start; i < box->len; i++) {
         const struct entry *entry = &box->entries[i];
@@ -1102,6 +1222,7 @@ static void scenario_begin(uint64_t seed)
     model.has_unreadable = chance(20);
     model.has_foreign = !model.has_unreadable && chance(40);
     model.tells_gone = chance(50);
+    model.has_epochs = chance(50);
     model.answer_max = 1 + below(ANSWER_MAX);
     TAILQ_INIT(&model.shared.dirty);
     model.shared.catchup = (struct catchup *)&model; /* only handed on */
@@ -1328,7 +1449,7 @@ static size_t write_nonsense(char text[TEXT_MAX], const struct side *side)
     if (chance(60))
         return write_entry(text, chance(80) ? side->sub.name : "other", &entry, any_id(), below(9));
     if (chance(30))
-        return write_state(text, chance(50) ? "read" : "gone", side->sub.name, &entry, below(9));
+        return write_state(text, chance(50) ? "read" : "gone", side->sub.name, &entry, 0, below(9));
     return (size_t)snprintf(text, TEXT_MAX, "%s", texts[below(5)]);
 }
 

@@ -1,5 +1,6 @@
 /* Messages: what is one, what is read from it, and how it looks to clients. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "wire/event.h"
@@ -178,9 +179,33 @@ Test(event, the_topic_frame_has_the_title_as_message_before_all_else)
     event_unref(event);
 }
 
+Test(event, a_change_that_was_not_told_says_which_epoch_is_new)
+{
+    struct event *event = event_changed(NOTIFY_STR("box"), 16777215, 17, 3);
+
+    cr_assert_not_null(strstr(event->payload, ",\"epoch\":16777215,\"rev\":17,"));
+    cr_assert_eq(event->epoch, 16777215);
+    event_unref(event);
+}
+
+static const char *const no_epochs[] = {"16777216", "-1", "\"7\"", "null", "{}", "0"};
+
+Test(event, what_is_no_epoch_is_none)
+{
+    char text[128];
+
+    for (size_t i = 0; i < sizeof(no_epochs) / sizeof(no_epochs[0]); i++) {
+        (void)snprintf(text, sizeof(text), HEAD ",\"epoch\":%s,\"rev\":1}", no_epochs[i]);
+        struct event *event = event_decode(notify_str_z(text));
+        cr_assert_not_null(event, "%s", text);
+        cr_assert_eq(event->epoch, 0, "%s", text);
+        event_unref(event);
+    }
+}
+
 Test(event, a_change_that_was_not_told_is_one_of_state)
 {
-    struct event *event = event_changed(NOTIFY_STR("in\"box"), 17, 3);
+    struct event *event = event_changed(NOTIFY_STR("in\"box"), 0, 17, 3);
     struct notify_str text =
         NOTIFY_STR("{\"type\":\"changed\",\"key\":\"in\\\"box\",\"rev\":17,\"unread\":3}");
 

@@ -37,8 +37,8 @@ Test(opening, names_a_client_a_user_topics_and_a_position)
     cr_assert_str_eq(opening.user, "al ice");
     cr_assert_str_eq(opening.topics, "a,b");
     cr_assert(opening.has_last_id);
-    cr_assert_eq(opening.last_id.ms, 17);
-    cr_assert_eq(opening.last_id.seq, 4);
+    cr_assert_eq(opening.last_id.id.ms, 17);
+    cr_assert_eq(opening.last_id.id.seq, 4);
 }
 
 Test(opening, an_empty_position_is_none)

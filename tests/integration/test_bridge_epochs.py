@@ -1,0 +1,255 @@
+"""A failover that loses what was acknowledged last: whoever held a place in it is told, whoever did not
+goes on. The new primary's clock may be behind, so ids and revisions collide with those of the lost branch."""
+
+import socket
+import threading
+
+import pytest
+
+from bridge_helpers import number_of
+from servers import Group
+from ws_client import WsClient
+
+KEY = "inbox:alice"
+
+
+class Switch(threading.Thread):
+    """The address of the primary: leads to one server, later to another, as a failover has it."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.target = port
+        self.pairs = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}"
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                far = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                near.close()
+                continue
+            self.pairs.append((near, far))
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self._forward, args=(source, sink), daemon=True).start()
+
+    @staticmethod
+    def _forward(source, sink):
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+        except OSError:
+            pass
+        for end in (source, sink):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def lead_to(self, port):
+        self.target = port
+        self.cut()
+
+    def cut(self):
+        pairs, self.pairs = self.pairs, []
+        for pair in pairs:
+            for end in pair:
+                try:
+                    end.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
+    def close(self):
+        self.listener.close()
+        self.cut()
+
+
+class Failover(Group):
+    """A primary, its replica, and a bridge that reaches whichever is the primary."""
+
+    def __init__(self):
+        super().__init__()
+        self.old = self.redis()
+        self.new = self.replica(self.old)
+        self.switch = Switch(self.old.port)
+        self.daemon = self.bridge(self.switch)
+        self.client = self.old.client()
+        self.tabs = []
+
+    def tab(self, path="/ws?user=alice"):
+        tab = WsClient(self.daemon.port, path)
+        tab.expect(type="connection")
+        self.tabs.append(tab)
+        return tab
+
+    def send(self, *options, key=KEY):
+        return self.client.execute_command("NOTIFY.SEND", key, "hello", *options)
+
+    def cut_off(self):
+        """From here on what is written is lost."""
+        self.client.execute_command("WAIT", 1, 5000)
+        self.new.client().execute_command("REPLICAOF", "NO", "ONE")
+
+    def fail_over(self):
+        mark = self.daemon.mark()
+        self.client = self.new.client()
+        self.switch.lead_to(self.new.port)
+        return mark
+
+    def close(self):
+        for tab in self.tabs:
+            if tab.sock.fileno() >= 0:
+                tab.close()
+        super().close()
+        self.switch.close()
+
+
+@pytest.fixture
+def failover():
+    group = Failover()
+    yield group
+    group.close()
+
+
+def below(id_, ms):
+    return f"{number_of(id_)[0] - ms}-0"
+
+
+def above(id_, ms):
+    return f"{number_of(id_)[0] + ms}-0"
+
+
+def start(failover, count=3):
+    """An open page that has had everything; returns it and the ids."""
+    tab = failover.tab()
+    ids = [failover.send("ID", f"{n + 1}000-0") for n in range(count)]
+    assert [tab.expect(key=KEY)["id"] for _ in ids] == ids
+    return tab, ids
+
+
+def test_an_open_page_that_had_a_lost_entry_is_told_and_gets_what_comes(failover):
+    tab, ids = start(failover)
+    failover.cut_off()
+    lost = failover.send("ID", above(ids[-1], 1000))
+    assert tab.expect(key=KEY)["id"] == lost
+    failover.fail_over()
+    others = [failover.send("ID", id_) for id_ in (below(lost, 100), above(lost, 100))]
+    told = tab.expect(type="resumed")
+    assert told["results"][KEY]["recovered"] is False
+    assert tab.request("unread_count")["last"] == others[-1]
+    live = [failover.send() for _ in range(3)]
+    got = [tab.expect(type="notification")["id"]]
+    while got[-1] != live[-1]:
+        got.append(tab.expect(type="notification")["id"])
+    assert got in (live, others[1:] + live, others + live)
+
+
+def test_an_open_page_that_had_nothing_that_was_lost_gets_what_comes_and_no_gap(failover):
+    tab, _ = start(failover)
+    failover.cut_off()
+    failover.fail_over()
+    live = [failover.send() for _ in range(3)]
+    assert [tab.expect(type="notification")["id"] for _ in live] == live
+    assert not any(m["type"] == "resumed" for m in tab.drain())
+
+
+def position_of(tab):
+    """As the bridge tells it."""
+    answer = tab.request("unread_count")
+    return f"{answer['last']}@@{answer['epoch']}"
+
+
+@pytest.mark.parametrize("way", ["resume", "last_event_id"])
+def test_a_client_that_comes_back_with_a_lost_position_is_told_and_misses_nothing(failover, way):
+    tab, ids = start(failover)
+    failover.cut_off()
+    lost = failover.send("ID", above(ids[-1], 1000))
+    assert tab.expect(key=KEY)["id"] == lost
+    position = position_of(tab)
+    tab.close()
+    failover.fail_over()
+    others = [failover.send("ID", id_) for id_ in (below(lost, 100), above(lost, 100))]
+    failover.daemon.wait_ready()
+    if way == "resume":
+        again = failover.tab()
+        again.send({"type": "resume", "positions": {KEY: position}})
+    else:
+        again = failover.tab(f"/ws?user=alice&last_event_id={position.replace('@', '%40')}")
+    assert [again.expect(type="notification")["id"] for _ in others] == others
+    told = again.expect(type="resumed")
+    assert told["results"] == {KEY: {"recovered": False, "count": 2}}
+    assert told["epochs"][KEY] != int(position.split("@")[-1])
+    assert position_of(again) == f"{others[-1]}@@{told['epochs'][KEY]}"
+
+
+def test_a_client_that_comes_back_with_a_position_that_both_branches_have_has_missed_nothing(failover):
+    tab, ids = start(failover)
+    position = position_of(tab)
+    tab.close()
+    failover.cut_off()
+    failover.send("ID", above(ids[-1], 1000))
+    failover.fail_over()
+    others = [failover.send("ID", above(ids[-1], ms)) for ms in (900, 1100)]
+    again = failover.tab()
+    again.send({"type": "resume", "positions": {KEY: position}})
+    assert [again.expect(type="notification")["id"] for _ in others] == others
+    assert again.expect(type="resumed")["results"] == {KEY: {"recovered": True, "count": 2}}
+
+
+def test_a_topic_is_subscribed_with_a_position_of_a_lost_branch_and_told(failover):
+    key = "topic:news"
+    tab = failover.tab("/ws?user=bob")
+    base = failover.send("ID", "1000-0", key=key)
+    failover.cut_off()
+    lost = failover.send("ID", "2000-0", key=key)
+    answer = tab.request("subscribe", topic="news", last_id=base)
+    assert (answer["recovered"], answer["last"]) == (True, lost)
+    position = f"{answer['last']}@@{answer['epoch']}"
+    tab.close()
+    failover.fail_over()
+    others = [failover.send("ID", id_, key=key) for id_ in ("1900-0", "2100-0")]
+    again = failover.tab("/ws?user=bob")
+    again.send({"type": "subscribe", "topic": "news", "last_id": position})
+    assert [again.expect(type="notification")["id"] for _ in others] == others
+    answer = again.expect(type="subscription")
+    assert (answer["recovered"], answer["last"]) == (False, others[-1])
+
+
+def test_a_change_that_collides_with_a_lost_one_is_told(failover):
+    """The old primary's READ and the new one's DEL both were revision 4."""
+    tab, ids = start(failover)
+    failover.cut_off()
+    failover.client.execute_command("NOTIFY.READ", KEY, ids[0])
+    assert tab.expect(type="read")["rev"] == 4
+    failover.switch.cut()  # the bridge must not hear what comes now
+    failover.client = failover.new.client()
+    failover.client.execute_command("NOTIFY.DEL", KEY, ids[1], ids[2])
+    failover.fail_over()
+    told = tab.expect(type="changed")
+    assert (told["rev"], told["unread"]) == (4, 1)
+    assert told["epoch"] == tab.request("unread_count")["epoch"]
+
+
+def test_an_epoch_that_the_box_does_not_know_is_a_gap(failover):
+    tab, ids = start(failover)
+    answer = tab.request("resume", positions={KEY: f"{ids[-1]}@@1"})
+    assert answer["results"][KEY]["recovered"] is False
+    answer = tab.request("resume", positions={KEY: "0-0@@1"})
+    assert answer["results"][KEY]["recovered"] is True
+
+
+@pytest.mark.parametrize("position", ["1-0@", "1-0@@", "1-0@5", "1-0@5@7", "1-0@@x", "1-0@@16777216", "@@5", 5])
+def test_what_is_no_position_is_refused(failover, position):
+    tab = failover.tab()
+    for type_, members in (
+        ("resume", {"positions": {KEY: position}}),
+        ("subscribe", {"topic": "t", "last_id": position}),
+    ):
+        assert tab.request(type_, **members)["error"]["code"] == "INVALID_FIELD"
