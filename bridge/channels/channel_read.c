@@ -254,7 +254,7 @@ static void go_back(struct channel *channel)
 static void leave_unreal(struct channel *channel, struct notify_id missing)
 {
     audience_leave_unreal(&channel->audience, channel->shared->handlers, channel->trail, missing,
-                          tells_end(channel));
+                          channel->read->told_end > 0 && tells_end(channel));
 }
 
 /* Filling a hole. */
