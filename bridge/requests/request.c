@@ -25,8 +25,10 @@ struct request *request_ref(struct request *r)
     return r;
 }
 
-void request_unref(struct request *r)
+void request_unref(void *ctx)
 {
+    struct request *r = ctx;
+
     if (--r->refs > 0)
         return;
     if (r->responder->release != NULL)

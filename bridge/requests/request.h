@@ -29,7 +29,7 @@ struct request {
 /* One reference; what stands behind struct request is all zero. NULL: out of memory. */
 struct request *request_new(const struct responder *responder, struct client *client);
 struct request *request_ref(struct request *r);
-void request_unref(struct request *r);
+void request_unref(void *r); /* so, since others let go of it by this */
 
 /* The name of the user who asks. */
 struct notify_str request_user(const struct request *r);

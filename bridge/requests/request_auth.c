@@ -22,12 +22,7 @@ static void on_live(struct client *client, struct ask *ask)
     answer_good(ask->ctx);
 }
 
-static void release_request(void *ctx)
-{
-    request_unref(ctx);
-}
-
-static const struct ask_kind live_kind = {.done = on_live, .release = release_request};
+static const struct ask_kind live_kind = {.done = on_live, .release = request_unref};
 
 /* Is it followed since a moment ago, and not live yet? */
 static bool is_beginning(const struct follow *follow)

@@ -76,13 +76,8 @@ static void on_subscribed(struct client *client, struct ask *ask)
     answer_json(ask->ctx, answer);
 }
 
-static void release_request(void *ctx)
-{
-    request_unref(ctx);
-}
-
 static const struct ask_kind subscribe_kind = {
-    .done = on_subscribed, .release = release_request, .results = true};
+    .done = on_subscribed, .release = request_unref, .results = true};
 
 /* NULL: out of memory, and r has been answered. */
 static struct ask *open_ask(struct request *r, const struct ask_kind *kind, size_t max,
@@ -213,7 +208,7 @@ static void on_resumed(struct client *client, struct ask *ask)
 }
 
 static const struct ask_kind resume_kind = {
-    .done = on_resumed, .release = release_request, .results = true, .tells = true};
+    .done = on_resumed, .release = request_unref, .results = true, .tells = true};
 
 /* A key that the client follows, or may begin to follow. */
 static bool may_resume(const struct request *r, struct notify_str key)
