@@ -84,6 +84,8 @@ bool opening_is_path(struct notify_str path)
 
 const char *opening_read(struct opening *ret, const struct http_request *req)
 {
+    if (notify_str_eq(id_of_path(req->path), NOTIFY_STR("*"))) /* by that KICK means every one */
+        return "the client id in the path must not be *";
     if (!read_id(ret, req))
         return "the client id in the path must have " A_NAME;
     if (!read_user(ret, req))

@@ -95,7 +95,8 @@ static void on_reply(void *ctx, const struct resp *reply)
     op->fn(op, reply);
     free(op);
     all->in_flight--;
-    set->in_flight--;
+    if (set->in_flight-- == SET_IN_FLIGHT_MAX)
+        session_line_add(set); /* it had left the line, and may have more to say */
     session_set_free_if_idle(set);
     pump_soon(all);
     session_line_check_drained(all);

@@ -1,0 +1,547 @@
+/* sessions, session_line, presence: whatever is lost, late or refused on the way to Redis, in the
+ * end Redis has a place for each client that is there, for no other, and never more than may be.
+ *
+ * The test plays Redis at the end of two links, and decides when which reply comes. */
+#include <criterion/criterion.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/counters.h"
+#include "base/log.h"
+#include "clients/client.h"
+#include "clients/sessions.h"
+#include "link_testing.h"
+#include "loop_testing.h"
+#include "net/conn.h"
+#include "random_testing.h"
+
+#define USERS 3
+#define SESSIONS 3
+#define CLIENTS 40
+#define LEASE_MS 30000
+#define PER_SESSION 3
+#define PER_USER 2
+#define HELD_MAX 256 /* places in the model's set */
+#define SCENARIOS 400
+#define STEPS 300
+
+/* In place of client.c and sender.c. */
+struct peer {
+    struct client client;
+    int user, session;
+    bool here, settled, refused, kicked;
+    unsigned told; /* messages about presence */
+};
+
+static struct peer peers[CLIENTS];
+static struct redis_link subscriber, commands;
+static struct sessions *sessions;
+static uint64_t seed;
+
+#define CHECK(condition, what)                                                                     \
+    cr_assert(condition, "scenario %" PRIu64 ": %s (%s)", seed, what, #condition)
+
+static struct peer *peer_of(const struct client *client)
+{
+    return (struct peer *)(uintptr_t)client;
+}
+
+static struct notify_str numbered(char letter, int n)
+{
+    static char names[2][10][3];
+    char *name = names[letter == 's'][n];
+
+    (void)snprintf(name, 3, "%c%d", letter, n);
+    return notify_str_z(name);
+}
+
+struct notify_str client_session(const struct client *client)
+{
+    return numbered('s', peer_of(client)->session);
+}
+
+struct notify_str client_user(const struct client *client)
+{
+    return numbered('u', peer_of(client)->user);
+}
+
+bool client_is_closed(const struct client *client)
+{
+    return !peer_of(client)->here;
+}
+
+bool sender_is_full(const struct sender *sender)
+{
+    (void)sender;
+    return chance(20);
+}
+
+void sender_send(struct sender *sender, struct text *answer)
+{
+    (void)answer;
+    peer_of((const struct client *)(const void *)sender)->told++;
+}
+
+const char *conn_format_address(const struct conn *conn, char out[ADDRESS_TEXT_MAX])
+{
+    (void)conn;
+    return memcpy(out, "127.0.0.1", 10);
+}
+
+/* What is told of clients. */
+
+static void on_settled(struct client *client)
+{
+    peer_of(client)->settled = true;
+}
+
+static void on_refused(struct client *client, enum session_set_kind kind, struct notify_str key,
+                       bool too_many_sessions)
+{
+    (void)key;
+    (void)too_many_sessions;
+    CHECK(kind == SESSIONS_OF_USER, "only those have limits here");
+    CHECK(peer_of(client)->here, "only who is there is told");
+    peer_of(client)->refused = true;
+}
+
+static void on_kicked(struct client *client)
+{
+    CHECK(peer_of(client)->here, "only who is there is told");
+    peer_of(client)->kicked = true;
+}
+
+static const struct session_handlers handlers = {on_settled, on_refused, on_kicked};
+
+/* Redis: all sets in one table. */
+
+static struct held {
+    char key[32], session[8], connection[48];
+} held[HELD_MAX];
+static size_t held_len;
+static unsigned wrong_percent; /* commands that Redis refuses for whatever reason */
+
+static size_t count_held(const char *key, const char *session)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < held_len; i++)
+        count += strcmp(held[i].key, key) == 0 &&
+                 (session == NULL || strcmp(held[i].session, session) == 0);
+    return count;
+}
+
+static struct held *find_held(const char *key, const char *connection)
+{
+    for (size_t i = 0; i < held_len; i++)
+        if (strcmp(held[i].key, key) == 0 && strcmp(held[i].connection, connection) == 0)
+            return &held[i];
+    return NULL;
+}
+
+static void drop_held(struct held *one)
+{
+    *one = held[--held_len];
+}
+
+static size_t count_sessions(const char *key)
+{
+    size_t count = 0;
+
+    for (int s = 0; s < SESSIONS; s++)
+        count += count_held(key, numbered('s', s).ptr) > 0;
+    return count;
+}
+
+static const char *word(const struct link_testing_command *command, size_t i)
+{
+    return command->argv[i].ptr; /* each with a NUL behind it */
+}
+
+/* -1: refused by a limit. */
+static int64_t open_in_redis(const struct link_testing_command *command)
+{
+    const char *key = word(command, 2), *session = word(command, 3), *connection = word(command, 4);
+    bool limited = strncmp(key, "sessions:", 9) == 0;
+
+    if (find_held(key, connection) != NULL)
+        return 0;
+    if (limited && count_held(key, session) >= PER_SESSION)
+        return -1;
+    if (limited && count_held(key, session) == 0 && count_sessions(key) >= PER_USER)
+        return -1;
+    CHECK(held_len < HELD_MAX, "no more than all clients and those that are being closed");
+    (void)snprintf(held[held_len].key, sizeof(held[0].key), "%s", key);
+    (void)snprintf(held[held_len].session, sizeof(held[0].session), "%s", session);
+    (void)snprintf(held[held_len].connection, sizeof(held[0].connection), "%s", connection);
+    held_len++;
+    return 1;
+}
+
+static int64_t name_in_redis(const struct link_testing_command *command, size_t from, bool close)
+{
+    int64_t count = 0;
+
+    for (size_t i = from; i < command->argc; i++) {
+        struct held *one = find_held(word(command, 2), word(command, i));
+        count += one != NULL;
+        if (one != NULL && close)
+            drop_held(one);
+    }
+    return count;
+}
+
+static int64_t drop_node(const struct link_testing_command *command)
+{
+    int64_t count = 0;
+
+    for (size_t i = held_len; i-- > 0;)
+        if (strcmp(held[i].key, word(command, 2)) == 0 &&
+            strncmp(held[i].connection, word(command, 3), strlen(word(command, 3))) == 0) {
+            drop_held(&held[i]);
+            count++;
+        }
+    return count;
+}
+
+/* What Redis does with a command, at once; its answer may come later. */
+static struct resp carry_out(const struct link_testing_command *command)
+{
+    static const struct resp limit = {.kind = RESP_ERROR,
+                                      .str = {"LIMIT too many connections: so", 30}};
+    static const struct resp wrong = {.kind = RESP_ERROR, .str = {"WRONGTYPE it is", 15}};
+    struct resp reply = {.kind = RESP_INTEGER};
+    const char *what = word(command, 1);
+
+    if (chance(wrong_percent))
+        return wrong;
+    if (strcmp(what, "OPEN") == 0)
+        reply.integer = open_in_redis(command);
+    else if (strcmp(what, "TOUCH") == 0)
+        reply.integer = name_in_redis(command, 5, false);
+    else if (strcmp(what, "CLOSE") == 0)
+        reply.integer = name_in_redis(command, 3, true);
+    else if (strcmp(what, "DROPNODE") == 0)
+        reply.integer = drop_node(command);
+    else
+        reply.integer = (int64_t)count_held(word(command, 2), NULL);
+    return reply.integer < 0 ? limit : reply;
+}
+
+/* The links. */
+
+static void push(const char *kind, struct notify_str channel, const char *payload)
+{
+    struct resp items[3] = {{.kind = RESP_STRING, .str = notify_str_z(kind)},
+                            {.kind = RESP_STRING, .str = channel},
+                            {.kind = RESP_STRING, .str = notify_str_z(payload)}};
+    struct resp *at[3] = {&items[0], &items[1], &items[2]};
+    struct resp message = {.kind = RESP_PUSH, .len = 3, .items = at};
+
+    sessions_subscriber_handlers.on_push(sessions, &message);
+}
+
+static bool answer_subscriber(void)
+{
+    struct link_testing_command *command = link_testing_take(&subscriber);
+    bool joins;
+
+    if (command == NULL)
+        return false;
+    joins = notify_str_eq(command->argv[0], NOTIFY_STR("SUBSCRIBE"));
+    for (size_t i = 1; i < command->argc; i++)
+        push(joins ? "subscribe" : "unsubscribe", command->argv[i], "1");
+    link_testing_fence(command);
+    return true;
+}
+
+static bool answer_command(void)
+{
+    struct link_testing_command *command = link_testing_take(&commands);
+    struct resp reply;
+
+    if (command == NULL)
+        return false;
+    reply = carry_out(command);
+    link_testing_answer(command, &reply);
+    return true;
+}
+
+static void lose_commands(void)
+{
+    struct link_testing_command *command;
+
+    /* Some of what was sent is carried out, and nobody hears of it. */
+    commands.up = false;
+    while ((command = link_testing_take(&commands)) != NULL) {
+        if (chance(50))
+            (void)carry_out(command);
+        link_testing_answer(command, NULL);
+    }
+    sessions_commands_handlers.on_down(sessions);
+}
+
+static void find_commands(void)
+{
+    commands.up = true;
+    sessions_commands_handlers.on_up(sessions, &commands);
+}
+
+/* Clients. */
+
+static void arrive_as(struct peer *peer, int user, int session)
+{
+    char key[32];
+    static uint64_t number;
+
+    *peer = (struct peer){.user = user, .session = session, .here = true};
+    peer->client.number = ++number;
+    (void)snprintf(key, sizeof(key), "sessions:u%d", peer->user);
+    cr_assert_eq(sessions_enter(sessions, &peer->client, SESSIONS_OF_USER, notify_str_z(key)), 0);
+    (void)snprintf(key, sizeof(key), "ws:session:s%d", peer->session);
+    cr_assert_eq(sessions_enter(sessions, &peer->client, USERS_OF_SESSION, notify_str_z(key)), 0);
+}
+
+static void arrive(struct peer *peer)
+{
+    arrive_as(peer, (int)below(USERS), (int)below(SESSIONS));
+    if (!chance(30))
+        return;
+    cr_assert_eq(sessions_enter(sessions, &peer->client, USERS_OF_TOPIC, NOTIFY_STR("presence:t")),
+                 0);
+    cr_assert_eq(sessions_watch(sessions, &peer->client, USERS_OF_TOPIC, NOTIFY_STR("presence:t")),
+                 0);
+}
+
+static void go(struct peer *peer)
+{
+    sessions_forget(&peer->client);
+    peer->here = false;
+    cr_assert_eq(sessions_count_of(&peer->client), 0);
+}
+
+static void act(void)
+{
+    struct peer *peer = &peers[below(CLIENTS)];
+
+    switch (below(14)) {
+    case 0:
+    case 1:
+    case 2:
+        if (!peer->here)
+            arrive(peer);
+        break;
+    case 3:
+    case 4:
+        if (peer->here)
+            go(peer);
+        break;
+    case 5:
+        if (peer->here)
+            sessions_leave(sessions, &peer->client, NOTIFY_STR("presence:t"));
+        break;
+    case 6:
+        if (commands.up && chance(30))
+            lose_commands();
+        else if (!commands.up)
+            find_commands();
+        break;
+    case 7:
+        if (held_len > 0 && chance(30))
+            drop_held(&held[below(held_len)]); /* its lease has passed, or the set was lost */
+        break;
+    case 8:
+        loop_testing_advance(below(LEASE_MS));
+        break;
+    case 9:
+    case 10:
+        (void)answer_subscriber();
+        break;
+    default:
+        (void)answer_command();
+    }
+    loop_testing_run_deferred();
+}
+
+static void settle_all(void)
+{
+    if (!commands.up)
+        find_commands();
+    for (int round = 0; round < 4; round++) {
+        loop_testing_advance(LEASE_MS / 2);
+        do
+            loop_testing_run_deferred();
+        while (answer_subscriber() || answer_command());
+    }
+}
+
+/* Whoever is there and was not refused has a place; nobody else has one that could be taken back.
+ */
+static void check_end(void)
+{
+    for (int i = 0; i < CLIENTS; i++) {
+        char key[32], connection[48];
+
+        if (!peers[i].here)
+            continue;
+        CHECK(peers[i].settled || peers[i].refused, "everybody's place is decided");
+        (void)snprintf(connection, sizeof(connection), "%s:%" PRIu64, sessions_node(sessions),
+                       peers[i].client.number);
+        (void)snprintf(key, sizeof(key), "sessions:u%d", peers[i].user);
+        if (!peers[i].refused)
+            CHECK(find_held(key, connection) != NULL, "who was let in has a place");
+        (void)snprintf(key, sizeof(key), "ws:session:s%d", peers[i].session);
+        CHECK(find_held(key, connection) != NULL, "where there is no limit everybody has");
+    }
+    for (int u = 0; u < USERS; u++)
+        for (int s = 0; s < SESSIONS; s++) {
+            char key[32];
+            (void)snprintf(key, sizeof(key), "sessions:u%d", u);
+            CHECK(count_held(key, numbered('s', s).ptr) <= PER_SESSION, "the limit holds");
+            CHECK(count_sessions(key) <= PER_USER, "the limit holds");
+        }
+}
+
+static bool drained;
+
+static void on_drained(void *ctx)
+{
+    (void)ctx;
+    cr_assert_not(drained, "told once");
+    drained = true;
+}
+
+static void begin(uint64_t scenario)
+{
+    const struct sessions_config config = {.loop = LOOP_TESTING,
+                                           .commands = &commands,
+                                           .handlers = &handlers,
+                                           .lease_ms = LEASE_MS,
+                                           .connections_per_session = PER_SESSION,
+                                           .sessions_per_user = PER_USER};
+
+    seed = scenario;
+    random_begin(seed);
+    log_setup(LOG_ERROR, LOG_LOGFMT);
+    memset(peers, 0, sizeof(peers));
+    held_len = 0;
+    wrong_percent = 3;
+    drained = false;
+    link_testing_init(&subscriber);
+    link_testing_init(&commands);
+    sessions = sessions_new(&config);
+    cr_assert_not_null(sessions);
+    sessions_subscriber_handlers.on_up(sessions, &subscriber);
+    find_commands();
+}
+
+static void end(void)
+{
+    for (int i = 0; i < CLIENTS; i++)
+        if (peers[i].here)
+            go(&peers[i]);
+    commands.up = false;
+    lose_commands();
+    sessions_subscriber_handlers.on_down(sessions);
+    link_testing_go_down(&subscriber);
+    sessions_free(sessions);
+    loop_testing_run_deferred();
+}
+
+Test(session_line, in_the_end_redis_knows_who_is_there, .timeout = 120)
+{
+    for (uint64_t scenario = 1; scenario <= SCENARIOS; scenario++) {
+        begin(scenario);
+        for (int step = 0; step < STEPS; step++)
+            act();
+        settle_all();
+        check_end();
+        for (int i = 0; i < CLIENTS; i++)
+            if (peers[i].here)
+                go(&peers[i]);
+        settle_all();
+        cr_assert_eq(sessions_set_count(sessions), 0, "scenario %" PRIu64, seed);
+        end();
+    }
+}
+
+Test(session_line, a_process_that_ends_takes_all_its_places_along, .timeout = 120)
+{
+    for (uint64_t scenario = 1; scenario <= SCENARIOS; scenario++) {
+        begin(scenario);
+        for (int step = 0; step < STEPS; step++)
+            act();
+        if (!commands.up)
+            find_commands();
+        sessions_drain(sessions, on_drained, NULL);
+        do
+            loop_testing_run_deferred();
+        while (answer_command() || answer_subscriber());
+        cr_assert(drained, "scenario %" PRIu64, seed);
+        end();
+    }
+}
+
+Test(session_line, without_a_link_there_is_nothing_to_wait_for_at_the_end)
+{
+    begin(1);
+    arrive(&peers[0]);
+    lose_commands();
+    sessions_drain(sessions, on_drained, NULL);
+    cr_assert(drained);
+    end();
+}
+
+Test(session_line, a_kick_meets_the_session_that_it_names_which_is_not_opened_again)
+{
+    begin(1);
+    wrong_percent = 0;
+    arrive_as(&peers[0], 0, 0);
+    arrive_as(&peers[1], 0, 0);
+    arrive_as(&peers[2], 0, 1);
+    settle_all();
+    cr_assert_eq(count_held("sessions:u0", NULL), 3);
+    while (count_held("sessions:u0", "s0") > 0)
+        for (size_t i = held_len; i-- > 0;)
+            if (strcmp(held[i].key, "sessions:u0") == 0 && strcmp(held[i].session, "s0") == 0)
+                drop_held(&held[i]);
+    push("message", NOTIFY_STR("sessions:u0"),
+         "{\"type\":\"kick\",\"key\":\"sessions:u0\",\"rev\":7,\"session_id\":\"s0\"}");
+    cr_assert(peers[0].kicked && peers[1].kicked && !peers[2].kicked);
+    settle_all();
+    cr_assert_eq(count_held("sessions:u0", "s0"), 0);
+    cr_assert_eq(count_held("sessions:u0", "s1"), 1);
+    end();
+}
+
+Test(session_line, very_many_places_are_renewed_by_few_commands)
+{
+    unsigned touches = 0, named = 0;
+    struct link_testing_command *command;
+
+    begin(1);
+    wrong_percent = 0;
+    for (int i = 0; i < CLIENTS; i++) {
+        peers[i] = (struct peer){.here = true};
+        peers[i].client.number = 1000 + (uint64_t)i;
+        cr_assert_eq(
+            sessions_enter(sessions, &peers[i].client, USERS_OF_TOPIC, NOTIFY_STR("presence:t")),
+            0);
+    }
+    do
+        loop_testing_run_deferred();
+    while (answer_command() || answer_subscriber());
+    loop_testing_advance(LEASE_MS / 3 + 1000);
+    loop_testing_run_deferred();
+    while ((command = link_testing_take(&commands)) != NULL) {
+        struct resp reply = {.kind = RESP_INTEGER, .integer = (int64_t)command->argc - 5};
+        cr_assert_str_eq(word(command, 1), "TOUCH");
+        touches++;
+        named += (unsigned)command->argc - 5;
+        link_testing_answer(command, &reply);
+        loop_testing_run_deferred();
+    }
+    cr_assert_eq(touches, 1);
+    cr_assert_eq(named, CLIENTS);
+    end();
+}
