@@ -421,6 +421,7 @@ void arrival_open(struct client_shared *shared, struct conn *conn, const struct 
 
 void arrival_undo(struct client *client, int code)
 {
+    sessions_forget(client);
     unseen_end(client, code);
     admission_end(client);
     review_forget(client);

@@ -12,7 +12,6 @@
 #include "channels/follow.h"
 #include "channels/router.h"
 #include "clients/inbox_start.h"
-#include "clients/sessions.h"
 #include "identity/key_names.h"
 #include "net/conn.h"
 #include "wire/filter.h"
@@ -466,7 +465,6 @@ void client_on_closed(void *peer, int code)
 
     log_debug("client_closed", "client", log_int((int64_t)client->number), "code", log_int(code));
     sender_call_begin(&client->sender, 0); /* it is needed until the end of this */
-    sessions_forget(client);
     shared->on_leaving(client, code);
     sender_on_closed(&client->sender);
     asks_free(&client->asks);

@@ -1,6 +1,6 @@
 /* presence -- what is told of session sets: kicks to those who are meant, who has come and gone to
  * those who watch. */
-#include "clients/session_set.h"
+#include "clients/sessions_private.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
  * Sets that have something to say stand in a line; each sends one command when its turn comes and
  * goes to the end, so that one of thousands of places does not hold up the others. So much is under
  * way at a time: whatever else uses the link waits for no more than that. */
-#include "clients/session_set.h"
+#include "clients/sessions_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,7 +10,7 @@
 #include "base/counters.h"
 #include "base/loop.h"
 #include "clients/client.h"
-#include "clients/session_set.h"
+#include "clients/sessions_private.h"
 #include "redis/redis_link.h"
 #include "redis/subscription.h"
 

@@ -1,8 +1,8 @@
-/* session_set -- one session set as this process holds it. Private to sessions.c, session_line.c
- * and presence.c, which have the same object before them: who has a place, what is sent, what is
- * heard. */
-#ifndef SESSION_SET_H
-#define SESSION_SET_H
+/* sessions_private -- one session set as this process holds it. For sessions.c, session_line.c
+ * and presence.c alone, which have the same object before them: who has a place, what is sent, what
+ * is heard. */
+#ifndef SESSIONS_PRIVATE_H
+#define SESSIONS_PRIVATE_H
 
 #include <stdbool.h>
 #include <stdint.h>
