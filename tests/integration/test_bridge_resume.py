@@ -321,6 +321,11 @@ def test_what_others_say_on_the_control_channel_changes_nothing_for_boxes_that_a
     assert stand.drain(tab) == []
 
 
+def milliseconds_of(client):
+    seconds, microseconds = client.time()
+    return seconds * 1000 + microseconds // 1000
+
+
 def test_a_database_that_is_exchanged_for_another_with_more_in_it_is_told(make_stand):
     """The box that stands there now has greater ids and revisions in all."""
     stand = make_stand()
@@ -328,6 +333,8 @@ def test_a_database_that_is_exchanged_for_another_with_more_in_it_is_told(make_s
     ids = stand.send_many("inbox:alice", 3)
     assert [tab.recv()["id"] for _ in ids] == ids
     other = stand.server.client(db=1)
+    # In another millisecond: with the same ids the one box would be the other, gone on.
+    wait_until(lambda: milliseconds_of(other) > int(ids[-1].split("-")[0]))
     for n in range(10):
         other.execute_command("NOTIFY.SEND", "inbox:alice", f"other {n}")
     stand.call("SWAPDB", "0", "1")
