@@ -89,8 +89,9 @@ int backend_init(struct backend *ret, struct loop *loop, const struct config *co
     ret->commands = redis_link_new(loop, "notify-bridge:commands", &ret->address);
     ret->turns = turns_new(ret->commands);
     ret->router = make_router(loop, config);
-    ret->module_check = module_check_new(
-        loop, key_of(keys, KEY_INBOX, NOTIFY_STR("readyz"), &ret->check_key), announce, ret);
+    ret->module_check =
+        module_check_new(loop, key_of(keys, KEY_INBOX, NOTIFY_STR("readyz"), &ret->check_key),
+                         ret->address.db, announce, ret);
     if (ret->subscriber == NULL || ret->commands == NULL || ret->turns == NULL ||
         ret->router == NULL || ret->module_check == NULL || !make_sessions(ret, loop, config))
         return -ENOMEM;

@@ -33,6 +33,7 @@ BASICS = {
     "notify.since": "NOPERM .*'notify.since'",
     "select": "NOPERM .*'select'",
     "unsubscribe": "NOPERM .*'unsubscribe'",
+    "info": "published_database_unknown .*NOPERM .*'info'",
 }
 
 

@@ -202,6 +202,32 @@ def test_readyz_is_503_while_redis_is_away_and_healthz_is_not(make_stand):
     wait_ready(stand)
 
 
+class InDatabase:
+    """A server as a bridge on another of its databases reaches it."""
+
+    def __init__(self, server, number):
+        self.url = f"{server.url}/{number}"
+
+
+@pytest.mark.parametrize("bridges, published", [(1, 0), (0, 1)])
+def test_a_bridge_on_a_database_that_is_not_published_is_not_ready_and_says_why(bridges, published, programs):
+    server = programs.add(RedisServer())
+    server.start()
+    client = server.client(db=bridges)
+    client.execute_command("CONFIG", "SET", "notify.database", published)
+    bridge = programs.add(Bridge(InDatabase(server, bridges)))
+    bridge.start(wait_ready=False)
+    bridge.wait_line(f"event=database_not_published database={bridges} published={published} text=.*notify.database")
+    assert get(bridge, "/readyz")[0] == 503
+    assert not bridge.has_line("event=ready")
+    client.execute_command("CONFIG", "SET", "notify.database", bridges)
+    bridge.wait_ready()
+    with WsClient(bridge.port, "/ws?user=alice") as tab:
+        assert tab.expect(type="connection")
+        sent = client.execute_command("NOTIFY.SEND", "inbox:alice", "t")
+        assert tab.expect(key="inbox:alice")["id"] == sent
+
+
 def test_readyz_is_503_until_the_server_has_our_module(programs):
     server = programs.add(RedisServer(module=False))
     server.start()
