@@ -283,11 +283,12 @@ void audience_note_gap(struct audience *audience)
 }
 
 void audience_change_box(struct audience *audience, const struct follow_handlers *handlers,
-                         struct notify_id from, bool told)
+                         struct notify_id from, struct notify_id ahead, bool told)
 {
     for (uint32_t i = 0; i < audience->len; i++) {
         struct follow *follow = audience->follows[i];
-        bool stays = follow->state != FOLLOW_LIVE && notify_id_cmp(follow->pos, from) <= 0;
+        bool stays = (follow->state != FOLLOW_LIVE && notify_id_cmp(follow->pos, from) <= 0) ||
+                     notify_id_cmp(follow->pos, ahead) > 0;
         if (has_been_served(follow))
             set_back(handlers, follow, stays ? follow->pos : from, told);
     }

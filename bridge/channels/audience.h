@@ -85,9 +85,10 @@ void audience_go_before(struct audience *audience, struct notify_id id);
 /* Those who are not live, and stand where we have brought them to, may have missed something. */
 void audience_note_gap(struct audience *audience);
 /* Another box stands there, in which it goes on behind from. Those who wait are served from their
- * own positions, unless it is us who brought them there. told: a message says so to the live. */
+ * own positions, unless it is us who brought them there; those behind ahead stand in that box
+ * already, and stay. told: a message says so to the live. */
 void audience_change_box(struct audience *audience, const struct follow_handlers *handlers,
-                         struct notify_id from, bool told);
+                         struct notify_id from, struct notify_id ahead, bool told);
 
 /* An entry at missing has not been handed on, so that whatever was believed from there on is not
  * real. Who stands at such an id is set back, or it would skip what is real. told: as above. */

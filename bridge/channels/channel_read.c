@@ -206,14 +206,26 @@ static bool begin(struct channel *channel, const struct catchup_result *result,
     return complete;
 }
 
-/* Where to go on in another box: what stands behind that is new to everybody. A box that is gone
- * begins with nothing; one that came to stand there, with what it holds; and the first message of
- * one that nobody told of names the entry before it. */
+/* Does all that the box holds stand behind ours? Its first entry has none before it. So it is when
+ * it was written to after all keys were flushed and before we read. */
+static bool begins_behind(const struct channel *channel, const struct batch *batch)
+{
+    size_t behind = batch_after(batch, channel->last);
+
+    return behind < batch->len && notify_id_is_zero(batch->events[behind]->prev);
+}
+
+/* Where to go on in another box: what stands behind that is new to everybody. What stands as a
+ * whole behind ours is new; a box that is gone begins with nothing; one that came to stand there,
+ * with what it holds; and the first message of one that nobody told of names the entry before it.
+ */
 static struct notify_id begin_of_box(const struct channel *channel,
-                                     const struct catchup_result *result)
+                                     const struct catchup_result *result, const struct batch *batch)
 {
     const struct event *cause = cause_of_doubt(channel);
 
+    if (begins_behind(channel, batch))
+        return (struct notify_id){0, 0};
     if (channel->flushed || cause == NULL || notify_id_cmp(cause->prev, result->last) > 0)
         return result->last;
     return cause->prev;
@@ -221,13 +233,15 @@ static struct notify_id begin_of_box(const struct channel *channel,
 
 /* Ids may go on below the old ones. Returns whether the channel is up to date. */
 static bool change_box(struct channel *channel, const struct catchup_result *result,
-                       struct notify_id from)
+                       const struct batch *batch, struct notify_id from)
 {
-    bool told = notify_id_is_zero(from) && tells_end(channel);
+    bool told = notify_id_is_zero(from) && tells_end(channel) && !channel->flushed;
     bool complete = notify_id_cmp(from, result->last) == 0;
+    /* Who was served from Redis ahead of us may stand in that box already. */
+    struct notify_id ahead = begins_behind(channel, batch) ? channel->last : NOWHERE;
 
     begin_at(channel, from, result);
-    audience_change_box(&channel->audience, channel->shared->handlers, from, told);
+    audience_change_box(&channel->audience, channel->shared->handlers, from, ahead, told);
     hand_on_end(channel, true);
     return complete;
 }
@@ -407,7 +421,7 @@ static bool is_too_early(const struct channel *channel, const struct catchup_res
 /* Is what we know good in the new epoch as well? *ret_end: if not, up to where it is; NOWHERE: not
  * known yet, that is to be asked for alone. */
 static bool judge_branch(struct channel *channel, const struct catchup_result *result,
-                         struct notify_id *ret_end)
+                         const struct batch *batch, struct notify_id *ret_end)
 {
     channel->own_only = notify_id_cmp(channel->read->from, channel->last) != 0 ||
                         channel->read->epoch != channel->epoch;
@@ -422,8 +436,8 @@ static bool judge_branch(struct channel *channel, const struct catchup_result *r
         return true;
     }
     audience_judge(&channel->audience, 0, *ret_end, true, 0);
-    if (tells_end(channel))
-        *ret_end = begin_of_box(channel, result);
+    if (tells_end(channel) || begins_behind(channel, batch))
+        *ret_end = begin_of_box(channel, result, batch);
     return false;
 }
 
@@ -440,9 +454,9 @@ static bool close_hole(struct channel *channel, const struct catchup_result *res
     if (!channel->known)
         return begin(channel, result, batch);
     if (is_another_box(channel, result, batch))
-        return change_box(channel, result, begin_of_box(channel, result));
-    if (is_branched(channel, result) && !judge_branch(channel, result, &end))
-        return notify_id_cmp(end, NOWHERE) != 0 && change_box(channel, result, end);
+        return change_box(channel, result, batch, begin_of_box(channel, result, batch));
+    if (is_branched(channel, result) && !judge_branch(channel, result, batch, &end))
+        return notify_id_cmp(end, NOWHERE) != 0 && change_box(channel, result, batch, end);
     if (is_too_early(channel, result))
         return false;
     switch (judge(channel, channel->last, result, batch)) {

@@ -1,5 +1,7 @@
 """Coming back: what a client missed, from several keys at once, and positions that are of no use."""
 
+import time
+
 import pytest
 
 from bridge_helpers import id_before, ids_of, wait_ready
@@ -250,6 +252,22 @@ def test_new_ids_below_the_old_ones_are_delivered_after_lost_writes(make_stand):
     assert [tab.expect(type="notification")["id"] for _ in live] == live
 
 
+def test_what_is_written_right_behind_a_flush_arrives(make_stand):
+    """Redis has it before the bridge asks what there is, and may say so before it comes live."""
+    stand = make_stand()
+    for n in range(5):
+        tab = stand.tab(f"/ws?user=u{n}")
+        ids = stand.send_many(f"inbox:u{n}", 3)
+        assert [tab.recv()["id"] for _ in ids] == ids
+        wait_until(lambda: int(time.time() * 1000) > int(ids[-1].split("-")[0]), "ids that cannot come again")
+        pipe = stand.client.pipeline(transaction=False)
+        pipe.flushall()
+        for _ in range(3):
+            pipe.execute_command("NOTIFY.SEND", f"inbox:u{n}", "new")
+        ids = pipe.execute()[1:]
+        assert [tab.expect(type="notification")["id"] for _ in ids] == ids
+
+
 def test_a_change_that_the_bridge_could_not_hear_is_told(stand, tab, user):
     key = f"inbox:{user}"
     ids = stand.send_many(key, 2)
@@ -335,10 +353,10 @@ def test_a_database_that_is_exchanged_for_another_with_more_in_it_is_told(make_s
     other = stand.server.client(db=1)
     # In another millisecond: with the same ids the one box would be the other, gone on.
     wait_until(lambda: milliseconds_of(other) > int(ids[-1].split("-")[0]))
-    for n in range(10):
-        other.execute_command("NOTIFY.SEND", "inbox:alice", f"other {n}")
+    others = [other.execute_command("NOTIFY.SEND", "inbox:alice", f"other {n}") for n in range(10)]
     stand.call("SWAPDB", "0", "1")
     assert tab.expect(type="resumed")["results"]["inbox:alice"]["recovered"] is False
+    assert [tab.expect(type="notification")["id"] for _ in others] == others
     assert count_of(tab) == 10
     live = stand.send("inbox:alice")
     assert tab.expect(type="notification")["id"] == live
