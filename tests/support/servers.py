@@ -359,6 +359,18 @@ class RedisServer(Program):
         """The bytes that commands have written since then."""
         return self._aof("incr")
 
+    def terminate(self, timeout=STOP_TIMEOUT_S):
+        """A server that just writes its first AOF refuses to end, and is asked again."""
+        refused = "Errors trying to shut down"
+        while self.running():
+            since = self.mark()
+            self.proc.send_signal(signal.SIGTERM)
+            try:
+                wait_until(lambda: not self.running() or self.has_line(refused, since=since), timeout=timeout)  # noqa: B023
+            except AssertionError:
+                break
+        return self._reap(1)
+
     def stop(self):
         try:
             super().stop()
