@@ -231,6 +231,20 @@ static struct notify_id begin_of_box(const struct channel *channel,
     return cause->prev;
 }
 
+/* Does the portion show what stands behind ours? If not, since it was asked for by somebody who
+ * waits elsewhere, what does is asked for alone, once. */
+static bool may_change_box(struct channel *channel, const struct catchup_result *result,
+                           const struct batch *batch, bool asked_alone)
+{
+    bool shows = notify_id_cmp(channel->read->from, channel->last) <= 0 &&
+                 (!result->more || batch_after(batch, channel->last) < batch->len);
+
+    channel->own_only = !shows && !asked_alone;
+    if (channel->own_only)
+        channel_forget_recent(channel); /* of the former box */
+    return !channel->own_only;
+}
+
 /* Ids may go on below the old ones. Returns whether the channel is up to date. */
 static bool change_box(struct channel *channel, const struct catchup_result *result,
                        const struct batch *batch, struct notify_id from)
@@ -445,8 +459,10 @@ static bool judge_branch(struct channel *channel, const struct catchup_result *r
 static bool close_hole(struct channel *channel, const struct catchup_result *result,
                        const struct batch *batch)
 {
+    bool asked_alone = channel->own_only;
     struct notify_id end;
 
+    channel->own_only = false;
     if (result->unreadable) {
         only_listen(channel);
         return true;
@@ -454,7 +470,8 @@ static bool close_hole(struct channel *channel, const struct catchup_result *res
     if (!channel->known)
         return begin(channel, result, batch);
     if (is_another_box(channel, result, batch))
-        return change_box(channel, result, batch, begin_of_box(channel, result, batch));
+        return may_change_box(channel, result, batch, asked_alone) &&
+               change_box(channel, result, batch, begin_of_box(channel, result, batch));
     if (is_branched(channel, result) && !judge_branch(channel, result, batch, &end))
         return notify_id_cmp(end, NOWHERE) != 0 && change_box(channel, result, batch, end);
     if (is_too_early(channel, result))
@@ -505,7 +522,7 @@ static bool take_read(struct channel *channel, const struct catchup_result *resu
     channel_flush(channel);
     if (!current || !may_stay_live(channel, result, batch))
         current = close_hole(channel, result, batch);
-    if (!result->unreadable && !is_branched(channel, result))
+    if (!result->unreadable && !is_branched(channel, result) && !channel->own_only)
         channel_serve_from_read(channel, result, batch);
     return current;
 }
