@@ -36,11 +36,6 @@ static void send(struct request *r, enum answer_code code, json_t *answer)
     text_release(&text);
 }
 
-void answer_json(struct request *r, json_t *answer)
-{
-    send(r, ANSWER_OK, answer);
-}
-
 /* Takes details over. */
 static void send_error(struct request *r, enum answer_code code, json_t *details,
                        const char *message)
@@ -52,6 +47,14 @@ static void send_error(struct request *r, enum answer_code code, json_t *details
     send(r, code,
          json_pack("{s:s, s:{s:s, s:o, s:o}}", "type", "error", "error", "code", code_names[code],
                    "message", text, "details", details));
+}
+
+void answer_json(struct request *r, json_t *answer)
+{
+    if (answer != NULL)
+        send(r, ANSWER_OK, answer);
+    else /* what Redis said, and is to stand in it, is no UTF-8 */
+        send_error(r, ANSWER_PROCESSING_ERROR, json_null(), "unexpected reply");
 }
 
 void answer_error(struct request *r, enum answer_code code, const char *member, const char *message)
