@@ -14,7 +14,6 @@
 #include "redis/redis_link.h"
 #include "redis/subscription.h"
 
-#define FIRST_BUCKETS 64
 #define TOUCHES_PER_LEASE 3 /* so two may fail before Redis forgets anybody */
 #define TICKS_PER_TOUCH 512
 #define TICK_MIN_MS 5
@@ -33,56 +32,32 @@ struct notify_str session_place_name(const struct session_place *place)
 
 /* The table of sets. */
 
-static struct session_set **bucket_of(const struct sessions *all, struct notify_str key)
+static uint64_t hash_of(const struct hash_table *table, const struct hash_node *node)
 {
-    return &all->buckets[hash_bytes(&all->hash_key, key) & all->mask];
+    return hash_bytes(&table->key, session_set_key((const struct session_set *)node));
 }
 
 static struct session_set *find_set(const struct sessions *all, struct notify_str key)
 {
-    struct session_set *set = *bucket_of(all, key);
+    struct hash_node *n = hash_table_chain(&all->sets, hash_bytes(&all->sets.key, key));
 
-    while (set != NULL && !notify_str_eq(session_set_key(set), key))
-        set = set->next;
-    return set;
-}
-
-static void link_in(struct sessions *all, struct session_set *set)
-{
-    struct session_set **bucket = bucket_of(all, session_set_key(set));
-
-    set->next = *bucket;
-    *bucket = set;
-}
-
-/* Twice the buckets; for lack of memory the chains just grow longer. */
-static void grow(struct sessions *all)
-{
-    struct session_set **old = all->buckets;
-    size_t len = all->mask + 1;
-    struct session_set **buckets = calloc(2 * len, sizeof(struct session_set *));
-
-    if (buckets == NULL)
-        return;
-    all->buckets = buckets;
-    all->mask = 2 * len - 1;
-    for (size_t i = 0; i < len; i++)
-        while (old[i] != NULL) {
-            struct session_set *set = old[i];
-            old[i] = set->next;
-            link_in(all, set);
-        }
-    free(old);
+    for (; n != NULL; n = n->next) {
+        struct session_set *set = (struct session_set *)n;
+        if (notify_str_eq(session_set_key(set), key))
+            return set;
+    }
+    return NULL;
 }
 
 /* Calls fn for each set; fn may free the one that it is given. */
 static void for_each_set(struct sessions *all, void (*fn)(struct session_set *set))
 {
-    for (size_t i = 0; i <= all->mask; i++)
-        for (struct session_set *set = all->buckets[i], *next; set != NULL; set = next) {
-            next = set->next;
-            fn(set);
-        }
+    struct hash_node *node, *next;
+
+    HASH_TABLE_FOREACH(node, next, &all->sets)
+    {
+        fn((struct session_set *)node);
+    }
 }
 
 /* Their leases are not all renewed in the same second, even when all came in one: multiples of the
@@ -110,9 +85,7 @@ static struct session_set *set_new(struct sessions *all, enum session_set_kind k
     TAILQ_INIT(&set->places);
     set->touch_ms = loop_now_ms(all->config.loop) + after_ms;
     heartbeat_set(all->wheel, &set->beat, after_ms);
-    if (++all->count > all->mask)
-        grow(all);
-    link_in(all, set);
+    hash_table_add(&all->sets, &set->node);
     return set;
 }
 
@@ -126,18 +99,14 @@ static void stop_listening(struct session_set *set)
 void session_set_free_if_idle(struct session_set *set)
 {
     struct sessions *all = set->all;
-    struct session_set **at = bucket_of(all, session_set_key(set));
 
     if (!TAILQ_EMPTY(&set->places))
         return;
     stop_listening(set);
     if (set->in_flight > 0 || set->due)
         return;
-    while (*at != set)
-        at = &(*at)->next;
-    *at = set->next;
+    hash_table_remove(&all->sets, &set->node);
     heartbeat_cancel(all->wheel, &set->beat);
-    all->count--;
     free(set);
 }
 
@@ -466,14 +435,12 @@ struct sessions *sessions_new(const struct sessions_config *config)
     if (all == NULL)
         return NULL;
     all->config = *config;
-    all->mask = FIRST_BUCKETS - 1;
-    all->hash_key = hash_key_new();
     TAILQ_INIT(&all->due);
     name_node(all->node);
-    all->buckets = calloc(FIRST_BUCKETS, sizeof(struct session_set *));
     all->subscriptions = subscription_set_new(config->loop, &subscription_handlers);
     all->wheel = heartbeat_new(config->loop, tick_for(config->lease_ms), on_beat);
-    if (all->buckets != NULL && all->subscriptions != NULL && all->wheel != NULL)
+    if (hash_table_init(&all->sets, hash_of) == 0 && all->subscriptions != NULL &&
+        all->wheel != NULL)
         return all;
     sessions_free(all);
     return NULL;
@@ -491,12 +458,12 @@ void sessions_free(struct sessions *all)
         set->due = false;
         set->beat = (struct heartbeat_node){0}; /* not set */
     }
-    if (all->buckets != NULL)
+    if (all->sets.buckets != NULL)
         for_each_set(all, forget_closing);
-    assert(all->count == 0 && all->in_flight == 0);
+    assert(all->sets.count == 0 && all->in_flight == 0);
     subscription_set_free(all->subscriptions);
     heartbeat_free(all->wheel);
-    free(all->buckets);
+    hash_table_release(&all->sets);
     free(all);
 }
 
@@ -517,7 +484,7 @@ void sessions_drain(struct sessions *all, void (*fn)(void *ctx), void *ctx)
 
 size_t sessions_set_count(const struct sessions *all)
 {
-    return all->count;
+    return all->sets.count;
 }
 
 const char *sessions_node(const struct sessions *all)

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "base/hash.h"
+#include "base/hash_table.h"
 #include "base/heartbeat.h"
 #include "base/log_once.h"
 #include "clients/sessions.h"
@@ -37,7 +37,7 @@ struct session_place {
 TAILQ_HEAD(session_places, session_place);
 
 struct session_set {
-    struct session_set *next; /* in the bucket */
+    struct hash_node node;    /* first */
     struct sessions *all;     /* borrowed */
     struct subscription *sub; /* NULL: nobody has to hear of it */
     union {
@@ -65,11 +65,10 @@ struct sessions {
     struct sessions_config config;
     struct subscription_set *subscriptions; /* owned */
     struct heartbeat *wheel;                /* owned */
-    struct session_set **buckets;           /* owned */
-    size_t mask, count, closing;
+    struct hash_table sets;
+    size_t closing;
     TAILQ_HEAD(session_set_queue, session_set) due;
     size_t in_flight;
-    struct hash_key hash_key;
     struct log_once said; /* of the log */
     uint64_t entered;     /* sets so far */
     void (*on_drained)(void *ctx);

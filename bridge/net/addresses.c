@@ -5,17 +5,16 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
-#include "base/hash.h"
+#include "base/hash_table.h"
 #include "base/log.h"
 #include "base/loop.h"
 
-#define FIRST_BUCKETS 64
 #define FORGET_AT_ONCE 2 /* looked at whenever one more is remembered: so they get fewer again */
 
 static_assert(COUNTERS <= 64, "address.told has a bit for each");
 
 struct address {
-    struct address *next;           /* in the bucket */
+    struct hash_node node;          /* first */
     struct addresses *all;          /* borrowed */
     TAILQ_ENTRY(address) idle_link; /* while it has no connection */
     uint64_t key;
@@ -29,10 +28,9 @@ struct address {
 struct addresses {
     struct loop *loop; /* borrowed */
     struct address_limits limits;
-    struct address **buckets; /* owned */
-    size_t mask, count, idle_count;
+    struct hash_table table; /* of all */
+    size_t idle_count;
     TAILQ_HEAD(address_queue, address) idle; /* in the order in which they became so */
-    struct hash_key hash_key;
     struct token_bucket lines;
     uint64_t kept_back; /* lines, since the last one */
 };
@@ -42,78 +40,49 @@ static uint64_t now_us(const struct addresses *all)
     return loop_now_ms(all->loop) * 1000;
 }
 
+static uint64_t hash_address(const struct hash_table *table, uint64_t key)
+{
+    return hash_bytes(&table->key, notify_str_of((const char *)&key, sizeof(key)));
+}
+
+static uint64_t hash_of(const struct hash_table *table, const struct hash_node *node)
+{
+    return hash_address(table, ((const struct address *)node)->key);
+}
+
 struct addresses *addresses_new(struct loop *loop, const struct address_limits *limits)
 {
     struct addresses *all = calloc(1, sizeof(*all));
 
     if (all == NULL)
         return NULL;
-    all->buckets = calloc(FIRST_BUCKETS, sizeof(struct address *));
-    if (all->buckets == NULL) {
+    if (hash_table_init(&all->table, hash_of) != 0) {
         free(all);
         return NULL;
     }
     all->loop = loop;
     all->limits = *limits;
-    all->mask = FIRST_BUCKETS - 1;
-    all->hash_key = hash_key_new();
     TAILQ_INIT(&all->idle);
     return all;
 }
 
 /* The table. */
 
-static size_t bucket_of(const struct addresses *all, uint64_t key)
-{
-    return hash_bytes(&all->hash_key, notify_str_of((const char *)&key, sizeof(key))) & all->mask;
-}
-
 static struct address *find(const struct addresses *all, uint64_t key, bool exempt)
 {
-    struct address *address = all->buckets[bucket_of(all, key)];
+    struct hash_node *n = hash_table_chain(&all->table, hash_address(&all->table, key));
 
-    while (address != NULL && (address->key != key || address->exempt != exempt))
-        address = address->next;
-    return address;
-}
-
-static void link_in(struct addresses *all, struct address *address)
-{
-    struct address **bucket = &all->buckets[bucket_of(all, address->key)];
-
-    address->next = *bucket;
-    *bucket = address;
-}
-
-/* Twice the buckets; for lack of memory the chains just grow longer. */
-static void grow(struct addresses *all)
-{
-    struct address **old = all->buckets;
-    size_t len = all->mask + 1;
-    struct address **buckets = calloc(2 * len, sizeof(struct address *));
-
-    if (buckets == NULL)
-        return;
-    all->buckets = buckets;
-    all->mask = 2 * len - 1;
-    for (size_t i = 0; i < len; i++)
-        while (old[i] != NULL) {
-            struct address *address = old[i];
-            old[i] = address->next;
-            link_in(all, address);
-        }
-    free(old);
+    for (; n != NULL; n = n->next) {
+        struct address *address = (struct address *)n;
+        if (address->key == key && address->exempt == exempt)
+            return address;
+    }
+    return NULL;
 }
 
 static void forget(struct address *address)
 {
-    struct addresses *all = address->all;
-    struct address **at = &all->buckets[bucket_of(all, address->key)];
-
-    while (*at != address)
-        at = &(*at)->next;
-    *at = address->next;
-    all->count--;
+    hash_table_remove(&address->all->table, &address->node);
     free(address);
 }
 
@@ -164,14 +133,14 @@ void addresses_free(struct addresses *all)
         next = TAILQ_NEXT(idle, idle_link);
         forget_idle(idle);
     }
-    assert(all->count == 0);
-    free(all->buckets);
+    assert(all->table.count == 0);
+    hash_table_release(&all->table);
     free(all);
 }
 
 size_t addresses_count(const struct addresses *all)
 {
-    return all->count;
+    return all->table.count;
 }
 
 /* Connections. */
@@ -185,9 +154,7 @@ static struct address *address_new(struct addresses *all, uint64_t key, bool exe
     address->all = all;
     address->key = key;
     address->exempt = exempt;
-    if (++all->count > all->mask)
-        grow(all);
-    link_in(all, address);
+    hash_table_add(&all->table, &address->node);
     return address;
 }
 

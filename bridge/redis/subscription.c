@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "base/hash.h"
+#include "base/hash_table.h"
 #include "base/log.h"
 #include "base/log_once.h"
 #include "base/loop.h"
@@ -12,14 +12,13 @@
 #include "redis/resp.h"
 
 #define BATCH_CHANNELS 256 /* in one SUBSCRIBE */
-#define FIRST_BUCKETS 64
-#define RETRY_MIN_MS 250  /* what is refused for a while is said again after so long, */
-#define RETRY_MAX_MS 4000 /* then after twice as long, up to this, until something is confirmed */
+#define RETRY_MIN_MS 250   /* what is refused for a while is said again after so long, */
+#define RETRY_MAX_MS 4000  /* then after twice as long, up to this, until something is confirmed */
 
 enum state { IDLE, ASKED, HELD, LEAVING, REFUSED };
 
 struct subscription {
-    struct subscription *next; /* in the bucket */
+    struct hash_node node; /* first */
     union {
         TAILQ_ENTRY(subscription) queue; /* of those that something is to be sent for */
         LIST_ENTRY(subscription) batch;  /* while ASKED or LEAVING: of the command's */
@@ -46,10 +45,9 @@ struct subscription_set {
     struct loop *loop; /* borrowed */
     const struct subscription_handlers *handlers;
     struct redis_link *link; /* borrowed; NULL while down */
-    struct subscription **buckets;
-    size_t mask, count, wanted; /* count: in the table */
+    struct hash_table table; /* of all that are not forgotten */
+    size_t wanted;
     struct subscription_queue queue;
-    struct hash_key key;
     struct loop_timer *retry;
     uint64_t retry_ms;
     struct log_once said; /* of the log */
@@ -68,6 +66,12 @@ static void on_retry(void *ctx)
     send_soon(set);
 }
 
+static uint64_t hash_of(const struct hash_table *table, const struct hash_node *node)
+{
+    (void)table;
+    return ((const struct subscription *)node)->hash;
+}
+
 struct subscription_set *subscription_set_new(struct loop *loop,
                                               const struct subscription_handlers *handlers)
 {
@@ -75,19 +79,15 @@ struct subscription_set *subscription_set_new(struct loop *loop,
 
     if (set == NULL)
         return NULL;
-    set->buckets = calloc(FIRST_BUCKETS, sizeof(struct subscription *));
     set->retry = loop_timer_new(loop, on_retry, set);
-    if (set->buckets == NULL || set->retry == NULL) {
+    if (set->retry == NULL || hash_table_init(&set->table, hash_of) != 0) {
         loop_timer_free(set->retry);
-        free(set->buckets);
         free(set);
         return NULL;
     }
     set->loop = loop;
     set->handlers = handlers;
     set->retry_ms = RETRY_MIN_MS;
-    set->mask = FIRST_BUCKETS - 1;
-    set->key = hash_key_new();
     TAILQ_INIT(&set->queue);
     return set;
 }
@@ -100,15 +100,15 @@ static void free_when_idle(struct subscription_set *set)
 
 void subscription_set_free(struct subscription_set *set)
 {
+    struct hash_node *node, *next;
+
     if (set == NULL)
         return;
-    for (size_t i = 0; i <= set->mask; i++)
-        while (set->buckets[i] != NULL) {
-            struct subscription *sub = set->buckets[i];
-            set->buckets[i] = sub->next;
-            free(sub);
-        }
-    free(set->buckets);
+    HASH_TABLE_FOREACH(node, next, &set->table)
+    {
+        free(node);
+    }
+    hash_table_release(&set->table);
     loop_timer_free(set->retry);
     loop_undefer(set->loop, on_send_due, set);
     set->link = NULL;
@@ -118,51 +118,28 @@ void subscription_set_free(struct subscription_set *set)
 
 /* The table. */
 
+static uint32_t hash_channel(const struct subscription_set *set, struct notify_str channel)
+{
+    return (uint32_t)hash_bytes(&set->table.key, channel);
+}
+
 static struct subscription *find(const struct subscription_set *set, struct notify_str channel)
 {
-    uint32_t hash = (uint32_t)hash_bytes(&set->key, channel);
-    struct subscription *sub = set->buckets[hash & set->mask];
+    uint32_t hash = hash_channel(set, channel);
 
-    while (sub != NULL && (sub->hash != hash || !notify_str_eq(subscription_channel(sub), channel)))
-        sub = sub->next;
-    return sub;
-}
-
-static void link_into(struct subscription **buckets, size_t mask, struct subscription *sub)
-{
-    sub->next = buckets[sub->hash & mask];
-    buckets[sub->hash & mask] = sub;
-}
-
-/* Twice the buckets; for lack of memory the chains just grow longer. */
-static void grow(struct subscription_set *set)
-{
-    size_t mask = set->mask * 2 + 1;
-    struct subscription **buckets = calloc(mask + 1, sizeof(struct subscription *));
-
-    if (buckets == NULL)
-        return;
-    for (size_t i = 0; i <= set->mask; i++)
-        while (set->buckets[i] != NULL) {
-            struct subscription *sub = set->buckets[i];
-            set->buckets[i] = sub->next;
-            link_into(buckets, mask, sub);
-        }
-    free(set->buckets);
-    set->buckets = buckets;
-    set->mask = mask;
+    for (struct hash_node *n = hash_table_chain(&set->table, hash); n != NULL; n = n->next) {
+        struct subscription *sub = (struct subscription *)n;
+        if (sub->hash == hash && notify_str_eq(subscription_channel(sub), channel))
+            return sub;
+    }
+    return NULL;
 }
 
 static void forget(struct subscription_set *set, struct subscription *sub)
 {
-    struct subscription **at = &set->buckets[sub->hash & set->mask];
-
-    while (*at != sub)
-        at = &(*at)->next;
-    *at = sub->next;
+    hash_table_remove(&set->table, &sub->node);
     if (sub->queued)
         TAILQ_REMOVE(&set->queue, sub, queue);
-    set->count--;
     free(sub);
 }
 
@@ -175,10 +152,14 @@ void *subscription_find(const struct subscription_set *set, struct notify_str ch
 
 void subscription_each(const struct subscription_set *set, void (*fn)(void *owner))
 {
-    for (size_t i = 0; i <= set->mask; i++)
-        for (const struct subscription *sub = set->buckets[i]; sub != NULL; sub = sub->next)
-            if (sub->owner != NULL)
-                fn(sub->owner);
+    struct hash_node *node, *next;
+
+    HASH_TABLE_FOREACH(node, next, &set->table)
+    {
+        const struct subscription *sub = (const struct subscription *)node;
+        if (sub->owner != NULL)
+            fn(sub->owner);
+    }
 }
 
 size_t subscription_count(const struct subscription_set *set)
@@ -188,7 +169,7 @@ size_t subscription_count(const struct subscription_set *set)
 
 size_t subscription_leaving_count(const struct subscription_set *set)
 {
-    return set->count - set->wanted;
+    return set->table.count - set->wanted;
 }
 
 struct notify_str subscription_channel(const struct subscription *sub)
@@ -328,11 +309,9 @@ struct subscription *subscription_want(struct subscription_set *set, struct noti
         return NULL;
     memcpy(sub->channel, channel.ptr, channel.len);
     sub->len = (uint16_t)channel.len;
-    sub->hash = (uint32_t)hash_bytes(&set->key, channel);
+    sub->hash = hash_channel(set, channel);
     sub->owner = owner;
-    if (++set->count > set->mask)
-        grow(set);
-    link_into(set->buckets, set->mask, sub);
+    hash_table_add(&set->table, &sub->node);
     set->wanted++;
     enqueue(set, sub);
     return sub;
@@ -501,11 +480,12 @@ void subscription_set_push(struct subscription_set *set, const struct resp *push
 static void for_each(struct subscription_set *set,
                      void (*fn)(struct subscription_set *set, struct subscription *sub))
 {
-    for (size_t i = 0; i <= set->mask; i++)
-        for (struct subscription *sub = set->buckets[i], *next; sub != NULL; sub = next) {
-            next = sub->next;
-            fn(set, sub);
-        }
+    struct hash_node *node, *next;
+
+    HASH_TABLE_FOREACH(node, next, &set->table)
+    {
+        fn(set, (struct subscription *)node);
+    }
 }
 
 static void start_over(struct subscription_set *set, struct subscription *sub)
