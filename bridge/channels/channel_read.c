@@ -66,6 +66,14 @@ static struct batch take_entries(struct channel *channel, struct catchup_result 
 
 /* What Redis says against what we know. */
 
+/* NULL: the portion holds none. */
+static const struct event *first_behind(const struct batch *batch, struct notify_id id)
+{
+    size_t behind = batch_after(batch, id);
+
+    return behind < batch->len ? batch->events[behind] : NULL;
+}
+
 /* Does Redis have the entry last of ours? */
 enum verdict {
     VOUCHED,
@@ -76,14 +84,14 @@ enum verdict {
 static enum verdict judge(const struct channel *channel, struct notify_id last,
                           const struct catchup_result *result, const struct batch *batch)
 {
-    size_t behind = batch_after(batch, last);
+    const struct event *next = first_behind(batch, last);
 
     if (notify_id_cmp(last, channel_sure(channel)) <= 0 || notify_id_cmp(result->last, last) == 0)
         return VOUCHED;
     if (batch_has(batch, last))
         return VOUCHED;
-    if (behind < batch->len)
-        return notify_id_cmp(batch->events[behind]->prev, last) == 0 ? VOUCHED : REFUTED;
+    if (next != NULL)
+        return notify_id_cmp(next->prev, last) == 0 ? VOUCHED : REFUTED;
     return result->more ? UNKNOWN : REFUTED;
 }
 
@@ -149,13 +157,13 @@ static void hand_on_end(struct channel *channel, bool is_sure)
 static bool is_exchanged(const struct channel *channel, const struct catchup_result *result,
                          const struct batch *batch)
 {
-    size_t behind = batch_after(batch, channel->last);
+    const struct event *next = first_behind(batch, channel->last);
 
     if (!channel->flushed || notify_id_cmp(result->last, channel->last) == 0 ||
         notify_id_cmp(channel->read->from, channel->last) > 0)
         return false;
-    if (behind < batch->len)
-        return notify_id_cmp(batch->events[behind]->prev, channel->last) != 0;
+    if (next != NULL)
+        return notify_id_cmp(next->prev, channel->last) != 0;
     return !result->more; /* else the portion does not reach so far */
 }
 
@@ -210,9 +218,9 @@ static bool begin(struct channel *channel, const struct catchup_result *result,
  * it was written to after all keys were flushed and before we read. */
 static bool begins_behind(const struct channel *channel, const struct batch *batch)
 {
-    size_t behind = batch_after(batch, channel->last);
+    const struct event *next = first_behind(batch, channel->last);
 
-    return behind < batch->len && notify_id_is_zero(batch->events[behind]->prev);
+    return next != NULL && notify_id_is_zero(next->prev);
 }
 
 /* Where to go on in another box: what stands behind that is new to everybody. What stands as a
@@ -231,15 +239,22 @@ static struct notify_id begin_of_box(const struct channel *channel,
     return cause->prev;
 }
 
+/* Did the read begin where the channel itself stands? Asked once more, it would show the same. */
+static bool begins_at_ours(const struct channel *channel)
+{
+    return notify_id_cmp(channel->read->from, channel->last) == 0 &&
+           channel->read->epoch == channel->epoch;
+}
+
 /* Does the portion show what stands behind ours? If not, since it was asked for by somebody who
- * waits elsewhere, what does is asked for alone, once. */
+ * waits elsewhere, what does is asked for alone. */
 static bool may_change_box(struct channel *channel, const struct catchup_result *result,
-                           const struct batch *batch, bool asked_alone)
+                           const struct batch *batch)
 {
     bool shows = notify_id_cmp(channel->read->from, channel->last) <= 0 &&
-                 (!result->more || batch_after(batch, channel->last) < batch->len);
+                 (!result->more || first_behind(batch, channel->last) != NULL);
 
-    channel->own_only = !shows && !asked_alone;
+    channel->own_only = !shows && !begins_at_ours(channel);
     if (channel->own_only)
         channel_forget_recent(channel); /* of the former box */
     return !channel->own_only;
@@ -437,8 +452,7 @@ static bool is_too_early(const struct channel *channel, const struct catchup_res
 static bool judge_branch(struct channel *channel, const struct catchup_result *result,
                          const struct batch *batch, struct notify_id *ret_end)
 {
-    channel->own_only = notify_id_cmp(channel->read->from, channel->last) != 0 ||
-                        channel->read->epoch != channel->epoch;
+    channel->own_only = !begins_at_ours(channel);
     *ret_end = NOWHERE;
     if (channel->own_only)
         return false;
@@ -459,7 +473,6 @@ static bool judge_branch(struct channel *channel, const struct catchup_result *r
 static bool close_hole(struct channel *channel, const struct catchup_result *result,
                        const struct batch *batch)
 {
-    bool asked_alone = channel->own_only;
     struct notify_id end;
 
     channel->own_only = false;
@@ -470,7 +483,7 @@ static bool close_hole(struct channel *channel, const struct catchup_result *res
     if (!channel->known)
         return begin(channel, result, batch);
     if (is_another_box(channel, result, batch))
-        return may_change_box(channel, result, batch, asked_alone) &&
+        return may_change_box(channel, result, batch) &&
                change_box(channel, result, batch, begin_of_box(channel, result, batch));
     if (is_branched(channel, result) && !judge_branch(channel, result, batch, &end))
         return notify_id_cmp(end, NOWHERE) != 0 && change_box(channel, result, batch, end);
