@@ -89,9 +89,9 @@ static void send_answer(struct sender *sender, struct frame *frame)
     look_after(sender);
 }
 
-void sender_send(struct sender *sender, struct text *answer)
+void sender_send(struct sender *sender, const struct text *answer)
 {
-    struct frame *frame = dialect_answer(sender->dialect, answer);
+    struct frame *frame = dialect_frame(sender->dialect, answer);
 
     if (frame == NULL)
         log_error("out_of_memory", "at", "answer");

@@ -63,8 +63,8 @@ int senders_init(struct senders *senders);
 void senders_release(struct senders *senders);
 
 /* Answers: they always go out, however much waits before them. answer: one object in canonical
- * words, with a member at least; it is changed. */
-void sender_send(struct sender *sender, struct text *answer);
+ * words. */
+void sender_send(struct sender *sender, const struct text *answer);
 /* The same; answer is taken over. NULL: out of memory. */
 void sender_send_json(struct sender *sender, json_t *answer);
 /* The first thing that the peer hears: from now on the queue goes out. */

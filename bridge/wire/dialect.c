@@ -43,15 +43,6 @@ struct frame *dialect_greeting(enum dialect dialect, const struct greeting *gree
     return frame;
 }
 
-struct frame *dialect_answer(enum dialect dialect, struct text *answer)
-{
-    const struct vocabulary *vocabulary = rows[dialect].vocabulary;
-
-    if (vocabulary->answer != NULL && !vocabulary->answer(answer))
-        return NULL;
-    return dialect_frame(dialect, answer);
-}
-
 bool dialect_read(enum dialect dialect, struct notify_str text, struct inbound *ret,
                   struct json_fault *ret_fault)
 {

@@ -32,8 +32,6 @@ enum dialect dialect_plain(enum dialect dialect);
 /* Frames. One reference; NULL: out of memory. */
 struct frame *dialect_frame(enum dialect dialect, const struct text *text);
 struct frame *dialect_greeting(enum dialect dialect, const struct greeting *greeting);
-/* answer: one object in canonical words, which are changed. */
-struct frame *dialect_answer(enum dialect dialect, struct text *answer);
 
 /* What a peer says, in canonical words. As inbound_read() (inbound.h). */
 bool dialect_read(enum dialect dialect, struct notify_str text, struct inbound *ret,

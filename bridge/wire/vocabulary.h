@@ -1,5 +1,6 @@
-/* vocabulary -- the words of a dialect: what an event, a greeting and an answer are called,
- * whatever their bytes are framed in (dialect.h). One dialect_<name>.c implements each. */
+/* vocabulary -- the words of a dialect: what an event and a greeting are called, whatever their
+ * bytes are framed in (dialect.h); answers are canonical in all of them. One dialect_<name>.c
+ * implements each. */
 #ifndef VOCABULARY_H
 #define VOCABULARY_H
 
@@ -27,9 +28,6 @@ struct vocabulary {
     bool (*event)(const struct event *event, struct text *ret);
     /* One reference. NULL: out of memory. */
     json_t *(*greeting)(const struct greeting *greeting);
-    /* Turns an answer in canonical words, one JSON object, into its own; what it needs for that
-     * lies in answer->owned. False: out of memory. NULL: answers are canonical. */
-    bool (*answer)(struct text *answer);
     /* What a peer says, in canonical words: as inbound_read(). */
     bool (*read)(struct notify_str text, struct inbound *ret, struct json_fault *ret_fault);
 };

@@ -42,7 +42,7 @@ Test(dialect, says_answers_in_canonical_words)
         struct frame *frame;
         text_add(&text, NOTIFY_STR("{\"type\":"));
         text_add(&text, NOTIFY_STR("\"pong\"}"));
-        frame = dialect_answer((enum dialect)d, &text);
+        frame = dialect_frame((enum dialect)d, &text);
         cr_assert_eq(frame->len, 2 + 15);
         cr_assert_arr_eq(frame->data, "\x81\x0f{\"type\":\"pong\"}", 17);
         frame_unref(frame);

@@ -76,7 +76,7 @@ bool sender_is_full(const struct sender *sender)
     return chance(20);
 }
 
-void sender_send(struct sender *sender, struct text *answer)
+void sender_send(struct sender *sender, const struct text *answer)
 {
     (void)answer;
     peer_of((const struct client *)(const void *)sender)->told++;
