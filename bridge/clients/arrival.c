@@ -3,11 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include <event2/util.h>
-
 #include "base/iso_time.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/random_hex.h"
 #include "clients/admission.h"
 #include "clients/categories.h"
 #include "clients/client.h"
@@ -347,13 +346,8 @@ void arrival_admit(struct client *client, struct notify_str path, struct notify_
 /* For a client that names none. */
 static struct notify_str make_id(char out[2 * MADE_ID_BYTES + 1])
 {
-    unsigned char random[MADE_ID_BYTES];
-    size_t len = 0;
-
-    evutil_secure_rng_get_bytes(random, sizeof(random));
-    for (size_t i = 0; i < sizeof(random); i++)
-        len += (size_t)snprintf(out + len, 3, "%02x", random[i]);
-    return notify_str_of(out, len);
+    random_hex(out, MADE_ID_BYTES);
+    return notify_str_z(out);
 }
 
 static struct client *make_client(struct client_shared *shared, struct conn *conn,

@@ -2,13 +2,11 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-#include <event2/util.h>
 
 #include "base/counters.h"
 #include "base/loop.h"
+#include "base/random_hex.h"
 #include "clients/client.h"
 #include "clients/sessions_private.h"
 #include "redis/redis_link.h"
@@ -419,15 +417,6 @@ static uint64_t tick_for(uint64_t lease_ms)
     return tick < TICK_MIN_MS ? TICK_MIN_MS : tick > TICK_MAX_MS ? TICK_MAX_MS : tick;
 }
 
-static void name_node(char out[SESSIONS_NODE_MAX])
-{
-    unsigned char random[(SESSIONS_NODE_MAX - 1) / 2];
-
-    evutil_secure_rng_get_bytes(random, sizeof(random));
-    for (size_t i = 0; i < sizeof(random); i++)
-        (void)snprintf(out + 2 * i, 3, "%02x", random[i]);
-}
-
 struct sessions *sessions_new(const struct sessions_config *config)
 {
     struct sessions *all = calloc(1, sizeof(*all));
@@ -436,7 +425,7 @@ struct sessions *sessions_new(const struct sessions_config *config)
         return NULL;
     all->config = *config;
     TAILQ_INIT(&all->due);
-    name_node(all->node);
+    random_hex(all->node, (SESSIONS_NODE_MAX - 1) / 2);
     all->subscriptions = subscription_set_new(config->loop, &subscription_handlers);
     all->wheel = heartbeat_new(config->loop, tick_for(config->lease_ms), on_beat);
     if (hash_table_init(&all->sets, hash_of) == 0 && all->subscriptions != NULL &&

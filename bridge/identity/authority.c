@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <event2/util.h>
+#include <string.h>
 
 #include "base/file_watch.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/random_hex.h"
 #include "identity/jwt.h"
 #include "identity/key_names.h"
 
@@ -183,13 +183,9 @@ bool authority_is_ready(const struct authority *authority)
 struct identity *authority_guest(const struct authority *authority)
 {
     char name[sizeof(GUEST_PREFIX) + (size_t)2 * GUEST_BYTES] = GUEST_PREFIX;
-    unsigned char random[GUEST_BYTES];
-    size_t len = sizeof(GUEST_PREFIX) - 1;
 
-    evutil_secure_rng_get_bytes(random, sizeof(random));
-    for (size_t i = 0; i < sizeof(random); i++)
-        len += (size_t)snprintf(name + len, 3, "%02x", random[i]);
-    return identity_anonymous(notify_str_of(name, len), authority->config.anonymous_role,
+    random_hex(name + strlen(GUEST_PREFIX), GUEST_BYTES);
+    return identity_anonymous(notify_str_z(name), authority->config.anonymous_role,
                               &authority->book);
 }
 
