@@ -195,3 +195,11 @@ void heartbeat_cancel(struct heartbeat *heartbeat, struct heartbeat_node *node)
     list_remove(node);
     heartbeat->count--;
 }
+
+/* Multiples of the golden ratio spread evenly over the interval, however many there are. */
+uint64_t heartbeat_spread(uint64_t nth, uint64_t interval_ms)
+{
+    uint64_t golden = UINT64_C(0x9e3779b97f4a7c15) * nth;
+
+    return 1 + ((golden >> 32) * interval_ms >> 32);
+}

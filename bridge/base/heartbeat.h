@@ -32,4 +32,9 @@ void heartbeat_free(struct heartbeat *heartbeat);
 void heartbeat_set(struct heartbeat *heartbeat, struct heartbeat_node *node, uint64_t after_ms);
 void heartbeat_cancel(struct heartbeat *heartbeat, struct heartbeat_node *node);
 
+/* When the first of something that comes every interval_ms (below 2^32) is due, for the nth that
+ * has it: 1 to interval_ms. What has begun in the same second, as all connections do after a
+ * restart, is then not due in the same one. */
+uint64_t heartbeat_spread(uint64_t nth, uint64_t interval_ms);
+
 #endif

@@ -58,13 +58,10 @@ static void for_each_set(struct sessions *all, void (*fn)(struct session_set *se
     }
 }
 
-/* Their leases are not all renewed in the same second, even when all came in one: multiples of the
- * golden ratio spread evenly over the interval, however many there are. */
+/* Their leases are not all renewed in the same second, even when all came in one. */
 static uint64_t first_touch_after(struct sessions *all)
 {
-    uint64_t golden = UINT64_C(0x9e3779b97f4a7c15) * ++all->entered;
-
-    return 1 + ((golden >> 32) * (all->config.lease_ms / TOUCHES_PER_LEASE) >> 32);
+    return heartbeat_spread(++all->entered, all->config.lease_ms / TOUCHES_PER_LEASE);
 }
 
 static struct session_set *set_new(struct sessions *all, enum session_set_kind kind,

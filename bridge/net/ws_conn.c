@@ -555,13 +555,10 @@ static const struct stream_handlers handlers = {on_input, on_drained};
 
 /* When ten thousand clients connect in the same second, as they do after a restart, their pings
  * must not all be due in the same one: each would hold up everything else for as long as it takes
- * to send and to answer them all. Multiples of the golden ratio spread evenly over the interval,
- * however many there are. */
+ * to send and to answer them all. */
 static uint64_t first_ping_after(struct transport *transport)
 {
-    uint64_t golden = UINT64_C(0x9e3779b97f4a7c15) * ++transport->opened;
-
-    return 1 + ((golden >> 32) * transport->config.heartbeat_ms >> 32);
+    return heartbeat_spread(++transport->opened, transport->config.heartbeat_ms);
 }
 
 static struct conn *conn_new(struct transport *transport, struct stream *stream,

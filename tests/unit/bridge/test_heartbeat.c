@@ -229,3 +229,18 @@ Test(heartbeat, starts_again_after_it_stood_still)
     free_world(&world);
     heartbeat_free(NULL);
 }
+
+Test(heartbeat, spreads_what_began_at_once_evenly_over_the_interval)
+{
+    enum { COUNT = 1000, PARTS = 10, INTERVAL_MS = 30000 };
+    int in_part[PARTS] = {0};
+
+    for (uint64_t i = 1; i <= COUNT; i++) {
+        uint64_t first = heartbeat_spread(i, INTERVAL_MS);
+        cr_assert(first >= 1 && first <= INTERVAL_MS);
+        in_part[(first - 1) * PARTS / INTERVAL_MS]++;
+    }
+    for (int i = 0; i < PARTS; i++)
+        cr_assert(in_part[i] >= COUNT / PARTS - 3 && in_part[i] <= COUNT / PARTS + 3, "%d: %d", i,
+                  in_part[i]);
+}
