@@ -103,18 +103,6 @@ static void kick_session(struct session_set *set, struct notify_str session)
     }
 }
 
-/* The whole set is another one now: what we have in it may be gone. */
-static void open_again(struct session_set *set)
-{
-    struct session_place *place, *next;
-
-    for (place = TAILQ_FIRST(&set->places); place != NULL; place = next) {
-        next = TAILQ_NEXT(place, link);
-        if (place->state == PLACE_OPEN)
-            session_place_set_state(place, PLACE_WANTED);
-    }
-}
-
 static void act_on(struct session_set *set, const struct head *head)
 {
     struct notify_str session;
@@ -122,7 +110,7 @@ static void act_on(struct session_set *set, const struct head *head)
 
     if (notify_str_eq(head->type, NOTIFY_STR("gone")) ||
         notify_str_eq(head->type, NOTIFY_STR("changed"))) {
-        open_again(set);
+        session_set_open_again(set); /* the whole set is another one now */
         return;
     }
     if (set->kind != SESSIONS_OF_USER || !notify_str_eq(head->type, NOTIFY_STR("kick")))

@@ -213,25 +213,15 @@ static bool send_open(struct session_set *set, struct command *command, struct s
 
 /* TOUCH */
 
-/* Redis has forgotten some of them: a lease had passed, or the set was lost. */
-static void open_again(struct session_set *set)
-{
-    struct session_place *place, *next;
-
-    counter_add(COUNTER_SESSIONS_LOST, 1);
-    for (place = TAILQ_FIRST(&set->places); place != NULL; place = next) {
-        next = TAILQ_NEXT(place, link);
-        if (place->state == PLACE_OPEN)
-            session_place_set_state(place, PLACE_WANTED);
-    }
-}
-
 static void on_touched(struct op *op, const struct resp *reply)
 {
-    if (reply != NULL && reply->kind == RESP_ERROR)
+    if (reply != NULL && reply->kind == RESP_ERROR) {
         fail(op->set, reply);
-    else if (reply != NULL && resp_integer(reply, op->count) < op->count)
-        open_again(op->set);
+    } else if (reply != NULL && resp_integer(reply, op->count) < op->count) {
+        /* Redis has forgotten some of them: a lease had passed, or the set was lost. */
+        counter_add(COUNTER_SESSIONS_LOST, 1);
+        session_set_open_again(op->set);
+    }
 }
 
 /* The first that has not been touched in this round. */
@@ -387,7 +377,7 @@ static enum step send_next(struct session_set *set)
  */
 static void begin_round(struct session_set *set, uint64_t now_ms)
 {
-    set->touch_ms = now_ms + set->all->config.lease_ms / 3;
+    set->touch_ms = now_ms + set->all->config.lease_ms / SESSIONS_TOUCHES_PER_LEASE;
     set->round++;
     set->failing = false;
 }

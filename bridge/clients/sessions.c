@@ -12,7 +12,6 @@
 #include "redis/redis_link.h"
 #include "redis/subscription.h"
 
-#define TOUCHES_PER_LEASE 3 /* so two may fail before Redis forgets anybody */
 #define TICKS_PER_TOUCH 512
 #define TICK_MIN_MS 5
 #define TICK_MAX_MS 250
@@ -61,7 +60,7 @@ static void for_each_set(struct sessions *all, void (*fn)(struct session_set *se
 /* Their leases are not all renewed in the same second, even when all came in one. */
 static uint64_t first_touch_after(struct sessions *all)
 {
-    return heartbeat_spread(++all->entered, all->config.lease_ms / TOUCHES_PER_LEASE);
+    return heartbeat_spread(++all->entered, all->config.lease_ms / SESSIONS_TOUCHES_PER_LEASE);
 }
 
 static struct session_set *set_new(struct sessions *all, enum session_set_kind kind,
@@ -146,6 +145,17 @@ void session_place_set_state(struct session_place *place, enum place_state state
         session_line_add(set);
     } else {
         TAILQ_INSERT_TAIL(&set->places, place, link);
+    }
+}
+
+void session_set_open_again(struct session_set *set)
+{
+    struct session_place *place, *next;
+
+    for (place = TAILQ_FIRST(&set->places); place != NULL; place = next) {
+        next = TAILQ_NEXT(place, link);
+        if (place->state == PLACE_OPEN)
+            session_place_set_state(place, PLACE_WANTED);
     }
 }
 
@@ -409,7 +419,7 @@ static void on_beat(struct heartbeat_node *node)
 
 static uint64_t tick_for(uint64_t lease_ms)
 {
-    uint64_t tick = lease_ms / TOUCHES_PER_LEASE / TICKS_PER_TOUCH;
+    uint64_t tick = lease_ms / SESSIONS_TOUCHES_PER_LEASE / TICKS_PER_TOUCH;
 
     return tick < TICK_MIN_MS ? TICK_MIN_MS : tick > TICK_MAX_MS ? TICK_MAX_MS : tick;
 }

@@ -13,6 +13,8 @@
 #include "base/log_once.h"
 #include "clients/sessions.h"
 
+#define SESSIONS_TOUCHES_PER_LEASE 3 /* so two may fail before Redis forgets anybody */
+
 enum place_state {
     PLACE_NONE, /* not in Redis, nor to be: it watches, or was refused or kicked */
     PLACE_WANTED,
@@ -84,6 +86,8 @@ struct notify_str session_place_name(const struct session_place *place);
 void session_place_free(struct session_place *place);
 /* Moves it to where its state belongs, and has the set's commands sent. */
 void session_place_set_state(struct session_place *place, enum place_state state);
+/* Redis may have lost what it had of the set: all places that are open there are opened again. */
+void session_set_open_again(struct session_set *set);
 void session_set_free_if_idle(struct session_set *set);
 
 /* session_line.c: something may be to be sent for this set. */
