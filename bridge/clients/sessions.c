@@ -246,11 +246,11 @@ int sessions_enter(struct sessions *all, struct client *client, enum session_set
     return 0;
 }
 
-void sessions_leave(struct sessions *all, struct client *client, struct notify_str key)
+void sessions_leave(struct client *client, struct notify_str key)
 {
     struct session_place *place = find_place(client, key);
+    struct session_set *set;
 
-    (void)all;
     if (place == NULL)
         return;
     if (!place->watches) {
@@ -258,8 +258,9 @@ void sessions_leave(struct sessions *all, struct client *client, struct notify_s
         return;
     }
     /* Who goes on watching does so in another place: this one is Redis' business. */
+    set = place->set;
     unlink_place(client, place);
-    (void)sessions_watch(all, client, place->set->kind, key); /* no memory: it hears no more */
+    (void)sessions_watch(set->all, client, set->kind, key); /* no memory: it hears no more */
     give_up(place);
 }
 
@@ -277,11 +278,10 @@ int sessions_watch(struct sessions *all, struct client *client, enum session_set
     return 0;
 }
 
-void sessions_unwatch(struct sessions *all, struct client *client, struct notify_str key)
+void sessions_unwatch(struct client *client, struct notify_str key)
 {
     struct session_place *place = find_place(client, key);
 
-    (void)all;
     if (place == NULL)
         return;
     place->watches = place->is_to_learn = false;

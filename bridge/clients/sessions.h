@@ -71,11 +71,11 @@ extern const struct redis_link_handlers sessions_commands_handlers;
 /* Gives client a place in the set. 0 or -ENOMEM. */
 int sessions_enter(struct sessions *sessions, struct client *client, enum session_set_kind kind,
                    struct notify_str key);
-void sessions_leave(struct sessions *sessions, struct client *client, struct notify_str key);
+void sessions_leave(struct client *client, struct notify_str key);
 /* Tells client of who comes and goes there, first of how it stands. 0 or -ENOMEM. */
 int sessions_watch(struct sessions *sessions, struct client *client, enum session_set_kind kind,
                    struct notify_str key);
-void sessions_unwatch(struct sessions *sessions, struct client *client, struct notify_str key);
+void sessions_unwatch(struct client *client, struct notify_str key);
 /* The sets that client has to do with. */
 size_t sessions_count_of(const struct client *client);
 /* It has gone. */

@@ -225,7 +225,7 @@ void request_handle_unsubscribe_presence(struct request *r)
 
     if (!has_sets(r, subject))
         return;
-    sessions_unwatch(r->shared->sessions, r->client, key_for(r, subject, &buffer));
+    sessions_unwatch(r->client, key_for(r, subject, &buffer));
     answer_watching(r, subject, false);
 }
 
@@ -249,8 +249,7 @@ void request_presence_leave(struct client *client, struct notify_str topic)
     struct key_buffer buffer;
 
     if (client->shared->sessions != NULL)
-        sessions_leave(client->shared->sessions, client,
-                       key_of(client->shared->keys, KEY_TOPIC_USERS, topic, &buffer));
+        sessions_leave(client, key_of(client->shared->keys, KEY_TOPIC_USERS, topic, &buffer));
 }
 
 /* kick */

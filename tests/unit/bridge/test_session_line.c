@@ -338,7 +338,7 @@ static void act(void)
         break;
     case 5:
         if (peer->here)
-            sessions_leave(sessions, &peer->client, NOTIFY_STR("presence:t"));
+            sessions_leave(&peer->client, NOTIFY_STR("presence:t"));
         break;
     case 6:
         if (commands.up && chance(30))
