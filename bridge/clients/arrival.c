@@ -83,16 +83,6 @@ static void on_settled(struct client *client)
         greet_soon(client, NULL);
 }
 
-/* It follows the topic, and is not among those who are said to be there. */
-static void tell_absent(struct client *client, struct notify_str key)
-{
-    sender_send_json(&client->sender,
-                     json_pack("{s:s, s:{s:s, s:s, s:{s:s%}}}", "type", "error", "error", "code",
-                               "TOO_MANY_CONNECTIONS", "message",
-                               "so many are present there that no other is counted", "details",
-                               "key", key.ptr, key.len));
-}
-
 static void on_refused(struct client *client, enum session_set_kind kind, struct notify_str key,
                        bool too_many_sessions)
 {
@@ -103,8 +93,9 @@ static void on_refused(struct client *client, enum session_set_kind kind, struct
         conn_close(client->sender.conn, CONN_CLOSE_TOO_MANY,
                    too_many_sessions ? "too many sessions of this user"
                                      : "too many connections of this session");
-    else if (kind == USERS_OF_TOPIC)
-        tell_absent(client, key);
+    else if (kind == USERS_OF_TOPIC) /* which it follows all the same */
+        client_tell_error(client, key, "TOO_MANY_CONNECTIONS",
+                          "so many are present there that no other is counted");
 }
 
 static void on_kicked(struct client *client)
@@ -159,8 +150,7 @@ static void follow_by_itself(struct auto_keys *keys, struct notify_str key,
     if (keys->error != 0 || key.len == 0 || client_find_follow(client, key) != NULL)
         return;
     if (client->follow_count >= client->shared->max_subscriptions) /* roles may name many */
-        client_tell_unfollowed(client, key, "TOO_MANY_SUBSCRIPTIONS",
-                               "this connection follows as many keys as it may");
+        client_tell_error(client, key, "TOO_MANY_SUBSCRIPTIONS", CLIENT_TOO_MANY_KEYS_TEXT);
     else
         keys->error = client_follow(client, key, from == NULL ? NULL : &position, keys->ask);
 }
@@ -203,7 +193,7 @@ static void follow_topics(struct auto_keys *keys, const struct opening *opening)
         if (key.len == 0 || client_may_follow(client, key))
             follow_by_itself(keys, key, NULL);
         else
-            client_tell_unfollowed(client, key, "FORBIDDEN", CLIENT_NO_RIGHT_TEXT);
+            client_tell_error(client, key, "FORBIDDEN", CLIENT_NO_RIGHT_TEXT);
     }
 }
 

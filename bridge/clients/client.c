@@ -289,8 +289,8 @@ static void on_gap(struct follow *follow)
     fall_behind(client, follow);
 }
 
-void client_tell_unfollowed(struct client *client, struct notify_str key, const char *code,
-                            const char *why)
+void client_tell_error(struct client *client, struct notify_str key, const char *code,
+                       const char *why)
 {
     json_t *name = json_stringn(key.ptr, key.len); /* NULL, and left out, if it is no UTF-8 */
 
@@ -417,7 +417,7 @@ static void on_refused(struct follow *follow)
 
     follow->gap = true;
     if (!asks_refuse(&client->asks, follow))
-        client_tell_unfollowed(client, follow_key(follow), "FORBIDDEN", CLIENT_FORBIDDEN_TEXT);
+        client_tell_error(client, follow_key(follow), "FORBIDDEN", CLIENT_FORBIDDEN_TEXT);
     client_unfollow(client, follow);
 }
 

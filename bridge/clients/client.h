@@ -45,6 +45,8 @@ struct turns;
 
 #define CLIENT_FORBIDDEN_TEXT "Redis does not let the bridge listen to this key"
 #define CLIENT_NO_RIGHT_TEXT "this user may not follow it"
+#define CLIENT_TOO_MANY_KEYS_TEXT "this connection follows as many keys as it may"
+
 /* What all clients of a process share. */
 struct client_shared {
     struct senders senders; /* its loop and limits are set by the owner */
@@ -119,9 +121,10 @@ extern const struct follow_handlers client_follow_handlers;
 uint64_t client_take_message(struct client *client);
 /* It has met a limit (net/conn.h). */
 void client_limit_met(struct client *client, enum counter limit);
-/* Tells, without a request, that it does not follow a key that it would by itself, or did. */
-void client_tell_unfollowed(struct client *client, struct notify_str key, const char *code,
-                            const char *why);
+/* Tells, without a request, what is wrong with a key that it would follow by itself, or follows, or
+ * did. */
+void client_tell_error(struct client *client, struct notify_str key, const char *code,
+                       const char *why);
 
 /* Following. key: 1 to NOTIFY_KEY_MAX bytes. */
 struct follow *client_find_follow(const struct client *client, struct notify_str key);

@@ -19,7 +19,7 @@ static void end_what_is_forbidden(struct client *client)
         next = follow->next;
         if (client_may_follow(client, follow_key(follow)))
             continue;
-        client_tell_unfollowed(client, follow_key(follow), "FORBIDDEN", CLIENT_NO_RIGHT_TEXT);
+        client_tell_error(client, follow_key(follow), "FORBIDDEN", CLIENT_NO_RIGHT_TEXT);
         client_unfollow(client, follow);
     }
 }
@@ -32,8 +32,7 @@ static void begin_one(void *ctx, struct notify_str topic)
 
     if (key_name_is_valid(topic) && key.len > 0 && client_find_follow(client, key) == NULL &&
         client_follow(client, key, NULL, NULL) != 0)
-        client_tell_unfollowed(client, key, "TOO_MANY_SUBSCRIPTIONS",
-                               "this connection follows as many keys as it may");
+        client_tell_error(client, key, "TOO_MANY_SUBSCRIPTIONS", CLIENT_TOO_MANY_KEYS_TEXT);
 }
 
 void review_client(struct client *client)

@@ -111,8 +111,7 @@ static int start_follow(struct client *client, struct notify_str key, const stru
 static void fail_too_many(struct request *r)
 {
     client_limit_met(r->client, COUNTER_SUBSCRIPTIONS_REFUSED);
-    answer_error(r, ANSWER_TOO_MANY_SUBSCRIPTIONS, NULL,
-                 "this connection follows as many keys as it may");
+    answer_error(r, ANSWER_TOO_MANY_SUBSCRIPTIONS, NULL, CLIENT_TOO_MANY_KEYS_TEXT);
 }
 
 static void fail_follow(struct request *r, int error)
