@@ -5,6 +5,7 @@
 
 #include "identity/key_names.h"
 #include "identity/pattern.h"
+#include "wire/json_text.h"
 
 /* What is said of each list of a token. */
 struct list_rule {
@@ -87,11 +88,6 @@ struct identity *identity_anonymous(struct notify_str user, const char *role,
 
 /* Claims. */
 
-static struct notify_str text_of(const json_t *string)
-{
-    return notify_str_of(json_string_value(string), json_string_length(string));
-}
-
 /* An array of at most rule->max strings of 1 to max_bytes bytes, or not there. */
 static bool is_list(const json_t *list, const struct list_rule *rule)
 {
@@ -143,7 +139,7 @@ static void copy_lists(struct identity *identity, const json_t *claims)
     for (size_t i = 0; i < IDENTITY_LISTS; i++)
         json_array_foreach(json_object_get(claims, list_rules[i].claim), at, one)
         {
-            to = put_name(to, text_of(one));
+            to = put_name(to, json_text_of(one));
             identity->counts[i]++;
         }
 }
@@ -151,7 +147,7 @@ static void copy_lists(struct identity *identity, const json_t *claims)
 struct identity *identity_of_claims(const json_t *claims, uint64_t expires_ms,
                                     const struct roles *book, const char **ret_why)
 {
-    struct notify_str user = text_of(json_object_get(claims, "sub"));
+    struct notify_str user = json_text_of(json_object_get(claims, "sub"));
     struct identity *identity;
 
     *ret_why = find_fault(claims, user);

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/base64url.h"
+#include "wire/json_text.h"
 
 #define SECONDS_MAX 9007199254740992.0 /* 2^53: beyond it a JSON number names no single second */
 #define SIGNATURE_MAX 1024             /* bytes: RSA of 8192 bits */
@@ -69,11 +70,6 @@ static json_t *decode(struct notify_str part)
     return NULL;
 }
 
-static struct notify_str text_of(const json_t *string)
-{
-    return notify_str_of(json_string_value(string), json_string_length(string));
-}
-
 struct header {
     enum jwt_alg alg;
     struct notify_str kid; /* ptr NULL: none */
@@ -96,14 +92,14 @@ static enum jwt_fault read_header(const json_t *object, struct header *ret)
     if (object == NULL || (kid != NULL && (!json_is_string(kid) || json_string_length(kid) == 0 ||
                                            json_string_length(kid) > JWT_KID_MAX)))
         return JWT_BAD_HEADER;
-    if (!json_is_string(alg) || !jwt_alg_find(text_of(alg), &ret->alg))
+    if (!json_is_string(alg) || !jwt_alg_find(json_text_of(alg), &ret->alg))
         return JWT_BAD_ALG;
     if (json_object_get(object, "crit") != NULL || json_object_get(object, "b64") != NULL ||
         json_object_get(object, "zip") != NULL)
         return JWT_CRITICAL;
     if (!is_good_type(json_object_get(object, "typ")))
         return JWT_BAD_TYPE;
-    ret->kid = text_of(kid);
+    ret->kid = json_text_of(kid);
     return JWT_OK;
 }
 
@@ -156,7 +152,7 @@ static enum jwt_fault check_times(const struct jwt_rules *rules, const json_t *p
 static bool is_one_of(const json_t *text, const char *const *names)
 {
     for (; json_is_string(text) && *names != NULL; names++)
-        if (notify_str_eq(text_of(text), notify_str_z(*names)))
+        if (notify_str_eq(json_text_of(text), notify_str_z(*names)))
             return true;
     return false;
 }
@@ -184,11 +180,11 @@ static enum jwt_fault check_claims(const struct jwt_rules *rules, uint64_t now_m
     if (fault != JWT_OK)
         return fault;
     if (rules->issuer != NULL &&
-        !notify_str_eq(text_of(json_object_get(payload, "iss")), notify_str_z(rules->issuer)))
+        !notify_str_eq(json_text_of(json_object_get(payload, "iss")), notify_str_z(rules->issuer)))
         return JWT_WRONG_ISSUER;
     if (rules->audiences != NULL && !is_for_us(json_object_get(payload, "aud"), rules->audiences))
         return JWT_WRONG_AUDIENCE;
-    claims->subject = text_of(sub);
+    claims->subject = json_text_of(sub);
     return claims->subject.len > 0 && claims->subject.len <= rules->max_subject ? JWT_OK
                                                                                 : JWT_BAD_SUBJECT;
 }

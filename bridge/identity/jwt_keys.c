@@ -16,6 +16,8 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include "wire/json_text.h"
+
 #define TRIES_WITHOUT_KID 4
 #define HASH_MAX_BYTES 64
 #define EC_PART_MAX 48 /* bytes of r and of s */
@@ -254,8 +256,7 @@ static uint32_t algs_named(const json_t *jwk)
 
     if (name == NULL)
         return UINT32_MAX;
-    if (!json_is_string(name) ||
-        !jwt_alg_find(notify_str_of(json_string_value(name), json_string_length(name)), &alg))
+    if (!json_is_string(name) || !jwt_alg_find(json_text_of(name), &alg))
         return 0;
     return 1U << alg;
 }
