@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "identity/jwt_keys.h"
+#include "identity/key_names.h"
 #include "net/listener.h"
 #include "options.h"
 
@@ -409,25 +410,6 @@ static bool is_address(const char *jwks)
     return jwks != NULL && strstr(jwks, "://") != NULL;
 }
 
-static bool begins_alike(const char *a, const char *b)
-{
-    size_t m = (size_t)(strstr(a, "%s") - a), n = (size_t)(strstr(b, "%s") - b);
-
-    return strncmp(a, b, m < n ? m : n) == 0;
-}
-
-static bool ends_alike(const char *a, const char *b)
-{
-    size_t m, n, len;
-
-    a = strstr(a, "%s") + 2;
-    b = strstr(b, "%s") + 2;
-    m = strlen(a);
-    n = strlen(b);
-    len = m < n ? m : n;
-    return strcmp(a + m - len, b + n - len) == 0;
-}
-
 /* Whoever may follow a topic or a session must not by its name follow somebody's inbox. */
 static int check_keys_apart(const struct reading *r)
 {
@@ -436,7 +418,7 @@ static int check_keys_apart(const struct reading *r)
 
     for (size_t i = 0; i < 3; i++)
         for (size_t j = i + 1; j < 3; j++)
-            if (begins_alike(patterns[i], patterns[j]) && ends_alike(patterns[i], patterns[j]))
+            if (key_patterns_meet(patterns[i], patterns[j]))
                 return fail(r, "inbox-key, topic-key, session-key",
                             "must be such that no key can be of two of them");
     return 0;
@@ -448,7 +430,6 @@ static int check_jwt(const struct reading *r)
 
     if (check_keys_apart(r) != 0)
         return -EINVAL;
-
     if (c->jwt_secrets.len == 0 && c->jwt_key == NULL && c->jwt_jwks == NULL)
         return fail(r, "auth", "is jwt: --jwt-secret, --jwt-key or --jwt-jwks must be given, too");
     for (size_t i = 0; i < c->jwt_secrets.len; i++)

@@ -31,6 +31,16 @@ const char *key_pattern_check(const char *pattern)
     return NULL;
 }
 
+bool key_patterns_meet(const char *a, const char *b)
+{
+    struct affixes x = split(a), y = split(b);
+    size_t before = x.before.len < y.before.len ? x.before.len : y.before.len;
+    size_t after = x.after.len < y.after.len ? x.after.len : y.after.len;
+
+    return memcmp(x.before.ptr, y.before.ptr, before) == 0 &&
+           memcmp(x.after.ptr + x.after.len - after, y.after.ptr + y.after.len - after, after) == 0;
+}
+
 struct notify_str key_of(const struct key_names *names, enum key_kind kind, struct notify_str name,
                          struct key_buffer *buffer)
 {

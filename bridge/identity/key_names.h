@@ -32,6 +32,8 @@ bool key_name_is_valid(struct notify_str name);
 
 /* Why this is no usable pattern (static text); NULL: it is one. */
 const char *key_pattern_check(const char *pattern);
+/* Could a key be of both? They are usable. */
+bool key_patterns_meet(const char *a, const char *b);
 /* The key of name, written into *buffer. Empty when name is empty or the key would be too long. */
 struct notify_str key_of(const struct key_names *names, enum key_kind kind, struct notify_str name,
                          struct key_buffer *buffer);

@@ -94,3 +94,22 @@ Test(key_names, a_name_has_1_to_128_bytes_and_no_control_characters)
     cr_assert(key_name_is_valid(notify_str_of(text, KEY_NAME_MAX)));
     cr_assert_not(key_name_is_valid(notify_str_of(text, KEY_NAME_MAX + 1)));
 }
+
+static void check_meet(const char *a, const char *b, bool expected)
+{
+    cr_assert_eq(key_patterns_meet(a, b), expected, "%s, %s", a, b);
+    cr_assert_eq(key_patterns_meet(b, a), expected, "%s, %s", b, a);
+}
+
+Test(key_names, patterns_meet_when_a_key_could_be_of_both)
+{
+    check_meet("inbox:%s", "topic:%s", false);
+    check_meet("%s:inbox", "%s:topic", false);
+    check_meet("a:%s:b", "a:%s:c", false);
+    check_meet("a:%s:b", "b:%s:b", false);
+    check_meet("a:%s", "a:%s", true);
+    check_meet("a:%s", "a:x:%s", true);
+    check_meet("%s:b", "%s:x:b", true);
+    check_meet("a:%s", "%s:b", true);
+    check_meet("%s", "a:%s:b", true);
+}
