@@ -109,7 +109,7 @@ static void make_certificate(struct world *world)
     world->server_tls = SSL_CTX_new(TLS_server_method());
     SSL_CTX_use_certificate(world->server_tls, cert);
     SSL_CTX_use_PrivateKey(world->server_tls, key);
-    strcpy(world->ca_file, "/tmp/test_http_fetch.XXXXXX");
+    strcpy(world->ca_file, P_tmpdir "/test_http_fetch.XXXXXX");
     fd = mkstemp(world->ca_file);
     file = fdopen(fd, "w");
     PEM_write_X509(file, cert);

@@ -82,7 +82,7 @@ static void write_file(const char *path, const char *text)
 
 Test(key_source, a_changed_file_is_read_and_a_bad_one_keeps_what_was)
 {
-    char dir[] = "/tmp/test_key_source.XXXXXX", path[64];
+    char dir[] = P_tmpdir "/test_key_source.XXXXXX", path[64];
     struct key_source *source;
 
     cr_assert_not_null(mkdtemp(dir));
