@@ -47,9 +47,10 @@ class Stand(Group):
         self.client = self.server.client()
         self.tabs = []
 
-    def tab(self, path="/ws", greeted=True, **options):
-        """A WebSocket client; greeted: its greeting is read and kept in tab.greeting."""
-        tab = WsClient(self.daemon.port, path, **options)
+    def tab(self, path="/ws", greeted=True, port=None, **options):
+        """A WebSocket client; greeted: its greeting is read and kept in tab.greeting. port: another
+        than the bridge's first."""
+        tab = WsClient(port or self.daemon.port, path, **options)
         self.tabs.append(tab)
         if greeted:
             tab.greeting = tab.expect(type="connection")
@@ -109,11 +110,11 @@ def stand(shared_stand):
 
 @pytest.fixture
 def make_stand():
-    """make_stand("--flag", …): a Stand of one's own."""
+    """make_stand("--flag", …): a Stand of one's own. kind: a class made of Stand."""
     made = []
 
-    def make(*args, **options):
-        made.append(Stand(*args, **options))
+    def make(*args, kind=Stand, **options):
+        made.append(kind(*args, **options))
         return made[-1]
 
     yield make

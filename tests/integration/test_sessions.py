@@ -1,29 +1,27 @@
 """Sessions, presence and kicks: two bridges in front of one Redis (docs/sessions.md)."""
 
+import functools
 import time
 
 import pytest
 
-from bridge_helpers import new_name
-from servers import Group, wait_until
-from ws_client import Closed, WsClient
+from bridge_helpers import Stand
+from servers import wait_until
+from ws_client import Closed
 
 LEASE_S = 1.5
 
 
-class Pair(Group):
-    """One Redis, two bridges, and clients at either."""
+class Pair(Stand):
+    """A Stand with a second bridge; clients say at which of them they are."""
 
     def __init__(self, *args):
-        super().__init__()
-        self.server = self.redis()
         lease = ("--session-lease", f"{int(LEASE_S * 1000)}ms", *args)
-        self.bridges = [self.bridge(self.server, *lease, name=name) for name in ("one", "two")]
-        self.client = self.server.client()
-        self.tabs = []
+        super().__init__(*lease, name="one")
+        self.bridges = [self.daemon, self.bridge(self.server, *lease, name="two")]
 
     def session(self, *words):
-        return self.client.execute_command("NOTIFY.SESSION", *words)
+        return self.call("NOTIFY.SESSION", *words)
 
     def count(self, key):
         return self.session("COUNT", key), self.session("COUNT", key, "CONNECTIONS")
@@ -31,50 +29,28 @@ class Pair(Group):
     def wait_count(self, key, sessions, connections, timeout=10):
         wait_until(lambda: self.count(key) == (sessions, connections), f"{key} {sessions, connections}", timeout)
 
-    def open(self, at, path, **options):
-        self.tabs.append(WsClient(self.bridges[at].port, path, **options))
-        return self.tabs[-1]
-
     def tab(self, at, path, **options):
-        tab = self.open(at, path, **options)
-        tab.greeting = tab.expect(type="connection")
-        return tab
+        return super().tab(path, port=self.bridges[at].port, **options)
 
-    def close_tabs(self):
-        while self.tabs:
-            self.tabs.pop().sock.close()
+    def open(self, at, path):
+        return self.tab(at, path, greeted=False)
 
 
 @pytest.fixture
-def make_pair():
-    made = []
-
-    def make(*args):
-        made.append(Pair(*args))
-        return made[-1]
-
-    yield make
-    for pair in made:
-        pair.close_tabs()
-        pair.close()
+def make_pair(make_stand):
+    return functools.partial(make_stand, kind=Pair)
 
 
 @pytest.fixture(scope="module")
-def shared_pair():
-    pair = Pair()
-    yield pair
-    pair.close()
+def shared_stand():
+    group = Pair()
+    yield group
+    group.close()
 
 
 @pytest.fixture
-def pair(shared_pair):
-    yield shared_pair
-    shared_pair.close_tabs()
-
-
-@pytest.fixture
-def user():
-    return new_name()
+def pair(stand):
+    return stand
 
 
 # Arriving and going.
