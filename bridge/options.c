@@ -408,8 +408,8 @@ const struct option options[] = {
      .def = "127.0.0.0/8,::1,unix",
      .check = check_network,
      .metavar = "NETWORKS",
-     .help = "Addresses that are not counted by the three limits above, besides trusted proxies: "
-             "addresses and networks, with commas between them."},
+     .help = "Addresses that are not counted for --max-connections-per-address and --connect-rate, "
+             "besides trusted proxies: addresses and networks, with commas between them."},
     {.name = "max-addresses",
      .type = OPTION_NUMBER,
      .at = AT(max_addresses),
