@@ -1,74 +1,14 @@
 """A failover that loses what was acknowledged last: whoever held a place in it is told, whoever did not
 goes on. The new primary's clock may be behind, so ids and revisions collide with those of the lost branch."""
 
-import socket
-import threading
-
 import pytest
 
 from bridge_helpers import number_of
 from servers import Group
+from tcp_proxy import TcpProxy
 from ws_client import WsClient
 
 KEY = "inbox:alice"
-
-
-class Switch(threading.Thread):
-    """The address of the primary: leads to one server, later to another, as a failover has it."""
-
-    def __init__(self, port):
-        super().__init__(daemon=True)
-        self.target = port
-        self.pairs = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}"
-        self.start()
-
-    def run(self):
-        while True:
-            try:
-                near, _ = self.listener.accept()
-            except OSError:
-                return
-            try:
-                far = socket.create_connection(("127.0.0.1", self.target))
-            except OSError:
-                near.close()
-                continue
-            self.pairs.append((near, far))
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self._forward, args=(source, sink), daemon=True).start()
-
-    @staticmethod
-    def _forward(source, sink):
-        try:
-            while data := source.recv(65536):
-                sink.sendall(data)
-        except OSError:
-            pass
-        for end in (source, sink):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def lead_to(self, port):
-        self.target = port
-        self.cut()
-
-    def cut(self):
-        pairs, self.pairs = self.pairs, []
-        for pair in pairs:
-            for end in pair:
-                try:
-                    end.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
-
-    def close(self):
-        self.listener.close()
-        self.cut()
 
 
 class Failover(Group):
@@ -78,7 +18,7 @@ class Failover(Group):
         super().__init__()
         self.old = self.redis()
         self.new = self.replica(self.old)
-        self.switch = Switch(self.old.port)
+        self.switch = TcpProxy(self.old.port)
         self.daemon = self.bridge(self.switch)
         self.client = self.old.client()
         self.tabs = []

@@ -1,4 +1,5 @@
-"""A TCP proxy that can play dead (connections stay open, but nothing passes any more) or be slow."""
+"""A TCP proxy that can play dead (connections stay open, but nothing passes any more), be slow, or lead
+elsewhere."""
 
 import socket
 import threading
@@ -22,7 +23,11 @@ class TcpProxy:
                 near, _ = self._listener.accept()
             except OSError:
                 return
-            far = socket.create_connection(("127.0.0.1", self.target))
+            try:
+                far = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                near.close()
+                continue
             link = _Link(near, far)
             with self._lock:
                 self.links.append(link)
@@ -48,11 +53,19 @@ class TcpProxy:
         for link in self._find(word):
             link.answers.set()
 
-    def close(self):
-        self._listener.close()
+    def lead_to(self, port):
+        """Ends all connections; the next ones go there, as after a failover."""
+        self.target = port
+        self.cut()
+
+    def cut(self):
         with self._lock:
             for link in self.links:
                 link.close()
+
+    def close(self):
+        self._listener.close()
+        self.cut()
 
 
 class _Link:
