@@ -9,7 +9,7 @@ import pytest
 
 from raw_peer import RawPeer
 from servers import wait_until
-from ws_client import Closed, WsClient
+from ws_client import WsClient
 
 LEASE = ("--session-lease", "2s")
 

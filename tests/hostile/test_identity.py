@@ -12,7 +12,7 @@ import time
 import pytest
 
 from servers import Bridge, wait_until
-from tokens import SECRET, Key, b64, claims, hs, token
+from tokens import SECRET, Key, b64, claims, token
 from ws_client import WsClient
 
 FREE = ["--message-rate", "0"]  # what is tested holds without a limit on messages

@@ -12,7 +12,7 @@ from bridge_helpers import Stand, ids_of, new_name
 from certificates import Certificate
 from servers import free_port
 from tokens import SECRET, Key, b64, claims, hs, token
-from ws_client import Closed, Refused, WsClient
+from ws_client import Refused, WsClient
 
 JWT = ["--auth", "jwt", "--jwt-secret", SECRET, "--log-level", "debug"]
 

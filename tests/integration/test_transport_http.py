@@ -11,7 +11,6 @@ import time
 import pytest
 
 from certificates import Certificate
-from servers import wait_until
 
 
 class HttpHost:

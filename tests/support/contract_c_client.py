@@ -93,11 +93,6 @@ class Application:
     def resume(self, positions=None):
         return self.request("resume", positions=positions or dict(self.positions))["results"]
 
-    def lose_connection(self):
-        """As when the network goes: nothing is said."""
-        self.socket.sock.close()
-        self.status = "disconnected"
-
     def disconnect(self):
         if self.socket is not None and self.socket.sock.fileno() >= 0:
             self.socket.close()
@@ -205,9 +200,3 @@ class Application:
 
     def presence(self, **of_whom):
         return self.request("presence", **of_whom)
-
-    def __enter__(self):
-        return self if self.status == "connected" else self.connect()
-
-    def __exit__(self, *exc):
-        self.disconnect()
