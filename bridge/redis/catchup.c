@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/log_once.h"
 #include "base/loop.h"
+#include "base/number.h"
 #include "redis/redis_link.h"
 #include "redis/resp.h"
 
@@ -210,12 +211,17 @@ static bool find_maps(const struct command *command, const struct resp *reply,
     return at == reply->len;
 }
 
-static void ask_again(struct command *command, bool alone)
+static void put_back(struct command *command, struct question_queue *to, bool alone)
 {
     for (size_t i = 0; i < command->len; i++) {
         command->questions[i]->alone = alone;
-        TAILQ_INSERT_TAIL(&command->catchup->queue, command->questions[i], queue);
+        TAILQ_INSERT_TAIL(to, command->questions[i], queue);
     }
+}
+
+static void ask_again(struct command *command, bool alone)
+{
+    put_back(command, &command->catchup->queue, alone);
 }
 
 static void ask_later(struct command *command, bool alone)
@@ -224,10 +230,7 @@ static void ask_later(struct command *command, bool alone)
 
     if (TAILQ_EMPTY(&catchup->later))
         loop_timer_set(catchup->retry, RETRY_MS);
-    for (size_t i = 0; i < command->len; i++) {
-        command->questions[i]->alone = alone;
-        TAILQ_INSERT_TAIL(&catchup->later, command->questions[i], queue);
-    }
+    put_back(command, &catchup->later, alone);
 }
 
 static void log_refusal(struct command *command, const char *text)
@@ -358,8 +361,7 @@ static int send_questions(struct command *command, size_t count)
 {
     struct notify_str argv[2 * QUESTIONS_PER_COMMAND + 3] = {NOTIFY_STR("NOTIFY.SINCE")};
     char positions[QUESTIONS_PER_COMMAND][POSITION_TEXT_MAX + 1];
-    char digits[20], *end = digits + sizeof(digits);
-    char *number = notify_id_put_number(end, count);
+    char number[NUMBER_TEXT_MAX + 1];
     size_t argc = 1;
 
     for (size_t i = 0; i < command->len; i++) {
@@ -367,7 +369,7 @@ static int send_questions(struct command *command, size_t count)
         argv[argc++] = position_text(positions[i], command->questions[i]);
     }
     argv[argc++] = NOTIFY_STR("COUNT");
-    argv[argc++] = notify_str_of(number, (size_t)(end - number));
+    argv[argc++] = number_text(number, (int64_t)count);
     return redis_link_command(command->catchup->link, on_reply, command, argc, argv);
 }
 
