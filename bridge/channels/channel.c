@@ -75,10 +75,8 @@ static struct notify_id smallest_from(const struct channel *channel, struct noti
     return from;
 }
 
-/* Where the next read begins. An answer is a portion. The next one goes on where it ended as long
- * as somebody is there, and only then from the smallest position again: newcomers who begin far
- * back do not hold up those who are on their way. What nobody lacks anything from is asked for then
- * that those lack who have a position of another epoch: how far that is good. */
+/* Where the next read begins. When nobody lacks anything from a position that is known to be good,
+ * it is asked how far those are good that are of another epoch. */
 static void choose_read(struct channel *channel, struct channel_read *read, struct notify_id own)
 {
     read->judges = false;
@@ -94,9 +92,6 @@ static void choose_read(struct channel *channel, struct channel_read *read, stru
         read->from = (struct notify_id){NOTIFY_ID_MAX_MS, UINT64_MAX};
 }
 
-/* One read at a time; who comes later is served by it too, or by the next. own: where what the
- * channel itself lacks begins; NOWHERE: nothing but what the waiting lack, and where the box ends.
- */
 void channel_read_from(struct channel *channel, struct notify_id own)
 {
     struct channel_read *read = channel->read;
@@ -174,17 +169,20 @@ bool channel_accept(struct channel *channel, struct event *event)
     return true;
 }
 
-/* Entries are in Redis as well: when some of the stash is given up, a read that is asked for later
- * brings them. */
+/* Entries are in Redis as well: a read that is asked for later brings them. */
+static void give_up_stash(struct channel *channel)
+{
+    channel->stash = batch_free(channel->stash);
+    if (channel->read != NULL)
+        channel->read->told_begin = channel->read->told_end = 0;
+    channel->doubts = false;
+    channel->read_stale = true;
+}
+
 static void stash(struct channel *channel, struct event *event)
 {
-    if (channel->stash != NULL && channel->stash->len >= STASH_MAX_EVENTS) {
-        batch_clear(channel->stash);
-        if (channel->read != NULL)
-            channel->read->told_begin = channel->read->told_end = 0;
-        channel->doubts = false;
-        channel->read_stale = true;
-    }
+    if (stash_len(channel) >= STASH_MAX_EVENTS)
+        give_up_stash(channel);
     if (batch_append(&channel->stash, event) != 0)
         channel->read_stale = true;
 }
@@ -396,11 +394,8 @@ void channel_on_lost(void *owner)
     struct channel *channel = owner;
 
     channel->state = CHANNEL_JOINING;
-    channel->read_stale = true;
-    channel->stash = batch_free(channel->stash);
-    if (channel->read != NULL)
-        channel->read->told_begin = channel->read->told_end = 0;
-    channel->doubts = channel->flushed = channel->own_only = false;
+    give_up_stash(channel);
+    channel->flushed = channel->own_only = false;
 }
 
 void channel_on_flushed(void *owner)
