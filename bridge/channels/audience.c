@@ -65,24 +65,24 @@ void audience_go_live(struct audience *audience, const struct follow_handlers *h
 
 /* Who they are. */
 
-struct follow *audience_next_waiting(const struct audience *audience, uint32_t *i)
+static struct follow *next_in(const struct audience *audience, enum follow_state state, uint32_t *i)
 {
-    while (audience->waiting > 0 && *i < audience->len) {
+    while (*i < audience->len) {
         struct follow *follow = audience->follows[(*i)++];
-        if (follow->state == FOLLOW_WAITING)
+        if (follow->state == state)
             return follow;
     }
     return NULL;
 }
 
+struct follow *audience_next_waiting(const struct audience *audience, uint32_t *i)
+{
+    return audience->waiting == 0 ? NULL : next_in(audience, FOLLOW_WAITING, i);
+}
+
 static struct follow *next_live(const struct audience *audience, uint32_t *i)
 {
-    while (*i < audience->len) {
-        struct follow *follow = audience->follows[(*i)++];
-        if (follow->state == FOLLOW_LIVE)
-            return follow;
-    }
-    return NULL;
+    return next_in(audience, FOLLOW_LIVE, i);
 }
 
 bool audience_has_live(const struct audience *audience)
