@@ -42,11 +42,6 @@ static void on_message_member(void *ctx, struct notify_str name, struct notify_s
         parts->data = value;
 }
 
-static bool read_id(struct notify_str json, struct notify_id *ret_id)
-{
-    return json.len > 2 && notify_id_parse(notify_str_of(json.ptr + 1, json.len - 2), 0, ret_id);
-}
-
 /* One entry of a page. */
 struct item {
     struct notify_id id;
@@ -61,7 +56,7 @@ static bool read_item(const struct resp *message, struct item *ret)
     struct message_parts outer = {{NULL, 0}, {NULL, 0}, {NULL, 0}}, inner = outer;
 
     if (!json_scan_object(resp_str(message), on_message_member, &outer) ||
-        !read_id(outer.id, &ret->id))
+        !notify_id_parse(json_plain_string(outer.id), 0, &ret->id))
         return false;
     ret->category = outer.category;
     if (outer.data.len > 0 && outer.data.ptr[0] == '{')
@@ -182,16 +177,14 @@ static enum portion take_portion(const struct request *r, struct history *histor
 static void on_first_portion(struct request *r, const struct resp *both, void *ctx);
 static void on_portion(struct request *r, const struct resp *portion, void *ctx);
 
-static const struct call_kind first_kind = {.fn = on_first_portion,
-                                            .release = history_free,
-                                            .answer_bytes = HISTORY_PAGE_BYTES + CALL_SMALL_ANSWER,
-                                            .reply_bytes = HISTORY_PORTION_BYTES,
-                                            .reads = true};
-static const struct call_kind next_kind = {.fn = on_portion,
-                                           .release = history_free,
-                                           .answer_bytes = HISTORY_PAGE_BYTES + CALL_SMALL_ANSWER,
-                                           .reply_bytes = HISTORY_PORTION_BYTES,
-                                           .reads = true};
+#define HISTORY_CALL(handler)                                                                      \
+    {                                                                                              \
+        .fn = handler, .release = history_free,                                                    \
+        .answer_bytes = HISTORY_PAGE_BYTES + CALL_SMALL_ANSWER,                                    \
+        .reply_bytes = HISTORY_PORTION_BYTES, .reads = true                                        \
+    }
+static const struct call_kind first_kind = HISTORY_CALL(on_first_portion);
+static const struct call_kind next_kind = HISTORY_CALL(on_portion);
 
 /* The command for the next portion: one entry more than is wanted tells whether there are more. */
 static struct words portion_words(struct history *history)
@@ -269,11 +262,7 @@ static void on_badge(struct request *r, const struct resp *badge, void *ctx)
     call_send(r, &next_kind, history, &page);
 }
 
-static const struct call_kind badge_kind = {.fn = on_badge,
-                                            .release = history_free,
-                                            .answer_bytes = HISTORY_PAGE_BYTES + CALL_SMALL_ANSWER,
-                                            .reply_bytes = HISTORY_PORTION_BYTES,
-                                            .reads = true};
+static const struct call_kind badge_kind = HISTORY_CALL(on_badge);
 
 static struct notify_str history_key(const struct request *r, struct key_buffer *buffer)
 {
