@@ -6,7 +6,6 @@
 #ifndef COUNTERS_H
 #define COUNTERS_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "notify_str.h"

@@ -20,7 +20,6 @@
 #define CHANNEL_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
 

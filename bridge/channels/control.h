@@ -8,8 +8,6 @@
 
 #include <stdbool.h>
 
-#include "notify_str.h"
-
 struct control;
 struct loop;
 struct redis_link;

@@ -7,7 +7,6 @@
 #define ROUTER_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "channels/linger.h"
 #include "notify_str.h"

@@ -13,7 +13,6 @@
 #define CATCHUP_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "notify_id.h"

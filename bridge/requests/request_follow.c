@@ -2,7 +2,6 @@
 #include "requests/request_handlers.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "clients/ask.h"

@@ -1,7 +1,6 @@
 /* request_inbox -- the state of the client's own inbox: marks, deletion, counts. */
 #include "requests/request_handlers.h"
 
-#include "clients/client.h"
 #include "requests/call.h"
 #include "requests/answer.h"
 #include "requests/request.h"
