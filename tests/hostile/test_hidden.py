@@ -1,11 +1,11 @@
 """Logs whose entries somebody may not see: nobody sees more by asking in another way, and nobody waits for who tries."""
 
-import signal
 import time
 
 import pytest
 
 from contract_c_client import Application, Refused
+from servers import change_roles
 from tokens import SECRET, token
 
 ROLES = """
@@ -102,12 +102,7 @@ def test_who_loses_a_role_and_reads_slowly_gets_nothing_that_came_after_the_loss
     slow = Application(bridge.port, token("adam", roles=["admin"]))
     slow.connect()
     fill(redis, "topic:all", 5000, "CATEGORY", "security", "CONTENT", "x" * 1000)  # more than sockets and outbox hold
-    mark = bridge.mark()
-    fresh = path.with_suffix(".new")
-    fresh.write_text(ROLES.replace("categories  *", "categories  system"))
-    fresh.rename(path)
-    bridge.proc.send_signal(signal.SIGHUP)
-    bridge.wait_line("event=roles_read", since=mark)
+    change_roles(path, ROLES.replace("categories  *", "categories  system"), bridge)
     redis.execute_command("NOTIFY.SEND", "topic:all", "after the loss", "CATEGORY", "security")
     redis.execute_command("NOTIFY.SEND", "topic:all", "update", "CATEGORY", "system")
     slow.timeout = 60

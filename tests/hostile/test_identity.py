@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from servers import Bridge, wait_until
+from servers import Bridge, change_roles, wait_until
 from tokens import SECRET, Key, b64, claims, token
 from ws_client import WsClient
 
@@ -192,10 +192,7 @@ def test_a_file_of_roles_that_is_ruined_changes_nothing_until_it_is_mended(progr
         path.rmdir()
     else:
         path.unlink(missing_ok=True)
-    mark = bridge.mark()
-    path.write_text(ROLES.replace("run:*", "other"))
-    bridge.proc.send_signal(signal.SIGHUP)
-    bridge.wait_line("event=roles_read", since=mark)
+    change_roles(path, ROLES.replace("run:*", "other"), bridge)
     assert tab.request("subscribe", topic="other")["status"] == "subscribed"
     assert tab.expect(type="error")["error"]["details"]["key"] in ("topic:run:1", "topic:run:2")
 
@@ -211,10 +208,7 @@ def test_a_file_of_roles_that_is_wrong_is_told_of_once_and_not_each_time_it_is_l
     for _ in range(5):
         bridge.proc.send_signal(signal.SIGHUP)
         bridge.wait_line("event=roles_unusable", since=mark)
-    fresh.write_text(ROLES)
-    fresh.rename(path)
-    bridge.proc.send_signal(signal.SIGHUP)
-    bridge.wait_line("event=roles_read", since=mark)
+    change_roles(path, ROLES, bridge)
     assert len([line for line in bridge.lines[mark:] if "roles_unusable" in line]) == 1
 
 

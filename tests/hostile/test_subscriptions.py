@@ -2,21 +2,12 @@
 
 import json
 import signal
-import urllib.request
 
 from raw_peer import RawPeer, frame
 from servers import wait_until
 from ws_client import TEXT, WsClient
 
 CYCLES = 3000
-
-
-def metric(bridge, name):
-    with urllib.request.urlopen(bridge.http_url + "/metrics") as answer:
-        for line in answer.read().decode().splitlines():
-            if line.startswith(name + " "):
-                return float(line.rsplit(" ", 1)[1])
-    raise AssertionError(f"no {name}")
 
 
 def text(**members):
@@ -50,11 +41,11 @@ def test_topics_that_a_client_has_left_do_not_stay_for_ever_more(programs, redis
         for start in range(0, CYCLES // 6, 100):
             peer.sock.sendall(cycles(n * CYCLES + start, 100))
             expect_cycles(peer, 100)
-            most = max(most, metric(bridge, "notify_channels_lingering"))
+            most = max(most, bridge.metrics()["notify_channels_lingering"])
         followed = len(peers) + 1  # inboxes, and topic:all
-        wait_until(lambda: metric(bridge, "notify_channels") <= followed + 100 * (n + 1), "the rest's end")
+        wait_until(lambda: bridge.metrics()["notify_channels"] <= followed + 100 * (n + 1), "the rest's end")
     assert 300 < most <= 400 + 20
-    wait_until(lambda: metric(bridge, "notify_channels") <= followed + 400, "the limit in all")
+    wait_until(lambda: bridge.metrics()["notify_channels"] <= followed + 400, "the limit in all")
     wait_until(lambda: len(redis.pubsub_channels("topic:t*")) <= 400, "Redis' knowing it")
     for peer in peers:
         peer.close()
@@ -74,7 +65,7 @@ def test_while_redis_stands_still_nothing_grows_without_end(programs, redis_serv
             for start in range(0, CYCLES, 100):
                 peer.send_raw(cycles(n * CYCLES + start, 100))
                 expect_cycles(peer, 100)
-        assert metric(bridge, "notify_channels_lingering") <= 4 * 128 + 20
+        assert bridge.metrics()["notify_channels_lingering"] <= 4 * 128 + 20
     finally:
         redis_server.proc.send_signal(signal.SIGCONT)
     id_ = redis_server.client().execute_command("NOTIFY.SEND", "inbox:alice", "x")

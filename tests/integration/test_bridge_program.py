@@ -412,20 +412,15 @@ def test_descriptors_and_memory_come_back_when_clients_leave(make_stand):
     wait_until(lambda: stand.receivers("inbox:u1") == 0, "the end of the subscriptions")
 
 
-def metrics_of(bridge):
-    with urllib.request.urlopen(f"http://127.0.0.1:{bridge.port}/metrics") as answer:
-        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-        lines = answer.read().decode().splitlines()
-    return {line.rsplit(" ", 1)[0]: int(line.rsplit(" ", 1)[1]) for line in lines if not line.startswith("#")}
-
-
 def test_metrics_tell_who_is_there_and_what_limits_have_met(programs, redis_server, connect):
     bridge = programs.bridge(redis_server, "--max-control-frames", "10")
     bridge.wait_ready()
     clients = [WsClient(bridge.port, "/ws?user=alice") for _ in range(3)]
     for client in clients:
         client.expect(type="connection")
-    before = metrics_of(bridge)
+    with urllib.request.urlopen(bridge.http_url + "/metrics") as answer:
+        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    before = bridge.metrics()
     assert before['notify_connections{transport="websocket"}'] == 3
     assert before["notify_clients_opened_total"] == 3
     assert before["notify_channels"] == 2  # inbox:alice, topic:all
@@ -433,9 +428,9 @@ def test_metrics_tell_who_is_there_and_what_limits_have_met(programs, redis_serv
     for _ in range(11):
         clients[0].send_frame(PING, b"")
     assert clients[0].wait_closed().code == 4400
-    after = metrics_of(bridge)
+    after = bridge.metrics()
     assert after['notify_limit_hits_total{limit="max-control-frames"}'] == 1
-    wait_until(lambda: metrics_of(bridge)['notify_connections{transport="websocket"}'] == 2, "the end")
+    wait_until(lambda: bridge.metrics()['notify_connections{transport="websocket"}'] == 2, "the end")
 
 
 # -- TLS and proxies in front

@@ -1,14 +1,11 @@
 """What somebody may do: the roles file, claims that add to it, and guests."""
 
-import os
 import re
-import signal
-import urllib.request
 
 import pytest
 
 from bridge_helpers import Stand, ids_of, new_name
-from servers import Bridge, wait_until
+from servers import Bridge, change_roles, wait_until
 from tokens import SECRET, token
 
 ROLES = """
@@ -26,17 +23,20 @@ role guest
 """
 
 
-def stand_with(folder, *options):
+JWT = ["--auth", "jwt", "--jwt-secret", SECRET]
+
+
+def write_roles(folder):
+    """The file."""
     path = folder / "roles.conf"
     path.write_text(ROLES)
-    stand = Stand("--auth", "jwt", "--jwt-secret", SECRET, "--roles", str(path), *options)
-    stand.roles = path
-    return stand
+    return path
 
 
 @pytest.fixture(scope="module")
 def shared_stand(tmp_path_factory):
-    group = stand_with(tmp_path_factory.mktemp("rights"), "--anonymous-role", "guest")
+    path = write_roles(tmp_path_factory.mktemp("rights"))
+    group = Stand(*JWT, "--roles", str(path), "--anonymous-role", "guest")
     yield group
     group.close()
 
@@ -110,22 +110,16 @@ def test_a_topic_of_the_address_that_is_not_permitted_is_told_and_the_others_are
     assert keys_of(stand, tab, "run:3", "secret", "run:4") == ["topic:run:3", "topic:run:4"]
 
 
-def test_more_topics_of_a_role_than_one_may_follow_are_told(tmp_path):
-    stand = stand_with(tmp_path, "--max-subscriptions", "8")
-    try:
-        stand.roles.write_text("role *\n  follow " + " ".join(f"t{n}" for n in range(10)) + "\n")
-        mark = stand.daemon.mark()
-        os.kill(stand.daemon.pid, signal.SIGHUP)
-        stand.daemon.wait_line("event=roles_read", since=mark)
-        tab = open_as(stand, "alice")
-        told = [m["error"] for m in tab.drain()]
-        assert {one["code"] for one in told} == {"TOO_MANY_SUBSCRIPTIONS"}
-        assert [one["details"]["key"] for one in told] == [f"topic:t{n}" for n in range(6, 10)]
-        id_ = stand.send("inbox:alice")
-        assert tab.expect(type="notification")["id"] == id_
-    finally:
-        stand.close_tabs()
-        stand.close()
+def test_more_topics_of_a_role_than_one_may_follow_are_told(make_stand, tmp_path):
+    path = write_roles(tmp_path)
+    stand = make_stand(*JWT, "--roles", str(path), "--max-subscriptions", "8")
+    change_roles(path, "role *\n  follow " + " ".join(f"t{n}" for n in range(10)) + "\n", stand.daemon)
+    tab = open_as(stand, "alice")
+    told = [m["error"] for m in tab.drain()]
+    assert {one["code"] for one in told} == {"TOO_MANY_SUBSCRIPTIONS"}
+    assert [one["details"]["key"] for one in told] == [f"topic:t{n}" for n in range(6, 10)]
+    id_ = stand.send("inbox:alice")
+    assert tab.expect(type="notification")["id"] == id_
 
 
 # ---- guests
@@ -176,34 +170,31 @@ def test_a_role_for_guests_that_is_not_in_the_file_is_told_at_the_start(programs
         (["--roles", str(tmp_path / "none")], "No such file"),
         (["--jwt-key", str(path)], str(path)),
     ):
-        bridge = programs.add(Bridge(shared_redis, "--auth", "jwt", "--jwt-secret", SECRET, *options))
+        bridge = programs.add(Bridge(shared_redis, *JWT, *options))
         bridge.start(wait_ready=False)
         bridge.wait_line(f"event=auth_unusable .*{re.escape(why)}")
         assert bridge.wait() == 1
         programs.programs.remove(bridge)
 
 
-def test_what_is_permitted_no_more_ends_and_is_told_and_what_is_new_begins(tmp_path):
-    stand = stand_with(tmp_path)
-    try:
-        tab = open_as(stand, "alice")
-        tab.request("subscribe", topic="run:1")
-        tab.request("subscribe", topic="team:alice")
-        mark = stand.daemon.mark()
-        stand.roles.write_text("role *\n  follow fresh\n  subscribe team:{user}\n")
-        stand.daemon.wait_line("event=roles_read", since=mark)  # without a signal, too
-        ended = {tab.expect(type="error")["error"]["details"]["key"] for _ in range(2)}
-        assert ended == {"topic:run:1", "topic:news"}
-        wait_until(lambda: stand.receivers("topic:fresh") == 1, "that the new topic is followed")
-        got = keys_of(stand, tab, "run:1", "news", "fresh", "team:alice")
-        assert got == ["topic:fresh", "topic:team:alice"]
-    finally:
-        stand.close_tabs()
-        stand.close()
+def test_what_is_permitted_no_more_ends_and_is_told_and_what_is_new_begins(make_stand, tmp_path):
+    path = write_roles(tmp_path)
+    stand = make_stand(*JWT, "--roles", str(path))
+    tab = open_as(stand, "alice")
+    tab.request("subscribe", topic="run:1")
+    tab.request("subscribe", topic="team:alice")
+    mark = stand.daemon.mark()
+    path.write_text("role *\n  follow fresh\n  subscribe team:{user}\n")
+    stand.daemon.wait_line("event=roles_read", since=mark)  # without a signal, too
+    ended = {tab.expect(type="error")["error"]["details"]["key"] for _ in range(2)}
+    assert ended == {"topic:run:1", "topic:news"}
+    wait_until(lambda: stand.receivers("topic:fresh") == 1, "that the new topic is followed")
+    got = keys_of(stand, tab, "run:1", "news", "fresh", "team:alice")
+    assert got == ["topic:fresh", "topic:team:alice"]
 
 
 def test_without_a_file_claims_say_what_may_be_done_and_a_session_is_opened_by_its_id(make_stand, user):
-    stand = make_stand("--auth", "jwt", "--jwt-secret", SECRET)
+    stand = make_stand(*JWT)
     tab = open_as(stand, user, "admin", topics=["a*"])
     assert (tab.greeting["roles"], tab.greeting["categories"]) == (["admin"], ["*"])
     assert tab.request("subscribe", topic="abc")["status"] == "subscribed"
@@ -214,13 +205,8 @@ def test_without_a_file_claims_say_what_may_be_done_and_a_session_is_opened_by_i
     assert id_ in ids_of(stand.drain(tab))
 
 
-def judged(stand):
-    with urllib.request.urlopen(stand.daemon.http_url + "/metrics") as page:
-        return int(re.search(rb"notify_tokens_judged_total (\d+)", page.read()).group(1))
-
-
 def test_a_token_is_judged_once_for_each_connection(stand, user):
-    before = judged(stand)
+    before = stand.daemon.metrics()["notify_tokens_judged_total"]
     for _ in range(5):
         open_as(stand, user).request("ping")
-    assert judged(stand) == before + 5
+    assert stand.daemon.metrics()["notify_tokens_judged_total"] == before + 5

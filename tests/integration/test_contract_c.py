@@ -2,13 +2,13 @@
 of it, wrong ones included. What is named after a row stands in that row of the contract's script."""
 
 import json
-import os
 import signal
 
 import pytest
 
+from bridge_helpers import new_name
 from contract_c_client import PLACES, Application, NotAuthenticated, Refused
-from servers import Group, wait_until
+from servers import Group, change_roles, wait_until
 from tokens import SECRET, b64, claims, hs, token
 from ws_client import WsClient
 
@@ -44,16 +44,11 @@ class House(Group):
         self.bridges = [self.bridge(self.server, *options, name=f"bridge-{n}") for n in (1, 2)]
         self.redis_client = self.server.client()
         self.applications = []
-        self.names = 0
-
-    def new_user(self, prefix="user"):
-        self.names += 1
-        return f"{prefix}{self.names}"
 
     def application(self, user=None, roles=(), at=0, **options):
         """Not connected yet."""
         self.applications.append(
-            Application(self.bridges[at].port, token(user or self.new_user(), roles=list(roles)), **options)
+            Application(self.bridges[at].port, token(user or new_name(), roles=list(roles)), **options)
         )
         return self.applications[-1]
 
@@ -64,14 +59,7 @@ class House(Group):
         return self.redis_client.execute_command("NOTIFY.SEND", key, title, *options)
 
     def change_roles(self, text):
-        """Returns once both bridges have taken it."""
-        marks = [bridge.mark() for bridge in self.bridges]
-        fresh = self.roles_file.with_suffix(".new")
-        fresh.write_text(text)
-        fresh.rename(self.roles_file)
-        for bridge, mark in zip(self.bridges, marks):
-            os.kill(bridge.pid, signal.SIGHUP)
-            bridge.wait_line("event=roles_read", since=mark)
+        change_roles(self.roles_file, text, *self.bridges)
 
     def close_applications(self):
         while self.applications:
@@ -330,7 +318,7 @@ def test_categories_count_in_topics_too(house):
 
 
 def test_row_6_history_is_a_page_newest_first(house):
-    name = house.new_user()
+    name = new_name()
     user = house.online(name)
     for n in range(45):
         house.send(f"inbox:{name}", f"number {n}", "CATEGORY", ("system", "security")[n % 2])
@@ -342,7 +330,7 @@ def test_row_6_history_is_a_page_newest_first(house):
 
 
 def test_row_6_history_of_a_topic_lacks_the_categories_that_one_may_not_see(house):
-    topic = house.new_user("run:")
+    topic = new_name("run:")
     for n in range(30):
         house.send(f"topic:{topic}", f"secret {n}", "CATEGORY", "security")
         house.send(f"topic:{topic}", f"number {n}", "CATEGORY", "system")
@@ -364,7 +352,7 @@ def test_history_of_a_topic_that_one_may_not_follow_is_forbidden(house):
 
 def test_a_page_of_a_topic_tells_nothing_of_what_one_may_not_see(house):
     """Neither how many there are, nor their ids as the place where the next page begins."""
-    topic = house.new_user("run:")
+    topic = new_name("run:")
     shown = house.send(f"topic:{topic}", "number", "CATEGORY", "system")
     hidden = {house.send(f"topic:{topic}", f"secret {n}", "CATEGORY", "security") for n in range(150)}
     user = house.online()
@@ -390,7 +378,7 @@ def until_seen(house, user):
 
 
 def test_row_7_what_came_while_one_was_away_is_delivered_on_return_once(house):
-    name = house.new_user()
+    name = new_name()
     house.online(name).disconnect()
     house.send(f"inbox:{name}", "x")
     returned = house.online(name, at=1)  # on another machine: it knows nothing
@@ -404,7 +392,7 @@ def test_row_7_what_came_while_one_was_away_is_delivered_on_return_once(house):
 
 
 def test_what_was_delivered_live_is_not_delivered_again_on_return(house):
-    name = house.new_user()
+    name = new_name()
     user = house.online(name)
     house.send(f"inbox:{name}", "live")
     user.wait_for("live")
@@ -417,7 +405,7 @@ def test_what_was_delivered_live_is_not_delivered_again_on_return(house):
 
 
 def test_on_return_at_most_a_hundred_are_delivered_and_then_live_ones(house):
-    name = house.new_user()
+    name = new_name()
     for n in range(130):
         house.send(f"inbox:{name}", f"number {n}")
     user = house.online(name)
@@ -428,7 +416,7 @@ def test_on_return_at_most_a_hundred_are_delivered_and_then_live_ones(house):
 
 def test_on_return_nothing_is_lost_of_what_is_sent_meanwhile(house):
     """Many returns while somebody sends: each number once in all, in their order."""
-    name = house.new_user()
+    name = new_name()
     key, sent, got = f"inbox:{name}", 0, []
     for n in range(40):
         for _ in range(3):
@@ -453,7 +441,7 @@ def test_what_was_under_way_when_a_connection_broke_comes_again(own_house):
 
 
 def test_who_has_a_position_has_nothing_marked_as_seen(house):
-    name = house.new_user()
+    name = new_name()
     id_ = house.send(f"inbox:{name}", "x")
     user = house.application(name)
     user.positions[f"inbox:{name}"] = "0-0"
@@ -464,7 +452,7 @@ def test_who_has_a_position_has_nothing_marked_as_seen(house):
 
 
 def test_on_return_what_one_may_not_see_of_logs_does_not_come_either(house):
-    name = house.new_user()
+    name = new_name()
     house.send("topic:all", "secret", "CATEGORY", "security")
     house.send(f"inbox:{name}", "x")
     user = house.online(name)
@@ -495,7 +483,7 @@ def test_who_knows_its_positions_gets_what_it_has_missed_from_another_bridge_onc
 
 
 def test_a_subscription_with_a_position_tells_what_was_missed_but_for_hidden_categories(house):
-    topic = house.new_user("run:")
+    topic = new_name("run:")
     first = house.send(f"topic:{topic}", "first", "CATEGORY", "system")
     for n in range(5):
         house.send(f"topic:{topic}", f"secret {n}", "CATEGORY", "security")
@@ -528,7 +516,7 @@ def send_hidden_and_shown(house, key):
 
 
 def test_live_and_on_resume_messages_of_logs_tell_nothing_of_what_is_kept_back(house):
-    topic = house.new_user("run:")
+    topic = new_name("run:")
     key = f"topic:{topic}"
     first = house.send(key, "first", "CATEGORY", "system")
     user, late, admin = house.online(), house.online(at=1), house.online(roles=["admin"])
@@ -548,7 +536,7 @@ def test_live_and_on_resume_messages_of_logs_tell_nothing_of_what_is_kept_back(h
 
 
 def test_a_resume_counts_what_was_delivered(house):
-    topic = house.new_user("run:")
+    topic = new_name("run:")
     key = f"topic:{topic}"
     user = house.online()
     user.join(topic)
@@ -560,7 +548,7 @@ def test_a_resume_counts_what_was_delivered(house):
 
 
 def test_ones_own_inbox_tells_all_of_itself(house):
-    name = house.new_user()
+    name = new_name()
     user = house.online(name)
     for n in range(2):
         house.send(f"inbox:{name}", f"number {n}", "CATEGORY", "security")
@@ -634,7 +622,7 @@ def test_a_changed_file_of_roles_ends_what_was_subscribed_and_is_permitted_no_mo
 
 
 def test_row_8_presence_is_right_on_both_bridges(house):
-    name = house.new_user()
+    name = new_name()
     admin = house.online(roles=["admin"], at=1)
     assert admin.presence(user_id=name)["connections"] == 0
     tabs = [house.online(name, at=at) for at in (0, 1, 0)]
@@ -647,7 +635,7 @@ def test_row_8_presence_is_right_on_both_bridges(house):
 
 
 def test_row_8_a_user_who_is_there_twice_counts_as_one(house):
-    topic, name = house.new_user("run:"), house.new_user()
+    topic, name = new_name("run:"), new_name()
     admin = house.online("adam", ["admin"], at=1)
     tabs = [house.online(name, at=at) for at in (0, 1)]
     for application in (admin, *tabs):
@@ -662,7 +650,7 @@ def test_row_8_a_user_who_is_there_twice_counts_as_one(house):
 
 
 def test_whether_a_session_is_connected_can_be_asked_by_its_id_alone(house):
-    admin, session = house.online(roles=["admin"], at=1), house.new_user("browser-")
+    admin, session = house.online(roles=["admin"], at=1), new_name("browser-")
     assert admin.presence(session_id=session)["connections"] == 0
     tab = house.online(client_id=session)
     assert admin.presence(session_id=session)["connections"] == 1

@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import urllib.request
 
 import redis
 
@@ -411,6 +412,13 @@ class Bridge(Program):
     def http_url(self):
         return f"http://127.0.0.1:{self.port}"
 
+    def metrics(self):
+        """What /metrics says: {name with its labels: value}."""
+        with urllib.request.urlopen(self.http_url + "/metrics") as answer:
+            lines = answer.read().decode().splitlines()
+        pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name: int(value) for name, value in pairs}
+
     def open_fds(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
@@ -419,6 +427,17 @@ class Bridge(Program):
         with open(f"/proc/{self.pid}/stat", encoding="ascii") as file:
             fields = file.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def change_roles(path, text, *bridges):
+    """Another text for the file of roles, which is at no time half written; returns once the bridges have it."""
+    marks = [bridge.mark() for bridge in bridges]
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.rename(path)
+    for bridge, mark in zip(bridges, marks):
+        bridge.proc.send_signal(signal.SIGHUP)
+        bridge.wait_line("event=roles_read", since=mark)
 
 
 class Host(Program):
