@@ -381,14 +381,24 @@ static void begin_round(struct session_set *set, uint64_t now_ms)
     set->round++;
     set->failing = false;
 }
+void session_line_remove(struct session_set *set)
+{
+    struct sessions *all = set->all;
+
+    if (set->due)
+        TAILQ_REMOVE(&all->due, set, due_link);
+    else
+        heartbeat_cancel(all->wheel, &set->beat);
+    set->due = false;
+    set->beat = (struct heartbeat_node){0}; /* not set */
+}
+
 
 static void take_off(struct session_set *set, uint64_t now_ms)
 {
     struct sessions *all = set->all;
 
-    TAILQ_REMOVE(&all->due, set, due_link);
-    set->due = false;
-    set->beat = (struct heartbeat_node){0}; /* not set */
+    session_line_remove(set);
     heartbeat_set(all->wheel, &set->beat, set->touch_ms > now_ms ? set->touch_ms - now_ms : 0);
     session_set_free_if_idle(set);
 }

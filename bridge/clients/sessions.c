@@ -97,10 +97,10 @@ void session_set_free_if_idle(struct session_set *set)
     if (!TAILQ_EMPTY(&set->places))
         return;
     stop_listening(set);
-    if (set->in_flight > 0 || set->due)
+    if (set->in_flight > 0)
         return;
+    session_line_remove(set); /* which may not move for long, while Redis is away */
     hash_table_remove(&all->sets, &set->node);
-    heartbeat_cancel(all->wheel, &set->beat);
     free(set);
 }
 
@@ -449,11 +449,8 @@ void sessions_free(struct sessions *all)
     if (all == NULL)
         return;
     session_line_stop(all);
-    while ((set = TAILQ_FIRST(&all->due)) != NULL) {
-        TAILQ_REMOVE(&all->due, set, due_link);
-        set->due = false;
-        set->beat = (struct heartbeat_node){0}; /* not set */
-    }
+    while ((set = TAILQ_FIRST(&all->due)) != NULL)
+        session_line_remove(set);
     if (all->sets.buckets != NULL)
         for_each_set(all, forget_closing);
     assert(all->sets.count == 0 && all->in_flight == 0);

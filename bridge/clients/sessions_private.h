@@ -93,6 +93,8 @@ void session_set_free_if_idle(struct session_set *set);
 /* session_line.c: something may be to be sent for this set. */
 void session_line_add(struct session_set *set);
 /* Nothing is sent any more. */
+/* Nothing is, nor will it be when its leases are due. */
+void session_line_remove(struct session_set *set);
 void session_line_stop(struct sessions *all);
 /* Nothing more is to be sent, or can be: whoever drains is told, once. */
 void session_line_check_drained(struct sessions *all);

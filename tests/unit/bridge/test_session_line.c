@@ -514,6 +514,35 @@ Test(session_line, a_kick_meets_the_session_that_it_names_which_is_not_opened_ag
     end();
 }
 
+/* Watches one topic after the other, and leaves each at once. */
+static void look_into_topics(struct peer *peer, unsigned topics)
+{
+    char key[32];
+
+    for (unsigned i = 0; i < topics; i++) {
+        (void)snprintf(key, sizeof(key), "presence:t%u", i);
+        cr_assert_eq(sessions_watch(sessions, &peer->client, USERS_OF_TOPIC, notify_str_z(key)), 0);
+        loop_testing_run_deferred();
+        sessions_unwatch(&peer->client, notify_str_z(key));
+    }
+}
+
+Test(session_line, sets_that_nobody_has_to_do_with_are_not_kept_until_redis_is_back)
+{
+    begin(1);
+    lose_commands();
+    sessions_subscriber_handlers.on_down(sessions);
+    arrive_as(&peers[0], 0, 0);
+    look_into_topics(&peers[0], 1000);
+    cr_assert_eq(sessions_set_count(sessions), 2, "its user and its session");
+    for (int i = 1; i < CLIENTS; i++) {
+        arrive_as(&peers[i], 1 + i % 2, 1 + i % 2);
+        go(&peers[i]);
+    }
+    cr_assert_eq(sessions_set_count(sessions), 2);
+    end();
+}
+
 Test(session_line, very_many_places_are_renewed_by_few_commands)
 {
     unsigned touches = 0, named = 0;
