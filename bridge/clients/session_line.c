@@ -137,6 +137,12 @@ static void fail(struct session_set *set, const struct resp *reply)
                  log_int(skipped + 1), "see", "docs/sessions.md");
 }
 
+static void fail_if_refused(struct session_set *set, const struct resp *reply)
+{
+    if (reply != NULL && reply->kind == RESP_ERROR)
+        fail(set, reply);
+}
+
 /* OPEN */
 
 static void settle(struct session_place *place)
@@ -215,9 +221,8 @@ static bool send_open(struct session_set *set, struct command *command, struct s
 
 static void on_touched(struct op *op, const struct resp *reply)
 {
-    if (reply != NULL && reply->kind == RESP_ERROR) {
-        fail(op->set, reply);
-    } else if (reply != NULL && resp_integer(reply, op->count) < op->count) {
+    fail_if_refused(op->set, reply);
+    if (resp_integer(reply, op->count) < op->count) {
         /* Redis has forgotten some of them: a lease had passed, or the set was lost. */
         counter_add(COUNTER_SESSIONS_LOST, 1);
         session_set_open_again(op->set);
@@ -263,8 +268,7 @@ static bool send_touch(struct session_set *set, struct command *command,
 
 static void on_closed(struct op *op, const struct resp *reply)
 {
-    if (reply != NULL && reply->kind == RESP_ERROR)
-        fail(op->set, reply);
+    fail_if_refused(op->set, reply);
 }
 
 /* What cannot be sent ends with its lease. */
@@ -309,20 +313,24 @@ static bool send_drop(struct session_set *set, struct command *command)
 
 static void on_sessions_counted(struct op *op, const struct resp *reply)
 {
-    op->set->sessions = (uint32_t)resp_integer(reply, 0);
+    op->set->sessions = resp_integer(reply, -1);
+    fail_if_refused(op->set, reply);
 }
 
 static void on_connections_counted(struct op *op, const struct resp *reply)
 {
     struct session_set *set = op->set;
 
+    int64_t connections = resp_integer(reply, -1);
+
     set->counting = false;
+    fail_if_refused(set, reply);
     if (reply == NULL)
         set->tells = true;
-    else if (reply->kind == RESP_ERROR)
-        fail(set, reply);
+    else if (set->sessions < 0 || connections < 0)
+        set->uncounted = true;
     else
-        presence_tell(set, set->sessions, resp_integer(reply, 0));
+        presence_tell(set, set->sessions, connections);
 }
 
 static bool send_count(struct session_set *set, struct command *command)
@@ -373,14 +381,6 @@ static enum step send_next(struct session_set *set)
     return STEP_NOTHING;
 }
 
-/* Its leases are due: all places are to be touched in a new round, what was refused is tried again.
- */
-static void begin_round(struct session_set *set, uint64_t now_ms)
-{
-    set->touch_ms = now_ms + set->all->config.lease_ms / SESSIONS_TOUCHES_PER_LEASE;
-    set->round++;
-    set->failing = false;
-}
 void session_line_remove(struct session_set *set)
 {
     struct sessions *all = set->all;
@@ -393,6 +393,16 @@ void session_line_remove(struct session_set *set)
     set->beat = (struct heartbeat_node){0}; /* not set */
 }
 
+/* Its leases are due: all places are to be touched in a new round, what was refused is tried again.
+ */
+static void begin_round(struct session_set *set, uint64_t now_ms)
+{
+    set->touch_ms = now_ms + set->all->config.lease_ms / SESSIONS_TOUCHES_PER_LEASE;
+    set->round++;
+    set->failing = false;
+    set->tells |= set->uncounted;
+    set->uncounted = false;
+}
 
 static void take_off(struct session_set *set, uint64_t now_ms)
 {

@@ -105,7 +105,7 @@ void session_set_free_if_idle(struct session_set *set)
 }
 
 /* Somebody has to hear of what is said on its channel. Without that, for lack of room, kicks are
- * not heard; at the next touch it is tried again. */
+ * not heard and nothing is told to those who watch; at the next touch it is tried again. */
 static void hear(struct session_set *set)
 {
     struct sessions *all = set->all;
@@ -412,7 +412,7 @@ static void on_beat(struct heartbeat_node *node)
 {
     struct session_set *set = (void *)((char *)node - offsetof(struct session_set, beat));
 
-    if (set->sub == NULL && set->kind == SESSIONS_OF_USER)
+    if (set->sub == NULL && (set->kind == SESSIONS_OF_USER || set->tells))
         hear(set);
     session_line_add(set);
 }

@@ -47,19 +47,20 @@ struct session_set {
         TAILQ_ENTRY(session_set) due_link; /* while due: of those that have something to send */
     };
     uint64_t touch_ms; /* when its leases are to be renewed */
+    int64_t sessions;  /* while they are counted: the first of two replies; -1: it was none */
     /* Those that something is to be sent for first; then those that have not been touched in this
      * round; then the rest. */
     struct session_places places;
     uint32_t in_flight; /* commands */
-    uint32_t sessions;  /* while they are counted: the first of two replies */
     uint16_t key_len;
     uint8_t kind;
     uint8_t round; /* of touching */
     bool due : 1;
-    bool failing : 1;  /* Redis refused its last command: nothing is opened until touch_ms */
-    bool dropping : 1; /* all that this process has in it is to go */
-    bool tells : 1;    /* some watchers are to learn how it stands */
-    bool counting : 1; /* and are about to */
+    bool failing : 1;   /* Redis refused its last command: nothing is opened until touch_ms */
+    bool dropping : 1;  /* all that this process has in it is to go */
+    bool tells : 1;     /* some watchers are to learn how it stands */
+    bool counting : 1;  /* and are about to, */
+    bool uncounted : 1; /* or could not be told: at touch_ms again */
     char key[];
 };
 
@@ -92,9 +93,9 @@ void session_set_free_if_idle(struct session_set *set);
 
 /* session_line.c: something may be to be sent for this set. */
 void session_line_add(struct session_set *set);
-/* Nothing is sent any more. */
 /* Nothing is, nor will it be when its leases are due. */
 void session_line_remove(struct session_set *set);
+/* Nothing is sent any more. */
 void session_line_stop(struct sessions *all);
 /* Nothing more is to be sent, or can be: whoever drains is told, once. */
 void session_line_check_drained(struct sessions *all);

@@ -14,6 +14,7 @@
 #include "loop_testing.h"
 #include "net/conn.h"
 #include "random_testing.h"
+#include "redis/subscription.h"
 
 #define USERS 3
 #define SESSIONS 3
@@ -540,6 +541,66 @@ Test(session_line, sets_that_nobody_has_to_do_with_are_not_kept_until_redis_is_b
         go(&peers[i]);
     }
     cr_assert_eq(sessions_set_count(sessions), 2);
+    end();
+}
+
+Test(session_line, who_could_not_be_listened_to_for_lack_of_room_is_told_with_the_next_touch)
+{
+    begin(1);
+    wrong_percent = 0;
+    peers[0].here = true;
+    look_into_topics(&peers[0], SUBSCRIPTIONS_LEAVING_MAX);
+    cr_assert_eq(
+        sessions_watch(sessions, &peers[0].client, USERS_OF_TOPIC, NOTIFY_STR("presence:t")), 0);
+    cr_assert_eq(counter_values[COUNTER_SUBSCRIPTIONS_LEAVING], 1);
+    do
+        loop_testing_run_deferred();
+    while (answer_subscriber() || answer_command());
+    cr_assert_eq(peers[0].told, 0);
+    settle_all();
+    cr_assert_gt(peers[0].told, 0);
+    end();
+}
+
+Test(session_line, who_watches_is_told_how_it_stands_once_redis_can_say_it)
+{
+    begin(1);
+    peers[0].here = true;
+    wrong_percent = 100;
+    cr_assert_eq(
+        sessions_watch(sessions, &peers[0].client, USERS_OF_TOPIC, NOTIFY_STR("presence:t")), 0);
+    do
+        loop_testing_run_deferred();
+    while (answer_subscriber() || answer_command());
+    cr_assert_eq(peers[0].told, 0, "a refusal says nothing");
+    wrong_percent = 0;
+    settle_all();
+    cr_assert_gt(peers[0].told, 0);
+    end();
+}
+
+Test(session_line, one_refused_count_is_no_count)
+{
+    struct link_testing_command *first, *second;
+    struct resp busy = {.kind = RESP_ERROR, .str = {"BUSY a script", 13}};
+    struct resp five = {.kind = RESP_INTEGER, .integer = 5};
+
+    begin(1);
+    peers[0].here = true;
+    wrong_percent = 0;
+    cr_assert_eq(
+        sessions_watch(sessions, &peers[0].client, USERS_OF_TOPIC, NOTIFY_STR("presence:t")), 0);
+    do
+        loop_testing_run_deferred();
+    while (answer_subscriber());
+    first = link_testing_take(&commands);
+    second = link_testing_take(&commands);
+    cr_assert(first != NULL && second != NULL);
+    link_testing_answer(first, &busy);
+    link_testing_answer(second, &five);
+    cr_assert_eq(peers[0].told, 0, "five connections of no session");
+    settle_all();
+    cr_assert_gt(peers[0].told, 0);
     end();
 }
 
