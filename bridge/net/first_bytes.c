@@ -1,6 +1,7 @@
 #include "net/first_bytes.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -55,6 +56,15 @@ static ssize_t peek(const struct first_bytes *first, uint8_t *buf, size_t cap)
     return n > 0 ? n : -1;
 }
 
+/* Has the peer sent all that it will? From then on the kernel wakes us again and again, however
+ * little there is. */
+static bool has_ended(const struct first_bytes *first)
+{
+    struct pollfd fd = {.fd = first->fd, .events = POLLRDHUP};
+
+    return poll(&fd, 1, 0) > 0;
+}
+
 /* To be woken when there is more than what was seen already. */
 static void await_more(const struct first_bytes *first, size_t have)
 {
@@ -100,14 +110,15 @@ static void hand_on(struct first_bytes *first)
 static bool take_proxy_header(struct first_bytes *first)
 {
     uint8_t bytes[PROXY_HEADER_MAX];
+    bool ended = has_ended(first); /* before looking: then that is all */
     ssize_t have = peek(first, bytes, sizeof(bytes));
     int len = have <= 0 ? (int)have : proxy_header_read(bytes, (size_t)have, &first->peer);
 
-    if (len == PROXY_MORE) {
+    if (len == PROXY_MORE && !ended) {
         await_more(first, have > 0 ? (size_t)have : 0);
         return false;
     }
-    if (len < 0 || recv(first->fd, bytes, (size_t)len, 0) != len) {
+    if (len <= PROXY_MORE || recv(first->fd, bytes, (size_t)len, 0) != len) {
         if (have > 0) /* health checks connect and say nothing */
             log_debug("proxy_header_bad", "bytes", log_int(have));
         release(first);

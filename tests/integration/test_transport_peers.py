@@ -78,6 +78,16 @@ def test_a_proxy_that_says_nothing_is_given_up(behind_proxy):
     assert 2 < time.monotonic() - started < 9
 
 
+@pytest.mark.parametrize("part", [b"PROXY TC", b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c\x01"])
+def test_a_header_that_ends_in_the_middle_is_not_waited_for(behind_proxy, part):
+    with behind_proxy.open() as sock:
+        began = time.monotonic()
+        sock.sendall(part)
+        sock.shutdown(socket.SHUT_WR)
+        assert read_all(sock) == b""
+        assert time.monotonic() - began < 2, "what waits is woken without end by what has ended"
+
+
 @pytest.mark.parametrize("header", [b"PROXY TCP4 203.0.113.7 127.0.0.1 1 2\r\n", v2(0x11, v4("1.2.3.4"))])
 def test_where_no_header_is_configured_it_is_a_bad_request(programs, header):
     host = start(programs, "127.0.0.1:0")
