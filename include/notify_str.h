@@ -38,4 +38,13 @@ static inline bool notify_str_eq(struct notify_str a, struct notify_str b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+/* In the order of bytes, a beginning before what it begins: less than 0, 0 or more than 0. */
+static inline int notify_str_cmp(struct notify_str a, struct notify_str b)
+{
+    size_t len = a.len < b.len ? a.len : b.len;
+    int order = len == 0 ? 0 : memcmp(a.ptr, b.ptr, len);
+
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
 #endif

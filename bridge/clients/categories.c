@@ -22,11 +22,7 @@ struct names {
 
 static int compare_names(const void *a, const void *b)
 {
-    const struct notify_str *x = a, *y = b;
-    size_t len = x->len < y->len ? x->len : y->len;
-    int order = len == 0 ? 0 : memcmp(x->ptr, y->ptr, len);
-
-    return order != 0 ? order : (x->len > y->len) - (x->len < y->len);
+    return notify_str_cmp(*(const struct notify_str *)a, *(const struct notify_str *)b);
 }
 
 static void names_push(void *ctx, struct notify_str name)

@@ -1,18 +1,6 @@
 /* box_feed -- see box_feed.h. */
 #include "box/box_feed.h"
 
-#include <string.h>
-
-static int compare_names(struct notify_str a, struct notify_str b)
-{
-    size_t len = a.len < b.len ? a.len : b.len;
-    int order = len == 0 ? 0 : memcmp(a.ptr, b.ptr, len);
-
-    if (order != 0)
-        return order;
-    return a.len < b.len ? -1 : a.len > b.len;
-}
-
 /* ---- a heap: no entry comes before that of its parent ---- */
 
 static bool is_before(const struct feed *feed, size_t a, size_t b)
@@ -21,7 +9,7 @@ static bool is_before(const struct feed *feed, size_t a, size_t b)
     const struct feed_source *y = &feed->sources[feed->heap[b]];
     int order = notify_id_cmp(y->entry.id, x->entry.id);
 
-    return order != 0 ? order < 0 : compare_names(x->name, y->name) < 0;
+    return order != 0 ? order < 0 : notify_str_cmp(x->name, y->name) < 0;
 }
 
 static void swap(struct feed *feed, size_t a, size_t b)
@@ -56,7 +44,7 @@ static bool last_id_after(const struct feed_source *source, const struct feed_po
     if (before == NULL)
         return true;
     *ret_id = before->id;
-    if (before->name.ptr != NULL && compare_names(source->name, before->name) > 0)
+    if (before->name.ptr != NULL && notify_str_cmp(source->name, before->name) > 0)
         return true;
     *ret_id = notify_id_before(before->id);
     return !notify_id_is_zero(before->id);

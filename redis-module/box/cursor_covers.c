@@ -64,16 +64,6 @@ struct notify_id cursor_covers_max(const struct cursor_covers *covers)
     return max;
 }
 
-static int compare_names(struct notify_str a, struct notify_str b)
-{
-    size_t len = a.len < b.len ? a.len : b.len;
-    int order = len == 0 ? 0 : memcmp(a.ptr, b.ptr, len);
-
-    if (order != 0)
-        return order;
-    return a.len < b.len ? -1 : a.len > b.len;
-}
-
 /* ---- making ---- */
 
 /* count records and so many bytes of names, to be filled by push. NULL: no memory. */
@@ -127,7 +117,7 @@ static bool next_merged(struct merge *merge, struct cursor_cover *ret)
 
     if (!has_old && !has_added)
         return false;
-    order = !has_old ? 1 : !has_added ? -1 : compare_names(old.category, merge->added->category);
+    order = !has_old ? 1 : !has_added ? -1 : notify_str_cmp(old.category, merge->added->category);
     *ret = order > 0 ? *merge->added : old;
     if (order == 0)
         ret->upto = later(old.upto, merge->added->upto);
@@ -184,7 +174,7 @@ bool cursor_covers_are_sound(const struct cursor_covers *covers, struct notify_i
         if (!category_is_valid(cover.category) || cover.upto.ms > NOTIFY_ID_MAX_MS ||
             notify_id_cmp(cover.upto, read_mark) <= 0)
             return false;
-        if (i > 0 && compare_names(cursor_covers_at(covers, i - 1).category, cover.category) >= 0)
+        if (i > 0 && notify_str_cmp(cursor_covers_at(covers, i - 1).category, cover.category) >= 0)
             return false;
     }
     return covers == NULL || covers->count > 0;

@@ -18,16 +18,6 @@ static size_t list_size(uint32_t cap)
     return sizeof(struct cursors) + cap * sizeof(struct cursor *);
 }
 
-static int compare_names(struct notify_str a, struct notify_str b)
-{
-    size_t len = a.len < b.len ? a.len : b.len;
-    int order = len == 0 ? 0 : memcmp(a.ptr, b.ptr, len);
-
-    if (order != 0)
-        return order;
-    return a.len < b.len ? -1 : a.len > b.len;
-}
-
 /* The first cursor whose name is not smaller; *ret_found: it has that very name. */
 static uint32_t seek_name(const struct cursors *cursors, struct notify_str name, bool *ret_found)
 {
@@ -37,7 +27,7 @@ static uint32_t seek_name(const struct cursors *cursors, struct notify_str name,
     *ret_found = false;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        int order = compare_names(cursor_name(cursors->list[middle]), name);
+        int order = notify_str_cmp(cursor_name(cursors->list[middle]), name);
         if (order == 0) {
             *ret_found = true;
             return middle;
@@ -184,7 +174,7 @@ bool cursors_are_sound(const struct cursors *cursors)
     for (uint32_t i = 0; i < cursors_count(cursors); i++) {
         if (!cursor_is_sound(cursors->list[i]) ||
             (i > 0 &&
-             compare_names(cursor_name(cursors->list[i - 1]), cursor_name(cursors->list[i])) >= 0))
+             notify_str_cmp(cursor_name(cursors->list[i - 1]), cursor_name(cursors->list[i])) >= 0))
             return false;
     }
     return cursors == NULL || (cursors->count > 0 && cursors->count <= cursors->cap);

@@ -272,11 +272,7 @@ bool args_check_key(struct args *args, struct rm_string *key)
 
 static int compare_texts(const void *a, const void *b)
 {
-    const struct notify_str *x = a, *y = b;
-
-    if (x->len != y->len)
-        return x->len < y->len ? -1 : 1;
-    return x->len == 0 ? 0 : memcmp(x->ptr, y->ptr, x->len);
+    return notify_str_cmp(*(const struct notify_str *)a, *(const struct notify_str *)b);
 }
 
 bool args_check_distinct(struct args *args, int first, size_t count, const char *what)
