@@ -19,6 +19,9 @@ struct notify_id {
     uint64_t seq;
 };
 
+/* Behind every id that can be one of an entry. */
+#define NOTIFY_ID_GREATEST ((struct notify_id){UINT64_MAX, UINT64_MAX})
+
 static inline int notify_id_cmp(struct notify_id a, struct notify_id b)
 {
     if (a.ms != b.ms)
@@ -26,6 +29,11 @@ static inline int notify_id_cmp(struct notify_id a, struct notify_id b)
     if (a.seq != b.seq)
         return a.seq < b.seq ? -1 : 1;
     return 0;
+}
+
+static inline struct notify_id notify_id_later(struct notify_id a, struct notify_id b)
+{
+    return notify_id_cmp(a, b) > 0 ? a : b;
 }
 
 static inline bool notify_id_is_zero(struct notify_id id)

@@ -82,7 +82,7 @@ void recent_extend(struct recent *recent, struct recent_budget *budget,
         return;
     recent_forget(recent, budget);
     recent->events = joined;
-    recent->from = notify_id_cmp(read->from, read->trimmed) < 0 ? read->trimmed : read->from;
+    recent->from = notify_id_later(read->from, read->trimmed);
     budget->bytes += joined->bytes;
     if (joined->len > max)
         drop_first(recent, budget, joined->len - max);

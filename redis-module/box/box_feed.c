@@ -40,7 +40,7 @@ static void sink(struct feed *feed, size_t at)
 static bool last_id_after(const struct feed_source *source, const struct feed_position *before,
                           struct notify_id *ret_id)
 {
-    *ret_id = (struct notify_id){UINT64_MAX, UINT64_MAX};
+    *ret_id = NOTIFY_ID_GREATEST;
     if (before == NULL)
         return true;
     *ret_id = before->id;

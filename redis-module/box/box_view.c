@@ -63,7 +63,7 @@ static bool has_exception(const struct box_view *view, struct notify_id *ret_id)
 struct notify_id box_view_read_to(const struct box_view *view)
 {
     struct notify_id mark = {0, 0};
-    struct box_range range = {.to = {UINT64_MAX, UINT64_MAX}, .filter = BOX_FILTER_ALL};
+    struct box_range range = {.to = NOTIFY_ID_GREATEST, .filter = BOX_FILTER_ALL};
     struct box_iter iter;
     struct box_entry entry;
 

@@ -4,11 +4,6 @@
 #include "box/box_layout.h"
 #include "box/category_table.h"
 
-static struct notify_id later(struct notify_id a, struct notify_id b)
-{
-    return notify_id_cmp(a, b) > 0 ? a : b;
-}
-
 enum { FEW = 4, PLACES = 2 * CURSOR_COVERS_BOUND };
 
 static void put(struct cover_map *map, uint32_t slot, struct notify_id upto)
@@ -19,7 +14,7 @@ static void put(struct cover_map *map, uint32_t slot, struct notify_id upto)
         map->list[i] = map->list[i - 1];
     map->list[i].slot = slot;
     map->list[i].upto = upto;
-    map->max = later(map->max, upto);
+    map->max = notify_id_later(map->max, upto);
 }
 
 /* One after the other, each looked for in the log. */

@@ -6,13 +6,6 @@
 #include "base/mem.h"
 #include "box/cursor_marks.h"
 
-static const struct notify_id greatest = {UINT64_MAX, UINT64_MAX};
-
-static struct notify_id later(struct notify_id a, struct notify_id b)
-{
-    return notify_id_cmp(a, b) > 0 ? a : b;
-}
-
 int cursor_sight_init(struct cursor_sight *sight, const struct cursor *cursor,
                       const struct box *log)
 {
@@ -46,7 +39,7 @@ struct cursor_counts cursor_count(const struct cursor *cursor, const struct box 
                                   const struct category_choice *choice, uint64_t now_ms)
 {
     struct watermarks w = cursor_watermarks(cursor);
-    struct notify_id seen_to = later(w.read, w.seen);
+    struct notify_id seen_to = notify_id_later(w.read, w.seen);
     struct cursor_counts counts = {0, 0};
     struct cover_map map;
     struct box_probe probe;
@@ -54,10 +47,10 @@ struct cursor_counts cursor_count(const struct cursor *cursor, const struct box 
     if (log == NULL)
         return counts;
     cover_map_init(&map, cursor->covers, log);
-    counts.unread = box_tally_open(log, w.read, greatest, choice, &map, now_ms);
+    counts.unread = box_tally_open(log, w.read, NOTIFY_ID_GREATEST, choice, &map, now_ms);
     counts.unseen = notify_id_cmp(seen_to, w.read) == 0
                         ? counts.unread
-                        : box_tally_open(log, seen_to, greatest, choice, &map, now_ms);
+                        : box_tally_open(log, seen_to, NOTIFY_ID_GREATEST, choice, &map, now_ms);
     box_probe_init(&probe, log, choice, now_ms);
     for (uint32_t i = 0; i < cursor->mark_count; i++) {
         const struct cursor_mark *mark = &cursor->marks[i];

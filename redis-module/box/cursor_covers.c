@@ -50,17 +50,12 @@ struct cursor_cover cursor_covers_at(const struct cursor_covers *covers, uint32_
         notify_str_of(names_of(covers) + record->name_at, record->name_len), record->upto};
 }
 
-static struct notify_id later(struct notify_id a, struct notify_id b)
-{
-    return notify_id_cmp(a, b) > 0 ? a : b;
-}
-
 struct notify_id cursor_covers_max(const struct cursor_covers *covers)
 {
     struct notify_id max = {0, 0};
 
     for (uint32_t i = 0; i < cursor_covers_count(covers); i++)
-        max = later(max, covers->list[i].upto);
+        max = notify_id_later(max, covers->list[i].upto);
     return max;
 }
 
@@ -120,7 +115,7 @@ static bool next_merged(struct merge *merge, struct cursor_cover *ret)
     order = !has_old ? 1 : !has_added ? -1 : notify_str_cmp(old.category, merge->added->category);
     *ret = order > 0 ? *merge->added : old;
     if (order == 0)
-        ret->upto = later(old.upto, merge->added->upto);
+        ret->upto = notify_id_later(old.upto, merge->added->upto);
     merge->pos += order <= 0;
     merge->is_added = merge->is_added || order >= 0;
     return true;

@@ -18,13 +18,7 @@
                                             */
 #define MARKS_FIRST 8 /* marks that there is room for when an edit needs more than there were */
 
-static const struct notify_id greatest = {UINT64_MAX, UINT64_MAX};
 static const struct category_choice all = {NULL};
-
-static struct notify_id later(struct notify_id a, struct notify_id b)
-{
-    return notify_id_cmp(a, b) > 0 ? a : b;
-}
 
 static struct watermarks watermarks_of(const struct cursor_edit *edit)
 {
@@ -245,7 +239,7 @@ static bool may_advance(const struct cursor_edit *edit)
 static void advance(struct cursor_edit *edit)
 {
     struct box_range range = {.from = notify_id_after(edit->read_mark),
-                              .to = greatest,
+                              .to = NOTIFY_ID_GREATEST,
                               .now_ms = BOX_NEVER_EXPIRE,
                               .filter = BOX_FILTER_ALL};
     struct watermarks w = watermarks_of(edit);
@@ -346,7 +340,7 @@ static uint64_t count_upto(const struct cursor_edit *edit, struct notify_id upto
                            enum box_mark mark)
 {
     struct watermarks w = watermarks_of(edit);
-    struct notify_id done_to = mark == BOX_MARK_READ ? w.read : later(w.read, w.seen);
+    struct notify_id done_to = mark == BOX_MARK_READ ? w.read : notify_id_later(w.read, w.seen);
     uint64_t count = box_tally_open(edit->log, done_to, upto, &all, edit->map, edit->now_ms);
     struct box_probe probe;
 
@@ -372,7 +366,7 @@ static bool moves_upto(const struct cursor_edit *edit, struct notify_id upto, en
 {
     struct watermarks w = watermarks_of(edit);
 
-    if (notify_id_cmp(upto, mark == BOX_MARK_READ ? w.read : later(w.read, w.seen)) > 0)
+    if (notify_id_cmp(upto, mark == BOX_MARK_READ ? w.read : notify_id_later(w.read, w.seen)) > 0)
         return true;
     for (uint32_t i = 0; i < edit->mark_count; i++) {
         struct cursor_state state =
@@ -387,9 +381,9 @@ static bool moves_upto(const struct cursor_edit *edit, struct notify_id upto, en
 /* What has been archived stays so. */
 static void mark_upto(struct cursor_edit *edit, struct notify_id upto, enum box_mark mark)
 {
-    edit->seen_mark = later(edit->seen_mark, upto);
+    edit->seen_mark = notify_id_later(edit->seen_mark, upto);
     if (mark == BOX_MARK_READ) {
-        edit->read_mark = later(edit->read_mark, upto);
+        edit->read_mark = notify_id_later(edit->read_mark, upto);
         drop_flags(edit, upto, 0, MARK_OF_READING);
     } else {
         drop_flags(edit, upto, 0, MARK_SEEN);

@@ -193,7 +193,7 @@ static void find_by_token(struct change *change, const struct box_view *view, ui
 static void find_by_entity(struct change *change, const struct box_view *view, uint64_t now_ms,
                            const struct sieve *sieve)
 {
-    struct box_range range = {.to = {UINT64_MAX, UINT64_MAX},
+    struct box_range range = {.to = NOTIFY_ID_GREATEST,
                               .now_ms = now_ms,
                               .filter = {.state = BOX_ALL,
                                          .entity_type = change->target.entity_type,

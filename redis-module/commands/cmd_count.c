@@ -118,7 +118,7 @@ static struct own_share count_all(const struct box *box, uint64_t now_ms)
 static struct own_share count_some(const struct box *box, const struct box_filter *filter,
                                    uint64_t now_ms)
 {
-    struct box_range range = {.to = {UINT64_MAX, UINT64_MAX}, .now_ms = now_ms, .filter = *filter};
+    struct box_range range = {.to = NOTIFY_ID_GREATEST, .now_ms = now_ms, .filter = *filter};
     struct own_share share = {0, 0, -1};
     struct box_iter iter;
     struct box_entry entry;

@@ -17,7 +17,7 @@ static uint64_t count_total(struct inbox *inbox, const struct box_filter *filter
     for (size_t i = 0; i < inbox->count; i++) {
         struct feed_source *source = &inbox->sources[i];
         struct box_range range = {
-            .to = {UINT64_MAX, UINT64_MAX}, .now_ms = source->now_ms, .filter = *filter};
+            .to = NOTIFY_ID_GREATEST, .now_ms = source->now_ms, .filter = *filter};
         struct box_entry entry;
         box_view_iter_init(&source->iter, source->view, &range);
         while (box_view_iter_next(&source->iter, &entry))

@@ -317,7 +317,7 @@ static bool parse_upto(struct upto *upto, size_t option_count)
     struct args *args = &upto->change.args;
     uint32_t seen;
 
-    upto->id = (struct notify_id){UINT64_MAX, UINT64_MAX};
+    upto->id = NOTIFY_ID_GREATEST;
     upto->category = (struct notify_str){NULL, 0};
     upto->logs = (struct log_args){NULL, 0};
     if (!args_take_options(args, upto_options, option_count, upto, &seen))

@@ -94,7 +94,7 @@ static bool reply_entries(struct since *since, struct box_key *bk, const struct 
                           uint64_t now_ms, struct notify_id after)
 {
     struct box_range range = {.from = notify_id_after(after),
-                              .to = {UINT64_MAX, UINT64_MAX},
+                              .to = NOTIFY_ID_GREATEST,
                               .now_ms = now_ms,
                               .filter = BOX_FILTER_ALL};
     struct notify_id prev;

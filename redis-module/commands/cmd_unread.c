@@ -68,7 +68,7 @@ static int group_part(struct groups *groups, struct feed_source *source,
                       const struct box_filter *filter)
 {
     struct box_range range = {
-        .to = {UINT64_MAX, UINT64_MAX}, .now_ms = source->now_ms, .filter = *filter};
+        .to = NOTIFY_ID_GREATEST, .now_ms = source->now_ms, .filter = *filter};
     struct box_entry entry;
     int rc = 0;
 

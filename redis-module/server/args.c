@@ -178,8 +178,6 @@ static bool cut_exclusive(struct notify_str *text)
     return true;
 }
 
-static const struct notify_id range_max = {UINT64_MAX, UINT64_MAX};
-
 static bool fail_range(struct args *args, const char *end, struct notify_str value)
 {
     return args_fail_value(args, end, "-, +, an id or (id", value);
@@ -195,7 +193,7 @@ static bool parse_range_id(struct notify_str text, uint64_t missing_seq, struct 
         return true;
     if (!notify_id_take_number(&rest, &number) || number <= NOTIFY_ID_MAX_MS)
         return false;
-    *ret_id = range_max;
+    *ret_id = NOTIFY_ID_GREATEST;
     if (rest.len == 0)
         return true;
     rest = notify_str_of(rest.ptr + 1, rest.len - 1); /* what ended the number is no digit */
@@ -215,7 +213,7 @@ static bool take_range_end(struct args *args, const char *name, uint64_t missing
     if (!*ret_exclusive && notify_str_eq(text, NOTIFY_STR("-")))
         *ret_id = (struct notify_id){0, 0};
     else if (!*ret_exclusive && notify_str_eq(text, NOTIFY_STR("+")))
-        *ret_id = range_max;
+        *ret_id = NOTIFY_ID_GREATEST;
     else if (!parse_range_id(id_text, missing_seq, ret_id))
         return fail_range(args, name, text);
     return true;
@@ -229,7 +227,7 @@ bool args_take_range_start(struct args *args, struct notify_id *ret_id)
     if (!take_range_end(args, "start", 0, &id, &exclusive))
         return false;
     /* No entry has the greatest id: "(" before it leaves nothing, as it does without. */
-    *ret_id = exclusive && notify_id_cmp(id, range_max) < 0 ? notify_id_after(id) : id;
+    *ret_id = exclusive && notify_id_cmp(id, NOTIFY_ID_GREATEST) < 0 ? notify_id_after(id) : id;
     return true;
 }
 

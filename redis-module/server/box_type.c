@@ -213,7 +213,7 @@ static int take_cursors(struct box **part, const struct box *box, uint32_t *pos,
 static void on_aof_rewrite(struct rm_io *io, struct rm_string *key, void *value)
 {
     struct box_range range = {
-        .to = {UINT64_MAX, UINT64_MAX}, .now_ms = BOX_NEVER_EXPIRE, .filter = BOX_FILTER_ALL};
+        .to = NOTIFY_ID_GREATEST, .now_ms = BOX_NEVER_EXPIRE, .filter = BOX_FILTER_ALL};
     struct box_iter iter;
     struct box_entry next;
     uint32_t cursors = 0; /* that are done */
@@ -261,7 +261,7 @@ static bool read_argument(void *ctx, struct notify_str *ret_block)
 static int append_all(struct box **box, const struct box *part)
 {
     struct box_range range = {
-        .to = {UINT64_MAX, UINT64_MAX}, .now_ms = BOX_NEVER_EXPIRE, .filter = BOX_FILTER_ALL};
+        .to = NOTIFY_ID_GREATEST, .now_ms = BOX_NEVER_EXPIRE, .filter = BOX_FILTER_ALL};
     struct box_iter iter;
     struct box_entry entry;
     int rc = 0;
@@ -427,7 +427,7 @@ static void digest_cursors(struct rm_digest *digest, const struct cursors *curso
 static void on_digest(struct rm_digest *digest, void *value)
 {
     struct box_range range = {
-        .to = {UINT64_MAX, UINT64_MAX}, .now_ms = BOX_NEVER_EXPIRE, .filter = BOX_FILTER_ALL};
+        .to = NOTIFY_ID_GREATEST, .now_ms = BOX_NEVER_EXPIRE, .filter = BOX_FILTER_ALL};
     struct box_iter iter;
     struct box_entry entry;
 
