@@ -1,7 +1,8 @@
-/* text_buf -- growth and numbers; the short appends are in the header. */
+/* text_buf -- growth, numbers, what payloads consist of; the short appends are in the header. */
 #include "base/text_buf.h"
 
 #include "base/mem.h"
+#include "base/varint.h"
 
 #define TEXT_BUF_FIRST 512 /* bytes; most messages fit */
 
@@ -54,4 +55,18 @@ void text_buf_add_id(struct text_buf *buf, struct notify_id id)
     *--start = '-';
     start = notify_id_put_number(start, id.ms);
     text_buf_add(buf, notify_str_of(start, (size_t)(end - start)));
+}
+
+void text_buf_add_varint(struct text_buf *buf, uint64_t value)
+{
+    char *room = text_buf_room(buf, VARINT_MAX);
+
+    if (room != NULL)
+        buf->len += (size_t)(varint_put((uint8_t *)room, value) - (uint8_t *)room);
+}
+
+void text_buf_add_sized(struct text_buf *buf, struct notify_str text)
+{
+    text_buf_add_varint(buf, text.len);
+    text_buf_add(buf, text);
 }

@@ -67,6 +67,10 @@ static inline void text_buf_add_char(struct text_buf *buf, char c)
 void text_buf_add_number(struct text_buf *buf, uint64_t value);
 void text_buf_add_id(struct text_buf *buf, struct notify_id id);
 
+/* Binary, for payloads: see varint.h; sized: the length, then the text (varint_take_sized). */
+void text_buf_add_varint(struct text_buf *buf, uint64_t value);
+void text_buf_add_sized(struct text_buf *buf, struct notify_str text);
+
 /* The contents; valid until the next append, clear or release. */
 static inline struct notify_str text_buf_str(const struct text_buf *buf)
 {

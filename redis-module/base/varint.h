@@ -67,6 +67,18 @@ static inline bool varint_take(struct notify_str *bytes, uint64_t *ret_value)
     return false;
 }
 
+/* Takes off a length and as many bytes, which stay where they are; false: there are fewer. */
+static inline bool varint_take_sized(struct notify_str *bytes, struct notify_str *ret_text)
+{
+    uint64_t len;
+
+    if (!varint_take(bytes, &len) || len > bytes->len)
+        return false;
+    *ret_text = notify_str_of(bytes->ptr, (size_t)len);
+    *bytes = notify_str_of(bytes->ptr + len, bytes->len - (size_t)len);
+    return true;
+}
+
 static inline void time48_put(uint8_t *out, uint64_t ms)
 {
     for (unsigned i = 0; i < TIME48_LEN; i++)

@@ -126,16 +126,14 @@ bool body_build(struct text_buf *out, const struct body *plain, struct body_erro
 static bool take_field(struct notify_str *stored, unsigned *ret_field, struct notify_str *ret_text)
 {
     struct notify_str rest = *stored;
-    uint64_t len;
 
     if (rest.len == 0)
         return false;
     *ret_field = (uint8_t)rest.ptr[0];
     rest = notify_str_of(rest.ptr + 1, rest.len - 1);
-    if (!varint_take(&rest, &len) || len > rest.len)
+    if (!varint_take_sized(&rest, ret_text))
         return false;
-    *ret_text = notify_str_of(rest.ptr, (size_t)len);
-    *stored = notify_str_of(rest.ptr + len, rest.len - (size_t)len);
+    *stored = rest;
     return true;
 }
 

@@ -51,14 +51,6 @@
 
 /* ---- saving ---- */
 
-static void add_varint(struct text_buf *out, uint64_t value)
-{
-    uint8_t bytes[VARINT_MAX];
-    size_t len = (size_t)(varint_put(bytes, value) - bytes);
-
-    text_buf_add(out, notify_str_of((const char *)bytes, len));
-}
-
 /* The place of each slot's category in the saved list. NULL: no memory, or no slots. */
 static uint16_t *number_categories(const struct box *box, uint64_t *ret_count)
 {
@@ -119,44 +111,43 @@ static void add_head(struct text_buf *out, const struct box *box, uint64_t categ
     const struct box_category *table = store_categories(box);
     struct notify_id trimmed = store_trimmed_id(box);
 
-    add_varint(out, lowest_version(sections));
-    add_varint(out, box->last_ms);
-    add_varint(out, box->last_seq);
-    add_varint(out, box->rev);
-    add_varint(out, trimmed.ms);
-    add_varint(out, trimmed.seq);
-    add_varint(out, box_key_end_ms(box));
-    add_varint(out, category_count);
+    text_buf_add_varint(out, lowest_version(sections));
+    text_buf_add_varint(out, box->last_ms);
+    text_buf_add_varint(out, box->last_seq);
+    text_buf_add_varint(out, box->rev);
+    text_buf_add_varint(out, trimmed.ms);
+    text_buf_add_varint(out, trimmed.seq);
+    text_buf_add_varint(out, box_key_end_ms(box));
+    text_buf_add_varint(out, category_count);
     for (size_t i = 0; i < box->category_slots; i++) {
         struct notify_str name = category_table_name(box, (uint32_t)i + 1);
         if (!category_is_in_use(&table[i]))
             continue;
-        add_varint(out, table[i].muted);
-        add_varint(out, name.len);
-        text_buf_add(out, name);
+        text_buf_add_varint(out, table[i].muted);
+        text_buf_add_sized(out, name);
     }
-    add_varint(out, box->live);
-    add_varint(out, box_tokens(box) == NULL ? 0 : tokens_count(box_tokens(box)));
-    add_varint(out, box_tokens(box) == NULL ? 0 : box_tokens(box)->until_ms);
-    add_varint(out, cursors_count(box_cursors(box)));
+    text_buf_add_varint(out, box->live);
+    text_buf_add_varint(out, box_tokens(box) == NULL ? 0 : tokens_count(box_tokens(box)));
+    text_buf_add_varint(out, box_tokens(box) == NULL ? 0 : box_tokens(box)->until_ms);
+    text_buf_add_varint(out, cursors_count(box_cursors(box)));
     if (lowest_version(sections) >= BOX_PAYLOAD_SECTIONS)
-        add_varint(out, sections->epochs + sections->covers);
+        text_buf_add_varint(out, sections->epochs + sections->covers);
 }
 
 static void add_entry(struct text_buf *out, const struct walk *walk, const struct entry *e,
                       uint64_t last_ms, const uint16_t *numbers)
 {
     text_buf_add_char(out, (char)e->flags);
-    add_varint(out, e->body_len);
-    add_varint(out, e->id.ms - last_ms);
-    add_varint(out, e->id.seq);
-    add_varint(out, e->category_slot == 0 ? 0 : numbers[e->category_slot - 1]);
+    text_buf_add_varint(out, e->body_len);
+    text_buf_add_varint(out, e->id.ms - last_ms);
+    text_buf_add_varint(out, e->id.seq);
+    text_buf_add_varint(out, e->category_slot == 0 ? 0 : numbers[e->category_slot - 1]);
     if (e->expire_ms != 0)
-        add_varint(out, e->expire_ms);
+        text_buf_add_varint(out, e->expire_ms);
     if ((e->flags & ENTRY_IS_SEEN) != 0) {
         const uint8_t *mark = walk->span.marks + walk->place.ordinal * (size_t)MARK_LEN;
-        add_varint(out, time48_get(mark));
-        add_varint(out, time48_get(mark + TIME48_LEN));
+        text_buf_add_varint(out, time48_get(mark));
+        text_buf_add_varint(out, time48_get(mark + TIME48_LEN));
     }
     text_buf_add(out, notify_str_of((const char *)e->body, e->body_len));
 }
@@ -203,11 +194,10 @@ static int save_tokens(struct text_buf *block, const struct box *box, const stru
     int rc = 0;
 
     while (rc == 0 && tokens != NULL && tokens_next(tokens, &position, &token)) {
-        add_varint(block, token.at_ms - last_ms);
-        add_varint(block, token.id.ms);
-        add_varint(block, token.id.seq);
-        add_varint(block, token.text.len);
-        text_buf_add(block, token.text);
+        text_buf_add_varint(block, token.at_ms - last_ms);
+        text_buf_add_varint(block, token.id.ms);
+        text_buf_add_varint(block, token.id.seq);
+        text_buf_add_sized(block, token.text);
         last_ms = token.at_ms;
         rc = end_item(block, sink, false);
     }
@@ -224,8 +214,7 @@ static int save_cursors(struct text_buf *block, const struct box *box, bool with
     for (uint32_t i = 0; rc == 0 && i < cursors_count(cursors); i++) {
         text_buf_clear(&bytes);
         cursor_save(cursors_at(cursors, i), with_covers, &bytes);
-        add_varint(block, bytes.len);
-        text_buf_add(block, text_buf_str(&bytes));
+        text_buf_add_sized(block, text_buf_str(&bytes));
         rc = bytes.failed ? -ENOMEM : end_item(block, sink, false);
     }
     text_buf_release(&bytes);
@@ -235,10 +224,9 @@ static int save_cursors(struct text_buf *block, const struct box *box, bool with
 static void add_section(struct text_buf *block, enum section what, bool may_skip,
                         const struct text_buf *bytes)
 {
-    add_varint(block, what);
-    add_varint(block, may_skip);
-    add_varint(block, bytes->len);
-    text_buf_add(block, text_buf_str(bytes));
+    text_buf_add_varint(block, what);
+    text_buf_add_varint(block, may_skip);
+    text_buf_add_sized(block, text_buf_str(bytes));
     block->failed = block->failed || bytes->failed;
 }
 
@@ -248,12 +236,12 @@ static int save_epochs(struct text_buf *block, const struct box *box, const stru
     size_t count = box_past_epochs(box, past);
     struct text_buf bytes = TEXT_BUF_INIT;
 
-    add_varint(&bytes, box_epoch(box));
-    add_varint(&bytes, count);
+    text_buf_add_varint(&bytes, box_epoch(box));
+    text_buf_add_varint(&bytes, count);
     for (size_t i = 0; i < count; i++) {
-        add_varint(&bytes, past[i].epoch);
-        add_varint(&bytes, past[i].end.ms);
-        add_varint(&bytes, past[i].end.seq);
+        text_buf_add_varint(&bytes, past[i].epoch);
+        text_buf_add_varint(&bytes, past[i].end.ms);
+        text_buf_add_varint(&bytes, past[i].end.seq);
     }
     add_section(block, SECTION_EPOCHS, true, &bytes);
     text_buf_release(&bytes);
@@ -271,7 +259,7 @@ static int save_covers(struct text_buf *block, const struct box *box, const stru
         if (covers == NULL)
             continue;
         text_buf_clear(&bytes);
-        add_varint(&bytes, i);
+        text_buf_add_varint(&bytes, i);
         cursor_covers_save(covers, &bytes);
         add_section(block, SECTION_COVERS, false, &bytes);
         rc = end_item(block, sink, false);
@@ -391,11 +379,9 @@ static bool list_name(struct loader *l, struct notify_str name)
 static bool load_category(struct loader *l, struct notify_str *muted_names, size_t *muted_count)
 {
     uint64_t muted;
-    uint64_t len;
     struct notify_str name;
 
-    if (!varint_take(&l->block, &muted) || muted > 1 || !varint_take(&l->block, &len) ||
-        !take_bytes(&l->block, len, &name))
+    if (!varint_take(&l->block, &muted) || muted > 1 || !varint_take_sized(&l->block, &name))
         return refuse(l, "bad category");
     if (!category_is_valid(name))
         return refuse(l, "bad category name");
@@ -564,13 +550,12 @@ static bool load_entries(struct loader *l)
 static bool take_token(struct loader *l, uint64_t *last_ms, struct token *ret_token)
 {
     uint64_t delta;
-    uint64_t len;
 
     if (!varint_take(&l->block, &delta) || delta > NOTIFY_ID_MAX_MS - *last_ms ||
         !varint_take(&l->block, &ret_token->id.ms) || ret_token->id.ms > NOTIFY_ID_MAX_MS ||
-        !varint_take(&l->block, &ret_token->id.seq) || !varint_take(&l->block, &len) || len == 0 ||
-        len > TOKEN_BOUND || limits_forbid(len, LIMIT_TOKEN) ||
-        !take_bytes(&l->block, len, &ret_token->text))
+        !varint_take(&l->block, &ret_token->id.seq) ||
+        !varint_take_sized(&l->block, &ret_token->text) || ret_token->text.len == 0 ||
+        ret_token->text.len > TOKEN_BOUND || limits_forbid(ret_token->text.len, LIMIT_TOKEN))
         return false;
     *last_ms += delta;
     ret_token->at_ms = *last_ms;
@@ -600,9 +585,8 @@ static bool load_cursor(struct loader *l)
     struct cursor *cursor;
     struct notify_str bytes;
     const char *why;
-    uint64_t len;
 
-    if (!next_item(l) || !varint_take(&l->block, &len) || !take_bytes(&l->block, len, &bytes))
+    if (!next_item(l) || !varint_take_sized(&l->block, &bytes))
         return refuse(l, "cursors missing");
     cursor = cursor_load(bytes, &why);
     if (cursor == NULL)
@@ -665,10 +649,9 @@ static bool load_section(struct loader *l)
     struct notify_str bytes;
     uint64_t may_skip;
     uint64_t what;
-    uint64_t len;
 
     if (!next_item(l) || !varint_take(&l->block, &what) || !varint_take(&l->block, &may_skip) ||
-        may_skip > 1 || !varint_take(&l->block, &len) || !take_bytes(&l->block, len, &bytes))
+        may_skip > 1 || !varint_take_sized(&l->block, &bytes))
         return refuse(l, "bad section");
     if (what == SECTION_EPOCHS)
         return load_epochs(l, bytes);

@@ -154,18 +154,10 @@ bool cursor_is_sound(const struct cursor *cursor)
 
 /* ---- payload ---- */
 
-static void add_varint(struct text_buf *out, uint64_t value)
-{
-    uint8_t bytes[VARINT_MAX];
-    size_t len = (size_t)(varint_put(bytes, value) - bytes);
-
-    text_buf_add(out, notify_str_of((const char *)bytes, len));
-}
-
 static void add_id(struct text_buf *out, struct notify_id id)
 {
-    add_varint(out, id.ms);
-    add_varint(out, id.seq);
+    text_buf_add_varint(out, id.ms);
+    text_buf_add_varint(out, id.seq);
 }
 
 /* Of those that say one of these flags. */
@@ -183,19 +175,18 @@ void cursor_save(const struct cursor *cursor, bool with_covers, struct text_buf 
     unsigned flags = with_covers ? MARK_FLAGS : MARK_FLAGS & ~MARK_KEPT;
     uint64_t last_ms = 0;
 
-    add_varint(out, cursor->name_len);
-    text_buf_add(out, cursor_name(cursor));
+    text_buf_add_sized(out, cursor_name(cursor));
     add_id(out, cursor->start);
     add_id(out, cursor->read_mark);
     add_id(out, cursor->seen_mark);
-    add_varint(out, count_marks(cursor, flags));
+    text_buf_add_varint(out, count_marks(cursor, flags));
     for (uint32_t i = 0; i < cursor->mark_count; i++) {
         const struct cursor_mark *mark = &cursor->marks[i];
         if ((mark->flags & flags) == 0)
             continue;
-        add_varint(out, mark->ms - last_ms);
-        add_varint(out, mark->seq);
-        add_varint(out, mark->flags & flags);
+        text_buf_add_varint(out, mark->ms - last_ms);
+        text_buf_add_varint(out, mark->seq);
+        text_buf_add_varint(out, mark->flags & flags);
         last_ms = mark->ms;
     }
 }
@@ -207,13 +198,7 @@ static bool take_id(struct notify_str *bytes, struct notify_id *ret_id)
 
 static bool take_name(struct notify_str *bytes, struct notify_str *ret_name)
 {
-    uint64_t len;
-
-    if (!varint_take(bytes, &len) || len > bytes->len || limits_forbid(len, LIMIT_LOG_NAME))
-        return false;
-    *ret_name = notify_str_of(bytes->ptr, (size_t)len);
-    *bytes = notify_str_of(bytes->ptr + len, bytes->len - (size_t)len);
-    return true;
+    return varint_take_sized(bytes, ret_name) && !limits_forbid(ret_name->len, LIMIT_LOG_NAME);
 }
 
 static bool take_mark(struct notify_str *bytes, const struct cursor *cursor, struct notify_id last,

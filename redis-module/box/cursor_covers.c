@@ -177,35 +177,21 @@ bool cursor_covers_are_sound(const struct cursor_covers *covers, struct notify_i
 
 /* ---- payload ---- */
 
-static void add_varint(struct text_buf *out, uint64_t value)
-{
-    uint8_t bytes[VARINT_MAX];
-    size_t len = (size_t)(varint_put(bytes, value) - bytes);
-
-    text_buf_add(out, notify_str_of((const char *)bytes, len));
-}
-
 void cursor_covers_save(const struct cursor_covers *covers, struct text_buf *out)
 {
-    add_varint(out, cursor_covers_count(covers));
+    text_buf_add_varint(out, cursor_covers_count(covers));
     for (uint32_t i = 0; i < cursor_covers_count(covers); i++) {
         struct cursor_cover cover = cursor_covers_at(covers, i);
-        add_varint(out, cover.category.len);
-        text_buf_add(out, cover.category);
-        add_varint(out, cover.upto.ms);
-        add_varint(out, cover.upto.seq);
+        text_buf_add_sized(out, cover.category);
+        text_buf_add_varint(out, cover.upto.ms);
+        text_buf_add_varint(out, cover.upto.seq);
     }
 }
 
 static bool take_cover(struct notify_str *bytes, struct cursor_cover *ret)
 {
-    uint64_t len;
-
-    if (!varint_take(bytes, &len) || len > bytes->len)
-        return false;
-    ret->category = notify_str_of(bytes->ptr, (size_t)len);
-    *bytes = notify_str_of(bytes->ptr + len, bytes->len - (size_t)len);
-    return varint_take(bytes, &ret->upto.ms) && varint_take(bytes, &ret->upto.seq);
+    return varint_take_sized(bytes, &ret->category) && varint_take(bytes, &ret->upto.ms) &&
+           varint_take(bytes, &ret->upto.seq);
 }
 
 /* Whether count of them follow; *ret_name_bytes: of all their names. */

@@ -50,11 +50,8 @@ size_t cursor_word_size(const struct box *carrier, const struct cursor *cursor)
 static int write_block(void *ctx, const void *bytes, size_t len)
 {
     struct text_buf *out = ctx;
-    uint8_t head[VARINT_MAX];
-    size_t head_len = (size_t)(varint_put(head, len) - head);
 
-    text_buf_add(out, notify_str_of((const char *)head, head_len));
-    text_buf_add(out, notify_str_of(bytes, len));
+    text_buf_add_sized(out, notify_str_of(bytes, len));
     return out->failed ? -ENOMEM : 0;
 }
 
@@ -149,14 +146,7 @@ static bool sum_is_right(struct notify_str bytes)
 
 static bool read_block(void *ctx, struct notify_str *ret_block)
 {
-    struct notify_str *left = ctx;
-    uint64_t len;
-
-    if (!varint_take(left, &len) || len > left->len)
-        return false;
-    *ret_block = notify_str_of(left->ptr, (size_t)len);
-    *left = notify_str_of(left->ptr + len, left->len - (size_t)len);
-    return true;
+    return varint_take_sized(ctx, ret_block);
 }
 
 /* Whether nothing else is in it. */

@@ -19,56 +19,31 @@
 
 enum { VERSION_FIRST = 1, VERSION_SECTIONS = 2, VERSION_LATEST = 2 };
 
-static void add_varint(struct text_buf *out, uint64_t value)
-{
-    char *room = text_buf_room(out, VARINT_MAX);
-
-    if (room != NULL)
-        out->len += (size_t)(varint_put((uint8_t *)room, value) - (uint8_t *)room);
-}
-
-static void add_text(struct text_buf *out, struct notify_str text)
-{
-    add_varint(out, text.len);
-    text_buf_add(out, text);
-}
-
 void sessions_save(const struct sessions *set, struct text_buf *out)
 {
     struct sessions_iter iter = SESSIONS_ITER(set, SESSIONS_ALL);
     struct sessions_connection c;
 
-    add_varint(out, VERSION_FIRST);
-    add_varint(out, sessions_rev(set));
-    add_varint(out, sessions_length(set));
+    text_buf_add_varint(out, VERSION_FIRST);
+    text_buf_add_varint(out, sessions_rev(set));
+    text_buf_add_varint(out, sessions_length(set));
     while (sessions_iter_next(&iter, &c)) {
-        add_varint(out, c.lease_ms);
-        add_varint(out, c.opened_ms);
-        add_text(out, c.session);
-        add_text(out, c.connection);
-        add_text(out, c.node);
-        add_text(out, c.addr);
-        add_text(out, c.meta);
+        text_buf_add_varint(out, c.lease_ms);
+        text_buf_add_varint(out, c.opened_ms);
+        text_buf_add_sized(out, c.session);
+        text_buf_add_sized(out, c.connection);
+        text_buf_add_sized(out, c.node);
+        text_buf_add_sized(out, c.addr);
+        text_buf_add_sized(out, c.meta);
     }
-}
-
-static bool take_text(struct notify_str *payload, struct notify_str *ret_text)
-{
-    uint64_t len;
-
-    if (!varint_take(payload, &len) || len > payload->len)
-        return false;
-    *ret_text = notify_str_of(payload->ptr, (size_t)len);
-    *payload = notify_str_of(payload->ptr + len, payload->len - (size_t)len);
-    return true;
 }
 
 static bool take_connection(struct notify_str *payload, struct sessions_connection *ret)
 {
     return varint_take(payload, &ret->lease_ms) && varint_take(payload, &ret->opened_ms) &&
-           take_text(payload, &ret->session) && take_text(payload, &ret->connection) &&
-           take_text(payload, &ret->node) && take_text(payload, &ret->addr) &&
-           take_text(payload, &ret->meta);
+           varint_take_sized(payload, &ret->session) &&
+           varint_take_sized(payload, &ret->connection) && varint_take_sized(payload, &ret->node) &&
+           varint_take_sized(payload, &ret->addr) && varint_take_sized(payload, &ret->meta);
 }
 
 /* NULL: they are in; else why not. Their order is checked when all are there. */
@@ -97,7 +72,7 @@ static const char *load_sections(struct notify_str *payload)
         return "bad number of sections";
     for (uint64_t i = 0; i < count; i++) {
         if (!varint_take(payload, &what) || !varint_take(payload, &may_skip) || may_skip > 1 ||
-            !take_text(payload, &bytes))
+            !varint_take_sized(payload, &bytes))
             return "bad section";
         if (may_skip == 0)
             return "a section that only a newer notify.so knows";

@@ -5,6 +5,7 @@
 
 #include "mem_testing.h"
 #include "base/text_buf.h"
+#include "base/varint.h"
 
 Test(text_buf, numbers_and_ids_look_as_printf_writes_them)
 {
@@ -26,6 +27,29 @@ Test(text_buf, numbers_and_ids_look_as_printf_writes_them)
         cr_assert(notify_str_eq(text_buf_str(&buf), notify_str_of(expected, len)));
     }
     text_buf_release(&buf);
+}
+
+Test(text_buf, sized_texts_are_taken_off_as_they_were_put_and_none_that_is_cut_short)
+{
+    static char text[300];
+
+    for (size_t len = 0; len < sizeof(text); len++) {
+        struct text_buf buf = TEXT_BUF_INIT;
+        struct notify_str left, taken = NOTIFY_STR("untouched");
+        text[len] = (char)len;
+        text_buf_add_sized(&buf, notify_str_of(text, len));
+        text_buf_add_varint(&buf, UINT64_MAX - len);
+        for (size_t cut = 0; cut < len + varint_len(len); cut++) {
+            left = notify_str_of(buf.ptr, cut);
+            cr_assert_not(varint_take_sized(&left, &taken));
+            cr_assert(notify_str_eq(taken, NOTIFY_STR("untouched")));
+        }
+        left = text_buf_str(&buf);
+        cr_assert(varint_take_sized(&left, &taken));
+        cr_assert(notify_str_eq(taken, notify_str_of(text, len)));
+        cr_assert_eq(left.len, varint_len(UINT64_MAX - len));
+        text_buf_release(&buf);
+    }
 }
 
 Test(text_buf, grows_over_many_appends)
