@@ -101,14 +101,6 @@ static void follow_release(struct follow *follow)
     change_release(&follow->change);
 }
 
-static struct notify_str name_of(const struct rm_string *string)
-{
-    struct notify_str name;
-
-    name.ptr = rm_StringPtrLen(string, &name.len);
-    return name;
-}
-
 /* Who is not there cannot be asked for his last id. */
 static bool check_from(struct follow *follow)
 {
@@ -122,10 +114,10 @@ static bool check_from(struct follow *follow)
 static bool check_names(struct follow *follow)
 {
     struct args *args = &follow->change.args;
-    struct notify_str key = name_of(follow->change.bk.name);
+    struct notify_str key = rm_str(follow->change.bk.name);
 
     for (size_t i = 0; i < follow->count; i++) {
-        struct notify_str name = name_of(follow->names[i]);
+        struct notify_str name = rm_str(follow->names[i]);
         if (limits_forbid(name.len, LIMIT_LOG_NAME))
             return args_fail(args, "ERR log must be at most %d bytes", LIMIT_LOG_NAME);
         if (!utf8_is_valid(name)) /* messages contain it */
@@ -193,7 +185,7 @@ static int add_cursors(struct follow *follow)
     if (extra == NULL)
         return -ENOMEM;
     for (size_t i = 0; i < follow->count && rc >= 0; i++) {
-        rc = cursors_add(&extra->cursors, name_of(follow->logs[i].name), follow->logs[i].start);
+        rc = cursors_add(&extra->cursors, rm_str(follow->logs[i].name), follow->logs[i].start);
         follow->logs[i].rev = rc > 0;
         added += rc > 0;
     }
@@ -201,7 +193,7 @@ static int add_cursors(struct follow *follow)
         return added;
     for (size_t i = 0; i < follow->count; i++)
         if (follow->logs[i].rev > 0)
-            (void)cursors_remove(&extra->cursors, name_of(follow->logs[i].name));
+            (void)cursors_remove(&extra->cursors, rm_str(follow->logs[i].name));
     return rc;
 }
 
@@ -242,7 +234,7 @@ static void publish(struct follow *follow, enum render_change what)
         if (log->rev == 0)
             continue;
         change->box.rev = log->rev;
-        change->box.log = name_of(log->name);
+        change->box.log = rm_str(log->name);
         change->box.log_unread = log->unread;
         change->box.log_is_elsewhere = change->by_name;
         change_publish_follow(change, what, log->start);
@@ -325,7 +317,7 @@ static int run_unfollow(struct follow *follow)
 
     for (size_t i = 0; i < follow->count && extra != NULL; i++) {
         struct follow_log *log = &follow->logs[i];
-        if (!cursors_remove(&extra->cursors, name_of(log->name)))
+        if (!cursors_remove(&extra->cursors, rm_str(log->name)))
             continue;
         log->rev = 1;
         gone->texts[gone->count++] = log->name;

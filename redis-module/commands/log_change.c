@@ -17,14 +17,6 @@ struct log_change {
     struct cursor_edit edit;
 };
 
-static struct notify_str str_of(const struct rm_string *string)
-{
-    struct notify_str text;
-
-    text.ptr = rm_StringPtrLen(string, &text.len);
-    return text;
-}
-
 static void close_keys(struct log_change *lc)
 {
     box_key_close(&lc->log);
@@ -55,7 +47,7 @@ static int reply_failed(struct log_change *lc, int error)
 static bool open_or_reply(struct log_change *lc, struct change *change)
 {
     *lc = (struct log_change){.change = change};
-    if (notify_str_eq(str_of(change->log), str_of(change->bk.name))) {
+    if (notify_str_eq(rm_str(change->log), rm_str(change->bk.name))) {
         (void)reply_error(change->ctx, "ERR LOG must be another box than the key itself");
         return false;
     }
@@ -88,7 +80,7 @@ static int commit(struct log_change *lc)
     if (rc != 0)
         return rc;
     lc->log.is_told = true;
-    change->box.log = str_of(change->log);
+    change->box.log = rm_str(change->log);
     change->box.log_is_elsewhere = change->by_name;
     if (!change->by_name)
         change->box.log_unread =

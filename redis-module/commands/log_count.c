@@ -5,10 +5,7 @@
 
 struct cursor *log_cursor(const struct box *box, const struct rm_string *log)
 {
-    struct notify_str name;
-
-    name.ptr = rm_StringPtrLen(log, &name.len);
-    return cursors_find(box_cursors(box), name);
+    return cursors_find(box_cursors(box), rm_str(log));
 }
 
 static struct category_wish last_wish;

@@ -4,15 +4,6 @@
 #include "commands/log_count.h"
 #include "server/reply.h"
 
-static bool is_same(const struct rm_string *a, const struct rm_string *b)
-{
-    struct notify_str x, y;
-
-    x.ptr = rm_StringPtrLen(a, &x.len);
-    y.ptr = rm_StringPtrLen(b, &y.len);
-    return notify_str_eq(x, y);
-}
-
 static void see_own(struct log_view *lv, bool with_counts)
 {
     const struct box *box = lv->bk.box;
@@ -55,7 +46,7 @@ bool log_view_open_or_reply(struct log_view *lv, struct rm_ctx *ctx, struct rm_s
                             struct rm_string *log, bool with_counts)
 {
     *lv = (struct log_view){.has_log = log != NULL};
-    if (lv->has_log && is_same(key, log)) {
+    if (lv->has_log && notify_str_eq(rm_str(key), rm_str(log))) {
         (void)reply_error(ctx, "ERR LOG must be another box than the key itself");
         return false;
     }

@@ -339,14 +339,12 @@ static void set_defaults(struct send_spec *spec)
 
 void send_args_choose(struct send_spec *spec, struct rm_string **keys, size_t index)
 {
-    struct notify_str text;
     struct as as;
 
     spec->kept[0] = keys[index];
     if (spec->as == NULL)
         return;
-    text.ptr = rm_StringPtrLen(spec->as[index], &text.len);
-    (void)parse_as(text, &as); /* checked when it was taken */
+    (void)parse_as(rm_str(spec->as[index]), &as); /* checked when it was taken */
     spec->entry.id = as.id;
     spec->maxlen = as.maxlen;
     spec->epoch = (uint32_t)as.epoch;

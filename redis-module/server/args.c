@@ -62,10 +62,7 @@ bool args_done(const struct args *args)
 
 struct notify_str args_at(const struct args *args, int pos)
 {
-    struct notify_str text;
-
-    text.ptr = rm_StringPtrLen(args->argv[pos], &text.len);
-    return text;
+    return rm_str(args->argv[pos]);
 }
 
 bool args_is_keyword(struct notify_str text, const char *keyword, size_t len)
@@ -262,10 +259,7 @@ bool args_take_level(struct args *args, enum entry_level *ret_level)
 
 bool args_check_key(struct args *args, struct rm_string *key)
 {
-    struct notify_str name;
-
-    name.ptr = rm_StringPtrLen(key, &name.len);
-    return utf8_is_valid(name) || args_fail(args, "ERR key must be valid UTF-8");
+    return utf8_is_valid(rm_str(key)) || args_fail(args, "ERR key must be valid UTF-8");
 }
 
 static int compare_texts(const void *a, const void *b)

@@ -233,8 +233,5 @@ uint64_t box_key_next_expiry(struct box_key *bk)
 
 struct notify_str box_key_name(const struct box_key *bk)
 {
-    struct notify_str name;
-
-    name.ptr = rm_StringPtrLen(bk->name, &name.len);
-    return name;
+    return rm_str(bk->name);
 }

@@ -18,14 +18,6 @@
 
 static struct text_buf message = TEXT_BUF_INIT; /* others may have theirs in the making */
 
-static struct notify_str str_of(const struct rm_string *string)
-{
-    struct notify_str text;
-
-    text.ptr = rm_StringPtrLen(string, &text.len);
-    return text;
-}
-
 /* ---- what is told ---- */
 
 static void tell(struct rm_ctx *ctx, struct rm_string *key, enum info_counter counter)
@@ -43,15 +35,15 @@ static void tell_gone(struct rm_ctx *ctx, struct rm_string *key, const struct un
 
     text_buf_clear(&message);
     if (note->kind == UNLINKED_BOX)
-        render_gone(&message, str_of(key), rev);
+        render_gone(&message, rm_str(key), rev);
     else
-        presence_render_gone(&message, str_of(key), rev);
+        presence_render_gone(&message, rm_str(key), rev);
     tell(ctx, key, INFO_KEYS_GONE);
 }
 
 static void tell_box(struct rm_ctx *ctx, struct rm_string *key, struct box_key *bk)
 {
-    struct render_box box = {.key = str_of(key),
+    struct render_box box = {.key = rm_str(key),
                              .rev = box_rev(bk->box),
                              .epoch = box_epoch(bk->box),
                              .unread = box_unread(bk->box, box_key_now(bk))};
@@ -63,7 +55,7 @@ static void tell_box(struct rm_ctx *ctx, struct rm_string *key, struct box_key *
 
 static void tell_sessions(struct rm_ctx *ctx, struct rm_string *key, const struct sessions *set)
 {
-    struct presence_set present = {str_of(key), sessions_rev(set),
+    struct presence_set present = {rm_str(key), sessions_rev(set),
                                    sessions_count(set, clock_now(ctx))};
 
     text_buf_clear(&message);

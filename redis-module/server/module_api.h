@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "notify_str.h"
+
 struct rm_ctx;         /* a command's (or callback's) context */
 struct rm_string;      /* a string object of the server */
 struct rm_key;         /* an open key */
@@ -353,6 +355,15 @@ typedef void (*rm_event_fn)(struct rm_ctx *ctx, struct rm_event event, uint64_t 
 #define RM_DECLARE(need, result, name, args) extern result(*rm_##name) args;
 RM_API(RM_DECLARE)
 #undef RM_DECLARE
+
+/* Borrowed, and good as long as the string is. */
+static inline struct notify_str rm_str(const struct rm_string *string)
+{
+    struct notify_str text;
+
+    text.ptr = rm_StringPtrLen(string, &text.len);
+    return text;
+}
 
 /* Looks every function up and names the module. False when a required one is missing (each is
  * logged) or a module of this name is loaded already. */

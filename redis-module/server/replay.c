@@ -86,9 +86,8 @@ bool replay_needs_memory(void)
 /* A word of the command as it can stand in a log. */
 static struct notify_str shown(const struct rm_string *word)
 {
-    struct notify_str text;
+    struct notify_str text = rm_str(word);
 
-    text.ptr = rm_StringPtrLen(word, &text.len);
     if (text.len > SHOWN_BYTES)
         text.len = SHOWN_BYTES;
     for (size_t i = 0; i < text.len; i++)

@@ -74,8 +74,5 @@ void sessions_key_keep_end(struct rm_ctx *ctx, struct rm_string *name)
 
 struct notify_str sessions_key_name(const struct sessions_key *sk)
 {
-    struct notify_str name;
-
-    name.ptr = rm_StringPtrLen(sk->name, &name.len);
-    return name;
+    return rm_str(sk->name);
 }

@@ -64,14 +64,6 @@ static void *on_rdb_load(struct rm_io *io, int encver)
 
 /* ---- AOF ---- */
 
-static struct notify_str key_name(struct rm_string *key)
-{
-    struct notify_str name;
-
-    name.ptr = rm_StringPtrLen(key, &name.len);
-    return name;
-}
-
 /* The next connections in one command. */
 static void emit_part(struct rm_io *io, struct rm_string *key, struct sessions_iter *iter,
                       size_t count)
@@ -81,7 +73,7 @@ static void emit_part(struct rm_io *io, struct rm_string *key, struct sessions_i
 
     if (!sessions_effect_init(&effect, 0, count))
         unsaved_abort(io, "a session set");
-    sessions_effect_begin(&effect, key_name(key), sessions_rev(iter->set));
+    sessions_effect_begin(&effect, rm_str(key), sessions_rev(iter->set));
     for (; count > 0 && sessions_iter_next(iter, &c); count--)
         sessions_effect_add_put(&effect, &c);
     rm_EmitAOF(io, SESSIONS_EFFECT_COMMAND, "v", effect.words, effect.count);

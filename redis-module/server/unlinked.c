@@ -10,21 +10,13 @@ static size_t note_count;
 
 static bool too_many;
 
-static struct notify_str str_of(const struct rm_string *string)
-{
-    struct notify_str text;
-
-    text.ptr = rm_StringPtrLen(string, &text.len);
-    return text;
-}
-
 /* The place of a key's note, or note_count. */
 static size_t find_note(const struct rm_string *key)
 {
-    struct notify_str wanted = str_of(key);
+    struct notify_str wanted = rm_str(key);
 
     for (size_t i = note_count; i-- > 0;)
-        if (notify_str_eq(str_of(notes[i].key), wanted))
+        if (notify_str_eq(rm_str(notes[i].key), wanted))
             return i;
     return note_count;
 }
@@ -76,7 +68,7 @@ void unlinked_drop(void)
 void unlinked_note(struct rm_optctx *ctx, enum unlinked_kind kind, uint64_t rev)
 {
     const struct rm_string *key = rm_GetKeyNameFromOptCtx(ctx);
-    struct notify_str name = str_of(key);
+    struct notify_str name = rm_str(key);
 
     if (config_get()->publish == CONFIG_PUBLISH_OFF ||
         rm_GetDbIdFromOptCtx(ctx) != config_get()->database)
