@@ -12,11 +12,11 @@
 #include "server/reply.h"
 
 static const struct mark_kind marks[] = {
-    {"READ", 4, BOX_MARK_READ, RENDER_READ, "notify.read"},
-    {"UNREAD", 6, BOX_MARK_UNREAD, RENDER_UNREAD_AGAIN, "notify.unread"},
-    {"SEEN", 4, BOX_MARK_SEEN, RENDER_SEEN, "notify.seen"},
-    {"ARCHIVED", 8, BOX_MARK_ARCHIVED, RENDER_ARCHIVED, "notify.archived"},
-    {"UNARCHIVED", 10, BOX_MARK_UNARCHIVED, RENDER_UNARCHIVED, "notify.unarchived"},
+    {"READ", BOX_MARK_READ, RENDER_READ, "notify.read"},
+    {"UNREAD", BOX_MARK_UNREAD, RENDER_UNREAD_AGAIN, "notify.unread"},
+    {"SEEN", BOX_MARK_SEEN, RENDER_SEEN, "notify.seen"},
+    {"ARCHIVED", BOX_MARK_ARCHIVED, RENDER_ARCHIVED, "notify.archived"},
+    {"UNARCHIVED", BOX_MARK_UNARCHIVED, RENDER_UNARCHIVED, "notify.unarchived"},
 };
 enum { MARKS = sizeof marks / sizeof marks[0], MARK_READ = 0, MARK_SEEN = 2 };
 
@@ -108,7 +108,7 @@ static const struct mark_kind *find_mark(struct args *args)
     if (!args_take_str(args, "state", &word))
         return NULL;
     for (int i = 0; i < MARKS; i++)
-        if (args_is_keyword(word, marks[i].name, marks[i].len))
+        if (args_is_keyword(word, notify_str_z(marks[i].name)))
             return &marks[i];
     args_fail_value(args, "state", "READ, UNREAD, SEEN, ARCHIVED or UNARCHIVED", word);
     return NULL;

@@ -172,13 +172,12 @@ static bool take_total(struct args *args, void *into)
 
 static bool take_by(struct args *args, void *into)
 {
-    static const struct {
-        const char *name;
-        size_t len;
-    } names[] = {[GROUP_CATEGORY] = {"CATEGORY", 8},
-                 [GROUP_TYPE] = {"TYPE", 4},
-                 [GROUP_LEVEL] = {"LEVEL", 5},
-                 [GROUP_ENTITY] = {"ENTITY", 6}};
+    static const struct notify_str names[] = {
+        [GROUP_CATEGORY] = NOTIFY_STR_INIT("CATEGORY"),
+        [GROUP_TYPE] = NOTIFY_STR_INIT("TYPE"),
+        [GROUP_LEVEL] = NOTIFY_STR_INIT("LEVEL"),
+        [GROUP_ENTITY] = NOTIFY_STR_INIT("ENTITY"),
+    };
     struct filter_args *wanted = into;
     struct notify_str word;
 
@@ -187,7 +186,7 @@ static bool take_by(struct args *args, void *into)
         return false;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         wanted->by = (enum group_by)i;
-        if (args_is_keyword(word, names[i].name, names[i].len))
+        if (args_is_keyword(word, names[i]))
             return true;
     }
     return args_fail_value(args, "BY", "category, type, level or entity", word);

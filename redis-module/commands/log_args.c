@@ -83,9 +83,9 @@ int log_args_tell_keyword(struct rm_ctx *ctx, struct rm_string **argv, int argc,
         from += 3;
     for (int i = from; i < argc; i++) {
         struct notify_str word = args_at(&args, i);
-        if (args_is_keyword(word, "BYNAME", 6))
+        if (args_is_keyword(word, NOTIFY_STR("BYNAME")))
             by_name = true;
-        if (args_is_keyword(word, "LOG", 3) && i + 1 < argc)
+        if (args_is_keyword(word, NOTIFY_STR("LOG")) && i + 1 < argc)
             log = argv[++i];
     }
     return log_args_tell_one(ctx, argv, argc, by_name ? NULL : log);

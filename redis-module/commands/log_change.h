@@ -10,7 +10,6 @@
 /* A kind of mark and what goes with it. */
 struct mark_kind {
     const char *name; /* as MARK has it */
-    size_t len;
     enum box_mark mark;
     enum render_change change;
     const char *event; /* of the keyspace */

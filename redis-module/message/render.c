@@ -17,9 +17,9 @@
 #define NAMES_ROOM 512 /* bytes of data besides its category and its body, at most */
 
 static const struct notify_str level_names[LEVEL_COUNT] = {
-    [LEVEL_INFO] = {"info", 4},         [LEVEL_SUCCESS] = {"success", 7},
-    [LEVEL_WARNING] = {"warning", 7},   [LEVEL_ERROR] = {"error", 5},
-    [LEVEL_CRITICAL] = {"critical", 8},
+    [LEVEL_INFO] = NOTIFY_STR_INIT("info"),         [LEVEL_SUCCESS] = NOTIFY_STR_INIT("success"),
+    [LEVEL_WARNING] = NOTIFY_STR_INIT("warning"),   [LEVEL_ERROR] = NOTIFY_STR_INIT("error"),
+    [LEVEL_CRITICAL] = NOTIFY_STR_INIT("critical"),
 };
 
 struct notify_str render_level(enum entry_level level)
@@ -361,16 +361,16 @@ void render_unstored(struct text_buf *out, const struct render_box *box,
 /* ---- state changes ---- */
 
 static const struct notify_str change_names[] = {
-    [RENDER_READ] = {"read", 4},
-    [RENDER_UNREAD_AGAIN] = {"unread_again", 12},
-    [RENDER_SEEN] = {"seen", 4},
-    [RENDER_ARCHIVED] = {"archived", 8},
-    [RENDER_UNARCHIVED] = {"unarchived", 10},
-    [RENDER_DELETED] = {"deleted", 7},
-    [RENDER_MUTED] = {"muted", 5},
-    [RENDER_UNMUTED] = {"unmuted", 7},
-    [RENDER_FOLLOWED] = {"followed", 8},
-    [RENDER_UNFOLLOWED] = {"unfollowed", 10},
+    [RENDER_READ] = NOTIFY_STR_INIT("read"),
+    [RENDER_UNREAD_AGAIN] = NOTIFY_STR_INIT("unread_again"),
+    [RENDER_SEEN] = NOTIFY_STR_INIT("seen"),
+    [RENDER_ARCHIVED] = NOTIFY_STR_INIT("archived"),
+    [RENDER_UNARCHIVED] = NOTIFY_STR_INIT("unarchived"),
+    [RENDER_DELETED] = NOTIFY_STR_INIT("deleted"),
+    [RENDER_MUTED] = NOTIFY_STR_INIT("muted"),
+    [RENDER_UNMUTED] = NOTIFY_STR_INIT("unmuted"),
+    [RENDER_FOLLOWED] = NOTIFY_STR_INIT("followed"),
+    [RENDER_UNFOLLOWED] = NOTIFY_STR_INIT("unfollowed"),
 };
 
 size_t render_change_ids(struct text_buf *out, const struct render_box *box,

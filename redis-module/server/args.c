@@ -65,15 +65,15 @@ struct notify_str args_at(const struct args *args, int pos)
     return rm_str(args->argv[pos]);
 }
 
-bool args_is_keyword(struct notify_str text, const char *keyword, size_t len)
+bool args_is_keyword(struct notify_str text, struct notify_str keyword)
 {
-    if (text.len != len)
+    if (text.len != keyword.len)
         return false;
-    for (size_t i = 0; i < len; i++) {
+    for (size_t i = 0; i < keyword.len; i++) {
         char c = text.ptr[i];
         if (c >= 'a' && c <= 'z')
             c = (char)(c - 'a' + 'A');
-        if (c != keyword[i])
+        if (c != keyword.ptr[i])
             return false;
     }
     return true;
@@ -81,7 +81,7 @@ bool args_is_keyword(struct notify_str text, const char *keyword, size_t len)
 
 bool args_take_keyword(struct args *args, const char *keyword)
 {
-    if (args_done(args) || !args_is_keyword(args_at(args, args->pos), keyword, strlen(keyword)))
+    if (args_done(args) || !args_is_keyword(args_at(args, args->pos), notify_str_z(keyword)))
         return false;
     args->pos++;
     return true;
@@ -301,7 +301,7 @@ static size_t find_option(struct notify_str word, const struct arg_option *optio
 {
     size_t i = 0;
 
-    while (i < count && !args_is_keyword(word, options[i].name, options[i].len))
+    while (i < count && !args_is_keyword(word, notify_str_of(options[i].name, options[i].len)))
         i++;
     return i < count && options[i].is_part && !in_part ? count : i;
 }

@@ -72,7 +72,7 @@ bool args_done(const struct args *args);
 struct notify_str args_at(const struct args *args, int pos);
 /* Is the next argument this keyword (upper case here, any case there)? Moves past it if so. */
 bool args_take_keyword(struct args *args, const char *keyword);
-bool args_is_keyword(struct notify_str text, const char *keyword, size_t len);
+bool args_is_keyword(struct notify_str text, struct notify_str keyword);
 
 /* Of a word that consists of several: takes off what stands before the next `end`, which goes, too;
  * all of it when there is none. */

@@ -211,7 +211,7 @@ static int apply_part(struct application *application)
         return -EINVAL;
     application->args = &part;
     for (int i = 0; i < CHANGES; i++)
-        if (args_is_keyword(args_at(&part, part.pos), changes[i].name, strlen(changes[i].name)))
+        if (args_is_keyword(args_at(&part, part.pos), notify_str_z(changes[i].name)))
             rc = apply_next(application);
     application->args = args;
     if (rc < 0)
