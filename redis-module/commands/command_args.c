@@ -124,22 +124,24 @@ static struct rm_arg state_names[] = {
     TOKEN("unread", "UNREAD"),     TOKEN("read", "READ"), TOKEN("unseen", "UNSEEN"),
     TOKEN("archived", "ARCHIVED"), TOKEN("all", "ALL"),   END,
 };
+#define RANGE_START ARG("start", RM_ARG_STRING, NULL, 0)
+#define RANGE_END ARG("end", RM_ARG_STRING, NULL, 0)
 #define CATEGORIES ARG("category", RM_ARG_STRING, "CATEGORY", RM_ARG_OPTIONAL | RM_ARG_MULTIPLE)
-#define RANGE_OPTIONS                                                                              \
-    OPTION_INT("count", "COUNT"), OPTION_ONEOF("state", NULL, state_names), CATEGORIES,            \
-        OPTION_STR("type", "TYPE"), OPTION_STR("event", "EVENT"), LEVELS, ENTITY, LOG,             \
-        OPTION("json", "JSON"), END
+#define FILTERS                                                                                    \
+    OPTION_ONEOF("state", NULL, state_names), CATEGORIES, OPTION_STR("type", "TYPE"),              \
+        OPTION_STR("event", "EVENT"), LEVELS, ENTITY
+#define RANGE_OPTIONS OPTION_INT("count", "COUNT"), FILTERS, LOG, OPTION("json", "JSON"), END
 
 struct rm_arg command_args_range[] = {
     KEY,
-    ARG("start", RM_ARG_STRING, NULL, 0),
-    ARG("end", RM_ARG_STRING, NULL, 0),
+    RANGE_START,
+    RANGE_END,
     RANGE_OPTIONS,
 };
 struct rm_arg command_args_revrange[] = {
     KEY,
-    ARG("end", RM_ARG_STRING, NULL, 0),
-    ARG("start", RM_ARG_STRING, NULL, 0),
+    RANGE_END,
+    RANGE_START,
     RANGE_OPTIONS,
 };
 
@@ -176,12 +178,7 @@ struct rm_arg command_args_feed[] = {
     OPTION_INT("offset", "OFFSET"),
     OPTION_INT("count", "COUNT"),
     OPTION("total", "TOTAL"),
-    OPTION_ONEOF("state", NULL, state_names),
-    CATEGORIES,
-    OPTION_STR("type", "TYPE"),
-    OPTION_STR("event", "EVENT"),
-    LEVELS,
-    ENTITY,
+    FILTERS,
     OPTION("json", "JSON"),
     END,
 };
@@ -197,17 +194,7 @@ struct rm_arg command_args_unread[] = {
 };
 struct rm_arg command_args_badge[] = {KEY, CATEGORIES, LOGS, END};
 struct rm_arg command_args_count[] = {
-    KEY,
-    ARG("start", RM_ARG_STRING, NULL, 0),
-    ARG("end", RM_ARG_STRING, NULL, 0),
-    OPTION_ONEOF("state", NULL, state_names),
-    CATEGORIES,
-    OPTION_STR("type", "TYPE"),
-    OPTION_STR("event", "EVENT"),
-    LEVELS,
-    ENTITY,
-    LOG,
-    END,
+    KEY, RANGE_START, RANGE_END, FILTERS, LOG, END,
 };
 struct rm_arg command_args_follow[] = {
     KEY, LOG_ARG(NULL, RM_ARG_MULTIPLE), OPTION_STR("id", "FROM"), BYNAME, NOPUBLISH, END,
@@ -227,13 +214,13 @@ struct rm_arg command_args_cursors[] = {
     END,
 };
 static struct rm_arg ends_up[] = {
-    ARG("start", RM_ARG_STRING, NULL, 0),
-    ARG("end", RM_ARG_STRING, NULL, 0),
+    RANGE_START,
+    RANGE_END,
     END,
 };
 static struct rm_arg ends_down[] = {
-    ARG("end", RM_ARG_STRING, NULL, 0),
-    ARG("start", RM_ARG_STRING, NULL, 0),
+    RANGE_END,
+    RANGE_START,
     END,
 };
 static struct rm_arg directions[] = {
@@ -246,12 +233,7 @@ struct rm_arg command_args_view[] = {
     ARG("cursor", RM_ARG_STRING, NULL, 0),
     OPTION_ONEOF("entries", NULL, directions),
     OPTION_INT("count", "COUNT"),
-    OPTION_ONEOF("state", NULL, state_names),
-    CATEGORIES,
-    OPTION_STR("type", "TYPE"),
-    OPTION_STR("event", "EVENT"),
-    LEVELS,
-    ENTITY,
+    FILTERS,
     OPTION("json", "JSON"),
     END,
 };

@@ -1,18 +1,6 @@
 /* command_keys -- see command_keys.h. */
 #include "commands/command_keys.h"
 
-#define ONE_KEY(at, spec_flags)                                                                    \
-    {                                                                                              \
-        {.flags = (spec_flags),                                                                    \
-         .begin_search = RM_BEGIN_INDEX,                                                           \
-         .bs.index.pos = (at),                                                                     \
-         .find_keys = RM_FIND_RANGE,                                                               \
-         .fk.range = {0, 1, 0}},                                                                   \
-        {                                                                                          \
-            .begin_search = 0                                                                      \
-        }                                                                                          \
-    }
-
 #define INDEX_SPEC(at, spec_flags)                                                                 \
     {                                                                                              \
         .flags = (spec_flags), .begin_search = RM_BEGIN_INDEX, .bs.index.pos = (at),               \
@@ -21,6 +9,14 @@
             1,                                                                                     \
             0                                                                                      \
         }                                                                                          \
+    }
+#define END                                                                                        \
+    {                                                                                              \
+        .begin_search = 0                                                                          \
+    }
+#define ONE_KEY(at, spec_flags)                                                                    \
+    {                                                                                              \
+        INDEX_SPEC(at, spec_flags), END                                                            \
     }
 #define LOG_SPEC_FLAGS (RM_KEY_RO | RM_KEY_ACCESS | RM_KEY_INCOMPLETE)
 #define NAMED_LOGS_SPEC(spec_flags)                                                                \
@@ -55,10 +51,7 @@
     }
 #define KEY_AND_LOG(spec_flags)                                                                    \
     {                                                                                              \
-        INDEX_SPEC(1, spec_flags), LOG_SPEC,                                                       \
-        {                                                                                          \
-            .begin_search = 0                                                                      \
-        }                                                                                          \
+        INDEX_SPEC(1, spec_flags), LOG_SPEC, END                                                   \
     }
 
 /* By enum key_use. Some specs are incomplete on purpose, so that the server asks the command itself
@@ -74,32 +67,26 @@ static struct rm_key_spec specs[][4] = {
                           .bs.index.pos = 1,
                           .find_keys = RM_FIND_KEYNUM,
                           .fk.keynum = {0, 1, 1}},
-                         {.begin_search = 0}},
+                         END},
     [KEY_PAIRS] = {{.notes = "every second argument, but for COUNT n at the end",
                     .flags = RM_KEY_RO | RM_KEY_ACCESS | RM_KEY_INCOMPLETE,
                     .begin_search = RM_BEGIN_INDEX,
                     .bs.index.pos = 1,
                     .find_keys = RM_FIND_RANGE,
                     .fk.range = {-1, 2, 0}},
-                   {.begin_search = 0}},
-    [KEY_READ_LOGS] = {INDEX_SPEC(1, RM_KEY_RO | RM_KEY_ACCESS), LOGS_SPEC, {.begin_search = 0}},
+                   END},
+    [KEY_READ_LOGS] = {INDEX_SPEC(1, RM_KEY_RO | RM_KEY_ACCESS), LOGS_SPEC, END},
     [KEY_READ_LOG] = KEY_AND_LOG(RM_KEY_RO | RM_KEY_ACCESS),
     [KEY_UPDATE_LOG] = KEY_AND_LOG(RM_KEY_RW | RM_KEY_UPDATE),
-    [KEY_UPDATE_LOGS] = {INDEX_SPEC(1, RM_KEY_RW | RM_KEY_UPDATE),
-                         LOG_SPEC,
-                         LOGS_SPEC,
-                         {.begin_search = 0}},
-    [KEY_FOLLOW] = {INDEX_SPEC(1, RM_KEY_RW | RM_KEY_INSERT),
-                    NAMED_LOGS_SPEC(LOG_SPEC_FLAGS),
-                    {.begin_search = 0}},
+    [KEY_UPDATE_LOGS] = {INDEX_SPEC(1, RM_KEY_RW | RM_KEY_UPDATE), LOG_SPEC, LOGS_SPEC, END},
+    [KEY_FOLLOW] = {INDEX_SPEC(1, RM_KEY_RW | RM_KEY_INSERT), NAMED_LOGS_SPEC(LOG_SPEC_FLAGS), END},
     [KEY_UNFOLLOW] = {INDEX_SPEC(1, RM_KEY_RW | RM_KEY_UPDATE),
-                      NAMED_LOGS_SPEC(RM_KEY_RO | RM_KEY_INCOMPLETE),
-                      {.begin_search = 0}},
+                      NAMED_LOGS_SPEC(RM_KEY_RO | RM_KEY_INCOMPLETE), END},
     [KEY_SUB_READ] = ONE_KEY(2, RM_KEY_RO | RM_KEY_ACCESS),
     [KEY_SUB_INSERT] = ONE_KEY(2, RM_KEY_RW | RM_KEY_INSERT),
     [KEY_SUB_UPDATE] = ONE_KEY(2, RM_KEY_RW | RM_KEY_UPDATE),
     [KEY_SUB_DELETE] = ONE_KEY(2, RM_KEY_RW | RM_KEY_DELETE),
-    [KEY_NONE] = {{.begin_search = 0}, {.begin_search = 0}},
+    [KEY_NONE] = {END},
 };
 
 /* The same for servers and clients that know only this: first key, last key, step. */
