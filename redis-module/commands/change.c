@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/versions.h"
 #include "box/box_extra.h"
+#include "commands/log_args.h"
 #include "server/config.h"
 #include "server/info.h"
 #include "server/publish.h"
@@ -72,12 +73,8 @@ bool change_take_epoch(struct args *args, void *into)
 bool change_take_log(struct args *args, void *into)
 {
     struct change *change = into;
-    struct notify_str name;
 
-    if (!args_take_str(args, "LOG", &name))
-        return false;
-    change->log = args->argv[args->pos - 1];
-    return true;
+    return log_args_take_one(args, &change->log);
 }
 
 bool change_take_by_name(struct args *args, void *into)
@@ -146,9 +143,7 @@ bool change_take_target(struct change *change)
     if (!args_take_keyword(args, "ENTITY"))
         return change_take_ids(change);
     target->kind = TARGET_ENTITY;
-    return args_take_str(args, "ENTITY type", &target->entity_type) &&
-           args_take_str(args, "ENTITY id", &target->entity_id) &&
-           (target->entity_type.len > 0 || args_fail(args, "ERR ENTITY type must not be empty"));
+    return args_take_entity(args, &target->entity_type, &target->entity_id);
 }
 
 /* What lets an entry through. */

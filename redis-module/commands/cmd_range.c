@@ -34,12 +34,8 @@ static bool take_get_json(struct args *args, void *into)
 static bool take_get_log(struct args *args, void *into)
 {
     struct get *get = into;
-    struct notify_str name;
 
-    if (!args_take_str(args, "LOG", &name))
-        return false;
-    get->log = args->argv[args->pos - 1];
-    return true;
+    return log_args_take_one(args, &get->log);
 }
 
 /* All ids are checked before the reply begins. */

@@ -74,10 +74,7 @@ static bool take_entity(struct args *args, void *into)
 {
     struct filter_args *wanted = into;
 
-    return args_take_str(args, "ENTITY type", &wanted->filter.entity_type) &&
-           args_take_str(args, "ENTITY id", &wanted->filter.entity_id) &&
-           (wanted->filter.entity_type.len > 0 ||
-            args_fail(args, "ERR ENTITY type must not be empty"));
+    return args_take_entity(args, &wanted->filter.entity_type, &wanted->filter.entity_id);
 }
 
 static bool take_json(struct args *args, void *into)
@@ -127,12 +124,8 @@ static bool take_logs(struct args *args, void *into)
 static bool take_log(struct args *args, void *into)
 {
     struct filter_args *wanted = into;
-    struct notify_str name;
 
-    if (!args_take_str(args, "LOG", &name))
-        return false;
-    wanted->log = args->argv[args->pos - 1];
-    return true;
+    return log_args_take_one(args, &wanted->log);
 }
 
 /* An id, or what a reply said comes next: an id, ':' and the name of a box. */

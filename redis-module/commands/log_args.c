@@ -1,6 +1,8 @@
 /* log_args -- see log_args.h. */
 #include "commands/log_args.h"
 
+#include "server/reply.h"
+
 enum { KEY_AT = 1, LOG_FLAGS = RM_KEY_RO | RM_KEY_ACCESS };
 
 /* Counted twice, a log would make a wrong sum. */
@@ -26,6 +28,25 @@ bool log_args_take(struct args *args, struct log_args *ret_logs)
     *ret_logs = (struct log_args){args->argv + args->pos, (size_t)count};
     args->pos += (int)count;
     return check_unique(args, ret_logs);
+}
+
+bool log_args_take_one(struct args *args, struct rm_string **ret_log)
+{
+    struct notify_str name;
+
+    if (!args_take_str(args, "LOG", &name))
+        return false;
+    *ret_log = args->argv[args->pos - 1];
+    return true;
+}
+
+bool log_args_check_or_reply(struct rm_ctx *ctx, const struct rm_string *key,
+                             const struct rm_string *log)
+{
+    if (!notify_str_eq(rm_str(key), rm_str(log)))
+        return true;
+    (void)reply_error(ctx, "ERR LOG must be another box than the key itself");
+    return false;
 }
 
 static int tell_logs(struct rm_ctx *ctx, struct rm_string **argv, const struct log_args *logs)

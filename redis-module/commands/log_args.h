@@ -21,6 +21,12 @@ struct log_args {
 /* Takes what follows LOGS. A log may be named once only. */
 bool log_args_take(struct args *args, struct log_args *ret_logs);
 
+/* Takes what follows LOG; *ret_log: the argument itself, borrowed. */
+bool log_args_take_one(struct args *args, struct rm_string **ret_log);
+/* Whether LOG names another box than the key. False: an error has been replied. */
+bool log_args_check_or_reply(struct rm_ctx *ctx, const struct rm_string *key,
+                             const struct rm_string *log);
+
 /* The answers to the server's question, for a command that reads its key and logs (NULL: its
  * arguments are wrong, and it will open nothing); that reads its key, or updates it, and may read a
  * log (NULL: none); that updates it and may read a log or several; that updates it and whose first

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/versions.h"
 #include "box/cursor_edit.h"
+#include "commands/log_args.h"
 #include "commands/log_count.h"
 #include "server/config.h"
 #include "server/replay.h"
@@ -47,10 +48,8 @@ static int reply_failed(struct log_change *lc, int error)
 static bool open_or_reply(struct log_change *lc, struct change *change)
 {
     *lc = (struct log_change){.change = change};
-    if (notify_str_eq(rm_str(change->log), rm_str(change->bk.name))) {
-        (void)reply_error(change->ctx, "ERR LOG must be another box than the key itself");
+    if (!log_args_check_or_reply(change->ctx, change->bk.name, change->log))
         return false;
-    }
     /* The log first: opening the box may already take expired entries out of it. */
     if (!change->by_name && !box_key_open_or_reply(&lc->log, change->ctx, change->log, RM_READ))
         return false;

@@ -46,10 +46,8 @@ bool log_view_open_or_reply(struct log_view *lv, struct rm_ctx *ctx, struct rm_s
                             struct rm_string *log, bool with_counts)
 {
     *lv = (struct log_view){.has_log = log != NULL};
-    if (lv->has_log && notify_str_eq(rm_str(key), rm_str(log))) {
-        (void)reply_error(ctx, "ERR LOG must be another box than the key itself");
+    if (lv->has_log && !log_args_check_or_reply(ctx, key, log))
         return false;
-    }
     if (!box_key_open_or_reply(&lv->bk, ctx, key, RM_READ))
         return false;
     if (!lv->has_log) {

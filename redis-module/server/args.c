@@ -257,6 +257,13 @@ bool args_take_level(struct args *args, enum entry_level *ret_level)
     return args_fail_value(args, "LEVEL", "info, success, warning, error or critical", text);
 }
 
+bool args_take_entity(struct args *args, struct notify_str *ret_type, struct notify_str *ret_id)
+{
+    return args_take_str(args, "ENTITY type", ret_type) &&
+           args_take_str(args, "ENTITY id", ret_id) &&
+           (ret_type->len > 0 || args_fail(args, "ERR ENTITY type must not be empty"));
+}
+
 bool args_check_key(struct args *args, struct rm_string *key)
 {
     return utf8_is_valid(rm_str(key)) || args_fail(args, "ERR key must be valid UTF-8");

@@ -101,6 +101,9 @@ bool args_take_range_end(struct args *args, struct notify_id *ret_id);
 
 bool args_take_level(struct args *args, enum entry_level *ret_level);
 
+/* Two arguments that choose entries: a type, which must not be empty, and an id, which may be. */
+bool args_take_entity(struct args *args, struct notify_str *ret_type, struct notify_str *ret_id);
+
 /* A key is made only under a name that its messages can carry: valid UTF-8. */
 bool args_check_key(struct args *args, struct rm_string *key);
 
