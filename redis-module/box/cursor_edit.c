@@ -13,9 +13,7 @@
 #include "box/cursor_covers.h"
 #include "box/cursor_marks.h"
 
-#define MARK_OF_READING                                                                            \
-    (MARK_DIFFERS | MARK_KEPT | MARK_SEEN) /* all that is not about archiving                      \
-                                            */
+#define MARK_OF_READING (MARK_FLAGS & ~MARK_ARCHIVED)
 #define MARKS_FIRST 8 /* marks that there is room for when an edit needs more than there were */
 
 static const struct category_choice all = {NULL};

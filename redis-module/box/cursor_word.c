@@ -6,11 +6,9 @@
 
 #include <errno.h>
 
-#include "base/mem.h"
 #include "base/varint.h"
 #include "box/box_extra.h"
 #include "box/cursor_covers.h"
-#include "box/cursor_marks.h"
 #include "box/cursors.h"
 
 enum { SUM_BYTES = 4, MARK_BYTES = 12, COVER_BYTES = 16, HEAD_BYTES = 64 };

@@ -83,18 +83,18 @@ static void run_feed(struct inbox *inbox, const struct filter_args *wanted)
 {
     struct feed_position last = {{0, 0}, {NULL, 0}};
     struct feed feed;
+    bool more;
     uint64_t total = wanted->total ? count_total(inbox, &wanted->filter) : 0;
 
     inbox_feed(inbox, &feed, &wanted->filter, wanted->has_before ? &wanted->before : NULL);
     rm_ReplyWithMap(inbox->ctx, wanted->total ? 3 : 2);
     reply_str(inbox->ctx, NOTIFY_STR("entries"));
-    if (reply_page(inbox, &feed, wanted, &last)) {
-        reply_str(inbox->ctx, NOTIFY_STR("next"));
+    more = reply_page(inbox, &feed, wanted, &last);
+    reply_str(inbox->ctx, NOTIFY_STR("next"));
+    if (more)
         reply_position(inbox->ctx, &last);
-    } else {
-        reply_str(inbox->ctx, NOTIFY_STR("next"));
+    else
         rm_ReplyWithNull(inbox->ctx);
-    }
     if (wanted->total)
         reply_field_number(inbox->ctx, "total", total);
 }

@@ -1,4 +1,4 @@
-/* cmd_follow -- NOTIFY.FOLLOW, UNFOLLOW, CURSORS and COUNT: inboxes that follow logs, so that a
+/* cmd_follow -- NOTIFY.FOLLOW, UNFOLLOW and CURSORS: inboxes that follow logs, so that a
  * broadcast is stored once and counted for each.
  *
  * FOLLOW is replicated log by log with the id that it starts from. Following and leaving a log is a
@@ -13,8 +13,6 @@
 #include "box/cursor_covers.h"
 #include "box/cursor_word.h"
 #include "commands/change.h"
-#include "commands/filter_args.h"
-#include "commands/log_args.h"
 #include "commands/log_count.h"
 #include "server/config.h"
 #include "server/reply.h"

@@ -61,20 +61,22 @@ static bool take_position(struct args *args, struct position *ret_position)
            args_fail(args, "ERR id must be an id, id@rev, id@rev@epoch or $");
 }
 
-/* Arguments come in pairs; COUNT n, if it is there, is the last one. */
+/* Where the pairs end: before COUNT n if it is there, and then the cursor is behind COUNT. */
+static int pairs_end(struct args *args, struct rm_string **argv, int argc)
+{
+    args_init(args, argv, argc, argc - 2);
+    return argc > 3 && args_take_keyword(args, "COUNT") ? argc - 2 : argc;
+}
+
 static bool parse(struct since *since, struct rm_string **argv, int argc)
 {
     struct args *args = &since->args;
     struct position position;
-    int end = argc;
+    int end = pairs_end(args, argv, argc);
 
-    args_init(args, argv, argc, argc - 2);
     since->count = COUNT_DEFAULT;
-    if (argc > 3 && args_take_keyword(args, "COUNT")) {
-        if (!args_take_number(args, "COUNT", 1, INT64_MAX, &since->count))
-            return false;
-        end = argc - 2;
-    }
+    if (end < argc && !args_take_number(args, "COUNT", 1, INT64_MAX, &since->count))
+        return false;
     since->pairs = (end - 1) / 2;
     if ((end - 1) % 2 != 0)
         return args_fail(args, "ERR syntax error: each key needs an id");
@@ -236,11 +238,8 @@ static long reply_boxes(struct since *since)
 static int tell_keys(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     struct args args;
-    int end = argc;
+    int end = pairs_end(&args, argv, argc);
 
-    args_init(&args, argv, argc, argc - 2);
-    if (argc > 3 && args_take_keyword(&args, "COUNT"))
-        end = argc - 2;
     for (int i = 1; i < end; i += 2)
         rm_KeyAtPosWithFlags(ctx, i, RM_KEY_RO | RM_KEY_ACCESS);
     return RM_OK;
