@@ -105,9 +105,8 @@ bool box_find_collapse(const struct box *box, struct notify_str token, uint64_t 
 /* The greatest visible id smaller than id; 0-0: none. (`prev` of a replay message.) */
 struct notify_id box_id_before(const struct box *box, struct notify_id id, uint64_t now_ms);
 
-/* The first and the last visible entry's id; 0-0: none. */
+/* The first visible entry's id; 0-0: none. */
 struct notify_id box_first_visible(const struct box *box, uint64_t now_ms);
-struct notify_id box_last_visible(const struct box *box, uint64_t now_ms);
 
 /* Lives on the caller's stack; box_iter_next returns false at the end, and then always. The box
  * must not be changed meanwhile. SINCE(id) is from = notify_id_after(id), to = last id,

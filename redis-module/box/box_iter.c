@@ -277,8 +277,3 @@ struct notify_id box_first_visible(const struct box *box, uint64_t now_ms)
 {
     return first_of(box, false, store_last_id(box), now_ms);
 }
-
-struct notify_id box_last_visible(const struct box *box, uint64_t now_ms)
-{
-    return first_of(box, true, store_last_id(box), now_ms);
-}
