@@ -232,11 +232,16 @@ static void op_mark(struct model *m)
         cr_assert_eq(cursor_edit_commit(&edit), 0);
 }
 
-static void op_upto(struct model *m)
+static bool is_of(const struct model_entry *e, const struct notify_str *category)
+{
+    return category == NULL || (e->category.ptr != NULL && notify_str_eq(e->category, *category));
+}
+
+/* All of the log up to an id, or what is of one category (NULL: all). */
+static void mark_upto(struct model *m, enum box_mark mark, const struct notify_str *category)
 {
     size_t i = below(INBOXES);
     struct model_inbox *inbox = &m->inboxes[i];
-    enum box_mark mark = chance(60) ? BOX_MARK_READ : BOX_MARK_SEEN;
     struct notify_id upto = chance(50) ? some_id(m) : (struct notify_id){UINT64_MAX, 0};
     struct notify_id told = {0, 0};
     struct cursor_edit edit;
@@ -247,48 +252,30 @@ static void op_upto(struct model *m)
     for (size_t k = 0; k < m->count; k++) {
         struct model_entry *e = &m->entries[k];
         if (notify_id_cmp(e->id, inbox->start) > 0 && notify_id_cmp(e->id, upto) <= 0 &&
-            is_countable(m, e))
+            is_countable(m, e) && is_of(e, category))
             expected += mark == BOX_MARK_READ ? !e->state[i].is_read : !e->state[i].is_seen;
     }
     cr_assert_eq(cursor_edit_begin(&edit, inbox->cursor, m->log, m->now), 0);
-    cr_assert_eq(cursor_edit_upto(&edit, upto, mark, &told), expected);
+    if (category == NULL)
+        cr_assert_eq(cursor_edit_upto(&edit, upto, mark, &told), expected);
+    else
+        cr_assert_eq(cursor_edit_category(&edit, *category, upto, &told), expected);
     cr_assert_eq(cursor_edit_commit(&edit), 0);
     for (size_t k = 0; k < m->count && expected > 0; k++)
-        if (notify_id_cmp(m->entries[k].id, upto) <= 0)
+        if (notify_id_cmp(m->entries[k].id, upto) <= 0 && is_of(&m->entries[k], category))
             (void)model_mark(&m->entries[k].state[i], mark);
     if (expected > 0 && notify_id_cmp(upto, box_last_id(m->log)) > 0)
         cr_assert_eq(notify_id_cmp(told, box_last_id(m->log)), 0);
 }
 
-static bool is_of(const struct model_entry *e, struct notify_str category)
+static void op_upto(struct model *m)
 {
-    return e->category.ptr != NULL && notify_str_eq(e->category, category);
+    mark_upto(m, chance(60) ? BOX_MARK_READ : BOX_MARK_SEEN, NULL);
 }
 
-/* One category of the log is read up to an id. */
 static void op_category(struct model *m)
 {
-    size_t i = below(INBOXES);
-    struct model_inbox *inbox = &m->inboxes[i];
-    struct notify_str category = m->categories[below(CATEGORIES)];
-    struct notify_id upto = chance(50) ? some_id(m) : (struct notify_id){UINT64_MAX, 0};
-    struct notify_id told = {0, 0};
-    struct cursor_edit edit;
-    uint64_t expected = 0;
-
-    if (inbox->cursor == NULL)
-        return;
-    for (size_t k = 0; k < m->count; k++) {
-        struct model_entry *e = &m->entries[k];
-        expected += notify_id_cmp(e->id, inbox->start) > 0 && notify_id_cmp(e->id, upto) <= 0 &&
-                    is_countable(m, e) && is_of(e, category) && !e->state[i].is_read;
-    }
-    cr_assert_eq(cursor_edit_begin(&edit, inbox->cursor, m->log, m->now), 0);
-    cr_assert_eq(cursor_edit_category(&edit, category, upto, &told), expected);
-    cr_assert_eq(cursor_edit_commit(&edit), 0);
-    for (size_t k = 0; k < m->count && expected > 0; k++)
-        if (notify_id_cmp(m->entries[k].id, upto) <= 0 && is_of(&m->entries[k], category))
-            (void)model_mark(&m->entries[k].state[i], BOX_MARK_READ);
+    mark_upto(m, BOX_MARK_READ, &m->categories[below(CATEGORIES)]);
 }
 
 /* The cursor and its covers, in one. */
