@@ -220,6 +220,19 @@ bool change_resolve(struct change *change, const struct box_view *view, uint64_t
     return true;
 }
 
+bool change_resolve_own(struct change *change,
+                        bool (*test)(const struct box_entry *entry, enum box_mark mark),
+                        enum box_mark mark)
+{
+    struct box_view view;
+
+    box_view_own(&view, change->bk.box);
+    if (change_resolve(change, &view, box_key_now(&change->bk), test, mark))
+        return true;
+    box_key_close(&change->bk);
+    return false;
+}
+
 void change_make_texts(struct change *change)
 {
     char text[NOTIFY_ID_TEXT_MAX + 1];

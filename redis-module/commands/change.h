@@ -70,6 +70,10 @@ bool change_take_target(struct change *change);
 bool change_resolve(struct change *change, const struct box_view *view, uint64_t now_ms,
                     bool (*test)(const struct box_entry *entry, enum box_mark mark),
                     enum box_mark mark);
+/* The same, of the key that is open; without memory it is closed. */
+bool change_resolve_own(struct change *change,
+                        bool (*test)(const struct box_entry *entry, enum box_mark mark),
+                        enum box_mark mark);
 /* Around the replication: makes the texts of ids that the command has not named, and frees them. */
 void change_make_texts(struct change *change);
 void change_free_texts(struct change *change);

@@ -37,18 +37,6 @@ static void mark_ids(struct change *change, enum box_mark mark)
     change->ids.count = kept;
 }
 
-/* With a target: the ids of its entries. False: no memory, and the key is closed. */
-static bool resolve(struct change *change, const struct mark_kind *mark)
-{
-    struct box_view view;
-
-    box_view_own(&view, change->bk.box);
-    if (change_resolve(change, &view, box_key_now(&change->bk), log_change_would_mark, mark->mark))
-        return true;
-    box_key_close(&change->bk);
-    return false;
-}
-
 static int run_ids(struct change *change, const struct mark_kind *mark)
 {
     struct effect_words tail;
@@ -83,7 +71,7 @@ static int run_mark(struct change *change, const struct mark_kind *mark, bool ta
         return log_change_ids(change, mark);
     if (!change_open_or_reply(change))
         return RM_OK;
-    if (!resolve(change, mark))
+    if (!change_resolve_own(change, log_change_would_mark, mark->mark))
         return reply_args_error(change->ctx, &change->args);
     return run_ids(change, mark);
 }

@@ -38,18 +38,6 @@ static int run_expired(struct change *change)
     return rm_ReplyWithLongLong(change->ctx, (long long)count);
 }
 
-/* False: no memory, and the key is closed. */
-static bool resolve(struct change *change)
-{
-    struct box_view view;
-
-    box_view_own(&view, change->bk.box);
-    if (change_resolve(change, &view, box_key_now(&change->bk), NULL, BOX_MARK_READ))
-        return true;
-    box_key_close(&change->bk);
-    return false;
-}
-
 static int run_del(struct change *change)
 {
     bool expired = args_take_keyword(&change->args, "EXPIRED");
@@ -65,7 +53,7 @@ static int run_del(struct change *change)
         return RM_OK;
     if (expired)
         return run_expired(change);
-    if (!resolve(change))
+    if (!change_resolve_own(change, NULL, BOX_MARK_READ))
         return reply_args_error(change->ctx, &change->args);
     remove_ids(change, box_delete);
     count = change->ids.count;
