@@ -199,11 +199,10 @@ struct event *event_changed(struct notify_str key, uint32_t epoch, uint64_t rev,
     json_t *message =
         json_pack("{s:s, s:s%, s:o*, s:I, s:I}", "type", "changed", "key", key.ptr, key.len,
                   "epoch", begun, "rev", (json_int_t)rev, "unread", (json_int_t)unread);
-    char *text = message == NULL ? NULL : json_dumps(message, JSON_COMPACT);
-    struct event *event = text == NULL ? NULL : event_decode(notify_str_z(text));
+    struct text text;
+    struct event *event = text_of_json(&text, message) ? event_decode(text.parts[0]) : NULL;
 
-    free(text);
-    json_decref(message);
+    text_release(&text);
     return event;
 }
 
@@ -224,22 +223,14 @@ struct event *event_unref(struct event *event)
     return NULL;
 }
 
-/* A name with characters that JSON escapes is rare: for it the string is really decoded. */
-static bool is_escaped_form_of(struct notify_str json, struct notify_str key)
+static bool stands_for(struct notify_str json, struct notify_str text)
 {
-    struct notify_str text;
+    struct notify_str decoded;
     json_t *owner;
-    bool same = json_text_read(json, &text, &owner) && notify_str_eq(text, key);
+    bool same = json_text_read(json, &decoded, &owner) && notify_str_eq(decoded, text);
 
     json_decref(owner);
     return same;
-}
-
-static bool stands_for(struct notify_str json, struct notify_str text)
-{
-    struct notify_str plain = json_plain_string(json);
-
-    return plain.len > 0 ? notify_str_eq(plain, text) : is_escaped_form_of(json, text);
 }
 
 bool event_is_of(const struct event *event, struct notify_str key)
