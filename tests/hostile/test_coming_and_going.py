@@ -59,7 +59,7 @@ def test_who_dies_while_it_is_opened_is_forgotten(front, redis_server):
         for n in range(300):
             peer = RawPeer(bridge.port, f"/ws/s{n % 3}?user=u{n % 7}")
             if n % 2 == 0:
-                peer.sock.setsockopt(1, 13, b"\x01\0\0\0\0\0\0\0")  # SO_LINGER 0: a reset
+                peer.reset_on_close()
             peer.sock.close()
     finally:
         os.kill(redis_server.pid, signal.SIGCONT)

@@ -350,7 +350,7 @@ def test_a_peer_that_vanishes_is_reported_as_1006(host, how):
     client.send("x")
     client.recv_text()
     if how == "reset":
-        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.reset_on_close()
     client.sock.close()
     wait_until(lambda: host.stats()["closed"] == 1, "the connection's end")
     assert host.stats()["last_code"] == 1006

@@ -107,7 +107,7 @@ class Rogue(threading.Thread):
     def _end(self):
         how = self.rng.randrange(4)
         if how == 0:
-            self.peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.peer.reset_on_close()
         elif how == 1:
             self._push(frame(CLOSE, struct.pack("!H", self.rng.choice([1000, 1006, 4000, 0, 65535]))))
         elif how == 2:

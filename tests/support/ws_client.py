@@ -203,6 +203,10 @@ class WsClient:
         except Closed as closed:
             return closed
 
+    def reset_on_close(self):
+        """The peer gets a reset when the socket is closed."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
     def close(self, code=1000):
         """Closing handshake; quiet if the peer is gone already."""
         try:
