@@ -10,6 +10,8 @@ from servers import ROOT
 AGAINST = os.path.join(ROOT, "build", "against")
 PROGRAMS = ("notify.so", "notify-bridge")
 TARGETS = ("notify", "notify-bridge")  # of every commit, whatever its folders are called
+OLDEST = "9d90e86"  # the first version that anybody may have
+OLDER_SO = "NOTIFY_OLDER_SO"  # the environment variable that names an older module
 
 
 def _git(*args):
@@ -32,9 +34,6 @@ def _build(source, made, preset, log_path):
     with open(log_path, "w") as log:
         _run(log, ["cmake", "--preset", preset, "-B", made, f"-DNOTIFY_DEPS={deps}"], source)
         _run(log, ["cmake", "--build", made, "--target", *TARGETS], source)
-
-OLDEST = "9d90e86"  # the first version that anybody may have
-OLDER_SO = "NOTIFY_OLDER_SO"  # the environment variable that names an older module
 
 
 def name_oldest():
