@@ -9,21 +9,11 @@ import time
 
 import pytest
 
-from raw_peer import RawPeer, frame
+from raw_peer import RawPeer, frame, read_all
 from servers import ROOT, free_port, wait_until
 from ws_client import TEXT, Closed, Refused, WsClient
 
 HOST = b"GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n"
-
-
-def read_all(sock):
-    data = b""
-    try:
-        while more := sock.recv(65536):
-            data += more
-    except ConnectionResetError:
-        pass
-    return data
 
 
 class Front:
@@ -38,6 +28,10 @@ class Front:
 
     def tab(self, path="/ws", **options):
         self.open.append(WsClient(self.port, path, **options))
+        return self.open[-1]
+
+    def raw_peer(self, path="/ws"):
+        self.open.append(RawPeer(self.port, path))
         return self.open[-1]
 
     def http(self, head, body=b"", unix=False):
@@ -141,16 +135,14 @@ def reach_json_depth(front):
 
 
 def reach_control_frames(front):
-    peer = RawPeer(front.port, "/ws")
-    front.open.append(peer)
+    peer = front.raw_peer()
     peer.send_raw(frame(9) * 50)
     return peer.wait_closed().code
 
 
 def reach_outbox(front):
     """A queue of events is dropped, and what it held comes by itself when it is read."""
-    peer = RawPeer(front.port, "/ws?user=slow")
-    front.open.append(peer)
+    peer = front.raw_peer("/ws?user=slow")
     peer.expect(type="connection")
     redis = front.server.client()
     sent = 0
@@ -163,8 +155,7 @@ def reach_outbox(front):
 
 
 def reach_slow(front):
-    peer = RawPeer(front.port, "/ws?user=slow")
-    front.open.append(peer)
+    peer = front.raw_peer("/ws?user=slow")
     peer.expect(type="connection")
     redis = front.server.client()
     for _ in range(400):
@@ -285,8 +276,7 @@ def test_a_refused_message_is_answered_with_its_id_and_does_nothing(front):
 
 def test_who_goes_on_all_the_same_is_closed(front):
     one = front("--message-rate", "1", "--message-burst", "5")
-    peer = RawPeer(one.port, "/ws?user=mallory")
-    one.open.append(peer)
+    peer = one.raw_peer("/ws?user=mallory")
     honest = one.tab("/ws?user=alice")
     peer.expect(type="connection")
     peer.send_raw(frame(TEXT, b'{"type":"ping"}') * 27)

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from certificates import Certificate
+from raw_peer import read_all
 
 
 class HttpHost:
@@ -32,16 +33,6 @@ class HttpHost:
         with self.open() as sock:
             sock.sendall(data)
             return read_all(sock)
-
-
-def read_all(sock):
-    data = b""
-    try:
-        while more := sock.recv(65536):
-            data += more
-    except (ConnectionResetError, ssl.SSLError):
-        pass
-    return data
 
 
 def read_answer(sock, data=b"", body=True):

@@ -1,5 +1,6 @@
 """A WebSocket peer that keeps no rules: whatever bytes, whenever, and no reading unless asked to."""
 
+import ssl
 import struct
 
 from ws_client import Closed, WsClient
@@ -22,6 +23,17 @@ def frame(opcode, payload=b"", fin=True, rsv=0, masked=True, length=None):
         return head + payload
     mask = b"\x11\x22\x33\x44"
     return head + mask + bytes(b ^ mask[i & 3] for i, b in enumerate(payload))
+
+
+def read_all(sock):
+    """What comes until the end of the stream; a reset counts as the end."""
+    data = b""
+    try:
+        while more := sock.recv(65536):
+            data += more
+    except (ConnectionResetError, ssl.SSLError):
+        pass
+    return data
 
 
 class RawPeer(WsClient):
