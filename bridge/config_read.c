@@ -10,6 +10,7 @@
 #include "config.h"
 #include "identity/jwt_keys.h"
 #include "identity/key_names.h"
+#include "net/http_fetch.h"
 #include "net/listener.h"
 #include "options.h"
 
@@ -405,11 +406,6 @@ static bool needs_certificate(const struct config *config)
     return false;
 }
 
-static bool is_address(const char *jwks)
-{
-    return jwks != NULL && strstr(jwks, "://") != NULL;
-}
-
 /* Whoever may follow a topic or a session must not by its name follow somebody's inbox. */
 static int check_keys_apart(const struct reading *r)
 {
@@ -436,7 +432,7 @@ static int check_jwt(const struct reading *r)
         if (strlen(c->jwt_secrets.items[i]) < JWT_SECRET_MIN)
             return fail(r, "jwt-secret",
                         "must have 32 bytes at least: shorter ones can be guessed");
-    if (c->jwt_key != NULL && c->jwt_jwks != NULL && !is_address(c->jwt_jwks))
+    if (c->jwt_key != NULL && c->jwt_jwks != NULL && !http_fetch_is_url(c->jwt_jwks))
         return fail(r, "jwt-key, jwt-jwks", "cannot both be files: put all keys into one");
     if (c->anonymous_role != NULL && c->roles_file == NULL)
         return fail(r, "anonymous-role", "needs --roles, which says what it may do");

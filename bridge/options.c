@@ -60,7 +60,7 @@ static const char *check_field_name(const char *name)
 /* A path, or an address that keys may come from. */
 static const char *check_jwks(const char *value)
 {
-    return strstr(value, "://") == NULL ? NULL : http_fetch_check(value);
+    return http_fetch_is_url(value) ? http_fetch_check(value) : NULL;
 }
 
 static const char *check_role(const char *role)

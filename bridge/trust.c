@@ -1,7 +1,6 @@
 #include "trust.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "base/loop.h"
@@ -40,9 +39,9 @@ static int start_fetch(void *fetcher, key_document_fn done, void *ctx)
     return http_fetcher_start(trust->fetcher, on_fetched, trust);
 }
 
-static bool is_address(const char *jwks)
+static bool comes_from_address(const struct config *config)
 {
-    return jwks != NULL && strstr(jwks, "://") != NULL;
+    return config->jwt_jwks != NULL && http_fetch_is_url(config->jwt_jwks);
 }
 
 static int build_fetcher(struct trust *trust, struct loop *loop, const struct config *config)
@@ -50,7 +49,7 @@ static int build_fetcher(struct trust *trust, struct loop *loop, const struct co
     const struct http_fetch_limits limits = {.timeout_ms = FETCH_TIMEOUT_MS,
                                              .max_bytes = JWT_SET_BYTES_MAX};
 
-    if (config->auth != CONFIG_AUTH_JWT || !is_address(config->jwt_jwks))
+    if (config->auth != CONFIG_AUTH_JWT || !comes_from_address(config))
         return 0;
     trust->fetcher = http_fetcher_new(loop, config->jwt_jwks, config->jwt_jwks_ca, &limits);
     return trust->fetcher == NULL ? -1 : 0;
@@ -65,7 +64,7 @@ static const char *const *list_or_null(const struct string_list *list)
 
 static const char *key_file(const struct config *config)
 {
-    if (config->jwt_key != NULL || is_address(config->jwt_jwks))
+    if (config->jwt_key != NULL || comes_from_address(config))
         return config->jwt_key;
     return config->jwt_jwks;
 }

@@ -4,7 +4,9 @@
 #ifndef HTTP_FETCH_H
 #define HTTP_FETCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "notify_str.h"
 
@@ -24,6 +26,12 @@ struct http_fetch_limits {
     uint32_t timeout_ms;
     uint32_t max_bytes; /* of the body */
 };
+
+/* Is it the address of a document, rather than the path of a file? */
+static inline bool http_fetch_is_url(const char *text)
+{
+    return strstr(text, "://") != NULL;
+}
 
 /* Checks https://host[:port]/path, or http:// where the host is a loopback address or "localhost":
  * a key that came over an open network is nobody's. NULL, or what is wrong (static text). */
