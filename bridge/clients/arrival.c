@@ -241,7 +241,7 @@ static int follow_all(struct client *client, const struct opening *opening,
     if (keys.ask == NULL)
         return -ENOMEM;
     ask_open(&client->asks, keys.ask, client, &client->sender);
-    inbox = key_of(shared->keys, KEY_INBOX, client_user(client), &buffer);
+    inbox = client_inbox(client, &buffer);
     if (!client->identity->anonymous && opening->has_last_id)
         keys.error = resume_by_itself(client, inbox, &opening->last_id);
     else if (!client->identity->anonymous)

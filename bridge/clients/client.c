@@ -22,6 +22,11 @@ struct notify_str client_user(const struct client *client)
                                     : identity_user(client->identity);
 }
 
+struct notify_str client_inbox(const struct client *client, struct key_buffer *buffer)
+{
+    return key_of(client->shared->keys, KEY_INBOX, client_user(client), buffer);
+}
+
 struct notify_str client_id(const struct client *client)
 {
     return notify_str_of(client->id, client->id_len);
@@ -309,15 +314,6 @@ struct follow *client_find_follow(const struct client *client, struct notify_str
     return NULL;
 }
 
-/* Its counts must stay true. */
-static bool is_own_inbox(const struct client *client, struct notify_str key)
-{
-    struct key_buffer buffer;
-
-    return notify_str_eq(key,
-                         key_of(client->shared->keys, KEY_INBOX, client_user(client), &buffer));
-}
-
 static void stand_at(struct follow *follow, const struct position *position)
 {
     follow->pos = position->id;
@@ -327,6 +323,7 @@ static void stand_at(struct follow *follow, const struct position *position)
 int client_follow(struct client *client, struct notify_str key, const struct position *from,
                   struct ask *ask)
 {
+    struct key_buffer buffer;
     struct follow *follow;
     int error;
 
@@ -338,7 +335,7 @@ int client_follow(struct client *client, struct notify_str key, const struct pos
         return -ENOMEM;
     follow->client = client;
     follow->from_now = from == NULL;
-    follow->whole = is_own_inbox(client, key);
+    follow->whole = notify_str_eq(key, client_inbox(client, &buffer)); /* with true counts */
     follow->filtered = client->filter != NULL && !follow->whole;
     if (from != NULL)
         stand_at(follow, from);

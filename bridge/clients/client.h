@@ -35,6 +35,7 @@ struct filter;
 struct follow;
 struct follow_handlers;
 struct inbox_start;
+struct key_buffer;
 struct key_names;
 struct linger_account;
 struct peer_handlers;
@@ -108,6 +109,8 @@ void client_on_closed(void *peer, int code);
 
 /* Empty while it is not known. */
 struct notify_str client_user(const struct client *client);
+/* The key of its inbox, written into *buffer; empty while it is not known. */
+struct notify_str client_inbox(const struct client *client, struct key_buffer *buffer);
 struct notify_str client_id(const struct client *client);
 /* The session that it is a connection of: by EXCLUDE, KICK and presence it is called so. */
 struct notify_str client_session(const struct client *client);

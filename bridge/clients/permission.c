@@ -14,10 +14,9 @@ static bool is_broadcast(const struct client_shared *shared, struct notify_str k
 
 static bool is_own_inbox(const struct client *client, struct notify_str key)
 {
-    struct notify_str name;
+    struct key_buffer buffer;
 
-    return !client->identity->anonymous && key_is(client->shared->keys, KEY_INBOX, key, &name) &&
-           notify_str_eq(name, client_user(client));
+    return !client->identity->anonymous && notify_str_eq(key, client_inbox(client, &buffer));
 }
 
 bool client_may_follow(const struct client *client, struct notify_str key)

@@ -237,7 +237,7 @@ void unseen_ask(struct client *client, struct notify_str path, struct notify_str
     }
     unseen->client = client;
     unseen->fn = fn;
-    unseen->inbox = key_of(client->shared->keys, KEY_INBOX, client_user(client), &unseen->buffer);
+    unseen->inbox = client_inbox(client, &unseen->buffer);
     unseen->path_len = path.len;
     unseen->query_len = query.len;
     memcpy(unseen->address, path.ptr, path.len);
@@ -256,8 +256,7 @@ void unseen_on_greeted(struct client *client)
 
     if (start == NULL || notify_id_is_zero(start->unmarked) || !sender_is_idle(&client->sender))
         return;
-    mark_seen(client, key_of(client->shared->keys, KEY_INBOX, client_user(client), &buffer),
-              start->unmarked);
+    mark_seen(client, client_inbox(client, &buffer), start->unmarked);
     start->unmarked = (struct notify_id){0, 0};
 }
 
@@ -282,7 +281,7 @@ void unseen_end(struct client *client, int code)
 
     if (client->inbox_start == NULL)
         return;
-    inbox = key_of(client->shared->keys, KEY_INBOX, client_user(client), &buffer);
+    inbox = client_inbox(client, &buffer);
     follow = client_find_follow(client, inbox);
     if (has_had_all(client, follow, code))
         mark_seen(client, inbox, follow->pos);

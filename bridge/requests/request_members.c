@@ -294,7 +294,7 @@ struct notify_str request_text(const struct request *r, const char *name)
 
 struct notify_str request_inbox_of(const struct request *r, struct key_buffer *buffer)
 {
-    return key_of(r->shared->keys, KEY_INBOX, request_user(r), buffer);
+    return client_inbox(r->client, buffer);
 }
 
 bool request_may(struct request *r, enum right right, const char *member)
