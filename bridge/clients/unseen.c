@@ -15,8 +15,6 @@
 #include "redis/turns.h"
 #include "wire/event.h"
 
-#define PORTION 26 /* entries that are asked for at once; what their reply may have: */
-#define PORTION_BYTES ((size_t)PORTION * 65536)
 #define BADGE_BYTES 65536
 
 /* A question under way. */
@@ -153,7 +151,7 @@ static size_t wanted(const struct unseen *unseen)
 {
     size_t lacking = UNSEEN_MAX - unseen->found.len;
 
-    return lacking < PORTION ? lacking : PORTION;
+    return lacking < TURNS_ENTRIES ? lacking : TURNS_ENTRIES;
 }
 
 static void ask_portion(struct unseen *unseen)
@@ -166,7 +164,7 @@ static void ask_portion(struct unseen *unseen)
         notify_id_format(end + 1, unseen->found.events[unseen->found.len - 1]->id);
     }
     (void)snprintf(count, sizeof(count), "%zu", wanted(unseen));
-    ask(unseen, on_portion, PORTION_BYTES, 8,
+    ask(unseen, on_portion, TURNS_ENTRIES_BYTES, 8,
         (const struct notify_str[]){NOTIFY_STR("NOTIFY.REVRANGE"), unseen->inbox, notify_str_z(end),
                                     NOTIFY_STR("-"), NOTIFY_STR("COUNT"), notify_str_z(count),
                                     state, json});

@@ -18,6 +18,13 @@ struct turns;
 #define TURNS_REPLY_BYTES 4194304 /* that their replies may have; one alone may have more */
 #define TURNS_LINE_MAX 100000     /* commands in the line */
 
+/* Whoever reads entries for one client asks for so many at once: how large they are is only known
+ * once they are there, and one reply for all that it may have of the largest would hold up
+ * everybody. */
+#define TURNS_ENTRIES 26
+/* What they may come to, with the module's default for the largest entry. */
+#define TURNS_ENTRIES_BYTES ((size_t)TURNS_ENTRIES * 65536)
+
 /* A command with what it is for. */
 struct turn {
     size_t argc;

@@ -18,13 +18,11 @@
 #include "requests/request.h"
 #include "requests/request_members.h"
 #include "redis/resp.h"
+#include "redis/turns.h"
 #include "wire/text.h"
 
 #define HISTORY_LIMIT_DEFAULT 20
 #define HISTORY_PAGE_BYTES 131072 /* of items; one alone may be larger */
-#define HISTORY_PORTION 26        /* entries that are asked for at once */
-/* What they may come to, with the module's default for the largest entry. */
-#define HISTORY_PORTION_BYTES ((size_t)HISTORY_PORTION * 65536)
 
 struct message_parts {
     struct notify_str id, category, data;
@@ -80,8 +78,7 @@ static bool is_shown(const struct request *r, const struct item *item)
     return shown;
 }
 
-/* A page that is being put together, from portions: how large entries are is only known once they
- * are there, and one reply for the largest page of the largest entries would hold up everybody. */
+/* A page that is being put together, from portions. */
 struct history {
     bool forward, unread_only;
     bool chosen;                 /* it is a log's, of which not all categories may be seen */
@@ -181,7 +178,7 @@ static void on_portion(struct request *r, const struct resp *portion, void *ctx)
     {                                                                                              \
         .fn = handler, .release = history_free,                                                    \
         .answer_bytes = HISTORY_PAGE_BYTES + CALL_SMALL_ANSWER,                                    \
-        .reply_bytes = HISTORY_PORTION_BYTES, .reads = true                                        \
+        .reply_bytes = TURNS_ENTRIES_BYTES, .reads = true                                        \
     }
 static const struct call_kind first_kind = HISTORY_CALL(on_first_portion);
 static const struct call_kind next_kind = HISTORY_CALL(on_portion);
@@ -190,11 +187,11 @@ static const struct call_kind next_kind = HISTORY_CALL(on_portion);
 static struct words portion_words(struct history *history)
 {
     struct words words = {.len = 2, .at = {NOTIFY_STR("NOTIFY.REVRANGE"), history->key}};
-    size_t wanted = history->chosen ? HISTORY_PORTION : (size_t)history->limit - history->count + 1;
+    size_t wanted = history->chosen ? TURNS_ENTRIES : (size_t)history->limit - history->count + 1;
 
     if (history->forward)
         words.at[0] = NOTIFY_STR("NOTIFY.RANGE");
-    history->asked = (uint8_t)(wanted < HISTORY_PORTION ? wanted : HISTORY_PORTION);
+    history->asked = (uint8_t)(wanted < TURNS_ENTRIES ? wanted : TURNS_ENTRIES);
     words_add(&words, notify_str_z(history->from));
     words_add(&words, notify_str_z(history->to));
     words_add_option(&words, NOTIFY_STR("COUNT"), number_text(history->asked_text, history->asked));
