@@ -12,7 +12,6 @@
 #include "clients/client.h"
 #include "identity/authority.h"
 #include "net/conn.h"
-#include "net/http.h"
 
 #define JUDGED_AT_ONCE 16 /* tokens in a turn: 16 of ES256 take a millisecond */
 #define TICK_MS 100
@@ -37,8 +36,6 @@ struct admission {
     struct heartbeat_node deadline; /* first: on_due() is given it */
     struct client *client;          /* borrowed */
     struct check *check;            /* owned; or NULL */
-    char *address;                  /* owned: path and query, until it is admitted; or NULL */
-    size_t path_len, query_len;
     uint8_t stage;
 };
 
@@ -79,7 +76,6 @@ void admission_end(struct client *client)
         tell(admission->check->fn, admission->check->ctx, ADMISSION_DROPPED);
     free_check(admission);
     heartbeat_cancel(all_of(admission)->deadlines, &admission->deadline);
-    free(admission->address);
     free(admission);
     client->admission = NULL;
 }
@@ -166,16 +162,9 @@ static void log_refusal(struct admissions *all, const struct client *client, con
 /* Takes identity over, whose token is good. */
 static void admit_first(struct admission *admission, struct identity *identity)
 {
-    struct client *client = admission->client;
-    char *address = admission->address;
-    struct notify_str path = notify_str_of(address, admission->path_len);
-    struct notify_str query = notify_str_of(address + admission->path_len, admission->query_len);
-
-    admission->address = NULL;
-    client->identity = identity;
+    admission->client->identity = identity;
     begin_validity(admission);
-    all_of(admission)->admit(client, path, query);
-    free(address);
+    all_of(admission)->admit(admission->client);
 }
 
 static enum admission_answer renew(struct admission *admission, struct identity *identity)
@@ -321,20 +310,7 @@ static int begin_check(struct admission *admission, struct notify_str token, adm
 
 /* Beginnings. */
 
-static int keep_address(struct admission *admission, const struct http_request *req)
-{
-    admission->path_len = req->path.len;
-    admission->query_len = req->query.len;
-    admission->address = malloc(req->path.len + req->query.len + 1);
-    if (admission->address == NULL)
-        return -ENOMEM;
-    memcpy(admission->address, req->path.ptr, req->path.len);
-    if (req->query.len > 0)
-        memcpy(admission->address + req->path.len, req->query.ptr, req->query.len);
-    return 0;
-}
-
-void admission_begin(struct client *client, const struct http_request *req, struct notify_str token)
+void admission_begin(struct client *client, struct notify_str token)
 {
     struct admission *admission = calloc(1, sizeof(*admission));
     struct admissions *all = client->shared->admissions;
@@ -344,8 +320,7 @@ void admission_begin(struct client *client, const struct http_request *req, stru
         admission->client = client;
         admission->stage = STAGE_AWAITING;
     }
-    if (admission == NULL || keep_address(admission, req) != 0 ||
-        (token.ptr != NULL && begin_check(admission, token, NULL, NULL) != 0))
+    if (admission == NULL || (token.ptr != NULL && begin_check(admission, token, NULL, NULL) != 0))
         conn_close(client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
     else if (token.ptr == NULL)
         heartbeat_set(all->deadlines, &admission->deadline, all->timeout_ms);

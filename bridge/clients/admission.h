@@ -25,7 +25,6 @@ struct authority;
 struct check;
 struct client;
 struct heartbeat;
-struct http_request;
 struct loop;
 
 #define ADMISSION_WARN_MS UINT64_C(60000) /* how long before its end a token's end is told */
@@ -35,8 +34,8 @@ struct admissions {
     struct loop *loop;           /* set by the owner, as the next four; borrowed */
     struct authority *authority; /* borrowed */
     uint64_t timeout_ms;         /* for the first token to come */
-    /* It is known who client is, for the first time: goes on with what its address said. */
-    void (*admit)(struct client *client, struct notify_str path, struct notify_str query);
+    /* It is known who client is, for the first time. */
+    void (*admit)(struct client *client);
     /* Another token may permit something else. */
     void (*on_renewed)(struct client *client);
     struct heartbeat *deadlines;            /* owned */
@@ -51,8 +50,7 @@ void admissions_release(struct admissions *admissions);
 
 /* token: what came with the connection; ptr NULL: a message is to bring it. Closes the connection
  * for lack of memory. */
-void admission_begin(struct client *client, const struct http_request *req,
-                     struct notify_str token);
+void admission_begin(struct client *client, struct notify_str token);
 
 enum admission_answer {
     ADMISSION_GOOD,

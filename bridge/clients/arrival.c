@@ -284,11 +284,52 @@ static bool settle(struct client *client, const struct opening *opening)
     return false;
 }
 
+/* Of a client whose token is judged, or awaited: path and query. */
+struct kept_address {
+    size_t path_len, query_len;
+    char bytes[];
+};
+
+/* False: out of memory. */
+static bool keep_address(struct client *client, const struct http_request *req)
+{
+    struct kept_address *address = malloc(sizeof(*address) + req->path.len + req->query.len);
+
+    client->address = address;
+    if (address == NULL)
+        return false;
+    address->path_len = req->path.len;
+    address->query_len = req->query.len;
+    memcpy(address->bytes, req->path.ptr, req->path.len);
+    if (req->query.len > 0)
+        memcpy(address->bytes + req->path.len, req->query.ptr, req->query.len);
+    return true;
+}
+
+/* The address was read when the connection opened, to refuse a bad one before its token is judged.
+ */
+static void read_again(struct opening *ret, const struct client *client)
+{
+    const struct kept_address *address = client->address;
+    const struct http_request req = {
+        .path = notify_str_of(address->bytes, address->path_len),
+        .query = notify_str_of(address->bytes + address->path_len, address->query_len)};
+
+    (void)opening_read(ret, &req);
+}
+
+static void forget_address(struct client *client)
+{
+    free(client->address);
+    client->address = NULL;
+}
+
 static void follow(struct client *client, const struct opening *opening,
                    const struct notify_id *from)
 {
     if (follow_all(client, opening, from) != 0)
         conn_close(client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
+    forget_address(client);
 }
 
 /* Somebody without a token. Takes identity over; NULL: out of memory. */
@@ -302,35 +343,25 @@ static void admit_without(struct client *client, struct identity *identity,
         follow(client, opening, NULL);
 }
 
-/* The address was read when the connection opened, to refuse a bad one before its token is judged.
- */
-static void read_again(struct opening *ret, struct notify_str path, struct notify_str query)
-{
-    const struct http_request req = {.path = path, .query = query};
-
-    (void)opening_read(ret, &req);
-}
-
-static void go_on(struct client *client, struct notify_str path, struct notify_str query,
-                  const struct notify_id *from)
+static void go_on(struct client *client, const struct notify_id *from)
 {
     struct opening opening;
 
-    read_again(&opening, path, query);
+    read_again(&opening, client);
     follow(client, &opening, from);
 }
 
-void arrival_admit(struct client *client, struct notify_str path, struct notify_str query)
+void arrival_admit(struct client *client)
 {
     struct opening opening;
 
-    read_again(&opening, path, query);
+    read_again(&opening, client);
     if (!settle(client, &opening))
         return;
     if (opening.knows_positions || client->sender.dialect == DIALECT_CANONICAL)
         follow(client, &opening, NULL);
     else
-        unseen_ask(client, path, query, go_on);
+        unseen_ask(client, go_on);
 }
 
 /* For a client that names none. */
@@ -363,10 +394,12 @@ static void ask_for_token(struct client *client, const struct opening *opening,
     credentials_find(&credentials, req, shared->token_cookie);
     if (credentials.fault != NULL)
         conn_close(client->sender.conn, CONN_CLOSE_UNAUTHORIZED, credentials.fault);
-    else if (credentials.token.ptr != NULL || !authority_has_guests(authority))
-        admission_begin(client, req, credentials.token);
-    else
+    else if (credentials.token.ptr == NULL && authority_has_guests(authority))
         admit_without(client, authority_guest(authority), opening);
+    else if (keep_address(client, req))
+        admission_begin(client, credentials.token);
+    else
+        conn_close(client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
 }
 
 static void identify(struct client *client, const struct opening *opening,
@@ -410,4 +443,5 @@ void arrival_undo(struct client *client, int code)
     admission_end(client);
     review_forget(client);
     categories_forget(client);
+    forget_address(client);
 }

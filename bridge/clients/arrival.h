@@ -3,8 +3,6 @@
 #ifndef ARRIVAL_H
 #define ARRIVAL_H
 
-#include "notify_str.h"
-
 struct client;
 struct client_shared;
 struct conn;
@@ -14,8 +12,8 @@ struct session_handlers;
 /* A connection at a path of ours has opened. It gets a client as its peer, or is being closed: with
  * 4400 when its address is no good, with 4401 when its token is none, with 1011 without memory. */
 void arrival_open(struct client_shared *shared, struct conn *conn, const struct http_request *req);
-/* For admissions: it is known by now who the client is, whose address was path and query. */
-void arrival_admit(struct client *client, struct notify_str path, struct notify_str query);
+/* For admissions: it is known by now who the client is. */
+void arrival_admit(struct client *client);
 /* For client_shared: a client leaves. code: of its closing. */
 void arrival_undo(struct client *client, int code);
 

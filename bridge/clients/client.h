@@ -35,6 +35,7 @@ struct filter;
 struct follow;
 struct follow_handlers;
 struct inbox_start;
+struct kept_address;
 struct key_buffer;
 struct key_names;
 struct linger_account;
@@ -84,6 +85,7 @@ struct client {
     struct identity *identity;       /* a reference; NULL until it is known who it is */
     struct admission *admission;     /* owned by admission.c; NULL: nothing of it has an end */
     struct inbox_start *inbox_start; /* owned by unseen.c; or NULL */
+    struct kept_address *address;    /* owned by arrival.c: what it is opened by later; or NULL */
     struct category_choice *choice;  /* owned by categories.c; NULL: it has chosen nothing */
     TAILQ_ENTRY(client) all_link;
     uint64_t number; /* for the log */

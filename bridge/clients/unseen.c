@@ -27,25 +27,19 @@ struct unseen {
     struct notify_id last;   /* where the box ended */
     bool known;              /* last is what Redis said */
     bool whole;              /* all that there is, or may be, was found */
-    size_t path_len, query_len;
-    char address[]; /* path and query */
 };
 
-static void on_portion(void *ctx, const struct resp *reply);
+#define QUESTION_BYTES (sizeof(struct unseen) + UNSEEN_BYTES)
 
-static size_t bytes_of(const struct unseen *unseen)
-{
-    return sizeof(*unseen) + unseen->path_len + unseen->query_len + UNSEEN_BYTES;
-}
+static void on_portion(void *ctx, const struct resp *reply);
 
 static void end_question(struct unseen *unseen)
 {
     struct client *client = unseen->client;
-    size_t bytes = bytes_of(unseen);
 
     batch_release(&unseen->found);
     free(unseen);
-    client_call_end(client, bytes);
+    client_call_end(client, QUESTION_BYTES);
 }
 
 /* They are seen when they are delivered. Nobody waits for the reply: if it is lost, they come
@@ -116,9 +110,7 @@ static void conclude(struct unseen *unseen)
     client->inbox_start = unseen->known ? make_start(&unseen->found, from) : NULL;
     if (client->inbox_start != NULL && unseen->whole && unseen->found.len > 0)
         client->inbox_start->unmarked = from;
-    unseen->fn(client, notify_str_of(unseen->address, unseen->path_len),
-               notify_str_of(unseen->address + unseen->path_len, unseen->query_len),
-               client->inbox_start == NULL ? NULL : &from);
+    unseen->fn(client, client->inbox_start == NULL ? NULL : &from);
     end_question(unseen);
 }
 
@@ -224,10 +216,9 @@ static void on_badge(void *ctx, const struct resp *reply)
         conclude(unseen);
 }
 
-void unseen_ask(struct client *client, struct notify_str path, struct notify_str query,
-                unseen_fn fn)
+void unseen_ask(struct client *client, unseen_fn fn)
 {
-    struct unseen *unseen = calloc(1, sizeof(*unseen) + path.len + query.len);
+    struct unseen *unseen = calloc(1, sizeof(*unseen));
 
     if (unseen == NULL) {
         conn_close(client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
@@ -236,12 +227,7 @@ void unseen_ask(struct client *client, struct notify_str path, struct notify_str
     unseen->client = client;
     unseen->fn = fn;
     unseen->inbox = client_inbox(client, &unseen->buffer);
-    unseen->path_len = path.len;
-    unseen->query_len = query.len;
-    memcpy(unseen->address, path.ptr, path.len);
-    if (query.len > 0)
-        memcpy(unseen->address + path.len, query.ptr, query.len);
-    sender_call_begin(&client->sender, bytes_of(unseen));
+    sender_call_begin(&client->sender, QUESTION_BYTES);
     ask(unseen, on_badge, BADGE_BYTES, 2,
         (const struct notify_str[]){NOTIFY_STR("NOTIFY.BADGE"), unseen->inbox});
 }

@@ -5,23 +5,18 @@
 #define UNSEEN_H
 
 #include "notify_id.h"
-#include "notify_str.h"
 
 struct client;
 
 #define UNSEEN_MAX 100
 #define UNSEEN_BYTES 262144 /* of all of them; one alone may be larger */
 
-/* Goes on with what the client's address said. from: where its inbox is to be followed from; NULL:
- * from now on, as Redis is away. */
-typedef void (*unseen_fn)(struct client *client, struct notify_str path, struct notify_str query,
-                          const struct notify_id *from);
+/* from: where the client's inbox is to be followed from; NULL: from now on, as Redis is away. */
+typedef void (*unseen_fn)(struct client *client, const struct notify_id *from);
 
 /* Asks Redis, puts what there is behind the greeting that is to come, and calls fn; nobody is
- * called when the client has gone. path and query are copied. Closes the connection for lack of
- * memory. */
-void unseen_ask(struct client *client, struct notify_str path, struct notify_str query,
-                unseen_fn fn);
+ * called when the client has gone. Closes the connection for lack of memory. */
+void unseen_ask(struct client *client, unseen_fn fn);
 
 /* The client has been greeted: what went out behind that is marked as seen now, or, when not all of
  * it would go, at the end. */
