@@ -178,7 +178,7 @@ static void on_portion(struct request *r, const struct resp *portion, void *ctx)
     {                                                                                              \
         .fn = handler, .release = history_free,                                                    \
         .answer_bytes = HISTORY_PAGE_BYTES + CALL_SMALL_ANSWER,                                    \
-        .reply_bytes = TURNS_ENTRIES_BYTES, .reads = true                                        \
+        .reply_bytes = TURNS_ENTRIES_BYTES, .reads = true                                          \
     }
 static const struct call_kind first_kind = HISTORY_CALL(on_first_portion);
 static const struct call_kind next_kind = HISTORY_CALL(on_portion);
