@@ -83,7 +83,8 @@ static void remember_read(struct channel *channel, const struct catchup_result *
     const struct recent_read read = {.events = batch,
                                      .from = begin_of(channel, result),
                                      .last = result->last,
-                                     .trimmed = result->trimmed};
+                                     .trimmed = result->trimmed,
+                                     .sure = channel_sure(channel)};
 
     if (!result->more && channel_keeps_recent(channel))
         recent_extend(&channel->recent, &channel->shared->recent, &read, channel->last);

@@ -44,40 +44,37 @@ void recent_push(struct recent *recent, struct recent_budget *budget, struct eve
         drop_first(recent, budget, recent->events->len - max / 2);
 }
 
-/* The events that were read up to end, then those of old (may be NULL) from old_start on. NULL: out
- * of memory. */
-static struct batch *join(const struct batch *read, struct notify_id end, const struct batch *old,
-                          size_t old_start)
+/* The events that were read up to end, then those of old (may be NULL). NULL: out of memory. */
+static struct batch *join(const struct batch *read, struct notify_id end, const struct batch *old)
 {
     struct batch *joined = NULL;
 
     for (size_t i = 0; i < read->len && notify_id_cmp(read->events[i]->id, end) <= 0; i++)
         if (batch_append(&joined, read->events[i]) != 0)
             return batch_free(joined);
-    for (size_t i = old_start; old != NULL && i < old->len; i++)
+    for (size_t i = 0; old != NULL && i < old->len; i++)
         if (batch_append(&joined, old->events[i]) != 0)
             return batch_free(joined);
     return joined;
 }
 
-static bool lengthens(const struct recent *recent, const struct recent_read *read,
-                      struct notify_id end)
+/* Does what was read end where what is held begins, or behind that, and is all sure up to there? */
+static bool lengthens(const struct recent_read *read, struct notify_id begin)
 {
-    if (recent->events == NULL)
-        return notify_id_cmp(end, read->last) <= 0;
-    return notify_id_cmp(recent->from, read->last) <= 0 &&
-           notify_id_cmp(recent->from, read->from) > 0;
+    return notify_id_cmp(read->from, begin) < 0 && notify_id_cmp(begin, read->last) <= 0 &&
+           notify_id_cmp(begin, read->sure) <= 0;
 }
 
 void recent_extend(struct recent *recent, struct recent_budget *budget,
                    const struct recent_read *read, struct notify_id end)
 {
     size_t max = budget->events_max * RECENT_AWAITED_FACTOR;
-    struct batch *old = recent->events, *joined;
+    struct notify_id begin = recent->events == NULL ? end : recent->from;
+    struct batch *joined;
 
-    if (read->events->len == 0 || !has_room(budget) || !lengthens(recent, read, end))
+    if (read->events->len == 0 || !has_room(budget) || !lengthens(read, begin))
         return;
-    joined = join(read->events, end, old, old == NULL ? 0 : batch_after(old, read->last));
+    joined = join(read->events, begin, recent->events);
     if (joined == NULL)
         return;
     recent_forget(recent, budget);

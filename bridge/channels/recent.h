@@ -32,6 +32,7 @@ struct recent_read {
     const struct batch *events;
     struct notify_id from, last;
     struct notify_id trimmed; /* entries up to here are gone */
+    struct notify_id sure;    /* what is held up to here is what Redis had */
 };
 
 void recent_forget(struct recent *recent, struct recent_budget *budget);
@@ -41,8 +42,9 @@ void recent_forget(struct recent *recent, struct recent_budget *budget);
 void recent_push(struct recent *recent, struct recent_budget *budget, struct event *event,
                  struct notify_id before, bool awaited);
 
-/* Takes in what was read, if it goes further back than what is held and reaches up to it; the
- * channel ends at end. What is held stays as it is when it does not, or for lack of memory. */
+/* Takes in what was read, if it goes further back than what is held and reaches up to where that
+ * begins; the channel ends at end. What is held stays as it is: all are to get the same, also of
+ * what was believed and may prove wrong. */
 void recent_extend(struct recent *recent, struct recent_budget *budget,
                    const struct recent_read *read, struct notify_id end);
 

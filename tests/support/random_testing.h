@@ -85,16 +85,15 @@ static inline uint64_t setting(const char *name, uint64_t otherwise)
     return text == NULL ? otherwise : strtoull(text, NULL, 10);
 }
 
-/* Plays as many scenarios as the variable `many` says, or a single one, the number of which the
- * variable `one` gives; of that one trace() prints what happens in it. */
+/* Plays as many scenarios as the variable `many` says, beginning with the number that the variable
+ * `one` gives. Without `many` that one alone is played, and trace() prints what happens in it. */
 static inline void random_scenarios_play(void (*play)(uint64_t seed), const char *one,
                                          const char *many, uint64_t otherwise)
 {
-    uint64_t seed = setting(one, 0), end = setting(many, otherwise);
+    uint64_t seed = setting(one, 0), end;
 
-    random_testing_traces = getenv(one) != NULL;
-    if (random_testing_traces)
-        end = seed + 1;
+    random_testing_traces = getenv(one) != NULL && getenv(many) == NULL;
+    end = seed + (random_testing_traces ? 1 : setting(many, otherwise));
     for (; seed < end; seed++)
         play(seed);
 }

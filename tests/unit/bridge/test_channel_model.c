@@ -8,7 +8,7 @@
  * follow must have had what it was promised.
  *
  * NOTIFY_CHANNEL_SCENARIOS sets how many scenarios run; NOTIFY_CHANNEL_SEED runs a single one and
- * prints what happens in it. */
+ * prints what happens in it; with both, so many from that one on run. */
 #include <criterion/criterion.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -1431,6 +1431,33 @@ Test(channel_model, newcomers_who_begin_far_back_do_not_hold_up_those_on_their_w
         for (struct peer *peer = model.peers; peer < model.peers + CLIENTS; peer++)
             peer_refill(peer);
     }
+    story_end();
+}
+
+/* Somebody else publishes what fits before the module's next one is heard, which a read brings for
+ * who begins further back. */
+Test(channel_model, what_a_read_brings_of_what_was_believed_is_kept_for_nobody)
+{
+    struct side *side = story_begin();
+    struct entry forged;
+
+    model.has_foreign = true;
+    model.shared.recent = (struct recent_budget){.bytes_max = 1000000, .events_max = 64};
+    (void)follow_from(0, side, NULL);
+    publish(side, false);
+    let_run(side);
+    (void)follow_from(1, side, &(struct notify_id){0, 0});
+    publish(side, false);
+    (void)follow_from(2, side, &side->box.last); /* comes from another bridge, which was faster */
+    receive(side);
+    forged = (struct entry){
+        .id = {side->box.last.ms, FORGED_SEQ}, .prev = side->box.last, .rev = side->box.rev + 1};
+    pipe_push(side, (struct pipe_item){.kind = PIPE_FORGED, .forged = forged});
+    receive(side);
+    publish(side, false);
+    cr_assert(side->question.asked);
+    work_off(side);
+    answer(side);
     story_end();
 }
 

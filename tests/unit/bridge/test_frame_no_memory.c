@@ -147,7 +147,7 @@ Test(no_memory, recent_events_stay_as_they_were_when_a_read_cannot_be_added)
     }
     before = recent.events;
     for (fail_at = 1; fail_at < 100; fail_at = failures + 1) {
-        const struct recent_read read = {.events = &batch, .last = {19, 0}};
+        const struct recent_read read = {.events = &batch, .last = {19, 0}, .sure = {19, 0}};
         recent_extend(&recent, &budget, &read, (struct notify_id){20, 0});
         if (recent.events != before)
             break;

@@ -36,7 +36,8 @@ static struct recent_read read_of(uint64_t from, uint64_t first, uint64_t last)
         cr_assert_eq(batch_push(&batch, event), 0);
         event_unref(event);
     }
-    return (struct recent_read){.events = &batch, .from = id(from), .last = id(last)};
+    return (struct recent_read){
+        .events = &batch, .from = id(from), .last = id(last), .sure = id(UINT64_MAX)};
 }
 
 static void extend(struct recent_read read, uint64_t end)
@@ -145,6 +146,30 @@ Test(recent, a_read_lengthens_them_backwards)
     check_holds(3, 10);
     cr_assert(recent_covers(&recent, id(2), id(10)));
     cr_assert_not(recent_covers(&recent, id(1), id(10)));
+}
+
+/* Somebody else published 10, which Redis does not have; 9 came unheard. */
+Test(recent, what_a_read_brings_of_what_they_hold_is_not_put_between)
+{
+    push(8, 8);
+    push_event(entry_new(10), 8, false);
+    extend(read_of(2, 3, 9), 10);
+    cr_assert_eq(recent.events->len, 7);
+    cr_assert_eq(recent.events->events[5]->id.ms, 8);
+    cr_assert_eq(recent.events->events[6]->id.ms, 10);
+}
+
+Test(recent, a_read_does_not_lengthen_what_begins_where_nothing_is_sure)
+{
+    struct recent_read read = read_of(2, 3, 9);
+
+    push(8, 10);
+    read.sure = id(6);
+    extend(read, 10);
+    check_holds(8, 10);
+    read.sure = id(7);
+    extend(read, 10);
+    check_holds(3, 10);
 }
 
 Test(recent, a_read_that_ends_where_they_begin_lengthens_them)
