@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "clients/arrival.h"
-#include "clients/credentials.h"
 #include "clients/opening.h"
 #include "identity/authority.h"
 #include "net/addresses.h"
@@ -29,7 +28,7 @@ static int on_upgrade(void *ctx, const struct http_request *req, struct conn_acc
         address_limit_met(req->address, COUNTER_SOCKETS_REFUSED);
         return 503;
     }
-    ret->protocol = credentials_protocol(req);
+    ret->protocol = opening_protocol(req);
     return opening_is_path(req->path) ? 0 : 404;
 }
 

@@ -358,7 +358,7 @@ void arrival_admit(struct client *client)
     read_again(&opening, client);
     if (!settle(client, &opening))
         return;
-    if (opening.knows_positions || client->sender.dialect == DIALECT_CANONICAL)
+    if (opening.knows_positions)
         follow(client, &opening, NULL);
     else
         unseen_ask(client, go_on);
@@ -379,7 +379,7 @@ static struct client *make_client(struct client_shared *shared, struct conn *con
     struct client *client = client_new(shared, conn, id);
 
     if (client != NULL)
-        client->sender.dialect = DIALECT_TOPIC;
+        client->sender.dialect = opening->dialect;
     return client;
 }
 

@@ -4,8 +4,6 @@
 
 #include "net/http.h"
 
-#define PROTOCOL "bearer"
-
 /* One more place that has a token. */
 static void found(struct credentials *credentials, struct notify_str token)
 {
@@ -70,7 +68,7 @@ static void look_into_protocols(struct credentials *credentials, const struct ht
     struct notify_str one;
 
     while (next_protocol(head, &at, &one)) {
-        if (!notify_str_eq(one, NOTIFY_STR(PROTOCOL)))
+        if (!notify_str_eq(one, NOTIFY_STR(CREDENTIALS_PROTOCOL)))
             continue;
         if (!next_protocol(head, &at, &one))
             one = (struct notify_str){NULL, 0};
@@ -129,7 +127,7 @@ const char *credentials_protocol(const struct http_request *req)
     struct notify_str one;
 
     while (next_protocol(req->head, &at, &one))
-        if (notify_str_eq(one, NOTIFY_STR(PROTOCOL)))
-            return PROTOCOL;
+        if (notify_str_eq(one, NOTIFY_STR(CREDENTIALS_PROTOCOL)))
+            return CREDENTIALS_PROTOCOL;
     return NULL;
 }

@@ -9,7 +9,8 @@
 
 struct http_request;
 
-#define CREDENTIALS_MAX 16384 /* bytes of a token; a head has no more either */
+#define CREDENTIALS_PROTOCOL "bearer" /* the sub-protocol that stands before a token */
+#define CREDENTIALS_MAX 16384         /* bytes of a token; a head has no more either */
 
 struct credentials {
     struct notify_str token;      /* ptr NULL: it brings none */

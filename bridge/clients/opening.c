@@ -4,7 +4,10 @@
 
 #include <jansson.h>
 
+#include "clients/credentials.h"
 #include "net/conn.h"
+
+#define CANONICAL "notify.v1"
 
 /* The part of /ws/{client_id} behind the second slash; empty for /ws and /ws/. */
 static struct notify_str id_of_path(struct notify_str path)
@@ -73,6 +76,39 @@ static bool read_last_id(struct opening *ret, const struct http_request *req)
     return !ret->has_last_id || position_parse(notify_str_z(text), &ret->last_id);
 }
 
+/* Behind "bearer" a token stands, whatever it looks like. */
+static bool offers_canonical(const struct http_head *head)
+{
+    struct http_list_at at = {0};
+    struct notify_str one;
+
+    while (http_list_next(head, "Sec-WebSocket-Protocol", &at, &one)) {
+        if (notify_str_eq(one, NOTIFY_STR(CANONICAL)))
+            return true;
+        if (notify_str_eq(one, NOTIFY_STR(CREDENTIALS_PROTOCOL)))
+            (void)http_list_next(head, "Sec-WebSocket-Protocol", &at, &one);
+    }
+    return false;
+}
+
+const char *opening_protocol(const struct http_request *req)
+{
+    return offers_canonical(req->head) ? CANONICAL : credentials_protocol(req);
+}
+
+/* The path has its dialect (docs/protocol.md), unless the canonical one is asked for. */
+static bool read_dialect(struct opening *ret, const struct http_request *req)
+{
+    char text[sizeof(CANONICAL)];
+    bool asked = http_request_has(req, "protocol");
+
+    if (!read_arg(req, "protocol", text, sizeof(text)) || (asked && strcmp(text, CANONICAL) != 0))
+        return false;
+    asked |= req->head != NULL && offers_canonical(req->head);
+    ret->dialect = asked ? DIALECT_CANONICAL : DIALECT_TOPIC;
+    return true;
+}
+
 bool opening_is_path(struct notify_str path)
 {
     struct notify_str id = id_of_path(path);
@@ -94,6 +130,8 @@ const char *opening_read(struct opening *ret, const struct http_request *req)
         return "topics must be names of " A_NAME ", at most 4095 bytes in all";
     if (!read_last_id(ret, req))
         return "last_event_id must be an id such as 1795208400123-0";
+    if (!read_dialect(ret, req))
+        return "protocol must be " CANONICAL;
     return NULL;
 }
 

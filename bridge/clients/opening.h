@@ -1,6 +1,7 @@
 /* opening -- what a client says by the address that it connects to:
  *
  *     /ws[/<client id>] [?user=<name>] [&topics=<name>,<name>…] [&last_event_id=<position>]
+ *         [&protocol=notify.v1]
  *
  * (docs/protocol.md). Read and checked here; what comes of it, client.c decides. */
 #ifndef OPENING_H
@@ -10,6 +11,7 @@
 #include <stddef.h>
 
 #include "identity/key_names.h"
+#include "wire/dialect.h"
 #include "wire/position.h"
 #include "notify_str.h"
 
@@ -24,8 +26,11 @@ struct opening {
     struct position last_id;
     bool has_last_id;
     bool knows_positions; /* last_event_id is there, be it empty: it sees itself to what it lacks */
+    enum dialect dialect; /* that it is to be spoken to in */
 };
 
+/* The sub-protocol that is chosen of those offered: static text, or NULL. */
+const char *opening_protocol(const struct http_request *req);
 /* Is the path one of those above? One that names a client has no further part. */
 bool opening_is_path(struct notify_str path);
 /* NULL, or what is wrong with such an address: static text, short enough for the reason of a Close

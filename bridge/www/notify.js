@@ -154,6 +154,7 @@
     if (options.clientId !== undefined) {
       target.pathname = target.pathname.replace(/\/*$/, '/') + encodeURIComponent(options.clientId);
     }
+    target.searchParams.set('protocol', 'notify.v1'); // the bytes as they were published
     if (options.user !== undefined) target.searchParams.set('user', options.user);
     if (token) {
       target.searchParams.set('token', token);

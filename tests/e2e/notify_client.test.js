@@ -38,9 +38,9 @@ test('a restart delay is read from the reason of a 1012 only, and bounded', () =
 });
 
 test('the address is made of any kind of base, with everything escaped', () => {
-  assert.equal(connectUrl('/ws', 'https://host:1/test-ws?x#y', { user: 'a&b=c' }), 'wss://host:1/ws?user=a%26b%3Dc');
-  assert.equal(connectUrl(undefined, 'http://host/', {}), 'ws://host/ws');
-  assert.equal(connectUrl('ws://host/ws', undefined, { clientId: 'a/b' }, 't'), 'ws://host/ws/a%2Fb?token=t&last_event_id=');
+  assert.equal(connectUrl('/ws', 'https://host:1/test-ws?x#y', { user: 'a&b=c' }), 'wss://host:1/ws?protocol=notify.v1&user=a%26b%3Dc');
+  assert.equal(connectUrl(undefined, 'http://host/', {}), 'ws://host/ws?protocol=notify.v1');
+  assert.equal(connectUrl('ws://host/ws', undefined, { clientId: 'a/b' }, 't'), 'ws://host/ws/a%2Fb?protocol=notify.v1&token=t&last_event_id=');
 });
 
 test('a click opens addresses of the web that the sender calls to be opened, and nothing else', async () => {

@@ -98,11 +98,32 @@ def test_a_plus_in_the_path_is_a_plus(stand, path, id_):
     assert stand.tab(path).greeting["client_id"] == id_
 
 
-@pytest.mark.parametrize("offered", ["graphql-ws", "notify.v1", "a, b", "Bearer, eyJ0.e30.x", ""])
+@pytest.mark.parametrize("offered", ["graphql-ws", "notify.v2", "a, b", "Bearer, eyJ0.e30.x", ""])
 def test_a_sub_protocol_that_is_not_known_is_ignored(stand, user, offered):
     tab = stand.tab(f"/ws?user={user}", headers=[f"Sec-WebSocket-Protocol: {offered}"])
     assert tab.greeting["user_id"] == user
     assert b"sec-websocket-protocol" not in tab.head.lower()
+
+
+@pytest.mark.parametrize("asked", [("&protocol=notify.v1", []), ("", ["Sec-WebSocket-Protocol: x, notify.v1"])])
+def test_who_asks_for_it_gets_the_bytes_as_they_were_published(stand, topic, asked):
+    tab = stand.tab(f"/ws?topics={topic}{asked[0]}", headers=asked[1])
+    assert (b"sec-websocket-protocol: notify.v1" in tab.head.lower()) == bool(asked[1])
+    listener = stand.client.pubsub()
+    listener.subscribe(f"topic:{topic}")
+    listener.parse_response(block=True)
+    stand.send(f"topic:{topic}", "title")
+    stand.call("NOTIFY.EVENT", f"topic:{topic}", "run", "DATA", '{"run_id":"7"}')
+    for _ in range(2):
+        assert tab.recv_text() == listener.parse_response(block=True)[2]
+    listener.close()
+
+
+def test_others_have_what_an_event_says_at_the_top(stand, topic):
+    tab = stand.tab(f"/ws?topics={topic}")
+    id_ = stand.call("NOTIFY.EVENT", f"topic:{topic}", "run", "DATA", '{"run_id":"7","data":[1],"id":"x","unread":9}')
+    message = tab.recv()
+    assert (message["run_id"], message["data"], message["id"], message["unread"]) == ("7", [1], id_, 0)
 
 
 @pytest.mark.parametrize("path", ["/ws", "/ws/", "/ws/a", "/ws?user=a", "/ws/a/b", "/ws?user=100%"])

@@ -217,13 +217,50 @@ Test(event, a_change_that_was_not_told_is_one_of_state)
     event_unref(event);
 }
 
-static const char *const untitled[] = {
-    HEAD ",\"id\":\"5-1\",\"prev\":\"0-0\",\"data\":{\"x\":1}}",
-    HEAD ",\"id\":\"5-1\",\"prev\":\"0-0\",\"data\":{\"title\":null}}",
+static const char *const silent[] = {
+    HEAD ",\"id\":\"5-1\",\"prev\":\"0-0\",\"data\":{\"id\":\"5-1\",\"title\":null}}",
+    HEAD ",\"id\":\"5-1\",\"prev\":\"0-0\",\"data\":{\"id\":\"5-1\",\"x\":1}}",
     HEAD ",\"id\":\"5-1\",\"prev\":\"0-0\",\"data\":\"title\"}",
     HEAD ",\"rev\":1,\"unread\":0}",
-    HEAD ",\"data\":{\"title\":\"of an event\"}}",
+    HEAD ",\"data\":{}}",
+    HEAD ",\"data\":[{\"x\":1}]}",
+    HEAD ",\"data\":{ \"id\" : 7 , \"typ\\u0065\": 8 }}",
+    HEAD ",\"level\":\"info\",\"data\":{\"level\":8}}",
 };
+
+/* An event, and how /ws says it. */
+struct lifted {
+    const char *text, *said;
+};
+
+static const struct lifted lifted[] = {
+    {HEAD ",\"data\":{\"title\":\"of an event\"}}",
+     "{\"title\":\"of an event\",\"type\":\"t\",\"key\":\"k\",\"data\":{\"title\":\"of an "
+     "event\"}}"},
+    {HEAD ",\"id\":\"5-1\",\"prev\":\"0-0\",\"data\":{\"id\":\"5-2\",\"title\":\"x\"},\"z\":0}",
+     "{\"title\":\"x\",\"type\":\"t\",\"key\":\"k\",\"id\":\"5-1\",\"prev\":\"0-0\","
+     "\"data\":{\"id\":\"5-2\",\"title\":\"x\"},\"z\":0}"},
+    {HEAD ",\"data\":{\"message\":\"done\",\"data\":{\"run\":7}}}",
+     "{\"message\":\"done\",\"type\":\"t\",\"key\":\"k\",\"data\":{\"run\":7}}"},
+    {HEAD ",\"data\":{\"d\\u0061ta\":1}}", "{\"type\":\"t\",\"key\":\"k\",\"data\":1}"},
+    {HEAD ",\"data\":{\"a\":0.10,\"a\":1e400,\"\":[ 1 ],\"timestamp\":1,\"prev\":2}}",
+     "{\"a\":0.10,\"a\":1e400,\"\":[ 1 ],\"type\":\"t\",\"key\":\"k\","
+     "\"data\":{\"a\":0.10,\"a\":1e400,\"\":[ 1 ],\"timestamp\":1,\"prev\":2}}"},
+    {HEAD ",\"category\":\"c\",\"data\":{\"category\":7,\"level\":8}}",
+     "{\"level\":8,\"type\":\"t\",\"key\":\"k\",\"category\":\"c\",\"data\":{\"category\":7,"
+     "\"level\":8}}"},
+};
+
+Test(event, what_an_event_says_stands_at_the_top_too_unless_that_is_a_name_of_ours)
+{
+    for (size_t i = 0; i < sizeof(lifted) / sizeof(lifted[0]); i++) {
+        struct event *event = event_decode(notify_str_z(lifted[i].text));
+        struct notify_str said = payload_of(event_frame(event, DIALECT_TOPIC));
+        cr_assert(notify_str_eq(said, notify_str_z(lifted[i].said)), "%.*s", (int)said.len,
+                  said.ptr);
+        event_unref(event);
+    }
+}
 
 struct discretion {
     const char *text, *discreet;
@@ -259,12 +296,12 @@ Test(event, what_is_discreet_speaks_of_no_other_entries_and_is_the_same_else)
     }
 }
 
-Test(event, without_a_title_all_dialects_share_a_frame)
+Test(event, with_nothing_to_say_at_the_top_all_dialects_share_a_frame)
 {
-    for (size_t i = 0; i < sizeof(untitled) / sizeof(untitled[0]); i++) {
-        struct event *event = event_decode(notify_str_z(untitled[i]));
+    for (size_t i = 0; i < sizeof(silent) / sizeof(silent[0]); i++) {
+        struct event *event = event_decode(notify_str_z(silent[i]));
         cr_assert_eq(event_frame(event, DIALECT_TOPIC), event_frame(event, DIALECT_CANONICAL), "%s",
-                     untitled[i]);
+                     silent[i]);
         event_unref(event);
     }
 }

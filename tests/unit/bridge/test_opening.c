@@ -63,6 +63,47 @@ Test(opening, a_path_has_one_part_behind_ws)
         cr_assert_not(opening_is_path(notify_str_z(others[i])), "%s", others[i]);
 }
 
+/* What a client offers, what is chosen, and what it is spoken to in. */
+struct offer {
+    const char *offered, *chosen;
+    enum dialect dialect;
+};
+
+static const struct offer offers[] = {
+    {"", NULL, DIALECT_TOPIC},
+    {"chat, graphql-ws", NULL, DIALECT_TOPIC},
+    {"bearer, abc", "bearer", DIALECT_TOPIC},
+    {"notify.v1", "notify.v1", DIALECT_CANONICAL},
+    {"x, notify.v1, bearer, abc", "notify.v1", DIALECT_CANONICAL},
+    {"bearer, abc, notify.v1", "notify.v1", DIALECT_CANONICAL},
+    {"bearer, notify.v1", "bearer", DIALECT_TOPIC}, /* a token, if a bad one */
+    {"NOTIFY.V1", NULL, DIALECT_TOPIC},
+};
+
+Test(opening, a_client_is_spoken_to_in_what_it_offers)
+{
+    for (size_t i = 0; i < sizeof(offers) / sizeof(offers[0]); i++) {
+        const struct http_head head = {.field_count = 1,
+                                       .fields = {{NOTIFY_STR_INIT("Sec-WebSocket-Protocol"),
+                                                   notify_str_z(offers[i].offered)}}};
+        const struct http_request req = {.path = NOTIFY_STR("/ws"), .head = &head};
+        const char *chosen = opening_protocol(&req);
+        cr_assert_null(opening_read(&opening, &req));
+        cr_assert_eq(opening.dialect, offers[i].dialect, "%s", offers[i].offered);
+        cr_assert_eq(chosen == NULL, offers[i].chosen == NULL, "%s", offers[i].offered);
+        if (chosen != NULL)
+            cr_assert_str_eq(chosen, offers[i].chosen);
+    }
+}
+
+Test(opening, the_canonical_dialect_may_be_asked_for_in_the_address)
+{
+    cr_assert_null(read_address("/ws/a", "user=b"));
+    cr_assert_eq(opening.dialect, DIALECT_TOPIC);
+    cr_assert_null(read_address("/ws/a", "user=b&protocol=notify.v1"));
+    cr_assert_eq(opening.dialect, DIALECT_CANONICAL);
+}
+
 /* What is refused, and what the reason begins with. */
 struct refused {
     const char *path, *query, *why;
@@ -84,6 +125,10 @@ static const struct refused refused[] = {
     {"/ws", "topics=a,%09", "topics"},
     {"/ws", "topics=a,%ff", "topics"},
     {"/ws", "topics=%c3,%a4", "topics"},
+    {"/ws", "protocol", "protocol"},
+    {"/ws", "protocol=notify.v2", "protocol"},
+    {"/ws", "protocol=notify.v10", "protocol"},
+    {"/ws", "protocol=notify.v1%00", "protocol"},
     {"/ws", "last_event_id=yesterday", "last_event_id"},
     {"/ws", "last_event_id=%20", "last_event_id"},
     {"/ws", "last_event_id=1-2-3", "last_event_id"},
