@@ -38,7 +38,8 @@ void box_key_fetch(struct box_key *bk, struct rm_ctx *ctx, struct rm_string *nam
 
 bool box_key_check_or_reply(struct box_key *bk)
 {
-    if (bk->box == NULL && bk->key != NULL && rm_KeyType(bk->key) != RM_KEYTYPE_EMPTY) {
+    if (bk->box == NULL && bk->key != NULL && rm_KeyType(bk->key) != RM_KEYTYPE_EMPTY &&
+        !replay_clears(bk->key)) {
         rm_CloseKey(bk->key);
         bk->key = NULL;
         reply_wrong_type(bk->ctx);

@@ -83,6 +83,13 @@ bool replay_needs_memory(void)
     return (rm_GetContextFlags(NULL) & (RM_FLAG_LOADING | RM_FLAG_REPLICA)) != 0;
 }
 
+bool replay_clears(struct rm_key *key)
+{
+    long long end_ms = replay_now() ? rm_GetAbsExpire(key) : RM_NO_EXPIRE;
+
+    return end_ms != RM_NO_EXPIRE && end_ms <= rm_Milliseconds() && rm_DeleteKey(key) == RM_OK;
+}
+
 /* A word of the command as it can stand in a log. */
 static struct notify_str shown(const struct rm_string *word)
 {

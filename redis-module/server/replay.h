@@ -36,6 +36,12 @@ bool replay_lifts_limits(void);
  * for what else a primary makes its replica do (RESTORE, COPY). */
 bool replay_needs_memory(void);
 
+/* Of a key, open for writing, that holds something else than the command is for: when the command
+ * is replayed, and the time of what it holds is over, that is gone where the command was carried
+ * out. (DEBUG RELOAD on a primary leaves out what has expired, and tells neither its AOF nor its
+ * replicas.) True: it is gone here as well. */
+bool replay_clears(struct rm_key *key);
+
 /* rm_GetContextFlags, which is asked once in a command. */
 int replay_flags(struct rm_ctx *ctx);
 

@@ -1,6 +1,7 @@
 /* sessions_key -- see sessions_key.h. */
 #include "server/sessions_key.h"
 
+#include "server/replay.h"
 #include "server/reply.h"
 #include "server/sessions_type.h"
 #include "server/unlinked.h"
@@ -18,7 +19,8 @@ bool sessions_key_open_or_reply(struct sessions_key *sk, struct rm_ctx *ctx, str
                                 int mode)
 {
     sessions_key_fetch(sk, ctx, name, mode);
-    if (sk->set != NULL || sk->key == NULL || rm_KeyType(sk->key) == RM_KEYTYPE_EMPTY)
+    if (sk->set != NULL || sk->key == NULL || rm_KeyType(sk->key) == RM_KEYTYPE_EMPTY ||
+        replay_clears(sk->key))
         return true;
     sessions_key_close(sk);
     reply_wrong_type(ctx);

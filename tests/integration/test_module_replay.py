@@ -13,7 +13,7 @@ import redis
 import corpus
 from effects import read_aof, server_with_aof
 from module_helpers import call, digest, error_of, pairs, verify, word_of
-from servers import host_path
+from servers import host_path, wait_until
 from test_module_docs import error_formats
 from test_module_categories import run
 from test_module_model import TOKENS_KEPT, WINDOW_MS, Model
@@ -347,6 +347,60 @@ def test_what_a_client_is_refused_changes_nothing_and_is_told_to_nobody(programs
     assert contents(replica.client()) == before
     client.execute_command("DEBUG", "LOADAOF")
     assert contents(client) == before
+
+
+# -- what a server has dropped and tells nobody of
+
+
+def wait_past(client, ms):
+    wait_until(lambda: now_ms(client) > ms, "the time")
+
+
+def now_ms(client):
+    seconds, micros = client.time()
+    return seconds * 1000 + micros // 1000
+
+
+def leave_expired(client, ends, *keys):
+    """A text, a box and a session set under those names, the time of which is over; they are there still."""
+    client.execute_command("DEBUG", "SET-ACTIVE-EXPIRE", 0)
+    text, box, sessions = keys
+    client.set(text, "x", pxat=ends)
+    call(client, "NOTIFY.SEND", box, "t")
+    call(client, "NOTIFY.SESSION", "OPEN", sessions, "s", "c", "LEASE", 600_000)
+    for key in (box, sessions):
+        client.execute_command("PEXPIREAT", key, ends)
+    wait_past(client, ends)
+
+
+def test_what_a_reload_drops_as_expired_is_in_the_way_of_nothing_that_follows(programs):
+    """DEBUG RELOAD of a primary leaves out what has expired, and tells neither its AOF nor its replicas, where it
+    holds another type than what comes then under that name."""
+    primary = programs.redis(name="primary", appendonly="yes")
+    replica = programs.replica(primary)
+    replica.wait_synced()
+    client = primary.client()
+    leave_expired(client, now_ms(client) + 300, "text", "a box", "a set")
+    client.execute_command("DEBUG", "RELOAD")
+    assert keys_of(client) == []
+    call(client, "NOTIFY.SESSION", "OPEN", "text", "s", "c", "LEASE", 600_000)
+    call(client, "NOTIFY.SESSION", "OPEN", "a box", "s", "c", "LEASE", 600_000)
+    call(client, "NOTIFY.SEND", "a set", "t")
+    wanted = contents(client)
+    assert len(wanted) == 3
+    replica.wait_synced()
+    assert contents(replica.client()) == wanted
+    assert contents(primary.restart().client()) == wanted
+
+
+def test_what_is_in_the_way_and_has_not_expired_ends_the_process(programs):
+    primary = programs.redis(name="primary")
+    replica = programs.replica(primary, replica_read_only="no")
+    replica.wait_synced()
+    replica.client().set("k", "x", ex=1000)
+    call(primary.client(), "NOTIFY.SEND", "k", "t")
+    replica.wait()
+    assert replica.has_line("cannot carry out 'NOTIFY.SEND k .*WRONGTYPE")
 
 
 # -- memory
