@@ -24,9 +24,7 @@
 
 #define BACKOFF_MIN_MS 50
 #define BACKOFF_MAX_MS 2000
-#define GOOD_AFTER_MS                                                                              \
-    5000 /* a link that was up for so long begins with the least back-off again                    \
-          */
+#define GOOD_AFTER_MS 5000 /* up for so long, it begins with the least back-off again */
 #define CONNECT_TIMEOUT_MS 3000
 #define BEAT "beat"
 #define BEAT_INTERVAL_MS 3000 /* without any byte from the server */

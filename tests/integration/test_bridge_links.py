@@ -2,14 +2,18 @@
 
 import socket
 import threading
+import time
 import urllib.error
 import urllib.request
 
 from cluster import Cluster
 from servers import Bridge, RedisServer, free_port, wait_until
+from tcp_proxy import TcpProxy
 
 LINKS = ("subscriber", "commands")
 ATTEMPTS = 8
+LONG_PAUSE_S = 1.0  # the shortest of the longest ones; a first one is far shorter
+GOOD_AFTER_S = 5.0  # as redis_link.c has it
 
 
 def start(programs, server, *args):
@@ -111,3 +115,25 @@ def test_a_socket_that_is_not_there_is_told_by_its_path(programs):
     bridge = start(programs, server)
     line = bridge.wait_line("event=redis_link_down")
     assert "addr=unix:/nonexistent/redis.sock " in line and "No such file" in line
+
+
+def pause_after_cut(bridge, proxy):
+    """Ends the links to Redis; how long it takes until one of them is up again."""
+    mark, began = bridge.mark(), time.monotonic()
+    proxy.cut()
+    bridge.wait_line(r"event=redis_link_up link=notify-bridge:subscriber ", since=mark, timeout=60)
+    return time.monotonic() - began
+
+
+def test_pauses_begin_anew_only_after_a_link_was_good_for_a_while(programs, redis_server):
+    """A link that comes up and breaks, for whatever reason, is not tried without pause."""
+    proxy = TcpProxy(redis_server.port)
+    bridge = programs.bridge(proxy)
+    pauses = [pause_after_cut(bridge, proxy)]
+    while pauses[-1] < LONG_PAUSE_S:
+        assert len(pauses) < 20, f"they do not grow: {pauses}"
+        pauses.append(pause_after_cut(bridge, proxy))
+    up = time.monotonic()
+    wait_until(lambda: time.monotonic() - up > GOOD_AFTER_S + 0.5, "being good for a while")
+    assert pause_after_cut(bridge, proxy) < LONG_PAUSE_S
+    proxy.close()
