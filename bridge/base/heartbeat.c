@@ -5,7 +5,6 @@
  * without costing anything where there is little to do. */
 #include "base/heartbeat.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/loop.h"
@@ -190,7 +189,7 @@ void heartbeat_set(struct heartbeat *heartbeat, struct heartbeat_node *node, uin
 
 void heartbeat_cancel(struct heartbeat *heartbeat, struct heartbeat_node *node)
 {
-    if (node->next == NULL)
+    if (!heartbeat_is_set(node))
         return;
     list_remove(node);
     heartbeat->count--;

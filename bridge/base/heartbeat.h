@@ -1,4 +1,4 @@
-/* heartbeat -- a timing wheel: one deadline for each of many connections, all on one loop timer.
+/* heartbeat -- a timing wheel: one deadline for each of many, all on one loop timer.
  *
  * Setting and cancelling cost the same however many there are, which the loop's own timers (a heap)
  * and those of lws (a sorted list) cannot say. A deadline is late by one tick at most, or by as
@@ -6,6 +6,8 @@
 #ifndef HEARTBEAT_H
 #define HEARTBEAT_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* So many are served in one turn of the loop; then everything else has its turn. */
@@ -31,6 +33,11 @@ void heartbeat_free(struct heartbeat *heartbeat);
 /* Sets or moves the deadline of node. */
 void heartbeat_set(struct heartbeat *heartbeat, struct heartbeat_node *node, uint64_t after_ms);
 void heartbeat_cancel(struct heartbeat *heartbeat, struct heartbeat_node *node);
+
+static inline bool heartbeat_is_set(const struct heartbeat_node *node)
+{
+    return node->next != NULL;
+}
 
 /* When the first of something that comes every interval_ms (below 2^32) is due, for the nth that
  * has it: 1 to interval_ms. What has begun in the same second, as all connections do after a

@@ -5,7 +5,6 @@
 
 #include "base/counters.h"
 #include "base/log.h"
-#include "base/loop.h"
 #include "channels/batch.h"
 #include "net/conn.h"
 #include "wire/dialect.h"
@@ -16,7 +15,7 @@
 /* At most this much goes to a socket at once: what it does not take is copied by the transport, and
  * ten thousand slow clients must not hold ten thousand backlogs. */
 #define WRITE_MAX_BYTES 65536
-#define STUCK_CHECK_MS 1000
+#define STUCK_TICK_MS 100
 
 bool sender_is_idle(const struct sender *sender)
 {
@@ -49,32 +48,15 @@ static void pause_input(struct sender *sender)
     conn_pause_input(sender->conn, pause);
 }
 
-/* From now on the socket must take something within slow_timeout_ms. */
-static void note_stuck(struct sender *sender)
+/* After something was written or queued. If the socket takes no more, it must take something
+ * within slow_timeout_ms. */
+static void look_after(struct sender *sender)
 {
     struct senders *shared = sender->shared;
 
-    if (sender->stuck_since_ms != 0)
-        return;
-    sender->stuck_since_ms = loop_now_ms(shared->loop);
-    if (TAILQ_EMPTY(&shared->stuck))
-        loop_timer_set(shared->stuck_timer, STUCK_CHECK_MS);
-    TAILQ_INSERT_TAIL(&shared->stuck, sender, stuck_link);
-}
-
-static void forget_stuck(struct sender *sender)
-{
-    if (sender->stuck_since_ms == 0)
-        return;
-    sender->stuck_since_ms = 0;
-    TAILQ_REMOVE(&sender->shared->stuck, sender, stuck_link);
-}
-
-/* After something was written or queued. */
-static void look_after(struct sender *sender)
-{
-    if (sender->state != SENDER_CLOSED && conn_is_busy(sender->conn))
-        note_stuck(sender);
+    if (sender->state != SENDER_CLOSED && conn_is_busy(sender->conn) &&
+        !heartbeat_is_set(&sender->stuck))
+        heartbeat_set(shared->stuck, &sender->stuck, shared->slow_timeout_ms);
     pause_input(sender);
 }
 
@@ -188,7 +170,7 @@ bool sender_is_full(const struct sender *sender)
 
 void sender_on_drained(struct sender *sender)
 {
-    forget_stuck(sender);
+    heartbeat_cancel(sender->shared->stuck, &sender->stuck);
     sender_drain(sender);
 }
 
@@ -224,38 +206,28 @@ void sender_on_closed(struct sender *sender)
 {
     sender->state = SENDER_CLOSED;
     sender->conn = NULL;
-    forget_stuck(sender);
+    heartbeat_cancel(sender->shared->stuck, &sender->stuck);
     outbox_release(&sender->outbox);
 }
 
 /* All senders. */
 
-static void on_stuck_check(void *ctx)
+static void on_stuck_too_long(struct heartbeat_node *node)
 {
-    struct senders *shared = ctx;
-    uint64_t now = loop_now_ms(shared->loop);
-    struct sender *sender;
+    struct sender *sender = (void *)((char *)node - offsetof(struct sender, stuck));
 
-    while ((sender = TAILQ_FIRST(&shared->stuck)) != NULL) {
-        if (now - sender->stuck_since_ms < shared->slow_timeout_ms)
-            break;
-        forget_stuck(sender);
-        conn_limit_met(sender->conn, COUNTER_CLIENTS_TOO_SLOW);
-        log_info("client_too_slow", "held_bytes", log_int((int64_t)sender->outbox.bytes));
-        conn_close(sender->conn, CONN_CLOSE_TOO_SLOW, "too slow for too long");
-    }
-    if (!TAILQ_EMPTY(&shared->stuck))
-        loop_timer_set(shared->stuck_timer, STUCK_CHECK_MS);
+    conn_limit_met(sender->conn, COUNTER_CLIENTS_TOO_SLOW);
+    log_info("client_too_slow", "held_bytes", log_int((int64_t)sender->outbox.bytes));
+    conn_close(sender->conn, CONN_CLOSE_TOO_SLOW, "too slow for too long");
 }
 
 int senders_init(struct senders *senders)
 {
-    TAILQ_INIT(&senders->stuck);
-    senders->stuck_timer = loop_timer_new(senders->loop, on_stuck_check, senders);
-    return senders->stuck_timer == NULL ? -ENOMEM : 0;
+    senders->stuck = heartbeat_new(senders->loop, STUCK_TICK_MS, on_stuck_too_long);
+    return senders->stuck == NULL ? -ENOMEM : 0;
 }
 
 void senders_release(struct senders *senders)
 {
-    loop_timer_free(senders->stuck_timer);
+    heartbeat_free(senders->stuck);
 }

@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
 #include <jansson.h>
 
+#include "base/heartbeat.h"
 #include "clients/outbox.h"
 #include "notify_id.h"
 #include "notify_str.h"
@@ -31,11 +31,10 @@ struct text;
 
 /* What all senders of a process share. */
 struct senders {
-    struct loop *loop;                      /* borrowed */
-    size_t outbox_bytes;                    /* see above */
-    uint64_t slow_timeout_ms;               /* how long a socket may take nothing of what waits */
-    TAILQ_HEAD(sender_queue, sender) stuck; /* in the order of stuck_since_ms */
-    struct loop_timer *stuck_timer;         /* owned */
+    struct loop *loop;        /* borrowed */
+    size_t outbox_bytes;      /* see above */
+    uint64_t slow_timeout_ms; /* how long a socket may take nothing of what waits */
+    struct heartbeat *stuck;  /* owned; of those whose socket takes no more */
 };
 
 enum sender_state {
@@ -54,8 +53,7 @@ struct sender {
     bool input_paused;
     uint32_t call_bytes; /* of the calls and asks: what they and their answers may come to */
     struct outbox outbox;
-    uint64_t stuck_since_ms;        /* loop clock when its socket took no more; 0: it takes all */
-    TAILQ_ENTRY(sender) stuck_link; /* while stuck_since_ms != 0 */
+    struct heartbeat_node stuck; /* set while its socket takes no more: until when it must */
 };
 
 /* loop and the limits are set. 0 or -ENOMEM. */

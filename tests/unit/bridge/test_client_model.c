@@ -793,7 +793,7 @@ static bool peer_is_quiet(const struct peer *peer)
             return false;
     return client == NULL ||
            (peer->greeted && client->sender.outbox.len == 0 && client->asks.first == NULL &&
-            client->sender.stuck_since_ms == 0 && !peer->conn.busy);
+            !heartbeat_is_set(&client->sender.stuck) && !peer->conn.busy);
 }
 
 static void trace_unrest(const struct peer *peer)
@@ -802,7 +802,7 @@ static void trace_unrest(const struct peer *peer)
 
     trace("peer %d: greeted %d busy %d queued %u asks %d stuck %d", (int)(peer - peers),
           peer->greeted, peer->conn.busy, (unsigned)client->sender.outbox.len,
-          client->asks.first != NULL, client->sender.stuck_since_ms != 0);
+          client->asks.first != NULL, heartbeat_is_set(&client->sender.stuck));
     for (const struct follow *f = client->follows; f != NULL; f = f->next)
         trace("  %.*s: follow %d channel %d", (int)follow_key(f).len, follow_key(f).ptr, f->state,
               f->channel->state);
