@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "config.h"
 #include "identity/jwt_keys.h"
 #include "identity/key_names.h"
@@ -431,7 +432,8 @@ static int check_jwt(const struct reading *r)
     for (size_t i = 0; i < c->jwt_secrets.len; i++)
         if (strlen(c->jwt_secrets.items[i]) < JWT_SECRET_MIN)
             return fail(r, "jwt-secret",
-                        "must have 32 bytes at least: shorter ones can be guessed");
+                        "must have " TEXT_OF(
+                            JWT_SECRET_MIN) " bytes at least: shorter ones can be guessed");
     if (c->jwt_key != NULL && c->jwt_jwks != NULL && !http_fetch_is_url(c->jwt_jwks))
         return fail(r, "jwt-key, jwt-jwks", "cannot both be files: put all keys into one");
     if (c->anonymous_role != NULL && c->roles_file == NULL)

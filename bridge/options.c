@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "clients/credentials.h"
 #include "config.h"
 #include "identity/key_names.h"
@@ -18,7 +19,8 @@
 /* An empty one empties the list. */
 static const char *check_broadcast_log(const char *key)
 {
-    return strlen(key) <= NOTIFY_KEY_MAX ? NULL : "a key has at most 512 bytes";
+    return strlen(key) <= NOTIFY_KEY_MAX ? NULL
+                                         : "a key has at most " TEXT_OF(NOTIFY_KEY_MAX) " bytes";
 }
 
 /* An empty one is none. */

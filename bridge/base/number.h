@@ -1,4 +1,4 @@
-/* number -- integers as text. */
+/* number -- numbers as text. */
 #ifndef NUMBER_H
 #define NUMBER_H
 
@@ -7,6 +7,10 @@
 #include "notify_str.h"
 
 #define NUMBER_TEXT_MAX 20 /* "-9223372036854775808" */
+
+/* A constant in a message, which so tells what holds: "at most " TEXT_OF(NAMES_MAX) " names". */
+#define TEXT_OF(constant) TEXT_OF_WORD(constant)
+#define TEXT_OF_WORD(word) #word
 
 /* In decimal, NUL-terminated, in out. */
 struct notify_str number_text(char out[NUMBER_TEXT_MAX + 1], int64_t value);

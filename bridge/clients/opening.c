@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "base/number.h"
 #include "clients/credentials.h"
 #include "net/conn.h"
 
@@ -116,7 +117,7 @@ bool opening_is_path(struct notify_str path)
     return id.len == 0 || memchr(id.ptr, '/', id.len) == NULL;
 }
 
-#define A_NAME "1 to 128 bytes of UTF-8 without control characters"
+#define A_NAME "1 to " TEXT_OF(KEY_NAME_MAX) " bytes of UTF-8 without control characters"
 
 const char *opening_read(struct opening *ret, const struct http_request *req)
 {
@@ -127,7 +128,8 @@ const char *opening_read(struct opening *ret, const struct http_request *req)
     if (!read_user(ret, req))
         return "user must have " A_NAME;
     if (!read_topics(ret, req))
-        return "topics must be names of " A_NAME ", at most 4095 bytes in all";
+        return "topics must be names of " A_NAME
+               ", at most " TEXT_OF(OPENING_TOPICS_MAX) " bytes in all";
     if (!read_last_id(ret, req))
         return "last_event_id must be an id such as 1795208400123-0";
     if (!read_dialect(ret, req))

@@ -17,12 +17,12 @@
 
 struct http_request;
 
-#define OPENING_TOPICS_MAX 4096 /* bytes of ?topics=, decoded, and of the NUL behind it */
+#define OPENING_TOPICS_MAX 4095 /* bytes of ?topics=, decoded */
 
 struct opening {
     struct notify_str client_id; /* points into the request; empty: it names none */
     char user[KEY_NAME_MAX + 1]; /* empty: it names none */
-    char topics[OPENING_TOPICS_MAX];
+    char topics[OPENING_TOPICS_MAX + 1];
     struct position last_id;
     bool has_last_id;
     bool knows_positions; /* last_event_id is there, be it empty: it sees itself to what it lacks */

@@ -11,6 +11,7 @@
 #include "base/counters.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/number.h"
 #include "clients/client.h"
 #include "net/conn.h"
 #include "redis/redis_link.h"
@@ -29,7 +30,7 @@ struct command {
     size_t len;
     char names[PLACES_AT_ONCE][NAME_MAX_BYTES];
     size_t names_len;
-    char numbers[3][24];
+    char numbers[3][NUMBER_TEXT_MAX + 1];
     size_t numbers_len;
 };
 
@@ -55,10 +56,7 @@ static void add(struct command *command, struct notify_str word)
 
 static void add_number(struct command *command, uint64_t number)
 {
-    char *text = command->numbers[command->numbers_len++];
-
-    (void)snprintf(text, sizeof(command->numbers[0]), "%llu", (unsigned long long)number);
-    add(command, notify_str_z(text));
+    add(command, number_text(command->numbers[command->numbers_len++], (int64_t)number));
 }
 
 static void add_connection(struct command *command, const struct session_place *place)
@@ -320,7 +318,6 @@ static void on_sessions_counted(struct op *op, const struct resp *reply)
 static void on_connections_counted(struct op *op, const struct resp *reply)
 {
     struct session_set *set = op->set;
-
     int64_t connections = resp_integer(reply, -1);
 
     set->counting = false;
@@ -337,10 +334,11 @@ static bool send_count(struct session_set *set, struct command *command)
 {
     set->tells = false;
     begin(command, set, NOTIFY_STR("COUNT"));
-    if (!send_command(set, command, &(struct op){.fn = on_sessions_counted}))
-        return false;
-    add(command, NOTIFY_STR("CONNECTIONS"));
-    set->counting = send_command(set, command, &(struct op){.fn = on_connections_counted});
+    if (send_command(set, command, &(struct op){.fn = on_sessions_counted})) {
+        add(command, NOTIFY_STR("CONNECTIONS"));
+        set->counting = send_command(set, command, &(struct op){.fn = on_connections_counted});
+    }
+    set->uncounted = !set->counting;
     return set->counting;
 }
 

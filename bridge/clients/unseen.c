@@ -1,10 +1,10 @@
 #include "clients/unseen.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/number.h"
 #include "channels/batch.h"
 #include "channels/follow.h"
 #include "clients/client.h"
@@ -148,18 +148,17 @@ static size_t wanted(const struct unseen *unseen)
 
 static void ask_portion(struct unseen *unseen)
 {
-    char end[NOTIFY_ID_TEXT_MAX + 2] = "+", count[8];
+    char end[NOTIFY_ID_TEXT_MAX + 2] = "+", count[NUMBER_TEXT_MAX + 1];
     const struct notify_str state = NOTIFY_STR("UNSEEN"), json = NOTIFY_STR("JSON");
 
     if (unseen->found.len > 0) {
         end[0] = '(';
         notify_id_format(end + 1, unseen->found.events[unseen->found.len - 1]->id);
     }
-    (void)snprintf(count, sizeof(count), "%zu", wanted(unseen));
     ask(unseen, on_portion, TURNS_ENTRIES_BYTES, 8,
         (const struct notify_str[]){NOTIFY_STR("NOTIFY.REVRANGE"), unseen->inbox, notify_str_z(end),
-                                    NOTIFY_STR("-"), NOTIFY_STR("COUNT"), notify_str_z(count),
-                                    state, json});
+                                    NOTIFY_STR("-"), NOTIFY_STR("COUNT"),
+                                    number_text(count, (int64_t)wanted(unseen)), state, json});
 }
 
 static bool is_array(const struct resp *reply)

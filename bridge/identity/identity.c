@@ -3,9 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "identity/key_names.h"
 #include "identity/pattern.h"
 #include "wire/json_text.h"
+
+#define SOME_PATTERNS "an array of at most " TEXT_OF(IDENTITY_PATTERNS_MAX) " patterns"
 
 /* What is said of each list of a token. */
 struct list_rule {
@@ -16,11 +19,11 @@ struct list_rule {
 
 static const struct list_rule list_rules[IDENTITY_LISTS] = {
     [IDENTITY_ROLES] = {"roles", IDENTITY_ROLES_MAX, ROLE_NAME_MAX,
-                        "roles must be an array of at most 32 names"},
+                        "roles must be an array of at most " TEXT_OF(IDENTITY_ROLES_MAX) " names"},
     [IDENTITY_TOPICS] = {"topics", IDENTITY_PATTERNS_MAX, PATTERN_MAX,
-                         "topics must be an array of at most 128 patterns"},
+                         "topics must be " SOME_PATTERNS},
     [IDENTITY_PUBLISH] = {"publish", IDENTITY_PATTERNS_MAX, PATTERN_MAX,
-                          "publish must be an array of at most 128 patterns"},
+                          "publish must be " SOME_PATTERNS},
 };
 
 #define LENGTH_BYTES 2 /* before each name */

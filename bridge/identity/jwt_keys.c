@@ -16,6 +16,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include "base/number.h"
 #include "wire/json_text.h"
 
 #define TRIES_WITHOUT_KID 4
@@ -125,7 +126,7 @@ static int add_key(struct jwt_keys *keys, struct jwt_key key, const char *kid, c
 {
     if (keys->len == JWT_KEYS_MAX) {
         release_key(&key);
-        return refuse(ret_why, "there are more than 32 keys");
+        return refuse(ret_why, "there are more than " TEXT_OF(JWT_KEYS_MAX) " keys");
     }
     if (kid != NULL) {
         key.kid = strdup(kid);
@@ -143,7 +144,8 @@ int jwt_keys_add_secret(struct jwt_keys *keys, struct notify_str secret, const c
     struct jwt_key key = {.secret_len = secret.len, .any_kid = true};
 
     if (secret.len < JWT_SECRET_MIN)
-        return refuse(ret_why, "the secret is shorter than 32 bytes (RFC 7518, 3.2)");
+        return refuse(ret_why, "the secret is shorter than " TEXT_OF(
+                                   JWT_SECRET_MIN) " bytes (RFC 7518, 3.2)");
     for (size_t i = JWT_HS256; i <= JWT_HS512; i++)
         if (secret.len >= algs[i].size)
             key.algs |= 1U << i;
@@ -214,7 +216,7 @@ int jwt_keys_add_pem(struct jwt_keys *keys, struct notify_str text, const char *
     int status = 0;
 
     if (bio == NULL)
-        return refuse(ret_why, "it is longer than 64 KiB");
+        return refuse(ret_why, "it is longer than " TEXT_OF(JWT_SET_BYTES_MAX) " bytes");
     while (status == 0 && PEM_read_bio(bio, &name, &header, &der, &len)) {
         status = add_pem_block(keys, name, der, len, ret_why);
         OPENSSL_free(name);
@@ -316,11 +318,12 @@ int jwt_keys_add_set(struct jwt_keys *keys, struct notify_str json, unsigned *re
     int status;
 
     if (json.len > JWT_SET_BYTES_MAX)
-        return refuse(ret_why, "it is longer than 64 KiB");
+        return refuse(ret_why, "it is longer than " TEXT_OF(JWT_SET_BYTES_MAX) " bytes");
     set = json_loadb(json.ptr, json.len, JSON_REJECT_DUPLICATES, NULL);
     list = json_object_get(set, "keys");
     if (!json_is_array(list) || json_array_size(list) > JWT_KEYS_MAX)
-        status = refuse(ret_why, "it is no JSON object with an array \"keys\" of at most 32 keys");
+        status = refuse(ret_why, "it is no JSON object with an array \"keys\" of at most " TEXT_OF(
+                                     JWT_KEYS_MAX) " keys");
     else
         status = add_jwks(keys, list, ret_skipped, ret_why);
     json_decref(set);

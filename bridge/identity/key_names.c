@@ -1,5 +1,7 @@
 #include "identity/key_names.h"
 
+#include "base/number.h"
+
 struct affixes {
     struct notify_str before, after;
 };
@@ -20,6 +22,9 @@ bool key_name_is_valid(struct notify_str name)
     return name.len > 0 && name.len <= KEY_NAME_MAX;
 }
 
+#define A_KEY "a key has at most " TEXT_OF(NOTIFY_KEY_MAX) " bytes"
+#define A_SMALL_PATTERN "must leave room for a name of " TEXT_OF(KEY_NAME_MAX) ": " A_KEY
+
 const char *key_pattern_check(const char *pattern)
 {
     const char *place = strchr(pattern, '%');
@@ -27,7 +32,7 @@ const char *key_pattern_check(const char *pattern)
     if (place == NULL || place[1] != 's' || strchr(place + 1, '%') != NULL)
         return "must hold %s exactly once, and no other %";
     if (strlen(pattern) - 2 > NOTIFY_KEY_MAX - KEY_NAME_MAX)
-        return "must leave room for a name: at most 384 bytes beside %s";
+        return A_SMALL_PATTERN;
     return NULL;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "identity/pattern.h"
 
 static const char *const words[RIGHT_COUNT] = {
@@ -72,11 +73,11 @@ static struct complaint begin_role(struct roles *roles, struct notify_str line)
     if (more.len > 0)
         return complain("a role's name is one word", more);
     if (name.len > ROLE_NAME_MAX)
-        return complain("a role's name has at most 64 bytes", name);
+        return complain("a role's name has at most " TEXT_OF(ROLE_NAME_MAX) " bytes", name);
     if (roles_find(roles, name) != NULL)
         return complain("this role is there already", name);
     if (roles->len == ROLES_MAX)
-        return complain("there are more than 256 roles", name);
+        return complain("there are more than " TEXT_OF(ROLES_MAX) " roles", name);
     at = realloc(roles->at, (roles->len + 1) * sizeof(struct role));
     if (at == NULL)
         return no_memory();
@@ -91,11 +92,11 @@ static struct complaint add_pattern(struct patterns *patterns, enum right right,
     struct notify_str *at;
 
     if (word.len > PATTERN_MAX)
-        return complain("a pattern has at most 256 bytes", word);
+        return complain("a pattern has at most " TEXT_OF(PATTERN_MAX) " bytes", word);
     if (right == RIGHT_FOLLOW && memchr(word.ptr, '*', word.len) != NULL)
         return complain("what is followed at once is named without '*'", word);
     if (patterns->len == ROLE_PATTERNS_MAX)
-        return complain("there are more than 1024 patterns", word);
+        return complain("there are more than " TEXT_OF(ROLE_PATTERNS_MAX) " patterns", word);
     at = realloc(patterns->at, (patterns->len + 1) * sizeof(struct notify_str));
     if (at == NULL)
         return no_memory();
@@ -172,7 +173,8 @@ int roles_read(struct roles *roles, struct notify_str text, char error[ROLES_ERR
     if (fresh.text == NULL)
         return -ENOMEM;
     if (text.len > ROLES_BYTES_MAX || (text.len > 0 && memchr(text.ptr, '\0', text.len) != NULL)) {
-        (void)snprintf(error, ROLES_ERROR_MAX, "it is longer than 256 KiB, or no text");
+        (void)snprintf(error, ROLES_ERROR_MAX,
+                       "it is longer than " TEXT_OF(ROLES_BYTES_MAX) " bytes, or no text");
         status = -EINVAL;
     } else {
         if (text.len > 0)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "clients/client.h"
 #include "requests/answer.h"
 #include "requests/request.h"
@@ -11,8 +12,6 @@
 #include "wire/json_text.h"
 
 #define SHOWN_MAX 64 /* bytes of a name that is told though no table has it */
-#define STRINGIFY(number) #number
-#define TEXT_OF(number) STRINGIFY(number)
 #define AN_ID "such as \"1795208400123-0\""
 
 /* The kinds. Each reader fills what it says and answers whether raw, which is well-formed JSON, is

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "clients/admission.h"
 #include "clients/client.h"
 #include "net/conn.h"
@@ -116,8 +117,9 @@ static bool check_id(struct request *r, struct notify_str id)
     if (id.len == 0 || notify_str_eq(id, NOTIFY_STR("null")) ||
         (is_id(id) && id.len <= REQUEST_ID_MAX))
         return true;
-    answer_error(r, ANSWER_INVALID_FIELD, "request_id",
-                 "request_id must be an integer, or a string of at most 256 bytes");
+    answer_error(
+        r, ANSWER_INVALID_FIELD, "request_id",
+        "request_id must be an integer, or a string of at most " TEXT_OF(REQUEST_ID_MAX) " bytes");
     return false;
 }
 

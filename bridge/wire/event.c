@@ -144,7 +144,8 @@ static void add_to(struct excerpt *excerpt, struct notify_str text)
 static void take_over_member(void *ctx, struct notify_str name, struct notify_str value)
 {
     static const struct notify_str indiscreet[] = {
-        {"prev", 4}, {"replaces", 8}, {"rev", 3}, {"unread", 6}};
+        NOTIFY_STR_INIT("prev"), NOTIFY_STR_INIT("replaces"), NOTIFY_STR_INIT("rev"),
+        NOTIFY_STR_INIT("unread")};
     struct excerpt *excerpt = ctx;
 
     for (size_t i = 0; i < sizeof(indiscreet) / sizeof(indiscreet[0]); i++)

@@ -579,6 +579,24 @@ Test(session_line, who_watches_is_told_how_it_stands_once_redis_can_say_it)
     end();
 }
 
+Test(session_line, who_watches_is_told_though_the_question_could_not_be_sent_at_first)
+{
+    begin(1);
+    wrong_percent = 0;
+    peers[0].here = true;
+    commands.refuses = true;
+    cr_assert_eq(
+        sessions_watch(sessions, &peers[0].client, USERS_OF_TOPIC, NOTIFY_STR("presence:t")), 0);
+    do
+        loop_testing_run_deferred();
+    while (answer_subscriber());
+    commands.refuses = false;
+    cr_assert_eq(peers[0].told, 0);
+    settle_all();
+    cr_assert_gt(peers[0].told, 0);
+    end();
+}
+
 Test(session_line, one_refused_count_is_no_count)
 {
     struct link_testing_command *first, *second;
