@@ -46,12 +46,13 @@ struct box_entry {
 /* ---- what is asked for ---- */
 
 enum box_state {
-    BOX_PRESENT,  /* not archived: what RANGE shows without a word */
-    BOX_UNREAD,   /* notifications, not read, not archived */
-    BOX_READ,     /* notifications, read, not archived */
-    BOX_UNSEEN,   /* notifications, not seen, not archived */
-    BOX_ARCHIVED, /* archived */
-    BOX_ALL,      /* everything */
+    BOX_PRESENT,       /* not archived: what RANGE shows without a word */
+    BOX_NOTIFICATIONS, /* notifications, not archived */
+    BOX_UNREAD,        /* notifications, not read, not archived */
+    BOX_READ,          /* notifications, read, not archived */
+    BOX_UNSEEN,        /* notifications, not seen, not archived */
+    BOX_ARCHIVED,      /* archived */
+    BOX_ALL,           /* everything */
 };
 
 /* All conditions must hold. A zeroed filter selects BOX_PRESENT. Texts are plain, not escaped. */

@@ -91,6 +91,8 @@ static bool state_matches(const struct box_entry *entry, enum box_state state)
     switch (state) {
     case BOX_PRESENT:
         return !entry->archived;
+    case BOX_NOTIFICATIONS:
+        return counts;
     case BOX_UNREAD:
         return counts && !entry->is_read;
     case BOX_READ:

@@ -121,8 +121,13 @@ struct rm_arg command_args_signal[] = {
 struct rm_arg command_args_get[] = {KEY, IDS, LOG, OPTION("json", "JSON"), END};
 
 static struct rm_arg state_names[] = {
-    TOKEN("unread", "UNREAD"),     TOKEN("read", "READ"), TOKEN("unseen", "UNSEEN"),
-    TOKEN("archived", "ARCHIVED"), TOKEN("all", "ALL"),   END,
+    TOKEN("notifications", "NOTIFICATIONS"),
+    TOKEN("unread", "UNREAD"),
+    TOKEN("read", "READ"),
+    TOKEN("unseen", "UNSEEN"),
+    TOKEN("archived", "ARCHIVED"),
+    TOKEN("all", "ALL"),
+    END,
 };
 #define RANGE_START ARG("start", RM_ARG_STRING, NULL, 0)
 #define RANGE_END ARG("end", RM_ARG_STRING, NULL, 0)

@@ -15,11 +15,16 @@ static bool take_count(struct args *args, void *into)
 static bool set_state(struct args *args, struct filter_args *wanted, enum box_state state)
 {
     if (wanted->has_state)
-        return args_fail(args, "ERR syntax error: only one of UNREAD, READ, UNSEEN, ARCHIVED and "
-                               "ALL may be given");
+        return args_fail(args, "ERR syntax error: only one of NOTIFICATIONS, UNREAD, READ, UNSEEN, "
+                               "ARCHIVED and ALL may be given");
     wanted->has_state = true;
     wanted->filter.state = state;
     return true;
+}
+
+static bool take_notifications(struct args *args, void *into)
+{
+    return set_state(args, into, BOX_NOTIFICATIONS);
 }
 
 static bool take_unread(struct args *args, void *into)
@@ -214,9 +219,9 @@ static bool take_revrange(struct args *args, void *into)
 }
 
 #define STATES                                                                                     \
-    ARG_OPTION("UNREAD", take_unread), ARG_OPTION("READ", take_read),                              \
-        ARG_OPTION("UNSEEN", take_unseen), ARG_OPTION("ARCHIVED", take_archived),                  \
-        ARG_OPTION("ALL", take_all)
+    ARG_OPTION("NOTIFICATIONS", take_notifications), ARG_OPTION("UNREAD", take_unread),            \
+        ARG_OPTION("READ", take_read), ARG_OPTION("UNSEEN", take_unseen),                          \
+        ARG_OPTION("ARCHIVED", take_archived), ARG_OPTION("ALL", take_all)
 #define CATEGORIES ARG_OPTION_MANY("CATEGORY", take_categories)
 #define FILTERS                                                                                    \
     STATES, CATEGORIES, ARG_OPTION_TEXT("TYPE", take_type), ARG_OPTION("EVENT", take_event),       \

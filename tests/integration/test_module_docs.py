@@ -41,8 +41,8 @@ ALSO_ACCEPTED = {
     "NOTIFY.RANGE": [f"k - + LEVEL {level}" for level in LEVELS],
     "NOTIFY.REVRANGE": [f"k + - LEVEL {level}" for level in LEVELS],
     "NOTIFY.VIEW": [f"k {word_of('k')} RANGE - + LEVEL {level}" for level in LEVELS]
-    + [f"k {word_of('k')} RANGE - + {state}" for state in ("READ", "UNSEEN", "ARCHIVED", "ALL")],
-    "NOTIFY.FEED": [f"k LEVEL {level}" for level in LEVELS] + [f"k {state}" for state in ("READ", "ARCHIVED", "ALL")],
+    + [f"k {word_of('k')} RANGE - + {state}" for state in ("NOTIFICATIONS", "READ", "UNSEEN", "ARCHIVED", "ALL")],
+    "NOTIFY.FEED": [f"k LEVEL {level}" for level in LEVELS] + [f"k {state}" for state in ("NOTIFICATIONS", "READ", "ARCHIVED", "ALL")],
 }
 
 

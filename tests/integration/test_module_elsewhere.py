@@ -14,7 +14,7 @@ from servers import host_path
 LOG, NEAR, FAR = "topic:all", "inbox:near", "inbox:far"
 CATEGORIES = ["ci", "ops", "chat", "RANGE"]
 MARKS = ["READ", "UNREAD", "SEEN", "ARCHIVED", "UNARCHIVED"]
-STATES = ["UNREAD", "READ", "UNSEEN", "ARCHIVED", "ALL"]
+STATES = ["NOTIFICATIONS", "UNREAD", "READ", "UNSEEN", "ARCHIVED", "ALL"]
 
 
 def word_of(box, key=FAR, log=LOG):

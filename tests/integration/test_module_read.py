@@ -51,6 +51,7 @@ def test_range_takes_the_ends_of_xrange(client, five, start, end, expected):
     "options, expected",
     [
         (["ALL"], "12345"),
+        (["NOTIFICATIONS"], "125"),
         (["UNREAD"], "15"),
         (["READ"], "2"),
         (["UNSEEN"], "15"),
@@ -110,7 +111,7 @@ def test_resp3_shows_entries_as_maps(shared_redis, client, five):
         (["-", "+", "COUNT", "-1"],
          "COUNT must be an integer from 0 to 10000, not '-1'"),
         (["-", "+", "UNREAD", "READ"],
-         "syntax error: only one of UNREAD, READ, UNSEEN, ARCHIVED and ALL may be given"),
+         "syntax error: only one of NOTIFICATIONS, UNREAD, READ, UNSEEN, ARCHIVED and ALL may be given"),
         (["-", "+", "NEWEST"], "syntax error: unknown option 'NEWEST'"),
         (["-", "+", "CATEGORY"], "syntax error: CATEGORY lacks its value"),
         (["-", "+", "LEVEL", "x"],

@@ -16,6 +16,7 @@ LEVELS = ["info", "success", "warning", "error", "critical"]
 CATEGORIES = ["ci", "ops", "chat", "LOG"]
 STATES = {
     None: lambda e: not e["archived"],
+    "NOTIFICATIONS": lambda e: e["counts"] and not e["archived"],
     "UNREAD": lambda e: e["counts"] and not e["read"] and not e["archived"],
     "READ": lambda e: e["counts"] and e["read"] and not e["archived"],
     "UNSEEN": lambda e: e["counts"] and not e["seen"] and not e["archived"],

@@ -552,6 +552,8 @@ static bool state_matches(const struct box_entry *e, enum box_state state)
     switch (state) {
     case BOX_PRESENT:
         return !e->archived;
+    case BOX_NOTIFICATIONS:
+        return e->kind == ENTRY_NOTIFICATION && !e->archived;
     case BOX_UNREAD:
         return is_unread(e);
     case BOX_READ:
