@@ -12,6 +12,7 @@
 #include "clients/arrival.h"
 #include "clients/categories.h"
 #include "clients/client.h"
+#include "clients/request_rate.h"
 #include "clients/review.h"
 #include "config.h"
 #include "ending.h"
@@ -37,6 +38,7 @@ struct app {
     struct admissions admissions;
     struct category_filters filters;
     struct client_shared clients;
+    struct request_rate *request_rate;
     struct front_door door;
     struct ending ending;
     struct peer_network *trusted, *exempt; /* owned */
@@ -103,7 +105,12 @@ static const char *const *list_items(const struct string_list *list)
 static int build_clients(struct app *app)
 {
     const struct config *config = app->config;
+    const struct token_rate request_rate = {(uint32_t)config->request_rate,
+                                            (uint32_t)config->request_burst};
 
+    app->request_rate = request_rate_new(app->loop, &request_rate);
+    if (app->request_rate == NULL)
+        return -ENOMEM;
     app->admissions = (struct admissions){.loop = app->loop,
                                           .authority = trust_authority(app->trust),
                                           .timeout_ms = config->auth_timeout_ms,
@@ -123,6 +130,7 @@ static int build_clients(struct app *app)
         .broadcast_logs = list_items(&config->broadcast_logs),
         .token_cookie = config->jwt_cookie,
         .admissions = &app->admissions,
+        .request_rate = app->request_rate,
         .filters = &app->filters,
         .on_leaving = arrival_undo,
         .on_closed = ending_on_closed,
@@ -257,6 +265,7 @@ void app_free(struct app *app)
     if (app->clients_ready)
         client_shared_release(&app->clients);
     admissions_release(&app->admissions);
+    request_rate_free(app->request_rate);
     trust_free(app->trust);
     ending_release(&app->ending);
     if (app->loop != NULL)

@@ -28,7 +28,7 @@ struct config {
     uint64_t max_connections, max_message_bytes, max_control_frames, max_subscriptions,
         outbox_bytes;
     uint64_t max_connections_per_address, connect_rate, connect_burst, max_addresses;
-    uint64_t message_rate, message_burst;
+    uint64_t message_rate, message_burst, request_rate, request_burst;
     uint64_t recent_events, recent_bytes, max_lingering, max_lingering_per_client;
     struct string_list
         unknown; /* variables that begin as ours and are none: spelt wrong, perhaps */

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "clients/arrival.h"
+#include "clients/client.h"
 #include "clients/opening.h"
 #include "identity/authority.h"
 #include "net/addresses.h"
@@ -48,7 +49,8 @@ static void on_open(void *ctx, struct conn *conn, const struct http_request *req
 
 static struct http_state http_state(const struct front_door *door)
 {
-    return (struct http_state){.dev = door->dev, .ready = front_door_is_ready(door)};
+    return (struct http_state){
+        .clients = door->clients, .dev = door->dev, .ready = front_door_is_ready(door)};
 }
 
 /* Whoever sets a page up wants to know why it cannot connect; nobody may fill the log by that. */
@@ -71,8 +73,18 @@ static bool is_known_host(const struct front_door *door, const struct http_reque
     return req->peer.family == PEER_UNIX || origins_know_host(&door->origins, req->host);
 }
 
-/* Before an upgrade it is told whose pages may connect; plain answers go to all, but only pages
- * that may connect can read them. */
+/* What changes something, or connects. */
+static bool acts(const struct http_request *req, const struct http_plan *plan)
+{
+    if (plan->carrier == HTTP_WEBSOCKET)
+        return req->head->upgrade;
+    return !notify_str_eq(req->method, NOTIFY_STR("GET")) &&
+           !notify_str_eq(req->method, NOTIFY_STR("HEAD")) &&
+           !notify_str_eq(req->method, NOTIFY_STR("OPTIONS"));
+}
+
+/* Pages may connect, and change something, or they are told that they may not; other answers go to
+ * all, but only pages that may connect can read them. */
 static int on_head(void *ctx, const struct http_request *req, struct http_plan *ret_plan)
 {
     struct front_door *door = ctx;
@@ -85,9 +97,9 @@ static int on_head(void *ctx, const struct http_request *req, struct http_plan *
         return 403;
     }
     ret_plan->readable = origins_allow(&door->origins, req->origin, req->host);
+    ret_plan->credentials = ret_plan->readable && door->clients->token_cookie != NULL;
     status = http_route_plan(&state, req, ret_plan);
-    if (ret_plan->readable || status != 0 || ret_plan->carrier != HTTP_WEBSOCKET ||
-        !req->head->upgrade)
+    if (ret_plan->readable || status != 0 || !acts(req, ret_plan))
         return status;
     log_refusal(door, "origin_refused", req);
     ret_plan->why = "pages of this origin may not connect (see --cors-origins)";

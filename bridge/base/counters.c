@@ -24,6 +24,7 @@ const struct counter_info counter_infos[COUNTERS] = {
     [COUNTER_MESSAGES_TOO_BIG] = LIMIT("max-message-bytes"),
     [COUNTER_MESSAGES_TOO_MANY] = LIMIT("message-rate"),
     [COUNTER_MESSAGES_TOO_DEEP] = LIMIT("json-depth"),
+    [COUNTER_REQUESTS_TOO_MANY] = LIMIT("request-rate"),
     [COUNTER_SUBSCRIPTIONS_REFUSED] = LIMIT("max-subscriptions"),
     [COUNTER_IDLE] = LIMIT("ws-connection-timeout"),
     [COUNTER_HTTP_TARGETS] = LIMIT("http-target-bytes"),

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/counters.h"
 #include "base/heartbeat.h"
@@ -13,29 +12,18 @@
 #include "identity/authority.h"
 #include "net/conn.h"
 
-#define JUDGED_AT_ONCE 16 /* tokens in a turn: 16 of ES256 take a millisecond */
 #define TICK_MS 100
 #define LOOK_EVERY_MS UINT64_C(3600000)       /* the wall clock may be set meanwhile */
 #define TOLD_END_MS UINT64_C(253402300800000) /* the year 10000, which ISO 8601 has no text for */
 
 enum stage { STAGE_AWAITING, STAGE_CHECKING, STAGE_VALID, STAGE_EXPIRING };
 
-/* A token that is to be judged. */
-struct check {
-    TAILQ_ENTRY(check) link; /* while it is in the queue */
-    struct admission *admission;
-    struct key_wait wait;
-    bool queued, waits, has_waited;
-    admission_fn fn; /* of a message; or NULL */
-    void *ctx;
-    size_t len;
-    char token[];
-};
-
 struct admission {
     struct heartbeat_node deadline; /* first: on_due() is given it */
     struct client *client;          /* borrowed */
-    struct check *check;            /* owned; or NULL */
+    struct judge_case *check;       /* a token of it that is being judged; or NULL */
+    admission_fn fn;                /* who is told of that; or NULL */
+    void *ctx;
     uint8_t stage;
 };
 
@@ -50,20 +38,11 @@ static void tell(admission_fn fn, void *ctx, enum admission_answer answer)
         fn(ctx, answer);
 }
 
-static void free_check(struct admission *admission)
+/* The client is read from again. */
+static void end_check(struct admission *admission)
 {
-    struct check *check = admission->check;
-    struct admissions *all = all_of(admission);
-
-    if (check == NULL)
-        return;
-    if (check->queued)
-        TAILQ_REMOVE(&all->waiting, check, link);
-    if (check->waits)
-        authority_wait_cancel(all->authority, &check->wait);
-    sender_call_goes_on(&admission->client->sender);
-    free(check);
     admission->check = NULL;
+    sender_call_goes_on(&admission->client->sender);
 }
 
 void admission_end(struct client *client)
@@ -72,9 +51,11 @@ void admission_end(struct client *client)
 
     if (admission == NULL)
         return;
-    if (admission->check != NULL)
-        tell(admission->check->fn, admission->check->ctx, ADMISSION_DROPPED);
-    free_check(admission);
+    if (admission->check != NULL) {
+        judge_drop(admission->check);
+        end_check(admission);
+        tell(admission->fn, admission->ctx, ADMISSION_DROPPED);
+    }
     heartbeat_cancel(all_of(admission)->deadlines, &admission->deadline);
     free(admission);
     client->admission = NULL;
@@ -148,17 +129,6 @@ static void on_due(struct heartbeat_node *node)
 
 /* Judging. */
 
-/* What peers bring is not worth a line each. */
-static void log_refusal(struct admissions *all, const struct client *client, const char *why)
-{
-    unsigned skipped;
-
-    counter_add(COUNTER_TOKENS_REFUSED, 1);
-    log_debug("token_refused", "client", log_int((int64_t)client->number), "reason", why);
-    if (log_once(&all->said, loop_now_ms(all->loop), why, &skipped))
-        log_warn("tokens_refused", "reason", why, "times", log_int(skipped + 1));
-}
-
 /* Takes identity over, whose token is good. */
 static void admit_first(struct admission *admission, struct identity *identity)
 {
@@ -213,75 +183,15 @@ static enum admission_answer refuse(struct admission *admission, enum verdict ve
                                                                     : ADMISSION_NOT_NOW;
 }
 
-/* The check is over, and gone by the end of this. */
-static void conclude(struct admission *admission, enum verdict verdict, struct identity *identity)
+static void on_judged(void *ctx, enum verdict verdict, struct identity *identity)
 {
-    admission_fn fn = admission->check->fn;
-    void *ctx = admission->check->ctx;
+    struct admission *admission = ctx;
+    admission_fn fn = admission->fn;
+    void *fn_ctx = admission->ctx;
 
-    free_check(admission);
-    tell(fn, ctx, verdict == VERDICT_GOOD ? take(admission, identity) : refuse(admission, verdict));
-}
-
-static void enqueue(struct admissions *all, struct check *check);
-
-/* There may be other keys now. */
-static void on_keys(void *ctx)
-{
-    struct check *check = ctx;
-
-    check->waits = false;
-    enqueue(all_of(check->admission), check);
-}
-
-/* Is it worth while to wait for other keys? */
-static bool waits_for_keys(struct admissions *all, struct check *check, enum verdict verdict)
-{
-    if (check->has_waited || (verdict != VERDICT_UNKNOWN_KEY && verdict != VERDICT_NO_KEYS))
-        return false;
-    check->has_waited = true;
-    check->wait = (struct key_wait){.fn = on_keys, .ctx = check};
-    check->waits = authority_wait(all->authority, &check->wait);
-    return check->waits;
-}
-
-static void judge(struct admissions *all, struct check *check)
-{
-    struct identity *identity = NULL;
-    const char *why = "";
-    enum verdict verdict =
-        authority_judge(all->authority, notify_str_of(check->token, check->len), &identity, &why);
-
-    counter_add(COUNTER_TOKENS_JUDGED, 1);
-    if (waits_for_keys(all, check, verdict))
-        return;
-    if (verdict != VERDICT_GOOD)
-        log_refusal(all, check->admission->client, why);
-    conclude(check->admission, verdict, identity);
-}
-
-static void work(void *ctx)
-{
-    struct admissions *all = ctx;
-    struct check *check;
-
-    for (int i = 0; i < JUDGED_AT_ONCE && (check = TAILQ_FIRST(&all->waiting)) != NULL; i++) {
-        TAILQ_REMOVE(&all->waiting, check, link);
-        check->queued = false;
-        judge(all, check);
-    }
-    all->working = !TAILQ_EMPTY(&all->waiting);
-    if (all->working)
-        loop_defer(all->loop, work, all);
-}
-
-static void enqueue(struct admissions *all, struct check *check)
-{
-    TAILQ_INSERT_TAIL(&all->waiting, check, link);
-    check->queued = true;
-    if (!all->working)
-        loop_defer(all->loop, work, all);
-    all->working = true;
+    end_check(admission);
+    tell(fn, fn_ctx,
+         verdict == VERDICT_GOOD ? take(admission, identity) : refuse(admission, verdict));
 }
 
 /* -ENOMEM: nothing has begun. */
@@ -289,22 +199,18 @@ static int begin_check(struct admission *admission, struct notify_str token, adm
                        void *ctx)
 {
     struct admissions *all = all_of(admission);
-    struct check *check = calloc(1, sizeof(*check) + token.len);
 
-    if (check == NULL)
+    admission->check =
+        judge_take(&all->judge, token, admission->client->number, on_judged, admission);
+    if (admission->check == NULL)
         return -ENOMEM;
-    check->admission = admission;
-    check->fn = fn;
-    check->ctx = ctx;
-    check->len = token.len;
-    memcpy(check->token, token.ptr, token.len);
-    admission->check = check;
+    admission->fn = fn;
+    admission->ctx = ctx;
     if (admission->stage == STAGE_AWAITING) {
         admission->stage = STAGE_CHECKING;
         heartbeat_cancel(all->deadlines, &admission->deadline);
     }
     sender_call_waits(&admission->client->sender);
-    enqueue(all, check);
     return 0;
 }
 
@@ -348,7 +254,7 @@ void admission_demand(struct client *client)
 
 int admissions_init(struct admissions *admissions)
 {
-    TAILQ_INIT(&admissions->waiting);
+    judge_init(&admissions->judge, admissions->loop, admissions->authority);
     admissions->deadlines = heartbeat_new(admissions->loop, TICK_MS, on_due);
     return admissions->deadlines == NULL ? -ENOMEM : 0;
 }

@@ -3,26 +3,23 @@
  *     AWAITING --a token--> CHECKING --good--> VALID --a minute before its end--> EXPIRING --> 4401
  *         \-- none in time: 4401  \-- bad: 4401
  *
- * A token comes with the connection or as the first message. Each is judged once, from the loop and
- * few in a turn, since one may take as long as hundreds of messages; while one is judged its client
- * is not read from. A later one renews: it must be the same user's, and one that is no good changes
- * nothing. */
+ * A token comes with the connection or as the first message. While one is judged (judge.h) its
+ * client is not read from. A later one renews: it must be the same user's, and one that is no good
+ * changes nothing. */
 #ifndef ADMISSION_H
 #define ADMISSION_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
 #include <jansson.h>
 
-#include "base/log_once.h"
+#include "clients/judge.h"
 #include "notify_str.h"
 
 struct admission;
 struct admissions;
 struct authority;
-struct check;
 struct client;
 struct heartbeat;
 struct loop;
@@ -38,10 +35,8 @@ struct admissions {
     void (*admit)(struct client *client);
     /* Another token may permit something else. */
     void (*on_renewed)(struct client *client);
-    struct heartbeat *deadlines;            /* owned */
-    TAILQ_HEAD(check_queue, check) waiting; /* to be judged */
-    struct log_once said;                   /* of the log */
-    bool working;                           /* a turn of judging is on its way */
+    struct heartbeat *deadlines; /* owned */
+    struct judge judge;
 };
 
 /* 0 or -ENOMEM. */

@@ -224,10 +224,8 @@ static struct filter *find_filter(struct category_filters *all, const struct rec
 
 /* What a client gets. */
 
-bool categories_may_get(const struct client *client, struct notify_str category)
+bool categories_may_get(const struct identity *identity, struct notify_str category)
 {
-    const struct identity *identity = client->identity;
-
     return !identity_filters(identity) || identity_may(identity, RIGHT_CATEGORIES, category) ||
            identity_may(identity, RIGHT_PERMITTED, category);
 }
@@ -246,7 +244,7 @@ static void forget_what_is_forbidden(struct client *client)
     struct names *joined = &client->choice->joined;
 
     for (size_t i = joined->len; i-- > 0;)
-        if (!categories_may_get(client, joined->at[i]))
+        if (!categories_may_get(client->identity, joined->at[i]))
             names_remove_owned(joined, joined->at[i]);
 }
 
@@ -328,7 +326,7 @@ static enum category_answer choose(struct client *client, struct names *to, stru
 
 enum category_answer categories_join(struct client *client, struct notify_str category)
 {
-    if (!categories_may_get(client, category))
+    if (!categories_may_get(client->identity, category))
         return CATEGORY_FORBIDDEN;
     if (!make_choice(client))
         return CATEGORY_NO_MEMORY;

@@ -14,6 +14,7 @@
 #include "notify_str.h"
 
 struct client;
+struct identity;
 
 #define CATEGORIES_CHOSEN_MAX 128 /* that one client has joined or left */
 
@@ -35,8 +36,8 @@ enum category_answer {
 enum category_answer categories_join(struct client *client, struct notify_str category);
 enum category_answer categories_leave(struct client *client, struct notify_str category);
 
-/* May it see what has this category: at once, or by joining it? */
-bool categories_may_get(const struct client *client, struct notify_str category);
+/* May somebody see what has this category: at once, or by joining it? */
+bool categories_may_get(const struct identity *identity, struct notify_str category);
 
 /* What it gets by its roles: an array of names and patterns, or null when that would be very long.
  * NULL: out of memory. */

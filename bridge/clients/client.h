@@ -39,6 +39,7 @@ struct kept_address;
 struct key_buffer;
 struct key_names;
 struct linger_account;
+struct request_rate;
 struct peer_handlers;
 struct router;
 struct session_place;
@@ -62,6 +63,7 @@ struct client_shared {
     const char *const *broadcast_logs;    /* keys that everyone follows; NULL-terminated */
     const char *token_cookie;             /* the name of one that may hold a token; or NULL */
     struct admissions *admissions;
+    struct request_rate *request_rate; /* of each user over HTTP; NULL: no limit */
     struct category_filters *filters;
     void (*on_leaving)(struct client *client,
                        int code); /* its connection has gone: the first that is told */

@@ -45,10 +45,10 @@ static bool read_id(struct opening *ret, const struct http_request *req)
 }
 
 /* Nobody has no name. */
-static bool read_user(struct opening *ret, const struct http_request *req)
+bool opening_read_user(char out[KEY_NAME_MAX + 1], const struct http_request *req)
 {
-    return read_arg(req, "user", ret->user, sizeof(ret->user)) &&
-           (!http_request_has(req, "user") || is_name(notify_str_z(ret->user)));
+    return read_arg(req, "user", out, KEY_NAME_MAX + 1) &&
+           (!http_request_has(req, "user") || is_name(notify_str_z(out)));
 }
 
 /* Empty ones are passed over. */
@@ -125,7 +125,7 @@ const char *opening_read(struct opening *ret, const struct http_request *req)
         return "the client id in the path must not be *";
     if (!read_id(ret, req))
         return "the client id in the path must have " A_NAME;
-    if (!read_user(ret, req))
+    if (!opening_read_user(ret->user, req))
         return "user must have " A_NAME;
     if (!read_topics(ret, req))
         return "topics must be names of " A_NAME

@@ -37,6 +37,9 @@ bool opening_is_path(struct notify_str path);
  * frame. The path has been looked at. */
 const char *opening_read(struct opening *ret, const struct http_request *req);
 
+/* Only ?user=, as the user above. False: it is no name. */
+bool opening_read_user(char out[KEY_NAME_MAX + 1], const struct http_request *req);
+
 /* Takes the next topic off *topics, which begins as opening->topics; false: there is none. It may
  * be empty, and has at most KEY_NAME_MAX bytes. */
 bool opening_next_topic(const char **topics, struct notify_str *ret_topic);

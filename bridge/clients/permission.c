@@ -12,24 +12,31 @@ static bool is_broadcast(const struct client_shared *shared, struct notify_str k
     return false;
 }
 
-static bool is_own_inbox(const struct client *client, struct notify_str key)
+static bool is_own_inbox(const struct client_shared *shared, const struct identity *identity,
+                         struct notify_str key)
 {
     struct key_buffer buffer;
 
-    return !client->identity->anonymous && notify_str_eq(key, client_inbox(client, &buffer));
+    return !identity->anonymous &&
+           notify_str_eq(key, key_of(shared->keys, KEY_INBOX, identity_user(identity), &buffer));
 }
 
-bool client_may_follow(const struct client *client, struct notify_str key)
+bool may_follow(const struct client_shared *shared, const struct identity *identity,
+                struct notify_str key)
 {
-    const struct key_names *names = client->shared->keys;
-    const struct identity *identity = client->identity;
+    const struct key_names *names = shared->keys;
     struct notify_str name;
 
-    if (is_own_inbox(client, key) || is_broadcast(client->shared, key))
+    if (is_own_inbox(shared, identity, key) || is_broadcast(shared, key))
         return true;
     if (key_is(names, KEY_TOPIC, key, &name))
         return key_name_is_valid(name) && (identity_may(identity, RIGHT_SUBSCRIBE, name) ||
                                            identity_may(identity, RIGHT_FOLLOW, name));
     return key_is(names, KEY_SESSION, key, &name) && key_name_is_valid(name) &&
            identity_may(identity, RIGHT_SESSIONS, name);
+}
+
+bool client_may_follow(const struct client *client, struct notify_str key)
+{
+    return may_follow(client->shared, client->identity, key);
 }

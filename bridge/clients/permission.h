@@ -1,4 +1,4 @@
-/* permission -- which keys a client may follow: the one place where keys are told from names. */
+/* permission -- which keys somebody may follow: the one place where keys are told from names. */
 #ifndef PERMISSION_H
 #define PERMISSION_H
 
@@ -7,9 +7,13 @@
 #include "notify_str.h"
 
 struct client;
+struct client_shared;
+struct identity;
 
-/* The client is known. Its own inbox, the broadcast logs, and topics and sessions that its identity
- * permits. */
+/* His own inbox, the broadcast logs, and topics and sessions that his identity permits. */
+bool may_follow(const struct client_shared *shared, const struct identity *identity,
+                struct notify_str key);
+/* The same of a client that is known. */
 bool client_may_follow(const struct client *client, struct notify_str key);
 
 #endif

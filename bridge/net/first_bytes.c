@@ -82,7 +82,7 @@ static void refuse_plain(const struct first_bytes *first)
         "TLS: https or wss is needed\",\"details\":null}}\n";
     const struct http_response response = {.status = 400, .body = body, .len = sizeof(body) - 1};
     char answer[HTTP_ANSWER_HEAD_MAX + sizeof(body)];
-    int len = http_answer_head(answer, &response, (struct notify_str){NULL, 0},
+    int len = http_answer_head(answer, &response, &(struct http_reader){.credentials = false},
                                loop_wall_ms(first->transport->loop), true);
 
     memcpy(answer + len, body, sizeof(body) - 1);

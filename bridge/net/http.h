@@ -41,17 +41,27 @@ int http_request_arg(const struct http_request *req, const char *name, char *out
 /* Is there such a parameter at all? */
 bool http_request_has(const struct http_request *req, const char *name);
 
+/* Walks all of them, empty ones left out. *rest begins as the query. 1: name and value, decoded
+ * into out, which has room for HTTP_QUERY_ROOM of the query's bytes; 0: no more; -1: one is
+ * malformed, or holds a NUL byte. */
+#define HTTP_QUERY_ROOM(bytes) ((bytes) + 2)
+int http_query_next(struct notify_str *rest, char *out, struct notify_str *ret_name,
+                    struct notify_str *ret_value);
+
 enum http_carrier { HTTP_PLAIN, HTTP_WEBSOCKET };
+
+#define HTTP_ALLOW_MAX 64
 
 /* What is to become of a request. */
 struct http_plan {
     enum http_carrier carrier;
-    size_t body_max;   /* HTTP_PLAIN: bytes; more is 413 */
-    const char *allow; /* with 405 (static text): "GET, HEAD" */
-    const char *why;   /* with any status: what the error says (static text); NULL: what it always
-                        * says */
-    bool readable;     /* by the pages of the request's Origin: they are told so */
-    void *ctx;         /* for on_request() */
+    size_t body_max;            /* HTTP_PLAIN: bytes; more is 413 */
+    char allow[HTTP_ALLOW_MAX]; /* with 405: "GET, HEAD" */
+    const char *why;  /* with any status: what the error says (static text); NULL: what it always
+                       * says */
+    bool readable;    /* by the pages of the request's Origin: they are told so, */
+    bool credentials; /* and that they may send their cookies */
+    void *ctx;        /* for on_request() */
 };
 
 /* Text that is sent as it is must be static, or live until exchange_answer() returns. */
@@ -65,7 +75,7 @@ struct http_response {
 };
 
 const struct http_request *exchange_request(const struct exchange *exchange);
-void *exchange_plan_ctx(const struct exchange *exchange);
+const struct http_plan *exchange_plan(const struct exchange *exchange);
 /* Answers, once; the exchange must not be used any more. */
 void exchange_answer(struct exchange *exchange, const struct http_response *response);
 /* The JSON body of an error: {"error":{"code","message","details":null}}, by its status. */

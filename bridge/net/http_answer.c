@@ -70,18 +70,27 @@ static void format_content(char out[160], const struct http_response *response)
                        response->len);
 }
 
-/* An answer differs by the Origin that asked, also where that had no effect this time. */
-static bool format_reader(char out[HTTP_ANSWER_HEAD_MAX], struct notify_str reader)
-{
-    int len = snprintf(out, HTTP_ANSWER_HEAD_MAX, "Vary: Origin\r\n%s%.*s%s",
-                       reader.len > 0 ? "Access-Control-Allow-Origin: " : "", (int)reader.len,
-                       reader.len > 0 ? reader.ptr : "", reader.len > 0 ? "\r\n" : "");
+#define READABLE                                                                                   \
+    "Access-Control-Expose-Headers: ETag, Location, Retry-After, Idempotent-Replayed\r\n"
 
+/* An answer differs by the Origin that asked, also where that had no effect this time. */
+static bool format_reader(char out[HTTP_ANSWER_HEAD_MAX], const struct http_reader *reader)
+{
+    static const char vary[] = "Vary: Origin\r\n";
+    int len = sizeof(vary) - 1;
+
+    if (reader->origin.len == 0)
+        memcpy(out, vary, sizeof(vary));
+    else
+        len = snprintf(out, HTTP_ANSWER_HEAD_MAX,
+                       "%sAccess-Control-Allow-Origin: %.*s\r\n" READABLE "%s", vary,
+                       (int)reader->origin.len, reader->origin.ptr,
+                       reader->credentials ? "Access-Control-Allow-Credentials: true\r\n" : "");
     return len < HTTP_ANSWER_HEAD_MAX;
 }
 
 int http_answer_head(char out[HTTP_ANSWER_HEAD_MAX], const struct http_response *response,
-                     struct notify_str reader, uint64_t wall_ms, bool close)
+                     const struct http_reader *reader, uint64_t wall_ms, bool close)
 {
     char date[64], content[160], readers[HTTP_ANSWER_HEAD_MAX];
     int len;

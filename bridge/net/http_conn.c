@@ -64,6 +64,7 @@ struct http_conn {
     uint8_t state;
     bool input_ended; /* the peer has said all that it will say */
     bool processing;  /* in process(): who answers within need not call it */
+    bool has_asked;   /* it has had a request */
     struct heartbeat_node deadline;
     TAILQ_ENTRY(http_conn) link;
     struct http_scan scan;
@@ -226,15 +227,16 @@ static enum stream_written write_answer(struct http_conn *conn, const char *head
 
 /* To whom an answer goes, and what that means for it. */
 struct recipient {
-    struct notify_str reader; /* the Origin whose pages may read it, or empty */
-    bool head_only;           /* it has no body */
+    struct http_reader reader;
+    bool head_only; /* it has no body */
 };
 
 static struct recipient recipient_of(const struct http_request *req, const struct http_plan *plan)
 {
     struct notify_str nobody = {NULL, 0};
 
-    return (struct recipient){.reader = plan->readable ? req->origin : nobody,
+    return (struct recipient){.reader = {.origin = plan->readable ? req->origin : nobody,
+                                         .credentials = plan->credentials},
                               .head_only = notify_str_eq(req->method, NOTIFY_STR("HEAD"))};
 }
 
@@ -243,7 +245,7 @@ static void send_answer(struct http_conn *conn, const struct http_response *resp
 {
     char head[HTTP_ANSWER_HEAD_MAX];
     int len =
-        http_answer_head(head, response, to->reader, loop_wall_ms(conn->transport->loop), last);
+        http_answer_head(head, response, &to->reader, loop_wall_ms(conn->transport->loop), last);
     enum stream_written written = len < 0 ? STREAM_DEAD
                                           : write_answer(conn, head, (size_t)len, response->body,
                                                          to->head_only ? 0 : response->len);
@@ -290,9 +292,9 @@ const struct http_request *exchange_request(const struct exchange *exchange)
     return &exchange->req;
 }
 
-void *exchange_plan_ctx(const struct exchange *exchange)
+const struct http_plan *exchange_plan(const struct exchange *exchange)
 {
-    return exchange->plan.ctx;
+    return &exchange->plan;
 }
 
 void exchange_on_gone(struct exchange *exchange, void (*fn)(void *ctx), void *ctx)
@@ -402,26 +404,29 @@ static void upgrade(struct http_conn *conn, const struct http_request *req,
     ws_handshake_open(transport, stream, &opening);
 }
 
-/* Whom the request comes from is known now. 0, or 429: whom a proxy speaks for may ask so often;
- * who has connected himself was counted then. */
+/* Whom the request comes from is known now. 0, or 429: so often may an address ask; the first
+ * request of a connection of its own was counted when that was made. */
 static int admit(struct http_conn *conn, struct http_request *req, char headers[HEADERS_MAX])
 {
     enum counter limit = COUNTER_ADDRESS_ATTEMPTS;
     uint64_t wait_ms;
+    bool counted;
 
     if (memcmp(&req->peer, &conn->peer, sizeof(req->peer)) != 0)
         conn->caller = addresses_take(conn->transport->addresses, &req->peer);
     req->address = caller_of(conn);
-    if (conn->caller == NULL)
+    counted = conn->caller == NULL && !conn->has_asked;
+    conn->has_asked = true;
+    if (counted)
         return 0;
-    wait_ms = address_try(conn->caller, 1);
-    if (wait_ms == 0 && address_is_crowded(conn->caller, CARRIER_BESIDES)) {
+    wait_ms = address_try(req->address, 1);
+    if (wait_ms == 0 && conn->caller != NULL && address_is_crowded(conn->caller, CARRIER_BESIDES)) {
         limit = COUNTER_ADDRESS_CONNECTIONS;
         wait_ms = CROWDED_RETRY_MS;
     }
     if (wait_ms == 0)
         return 0;
-    address_limit_met(conn->caller, limit);
+    address_limit_met(req->address, limit);
     (void)snprintf(headers, HEADERS_MAX, "Retry-After: %u\r\n", (unsigned)(wait_ms / 1000 + 1));
     return STATUS_TOO_MANY;
 }
@@ -446,7 +451,7 @@ static void begin_request(struct http_conn *conn)
         status = config->http.on_head(config->ctx, &req, &plan);
     to = recipient_of(&req, &plan);
     if (status != 0) {
-        if (plan.allow != NULL)
+        if (plan.allow[0] != '\0')
             (void)snprintf(headers, sizeof(headers), "Allow: %s\r\n", plan.allow);
         refuse(conn, status, headers, plan.why, &to);
         return;

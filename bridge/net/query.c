@@ -110,3 +110,26 @@ int http_request_arg(const struct http_request *req, const char *name, char *out
 
     return find_arg(req, name, &value) ? decode(value, out, cap) : -1;
 }
+
+int http_query_next(struct notify_str *rest, char *out, struct notify_str *ret_name,
+                    struct notify_str *ret_value)
+{
+    struct notify_str pair = {NULL, 0}, name, value;
+    int name_len, value_len;
+
+    while (pair.len == 0) {
+        if (rest->len == 0)
+            return 0;
+        (void)cut(*rest, '&', &pair, rest);
+    }
+    (void)cut(pair, '=', &name, &value);
+    name_len = decode(name, out, name.len + 1);
+    if (name_len < 0)
+        return -1;
+    value_len = decode(value, out + name_len + 1, value.len + 1);
+    if (value_len < 0)
+        return -1;
+    *ret_name = notify_str_of(out, (size_t)name_len);
+    *ret_value = notify_str_of(out + name_len + 1, (size_t)value_len);
+    return 1;
+}

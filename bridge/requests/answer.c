@@ -1,8 +1,12 @@
 #include "requests/answer.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/log.h"
 #include "redis/resp.h"
 #include "requests/request.h"
+#include "wire/json_scan.h"
 #include "wire/text.h"
 
 static const char *const code_names[] = {
@@ -13,6 +17,7 @@ static const char *const code_names[] = {
     [ANSWER_FORBIDDEN] = "FORBIDDEN",
     [ANSWER_UNAUTHORIZED] = "UNAUTHORIZED",
     [ANSWER_NOT_FOUND] = "NOT_FOUND",
+    [ANSWER_CONFLICT] = "CONFLICT",
     [ANSWER_RATE_LIMITED] = "RATE_LIMITED",
     [ANSWER_TOO_MANY_SUBSCRIPTIONS] = "TOO_MANY_SUBSCRIPTIONS",
     [ANSWER_PROCESSING_ERROR] = "PROCESSING_ERROR",
@@ -67,6 +72,24 @@ void answer_rate_limited(struct request *r, uint64_t wait_ms)
 {
     send_error(r, ANSWER_RATE_LIMITED, json_pack("{s:I}", "retry_after_ms", (json_int_t)wait_ms),
                "too many messages; this one was not looked at");
+}
+
+void answer_bad_json(struct request *r, const char *what, struct notify_str text,
+                     const struct json_fault *fault)
+{
+    char message[96];
+    size_t blanks = 0;
+
+    while (blanks < text.len && strchr(" \t\r\n", text.ptr[blanks]) != NULL)
+        blanks++;
+    if (fault->too_deep)
+        (void)snprintf(message, sizeof(message), "nested deeper than %d at byte %zu",
+                       JSON_SCAN_MAX_DEPTH, fault->at);
+    else if (blanks < text.len && text.ptr[blanks] == '{')
+        (void)snprintf(message, sizeof(message), "not well-formed JSON at byte %zu", fault->at);
+    else
+        (void)snprintf(message, sizeof(message), "%s must be a JSON object", what);
+    answer_error(r, ANSWER_BAD_JSON, NULL, message);
 }
 
 void answer_lacks_right(struct request *r, const char *member, enum right right,

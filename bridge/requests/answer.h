@@ -10,9 +10,13 @@
 #include "notify_str.h"
 #include "requests/responder.h"
 
+struct json_fault;
 struct request;
 struct resp;
 struct text;
+
+/* How the text of every error begins. */
+#define ANSWER_ERROR_HEAD "{\"type\":\"error\","
 
 /* Answers r with one object in canonical words; text is changed. */
 void answer_text(struct request *r, struct text *text);
@@ -24,6 +28,9 @@ void answer_error(struct request *r, enum answer_code code, const char *member,
                   const char *message);
 /* RATE_LIMITED, with the time after which it may be asked again. */
 void answer_rate_limited(struct request *r, uint64_t wait_ms);
+/* BAD_JSON: text, which is called what ("a message"), is no JSON object. */
+void answer_bad_json(struct request *r, const char *what, struct notify_str text,
+                     const struct json_fault *fault);
 /* FORBIDDEN: who asks lacks a right to name, which member of the request holds. */
 void answer_lacks_right(struct request *r, const char *member, enum right right,
                         struct notify_str name);

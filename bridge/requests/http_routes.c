@@ -5,7 +5,11 @@
 #include <string.h>
 
 #include "net/http.h"
+#include "requests/http_call.h"
+#include "requests/http_pattern.h"
 #include "requests/metrics_page.h"
+#include "requests/responder_http.h"
+#include "requests/rest_calls.h"
 #include "requests/www_files.h"
 
 enum {
@@ -15,13 +19,15 @@ enum {
     STATUS_NOT_IMPLEMENTED = 501,
 };
 
+/* One method of one path; GET is HEAD, too. Of several patterns that fit the first counts. */
 struct route {
-    struct notify_str path;
-    bool below; /* and what is below it */
+    const char *method;
+    struct notify_str path; /* or a pattern (http_pattern.h) */
+    bool below;             /* and what is below it */
     bool dev_only;
     enum http_carrier carrier;
-    const char *allow; /* methods: what is answered to others, too */
-    const char *file;  /* of www/; or */
+    const char *file;             /* of www/; or */
+    const struct http_call *call; /* of the API; or */
     void (*answer)(const struct http_state *state, struct exchange *exchange);
 };
 
@@ -72,37 +78,47 @@ static void answer_root(const struct http_state *state, struct exchange *exchang
     exchange_answer(exchange, &response);
 }
 
-#define GET "GET, HEAD, OPTIONS"
+#define PATH(text) .path = NOTIFY_STR_INIT(text)
 
 static const struct route routes[] = {
-    {.path = NOTIFY_STR_INIT("/ws"),
-     .below = true,
-     .carrier = HTTP_WEBSOCKET,
-     .allow = "GET, HEAD"},
-    {.path = NOTIFY_STR_INIT("/"), .allow = GET, .answer = answer_root, .dev_only = true},
-    {.path = NOTIFY_STR_INIT("/healthz"), .allow = GET, .answer = answer_healthz},
-    {.path = NOTIFY_STR_INIT("/readyz"), .allow = GET, .answer = answer_readyz},
-    {.path = NOTIFY_STR_INIT("/metrics"), .allow = GET, .answer = answer_metrics},
-    {.path = NOTIFY_STR_INIT("/notify.js"), .allow = GET, .file = "notify.js"},
-    {.path = NOTIFY_STR_INIT(TEST_PAGE), .allow = GET, .file = "test-ws.html", .dev_only = true},
-    {.path = NOTIFY_STR_INIT("*"), .allow = "OPTIONS"},
+    {"GET", PATH("/ws"), .below = true, .carrier = HTTP_WEBSOCKET},
+    {"GET", PATH("/"), .answer = answer_root, .dev_only = true},
+    {"GET", PATH("/healthz"), .answer = answer_healthz},
+    {"GET", PATH("/readyz"), .answer = answer_readyz},
+    {"GET", PATH("/metrics"), .answer = answer_metrics},
+    {"GET", PATH("/notify.js"), .file = "notify.js"},
+    {"GET", PATH(TEST_PAGE), .file = "test-ws.html", .dev_only = true},
+    {"OPTIONS", PATH("*")},
+    {"POST", PATH("/api/v1/requests"), .call = &rest_requests},
+    {"GET", PATH("/api/v1/sessions/{user_id}"), .call = &rest_sessions},
+    {"POST", PATH("/api/v1/sessions/{user_id}/kick"), .call = &rest_kick},
 };
+#define ROUTES (sizeof(routes) / sizeof(routes[0]))
+
+static bool is_below(const struct route *route, struct notify_str path)
+{
+    return route->below && path.len > route->path.len &&
+           memcmp(path.ptr, route->path.ptr, route->path.len) == 0 &&
+           path.ptr[route->path.len] == '/';
+}
 
 static bool fits(const struct route *route, struct notify_str path)
 {
-    struct notify_str begin = notify_str_of(path.ptr, route->path.len);
-
-    if (path.len < route->path.len || !notify_str_eq(begin, route->path))
-        return false;
-    return path.len == begin.len || (route->below && path.ptr[begin.len] == '/');
+    return http_pattern_fits(route->path, path, NULL, NULL) || is_below(route, path);
 }
 
-static const struct route *find_route(const struct http_state *state, struct notify_str path)
+/* The first row of the path; those for its other methods have the same pattern. */
+static const struct route *find_path(const struct http_state *state, struct notify_str path)
 {
-    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+    for (size_t i = 0; i < ROUTES; i++)
         if (fits(&routes[i], path) && (state->dev || !routes[i].dev_only))
             return &routes[i];
     return NULL;
+}
+
+static bool is_of_path(const struct route *route, const struct route *path)
+{
+    return notify_str_eq(route->path, path->path);
 }
 
 /* Whether method is one of a list such as "GET, HEAD". */
@@ -117,18 +133,47 @@ static bool is_among(struct notify_str method, const char *list)
     return false;
 }
 
+/* All of a path: "GET, HEAD, OPTIONS". */
+static void list_methods(char out[HTTP_ALLOW_MAX], const struct route *path)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < ROUTES; i++)
+        if (is_of_path(&routes[i], path))
+            len += (size_t)snprintf(out + len, HTTP_ALLOW_MAX - len, "%s%s%s", len > 0 ? ", " : "",
+                                    routes[i].method,
+                                    strcmp(routes[i].method, "GET") == 0 ? ", HEAD" : "");
+    if (path->carrier == HTTP_PLAIN && strcmp(path->method, "OPTIONS") != 0)
+        (void)snprintf(out + len, HTTP_ALLOW_MAX - len, ", OPTIONS"); /* there is room */
+}
+
+/* NULL: the path has no such method. */
+static const struct route *find_method(const struct route *path, struct notify_str method)
+{
+    if (notify_str_eq(method, NOTIFY_STR("HEAD")))
+        method = NOTIFY_STR("GET");
+    for (size_t i = 0; i < ROUTES; i++)
+        if (is_of_path(&routes[i], path) && notify_str_eq(method, notify_str_z(routes[i].method)))
+            return &routes[i];
+    return path->carrier == HTTP_PLAIN && notify_str_eq(method, NOTIFY_STR("OPTIONS")) ? path
+                                                                                       : NULL;
+}
+
 int http_route_plan(const struct http_state *state, const struct http_request *req,
                     struct http_plan *ret_plan)
 {
-    const struct route *route = find_route(state, req->path);
+    const struct route *path = find_path(state, req->path), *route;
 
-    if (route == NULL)
+    if (path == NULL)
         return STATUS_NOT_FOUND;
-    ret_plan->carrier = route->carrier;
+    route = find_method(path, req->method);
+    ret_plan->carrier = path->carrier;
     ret_plan->ctx = (void *)route;
-    if (is_among(req->method, route->allow))
+    if (route != NULL) {
+        ret_plan->body_max = route->call == NULL ? 0 : route->call->body_max;
         return 0;
-    ret_plan->allow = route->allow;
+    }
+    list_methods(ret_plan->allow, path);
     return is_among(req->method, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE")
                ? STATUS_METHOD_NOT_ALLOWED
                : STATUS_NOT_IMPLEMENTED;
@@ -152,23 +197,45 @@ static void answer_file(const char *name, struct exchange *exchange)
     exchange_refuse(exchange, STATUS_NOT_FOUND, NULL);
 }
 
+/* A browser asks before it sends what no form could (Fetch, "CORS-preflight"); it brings no token
+ * then. Whether its page may is said by the answer's head (net/http_answer.c). */
+#define PREFLIGHT                                                                                  \
+    "Access-Control-Allow-Methods: %s\r\n"                                                         \
+    "Access-Control-Allow-Headers: Authorization, Content-Type, Idempotency-Key, If-None-Match, "  \
+    "Last-Event-ID\r\n"                                                                            \
+    "Access-Control-Max-Age: 7200\r\n"
+
 static void answer_options(const struct route *route, struct exchange *exchange)
 {
-    char allow[96];
-    const struct http_response response = {.status = 204, .headers = allow};
+    const struct http_request *req = exchange_request(exchange);
+    char methods[HTTP_ALLOW_MAX], headers[512];
+    const struct http_response response = {.status = 204, .headers = headers};
+    bool is_preflight = exchange_plan(exchange)->readable && req->origin.len > 0 &&
+                        http_field(req->head, "Access-Control-Request-Method", NULL).ptr != NULL;
 
-    (void)snprintf(allow, sizeof(allow), "Allow: %s\r\n", route->allow);
+    list_methods(methods, route);
+    if (is_preflight)
+        (void)snprintf(headers, sizeof(headers), "Allow: %s\r\n" PREFLIGHT, methods, methods);
+    else
+        (void)snprintf(headers, sizeof(headers), "Allow: %s\r\n", methods);
     exchange_answer(exchange, &response);
+}
+
+const struct http_call *http_route_call(const struct exchange *exchange)
+{
+    return ((const struct route *)exchange_plan(exchange)->ctx)->call;
 }
 
 void http_route_answer(const struct http_state *state, struct exchange *exchange)
 {
-    const struct route *route = exchange_plan_ctx(exchange);
+    const struct route *route = exchange_plan(exchange)->ctx;
 
     if (notify_str_eq(exchange_request(exchange)->method, NOTIFY_STR("OPTIONS")))
         answer_options(route, exchange);
     else if (route->file != NULL)
         answer_file(route->file, exchange);
+    else if (route->call != NULL)
+        responder_http_begin(state->clients, exchange, route->call);
     else
         route->answer(state, exchange);
 }

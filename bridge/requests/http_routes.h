@@ -4,19 +4,24 @@
 
 #include <stdbool.h>
 
+struct client_shared;
 struct exchange;
+struct http_call;
 struct http_plan;
 struct http_request;
 
 struct http_state {
-    bool dev;   /* the test page is served */
-    bool ready; /* the Redis links are up and the module answers */
+    struct client_shared *clients; /* borrowed */
+    bool dev;                      /* the test page is served */
+    bool ready;                    /* the Redis links are up and the module answers */
 };
 
 /* What is to become of a request: 0 and *ret_plan, or the status to refuse it with: 404 for a path
  * that is not there, 405 with the methods that are, 501 for a method that is known nowhere. */
 int http_route_plan(const struct http_state *state, const struct http_request *req,
                     struct http_plan *ret_plan);
+/* The call of the API that was planned for it; NULL: it is none. */
+const struct http_call *http_route_call(const struct exchange *exchange);
 /* Answers a whole request; the plan was made by http_route_plan(). */
 void http_route_answer(const struct http_state *state, struct exchange *exchange);
 

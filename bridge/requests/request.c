@@ -2,10 +2,11 @@
 
 #include <stdlib.h>
 
-#include "clients/client.h"
+#include "identity/identity.h"
 #include "requests/responder.h"
 
-struct request *request_new(const struct responder *responder, struct client *client)
+struct request *request_new(const struct responder *responder, struct client_shared *shared,
+                            struct identity *identity)
 {
     struct request *r = calloc(1, responder->request_bytes);
 
@@ -13,8 +14,8 @@ struct request *request_new(const struct responder *responder, struct client *cl
         return NULL;
     r->refs = 1;
     r->responder = responder;
-    r->shared = client->shared;
-    r->client = client;
+    r->shared = shared;
+    r->identity = identity == NULL ? NULL : identity_ref(identity);
     r->bytes = responder->request_bytes;
     return r;
 }
@@ -33,10 +34,13 @@ void request_unref(void *ctx)
         return;
     if (r->responder->release != NULL)
         r->responder->release(r);
+    (void)identity_unref(r->identity);
     free(r);
 }
 
 struct notify_str request_user(const struct request *r)
 {
-    return client_user(r->client);
+    static const struct notify_str nobody = {NULL, 0};
+
+    return r->identity == NULL ? nobody : identity_user(r->identity);
 }

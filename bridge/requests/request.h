@@ -11,6 +11,7 @@
 
 struct client;
 struct client_shared;
+struct identity;
 struct member_value;
 struct request_type;
 struct responder;
@@ -18,20 +19,24 @@ struct responder;
 struct request {
     unsigned refs;
     const struct responder *responder;
-    struct client_shared *shared; /* borrowed, as is the client */
-    struct client *client;        /* who asks; only as long as it waits (responder->begin) */
-    size_t bytes;                 /* that it holds itself, with what of it comes back */
+    struct client_shared *shared; /* borrowed */
+    struct identity *identity;    /* a reference: who asks, as of then; NULL: it is not known */
+    struct client *client; /* whose connection it came by, borrowed as long as it waits (see begin);
+                            * NULL: by none that stays */
+    size_t bytes;          /* that it holds itself, with what of it comes back */
     /* While it is handled: */
     const struct request_type *type;
     struct member_value *values; /* one for each row of type->members */
 };
 
-/* One reference; what stands behind struct request is all zero. NULL: out of memory. */
-struct request *request_new(const struct responder *responder, struct client *client);
+/* One reference; what stands behind struct request is all zero. Takes a reference to identity of
+ * its own, which may be NULL. NULL: out of memory. */
+struct request *request_new(const struct responder *responder, struct client_shared *shared,
+                            struct identity *identity);
 struct request *request_ref(struct request *r);
 void request_unref(void *r); /* so, since others let go of it by this */
 
-/* The name of the user who asks. */
+/* The name of the user who asks; empty while it is not known. */
 struct notify_str request_user(const struct request *r);
 
 #endif

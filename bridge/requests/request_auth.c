@@ -10,7 +10,7 @@
 
 static void answer_good(struct request *r)
 {
-    struct notify_str user = request_user(r);
+    struct notify_str user = client_user(r->client); /* r was asked before it was known */
 
     answer_json(r, json_pack("{s:s, s:s%, s:o}", "type", "authenticated", "user_id", user.ptr,
                              user.len, "expires_at", admission_expiry(r->client)));

@@ -10,6 +10,7 @@
 #include "clients/categories.h"
 #include "clients/client.h"
 #include "clients/permission.h"
+#include "identity/identity.h"
 #include "wire/json_scan.h"
 #include "wire/json_text.h"
 #include "base/number.h"
@@ -72,8 +73,8 @@ static bool is_shown(const struct request *r, const struct item *item)
 
     if (item->category.len == 0)
         return true;
-    shown =
-        json_text_read(item->category, &category, &json) && categories_may_get(r->client, category);
+    shown = json_text_read(item->category, &category, &json) &&
+            categories_may_get(r->identity, category);
     json_decref(json);
     return shown;
 }
@@ -245,7 +246,7 @@ static int64_t count_shown(const struct request *r, const struct resp *badge)
     int64_t unread = resp_integer(resp_member(badge, "unread"), 0);
 
     for (size_t i = 0; by_category != NULL && i + 1 < by_category->len; i += 2)
-        if (!categories_may_get(r->client, resp_str(by_category->items[i])))
+        if (!categories_may_get(r->identity, resp_str(by_category->items[i])))
             unread -= resp_integer(by_category->items[i + 1], 0);
     return unread;
 }
@@ -305,7 +306,7 @@ static struct history *history_new(const struct request *r)
     history->limit = (uint8_t)history_limit(r);
     history->forward = before->raw.len == 0 && after->raw.len > 0;
     history->unread_only = request_value(r, "unread_only")->flag;
-    history->chosen = request_text(r, "topic").len > 0 && identity_filters(r->client->identity);
+    history->chosen = request_text(r, "topic").len > 0 && identity_filters(r->identity);
     memcpy(history->from, history->forward ? "-" : "+", 2);
     memcpy(history->to, history->forward ? "+" : "-", 2);
     if (before->raw.len > 0)
@@ -327,9 +328,9 @@ static bool may_read(struct request *r)
 
     if (topic.len == 0)
         return request_has_inbox(r);
-    if (!client_may_follow(r->client, key_of(r->shared->keys, KEY_TOPIC, topic, &buffer)))
+    if (!may_follow(r->shared, r->identity, key_of(r->shared->keys, KEY_TOPIC, topic, &buffer)))
         answer_lacks_right(r, "topic", RIGHT_SUBSCRIBE, topic);
-    else if (category.len > 0 && !categories_may_get(r->client, category))
+    else if (category.len > 0 && !categories_may_get(r->identity, category))
         answer_lacks_right(r, "category", RIGHT_CATEGORIES, category);
     else
         return true;

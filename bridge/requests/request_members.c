@@ -89,16 +89,25 @@ static bool read_positions(struct member_value *value)
     return json_is_object(value->json) && json_object_size(value->json) <= REQUEST_POSITIONS_MAX;
 }
 
-static bool read_limit(struct member_value *value)
+static bool read_number(struct member_value *value, uint64_t max)
 {
     struct notify_str rest = value->raw;
     uint64_t number;
 
-    if (!notify_id_take_number(&rest, &number) || rest.len > 0 || number < 1 ||
-        number > REQUEST_LIMIT_MAX)
+    if (!notify_id_take_number(&rest, &number) || rest.len > 0 || number < 1 || number > max)
         return false;
     value->number = number;
     return true;
+}
+
+static bool read_limit(struct member_value *value)
+{
+    return read_number(value, REQUEST_LIMIT_MAX);
+}
+
+static bool read_page(struct member_value *value)
+{
+    return read_number(value, REQUEST_PAGE_MAX);
 }
 
 static bool read_flag(struct member_value *value)
@@ -129,6 +138,7 @@ static const struct kind kinds[] = {
     [MEMBER_POSITIONS] = {read_positions, "an object of at most " TEXT_OF(
                                               REQUEST_POSITIONS_MAX) " keys with ids " AN_ID},
     [MEMBER_LIMIT] = {read_limit, "an integer from 1 to " TEXT_OF(REQUEST_LIMIT_MAX)},
+    [MEMBER_PAGE] = {read_page, "a number from 1 to " TEXT_OF(REQUEST_PAGE_MAX)},
     [MEMBER_FLAG] = {read_flag, "true or false"},
     [MEMBER_JSON] = {read_json, "JSON"},
 };
@@ -182,8 +192,11 @@ static void fail_unknown(struct request *r, struct notify_str raw)
     memcpy(name, raw.ptr, len);
     name[len] = '\0';
     list_names(known, sizeof(known), r->type->members, ", ", false);
-    (void)snprintf(message, sizeof(message), "%s has no member '%s' (it has: %s%srequest_id)",
-                   r->type->name, name, known, known[0] == '\0' ? "" : ", "); /* there is room */
+    if (r->client != NULL)
+        (void)snprintf(known + strlen(known), sizeof(known) - strlen(known), "%srequest_id",
+                       known[0] == '\0' ? "" : ", ");
+    (void)snprintf(message, sizeof(message), "%s has no member '%s' (it has: %s)", r->type->name,
+                   name, known[0] == '\0' ? "none" : known); /* there is room */
     answer_error(r, ANSWER_INVALID_FIELD, name, message);
 }
 
@@ -293,12 +306,12 @@ struct notify_str request_text(const struct request *r, const char *name)
 
 struct notify_str request_inbox_of(const struct request *r, struct key_buffer *buffer)
 {
-    return client_inbox(r->client, buffer);
+    return key_of(r->shared->keys, KEY_INBOX, request_user(r), buffer);
 }
 
 bool request_may(struct request *r, enum right right, const char *member)
 {
-    if (identity_may(r->client->identity, right, request_text(r, member)))
+    if (identity_may(r->identity, right, request_text(r, member)))
         return true;
     answer_lacks_right(r, member, right, request_text(r, member));
     return false;
@@ -306,7 +319,7 @@ bool request_may(struct request *r, enum right right, const char *member)
 
 bool request_has_inbox(struct request *r)
 {
-    if (!r->client->identity->anonymous)
+    if (!r->identity->anonymous)
         return true;
     answer_error(r, ANSWER_FORBIDDEN, NULL, "who brings no token has no inbox");
     return false;

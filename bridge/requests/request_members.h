@@ -22,6 +22,7 @@ struct request;
 #define REQUEST_IDS_MAX 100
 #define REQUEST_POSITIONS_MAX 256
 #define REQUEST_LIMIT_MAX 100
+#define REQUEST_PAGE_MAX 1000000
 
 enum member_kind {
     MEMBER_NAME,      /* text: the name of a user, a topic, a session (key_names.h) */
@@ -33,6 +34,7 @@ enum member_kind {
     MEMBER_POSITIONS, /* json: an object of at most REQUEST_POSITIONS_MAX keys, each with a position
                        */
     MEMBER_LIMIT,     /* number: 1 to REQUEST_LIMIT_MAX */
+    MEMBER_PAGE,      /* number: 1 to REQUEST_PAGE_MAX */
     MEMBER_FLAG,      /* flag */
     MEMBER_JSON,      /* raw: anything */
 };
@@ -49,10 +51,27 @@ struct member {
     enum member_need need;
 };
 
+/* Tables of them, in a struct request_type: {"mark", handle, MEMBERS(MUST("id", MEMBER_ID))}. */
+#define NO_MEMBERS .members = ((const struct member[]){{0}})
+#define MEMBERS(...) .members = ((const struct member[]){__VA_ARGS__, {0}})
+#define MAY(name, kind)                                                                            \
+    {                                                                                              \
+        name, kind, MEMBER_OPTIONAL                                                                \
+    }
+#define MUST(name, kind)                                                                           \
+    {                                                                                              \
+        name, kind, MEMBER_NEEDED                                                                  \
+    }
+#define EITHER(name, kind)                                                                         \
+    {                                                                                              \
+        name, kind, MEMBER_ONE_OF                                                                  \
+    }
+
 struct request_type {
     const char *name;
     void (*handle)(struct request *r);
     const struct member *members; /* at most INBOUND_MEMBERS_MAX */
+    bool stays; /* only a connection that stays can ask for it: r->client is not NULL */
 };
 
 struct member_value {

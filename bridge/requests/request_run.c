@@ -21,39 +21,26 @@ static void handle_ping(struct request *r)
 
 /* The table: what there is to ask for, and with which members. */
 
-#define NO_MEMBERS ((const struct member[]){{0}})
-#define MEMBERS(...) ((const struct member[]){__VA_ARGS__, {0}})
-#define MAY(name, kind)                                                                            \
-    {                                                                                              \
-        name, kind, MEMBER_OPTIONAL                                                                \
-    }
-#define MUST(name, kind)                                                                           \
-    {                                                                                              \
-        name, kind, MEMBER_NEEDED                                                                  \
-    }
-#define EITHER(name, kind)                                                                         \
-    {                                                                                              \
-        name, kind, MEMBER_ONE_OF                                                                  \
-    }
 #define SOME_IDS EITHER("id", MEMBER_ID), EITHER("ids", MEMBER_IDS)
 
 static const struct request_type request_types[] = {
-    {"auth", request_handle_auth, MEMBERS(MUST("token", MEMBER_WORD))},
+    {"auth", request_handle_auth, MEMBERS(MUST("token", MEMBER_WORD)), .stays = true},
     {"ping", handle_ping, NO_MEMBERS},
     {"heartbeat", handle_ping, NO_MEMBERS},
     {"subscribe", request_handle_subscribe,
      MEMBERS(MUST("topic", MEMBER_NAME), MAY("last_id", MEMBER_POSITION),
-             MAY("presence", MEMBER_FLAG))},
-    {"unsubscribe", request_handle_unsubscribe, MEMBERS(MUST("topic", MEMBER_NAME))},
+             MAY("presence", MEMBER_FLAG)),
+     .stays = true},
+    {"unsubscribe", request_handle_unsubscribe, MEMBERS(MUST("topic", MEMBER_NAME)), .stays = true},
     {"subscribe_session", request_handle_subscribe_session,
-     MEMBERS(MUST("session_id", MEMBER_NAME), MAY("last_id", MEMBER_POSITION))},
+     MEMBERS(MUST("session_id", MEMBER_NAME), MAY("last_id", MEMBER_POSITION)), .stays = true},
     {"unsubscribe_session", request_handle_unsubscribe_session,
-     MEMBERS(MUST("session_id", MEMBER_NAME))},
+     MEMBERS(MUST("session_id", MEMBER_NAME)), .stays = true},
     {"subscribe_category", request_handle_subscribe_category,
-     MEMBERS(MUST("category", MEMBER_NAME))},
+     MEMBERS(MUST("category", MEMBER_NAME)), .stays = true},
     {"unsubscribe_category", request_handle_unsubscribe_category,
-     MEMBERS(MUST("category", MEMBER_NAME))},
-    {"resume", request_handle_resume, MEMBERS(MUST("positions", MEMBER_POSITIONS))},
+     MEMBERS(MUST("category", MEMBER_NAME)), .stays = true},
+    {"resume", request_handle_resume, MEMBERS(MUST("positions", MEMBER_POSITIONS)), .stays = true},
     {"request_notification_history", request_handle_history,
      MEMBERS(MAY("before", MEMBER_ID), MAY("after", MEMBER_ID), MAY("limit", MEMBER_LIMIT),
              MAY("unread_only", MEMBER_FLAG), MAY("category", MEMBER_WORD),
@@ -69,9 +56,9 @@ static const struct request_type request_types[] = {
      MEMBERS(EITHER("user_id", MEMBER_NAME), EITHER("session_id", MEMBER_NAME),
              EITHER("topic", MEMBER_NAME), MAY("list", MEMBER_FLAG))},
     {"subscribe_presence", request_handle_subscribe_presence,
-     MEMBERS(EITHER("user_id", MEMBER_NAME), EITHER("topic", MEMBER_NAME))},
+     MEMBERS(EITHER("user_id", MEMBER_NAME), EITHER("topic", MEMBER_NAME)), .stays = true},
     {"unsubscribe_presence", request_handle_unsubscribe_presence,
-     MEMBERS(EITHER("user_id", MEMBER_NAME), EITHER("topic", MEMBER_NAME))},
+     MEMBERS(EITHER("user_id", MEMBER_NAME), EITHER("topic", MEMBER_NAME)), .stays = true},
     {"kick", request_handle_kick,
      MEMBERS(MUST("user_id", MEMBER_NAME), MAY("session_id", MEMBER_NAME))},
     {"publish", request_handle_publish,
@@ -106,23 +93,42 @@ static bool read_type(struct request *r, struct notify_str value)
     json_decref(json);
     if (r->type == NULL)
         answer_error(r, ANSWER_UNKNOWN_TYPE, "type", "no message of this type is known");
-    return r->type != NULL;
+    else if (r->type->stays && r->client == NULL)
+        answer_error(r, ANSWER_INVALID_FIELD, "type",
+                     "only a connection that stays can ask for it");
+    else
+        return true;
+    return false;
 }
 
 /* Of somebody who is not known only a token is taken. */
 static void handle(struct request *r)
 {
-    if (r->client->identity != NULL || r->type->handle == request_handle_auth)
+    if (r->identity != NULL || r->type->handle == request_handle_auth)
         r->type->handle(r);
+}
+
+static void run(struct request *r, const struct inbound *inbound)
+{
+    struct member_value values[INBOUND_MEMBERS_MAX] = {{.flag = false}};
+    struct member_value *outer = r->values; /* a request may hold another (rest_calls.c) */
+
+    r->values = values;
+    if (request_members_read(r, inbound))
+        handle(r);
+    request_members_release(r);
+    r->values = outer;
 }
 
 void request_run(struct request *r, const struct inbound *inbound)
 {
-    struct member_value values[INBOUND_MEMBERS_MAX] = {{.flag = false}};
+    if (read_type(r, inbound->type.value))
+        run(r, inbound);
+}
 
-    r->values = values;
-    if (read_type(r, inbound->type.value) && request_members_read(r, inbound))
-        handle(r);
-    request_members_release(r);
-    r->values = NULL;
+void request_run_as(struct request *r, const struct request_type *type,
+                    const struct inbound *inbound)
+{
+    r->type = type;
+    run(r, inbound);
 }

@@ -7,8 +7,12 @@
 
 struct inbound;
 struct request;
+struct request_type;
 
 /* Has r do what inbound, which is well-formed, asks for: it is answered now, or will be. */
 void request_run(struct request *r, const struct inbound *inbound);
+/* The same where it is known what is asked for (http_call.h). */
+void request_run_as(struct request *r, const struct request_type *type,
+                    const struct inbound *inbound);
 
 #endif

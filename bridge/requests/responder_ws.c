@@ -1,6 +1,5 @@
 #include "requests/responder_ws.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,7 +77,7 @@ static const struct responder responder_ws = {
 
 struct request *responder_ws_request(struct client *client, struct notify_str request_id)
 {
-    struct request *r = request_new(&responder_ws, client);
+    struct request *r = request_new(&responder_ws, client->shared, client->identity);
     char *id = request_id.len == 0 ? NULL : malloc(request_id.len);
 
     if (r == NULL || (id == NULL && request_id.len > 0)) {
@@ -87,6 +86,7 @@ struct request *responder_ws_request(struct client *client, struct notify_str re
             request_unref(r);
         return NULL;
     }
+    r->client = client;
     if (id != NULL)
         memcpy(id, request_id.ptr, request_id.len);
     ((struct ws_request *)r)->id = notify_str_of(id, request_id.len);
@@ -123,21 +123,12 @@ static bool check_id(struct request *r, struct notify_str id)
     return false;
 }
 
-static void answer_fault(struct request *r, struct notify_str text, const struct json_fault *fault)
+static void answer_fault(struct client *client, struct request *r, struct notify_str text,
+                         const struct json_fault *fault)
 {
-    char message[80] = "a message must be a JSON object";
-    size_t blanks = 0;
-
-    while (blanks < text.len && strchr(" \t\r\n", text.ptr[blanks]) != NULL)
-        blanks++;
     if (fault->too_deep)
-        client_limit_met(r->client, COUNTER_MESSAGES_TOO_DEEP);
-    if (fault->too_deep)
-        (void)snprintf(message, sizeof(message), "nested deeper than %d at byte %zu",
-                       JSON_SCAN_MAX_DEPTH, fault->at);
-    else if (blanks < text.len && text.ptr[blanks] == '{')
-        (void)snprintf(message, sizeof(message), "not well-formed JSON at byte %zu", fault->at);
-    answer_error(r, ANSWER_BAD_JSON, NULL, message);
+        client_limit_met(client, COUNTER_MESSAGES_TOO_DEEP);
+    answer_bad_json(r, "a message", text, fault);
 }
 
 /* A message that is no JSON, or more than the client may send, is answered with its id all the
@@ -160,7 +151,7 @@ void responder_ws_message(void *peer, struct notify_str text)
     if (wait_ms > 0)
         answer_rate_limited(r, wait_ms);
     else if (!good)
-        answer_fault(r, text, &fault);
+        answer_fault(client, r, text, &fault);
     else if (check_id(r, inbound.id.value))
         request_run(r, &inbound);
     admission_demand(client);

@@ -14,7 +14,8 @@ struct exchange {
     struct http_plan plan;
     unsigned answers;
     struct http_response response; /* with copies of: */
-    char headers[256];
+    char headers[512];
+    char body[4096];
     void (*on_gone)(void *ctx);
     void *ctx;
 };
@@ -24,9 +25,9 @@ const struct http_request *exchange_request(const struct exchange *exchange)
     return &exchange->req;
 }
 
-void *exchange_plan_ctx(const struct exchange *exchange)
+const struct http_plan *exchange_plan(const struct exchange *exchange)
 {
-    return exchange->plan.ctx;
+    return &exchange->plan;
 }
 
 void exchange_answer(struct exchange *exchange, const struct http_response *response)
@@ -35,6 +36,8 @@ void exchange_answer(struct exchange *exchange, const struct http_response *resp
     exchange->response = *response;
     (void)snprintf(exchange->headers, sizeof(exchange->headers), "%s",
                    response->headers == NULL ? "" : response->headers);
+    (void)snprintf(exchange->body, sizeof(exchange->body), "%.*s", (int)response->len,
+                   response->body == NULL ? "" : (const char *)response->body);
 }
 
 void exchange_refuse(struct exchange *exchange, int status, const char *headers)

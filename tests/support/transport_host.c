@@ -256,7 +256,7 @@ static int on_head(void *ctx, const struct http_request *req, struct http_plan *
         ret->carrier = HTTP_WEBSOCKET;
         return 0;
     }
-    ret->allow = posts ? "POST" : "GET, HEAD";
+    (void)snprintf(ret->allow, sizeof(ret->allow), "%s", posts ? "POST" : "GET, HEAD");
     ret->body_max = posts ? POST_MAX : 0;
     if (notify_str_eq(req->method, NOTIFY_STR("POST")) && posts)
         return 0;

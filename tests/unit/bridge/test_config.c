@@ -511,6 +511,8 @@ static const char *const all_options[] = {
     "max-addresses",
     "message-rate",
     "message-burst",
+    "request-rate",
+    "request-burst",
     "ws-heartbeat-interval",
     "ws-connection-timeout",
     "max-message-bytes",

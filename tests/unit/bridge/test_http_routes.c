@@ -1,7 +1,11 @@
 /* What is answered on plain HTTP. */
 #include <criterion/criterion.h>
 
+#include "conn_testing.h"
 #include "exchange_testing.h"
+#include "link_testing.h"
+#include "loop_testing.h"
+#include "requests/http_call.h"
 #include "requests/http_routes.h"
 #include "requests/www_files.h"
 
@@ -96,6 +100,58 @@ Test(http_routes, there_is_nothing_anywhere_else)
 
     for (size_t i = 0; i < sizeof(nowhere) / sizeof(nowhere[0]); i++)
         cr_assert_eq(ask(nowhere[i], true, true), 404, "%s", nowhere[i]);
+}
+
+/* What is planned for it: the name of the call, or NULL. */
+static const char *call_of(const char *method, const char *path)
+{
+    const struct http_state state = {.ready = true};
+    struct http_request req = {.method = notify_str_z(method), .path = notify_str_z(path)};
+    const struct http_call *call;
+
+    exchange = (struct exchange){.req = req};
+    if (http_route_plan(&state, &req, &exchange.plan) != 0)
+        return NULL;
+    call = http_route_call(&exchange);
+    return call == NULL ? "none" : call->type.name;
+}
+
+Test(http_routes, each_method_of_a_path_of_the_api_is_its_own_call)
+{
+    cr_assert_str_eq(call_of("GET", "/api/v1/sessions/alice"), "the sessions");
+    cr_assert_str_eq(call_of("HEAD", "/api/v1/sessions/alice"), "the sessions");
+    cr_assert_str_eq(call_of("POST", "/api/v1/sessions/alice/kick"), "kick");
+    cr_assert_gt(exchange.plan.body_max, 0);
+    cr_assert_null(call_of("POST", "/api/v1/sessions/alice"));
+    cr_assert_str_eq(exchange.plan.allow, "GET, HEAD, OPTIONS");
+    cr_assert_null(call_of("GET", "/api/v1/sessions/alice/kick"));
+    cr_assert_str_eq(exchange.plan.allow, "POST, OPTIONS");
+    cr_assert_null(call_of("GET", "/api/v1/sessions/"));
+    cr_assert_null(call_of("GET", "/api/v1/sessions/alice/more"));
+}
+
+Test(http_routes, a_preflight_is_told_what_a_page_may_send_if_it_may)
+{
+    struct http_head head = {.field_count = 1};
+
+    head.fields[0] =
+        (struct http_field){NOTIFY_STR("Access-Control-Request-Method"), NOTIFY_STR("POST")};
+    for (int may = 0; may < 2; may++) {
+        const struct http_state state = {.ready = true};
+        exchange = (struct exchange){.req = {.method = NOTIFY_STR("OPTIONS"),
+                                             .path = NOTIFY_STR("/api/v1/requests"),
+                                             .origin = NOTIFY_STR("https://app.example.com"),
+                                             .head = &head}};
+        cr_assert_eq(http_route_plan(&state, &exchange.req, &exchange.plan), 0);
+        exchange.plan.readable = may;
+        http_route_answer(&state, &exchange);
+        cr_assert_eq(exchange.response.status, 204);
+        cr_assert_not_null(strstr(exchange.headers, "Allow: POST, OPTIONS\r\n"));
+        cr_assert_eq(strstr(exchange.headers, "Access-Control-Allow-Methods: POST, OPTIONS\r\n") !=
+                         NULL,
+                     may);
+        cr_assert_eq(strstr(exchange.headers, "Authorization") != NULL, may);
+    }
 }
 
 Test(http_routes, other_methods_are_told_which_there_are)

@@ -1,5 +1,7 @@
 /* query: finding and decoding query parameters. */
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "net/conn.h"
 
@@ -62,4 +64,44 @@ Test(query, takes_no_byte_beyond_the_query)
     req.query = notify_str_z("a=");
     cr_assert_eq(http_request_arg(&req, "a", out, 1), 0);
     cr_assert_eq(http_request_arg(&req, "a", out, 0), -1);
+}
+
+/* All parameters as "name=value;". */
+static const char *walk(const char *query, int *ret_end)
+{
+    static char out[256];
+    struct notify_str rest = notify_str_z(query), name, value;
+    char *room = malloc(HTTP_QUERY_ROOM(rest.len)); /* no byte more */
+    size_t len = 0;
+
+    cr_assert_not_null(room);
+    out[0] = '\0';
+    while ((*ret_end = http_query_next(&rest, room, &name, &value)) > 0)
+        len += (size_t)snprintf(out + len, sizeof(out) - len, "%.*s=%.*s;", (int)name.len, name.ptr,
+                                (int)value.len, value.ptr);
+    free(room);
+    return out;
+}
+
+Test(query, is_walked_from_its_begin_to_its_end_or_to_what_is_malformed)
+{
+    static const struct {
+        const char *query, *all;
+        int end;
+    } rows[] = {
+        {"", "", 0},
+        {"&&", "", 0},
+        {"a=1&b=2&a=3", "a=1;b=2;a=3;", 0},
+        {"a", "a=;", 0},
+        {"&a=&=b&", "a=;=b;", 0},
+        {"%61+b=%26%3D+", "a b=&= ;", 0},
+        {"a=1&b=%zz&c=3", "a=1;", -1},
+        {"a=1&%00=2", "a=1;", -1},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int end;
+        cr_expect_str_eq(walk(rows[i].query, &end), rows[i].all, "%s", rows[i].query);
+        cr_expect_eq(end, rows[i].end, "%s", rows[i].query);
+    }
 }

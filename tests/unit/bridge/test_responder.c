@@ -112,7 +112,7 @@ TestSuite(responder, .init = setup, .fini = teardown);
 /* Nobody but what waits has the request any more. */
 static void ask(const char *text)
 {
-    struct request *r = request_new(&responder, client);
+    struct request *r = request_new(&responder, &shared, client->identity);
     struct inbound inbound = {.len = 0};
     struct json_fault fault;
 

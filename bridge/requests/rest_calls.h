@@ -1,0 +1,9 @@
+/* rest_calls -- the calls of the HTTP interface (docs/rest.md), for the table in http_routes.c. */
+#ifndef REST_CALLS_H
+#define REST_CALLS_H
+
+#include "requests/http_call.h"
+
+extern const struct http_call rest_requests, rest_sessions, rest_kick;
+
+#endif
