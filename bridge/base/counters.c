@@ -56,6 +56,8 @@ const struct counter_info counter_infos[COUNTERS] = {
     [COUNTER_LINGER_CHANNELS] = LIMIT("max-lingering"),
     [COUNTER_LINGER_PER_CLIENT] = LIMIT("max-lingering-per-client"),
     [COUNTER_SUBSCRIPTIONS_LEAVING] = LIMIT("subscriptions-leaving"),
+    [COUNTER_STASHED_EVENTS] = LIMIT("stashed-events"),
+    [COUNTER_STASHED_BYTES] = LIMIT("stashed-bytes"),
     [COUNTER_EVENTS_LOST_VOLATILE] =
         {"notify_events_lost_total", COUNTER_GROWS, "",
          "Events that are not stored and that a slow client did not get."},

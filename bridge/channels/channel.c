@@ -41,6 +41,17 @@ void channel_forget_recent(struct channel *channel)
     recent_forget(&channel->recent, &channel->shared->recent);
 }
 
+/* The stash, which is the caller's now; NULL: there is none. */
+static struct batch *take_off_stash(struct channel *channel)
+{
+    struct batch *stash = channel->stash;
+
+    if (stash != NULL)
+        channel->shared->stash_bytes -= stash->bytes;
+    channel->stash = NULL;
+    return stash;
+}
+
 void channel_free(struct channel *channel)
 {
     if (channel == NULL)
@@ -50,7 +61,7 @@ void channel_free(struct channel *channel)
     channel_forget_recent(channel);
     trail_forget(&channel->trail);
     batch_free(channel->fresh);
-    batch_free(channel->stash);
+    batch_free(take_off_stash(channel));
     free(channel->read);
     audience_release(&channel->audience);
     free(channel);
@@ -172,19 +183,48 @@ bool channel_accept(struct channel *channel, struct event *event)
 /* Entries are in Redis as well: a read that is asked for later brings them. */
 static void give_up_stash(struct channel *channel)
 {
-    channel->stash = batch_free(channel->stash);
+    batch_free(take_off_stash(channel));
     if (channel->read != NULL)
         channel->read->told_begin = channel->read->told_end = 0;
     channel->doubts = false;
     channel->read_stale = true;
 }
 
-static void stash(struct channel *channel, struct event *event)
+static bool tells_of_whole_box(const struct batch *batch)
+{
+    for (size_t i = 0; batch != NULL && i < batch->len; i++)
+        if (batch->events[i]->whole_box != WHOLE_BOX_STAYS)
+            return true;
+    return false;
+}
+
+static bool is_too_much(const struct channel *channel, const struct event *event)
+{
+    return channel->shared->stash_bytes + event->len > channel->shared->stash_bytes_max;
+}
+
+static void make_room(struct channel *channel, const struct event *event)
 {
     if (stash_len(channel) >= STASH_MAX_EVENTS)
-        give_up_stash(channel);
-    if (batch_append(&channel->stash, event) != 0)
+        counter_add(COUNTER_STASHED_EVENTS, 1);
+    else if (is_too_much(channel, event))
+        counter_add(COUNTER_STASHED_BYTES, 1);
+    else
+        return;
+    channel->flushed |= tells_of_whole_box(channel->stash); /* that will not be said again */
+    give_up_stash(channel);
+}
+
+static void stash(struct channel *channel, struct event *event)
+{
+    make_room(channel, event);
+    if (is_too_much(channel, event) || batch_append(&channel->stash, event) != 0) {
+        channel->flushed |= event->whole_box != WHOLE_BOX_STAYS;
+        channel->doubts &= stash_len(channel) > 0;
         channel->read_stale = true;
+        return;
+    }
+    channel->shared->stash_bytes += event->len;
 }
 
 struct notify_id channel_sure(const struct channel *channel)
@@ -301,9 +341,8 @@ static void take(struct channel *channel, struct event *event)
 void channel_take_stash(struct channel *channel)
 {
     struct channel_read read = *channel->read;
-    struct batch *stashed = channel->stash;
+    struct batch *stashed = take_off_stash(channel);
 
-    channel->stash = NULL;
     channel->read->told_begin = channel->read->told_end = 0;
     for (size_t i = 0; stashed != NULL && i < stashed->len; i++) {
         struct event *event = stashed->events[i];

@@ -41,6 +41,8 @@ struct loop;
 struct subscription;
 struct subscription_handlers;
 
+#define CHANNEL_STASH_BYTES_MAX (UINT64_C(64) << 20) /* of the stashes of all channels */
+
 /* What all channels of a process share; owned by the router. */
 struct channel_shared {
     const struct follow_handlers *handlers; /* of all follows */
@@ -48,6 +50,7 @@ struct channel_shared {
     struct catchup *catchup;
     TAILQ_HEAD(channel_queue, channel) dirty; /* have events that their follows have not got */
     struct recent_budget recent;              /* of all channels together */
+    size_t stash_bytes, stash_bytes_max;      /* likewise, of what they have stashed */
     struct log_once said;                     /* of the log */
 };
 

@@ -183,6 +183,7 @@ struct router *router_new(struct loop *loop, const struct router_limits *limits,
     router->shared.handlers = handlers;
     router->shared.recent.bytes_max = limits->recent_bytes;
     router->shared.recent.events_max = limits->recent_events;
+    router->shared.stash_bytes_max = CHANNEL_STASH_BYTES_MAX;
     TAILQ_INIT(&router->shared.dirty);
     router->shared.catchup = catchup_new(loop, channel_on_read);
     router->subscriptions = subscription_set_new(loop, &channel_subscription_handlers);

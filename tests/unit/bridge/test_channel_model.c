@@ -19,6 +19,7 @@
 #include "channels/channel.h"
 #include "clients/client.h"
 #include "channels/follow.h"
+#include "base/counters.h"
 #include "base/log.h"
 #include "loop_testing.h"
 #include "random_testing.h"
@@ -508,6 +509,19 @@ static size_t write_item(char text[TEXT_MAX], const struct side *side, const str
     }
 }
 
+static uint64_t times_given_up(void)
+{
+    return counter_values[COUNTER_STASHED_EVENTS] + counter_values[COUNTER_STASHED_BYTES];
+}
+
+static void hand_on(struct side *side, struct notify_str message)
+{
+    uint64_t before = times_given_up();
+
+    channel_on_message(side->channel, message);
+    side->was_flushed |= times_given_up() != before; /* it is read as if that had been said */
+}
+
 static void receive(struct side *side)
 {
     struct pipe_item item;
@@ -530,7 +544,7 @@ static void receive(struct side *side)
     }
     len = write_item(text, side, &item);
     trace("box %d: message %s", BOX(side), text);
-    channel_on_message(side->channel, notify_str_of(text, len));
+    hand_on(side, notify_str_of(text, len));
 }
 
 struct notify_str subscription_channel(const struct subscription *sub)
@@ -1211,6 +1225,7 @@ static void check_all(void)
 static void scenario_begin(uint64_t seed)
 {
     static const size_t recent_bytes[] = {0, 600, 1500, 1000000};
+    static const size_t stash_bytes[] = {0, 300, 1500, 1000000};
 
     memset(&model, 0, sizeof(model));
     model.seed = seed;
@@ -1228,6 +1243,7 @@ static void scenario_begin(uint64_t seed)
     model.shared.catchup = (struct catchup *)&model; /* only handed on */
     model.shared.recent.bytes_max = recent_bytes[below(4)];
     model.shared.recent.events_max = chance(50) ? 1 + below(6) : 64;
+    model.shared.stash_bytes_max = chance(70) ? 10000000 : stash_bytes[below(4)];
     for (int i = 0; i < BOXES; i++) {
         struct side *side = &model.sides[i];
         side->channel = channel_new(&model.shared);
@@ -1249,6 +1265,7 @@ static void scenario_end(void)
     for (struct side *side = model.sides; side < model.sides + BOXES; side++)
         channel_free(side->channel);
     CHECK(model.shared.recent.bytes == 0, "what is kept is counted");
+    CHECK(model.shared.stash_bytes == 0, "and so is what is stashed");
     CHECK(TAILQ_EMPTY(&model.shared.dirty), "a freed channel is not dirty");
 }
 
@@ -1277,6 +1294,7 @@ static struct side *story_begin(void)
 {
     scenario_begin(0);
     model.has_rollbacks = model.has_unreadable = model.has_foreign = false;
+    model.shared.stash_bytes_max = 10000000;
     return &model.sides[0];
 }
 
@@ -1363,6 +1381,26 @@ Test(channel_model, what_a_full_stash_gives_up_is_read_again)
     story_end();
 }
 
+Test(channel_model, what_all_channels_stash_together_has_a_limit)
+{
+    struct side *sides = story_begin();
+
+    model.shared.stash_bytes_max = 1000;
+    for (int i = 0; i < BOXES; i++) {
+        (void)follow_from((size_t)i, &sides[i], NULL);
+        subscribe(&sides[i]);
+        receive(&sides[i]);
+        cr_assert(sides[i].question.asked);
+    }
+    for (int i = 0; i < 200; i++) {
+        publish(&sides[i % BOXES], false);
+        receive(&sides[i % BOXES]);
+        cr_assert_leq(model.shared.stash_bytes, 1000);
+    }
+    cr_assert_gt(counter_values[COUNTER_STASHED_BYTES], 0);
+    story_end();
+}
+
 static void count_changes(const struct event *event)
 {
     changes_had += memmem(event->payload, event->len, "\"read\"", 6) != NULL;
@@ -1431,6 +1469,39 @@ Test(channel_model, newcomers_who_begin_far_back_do_not_hold_up_those_on_their_w
         for (struct peer *peer = model.peers; peer < model.peers + CLIENTS; peer++)
             peer_refill(peer);
     }
+    story_end();
+}
+
+/* All keys are deleted; ids go on rising, by the clock. */
+static void flush_all_keys(struct side *side)
+{
+    uint64_t clock = side->box.clock;
+
+    model.tells_gone = false;
+    delete_box(side);
+    side->box.clock = clock;
+    side->began_lower = side->began_unseen = false;
+    pipe_push(side, item_of(PIPE_FLUSHED, 0, 0));
+}
+
+/* The answer may come before the news, since it takes another link. */
+Test(channel_model, what_is_written_behind_a_flush_arrives_though_somebody_asked_from_far_ahead)
+{
+    struct side *side = story_begin();
+    struct watched *w = follow_from(0, side, NULL);
+
+    for (int i = 0; i < 3; i++)
+        publish(side, false);
+    let_run(side);
+    (void)follow_from(1, side, &(struct notify_id){999, 0});
+    cr_assert(side->question.asked);
+    flush_all_keys(side);
+    publish(side, false);
+    publish(side, false);
+    work_off(side);
+    answer(side);
+    let_run(side);
+    cr_assert(w->had[3] && w->had[4]);
     story_end();
 }
 
