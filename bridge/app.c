@@ -81,6 +81,7 @@ static const struct peer_handlers client_handlers = {
     .on_message = responder_ws_message,
     .on_drained = client_on_drained,
     .on_closed = client_on_closed,
+    .on_beat = client_on_beat,
 };
 
 /* Building, from Redis to the listeners. */
@@ -166,6 +167,7 @@ static int build_transport(struct app *app)
         .max_message_bytes = config->max_message_bytes,
         .max_control_frames = config->max_control_frames,
         .heartbeat_ms = config->heartbeat_ms,
+        .sse_heartbeat_ms = config->sse_heartbeat_ms,
         .idle_timeout_ms = config->idle_timeout_ms,
         .max_sockets = app->door.max_connections + SOCKETS_BESIDES,
         .cert_file = config->tls_cert,

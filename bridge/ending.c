@@ -1,7 +1,6 @@
 #include "ending.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #include <event2/util.h>
 
@@ -14,16 +13,14 @@
 #include "net/listener_set.h"
 #include "net/transport.h"
 
-#define REASON_DELAY "restarting, come back after ms: "
-
 static void close_client(struct client *client, uint64_t spread_ms)
 {
-    char reason[64];
     uint32_t random;
 
     evutil_secure_rng_get_bytes(&random, sizeof(random));
-    (void)snprintf(reason, sizeof(reason), REASON_DELAY "%u", (unsigned)(random % (spread_ms + 1)));
-    conn_close(client->sender.conn, CONN_CLOSE_RESTART, reason);
+    /* Not 0, by which nothing would be said. */
+    conn_close_until(client->sender.conn, CONN_CLOSE_RESTART, "restarting",
+                     1 + (uint32_t)(random % (spread_ms + 1)));
 }
 
 static void on_timeout(void *ctx)

@@ -19,16 +19,29 @@ bool front_door_is_ready(const struct front_door *door)
     return !door->closed && backend_is_ready(door->backend) && authority_is_ready(door->authority);
 }
 
+static bool is_crowded(const struct front_door *door)
+{
+    return transport_count(door->transport) >= door->max_connections;
+}
+
+/* Why nobody can come in just now, or NULL. */
+static const char *why_full(const struct front_door *door)
+{
+    if (door->closed)
+        return "the bridge is ending";
+    if (!authority_is_ready(door->authority))
+        return "tokens cannot be judged just now";
+    return is_crowded(door) ? "too many connections" : NULL;
+}
+
 static int on_upgrade(void *ctx, const struct http_request *req, struct conn_accept *ret)
 {
     const struct front_door *door = ctx;
 
-    if (door->closed || !authority_is_ready(door->authority))
-        return 503;
-    if (transport_count(door->transport) >= door->max_connections) {
+    if (is_crowded(door))
         address_limit_met(req->address, COUNTER_SOCKETS_REFUSED);
+    if (why_full(door) != NULL)
         return 503;
-    }
     ret->protocol = opening_protocol(req);
     return opening_is_path(req->path) ? 0 : 404;
 }
@@ -49,8 +62,11 @@ static void on_open(void *ctx, struct conn *conn, const struct http_request *req
 
 static struct http_state http_state(const struct front_door *door)
 {
-    return (struct http_state){
-        .clients = door->clients, .dev = door->dev, .ready = front_door_is_ready(door)};
+    return (struct http_state){.clients = door->clients,
+                               .dev = door->dev,
+                               .ready = front_door_is_ready(door),
+                               .full = why_full(door),
+                               .crowded = is_crowded(door)};
 }
 
 /* Whoever sets a page up wants to know why it cannot connect; nobody may fill the log by that. */
@@ -73,14 +89,35 @@ static bool is_known_host(const struct front_door *door, const struct http_reque
     return req->peer.family == PEER_UNIX || origins_know_host(&door->origins, req->host);
 }
 
-/* What changes something, or connects. */
-static bool acts(const struct http_request *req, const struct http_plan *plan)
+/* A page's picture or script, or the like, whose address is one of ours: then a browser sends no
+ * Origin. */
+static bool is_part_of_another_page(const struct http_request *req)
 {
-    if (plan->carrier == HTTP_WEBSOCKET)
-        return req->head->upgrade;
-    return !notify_str_eq(req->method, NOTIFY_STR("GET")) &&
-           !notify_str_eq(req->method, NOTIFY_STR("HEAD")) &&
-           !notify_str_eq(req->method, NOTIFY_STR("OPTIONS"));
+    struct notify_str site = http_field(req->head, "Sec-Fetch-Site", NULL);
+
+    return req->origin.len == 0 && (notify_str_eq(site, NOTIFY_STR("cross-site")) ||
+                                    notify_str_eq(site, NOTIFY_STR("same-site")));
+}
+
+static bool is_reading(const struct http_request *req)
+{
+    return notify_str_eq(req->method, NOTIFY_STR("GET")) ||
+           notify_str_eq(req->method, NOTIFY_STR("HEAD")) ||
+           notify_str_eq(req->method, NOTIFY_STR("OPTIONS"));
+}
+
+/* Does it connect, or change something, and come from a page that may not? */
+static bool is_foreign(const struct http_request *req, const struct http_plan *plan)
+{
+    switch (plan->carrier) {
+    case HTTP_WEBSOCKET:
+        return req->head->upgrade && !plan->readable;
+    case HTTP_EVENTS:
+        return !plan->readable || is_part_of_another_page(req);
+    case HTTP_PLAIN:
+        break;
+    }
+    return !plan->readable && !is_reading(req);
 }
 
 /* Pages may connect, and change something, or they are told that they may not; other answers go to
@@ -99,7 +136,7 @@ static int on_head(void *ctx, const struct http_request *req, struct http_plan *
     ret_plan->readable = origins_allow(&door->origins, req->origin, req->host);
     ret_plan->credentials = ret_plan->readable && door->clients->token_cookie != NULL;
     status = http_route_plan(&state, req, ret_plan);
-    if (ret_plan->readable || status != 0 || !acts(req, ret_plan))
+    if (status != 0 || !is_foreign(req, ret_plan))
         return status;
     log_refusal(door, "origin_refused", req);
     ret_plan->why = "pages of this origin may not connect (see --cors-origins)";
@@ -109,7 +146,10 @@ static int on_head(void *ctx, const struct http_request *req, struct http_plan *
 /* What goes up and down is looked at when somebody asks. */
 static void set_gauges(const struct front_door *door)
 {
-    counter_set(COUNTER_CONNECTIONS, transport_count(door->transport));
+    size_t streams = transport_stream_count(door->transport);
+
+    counter_set(COUNTER_CONNECTIONS, transport_count(door->transport) - streams);
+    counter_set(COUNTER_STREAMS, streams);
     counter_set(COUNTER_SOCKETS, transport_socket_count(door->transport));
     backend_set_gauges(door->backend);
 }

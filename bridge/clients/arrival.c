@@ -13,6 +13,7 @@
 #include "clients/credentials.h"
 #include "clients/opening.h"
 #include "clients/permission.h"
+#include "clients/progress.h"
 #include "clients/review.h"
 #include "clients/sessions.h"
 #include "clients/unseen.h"
@@ -34,17 +35,20 @@ static void add_role(void *ctx, struct notify_str role)
 static void greet(struct client *client)
 {
     char now[ISO_TIME_LEN + 1];
-    const struct greeting greeting = {.client_id = client_id(client),
-                                      .user_id = client_user(client),
-                                      .roles = json_array(),
-                                      .categories = categories_of_roles(client),
-                                      .timestamp = now};
+    const struct greeting greeting = {
+        .client_id = client_id(client),
+        .user_id = client_user(client),
+        .roles = json_array(),
+        .categories = categories_of_roles(client),
+        .positions = client->sender.marked ? progress_positions(client->sender.progress) : NULL,
+        .timestamp = now};
 
     identity_each_role(client->identity, add_role, greeting.roles);
     iso_time_format(now, loop_wall_ms(client->shared->senders.loop));
     sender_greet(&client->sender, &greeting);
     json_decref(greeting.roles);
     json_decref(greeting.categories);
+    json_decref(greeting.positions);
 }
 
 static void on_greeting_due(void *ctx)
@@ -136,6 +140,7 @@ static const struct ask_kind greeting_kind = {.done = greet_soon, .impatient = t
 struct auto_keys {
     struct client *client;
     struct ask *ask;
+    struct ask *resumed; /* of those that it has brought a position of; or NULL */
     int error;
 };
 
@@ -144,23 +149,37 @@ static void follow_by_itself(struct auto_keys *keys, struct notify_str key,
 {
     struct client *client = keys->client;
     struct position position = {.epoch = 0};
+    bool brought;
 
     if (from != NULL)
         position.id = *from;
     if (keys->error != 0 || key.len == 0 || client_find_follow(client, key) != NULL)
         return;
-    if (client->follow_count >= client->shared->max_subscriptions) /* roles may name many */
-        client_tell_error(client, key, "TOO_MANY_SUBSCRIPTIONS", CLIENT_TOO_MANY_KEYS_TEXT);
-    else
-        keys->error = client_follow(client, key, from == NULL ? NULL : &position, keys->ask);
+    brought = keys->resumed != NULL && progress_find(client->sender.progress, key, &position);
+    keys->error = client_follow(client, key, brought || from != NULL ? &position : NULL,
+                                brought ? keys->resumed : keys->ask);
+    if (keys->error != -E2BIG)
+        return;
+    client_tell_error(client, key, "TOO_MANY_SUBSCRIPTIONS", CLIENT_TOO_MANY_KEYS_TEXT);
+    keys->error = 0; /* roles may name many */
 }
 
 static void tell_resumed(struct client *client, struct ask *ask)
 {
-    sender_send_json(&client->sender, ask_resumed(ask->results, ask->epochs));
+    client_tell_resumed(client, ask->results, ask->epochs);
 }
 
 static const struct ask_kind resume_kind = {.done = tell_resumed, .results = true, .tells = true};
+
+/* NULL: out of memory. */
+static struct ask *open_ask(struct client *client, const struct ask_kind *kind, size_t max)
+{
+    struct ask *ask = ask_new(kind, max, NULL, 0, NULL);
+
+    if (ask != NULL)
+        ask_open(&client->asks, ask, client, &client->sender);
+    return ask;
+}
 
 /* As "resume" does, and so told. One with a position loses nothing by being greeted early, and what
  * it missed may be more than the outbox holds: the rest comes only once the client reads, which it
@@ -168,12 +187,11 @@ static const struct ask_kind resume_kind = {.done = tell_resumed, .results = tru
 static int resume_by_itself(struct client *client, struct notify_str key,
                             const struct position *from)
 {
-    struct ask *ask = ask_new(&resume_kind, 1, NULL, 0, NULL);
+    struct ask *ask = open_ask(client, &resume_kind, 1);
     int error;
 
     if (ask == NULL)
         return -ENOMEM;
-    ask_open(&client->asks, ask, client, &client->sender);
     error = client_follow(client, key, from, ask);
     if (error == 0)
         ask_close(&client->asks, ask);
@@ -223,6 +241,37 @@ static size_t count_keys(const struct client_shared *shared, const struct openin
     return count;
 }
 
+/* What a stream of events has brought to go on from. False: out of memory. */
+static bool begin_resuming(struct auto_keys *keys, size_t count)
+{
+    struct client *client = keys->client;
+    struct progress *progress = client->sender.progress;
+    bool is_own;
+
+    if (!client->sender.marked)
+        return true;
+    is_own = progress_is_of(progress, client_user(client));
+    if (progress_brought(progress) == PROGRESS_MALFORMED)
+        client_tell_gap(client, json_null(), "malformed");
+    else if (!is_own)
+        client_tell_gap(client, json_null(), "user");
+    else if (progress_brought(progress) != PROGRESS_NOTHING)
+        return (keys->resumed = open_ask(client, &resume_kind, count)) != NULL;
+    return true;
+}
+
+static void end_resuming(struct auto_keys *keys)
+{
+    struct asks *asks = &keys->client->asks;
+
+    if (keys->resumed != NULL && keys->resumed->len == 0)
+        ask_cancel(asks, keys->resumed);
+    else if (keys->resumed != NULL)
+        ask_close(asks, keys->resumed);
+    if (keys->client->sender.marked)
+        progress_forget_brought(keys->client->sender.progress);
+}
+
 /* from: where its inbox is followed from, if not from where its address says; or NULL: from now on.
  */
 static int follow_all(struct client *client, const struct opening *opening,
@@ -237,10 +286,9 @@ static int follow_all(struct client *client, const struct opening *opening,
     if (enter_sessions(client, opening) != 0)
         return -ENOMEM;
     identity_each(client->identity, RIGHT_FOLLOW, false, count_name, &count);
-    keys.ask = ask_new(&greeting_kind, count, NULL, 0, NULL);
-    if (keys.ask == NULL)
+    keys.ask = open_ask(client, &greeting_kind, count);
+    if (keys.ask == NULL || !begin_resuming(&keys, count))
         return -ENOMEM;
-    ask_open(&client->asks, keys.ask, client, &client->sender);
     inbox = client_inbox(client, &buffer);
     if (!client->identity->anonymous && opening->has_last_id)
         keys.error = resume_by_itself(client, inbox, &opening->last_id);
@@ -250,8 +298,10 @@ static int follow_all(struct client *client, const struct opening *opening,
         follow_by_itself(&keys, notify_str_z(*log), NULL);
     follow_topics(&keys, opening);
     identity_each(client->identity, RIGHT_FOLLOW, false, follow_of_role, &keys);
-    if (keys.error == 0)
-        ask_close(&client->asks, keys.ask);
+    if (keys.error != 0)
+        return keys.error; /* as below */
+    end_resuming(&keys);
+    ask_close(&client->asks, keys.ask);
     return keys.error; /* a client that could not be opened takes its asks with it */
 }
 
@@ -261,8 +311,11 @@ static const char *read_opening(struct opening *ret, const struct client_shared 
 {
     const char *why = opening_read(ret, req);
 
-    if (why == NULL && ret->topics[0] != '\0' &&
-        count_keys(shared, ret) > shared->max_subscriptions)
+    size_t max = shared->max_subscriptions;
+
+    if (why == NULL && ret->dialect == DIALECT_EVENTS && max > BOOKMARK_KEYS_MAX)
+        max = BOOKMARK_KEYS_MAX;
+    if (why == NULL && ret->topics[0] != '\0' && count_keys(shared, ret) > max)
         return "topics must be fewer: a connection may not follow so many keys";
     return why;
 }
@@ -351,6 +404,11 @@ static void go_on(struct client *client, const struct notify_id *from)
     follow(client, &opening, from);
 }
 
+static bool has_brought(const struct client *client)
+{
+    return client->sender.marked && progress_brought(client->sender.progress) != PROGRESS_NOTHING;
+}
+
 void arrival_admit(struct client *client)
 {
     struct opening opening;
@@ -358,7 +416,7 @@ void arrival_admit(struct client *client)
     read_again(&opening, client);
     if (!settle(client, &opening))
         return;
-    if (opening.knows_positions)
+    if (opening.knows_positions || has_brought(client))
         follow(client, &opening, NULL);
     else
         unseen_ask(client, go_on);
@@ -396,6 +454,8 @@ static void ask_for_token(struct client *client, const struct opening *opening,
         conn_close(client->sender.conn, CONN_CLOSE_UNAUTHORIZED, credentials.fault);
     else if (credentials.token.ptr == NULL && authority_has_guests(authority))
         admit_without(client, authority_guest(authority), opening);
+    else if (credentials.token.ptr == NULL && client->sender.marked) /* no message can bring one */
+        conn_close(client->sender.conn, CONN_CLOSE_UNAUTHORIZED, "a token is needed");
     else if (keep_address(client, req))
         admission_begin(client, credentials.token);
     else
@@ -412,6 +472,62 @@ static void identify(struct client *client, const struct opening *opening,
         admit_without(client, identity_open(name), opening);
     else
         ask_for_token(client, opening, req);
+}
+
+/* What a browser gives back stands in the header; a page that was loaded anew has it in the query,
+ * by one of two names. ptr NULL: there is none. */
+static struct notify_str find_bookmark(const struct http_request *req, char *buffer, size_t cap)
+{
+    static const char *const names[] = {"last_event_id", "lastEventId"};
+    struct notify_str header = http_field(req->head, "Last-Event-ID", NULL);
+    int len;
+
+    if (header.len > 0)
+        return header;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (!http_request_has(req, names[i]))
+            continue;
+        len = http_request_arg(req, names[i], buffer, cap);
+        return len < 0 ? NOTIFY_STR("-") : notify_str_of(buffer, (size_t)len); /* which is none */
+    }
+    return (struct notify_str){NULL, 0};
+}
+
+/* ?positions=, as in "resume". False: it is none. */
+static bool bring_positions(struct progress *progress, const struct http_request *req)
+{
+    char *text = malloc(req->query.len + 1);
+    int len = text == NULL ? -1 : http_request_arg(req, "positions", text, req->query.len + 1);
+    json_t *positions =
+        len < 0 ? NULL : json_loadb(text, (size_t)len, JSON_REJECT_DUPLICATES, NULL);
+    bool good = progress_bring_positions(progress, positions);
+
+    json_decref(positions);
+    free(text);
+    return good;
+}
+
+/* False: the connection is being closed. */
+static bool begin_progress(struct client *client, const struct http_request *req)
+{
+    char buffer[BOOKMARK_TEXT_MAX + 1];
+    struct notify_str bookmark = find_bookmark(req, buffer, sizeof(buffer));
+    struct progress *progress = progress_new();
+
+    client->sender.progress = progress;
+    client->sender.marked = progress != NULL;
+    if (progress == NULL) {
+        conn_close(client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
+        return false;
+    }
+    if (bookmark.len > 0)
+        progress_bring_bookmark(progress, bookmark);
+    else if (http_request_has(req, "positions") && !bring_positions(progress, req)) {
+        conn_close(client->sender.conn, CONN_CLOSE_ABUSE,
+                   "positions must be a JSON object of keys and positions, at most 128");
+        return false;
+    }
+    return true;
 }
 
 void arrival_open(struct client_shared *shared, struct conn *conn, const struct http_request *req)
@@ -433,7 +549,8 @@ void arrival_open(struct client_shared *shared, struct conn *conn, const struct 
     conn_set_peer(conn, shared->handlers, client);
     log_debug("client_open", "client", log_int((int64_t)client->number), "addr",
               log_bytes(req->addr.ptr, req->addr.len));
-    identify(client, &opening, req);
+    if (opening.dialect != DIALECT_EVENTS || begin_progress(client, req))
+        identify(client, &opening, req);
 }
 
 void arrival_undo(struct client *client, int code)

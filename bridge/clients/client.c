@@ -12,6 +12,7 @@
 #include "channels/follow.h"
 #include "channels/router.h"
 #include "clients/inbox_start.h"
+#include "clients/progress.h"
 #include "identity/key_names.h"
 #include "net/conn.h"
 #include "wire/filter.h"
@@ -219,7 +220,7 @@ static void send_batch(struct follow *follow, struct batch *batch)
 {
     struct client *client = follow->client;
 
-    if (is_whole_for(batch, follow) && sender_deliver(&client->sender, batch)) {
+    if (is_whole_for(batch, follow) && sender_deliver(&client->sender, follow, batch)) {
         for (size_t i = 0; follow->state == FOLLOW_WAITING && i < batch->len; i++)
             note_had(follow, batch->events[i]);
         return;
@@ -257,14 +258,47 @@ static void look_ahead_more(const struct follow *follow)
     conn_prefetch(follow->client->sender.conn);
 }
 
-/* {"type":"resumed"} without a request: what the bridge did by itself. */
+/* The keys of which not all could be had. */
+static json_t *keys_with_gaps(json_t *results)
+{
+    json_t *keys = json_array(), *result;
+    const char *key;
+
+    json_object_foreach(results, key, result)
+    {
+        if (!json_is_true(json_object_get(result, "recovered")))
+            (void)json_array_append_new(keys, json_string(key));
+    }
+    return keys;
+}
+
+void client_tell_gap(struct client *client, json_t *keys, const char *reason)
+{
+    sender_send_json(&client->sender,
+                     json_pack("{s:s, s:s, s:o}", "type", "gap", "reason", reason, "keys", keys));
+}
+
+void client_tell_resumed(struct client *client, json_t *results, json_t *epochs)
+{
+    json_t *gaps;
+
+    sender_send_json(&client->sender, ask_resumed(results, epochs));
+    if (!client->sender.marked)
+        return;
+    gaps = keys_with_gaps(results);
+    if (json_array_size(gaps) > 0)
+        client_tell_gap(client, gaps, "gone");
+    else
+        json_decref(gaps);
+}
+
 static void tell_resumed(struct follow *follow, bool recovered)
 {
     json_t *results = json_object(), *epochs = NULL;
 
     ask_put_result(results, follow_key(follow), follow, recovered);
     ask_put_epoch(&epochs, follow_key(follow), follow);
-    sender_send_json(&follow->client->sender, ask_resumed(results, epochs));
+    client_tell_resumed(follow->client, results, epochs);
     json_decref(results);
     json_decref(epochs);
 }
@@ -274,6 +308,8 @@ static void on_live(struct follow *follow)
     struct client_shared *shared = follow->client->shared;
 
     shared->told++;
+    if (follow->client->sender.marked)
+        progress_on_live(follow->client->sender.progress, follow);
     if (!asks_resolve(&follow->client->asks, follow) && follow->refilled)
         tell_resumed(follow, !follow->gap);
     follow->refilled = follow->gap = false;
@@ -320,6 +356,26 @@ static void stand_at(struct follow *follow, const struct position *position)
     follow->epoch = position->epoch;
 }
 
+/* Where it has been sent that to, if somebody is to know. What it gets of its inbox before it
+ * follows that counts as from there. False: a stream of events may not follow so many. */
+static bool count_progress(struct client *client, struct follow *follow, struct notify_str key)
+{
+    const struct inbox_start *start = follow->whole ? client->inbox_start : NULL;
+    struct position from = {.id = follow->pos, .epoch = follow->epoch};
+
+    if (!client->sender.marked)
+        return true;
+    if (start != NULL && start->len > 0)
+        from = (struct position){.id = notify_id_before(start->had[start->len - 1])};
+    return progress_add(client->sender.progress, follow, key, follow->from_now ? NULL : &from);
+}
+
+static void forget_progress(struct client *client, const struct follow *follow)
+{
+    if (client->sender.marked)
+        progress_remove(client->sender.progress, follow);
+}
+
 int client_follow(struct client *client, struct notify_str key, const struct position *from,
                   struct ask *ask)
 {
@@ -339,6 +395,10 @@ int client_follow(struct client *client, struct notify_str key, const struct pos
     follow->filtered = client->filter != NULL && !follow->whole;
     if (from != NULL)
         stand_at(follow, from);
+    if (!count_progress(client, follow, key)) {
+        free(follow);
+        return -E2BIG;
+    }
     follow->next = client->follows;
     client->follows = follow;
     client->follow_count++;
@@ -347,6 +407,7 @@ int client_follow(struct client *client, struct notify_str key, const struct pos
     error = router_add(client->shared->router, follow, key, client->left);
     if (error == 0)
         return 0;
+    forget_progress(client, follow);
     client->follows = follow->next;
     client->follow_count--;
     free(follow);
@@ -374,6 +435,7 @@ void client_unfollow(struct client *client, struct follow *follow)
     client->follow_count--;
     drop_follow_items(client, follow);
     (void)asks_resolve(&client->asks, follow);
+    forget_progress(client, follow);
     router_remove(client->shared->router, follow, &client->left);
     free(follow);
 }
@@ -453,6 +515,11 @@ void client_call_end(struct client *client, size_t bytes)
         return;
     identity_unref(client->identity);
     free(client);
+}
+
+void client_on_beat(void *peer)
+{
+    sender_beat(&((struct client *)peer)->sender);
 }
 
 void client_on_closed(void *peer, int code)

@@ -109,6 +109,7 @@ void client_shared_release(struct client_shared *shared);
 struct client *client_new(struct client_shared *shared, struct conn *conn, struct notify_str id);
 /* What its connection tells (net/conn.h); peer: the client. */
 void client_on_drained(void *peer);
+void client_on_beat(void *peer);
 void client_on_closed(void *peer, int code);
 
 /* Empty while it is not known. */
@@ -128,6 +129,11 @@ extern const struct follow_handlers client_follow_handlers;
 uint64_t client_take_message(struct client *client);
 /* It has met a limit (net/conn.h). */
 void client_limit_met(struct client *client, enum counter limit);
+/* {"type":"resumed"} without a request: what the bridge did by itself. results and epochs: as
+ * ask_resumed(). Of a stream of events, {"type":"gap"} says which keys are to be read anew. */
+void client_tell_resumed(struct client *client, json_t *results, json_t *epochs);
+/* keys: taken over; null: all that it follows. */
+void client_tell_gap(struct client *client, json_t *keys, const char *reason);
 /* Tells, without a request, what is wrong with a key that it would follow by itself, or follows, or
  * did. */
 void client_tell_error(struct client *client, struct notify_str key, const char *code,

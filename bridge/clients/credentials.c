@@ -110,6 +110,16 @@ static void look_into_cookies(struct credentials *credentials, const struct http
         }
 }
 
+/* The Origin has been looked at. A page that reads from its own address sends none, but a browser
+ * says then that it is so, which no page can have it say. */
+static bool is_of_a_page(const struct http_request *req)
+{
+    unsigned count;
+    struct notify_str site = http_field(req->head, "Sec-Fetch-Site", &count);
+
+    return req->origin.len > 0 || (count == 1 && notify_str_eq(site, NOTIFY_STR("same-origin")));
+}
+
 void credentials_find(struct credentials *ret, const struct http_request *req, const char *cookie)
 {
     ret->token = (struct notify_str){NULL, 0};
@@ -117,7 +127,7 @@ void credentials_find(struct credentials *ret, const struct http_request *req, c
     look_into_query(ret, req);
     look_into_authorization(ret, req->head);
     look_into_protocols(ret, req->head);
-    if (ret->token.ptr == NULL && cookie != NULL && req->origin.len > 0)
+    if (ret->token.ptr == NULL && cookie != NULL && is_of_a_page(req))
         look_into_cookies(ret, req->head, cookie);
 }
 

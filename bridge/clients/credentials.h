@@ -19,8 +19,8 @@ struct credentials {
 };
 
 /* cookie: the name of one that may hold a token, or NULL. It counts only when nothing else does,
- * and only for a page (Origin) that may connect, which has been looked at: a browser sends it with
- * whatever any page asks for. */
+ * and only for a page (Origin) that may connect, which has been looked at, or for one of our own
+ * address (Sec-Fetch-Site): a browser sends it with whatever any page asks for. */
 void credentials_find(struct credentials *ret, const struct http_request *req, const char *cookie);
 
 /* The sub-protocol to choose of those offered, or NULL. Whoever hides a token in the list must not

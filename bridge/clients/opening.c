@@ -10,12 +10,17 @@
 
 #define CANONICAL "notify.v1"
 
+static bool is_stream(struct notify_str path)
+{
+    return notify_str_eq(path, NOTIFY_STR("/api/v1/notifications/stream"));
+}
+
 /* The part of /ws/{client_id} behind the second slash; empty for /ws and /ws/. */
 static struct notify_str id_of_path(struct notify_str path)
 {
     struct notify_str prefix = NOTIFY_STR("/ws/");
 
-    if (path.len <= prefix.len)
+    if (path.len <= prefix.len || is_stream(path))
         return (struct notify_str){NULL, 0};
     return notify_str_of(path.ptr + prefix.len, path.len - prefix.len);
 }
@@ -38,9 +43,15 @@ static bool read_arg(const struct http_request *req, const char *name, char *out
     return !http_request_has(req, name) || http_request_arg(req, name, out, cap) >= 0;
 }
 
+/* A stream's stands in the query. */
 static bool read_id(struct opening *ret, const struct http_request *req)
 {
     ret->client_id = id_of_path(req->path);
+    if (is_stream(req->path)) {
+        if (!read_arg(req, "session_id", ret->session, sizeof(ret->session)))
+            return false;
+        ret->client_id = notify_str_z(ret->session);
+    }
     return ret->client_id.len == 0 || is_name(ret->client_id);
 }
 
@@ -70,7 +81,11 @@ static bool read_last_id(struct opening *ret, const struct http_request *req)
 {
     char text[POSITION_TEXT_MAX + 1];
 
-    ret->knows_positions = http_request_has(req, "last_event_id");
+    ret->knows_positions = http_request_has(req, "last_event_id") ||
+                           (is_stream(req->path) && http_request_has(req, "positions"));
+    ret->has_last_id = false;
+    if (is_stream(req->path))
+        return true;
     if (!read_arg(req, "last_event_id", text, sizeof(text)))
         return false;
     ret->has_last_id = text[0] != '\0';
@@ -106,7 +121,10 @@ static bool read_dialect(struct opening *ret, const struct http_request *req)
     if (!read_arg(req, "protocol", text, sizeof(text)) || (asked && strcmp(text, CANONICAL) != 0))
         return false;
     asked |= req->head != NULL && offers_canonical(req->head);
-    ret->dialect = asked ? DIALECT_CANONICAL : DIALECT_TOPIC;
+    if (is_stream(req->path)) /* whose words are canonical, framed otherwise */
+        ret->dialect = DIALECT_EVENTS;
+    else
+        ret->dialect = asked ? DIALECT_CANONICAL : DIALECT_TOPIC;
     return true;
 }
 
@@ -121,10 +139,11 @@ bool opening_is_path(struct notify_str path)
 
 const char *opening_read(struct opening *ret, const struct http_request *req)
 {
-    if (notify_str_eq(id_of_path(req->path), NOTIFY_STR("*"))) /* by that KICK means every one */
-        return "the client id in the path must not be *";
     if (!read_id(ret, req))
-        return "the client id in the path must have " A_NAME;
+        return is_stream(req->path) ? "session_id must have " A_NAME
+                                    : "the client id in the path must have " A_NAME;
+    if (notify_str_eq(ret->client_id, NOTIFY_STR("*"))) /* by that KICK means every one */
+        return "the client id must not be *";
     if (!opening_read_user(ret->user, req))
         return "user must have " A_NAME;
     if (!read_topics(ret, req))

@@ -2,6 +2,8 @@
  *
  *     /ws[/<client id>] [?user=<name>] [&topics=<name>,<name>…] [&last_event_id=<position>]
  *         [&protocol=notify.v1]
+ *     /api/v1/notifications/stream [?session_id=<client id>] [&user=…] [&topics=…]
+ *         [&last_event_id=<bookmark>] [&positions=<JSON>]    (those two: clients/progress.h)
  *
  * (docs/protocol.md). Read and checked here; what comes of it, client.c decides. */
 #ifndef OPENING_H
@@ -20,12 +22,13 @@ struct http_request;
 #define OPENING_TOPICS_MAX 4095 /* bytes of ?topics=, decoded */
 
 struct opening {
-    struct notify_str client_id; /* points into the request; empty: it names none */
+    struct notify_str client_id; /* points into the request or to session; empty: it names none */
+    char session[KEY_NAME_MAX + 1];
     char user[KEY_NAME_MAX + 1]; /* empty: it names none */
     char topics[OPENING_TOPICS_MAX + 1];
     struct position last_id;
     bool has_last_id;
-    bool knows_positions; /* last_event_id is there, be it empty: it sees itself to what it lacks */
+    bool knows_positions; /* it says some, be it none: it sees itself to what it lacks */
     enum dialect dialect; /* that it is to be spoken to in */
 };
 

@@ -43,14 +43,21 @@ static int grow(struct outbox *outbox)
     return 0;
 }
 
-int outbox_push(struct outbox *outbox, struct frame *frame, void *source, struct notify_id id)
+int outbox_push_item(struct outbox *outbox, const struct outbox_item *item)
 {
     if (outbox->len == outbox->cap && grow(outbox) != 0)
         return -ENOMEM;
-    *at(outbox, outbox->len) = (struct outbox_item){frame_ref(frame), source, id};
+    (void)frame_ref(item->frame);
+    *at(outbox, outbox->len) = *item;
     outbox->len++;
-    outbox->bytes += cost(frame);
+    outbox->bytes += cost(item->frame);
     return 0;
+}
+
+int outbox_push(struct outbox *outbox, struct frame *frame, void *source, struct notify_id id)
+{
+    return outbox_push_item(outbox,
+                            &(struct outbox_item){.frame = frame, .source = source, .id = id});
 }
 
 int outbox_push_first(struct outbox *outbox, struct frame *frame)
@@ -75,19 +82,24 @@ static void give_back_memory(struct outbox *outbox)
     *outbox = (struct outbox){0};
 }
 
-struct frame *outbox_pop(struct outbox *outbox)
+bool outbox_pop_item(struct outbox *outbox, struct outbox_item *ret)
 {
-    struct frame *frame;
-
     if (outbox->len == 0)
-        return NULL;
-    frame = at(outbox, 0)->frame;
+        return false;
+    *ret = *at(outbox, 0);
     outbox->head = (outbox->head + 1) & (outbox->cap - 1);
     outbox->len--;
-    outbox->bytes -= cost(frame);
+    outbox->bytes -= cost(ret->frame);
     if (outbox->len == 0)
         give_back_memory(outbox);
-    return frame;
+    return true;
+}
+
+struct frame *outbox_pop(struct outbox *outbox)
+{
+    struct outbox_item item;
+
+    return outbox_pop_item(outbox, &item) ? item.frame : NULL;
 }
 
 void outbox_drop(struct outbox *outbox, bool (*match)(void *ctx, const struct outbox_item *item),

@@ -25,6 +25,7 @@ struct outbox_item {
     struct frame *frame; /* owned reference */
     void *source;        /* NULL for an answer */
     struct notify_id id; /* 0-0: cannot be read again; or OUTBOX_WHOLE_BOX */
+    uint32_t epoch;      /* of the box, as id was put in; 0: not known */
 };
 
 struct outbox {
@@ -39,13 +40,17 @@ bool outbox_is_empty(const struct outbox *outbox);
 /* Would an event of len bytes stay within max_bytes, of which `other` are taken up already? Into an
  * empty outbox anything fits: refused, it would be read from Redis again for ever. */
 bool outbox_fits(const struct outbox *outbox, size_t len, size_t other, size_t max_bytes);
-/* Takes its own reference. 0 or -ENOMEM. */
+/* Takes a reference of its own to its frame. 0 or -ENOMEM. */
+int outbox_push_item(struct outbox *outbox, const struct outbox_item *item);
+/* The same, where the epoch does not matter. */
 int outbox_push(struct outbox *outbox, struct frame *frame, void *source, struct notify_id id);
 /* Puts an answer before everything else. Takes its own reference. 0 or -ENOMEM. */
 int outbox_push_first(struct outbox *outbox, struct frame *frame);
 size_t
 outbox_first_bytes(const struct outbox *outbox); /* of the oldest frame; it must not be empty */
-/* Hands the oldest frame's reference over. NULL when empty. */
+/* Hands the oldest one over, with the reference to its frame; false when empty. */
+bool outbox_pop_item(struct outbox *outbox, struct outbox_item *ret);
+/* The same, of its frame alone. NULL when empty. */
 struct frame *outbox_pop(struct outbox *outbox);
 
 /* Removes every item with a source for which match(ctx, item) is true, oldest first; what is left

@@ -36,14 +36,13 @@ static void on_member(void *ctx, struct notify_str name, struct notify_str value
 static void tell(struct session_place *place, struct notify_str message)
 {
     struct sender *sender = &place->client->sender;
-    struct text text = {.len = 0};
+    struct text text = text_of(message);
 
     if (sender_is_full(sender)) {
         place->is_to_learn = true;
         place->set->tells = true;
         return;
     }
-    text_add(&text, message);
     sender_send(sender, &text);
     text_release(&text);
 }

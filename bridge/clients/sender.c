@@ -2,14 +2,18 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/counters.h"
 #include "base/log.h"
 #include "channels/batch.h"
+#include "channels/follow.h"
+#include "clients/progress.h"
 #include "net/conn.h"
 #include "wire/dialect.h"
 #include "wire/event.h"
 #include "wire/frame.h"
+#include "wire/sse_block.h"
 #include "wire/text.h"
 
 /* At most this much goes to a socket at once: what it does not take is copied by the transport, and
@@ -64,10 +68,12 @@ static void send_answer(struct sender *sender, struct frame *frame)
 {
     if (frame == NULL || sender->state == SENDER_CLOSED)
         return;
-    if (sender_is_idle(sender))
+    if (sender_is_idle(sender) && !sender->marked)
         (void)conn_write(sender->conn, frame->data, frame->len); /* a dead one reports itself */
     else if (outbox_push(&sender->outbox, frame, NULL, (struct notify_id){0, 0}) != 0)
         conn_close(sender->conn, CONN_CLOSE_INTERNAL, "out of memory");
+    else if (sender->marked)
+        sender_drain(sender);
     look_after(sender);
 }
 
@@ -92,18 +98,68 @@ void sender_send_json(struct sender *sender, json_t *answer)
     text_release(&text);
 }
 
-/* As many whole frames as fit into one piece; 0 when the first alone is too large for it. */
-static size_t fill_piece(struct outbox *outbox, char piece[WRITE_MAX_BYTES])
+/* How much longer than its frame a block may be, once it is ended. */
+static size_t end_max(const struct sender *sender)
 {
-    size_t len = 0;
+    return sender->marked ? progress_text_max(sender->progress) + SSE_END_MAX : 0;
+}
 
-    while (outbox->len > 0 && len + outbox_first_bytes(outbox) <= WRITE_MAX_BYTES) {
-        struct frame *frame = outbox_pop(outbox);
-        memcpy(piece + len, frame->data, frame->len);
-        len += frame->len;
-        frame_unref(frame);
+/* Writes the block of one that is marked and what ends it: how far its reader has come with it.
+ * Returns the length; out has room for end_max() more than the frame has. */
+static size_t write_block(struct sender *sender, const struct outbox_item *item, char *out)
+{
+    size_t len = item->frame->len;
+
+    memcpy(out, item->frame->data, len);
+    if (notify_id_cmp(item->id, OUTBOX_WHOLE_BOX) != 0)
+        progress_had(sender->progress, item->source, item->id, item->epoch);
+    return len + sse_block_end(out + len, progress_text(sender->progress));
+}
+
+/* Writes what was taken off the queue. */
+static size_t write_item(struct sender *sender, const struct outbox_item *item, char *out)
+{
+    if (!sender->marked) {
+        memcpy(out, item->frame->data, item->frame->len);
+        return item->frame->len;
+    }
+    if (sender->outbox.len == 0)
+        progress_settle(sender->progress);
+    return write_block(sender, item, out);
+}
+
+/* As many whole frames as fit into one piece; 0 when the first alone is too large for it. */
+static size_t fill_piece(struct sender *sender, char piece[WRITE_MAX_BYTES])
+{
+    struct outbox *outbox = &sender->outbox;
+    struct outbox_item item;
+    size_t len = 0, end = end_max(sender);
+
+    while (outbox->len > 0 && len + outbox_first_bytes(outbox) + end <= WRITE_MAX_BYTES) {
+        (void)outbox_pop_item(outbox, &item); /* there is one */
+        len += write_item(sender, &item, piece + len);
+        frame_unref(item.frame);
     }
     return len;
+}
+
+/* One that is too large for a piece. */
+static enum conn_write write_large(struct sender *sender)
+{
+    struct outbox_item item;
+    struct frame *whole;
+    enum conn_write written = CONN_DEAD;
+
+    (void)outbox_pop_item(&sender->outbox, &item); /* there is one */
+    whole = sender->marked ? frame_new(item.frame->len + end_max(sender)) : frame_ref(item.frame);
+    if (whole == NULL)
+        conn_close(sender->conn, CONN_CLOSE_INTERNAL, "out of memory");
+    else
+        written = conn_write(sender->conn, whole->data,
+                             sender->marked ? write_item(sender, &item, whole->data) : whole->len);
+    frame_unref(whole);
+    frame_unref(item.frame);
+    return written;
 }
 
 /* Hands the queue to the socket in pieces of many frames, until the socket is full. */
@@ -114,14 +170,8 @@ void sender_drain(struct sender *sender)
 
     while (written != CONN_DEAD && sender->outbox.len > 0 && sender->state == SENDER_READY &&
            !conn_is_busy(sender->conn)) {
-        size_t len = fill_piece(&sender->outbox, piece);
-        if (len > 0) {
-            written = conn_write(sender->conn, piece, len);
-        } else {
-            struct frame *frame = outbox_pop(&sender->outbox);
-            written = conn_write(sender->conn, frame->data, frame->len);
-            frame_unref(frame);
-        }
+        size_t len = fill_piece(sender, piece);
+        written = len > 0 ? conn_write(sender->conn, piece, len) : write_large(sender);
     }
     look_after(sender);
 }
@@ -139,10 +189,57 @@ void sender_greet(struct sender *sender, const struct greeting *greeting)
 
 /* Events. */
 
-bool sender_deliver(struct sender *sender, struct batch *batch)
+/* What goes out with the event, if it is an entry, and where it came from. */
+static struct outbox_item item_of(struct event *event, struct follow *source, struct frame *frame)
 {
-    struct frame *frame = batch_frame(batch, sender->dialect);
+    struct notify_id id = event->whole_box == WHOLE_BOX_STAYS ? event->id : OUTBOX_WHOLE_BOX;
 
+    return (struct outbox_item){.frame = frame,
+                                .source = source,
+                                .id = id,
+                                .epoch = source == NULL ? 0 : follow_box_epoch(source)};
+}
+
+/* Whether all of it fits into one piece, with what ends its blocks; its frames are there then. */
+static bool is_piece(const struct sender *sender, const struct batch *batch)
+{
+    size_t len = 0, end = end_max(sender);
+
+    for (size_t i = 0; i < batch->len; i++) {
+        const struct frame *frame = event_frame(batch->events[i], sender->dialect);
+        if (frame == NULL || frame->len + end > WRITE_MAX_BYTES - len)
+            return false;
+        len += frame->len + end;
+    }
+    return true;
+}
+
+/* Its frames are everybody's, but what ends them is its own. */
+static bool deliver_marked(struct sender *sender, struct follow *source, struct batch *batch)
+{
+    static char piece[WRITE_MAX_BYTES]; /* as above */
+    size_t len = 0;
+
+    if (!sender_is_idle(sender) || !is_piece(sender, batch))
+        return false;
+    progress_settle(sender->progress);
+    for (size_t i = 0; i < batch->len; i++) {
+        struct event *event = batch->events[i];
+        struct outbox_item item = item_of(event, source, event_frame(event, sender->dialect));
+        len += write_block(sender, &item, piece + len);
+    }
+    if (conn_write(sender->conn, piece, len) == CONN_BUSY)
+        look_after(sender); /* a dead one reports itself */
+    return true;
+}
+
+bool sender_deliver(struct sender *sender, struct follow *source, struct batch *batch)
+{
+    struct frame *frame;
+
+    if (sender->marked)
+        return deliver_marked(sender, source, batch);
+    frame = batch_frame(batch, sender->dialect);
     if (frame == NULL || frame->len > WRITE_MAX_BYTES || !sender_is_idle(sender))
         return false;
     if (conn_write(sender->conn, frame->data, frame->len) == CONN_BUSY)
@@ -153,14 +250,32 @@ bool sender_deliver(struct sender *sender, struct batch *batch)
 bool sender_enqueue(struct sender *sender, struct follow *source, struct event *event)
 {
     struct frame *frame = event_frame(event, sender->dialect);
-    struct notify_id id = event->whole_box == WHOLE_BOX_STAYS ? event->id : OUTBOX_WHOLE_BOX;
+    struct outbox_item item;
 
-    if (frame == NULL ||
-        !outbox_fits(&sender->outbox, frame->len, held_elsewhere(sender),
-                     sender->shared->outbox_bytes) ||
-        outbox_push(&sender->outbox, frame, source, id) != 0)
+    if (frame == NULL || !outbox_fits(&sender->outbox, frame->len, held_elsewhere(sender),
+                                      sender->shared->outbox_bytes))
         return false;
-    return true;
+    item = item_of(event, source, frame);
+    return outbox_push_item(&sender->outbox, &item) == 0;
+}
+
+/* A block of nothing but an id makes it the last one that its reader has had, without an event. */
+void sender_beat(struct sender *sender)
+{
+    char block[BOOKMARK_TEXT_MAX + SSE_END_MAX];
+    struct notify_str id = {NULL, 0};
+
+    if (sender->state == SENDER_CLOSED || conn_is_busy(sender->conn))
+        return;
+    if (sender_is_idle(sender)) {
+        progress_settle(sender->progress);
+        id = progress_text(sender->progress);
+    }
+    if (id.len > 0)
+        (void)conn_write(sender->conn, block, sse_block_end(block, id)); /* as above */
+    else
+        (void)conn_write(sender->conn, SSE_COMMENT, sizeof(SSE_COMMENT) - 1);
+    look_after(sender);
 }
 
 bool sender_is_full(const struct sender *sender)
@@ -208,6 +323,9 @@ void sender_on_closed(struct sender *sender)
     sender->conn = NULL;
     heartbeat_cancel(sender->shared->stuck, &sender->stuck);
     outbox_release(&sender->outbox);
+    progress_free(sender->progress);
+    sender->progress = NULL;
+    sender->marked = false;
 }
 
 /* All senders. */

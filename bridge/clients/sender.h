@@ -25,6 +25,7 @@ struct follow;
 struct frame;
 struct greeting;
 struct loop;
+struct progress;
 struct text;
 
 #define SENDER_MAX_CALLS 64 /* requests under way for one peer; then its input waits */
@@ -51,9 +52,12 @@ struct sender {
     uint8_t state, dialect;
     uint8_t in_line; /* commands of its calls that wait for their turn; then its input waits */
     bool input_paused;
+    bool
+        marked; /* its frames are blocks of events, to be ended by how far it has come (progress) */
     uint32_t call_bytes; /* of the calls and asks: what they and their answers may come to */
     struct outbox outbox;
     struct heartbeat_node stuck; /* set while its socket takes no more: until when it must */
+    struct progress *progress;   /* owned; NULL unless marked */
 };
 
 /* loop and the limits are set. 0 or -ENOMEM. */
@@ -68,12 +72,15 @@ void sender_send_json(struct sender *sender, json_t *answer);
 /* The first thing that the peer hears: from now on the queue goes out. */
 void sender_greet(struct sender *sender, const struct greeting *greeting);
 
-/* Events. All of the batch at once, if the socket takes it and nothing waits before it. */
-bool sender_deliver(struct sender *sender, struct batch *batch);
+/* Events. All of the batch, which came from source, at once, if the socket takes it and nothing
+ * waits before it. */
+bool sender_deliver(struct sender *sender, struct follow *source, struct batch *batch);
 /* Into the queue, with where it came from. False: it does not fit. */
 bool sender_enqueue(struct sender *sender, struct follow *source, struct event *event);
 /* Hands the queue to the socket, until that is full. */
 void sender_drain(struct sender *sender);
+/* One that is marked has been sent nothing for a while, perhaps. */
+void sender_beat(struct sender *sender);
 /* The socket has taken what waited for it. */
 void sender_on_drained(struct sender *sender);
 /* Everything is out and the socket takes more. */

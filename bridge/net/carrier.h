@@ -20,6 +20,10 @@
 #define CARRIER_CLOSE_MS 5000 /* for the peer's answer to our Close frame */
 /* Read from a WebSocket at once; also the most that is kept of a peer whose input is paused. */
 #define CARRIER_READ_BYTES 16384
+/* That whoever reads a stream of events sends after the request: nothing of it means anything. */
+#define CARRIER_SSE_INPUT_BYTES 16384
+#define CARRIER_SSE_RETRY_MS 3000  /* when to come back, unless something else is said */
+#define CARRIER_SSE_DEAD_MS 120000 /* nothing that was sent has been acknowledged for so long */
 #define CARRIER_GATHER_BYTES 65536 /* answers to one read that leave in one write */
 /* Connections of an address, or those of all, that are no WebSocket: so many more than there may be
  * of those are let in, to be told so. */
@@ -36,7 +40,7 @@ struct tls_carrier;
 
 struct transport {
     struct loop *loop;              /* borrowed */
-    struct heartbeat *beats;        /* owned; of WebSockets */
+    struct heartbeat *beats;        /* owned; of conns */
     struct heartbeat *deadlines;    /* owned; of HTTP */
     struct loop_timer *ended_timer; /* owned; for those in ended */
     struct tls_carrier *tls;        /* owned; NULL: no certificate */
@@ -45,8 +49,9 @@ struct transport {
     TAILQ_HEAD(http_conn_queue, http_conn) http, http_ended;
     TAILQ_HEAD(first_bytes_queue, first_bytes) first;
     struct transport_config config; /* pointers in it borrowed */
-    uint64_t opened;                /* WebSocket connections so far */
-    size_t count;                   /* open WebSocket connections */
+    uint64_t opened;                /* WebSockets and streams of events so far */
+    size_t count;                   /* open ones, */
+    size_t streams;                 /* and those of events among them */
     size_t sockets;                 /* all connections, whatever they are yet */
     /* Of the WebSocket whose input is being handled: */
     unsigned spent;                       /* of its turn */

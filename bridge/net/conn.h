@@ -49,6 +49,9 @@ struct peer_handlers {
     /* The peer is gone, whoever ended it: the last call for it. code: the WebSocket close code that
      * was received or sent, 1006 for none (RFC 6455, 7.1.5). */
     void (*on_closed)(void *peer, int code);
+    /* A stream of events has been open for another interval: something is to be written to it, so
+     * that proxies do not take it for dead. NULL: a comment is written. */
+    void (*on_beat)(void *peer);
 };
 
 /* From now on peer is told; who was before is not any more. handlers is borrowed for life. */
@@ -60,7 +63,8 @@ enum conn_write {
     CONN_DEAD, /* the connection is ending; on_closed will follow */
 };
 
-/* Writes one or more complete frames, already in the form of the connection's protocol. The bytes
+/* Writes one or more complete frames, already in the form of the connection's protocol, be they
+ * frames of a WebSocket or blocks of a stream of events (wire/sse_block.h). The bytes
  * are neither changed nor kept: the same buffer may go to any number of connections. Must not be
  * called while busy. May be called from anywhere on the loop's thread. */
 enum conn_write conn_write(struct conn *conn, const void *frames, size_t len);
@@ -79,8 +83,14 @@ void conn_limit_met(struct conn *conn, enum counter limit);
 const char *conn_format_address(const struct conn *conn, char out[ADDRESS_TEXT_MAX]);
 
 /* Begins the closing handshake (RFC 6455, 7.1.2) with code and a reason of at most 123 bytes; what
- * was written before goes out first. Safe to call again. on_message is not called any more. */
+ * was written before goes out first. Safe to call again. on_message is not called any more.
+ *
+ * A stream of events is ended by an event that says the same (docs/sse.md), but for 1000. One that
+ * nothing has been written to is refused by a status, unless the reason is one that passes: a
+ * browser comes back only after status 200. */
 void conn_close(struct conn *conn, int code, const char *reason);
+/* The same; the peer is told to come back after so many milliseconds (0: nothing is said of it). */
+void conn_close_until(struct conn *conn, int code, const char *reason, uint32_t retry_ms);
 
 /* The application's own close codes and what they mean: docs/protocol.md, "Close codes". */
 enum conn_close_code {

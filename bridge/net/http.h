@@ -48,7 +48,11 @@ bool http_request_has(const struct http_request *req, const char *name);
 int http_query_next(struct notify_str *rest, char *out, struct notify_str *ret_name,
                     struct notify_str *ret_value);
 
-enum http_carrier { HTTP_PLAIN, HTTP_WEBSOCKET };
+enum http_carrier {
+    HTTP_PLAIN,
+    HTTP_WEBSOCKET,
+    HTTP_EVENTS, /* as HTTP_PLAIN; but only for pages that may connect */
+};
 
 #define HTTP_ALLOW_MAX 64
 
@@ -64,12 +68,20 @@ struct http_plan {
     void *ctx;        /* for on_request() */
 };
 
+/* How whoever reads an answer sees where its body ends. */
+enum http_extent {
+    HTTP_SIZED,     /* by its length */
+    HTTP_IN_CHUNKS, /* RFC 9112, 7.1 */
+    HTTP_TO_END,    /* by the end of the connection */
+};
+
 /* Text that is sent as it is must be static, or live until exchange_answer() returns. */
 struct http_response {
     int status;
     const char *content_type;  /* NULL: "application/json" */
     const char *cache_control; /* NULL: "no-store" */
     const char *headers;       /* further lines, each ended by CR LF; or NULL */
+    enum http_extent extent;
     const void *body;
     size_t len;
 };
@@ -80,6 +92,14 @@ const struct http_plan *exchange_plan(const struct exchange *exchange);
 void exchange_answer(struct exchange *exchange, const struct http_response *response);
 /* The JSON body of an error: {"error":{"code","message","details":null}}, by its status. */
 void exchange_refuse(struct exchange *exchange, int status, const char *headers);
+/* Answers with a stream of events (text/event-stream): a connection as in conn.h, whose peer is to
+ * be set at once. Its head goes out with the first that is written. Of the exchange only its
+ * request may be looked at any more, until exchange_forget(). NULL: it has been refused already, as
+ * the address has too many connections, or there is no memory. */
+struct conn *exchange_open_events(struct exchange *exchange);
+void exchange_forget(struct exchange *exchange);
+/* The answer to HEAD where GET would bring a stream. */
+void exchange_answer_events_head(struct exchange *exchange);
 /* Calls fn(ctx) when the peer has gone before it was answered; the exchange must not be used any
  * more then. fn NULL: nobody is told any more. */
 void exchange_on_gone(struct exchange *exchange, void (*fn)(void *ctx), void *ctx);

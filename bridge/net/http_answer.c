@@ -63,11 +63,15 @@ static void format_date(char out[64], uint64_t wall_ms)
 static void format_content(char out[160], const struct http_response *response)
 {
     const char *type = response->content_type == NULL ? "application/json" : response->content_type;
+    char length[48] = "";
 
+    if (response->extent == HTTP_SIZED)
+        (void)snprintf(length, sizeof(length), "Content-Length: %zu\r\n", response->len);
+    else if (response->extent == HTTP_IN_CHUNKS)
+        (void)snprintf(length, sizeof(length), "Transfer-Encoding: chunked\r\n");
     out[0] = '\0';
     if (response->status != 204 && response->status != 304)
-        (void)snprintf(out, 160, "Content-Type: %.100s\r\nContent-Length: %zu\r\n", type,
-                       response->len);
+        (void)snprintf(out, 160, "Content-Type: %.100s\r\n%s", type, length);
 }
 
 #define READABLE                                                                                   \

@@ -2,7 +2,7 @@
  *
  *     HEAD --whole--> BODY --whole--> WAIT --answered--> WRITE --taken--> HEAD …
  *       |                                                  \--last one--> LINGER --end--> DEAD
- *       \--upgrade: the stream becomes a WebSocket's--> DEAD
+ *       \--upgrade: the stream becomes a WebSocket's--> DEAD; from WAIT, one of events --> DEAD
  *
  * One request at a time: the next one of a peer that does not wait is looked at when the answer
  * before it is out. What comes meanwhile is kept up to one buffer; then the kernel keeps it. */
@@ -19,6 +19,7 @@
 #include "net/addresses.h"
 #include "net/carrier.h"
 #include "net/http_answer.h"
+#include "net/sse_conn.h"
 #include "net/stream.h"
 #include "net/ws_conn.h"
 #include "net/ws_handshake.h"
@@ -311,8 +312,54 @@ void exchange_answer(struct exchange *exchange, const struct http_response *resp
 
     conn->exchange = NULL;
     send_answer(conn, response, &to, exchange->last || conn->input_ended);
+    exchange_forget(exchange);
+}
+
+/* The connection is a stream's from now on: its address is handed over, that of whom it speaks for
+ * if there is one, and it ends as what it was. */
+static struct stream *give_up_stream(struct http_conn *conn)
+{
+    struct stream *stream = conn->stream;
+
+    conn->stream = NULL;
+    if (conn->caller == NULL)
+        conn->address = NULL;
+    conn->caller = NULL;
+    end(conn);
+    return stream;
+}
+
+struct conn *exchange_open_events(struct exchange *exchange)
+{
+    struct http_conn *conn = exchange->conn;
+    struct transport *transport = conn->transport;
+    const struct sse_opening opening = {.address = caller_of(conn),
+                                        .reader =
+                                            recipient_of(&exchange->req, &exchange->plan).reader,
+                                        .in_chunks = exchange->head.minor > 0,
+                                        .input_len = conn->len - conn->at};
+
+    conn->exchange = NULL;
+    exchange->conn = NULL;
+    return sse_conn_open(transport, give_up_stream(conn), &opening);
+}
+
+void exchange_forget(struct exchange *exchange)
+{
     free(exchange->body);
     free(exchange);
+}
+
+void exchange_answer_events_head(struct exchange *exchange)
+{
+    const struct http_response response = {.status = 200,
+                                           .content_type = SSE_CONTENT_TYPE,
+                                           .cache_control = SSE_CACHE_CONTROL,
+                                           .headers = SSE_HEADERS,
+                                           .extent = exchange->head.minor > 0 ? HTTP_IN_CHUNKS
+                                                                              : HTTP_TO_END};
+
+    exchange_answer(exchange, &response);
 }
 
 void exchange_refuse(struct exchange *exchange, int status, const char *headers)
@@ -382,7 +429,6 @@ static void upgrade(struct http_conn *conn, const struct http_request *req,
                     const struct recipient *to)
 {
     struct transport *transport = conn->transport;
-    struct stream *stream = conn->stream;
     const char *headers;
     int status = ws_handshake_check(req, &headers);
     struct ws_opening opening = {.req = req,
@@ -396,12 +442,7 @@ static void upgrade(struct http_conn *conn, const struct http_request *req,
         refuse(conn, status, headers, NULL, to);
         return;
     }
-    conn->stream = NULL;
-    if (conn->caller == NULL) /* handed over, one or the other */
-        conn->address = NULL;
-    conn->caller = NULL;
-    end(conn);
-    ws_handshake_open(transport, stream, &opening);
+    ws_handshake_open(transport, give_up_stream(conn), &opening);
 }
 
 /* Whom the request comes from is known now. 0, or 429: so often may an address ask; the first

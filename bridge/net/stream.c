@@ -182,6 +182,11 @@ void stream_end_output(struct stream *stream)
         end_output_now(stream);
 }
 
+int stream_socket(const struct stream *stream)
+{
+    return stream->kind != NULL ? stream->kind->socket(stream->carried) : stream->fd;
+}
+
 bool stream_is_secure(const struct stream *stream)
 {
     return stream->kind != NULL;

@@ -36,6 +36,7 @@ struct stream_kind {
     enum stream_written (*write)(void *carried, const void *bytes, size_t len);
     bool (*is_busy)(const void *carried);
     void (*end_output)(void *carried);
+    int (*socket)(const void *carried);
     void (*free)(void *carried);
 };
 
@@ -69,6 +70,8 @@ bool stream_is_busy(const struct stream *stream);
 size_t stream_kept(const struct stream *stream);
 /* Our last byte has been written: the peer sees the end once all is out. */
 void stream_end_output(struct stream *stream);
+/* The socket below, for its options; -1: there is none any more. */
+int stream_socket(const struct stream *stream);
 /* Is it TLS? */
 bool stream_is_secure(const struct stream *stream);
 /* Closes and frees, whatever is kept. NULL is fine. */

@@ -154,8 +154,15 @@ static void release(void *carried)
         free(tls);
 }
 
-static const struct stream_kind kind = {want_input, read_kept,  write_bytes,
-                                        is_busy,    end_output, release};
+static int socket_of(const void *carried)
+{
+    const struct tls_stream *tls = carried;
+
+    return tls->wsi == NULL ? -1 : lws_get_socket_fd(tls->wsi);
+}
+
+static const struct stream_kind kind = {want_input, read_kept, write_bytes, is_busy,
+                                        end_output, socket_of, release};
 
 /* What lws tells of. A stream may be freed within: then the callback's answer closes the wsi. */
 

@@ -10,11 +10,11 @@
 #include "base/loop.h"
 #include "net/addresses.h"
 #include "net/carrier.h"
+#include "net/conn_base.h"
 #include "net/first_bytes.h"
 #include "net/http_conn.h"
 #include "net/stream.h"
 #include "net/tls_carrier.h"
-#include "net/ws_conn.h"
 
 /* The wheel. The pings of a tick go out together, and their pongs come back together: with 10,000
  * connections, 30 s between pings and four ticks a second that was 1 ms at a time for which
@@ -29,6 +29,8 @@ static uint64_t tick_for(const struct transport_config *config)
     uint64_t shortest = config->heartbeat_ms;
     uint64_t tick;
 
+    if (shortest == 0 || (config->sse_heartbeat_ms > 0 && config->sse_heartbeat_ms < shortest))
+        shortest = config->sse_heartbeat_ms;
     if (shortest == 0 || (config->idle_timeout_ms > 0 && config->idle_timeout_ms < shortest))
         shortest = config->idle_timeout_ms;
     if (shortest == 0)
@@ -41,7 +43,7 @@ static void end_some(void *ctx)
 {
     struct transport *transport = ctx;
 
-    ws_conn_end_some(transport);
+    conn_end_some(transport);
     http_conn_end_some(transport);
     if (!TAILQ_EMPTY(&transport->ended) || !TAILQ_EMPTY(&transport->http_ended))
         loop_timer_set(transport->ended_timer, 0);
@@ -65,7 +67,7 @@ struct transport *transport_new(struct loop *loop, const struct transport_config
     TAILQ_INIT(&transport->first);
     transport->config.addresses.proxies = config->forwarding.trust;
     transport->addresses = addresses_new(loop, &transport->config.addresses);
-    transport->beats = heartbeat_new(loop, tick_for(config), ws_conn_due);
+    transport->beats = heartbeat_new(loop, tick_for(config), conn_due);
     transport->deadlines = heartbeat_new(loop, TICK_MAX_MS, http_conn_due);
     transport->ended_timer = loop_timer_new(loop, end_some, transport);
     if (transport->addresses == NULL || transport->beats == NULL || transport->deadlines == NULL ||
@@ -139,6 +141,11 @@ size_t transport_count(const struct transport *transport)
     return transport->count;
 }
 
+size_t transport_stream_count(const struct transport *transport)
+{
+    return transport->streams;
+}
+
 size_t transport_socket_count(const struct transport *transport)
 {
     return transport->sockets;
@@ -151,7 +158,7 @@ void transport_free(struct transport *transport)
     while (!TAILQ_EMPTY(&transport->first))
         first_bytes_free(TAILQ_FIRST(&transport->first));
     http_conn_free_all(transport);
-    ws_conn_free_all(transport);
+    conn_free_all(transport);
     tls_carrier_free(transport->tls);
     addresses_free(transport->addresses);
     heartbeat_free(transport->beats);

@@ -1,5 +1,5 @@
 /* transport -- all connections of clients: takes descriptors from the listeners and carries what
- * the layers above give it, over HTTP (http.h) and WebSocket (conn.h). */
+ * the layers above give it, over HTTP (http.h), WebSocket and event streams (conn.h). */
 #ifndef TRANSPORT_H
 #define TRANSPORT_H
 
@@ -19,7 +19,9 @@ struct transport *transport_new(struct loop *loop, const struct transport_config
 /* Hands over a connected, non-blocking stream socket of a client; it is closed on failure. A
  * listener_fn: ctx is the transport. */
 void transport_adopt(void *ctx, int fd, const struct listener_kind *kind);
-size_t transport_count(const struct transport *transport);        /* open WebSocket connections */
+/* Open WebSockets and streams of events. */
+size_t transport_count(const struct transport *transport);
+size_t transport_stream_count(const struct transport *transport); /* of events alone */
 size_t transport_socket_count(const struct transport *transport); /* of every kind */
 /* Closes every connection at once, without handshake, calling on_closed for each, and frees all. */
 void transport_free(struct transport *transport);

@@ -13,6 +13,7 @@ struct transport_config {
     size_t max_message_bytes;    /* bigger: closed with 1009 */
     uint64_t max_control_frames; /* in ten seconds, at least 1; more: closed with 4400 */
     uint64_t heartbeat_ms;       /* WebSocket ping after this long; dead after two silent ones */
+    uint64_t sse_heartbeat_ms;   /* a stream of events is written to this often, at the least */
     uint64_t idle_timeout_ms;    /* without any frame from the peer, pongs included: 4408 */
     size_t max_sockets; /* connections of every kind; more are closed when they are accepted */
     const char *cert_file, *key_file;  /* for listeners with TLS; NULL: there are none */

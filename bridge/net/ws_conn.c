@@ -12,10 +12,9 @@
 #include "net/ws_conn.h"
 
 #include <assert.h>
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/counters.h"
 #include "base/heartbeat.h"
@@ -23,6 +22,7 @@
 #include "base/loop.h"
 #include "net/addresses.h"
 #include "net/carrier.h"
+#include "net/conn_base.h"
 #include "net/stream.h"
 #include "wire/ws_reader.h"
 
@@ -34,38 +34,21 @@
  * microsecond: to look at a frame, to carry 1 KiB. */
 #define TURN_UNITS 64
 #define TEXT_UNITS 8
-#define BYTES_PER_UNIT 1024
 #define CONTROL_PERIOD_MS 10000 /* of max_control_frames */
 
-enum conn_state { CONN_OPEN, CONN_CLOSING, CONN_LINGERING, CONN_ENDED };
-
-/* One per connection: keep it small, and what conn_write() looks at together. */
-struct conn {
-    struct stream *stream; /* owned; NULL once it has ended */
-    struct transport *transport;
-    const struct peer_handlers *handlers; /* borrowed; of the peer */
-    void *peer;                           /* NULL: nobody is told */
-    struct address *address;              /* owned reference */
-    int fd;                               /* of the stream, for sending past it; -1: TLS */
-    uint16_t code;                        /* what on_closed will tell */
-    uint8_t state;                        /* enum conn_state */
-    uint8_t unanswered;                   /* pings since the peer was last heard */
-    bool busy;                            /* the stream keeps a remainder */
-    bool paused;                          /* by conn_pause_input() */
-    bool choked;         /* input rests until the socket has drained: a pong is waiting in it */
-    bool reading;        /* in handle_input(): what is kept will be looked at there */
-    bool resuming;       /* a deferred on_resume() is on its way; nothing is read until then */
-    bool ended_queued;   /* in transport->ended */
+/* One per connection: keep it small. */
+struct ws_conn {
+    struct conn conn;    /* first */
     uint64_t heard_ms;   /* when the last frame came from the peer */
     uint64_t ping_ms;    /* when the next ping is due */
     uint64_t control_us; /* loop clock at which its allowance for control frames is whole again */
-    union {
-        struct heartbeat_node beat;   /* the next ping, or the deadline of closing */
-        TAILQ_ENTRY(conn) ended_link; /* while ended_queued */
-    };
-    TAILQ_ENTRY(conn) all_link;
     struct ws_reader reader;
 };
+
+static struct ws_conn *ws_of(struct conn *conn)
+{
+    return (struct ws_conn *)conn;
+}
 
 static const uint8_t ping_frame[] = {0x89, 0x00};
 
@@ -81,148 +64,7 @@ static void update_input(struct conn *conn)
         stream_want_input(conn->stream, wants_input(conn) && !conn->resuming);
 }
 
-/* on_closed follows in one of the next turns of the loop: when ten thousand connections
- * break at once, as those behind a proxy do, taking them all down in one turn would hold up the
- * others for 98 ms. */
-static void end(struct conn *conn)
-{
-    struct transport *transport = conn->transport;
-
-    if (conn->state == CONN_ENDED)
-        return;
-    conn->state = CONN_ENDED;
-    update_input(conn);
-    heartbeat_cancel(transport->beats, &conn->beat);
-    if (TAILQ_EMPTY(&transport->ended))
-        loop_timer_set(transport->ended_timer, 0);
-    TAILQ_INSERT_TAIL(&transport->ended, conn, ended_link);
-    conn->ended_queued = true;
-}
-
-static void unqueue_ended(struct conn *conn)
-{
-    if (!conn->ended_queued)
-        return;
-    TAILQ_REMOVE(&conn->transport->ended, conn, ended_link);
-    conn->ended_queued = false;
-    conn->beat = (struct heartbeat_node){0}; /* not set */
-}
-
-/* The last of a connection. */
-static void take_down(struct conn *conn)
-{
-    struct transport *transport = conn->transport;
-
-    unqueue_ended(conn);
-    heartbeat_cancel(transport->beats, &conn->beat);
-    TAILQ_REMOVE(&transport->all, conn, all_link);
-    transport->count--;
-    transport->sockets--;
-    conn->state = CONN_ENDED;
-    if (conn->peer != NULL)
-        conn->handlers->on_closed(conn->peer, conn->code);
-    ws_reader_release(&conn->reader);
-    address_release(conn->address);
-    stream_free(conn->stream);
-    conn->stream = NULL;
-    if (!conn->resuming)
-        free(conn);
-}
-
-void ws_conn_end_some(struct transport *transport)
-{
-    for (int i = 0; i < CARRIER_ENDED_AT_ONCE && !TAILQ_EMPTY(&transport->ended); i++)
-        take_down(TAILQ_FIRST(&transport->ended));
-}
-
-void ws_conn_free_all(struct transport *transport)
-{
-    while (!TAILQ_EMPTY(&transport->all))
-        take_down(TAILQ_FIRST(&transport->all));
-}
-
 /* Output. */
-
-/* Sends what the socket takes: the length, 0 if nothing, -1 if it is broken. Straight to the kernel
- * when nothing is before it: the stream is another piece of memory, and not in the cache on
- * connections that were idle. */
-static ssize_t send_directly(struct conn *conn, const void *bytes, size_t len)
-{
-    ssize_t n;
-
-    if (conn->busy || conn->fd < 0)
-        return 0;
-    n = send(conn->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-    return n < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS) ? 0 : n;
-}
-
-static enum conn_write write_raw(struct conn *conn, const void *bytes, size_t len)
-{
-    ssize_t sent = send_directly(conn, bytes, len);
-    enum stream_written written;
-
-    if (sent == (ssize_t)len)
-        return CONN_SENT;
-    written = sent < 0 ? STREAM_DEAD
-                       : stream_write(conn->stream, (const char *)bytes + sent, len - (size_t)sent);
-    if (written == STREAM_DEAD) {
-        end(conn);
-        return CONN_DEAD;
-    }
-    conn->busy = written == STREAM_BUSY;
-    return conn->busy ? CONN_BUSY : CONN_SENT;
-}
-
-static enum conn_write flush_gathered(struct conn *conn)
-{
-    struct transport *transport = conn->transport;
-    size_t len = transport->gathered;
-
-    transport->gathered = 0;
-    return len == 0 ? CONN_SENT : write_raw(conn, transport->gather, len);
-}
-
-/* While a connection's input is handled, all that goes to it because of that leaves in one write,
- * at the end: pongs and answers cost a peer less to ask for than us to send one by one. */
-static enum conn_write put(struct conn *conn, const void *bytes, size_t len)
-{
-    struct transport *transport = conn->transport;
-
-    if (!conn->reading)
-        return write_raw(conn, bytes, len);
-    transport->spent += (unsigned)(len / BYTES_PER_UNIT);
-    if (len > sizeof(transport->gather) - transport->gathered) {
-        enum conn_write ret = flush_gathered(conn);
-        if (ret != CONN_SENT || len > sizeof(transport->gather))
-            return ret == CONN_DEAD ? CONN_DEAD : write_raw(conn, bytes, len);
-    }
-    memcpy(transport->gather + transport->gathered, bytes, len);
-    transport->gathered += len;
-    return conn->busy ? CONN_BUSY : CONN_SENT;
-}
-
-enum conn_write conn_write(struct conn *conn, const void *frames, size_t len)
-{
-    if (conn->state != CONN_OPEN)
-        return CONN_DEAD;
-    assert(!conn->busy);
-    return put(conn, frames, len);
-}
-
-void conn_prefetch(const struct conn *conn)
-{
-    __builtin_prefetch(conn, 1);
-}
-
-bool conn_is_busy(const struct conn *conn)
-{
-    return conn->busy;
-}
-
-size_t conn_unsent(const struct conn *conn)
-{
-    return conn->busy ? stream_kept(conn->stream) : 0;
-}
 
 /* A control frame may go out behind a remainder. But then no more input is taken until that has
  * gone: a peer that sends pings and does not read must not fill our memory. */
@@ -237,22 +79,12 @@ static enum conn_write write_control(struct conn *conn, uint8_t opcode, const vo
     frame[1] = (uint8_t)len;
     if (len > 0)
         memcpy(frame + 2, payload, len);
-    ret = put(conn, frame, 2 + len);
+    ret = conn_put(conn, frame, 2 + len);
     if (ret == CONN_BUSY && conn->state == CONN_OPEN) {
         conn->choked = true;
         update_input(conn);
     }
     return ret;
-}
-
-void conn_limit_met(struct conn *conn, enum counter limit)
-{
-    address_limit_met(conn->address, limit);
-}
-
-const char *conn_format_address(const struct conn *conn, char out[ADDRESS_TEXT_MAX])
-{
-    return address_format(conn->address, out);
 }
 
 /* Closing. */
@@ -268,17 +100,20 @@ static void send_close(struct conn *conn, int code, const char *reason, size_t r
     (void)write_control(conn, 0x8, payload, code == CODE_NONE_GIVEN ? 0 : 2 + reason_len);
 }
 
-void conn_close(struct conn *conn, int code, const char *reason)
+static void close_it(struct conn *conn, int code, const char *reason, uint32_t retry_ms)
 {
-    if (conn->state != CONN_OPEN)
-        return;
+    char text[MAX_REASON_BYTES + 1] = "";
+
     conn->state = CONN_CLOSING;
-    conn->code = (uint16_t)code;
     conn->choked = false;
-    send_close(conn, code, reason, reason == NULL ? 0 : strlen(reason));
+    if (retry_ms > 0)
+        (void)snprintf(text, sizeof(text), "%s, come back after ms: %u", reason, retry_ms);
+    else if (reason != NULL)
+        (void)snprintf(text, sizeof(text), "%s", reason);
+    send_close(conn, code, text, strlen(text));
     if (conn->state == CONN_ENDED)
         return;
-    heartbeat_set(conn->transport->beats, &conn->beat, CARRIER_CLOSE_MS);
+    conn_set_beat(conn, CARRIER_CLOSE_MS);
     update_input(conn); /* to see the peer's Close, also when paused */
 }
 
@@ -287,9 +122,9 @@ void conn_close(struct conn *conn, int code, const char *reason)
 static void linger(struct conn *conn)
 {
     conn->state = CONN_LINGERING;
-    heartbeat_set(conn->transport->beats, &conn->beat, CARRIER_LINGER_SECS * UINT64_C(1000));
+    conn_set_beat(conn, CARRIER_LINGER_SECS * UINT64_C(1000));
     update_input(conn);
-    if (flush_gathered(conn) != CONN_DEAD)
+    if (conn_flush(conn) != CONN_DEAD)
         stream_end_output(conn->stream); /* once all is out */
 }
 
@@ -324,12 +159,12 @@ static bool may_send_control(struct conn *conn)
 {
     const uint64_t whole_us = CONTROL_PERIOD_MS * UINT64_C(1000);
     uint64_t now_us = loop_now_ms(conn->transport->loop) * 1000;
-    uint64_t at_us = conn->control_us > now_us ? conn->control_us : now_us;
+    uint64_t at_us = ws_of(conn)->control_us > now_us ? ws_of(conn)->control_us : now_us;
 
     at_us += whole_us / conn->transport->config.max_control_frames;
     if (at_us - now_us > whole_us)
         return false;
-    conn->control_us = at_us;
+    ws_of(conn)->control_us = at_us;
     return true;
 }
 
@@ -376,7 +211,7 @@ static enum ws_item_kind handle_items(struct conn *conn, struct ws_input *in)
 
     transport->spent = 0;
     while (conn->state < CONN_LINGERING && wants_input(conn) && transport->spent < TURN_UNITS) {
-        kind = ws_reader_next(&conn->reader, transport->config.max_message_bytes, in, &item);
+        kind = ws_reader_next(&ws_of(conn)->reader, transport->config.max_message_bytes, in, &item);
         if (kind == WS_MORE)
             break;
         transport->spent += kind == WS_TEXT ? TEXT_UNITS : 1;
@@ -389,7 +224,7 @@ static void on_resume(void *ctx);
 
 static void resume_input(struct conn *conn)
 {
-    if (!conn->reading && !conn->resuming && ws_reader_kept(&conn->reader) > 0) {
+    if (!conn->reading && !conn->resuming && ws_reader_kept(&ws_of(conn)->reader) > 0) {
         conn->resuming = true;
         loop_defer(conn->transport->loop, on_resume, conn);
     }
@@ -404,12 +239,12 @@ static void handle_input(struct conn *conn, struct ws_input *in)
     last = handle_items(conn, in);
     conn->reading = false;
     if (conn->state != CONN_ENDED)
-        (void)flush_gathered(conn); /* its death is seen below */
+        (void)conn_flush(conn); /* its death is seen below */
     conn->transport->gathered = 0;
     update_input(conn);
     if (conn->state >= CONN_LINGERING)
         return; /* data after Close is ignored (RFC 6455, 5.5.1) */
-    if (ws_reader_keep(&conn->reader, in) != 0)
+    if (ws_reader_keep(&ws_of(conn)->reader, in) != 0)
         conn_close(conn, CONN_CLOSE_INTERNAL, "out of memory");
     else if (last != WS_MORE && wants_input(conn))
         resume_input(conn);
@@ -428,16 +263,16 @@ static void on_input(void *owner)
 {
     struct conn *conn = owner;
     struct transport *transport = conn->transport;
-    size_t kept = ws_reader_restore(&conn->reader, transport->input);
+    size_t kept = ws_reader_restore(&ws_of(conn)->reader, transport->input);
     ssize_t n = read_stream(conn, transport->input, kept);
     struct ws_input in = {transport->input, transport->input + kept + (n > 0 ? n : 0)};
 
     if (n < 0) {
-        end(conn);
+        conn_end(conn);
         return;
     }
     if (n > 0) {
-        conn->heard_ms = loop_now_ms(transport->loop);
+        ws_of(conn)->heard_ms = loop_now_ms(transport->loop);
         conn->unanswered = 0;
     }
     handle_input(conn, &in);
@@ -454,24 +289,22 @@ static void on_resume(void *ctx)
         free(conn);
         return;
     }
-    if (wants_input(conn) && ws_reader_kept(&conn->reader) > 0) {
+    if (wants_input(conn) && ws_reader_kept(&ws_of(conn)->reader) > 0) {
         in.ptr = conn->transport->input;
-        in.end = in.ptr + ws_reader_restore(&conn->reader, in.ptr);
+        in.end = in.ptr + ws_reader_restore(&ws_of(conn)->reader, in.ptr);
         handle_input(conn, &in);
     }
     update_input(conn);
 }
 
-void conn_pause_input(struct conn *conn, bool paused)
+static void want_input(struct conn *conn)
 {
-    if (conn->paused == paused)
-        return;
-    conn->paused = paused;
-    if (paused) {
+    if (conn->paused) {
         update_input(conn);
         return;
     }
-    conn->heard_ms = loop_now_ms(conn->transport->loop); /* what it said meanwhile is unread */
+    ws_of(conn)->heard_ms =
+        loop_now_ms(conn->transport->loop); /* what it said meanwhile is unread */
     resume_input(conn);
 }
 
@@ -480,109 +313,96 @@ void conn_pause_input(struct conn *conn, bool paused)
 static void plan_beat(struct conn *conn, uint64_t now_ms)
 {
     const struct transport_config *config = &conn->transport->config;
-    uint64_t due_ms = config->heartbeat_ms > 0 ? conn->ping_ms : UINT64_MAX;
+    uint64_t due_ms = config->heartbeat_ms > 0 ? ws_of(conn)->ping_ms : UINT64_MAX;
 
-    if (config->idle_timeout_ms > 0 && conn->heard_ms + config->idle_timeout_ms < due_ms)
-        due_ms = conn->heard_ms + config->idle_timeout_ms;
+    if (config->idle_timeout_ms > 0 && ws_of(conn)->heard_ms + config->idle_timeout_ms < due_ms)
+        due_ms = ws_of(conn)->heard_ms + config->idle_timeout_ms;
     if (due_ms != UINT64_MAX)
-        heartbeat_set(conn->transport->beats, &conn->beat, due_ms > now_ms ? due_ms - now_ms : 0);
+        conn_set_beat(conn, due_ms > now_ms ? due_ms - now_ms : 0);
 }
 
 /* A busy connection gets no ping, and its silence proves nothing: the pongs to come are behind what
  * it has not yet read. Whoever wrote so much to it watches over it. Nor do we hear a paused one. */
 static void ping(struct conn *conn, uint64_t now_ms)
 {
-    conn->ping_ms = now_ms + conn->transport->config.heartbeat_ms;
+    ws_of(conn)->ping_ms = now_ms + conn->transport->config.heartbeat_ms;
     if (conn->busy || conn->paused)
         return;
     if (conn->unanswered >= UNANSWERED_PINGS) {
-        log_debug("ws_dead", "silent_ms", log_int((int64_t)(now_ms - conn->heard_ms)));
-        end(conn);
+        log_debug("ws_dead", "silent_ms", log_int((int64_t)(now_ms - ws_of(conn)->heard_ms)));
+        conn_end(conn);
         return;
     }
     conn->unanswered++;
-    (void)write_raw(conn, ping_frame, sizeof(ping_frame)); /* its death is seen by the caller */
+    (void)conn_write_raw(conn, ping_frame,
+                         sizeof(ping_frame)); /* its death is seen by the caller */
 }
 
-void ws_conn_due(struct heartbeat_node *node)
+static void beat(struct conn *conn)
 {
-    struct conn *conn = (void *)((char *)node - offsetof(struct conn, beat));
     const struct transport_config *config = &conn->transport->config;
     uint64_t now_ms = loop_now_ms(conn->transport->loop);
 
     if (conn->state != CONN_OPEN) { /* the peer had its time to close */
-        end(conn);
+        conn_end(conn);
         return;
     }
     if (config->idle_timeout_ms > 0 && conn->paused)
-        conn->heard_ms = now_ms;
-    if (config->idle_timeout_ms > 0 && now_ms >= conn->heard_ms + config->idle_timeout_ms) {
+        ws_of(conn)->heard_ms = now_ms;
+    if (config->idle_timeout_ms > 0 && now_ms >= ws_of(conn)->heard_ms + config->idle_timeout_ms) {
         conn_limit_met(conn, COUNTER_IDLE);
         conn_close(conn, CONN_CLOSE_IDLE, "idle");
         return;
     }
-    if (config->heartbeat_ms > 0 && now_ms >= conn->ping_ms)
+    if (config->heartbeat_ms > 0 && now_ms >= ws_of(conn)->ping_ms)
         ping(conn, now_ms);
     if (conn->state == CONN_OPEN)
         plan_beat(conn, now_ms);
 }
 
-void conn_set_peer(struct conn *conn, const struct peer_handlers *peer_handlers, void *peer)
+static void release(struct conn *conn)
 {
-    conn->handlers = peer_handlers;
-    conn->peer = peer;
+    ws_reader_release(&ws_of(conn)->reader);
+    if (!conn->resuming)
+        free(conn);
 }
+
+const struct conn_kind conn_kind_websocket = {
+    .close = close_it, .beat = beat, .want_input = want_input, .release = release};
 
 /* Opening. */
 
-/* The stream holds nothing more. */
 static void on_drained(void *owner)
 {
     struct conn *conn = owner;
 
     conn->busy = false;
-    if (conn->state != CONN_OPEN)
-        return;
-    if (conn->choked) {
+    if (conn->choked && conn->state == CONN_OPEN) {
         conn->choked = false;
         resume_input(conn);
     }
-    if (conn->peer != NULL)
-        conn->handlers->on_drained(conn->peer);
+    conn_drained(conn);
 }
 
 static const struct stream_handlers handlers = {on_input, on_drained};
 
-/* When ten thousand clients connect in the same second, as they do after a restart, their pings
- * must not all be due in the same one: each would hold up everything else for as long as it takes
- * to send and to answer them all. */
-static uint64_t first_ping_after(struct transport *transport)
-{
-    return heartbeat_spread(++transport->opened, transport->config.heartbeat_ms);
-}
-
 static struct conn *conn_new(struct transport *transport, struct stream *stream,
                              struct address *address)
 {
-    struct conn *conn = calloc(1, sizeof(*conn));
+    struct ws_conn *ws = calloc(1, sizeof(*ws));
     uint64_t now_ms = loop_now_ms(transport->loop);
 
-    if (conn == NULL)
+    if (ws == NULL)
         return NULL;
-    conn->stream = stream;
-    conn->address = address;
-    conn->fd = stream->fd;
-    conn->transport = transport;
-    conn->code = CONN_CLOSE_ABNORMAL;
-    conn->busy = stream_is_busy(stream);
-    conn->heard_ms = now_ms;
-    conn->ping_ms = now_ms + first_ping_after(transport);
-    TAILQ_INSERT_TAIL(&transport->all, conn, all_link);
-    transport->count++;
-    transport->sockets++;
-    stream_hand_over(stream, &handlers, conn);
-    plan_beat(conn, now_ms);
-    return conn;
+    ws->conn.kind = CONN_WEBSOCKET;
+    conn_begin(&ws->conn, transport, stream, &handlers, address);
+    ws->heard_ms = now_ms;
+    /* When ten thousand clients connect in the same second, as they do after a restart, their pings
+     * must not all be due in the same one: each would hold up everything else for as long as it
+     * takes to send and to answer them all. */
+    ws->ping_ms = now_ms + heartbeat_spread(transport->opened, transport->config.heartbeat_ms);
+    plan_beat(&ws->conn, now_ms);
+    return &ws->conn;
 }
 
 /* What came right behind the opening handshake waits for the next turn: the answer comes first. */
@@ -592,7 +412,7 @@ static void keep_input(struct conn *conn, const struct ws_opening *opening)
 
     if (opening->input_len > 0)
         memcpy(in.ptr, opening->input, opening->input_len);
-    if (ws_reader_keep(&conn->reader, &in) != 0)
+    if (ws_reader_keep(&ws_of(conn)->reader, &in) != 0)
         conn_close(conn, CONN_CLOSE_INTERNAL, "out of memory");
 }
 

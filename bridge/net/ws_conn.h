@@ -9,7 +9,6 @@
 #include "net/conn.h"
 
 struct address;
-struct heartbeat_node;
 struct stream;
 struct transport;
 
@@ -24,10 +23,5 @@ struct ws_opening {
 /* The opening handshake is done. Takes stream over, in every case. */
 void ws_conn_open(struct transport *transport, struct stream *stream,
                   const struct ws_opening *opening);
-void ws_conn_due(struct heartbeat_node *node);
-/* Takes down some of those that have ended. */
-void ws_conn_end_some(struct transport *transport);
-/* Takes down all at once, without a closing handshake. */
-void ws_conn_free_all(struct transport *transport);
 
 #endif

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients/arrival.h"
+#include "net/conn.h"
 #include "net/http.h"
 #include "requests/http_call.h"
 #include "requests/http_pattern.h"
@@ -67,6 +69,26 @@ static void answer_metrics(const struct http_state *state, struct exchange *exch
     free(page);
 }
 
+/* A stream that cannot be had just now is told so in it, and ended: a browser comes back to that
+ * only. */
+static void answer_events(const struct http_state *state, struct exchange *exchange)
+{
+    struct conn *conn;
+
+    if (notify_str_eq(exchange_request(exchange)->method, NOTIFY_STR("HEAD"))) {
+        exchange_answer_events_head(exchange);
+        return;
+    }
+    conn = exchange_open_events(exchange);
+    if (conn != NULL && state->crowded)
+        conn_limit_met(conn, COUNTER_SOCKETS_REFUSED);
+    if (conn != NULL && state->full != NULL)
+        conn_close(conn, CONN_CLOSE_TRY_AGAIN, state->full);
+    else if (conn != NULL)
+        arrival_open(state->clients, conn, exchange_request(exchange));
+    exchange_forget(exchange);
+}
+
 #define TEST_PAGE "/test-ws"
 
 static void answer_root(const struct http_state *state, struct exchange *exchange)
@@ -82,6 +104,7 @@ static void answer_root(const struct http_state *state, struct exchange *exchang
 
 static const struct route routes[] = {
     {"GET", PATH("/ws"), .below = true, .carrier = HTTP_WEBSOCKET},
+    {"GET", PATH("/api/v1/notifications/stream"), .carrier = HTTP_EVENTS, .answer = answer_events},
     {"GET", PATH("/"), .answer = answer_root, .dev_only = true},
     {"GET", PATH("/healthz"), .answer = answer_healthz},
     {"GET", PATH("/readyz"), .answer = answer_readyz},
@@ -143,7 +166,7 @@ static void list_methods(char out[HTTP_ALLOW_MAX], const struct route *path)
             len += (size_t)snprintf(out + len, HTTP_ALLOW_MAX - len, "%s%s%s", len > 0 ? ", " : "",
                                     routes[i].method,
                                     strcmp(routes[i].method, "GET") == 0 ? ", HEAD" : "");
-    if (path->carrier == HTTP_PLAIN && strcmp(path->method, "OPTIONS") != 0)
+    if (path->carrier != HTTP_WEBSOCKET && strcmp(path->method, "OPTIONS") != 0)
         (void)snprintf(out + len, HTTP_ALLOW_MAX - len, ", OPTIONS"); /* there is room */
 }
 
@@ -155,8 +178,8 @@ static const struct route *find_method(const struct route *path, struct notify_s
     for (size_t i = 0; i < ROUTES; i++)
         if (is_of_path(&routes[i], path) && notify_str_eq(method, notify_str_z(routes[i].method)))
             return &routes[i];
-    return path->carrier == HTTP_PLAIN && notify_str_eq(method, NOTIFY_STR("OPTIONS")) ? path
-                                                                                       : NULL;
+    return path->carrier != HTTP_WEBSOCKET && notify_str_eq(method, NOTIFY_STR("OPTIONS")) ? path
+                                                                                           : NULL;
 }
 
 int http_route_plan(const struct http_state *state, const struct http_request *req,

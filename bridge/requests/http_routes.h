@@ -14,6 +14,8 @@ struct http_state {
     struct client_shared *clients; /* borrowed */
     bool dev;                      /* the test page is served */
     bool ready;                    /* the Redis links are up and the module answers */
+    const char *full; /* why nobody can come in just now (static text); NULL: they can */
+    bool crowded;     /* there are as many connections as there may be */
 };
 
 /* What is to become of a request: 0 and *ret_plan, or the status to refuse it with: 404 for a path

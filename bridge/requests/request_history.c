@@ -122,7 +122,7 @@ static bool append(struct history *history, struct notify_str text)
 
 static void answer_history(struct request *r, const struct history *history, bool more)
 {
-    struct text text = {.len = 0};
+    struct text text = {.type = NOTIFY_STR_INIT("\"notification_history\"")};
     char next[NOTIFY_ID_TEXT_MAX + 1], unread[NUMBER_TEXT_MAX + 1];
 
     text_add(&text, NOTIFY_STR("{\"type\":\"notification_history\",\"items\":["));

@@ -1,18 +1,25 @@
 #include "wire/dialect.h"
 
 #include "wire/frame.h"
+#include "wire/sse_block.h"
 #include "wire/text.h"
 #include "wire/vocabulary.h"
 
 struct row {
     const struct vocabulary *vocabulary;
-    struct frame *(*frame)(size_t count, const struct notify_str *parts);
+    struct frame *(*frame)(const struct text *text);
     enum dialect plain;
 };
 
+static struct frame *frame_ws(const struct text *text)
+{
+    return frame_new_ws(text->len, text->parts);
+}
+
 static const struct row rows[DIALECT_COUNT] = {
-    [DIALECT_CANONICAL] = {&vocabulary_canonical, frame_new_ws, DIALECT_CANONICAL},
-    [DIALECT_TOPIC] = {&vocabulary_topic, frame_new_ws, DIALECT_CANONICAL},
+    [DIALECT_CANONICAL] = {&vocabulary_canonical, frame_ws, DIALECT_CANONICAL},
+    [DIALECT_TOPIC] = {&vocabulary_topic, frame_ws, DIALECT_CANONICAL},
+    [DIALECT_EVENTS] = {&vocabulary_canonical, sse_block_new, DIALECT_EVENTS},
 };
 
 bool dialect_event(enum dialect dialect, const struct event *event, struct text *ret)
@@ -29,7 +36,7 @@ enum dialect dialect_plain(enum dialect dialect)
 
 struct frame *dialect_frame(enum dialect dialect, const struct text *text)
 {
-    return text->len == 0 ? NULL : rows[dialect].frame(text->len, text->parts);
+    return text->len == 0 ? NULL : rows[dialect].frame(text);
 }
 
 struct frame *dialect_greeting(enum dialect dialect, const struct greeting *greeting)
@@ -37,8 +44,10 @@ struct frame *dialect_greeting(enum dialect dialect, const struct greeting *gree
     struct text text;
     struct frame *frame = NULL;
 
-    if (text_of_json(&text, rows[dialect].vocabulary->greeting(greeting)))
+    if (text_of_json(&text, rows[dialect].vocabulary->greeting(greeting))) {
+        text.retry_ms = DIALECT_RETRY_MS;
         frame = dialect_frame(dialect, &text);
+    }
     text_release(&text);
     return frame;
 }

@@ -17,14 +17,18 @@ struct inbound;
 struct json_fault;
 struct text;
 
+/* When whoever was greeted is to come back once the connection is lost. */
+#define DIALECT_RETRY_MS 3000
+
 enum dialect {
     DIALECT_CANONICAL, /* the published bytes */
     DIALECT_TOPIC,     /* /ws: notifications carry their title as "message", too */
+    DIALECT_EVENTS,    /* the published bytes in blocks of a stream of events (sse_block.h) */
     DIALECT_COUNT,
 };
 
-/* Says event in the words of a dialect; ret is all zero before. False: it is said as it was
- * published, by the frame of dialect_plain(). An empty text: out of memory. */
+/* Says event in the words of a dialect; ret is all zero before but for its type. False: it is said
+ * as it was published, by the frame of dialect_plain(). An empty text: out of memory. */
 bool dialect_event(enum dialect dialect, const struct event *event, struct text *ret);
 /* The one that is framed alike and says every event as it was published. */
 enum dialect dialect_plain(enum dialect dialect);

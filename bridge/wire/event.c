@@ -79,6 +79,7 @@ static uint32_t epoch_of(struct notify_str value)
 
 static void point_to(struct event *event, const struct notify_str head[HEAD_COUNT])
 {
+    event->type = head[HEAD_TYPE];
     event->key = head[HEAD_KEY];
     event->category = head[HEAD_CATEGORY];
     event->data = head[HEAD_DATA];
@@ -246,7 +247,7 @@ bool event_excludes(const struct event *event, struct notify_str session)
 
 static struct frame *published_frame(const struct event *event, enum dialect dialect)
 {
-    struct text text = {.len = 0};
+    struct text text = {.type = event->type};
 
     text_add(&text, notify_str_of(event->payload, event->len));
     return dialect_frame(dialect, &text);
@@ -255,7 +256,7 @@ static struct frame *published_frame(const struct event *event, enum dialect dia
 static struct frame *make_frame(struct event *event, enum dialect dialect)
 {
     enum dialect plain = dialect_plain(dialect);
-    struct text text = {.len = 0};
+    struct text text = {.type = event->type};
     struct frame *frame;
 
     if (dialect_event(dialect, event, &text)) {

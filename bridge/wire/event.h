@@ -35,7 +35,8 @@ struct event {
     uint64_t rev;               /* of the box after it; 0: not said */
     uint32_t epoch;             /* that begins with it; 0: none does */
     uint8_t whole_box;          /* enum whole_box; of EVENT_STATE */
-    struct notify_str key;      /* raw JSON string with quotes; points into payload */
+    struct notify_str type;     /* raw JSON string with quotes; points into payload */
+    struct notify_str key;      /* the same */
     struct notify_str category; /* raw JSON value, or empty; points into payload */
     struct notify_str data;     /* raw JSON value, or empty; points into payload */
     struct notify_str exclude;  /* raw JSON string with quotes, or empty; the same */

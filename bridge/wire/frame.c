@@ -15,6 +15,15 @@ static struct frame *frame_alloc(size_t len)
     return frame;
 }
 
+struct frame *frame_new(size_t len)
+{
+    struct frame *frame = frame_alloc(len);
+
+    if (frame != NULL)
+        frame->len = len;
+    return frame;
+}
+
 static void append(struct frame *frame, const void *bytes, size_t len)
 {
     if (len > 0)

@@ -13,6 +13,8 @@ struct frame {
     char data[];
 };
 
+/* With room for len bytes, which are to be filled in. One reference. NULL: out of memory. */
+struct frame *frame_new(size_t len);
 /* A WebSocket text frame around the joined parts. One reference. NULL: out of memory. */
 struct frame *frame_new_ws(size_t count, const struct notify_str *parts);
 /* The frames one behind the other. One reference. NULL: out of memory. */

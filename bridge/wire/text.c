@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 void text_add(struct text *text, struct notify_str part)
 {
@@ -17,13 +18,38 @@ void text_add_member(struct text *text, struct notify_str name, struct notify_st
     text_add(text, NOTIFY_STR("}"));
 }
 
+/* {"type":"pong",…: none of those has an escape. */
+static struct notify_str type_of(struct notify_str json)
+{
+    const struct notify_str begin = NOTIFY_STR("{\"type\":\"");
+    const char *end;
+
+    if (json.len <= begin.len || memcmp(json.ptr, begin.ptr, begin.len) != 0)
+        return (struct notify_str){NULL, 0};
+    end = memchr(json.ptr + begin.len, '"', json.len - begin.len);
+    json = notify_str_of(json.ptr + begin.len - 1, json.len - begin.len + 1);
+    return end == NULL ? (struct notify_str){NULL, 0}
+                       : notify_str_of(json.ptr, (size_t)(end + 1 - json.ptr));
+}
+
+struct text text_of(struct notify_str json)
+{
+    struct text text = {.type = type_of(json)};
+
+    text_add(&text, json);
+    return text;
+}
+
 bool text_of_json(struct text *ret, json_t *json)
 {
-    *ret = (struct text){.owned = json == NULL ? NULL : json_dumps(json, JSON_COMPACT)};
+    char *printed = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
+
     json_decref(json);
-    if (ret->owned == NULL)
+    *ret = (struct text){.len = 0};
+    if (printed == NULL)
         return false;
-    text_add(ret, notify_str_z(ret->owned));
+    *ret = text_of(notify_str_z(printed));
+    ret->owned = printed;
     return true;
 }
 

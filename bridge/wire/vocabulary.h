@@ -19,7 +19,8 @@ struct text;
 struct greeting {
     struct notify_str client_id, user_id; /* UTF-8 */
     json_t *roles, *categories;           /* borrowed arrays of names, or null */
-    const char *timestamp;                /* ISO 8601 */
+    json_t *positions;     /* borrowed: {key: position, …} of what it follows; NULL: not said */
+    const char *timestamp; /* ISO 8601 */
 };
 
 struct vocabulary {

@@ -1,4 +1,5 @@
-/* fanout -- what it costs the bridge to bring one message to very many WebSocket clients.
+/* fanout -- what it costs the bridge to bring one message to very many clients: of WebSockets, or,
+ * with NOTIFY_CARRIER=sse, of streams of events.
  *
  * Measures connecting, user-space memory per connection, and CPU time per delivery of real
  * NOTIFY.SENDs and NOTIFY.EVENTs to the broadcast log, one at a time and eight in flight, in turns
@@ -6,6 +7,8 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -22,7 +25,11 @@ struct load {
     struct resp_text command; /* owned */
     struct stats floor_ns, floor_receive_ns;
     double payload_bytes; /* mean */
+    double frame_bytes;   /* that one costs on the way */
 };
+
+/* Before the names of figures, so that those of two carriers are told apart. */
+static const char *figure_prefix = "";
 
 /* One row of the table: a load and how much of it is on its way at a time. */
 struct row {
@@ -79,10 +86,9 @@ static void measure_row(struct crowd *crowd, struct row *row, uint64_t count)
     row->load->payload_bytes = (double)crowd->payload_bytes / (double)crowd->payloads;
 }
 
-/* A frame of more than 125 bytes of payload has a header of 4 (RFC 6455, 5.2). */
 static size_t frame_bytes(const struct load *load)
 {
-    return (size_t)(load->payload_bytes + 0.5) + (load->payload_bytes < 126 ? 2 : 4);
+    return (size_t)(load->frame_bytes + 0.5);
 }
 
 static void measure_floor(struct floor *floor, struct load *load, uint64_t count)
@@ -96,9 +102,12 @@ static void measure_floor(struct floor *floor, struct load *load, uint64_t count
 /* The size of the message that the load makes, by sending it once. */
 static void probe_load(struct crowd *crowd, struct load *load)
 {
+    uint64_t received = swarm_received_bytes(crowd->swarm);
+
     crowd->payload_bytes = 0;
     crowd->payloads = 0;
     crowd_broadcast(crowd, &load->command, 1, 1);
+    load->frame_bytes = (double)(swarm_received_bytes(crowd->swarm) - received) / crowd->clients;
     load->payload_bytes = (double)crowd->payload_bytes / (double)crowd->payloads;
 }
 
@@ -140,7 +149,7 @@ static void print_rows(const struct row *rows, size_t count)
         }
         double ratio = stats_median(&row->bridge_ns) / stats_median(&load->floor_ns);
         print_line(row->name, frame_bytes(load), &row->bridge_ns, ratio, &row->generator_ns);
-        bench_figure(ratio, "%s, CPU per delivery, x floor", row->name);
+        bench_figure(ratio, "%s%s, CPU per delivery, x floor", figure_prefix, row->name);
     }
 }
 
@@ -152,8 +161,8 @@ static void print_connecting(const struct connecting *connecting)
            stats_max(&connecting->rate), median_us(&connecting->cpu_ns));
     printf("memory: %.0f bytes per connection in user space (Private_Dirty; Rss %.0f)\n",
            connecting->private_dirty, connecting->rss);
-    bench_figure(median_us(&connecting->cpu_ns), "CPU per connection, us");
-    bench_figure(connecting->private_dirty, "bytes per connection");
+    bench_figure(median_us(&connecting->cpu_ns), "%sCPU per connection, us", figure_prefix);
+    bench_figure(connecting->private_dirty, "%sbytes per connection", figure_prefix);
 }
 
 static void measure_round(struct crowd *crowd, struct floor *floor, struct row *rows,
@@ -173,11 +182,11 @@ static void measure_round(struct crowd *crowd, struct floor *floor, struct row *
 static void print_all(const struct bench_options *options, const struct connecting *connecting,
                       const struct row *rows, size_t row_count, uint64_t sent)
 {
-    printf(
-        "fanout: %ld clients, %ld rounds of %ld messages; bridge on core %d, generator and Redis "
-        "on core %d\n",
-        options->clients, options->rounds, options->operations, options->server_core,
-        options->generator_core);
+    printf("fanout over %s: %ld clients, %ld rounds of %ld messages; bridge on core %d, generator "
+           "and Redis "
+           "on core %d\n",
+           figure_prefix[0] == '\0' ? "WebSocket" : "SSE", options->clients, options->rounds,
+           options->operations, options->server_core, options->generator_core);
     print_connecting(connecting);
     print_rows(rows, row_count);
     printf("\norder: each of %ld clients got each of %" PRIu64 " ids exactly once and in order\n",
@@ -198,13 +207,19 @@ int main(int argc, char **argv)
     struct connecting connecting = {.private_dirty = 0};
     struct crowd crowd;
 
+    const char *name = getenv("NOTIFY_CARRIER");
+    enum swarm_carrier carrier =
+        name != NULL && strcmp(name, "sse") == 0 ? SWARM_EVENTS : SWARM_WEBSOCKET;
+
+    if (carrier == SWARM_EVENTS)
+        figure_prefix = "SSE: ";
     bench_parse(&options, argc, argv, description);
     proc_need_descriptors((size_t)options.clients + 64);
     struct floor *floor =
         floor_new((uint32_t)options.clients, options.server_core, options.generator_core);
     proc_pin_self(options.generator_core);
-    crowd_init(&crowd, (uint32_t)options.clients, options.bridge_port, options.bridge_pid,
-               options.redis_port);
+    crowd_init_over(carrier, &crowd, (uint32_t)options.clients, options.bridge_port,
+                    options.bridge_pid, options.redis_port);
     RESP_TEXT_ADD(&send.command, "NOTIFY.SEND", CROWD_LOG, "Build finished");
 
     for (long round = 0; round < options.rounds; round++) {

@@ -130,9 +130,9 @@ export class Bridge extends Program {
     this.#redis = redis;
   }
 
-  async start() {
+  async start(...flags) {
     this.port ||= await freePort();
-    const args = ['--listen', `127.0.0.1:${this.port}`, '--redis', `redis://127.0.0.1:${this.#redis.port}`];
+    const args = [...flags, '--listen', `127.0.0.1:${this.port}`, '--redis', `redis://127.0.0.1:${this.#redis.port}`];
     await this.spawn(BRIDGE, [...args, '--auth', 'none', '--dev'], /event"?[=:]"?ready/);
     return this;
   }

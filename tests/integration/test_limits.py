@@ -10,6 +10,7 @@ import time
 import pytest
 
 from raw_peer import RawPeer, frame, read_all
+from sse_client import SseClient
 from servers import ROOT, free_port, wait_until
 from ws_client import TEXT, Closed, Refused, WsClient
 
@@ -168,6 +169,14 @@ def reach_idle(front):
     return front.tab().wait_closed().code
 
 
+def reach_sse_input(front):
+    stream = SseClient(front.port)
+    stream.expect("connection")
+    stream.sock.sendall(b"x" * 20000)
+    events, _ = stream.until_end()
+    return events[-1].json["code"]
+
+
 def reach_target(front):
     answer = front.get("/" + "x" * 9000)
     return status(answer), error_code(answer)
@@ -211,6 +220,7 @@ LIMITS = {
     "ws-connection-timeout": (
         ("--ws-connection-timeout", "300ms", "--ws-heartbeat-interval", "1h"), reach_idle, 4408,
     ),
+    "sse-input-bytes": ((), reach_sse_input, 4400),
     "http-target-bytes": ((), reach_target, (414, "URI_TOO_LONG")),
     "http-head-bytes": ((), reach_head, (431, "HEADER_TOO_LARGE")),
     "http-body-bytes": ((), reach_body, (413, "BODY_TOO_LARGE")),

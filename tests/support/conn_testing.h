@@ -79,11 +79,17 @@ const char *conn_format_address(const struct conn *conn, char out[ADDRESS_TEXT_M
     return memcpy(out, "127.0.0.1", 10);
 }
 
-void conn_close(struct conn *conn, int code, const char *reason)
+void conn_close_until(struct conn *conn, int code, const char *reason, uint32_t retry_ms)
 {
     (void)reason;
+    (void)retry_ms;
     if (conn->close_code == 0)
         conn->close_code = code;
+}
+
+void conn_close(struct conn *conn, int code, const char *reason)
+{
+    conn_close_until(conn, code, reason, 0);
 }
 
 /* Takes the oldest whole message off what was written, NUL-terminated; the caller frees it. NULL:

@@ -47,6 +47,23 @@ void exchange_refuse(struct exchange *exchange, int status, const char *headers)
     exchange_answer(exchange, &response);
 }
 
+struct conn *exchange_open_events(struct exchange *exchange)
+{
+    exchange->answers++;
+    exchange->response = (struct http_response){.status = 200, .content_type = "text/event-stream"};
+    return NULL;
+}
+
+void exchange_forget(struct exchange *exchange)
+{
+    (void)exchange;
+}
+
+void exchange_answer_events_head(struct exchange *exchange)
+{
+    (void)exchange_open_events(exchange);
+}
+
 void exchange_on_gone(struct exchange *exchange, void (*fn)(void *ctx), void *ctx)
 {
     exchange->on_gone = fn;

@@ -185,7 +185,8 @@ static void on_closed(void *ctx, int code)
     free(peer);
 }
 
-static const struct peer_handlers peer_handlers = {on_message, on_drained, on_closed};
+static const struct peer_handlers peer_handlers = {
+    .on_message = on_message, .on_drained = on_drained, .on_closed = on_closed};
 
 static void on_open(void *ctx, struct conn *conn, const struct http_request *req, void *arrival)
 {

@@ -18,6 +18,13 @@ static void path_of(void *ctx, uint32_t client, char *out, size_t cap)
     (void)snprintf(out, cap, "/ws/c%u?user=u%u", client, client);
 }
 
+static void stream_path_of(void *ctx, uint32_t client, char *out, size_t cap)
+{
+    (void)ctx;
+    (void)snprintf(out, cap, "/api/v1/notifications/stream?session_id=c%u&user=u%u", client,
+                   client);
+}
+
 static void on_arrival(struct crowd *crowd, uint32_t client, struct notify_str id, size_t bytes)
 {
     uint64_t number = ledger_received(&crowd->ledger, client, id);
@@ -51,13 +58,23 @@ static void on_text(void *ctx, uint32_t client, const char *bytes, size_t len)
 void crowd_init(struct crowd *crowd, uint32_t clients, int bridge_port, pid_t bridge_pid,
                 int redis_port)
 {
+    crowd_init_over(SWARM_WEBSOCKET, crowd, clients, bridge_port, bridge_pid, redis_port);
+}
+
+void crowd_init_over(enum swarm_carrier carrier, struct crowd *crowd, uint32_t clients,
+                     int bridge_port, pid_t bridge_pid, int redis_port)
+{
+    const struct swarm_handlers handlers = {.carrier = carrier,
+                                            .path_of =
+                                                carrier == SWARM_EVENTS ? stream_path_of : path_of,
+                                            .on_text = on_text,
+                                            .ctx = crowd};
+
     *crowd = (struct crowd){.clients = clients, .bridge_pid = bridge_pid};
     proc_need_descriptors((size_t)clients + 64);
     resp_open(&crowd->redis, redis_port);
     ledger_init(&crowd->ledger, clients);
-    crowd->swarm =
-        swarm_new(bridge_port, clients,
-                  (struct swarm_handlers){.path_of = path_of, .on_text = on_text, .ctx = crowd});
+    crowd->swarm = swarm_new(bridge_port, clients, handlers);
 }
 
 void crowd_release(struct crowd *crowd)

@@ -39,6 +39,9 @@ struct crowd {
 
 void crowd_init(struct crowd *crowd, uint32_t clients, int bridge_port, pid_t bridge_pid,
                 int redis_port);
+/* The same, over another carrier than WebSockets. */
+void crowd_init_over(enum swarm_carrier carrier, struct crowd *crowd, uint32_t clients,
+                     int bridge_port, pid_t bridge_pid, int redis_port);
 void crowd_release(struct crowd *crowd);
 
 /* Handles what is there, waiting for it a little, while the caller waits for something that began

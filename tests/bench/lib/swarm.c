@@ -1,4 +1,4 @@
-/* swarm -- very many WebSocket clients on one epoll; see swarm.h. */
+/* swarm -- very many clients on one epoll; see swarm.h. */
 #include "swarm.h"
 
 #include <arpa/inet.h>
@@ -24,6 +24,10 @@
 #define HANDSHAKE_KEY "dGhlIHNhbXBsZSBub25jZQ=="
 #define HANDSHAKE_ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
+#define UPGRADE                                                                                    \
+    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"                   \
+    "Sec-WebSocket-Key: " HANDSHAKE_KEY "\r\n"
+
 enum member_state {
     MEMBER_CLOSED,
     MEMBER_CONNECTING, /* connect() is under way */
@@ -46,6 +50,7 @@ struct swarm {
     uint32_t next;    /* the first that swarm_connect() has not begun with yet */
     uint32_t opening; /* connecting or upgrading */
     uint32_t open;
+    uint64_t received;
     void (*watch_fn)(void *ctx);
     void *watch_ctx;
     char *in;               /* owned, IN_BYTES */
@@ -140,17 +145,79 @@ static void handle_frame(struct swarm *swarm, uint32_t client, const struct fram
     }
 }
 
+/* The chunk at bytes (RFC 9112, 7.1), whose content is *ret: its length with all around it, 0 if it
+ * is not complete, SIZE_MAX if it is none or the last. */
+static size_t chunk_read(const char *bytes, size_t len, struct frame *ret)
+{
+    const char *end = memmem(bytes, len < 16 ? len : 16, "\r\n", 2);
+    char *stop;
+
+    if (end == NULL)
+        return len < 16 ? 0 : SIZE_MAX;
+    size_t size = strtoul(bytes, &stop, 16), head = (size_t)(end - bytes) + 2;
+    if (stop != end || size == 0 || size > IN_BYTES - 32)
+        return SIZE_MAX;
+    if (len < head + size + 2)
+        return 0;
+    *ret = (struct frame){true, OPCODE_TEXT, bytes + head, size};
+    return head + size + 2;
+}
+
+/* The data of the events of a chunk, which holds whole blocks; each has one line of it. */
+static void handle_blocks(struct swarm *swarm, uint32_t client, const struct frame *chunk)
+{
+    static const char data[] = "data: ";
+    const char *at = chunk->payload, *end = at + chunk->len;
+
+    while (at < end) {
+        const char *line_end = memchr(at, '\n', (size_t)(end - at));
+        if (line_end == NULL)
+            bench_die("client %u: a block is cut", client);
+        size_t len = (size_t)(line_end - at);
+        if (len >= sizeof(data) - 1 && memcmp(at, data, sizeof(data) - 1) == 0)
+            swarm->handlers.on_text(swarm->handlers.ctx, client, at + sizeof(data) - 1,
+                                    len - (sizeof(data) - 1));
+        at = line_end + 1;
+    }
+}
+
+/* Takes one frame or chunk; its length, 0: it is not complete. */
+static size_t take_one(struct swarm *swarm, uint32_t client, const char *bytes, size_t len)
+{
+    bool is_events = swarm->handlers.carrier == SWARM_EVENTS;
+    struct frame frame;
+    size_t taken = is_events ? chunk_read(bytes, len, &frame) : frame_read(bytes, len, &frame);
+
+    if (taken == SIZE_MAX)
+        bench_die("client %u: not what a server may send", client);
+    if (taken == 0)
+        return 0;
+    if (is_events)
+        handle_blocks(swarm, client, &frame);
+    else
+        handle_frame(swarm, client, &frame);
+    return taken;
+}
+
+static bool is_good_answer(const struct swarm *swarm, const char *bytes, size_t len)
+{
+    const char *status =
+        swarm->handlers.carrier == SWARM_EVENTS ? "HTTP/1.1 200 " : "HTTP/1.1 101 ";
+    const char *proof = swarm->handlers.carrier == SWARM_EVENTS ? "chunked" : HANDSHAKE_ACCEPT;
+
+    return len > strlen(status) && memcmp(bytes, status, strlen(status)) == 0 &&
+           memmem(bytes, len, proof, strlen(proof)) != NULL;
+}
+
 /* The upgrade's answer at bytes: its length, or 0 if it is not complete. */
 static size_t handle_upgrade(struct swarm *swarm, uint32_t client, const char *bytes, size_t len)
 {
-    static const char good[] = "HTTP/1.1 101 ";
     const char *end = memmem(bytes, len, "\r\n\r\n", 4);
 
     if (end == NULL)
         return 0;
     size_t answer = (size_t)(end - bytes) + 4;
-    if (answer < sizeof(good) || memcmp(bytes, good, sizeof(good) - 1) != 0 ||
-        memmem(bytes, answer, HANDSHAKE_ACCEPT, sizeof(HANDSHAKE_ACCEPT) - 1) == NULL)
+    if (!is_good_answer(swarm, bytes, answer))
         bench_die("client %u was refused: %.*s", client, (int)answer, bytes);
     swarm->members[client].state = MEMBER_OPEN;
     swarm->opening--;
@@ -169,13 +236,9 @@ static size_t handle_bytes(struct swarm *swarm, uint32_t client, const char *byt
             return 0;
     }
     for (;;) {
-        struct frame frame;
-        size_t taken = frame_read(bytes + at, len - at, &frame);
-        if (taken == SIZE_MAX)
-            bench_die("client %u: not a frame that a server may send", client);
+        size_t taken = take_one(swarm, client, bytes + at, len - at);
         if (taken == 0)
             return at;
-        handle_frame(swarm, client, &frame);
         at += taken;
         /* The handler may have dropped the swarm. */
         if (swarm->members[client].state != MEMBER_OPEN)
@@ -208,6 +271,7 @@ static void on_readable(struct swarm *swarm, uint32_t client)
         bench_die("client %u lost its connection: %s", client,
                   got < 0 ? strerror(errno) : "end of stream");
     len += (size_t)got;
+    swarm->received += (uint64_t)got;
     size_t taken = handle_bytes(swarm, client, swarm->in, len);
     if (taken < len || member->rest_len > 0)
         keep_rest(member, swarm->in + taken, len - taken);
@@ -248,11 +312,8 @@ static void on_connected(struct swarm *swarm, uint32_t client)
     if (getsockopt(member->fd, SOL_SOCKET, SO_ERROR, &error, &error_len) != 0 || error != 0)
         bench_die("client %u: connect: %s", client, strerror(error));
     swarm->handlers.path_of(swarm->handlers.ctx, client, path, sizeof(path));
-    int len = snprintf(request, sizeof(request),
-                       "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-                       "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                       "Sec-WebSocket-Key: " HANDSHAKE_KEY "\r\n\r\n",
-                       path);
+    int len = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n",
+                       path, swarm->handlers.carrier == SWARM_EVENTS ? "" : UPGRADE);
     if (send(member->fd, request, (size_t)len, MSG_NOSIGNAL) != len)
         bench_die("client %u: cannot send its request: %s", client, strerror(errno));
     member->state = MEMBER_UPGRADING;
@@ -314,6 +375,11 @@ void swarm_drop(struct swarm *swarm)
 uint32_t swarm_open_count(const struct swarm *swarm)
 {
     return swarm->open;
+}
+
+uint64_t swarm_received_bytes(const struct swarm *swarm)
+{
+    return swarm->received;
 }
 
 void swarm_send(struct swarm *swarm, uint32_t client, const char *text, size_t len)

@@ -1,4 +1,5 @@
-/* swarm -- very many WebSocket clients in one thread (RFC 6455), on one epoll.
+/* swarm -- very many clients in one thread, on one epoll: of WebSockets (RFC 6455), or readers of
+ * streams of events.
  *
  * Made to cost little per message, so that the generator is not what is measured: one recv() brings
  * whatever is there, frames are looked at where they lie, and nothing is kept per client but a few
@@ -15,10 +16,13 @@
 
 struct swarm;
 
+enum swarm_carrier { SWARM_WEBSOCKET, SWARM_EVENTS };
+
 struct swarm_handlers {
+    enum swarm_carrier carrier;
     /* Writes the path and query to ask for ("/ws/c7?user=u7") into out, NUL-terminated. */
     void (*path_of)(void *ctx, uint32_t client, char *out, size_t cap);
-    /* One text message, borrowed for the length of the call. */
+    /* One text message, or the data of one event, borrowed for the length of the call. */
     void (*on_text)(void *ctx, uint32_t client, const char *text, size_t len);
     void *ctx;
 };
@@ -31,10 +35,12 @@ void swarm_free(struct swarm *swarm);
 void swarm_connect(struct swarm *swarm);
 /* Closes all connections at once, without a closing handshake: as when the network goes. */
 void swarm_drop(struct swarm *swarm);
-/* Connections that have been upgraded. */
+/* Connections that have been upgraded, or whose stream has begun. */
 uint32_t swarm_open_count(const struct swarm *swarm);
+/* Bytes that have come over all of them. */
+uint64_t swarm_received_bytes(const struct swarm *swarm);
 
-/* Sends one text frame (masked, as clients must). */
+/* Sends one text frame (masked, as clients must). Not over a stream of events. */
 void swarm_send(struct swarm *swarm, uint32_t client, const char *text, size_t len);
 
 /* Also wakes swarm_poll() when fd is readable, and calls fn(ctx). One at most. */

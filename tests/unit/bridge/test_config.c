@@ -514,6 +514,7 @@ static const char *const all_options[] = {
     "request-rate",
     "request-burst",
     "ws-heartbeat-interval",
+    "sse-heartbeat-interval",
     "ws-connection-timeout",
     "max-message-bytes",
     "max-control-frames",

@@ -218,3 +218,30 @@ Test(opening, lists_topics_between_commas)
         cr_assert_not(opening_next_topic(&rest, &topic));
     }
 }
+
+#define STREAM "/api/v1/notifications/stream"
+
+Test(opening, a_stream_names_its_client_in_the_query_and_speaks_of_events)
+{
+    cr_assert_null(read_address(STREAM, "session_id=s%201&user=a&topics=b"));
+    cr_assert(notify_str_eq(opening.client_id, NOTIFY_STR("s 1")));
+    cr_assert_eq(opening.dialect, DIALECT_EVENTS);
+    cr_assert_not(opening.knows_positions);
+    cr_assert_null(read_address(STREAM, ""));
+    cr_assert_eq(opening.client_id.len, 0);
+    cr_assert_not_null(read_address(STREAM, "session_id=*"));
+    cr_assert_not_null(read_address(STREAM, "session_id=%01"));
+    cr_assert_null(read_address("/ws", "session_id=s"));
+    cr_assert_eq(opening.client_id.len, 0, "a WebSocket names it in its path");
+}
+
+Test(opening, what_a_stream_goes_on_from_is_no_position_of_the_inbox)
+{
+    cr_assert_null(read_address(STREAM, "last_event_id=AQAAAAcA"));
+    cr_assert(opening.knows_positions);
+    cr_assert_not(opening.has_last_id);
+    cr_assert_null(read_address(STREAM, "positions=x"));
+    cr_assert(opening.knows_positions);
+    cr_assert_null(read_address("/ws", "positions=x"));
+    cr_assert_not(opening.knows_positions);
+}
