@@ -147,3 +147,65 @@ export class Tab {
     });
   }
 }
+
+/* A page with notify.js and a client in it, and nothing else; it remembers what it hears. address: of the
+ * page; socket: of the bridge; options: of the client, or a text that is to be evaluated to them. */
+export class ClientPage {
+  page;
+
+  static async open(context, address, socket, options) {
+    const opened = new ClientPage();
+    opened.page = await context.newPage();
+    await opened.page.goto(address);
+    await opened.#start(socket, options);
+    return opened;
+  }
+
+  async #start(socket, options) {
+    await this.page.addScriptTag({ url: '/notify.js' });
+    await this.page.evaluate(([url, given]) => {
+      const got = (window.got = []);
+      const events = (window.events = []);
+      const client = (window.client = new NotifyClient(url, typeof given === 'string' ? eval(`(${given})`) : given));
+      client.on('*', (message) => got.push(message));
+      for (const type of ['status', 'ready', 'gap', 'stopped', 'error', 'badge']) client.on(type, (event) => events.push([type, event]));
+      client.open();
+    }, [socket, options]);
+  }
+
+  /* What fn says of the client, in the page. */
+  ask(fn, argument) {
+    return this.page.evaluate(fn, argument);
+  }
+
+  see() {
+    return this.page.evaluate(() => ({
+      status: client.status,
+      mode: client.mode,
+      link: client.link,
+      userId: client.userId,
+      unread: client.unread,
+      titles: got.filter(({ data }) => data).map(({ data }) => data.title),
+      gaps: events.filter(([type]) => type === 'gap').length,
+      readies: events.filter(([type]) => type === 'ready').length,
+    }));
+  }
+
+  async waitFor(what, probe) {
+    let seen;
+    const holds = async () => probe((seen = await this.see()));
+    await eventually(what, holds).catch((error) => {
+      throw new Error(`${error.message}; it is ${JSON.stringify(seen)}`);
+    });
+    return seen;
+  }
+
+  connected(mode) {
+    const isSo = ({ status, mode: now, readies }) => status === 'connected' && readies > 0 && (mode === undefined || mode === now);
+    return this.waitFor(`it is connected (${mode || 'in any mode'})`, isSo);
+  }
+
+  waitTitles(...wanted) {
+    return this.waitFor(`it has heard ${JSON.stringify(wanted)}`, ({ titles }) => JSON.stringify(titles) === JSON.stringify(wanted));
+  }
+}

@@ -1,8 +1,8 @@
 /* notify.js alone: on a socket that the tests play, and on a clock that stands until it is moved. */
 
 import assert from 'node:assert/strict';
-import { after, test } from './harness.js';
-import { entry, NotifyClient, Scene, settle } from './scene.js';
+import { test } from './harness.js';
+import { entry, NotifyClient, playPage, Scene, settle } from './scene.js';
 
 const { compareIds, isId, backoffDelay, restartDelay, connectUrl, linkOf } = NotifyClient.pure;
 
@@ -66,7 +66,7 @@ test('a click opens addresses of the web that the sender calls to be opened, and
 
 test('after the greeting the client counts, learns its places, and is ready', async () => {
   const scene = await Scene.start();
-  assert.equal(scene.socket.url, 'ws://bridge/ws?user=alice');
+  assert.equal(scene.socket.url, 'ws://bridge/ws?protocol=notify.v1&user=alice');
   assert.equal(scene.client.status, 'connecting');
   await scene.connectFirst({ unread: 3, rev: 7 });
   assert.equal(scene.client.status, 'connected');
@@ -230,25 +230,6 @@ test('connections that open and end at once are not taken for unreachable', asyn
 
 /* -- the page around it -- */
 
-/* The parts of a page that notify.js listens to. */
-function playPage() {
-  const page = new EventTarget();
-  const inside = new EventTarget();
-  globalThis.addEventListener = page.addEventListener.bind(page);
-  globalThis.document = inside;
-  inside.visibilityState = 'visible';
-  after(() => {
-    delete globalThis.addEventListener;
-    delete globalThis.document;
-  });
-  const tell = async (type, more = {}) => {
-    const target = ['visibilitychange', 'resume'].includes(type) ? inside : page;
-    target.dispatchEvent(Object.assign(new Event(type), more));
-    await settle();
-  };
-  return { tell, inside };
-}
-
 const WAKING = ['online', 'pageshow', 'focus', 'visibilitychange', 'resume'];
 
 test('a page that is looked at again does not sit out the pause, and the pauses begin anew', async () => {
@@ -407,6 +388,17 @@ test('a request without an answer times out, and a late answer is not taken for 
 });
 
 /* -- delivery -- */
+
+test('the first entries of a box, the second one live before the first is caught up, are no other box', async () => {
+  const scene = await Scene.start();
+  await scene.connectFirst({ last: '0-0', rev: 0 });
+  await scene.reconnect();
+  await scene.receive(entry('2-0', '1-0', { rev: 2 }), entry('1-0', '0-0', { rev: 2 }), entry('2-0', '1-0', { rev: 2 }));
+  const results = { 'inbox:alice': { recovered: true, count: 2 }, 'topic:all': { recovered: true, count: 0 } };
+  await scene.answer('resume', { type: 'resumed', results });
+  assert.deepEqual(scene.all('gap'), []);
+  assert.deepEqual(scene.ids, ['1-0', '2-0']);
+});
 
 test('an id that comes twice is delivered once, on this connection and on the next', async () => {
   const scene = await Scene.start();

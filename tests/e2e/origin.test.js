@@ -2,24 +2,9 @@
  * sees of a refusal. */
 
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
-import { after, test } from './harness.js';
+import { test } from './harness.js';
 import { openBrowser } from './browser.js';
-import { startServers } from './servers.js';
-
-/* A web site of its own on this machine; answers its port. */
-async function startSite() {
-  const site = createServer((request, response) => {
-    response.setHeader('content-type', 'text/html');
-    response.end('<!doctype html><title>a site</title>');
-  });
-  await new Promise((done) => site.listen(0, '127.0.0.1', done));
-  after(() => {
-    site.close();
-    site.closeAllConnections(); // the browser keeps one
-  });
-  return site.address().port;
-}
+import { startServers, startSite } from './servers.js';
 
 /* What a page sees that connects: 'open' with the first message, or how it was closed. */
 function connect(page, url) {
@@ -47,7 +32,7 @@ async function start() {
 
 test('a page of another site cannot connect, a page of this machine can', async () => {
   const { page, port } = await start();
-  const site = await startSite();
+  const { port: site } = await startSite();
   await page.goto(`http://evil.example:${site}/`);
   assert.deepEqual(await connect(page, `ws://127.0.0.1:${port}/ws?user=alice`), { code: 1006, reason: '' });
   await page.goto(`http://localhost:${site}/`);
@@ -63,7 +48,7 @@ test('a page whose own name was led to this machine cannot connect', async () =>
 
 test('only pages that may connect can read what is answered', async () => {
   const { page, port } = await start();
-  const site = await startSite();
+  const { port: site } = await startSite();
   const read = (address) => page.evaluate((url) => fetch(url).then((r) => r.text(), () => 'refused'), address);
   await page.goto(`http://evil.example:${site}/`);
   assert.equal(await read(`http://127.0.0.1:${port}/healthz`), 'refused');

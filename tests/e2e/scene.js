@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
+import { after } from './harness.js';
 
-export const NotifyClient = createRequire(import.meta.url)(process.env.NOTIFY_JS || '../../bridge/www/notify.js');
+export const NotifyClient = createRequire(import.meta.url)(process.env.NOTIFY_JS || '../../build/notify.js');
 
 export class FakeClock {
   #now = 1000000;
@@ -16,6 +17,11 @@ export class FakeClock {
     return this.#next++;
   };
   clearTimeout = (id) => this.#timers.delete(id);
+
+  /* Time passes, and nothing happens. */
+  async sleep(ms) {
+    this.#now += ms;
+  }
 
   async advance(ms) {
     const end = this.#now + ms;
@@ -70,7 +76,7 @@ export class Scene {
       }
     }
     this.client = new NotifyClient('ws://bridge/ws', { user: 'alice', WebSocket: FakeSocket, clock: this.clock, ...options });
-    for (const type of ['status', 'ready', 'badge', 'gap', 'stopped', 'unreachable', 'error']) {
+    for (const type of ['status', 'ready', 'badge', 'counts', 'gap', 'stopped', 'unreachable', 'error']) {
       this.client.on(type, (event) => this.events.push({ name: type, ...event }));
     }
     this.got = [];
@@ -125,4 +131,23 @@ export class Scene {
 
 export function entry(id, prev, more = {}) {
   return { type: 'notification', key: 'inbox:alice', id, prev, rev: 2, unread: 1, data: { id, title: id }, ...more };
+}
+
+/* The parts of a page that notify.js listens to. */
+export function playPage() {
+  const page = new EventTarget();
+  const inside = new EventTarget();
+  globalThis.addEventListener = page.addEventListener.bind(page);
+  globalThis.document = inside;
+  inside.visibilityState = 'visible';
+  after(() => {
+    delete globalThis.addEventListener;
+    delete globalThis.document;
+  });
+  const tell = async (type, more = {}) => {
+    const target = ['visibilitychange', 'resume', 'freeze'].includes(type) ? inside : page;
+    target.dispatchEvent(Object.assign(new Event(type), more));
+    await settle();
+  };
+  return { tell, inside };
 }

@@ -4,7 +4,8 @@
  * the process group of the test run, so that they go when that is killed. */
 
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer as createWebServer } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -14,6 +15,7 @@ import { after, eventually } from './harness.js';
 
 const ROOT = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const MODULE = process.env.NOTIFY_SO || join(ROOT, 'build', 'notify.so');
+const NOTIFY_JS = process.env.NOTIFY_JS || join(ROOT, 'build', 'notify.js');
 const BRIDGE = process.env.NOTIFY_BRIDGE || join(ROOT, 'build', 'notify-bridge');
 const REDIS_SERVER = process.env.REDIS_SERVER || join(ROOT, 'tests', 'support', 'redis-server');
 const REDIS_CLI = process.env.REDIS_CLI || 'redis-cli';
@@ -124,22 +126,57 @@ export class Redis extends Program {
 
 export class Bridge extends Program {
   #redis;
+  #options;
 
-  constructor(redis) {
+  constructor(redis, options = ['--auth', 'none', '--dev']) {
     super('bridge');
     this.#redis = redis;
+    this.#options = options;
   }
 
   async start(...flags) {
     this.port ||= await freePort();
     const args = [...flags, '--listen', `127.0.0.1:${this.port}`, '--redis', `redis://127.0.0.1:${this.#redis.port}`];
-    await this.spawn(BRIDGE, [...args, '--auth', 'none', '--dev'], /event"?[=:]"?ready/);
+    await this.spawn(BRIDGE, [...args, ...this.#options], /event"?[=:]"?ready/);
     return this;
+  }
+
+  get socket() {
+    return `ws://127.0.0.1:${this.port}/ws`;
+  }
+
+  /* The connections that it has by now. */
+  async connections() {
+    const metrics = await (await fetch(`http://127.0.0.1:${this.port}/metrics`)).text();
+    return Number(/^notify_connections\{transport="websocket"\} (\d+)/m.exec(metrics)[1]);
+  }
+
+  waitConnections(count) {
+    return eventually(`the bridge has ${count} connections`, async () => (await this.connections()) === count);
   }
 
   page(user) {
     return `http://127.0.0.1:${this.port}/test-ws?user=${encodeURIComponent(user)}`;
   }
+}
+
+/* A web site of its own, with notify.js and empty pages. respond(request): { body, headers } of what is
+ * to be otherwise. */
+export async function startSite(respond = () => null) {
+  const script = readFileSync(NOTIFY_JS, 'utf8');
+  const site = createWebServer((request, response) => {
+    const isScript = request.url === '/notify.js';
+    const usual = isScript ? { type: 'text/javascript', body: script } : { body: '<!doctype html><title>a site</title>' };
+    const { type = 'text/html', headers = {}, body } = respond(request) || usual;
+    response.writeHead(200, { 'content-type': type, ...headers });
+    response.end(body);
+  });
+  await new Promise((done) => site.listen(0, '127.0.0.1', done));
+  after(() => {
+    site.close();
+    site.closeAllConnections(); // the browser keeps one
+  });
+  return { port: site.address().port, address: `http://127.0.0.1:${site.address().port}/` };
 }
 
 /* Both, ready for use; they end with the test. */

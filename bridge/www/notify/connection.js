@@ -1,0 +1,774 @@
+/* connection -- one link to the bridge, kept alive. */
+
+/* Keeps one link to the bridge alive. What it hears goes to `hears`: hears.event(type, event) gets the
+ * library's own events, hears.message(message) what comes from boxes. */
+class Connection {
+  #url;
+  #options;
+  #clock;
+  #hears;
+  #positions;
+  #topics; // wanted; kept over reconnects
+  #backlog;
+  #requests;
+  #socket = null;
+  #insisting = 0; // numbers the pauses of requests that are repeated
+  #epoch = 0; // counts connections; what belongs to an earlier one is void
+  #attempt = 0;
+  #timers;
+  #lastHeard = 0;
+  #connectedAt = 0;
+  #wanted = false; // open() was called, close() was not
+  #everReady = false;
+  #status = 'closed';
+  #greeting = null;
+  #badge = new Badge();
+  #expiry = Infinity; // when something in the inbox expires next, by Redis' clock
+  #clockAhead = 0; // Redis' clock (the bridge's, to be exact) before ours
+  #recounts = 0; // asked for in a row, each because of a doubt that the last one left
+  #unopened = 0; // attempts in a row that did not open
+  #everOpened = false; // since open()
+  #attemptAt = 0; // when the last one began
+  #trying = null; // the connection (by its #epoch) whose link is being tried
+  #logs = new Logs();
+  #isByStream = false; // how the next connection is tried, and the present one stands
+  #ungreeted = 0; // attempts by WebSocket in a row that brought no greeting
+  #probing = null; // a WebSocket that is tried beside a stream
+  #sent = null; // what the stream was asked for: { positions, topics }
+  #onResumed = null; // takes the answer to the positions that the stream was asked for
+  #isRefused = false; // the last token was no good
+
+  constructor(url, options, clock, positions, hears) {
+    this.#url = url;
+    this.#options = options;
+    this.#clock = clock;
+    this.#topics = new Set(options.topics);
+    this.#positions = positions;
+    this.#hears = hears;
+    this.#backlog = new Backlog(this.#positions);
+    this.#requests = new Requests(this.#clock);
+    this.#timers = new Timers(this.#clock);
+  }
+
+  get status() {
+    return this.#status;
+  }
+  get clientId() {
+    return this.#greeting ? this.#greeting.client_id : this.#options.clientId;
+  }
+  get userId() {
+    return this.#greeting ? this.#greeting.user_id : this.#options.user;
+  }
+  get inboxKey() {
+    return this.userId === undefined ? undefined : keyOf(this.#options.inboxKey, this.userId);
+  }
+  /* The badge as Redis counted it; null before the first answer. */
+  get unread() {
+    return this.#badge.unread;
+  }
+  /* What a badge shows: the inbox and the logs that it follows. */
+  get total() {
+    return this.#badge.unread === null ? null : this.#badge.unread + this.#logs.unread;
+  }
+  /* The keys of these logs. */
+  get logs() {
+    return this.#logs.keys;
+  }
+  /* How it is connected: 'websocket', 'stream' or null. */
+  get link() {
+    if (this.#status !== 'connected') return null;
+    return this.#isByStream ? 'stream' : 'websocket';
+  }
+  get topics() {
+    return [...this.#topics];
+  }
+  get clockAhead() {
+    return this.#clockAhead;
+  }
+  position(key) {
+    return this.#positions.get(key);
+  }
+
+  #emit(type, event) {
+    this.#hears.event(type, event);
+  }
+
+  #setStatus(status, details = {}) {
+    this.#status = status;
+    this.#emit('status', { status, ...details });
+  }
+
+  /* -- the life of the connection -- */
+
+  open() {
+    if (this.#wanted) return;
+    this.#wanted = true;
+    this.#attempt = 0;
+    this.#unopened = 0;
+    this.#everOpened = false;
+    this.#isRefused = false;
+    this.#connect();
+  }
+
+  close() {
+    if (!this.#wanted) return;
+    this.#stop();
+    this.#leaveSocket(1000);
+    this.#setStatus('closed', { code: 1000, reason: '' });
+  }
+
+  #stop() {
+    this.#wanted = false;
+    this.#dropProbe();
+    this.#timers.clearAll();
+    this.#positions.save();
+  }
+
+  async #connect() {
+    const epoch = ++this.#epoch;
+    this.#attemptAt = this.#clock.now();
+    this.#timers.clearAll();
+    this.#setStatus('connecting', { attempt: this.#attempt });
+    this.#timers.set('connect', this.#options.connectMs, () => this.#lost(CLOSE_ABNORMAL, NO_GREETING));
+    try {
+      const token = await this.#token();
+      if (epoch !== this.#epoch || !this.#wanted) return;
+      this.#adoptSocket(this.#isByStream ? this.#openStream(token) : this.#openWebSocket(token));
+    } catch (error) {
+      if (epoch !== this.#epoch || !this.#wanted) return;
+      this.#emit('error', { error });
+      this.#lost(CLOSE_ABNORMAL, error.message);
+    }
+  }
+
+  #token() {
+    const { token } = this.#options;
+    return typeof token === 'function' ? token() : token;
+  }
+
+  #openWebSocket(token) {
+    const Socket = this.#options.WebSocket || globalThis.WebSocket;
+    return new Socket(connectUrl(this.#url, baseUrl(), this.#options, token));
+  }
+
+  /* Unlike a WebSocket a stream has to be told at once where to go on and what to follow. */
+  #openStream(token) {
+    const { user, clientId } = this.#options;
+    const positions = this.#automaticPositions();
+    for (const topic of this.#topics) {
+      const key = this.#topicKey(topic);
+      if (this.#positions.get(key)) positions[key] = this.#positions.text(key);
+    }
+    this.#sent = { positions, topics: [...this.#topics] };
+    const query = { positions: JSON.stringify(positions) };
+    if (this.#topics.size > 0) query.topics = [...this.#topics].join(',');
+    if (clientId !== undefined) query.session_id = clientId;
+    const socket = new StreamSocket(apiUrl(this.#url, baseUrl()), query, { user, token, fetch: this.#fetch() });
+    socket.onsign = () => (this.#lastHeard = this.#clock.now());
+    return socket;
+  }
+
+  /* Null: there is no other way than by WebSocket. */
+  #fetch() {
+    const { stream, fetch, WebSocket: Socket } = this.#options;
+    if (!stream || apiUrl(this.#url, baseUrl()) === null) return null;
+    if (fetch) return fetch;
+    return Socket === undefined && typeof globalThis.fetch === 'function' ? globalThis.fetch.bind(globalThis) : null;
+  }
+
+  #adoptSocket(socket) {
+    this.#socket = socket;
+    this.#unopened++;
+    socket.onopen = () => {
+      this.#unopened = 0;
+      this.#everOpened = true;
+    };
+    socket.onmessage = (event) => this.#receive(event.data);
+    socket.onclose = (event) => this.#lost(event.code, event.reason);
+    socket.onerror = () => {}; // always followed by close, which says more
+  }
+
+  /* Takes leave of the socket without waiting for its closing handshake, which on a dead link
+   * takes minutes. */
+  #leaveSocket(code) {
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#onResumed = null;
+    this.#dropProbe();
+    this.#epoch++;
+    this.#backlog.reset();
+    this.#requests.rejectAll(
+      new NotifyError('DISCONNECTED', 'the connection was lost before the answer came'),
+    );
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    try {
+      socket.close(code);
+    } catch {
+      // not open yet: closing it is then all that can be done
+    }
+  }
+
+  /* The connection is gone, or is given up: decides whether and when there is another. */
+  #lost(code, reason) {
+    const stable = this.#connectedAt && this.#clock.now() - this.#connectedAt >= this.#options.stableMs;
+    if (this.#socket && !this.#connectedAt) this.#chooseLink(code, reason);
+    this.#connectedAt = 0;
+    this.#timers.clearAll();
+    this.#positions.save();
+    this.#leaveSocket(1000);
+    if (!this.#wanted) return;
+    if (FINAL_CLOSE_CODES.has(code) && !this.#mayRenew(code)) {
+      this.#stop();
+      const details = { code, reason: reason || FINAL_CLOSE_CODES.get(code) };
+      this.#setStatus('stopped', details);
+      this.#emit('stopped', details);
+      return;
+    }
+    if (stable) this.#attempt = 0;
+    const delay = this.#pause(code, reason);
+    const attempt = ++this.#attempt;
+    const isUnreachable = this.#unopened >= LIMITS.unopened;
+    this.#setStatus('waiting', { code, reason: isUnreachable ? UNOPENED_REASON : reason, delay, attempt });
+    if (this.#unopened === LIMITS.unopened) this.#emit('unreachable', { attempt, reason: UNOPENED_REASON });
+    if (this.#status === 'waiting') this.#timers.set('retry', delay, () => this.#connect());
+  }
+
+  /* A token that has run out is worth one more attempt with another one, if there can be one. */
+  #mayRenew(code) {
+    if (code !== CLOSE_UNAUTHORIZED || typeof this.#options.token !== 'function' || this.#isRefused) return false;
+    this.#isRefused = true;
+    return true;
+  }
+
+  /* After an attempt that brought no greeting. What does not come from the bridge says nothing, and
+   * may be the doing of a proxy that lets no WebSocket through; one that lets it open and then
+   * nothing pass took so long already that it is not tried again. */
+  #chooseLink(code, reason) {
+    if (this.#isByStream) {
+      this.#isByStream = false;
+      this.#ungreeted = LIMITS.blocked - 1;
+    } else if (code === CLOSE_ABNORMAL) {
+      this.#ungreeted += reason === NO_GREETING ? LIMITS.blocked : 1;
+      this.#isByStream = this.#ungreeted >= LIMITS.blocked && this.#fetch() !== null;
+    }
+  }
+
+  /* Until the next attempt. What never opened is more likely refused than away. */
+  #pause(code, reason) {
+    const { backoffMs, backoffMaxMs } = this.#options;
+    if (!this.#everOpened && this.#unopened >= LIMITS.unopened) return backoffMaxMs;
+    const asked = restartDelay(code, reason);
+    return asked !== null ? asked : backoffDelay(this.#attempt, backoffMs, backoffMaxMs, this.#clock.random);
+  }
+
+  /* Somebody looks at the page, or the network is back. (These events come in swarms.) */
+  wake() {
+    if (this.#status === 'waiting') {
+      const since = this.#clock.now() - this.#attemptAt;
+      this.#attempt = 0;
+      if (since >= LIMITS.wakeMs) this.#connect();
+      else this.#timers.set('retry', LIMITS.wakeMs - since, () => this.#connect());
+    } else if (this.#status === 'connected' && this.#clock.now() - this.#lastHeard >= LIMITS.wakeMs) {
+      this.#tryLink(LIMITS.wakeReplyMs);
+    }
+    if (this.#timers.has('probe')) this.#probeSoon(LIMITS.wakeMs); // perhaps in another network by now
+  }
+
+  /* A page that is put away for a possible return keeps its socket, and the bridge would go on taking
+   * it for one that listens. When it is back, somebody wakes it. */
+  putAway(isKept) {
+    if (isKept && this.#socket) this.#lost(CLOSE_GOING_AWAY, 'the page was put away');
+    else this.#positions.save();
+    if (isKept) this.#timers.clear('retry');
+  }
+
+  /* -- heartbeat: a link that died without a word is noticed -- */
+
+  #watchLink() {
+    const { heartbeatMs, heartbeatReplyMs } = this.#options;
+    const silent = this.#clock.now() - this.#lastHeard;
+    const ms = Math.max(heartbeatMs - silent, 1);
+    const due = this.#clock.now() + ms;
+    this.#timers.set('heartbeat', ms, () => {
+      const hasSlept = this.#clock.now() - due >= LIMITS.sleepMs;
+      if (hasSlept) this.#tryLink(LIMITS.wakeReplyMs);
+      else if (this.#clock.now() - this.#lastHeard >= heartbeatMs) this.#tryLink(heartbeatReplyMs);
+      else this.#watchLink();
+    });
+  }
+
+  /* A stream says something all the time, and cannot be asked. */
+  #tryLink(timeoutMs) {
+    const epoch = this.#epoch;
+    const isSilent = this.#clock.now() - this.#lastHeard >= this.#options.heartbeatMs;
+    if (this.#isByStream) return isSilent ? this.#lost(CLOSE_ABNORMAL, 'no heartbeat') : this.#watchLink();
+    if (this.#trying === epoch) return;
+    this.#trying = epoch;
+    const judge = (error) => {
+      if (epoch !== this.#epoch) return;
+      this.#trying = null;
+      if (error && error.code === 'TIMEOUT') this.#lost(CLOSE_ABNORMAL, 'no heartbeat');
+      else this.#watchLink();
+    };
+    this.request('heartbeat', {}, { timeoutMs }).then(() => judge(), judge);
+  }
+
+  /* -- the token -- */
+
+  /* It ends soon: another one renews it without reconnecting. (A stream ends with its token, and the
+   * next one asks for another.) */
+  async #renewToken(epoch, attempt = 0) {
+    if (this.#isByStream) return;
+    const { backoffMs, backoffMaxMs } = this.#options;
+    try {
+      const token = await this.#token();
+      if (epoch === this.#epoch) await this.request('auth', { token });
+    } catch (error) {
+      if (epoch !== this.#epoch) return;
+      this.#emit('error', { error, request: { type: 'auth' } });
+      const ms = backoffDelay(attempt + 1, backoffMs, backoffMaxMs, this.#clock.random);
+      this.#timers.set('renew', ms, () => this.#renewToken(epoch, attempt + 1));
+    }
+  }
+
+  /* -- WebSocket again, once it gets through -- */
+
+  #probeSoon(ms) {
+    this.#timers.set('probe', ms, () => this.#probe(this.#epoch, ms));
+  }
+
+  #probe(epoch, ms) {
+    const tell = (isGreeted) => {
+      if (epoch !== this.#epoch) return;
+      this.#dropProbe();
+      if (isGreeted) this.#changeLink();
+      else this.#probeSoon(Math.min(2 * Math.max(ms, LIMITS.probeMs), LIMITS.probeMaxMs));
+    };
+    this.#dropProbe();
+    this.#timers.set('probing', this.#options.connectMs, () => tell(false));
+    Promise.resolve(this.#token()).then((token) => {
+      if (epoch !== this.#epoch) return;
+      const socket = (this.#probing = this.#openWebSocket(token));
+      socket.onmessage = () => tell(true);
+      socket.onclose = socket.onerror = () => tell(false);
+    }).catch(() => tell(false));
+  }
+
+  #dropProbe() {
+    const socket = this.#probing;
+    this.#probing = null;
+    this.#timers.clear('probing');
+    if (!socket) return;
+    socket.onmessage = socket.onclose = socket.onerror = null;
+    socket.close(1000);
+  }
+
+  #changeLink() {
+    this.#isByStream = false;
+    this.#ungreeted = 0;
+    this.#connectAnew();
+  }
+
+  /* With what is to be followed by now. */
+  #reopenStream() {
+    if (this.#connectedAt && !this.#timers.has('reopen')) this.#timers.set('reopen', 0, () => this.#connectAnew());
+  }
+
+  #connectAnew() {
+    this.#connectedAt = 0;
+    this.#leaveSocket(1000);
+    this.#connect();
+  }
+
+  /* -- receiving -- */
+
+  #receive(text) {
+    if (!this.#isByStream) this.#lastHeard = this.#clock.now();
+    let message;
+    try {
+      message = JSON.parse(text);
+    } catch {
+      message = null;
+    }
+    this.#emit('frame', { direction: 'in', text, message });
+    if (message === null || typeof message !== 'object' || typeof message.type !== 'string') return;
+    // Only what came from a box has a key; whatever an event is called, it is no answer.
+    if (typeof message.key === 'string') this.#receivePushed(message);
+    else if (message.type === 'connection') this.#receiveGreeting(message);
+    else this.#receiveAnswer(message);
+  }
+
+  #receivePushed(message) {
+    const { key } = message;
+    const isCatchingUp = this.#backlog.holds(key);
+    const isReplaced = isChange(message, 'changed') && isId(message.last);
+    const isGone = isChange(message, 'gone');
+    if (isReplaced) this.#beginAnew(key, message.last);
+    else if (this.#positions.beginsAnew(message, isCatchingUp)) this.#beginAnew(key);
+    this.#positions.hear(key, message.rev);
+    // While it catches up, the bridge has not judged the place yet.
+    const isBranched = !isCatchingUp && this.#positions.noteEpoch(key, message.epoch);
+    if (key === this.inboxKey) this.#hearCount(message, isCatchingUp, isReplaced || isGone || isBranched);
+    if (isGone) this.#beginAnew(key);
+    if (!this.#backlog.keep(message)) this.#deliver(message);
+    // Positions have not moved: the next connection gets all of it.
+    else if (this.#backlog.isFull(key)) this.#lost(CLOSE_ABNORMAL, 'too far behind');
+  }
+
+  /* What comes from here on is of another box with the same name. What waits is of the last one. */
+  #beginAnew(key, place = '0-0') {
+    const isCatchingUp = this.#backlog.holds(key);
+    for (const message of this.#backlog.release(key)) this.#deliver(message);
+    if (isCatchingUp) this.#backlog.hold(key);
+    this.#losePlace(key);
+    this.#positions.start(key, place);
+  }
+
+  /* Nothing is known any more of where key stands: ids and revisions are taken as they come. */
+  #losePlace(key) {
+    this.#positions.forget(key);
+    if (key === this.inboxKey) this.#badge.restart();
+    this.#emit('gap', { key });
+  }
+
+  /* Hands out a message, an entry only the first time that it comes. */
+  #deliver(message) {
+    if (isId(message.id)) {
+      if (!this.#positions.isNew(message.key, message.id)) return;
+      this.#positions.deliver(message.key, message.id, message.rev);
+      this.#positions.noteEpoch(message.key, message.epoch);
+      this.#setSaveTimer();
+    }
+    if (message.key !== this.inboxKey) this.#hearLog(message);
+    this.#hears.message(message);
+  }
+
+  #setSaveTimer() {
+    if (this.#options.storage && !this.#timers.has('save')) {
+      this.#timers.set('save', 250, () => this.#positions.save());
+    }
+  }
+
+  /* What was missed on key is here, and so may what waited for it go out. Not recovered: the place
+   * was lost, and perhaps Redis lost writes and ids go on below it. */
+  #release(key, recovered, epoch) {
+    const released = this.#backlog.release(key);
+    if (!recovered) this.#losePlace(key);
+    for (const message of released) this.#deliver(message);
+    this.#positions.noteEpoch(key, epoch);
+  }
+
+  /* Finds out where the boxes stand whose places were lost, unless something has come from them. */
+  #findPlaces(keys, epoch) {
+    const unplaced = keys.filter((key) => !this.#positions.get(key));
+    const topics = this.#isByStream ? [] : [...this.#topics, ...this.#broadcast()];
+    const steps = topics.filter((topic) => unplaced.includes(this.#topicKey(topic)));
+    return Promise.all([
+      keys.includes(this.inboxKey) ? this.#count(epoch) : [],
+      ...steps.map((topic) => this.#follow(topic, epoch)),
+    ]);
+  }
+
+  #receiveAnswer(message) {
+    if (this.#requests.settle(message)) return;
+    if (message.request_id !== undefined) return; // its requester has given up on it
+    if (message.type === 'error') this.#emit('error', { error: toError(message) });
+    else if (message.type === 'resumed' && this.#onResumed) this.#onResumed(message);
+    else if (message.type === 'resumed') this.#refilled(message);
+    else this.#hears.message(message);
+    if (message.type === 'token_expiring' && typeof this.#options.token === 'function') this.#renewToken(this.#epoch);
+  }
+
+  /* Unasked: this connection was too slow and has been refilled, or a box began anew. Entries are
+   * complete again (or a gap is named); changes of state were dropped with the queue. */
+  #refilled(message) {
+    const results = Object.entries(message.results || {});
+    const lost = results.filter(([, result]) => result && result.recovered === false).map(([key]) => key);
+    this.#emit('resumed', message);
+    this.#hears.message(message);
+    for (const key of lost) this.#losePlace(key);
+    for (const [key, epoch] of Object.entries(message.epochs || {})) this.#positions.noteEpoch(key, epoch);
+    this.#findPlaces(lost, this.#epoch);
+    if (results.some(([key]) => key === this.inboxKey) && !lost.includes(this.inboxKey)) this.#recount();
+  }
+
+  /* -- the badge -- */
+
+  /* That another box begins may be heard after what has been read from that box already. */
+  #hearCount(message, isCatchingUp, isAnew) {
+    this.#countMay(() => {
+      this.#badge.hear(message, isCatchingUp);
+      if (isAnew || this.#logs.hear(message, this.inboxKey)) this.#badge.doubt();
+    });
+    if (message.data) this.#recountAt(Date.parse(message.data.expires_at));
+  }
+
+  /* What happens to a log, all who follow it hear at once: they do not ask at once. */
+  #hearLog(message) {
+    this.#countMay(() => {
+      if (!this.#logs.hear(message, this.inboxKey)) return;
+      this.#badge.doubt();
+      if (!this.#timers.has('recount')) this.#recountIn(LIMITS.logRecountMs * this.#clock.random());
+    });
+    if (message.data && this.#logs.keys.includes(message.key)) this.#recountAt(Date.parse(message.data.expires_at));
+  }
+
+  /* Tells what `change` did to the count, and has it asked for again if there is a doubt. */
+  #countMay(change) {
+    const { unread, rev } = this.#badge;
+    const { total } = this;
+    change();
+    const now = { unread: this.#badge.unread, rev: this.#badge.rev, total: this.total };
+    const isOther = now.unread !== unread || now.rev !== rev || now.total !== total;
+    if (now.rev >= 0 && isOther) this.#emit('badge', now);
+    if (!this.#badge.isDoubtful) this.#timers.clear('recount');
+    else if (!this.#timers.has('recount')) this.#recountSoon();
+  }
+
+  /* Not at once: most doubts are settled by the message that is just coming. */
+  #recountSoon() {
+    const { recountMs, backoffMaxMs } = this.#options;
+    this.#recountIn(recountMs + backoffDelay(this.#recounts, recountMs, backoffMaxMs, this.#clock.random));
+  }
+
+  #recountIn(ms) {
+    this.#timers.set('recount', ms, () => {
+      this.#recounts++;
+      this.#recount();
+    });
+  }
+
+  /* What expires tells nobody: the count is asked for then. */
+  #recountAt(time) {
+    if (!(time > 0 && time < this.#expiry)) return;
+    this.#expiry = time;
+    const { recountMs } = this.#options;
+    const ms = Math.max(0, time - this.#clock.now() - this.#clockAhead) + recountMs;
+    const jitter = backoffDelay(0, recountMs, recountMs, this.#clock.random);
+    this.#timers.set('expiry', Math.min(ms + jitter, LIMITS.timerMs), () => this.#recount());
+  }
+
+  #recount() {
+    const epoch = this.#epoch;
+    this.request('unread_count').catch((error) => {
+      if (epoch !== this.#epoch) return;
+      if (PASSING_ERRORS.has(error.code)) this.#recountSoon();
+      else this.#emit('error', { error, request: { type: 'unread_count' } });
+    });
+  }
+
+  /* Ids below the place, or a lower revision, show that what is shown of the inbox is of another box. */
+  #takeCount(asked, answer) {
+    let isAnew = false;
+    this.#countMay(() => {
+      isAnew = this.#badge.answer(asked.badge, answer);
+      this.#logs.answer(answer);
+    });
+    const { type, request_id, ...counts } = answer;
+    this.#emit('counts', counts);
+    if (!this.#timers.has('recount')) this.#recounts = 0;
+    this.#timers.clear('expiry');
+    this.#expiry = Infinity;
+    for (const { next_expiry } of [answer, ...Object.values(answer.logs || {})]) this.#recountAt(next_expiry);
+    const key = this.inboxKey;
+    const place = this.#positions.get(key);
+    const isBelow = isId(answer.last) && place !== undefined && compareIds(answer.last, place) < 0;
+    if (place === asked.place && !this.#backlog.holds(key) && (isAnew || isBelow)) {
+      if (isBelow) this.#positions.forget(key);
+      this.#emit('gap', { key });
+    }
+    this.#positions.start(key, answer.last, answer.rev, answer.epoch);
+  }
+
+  /* -- after the greeting: follow, catch up, count -- */
+
+  #receiveGreeting(greeting) {
+    this.#greeting = greeting;
+    this.#isRefused = false;
+    if (!this.#isByStream) this.#ungreeted = 0;
+    this.#connectedAt = this.#clock.now();
+    this.#clockAhead = Date.parse(greeting.timestamp) - this.#connectedAt || 0;
+    this.#badge.restart(); // Redis may have lost revisions since
+    this.#recounts = 0;
+    this.#timers.clear('connect');
+    this.#watchLink();
+    const epoch = this.#epoch;
+    const steps = this.#isByStream ? this.#goOnByStream(greeting, epoch) : this.#goOn(epoch);
+    this.#setStatus('connected', { clientId: this.clientId, userId: this.userId });
+    Promise.all(steps).then((lost) => {
+      if (epoch !== this.#epoch) return;
+      const first = !this.#everReady;
+      this.#everReady = true;
+      this.#emit('ready', { first, lost: lost.flat(), unread: this.unread, total: this.total, userId: this.userId });
+    });
+  }
+
+  /* Before anything may answer: from here on live messages wait behind missed ones. */
+  #goOn(epoch) {
+    const positions = this.#automaticPositions();
+    const steps = [this.#resume(positions, epoch), this.#count(epoch)];
+    for (const topic of this.#topics) steps.push(this.#follow(topic, epoch));
+    for (const topic of this.#broadcast()) {
+      if (!positions[this.#topicKey(topic)]) steps.push(this.#follow(topic, epoch));
+    }
+    return steps;
+  }
+
+  /* What was missed comes by itself; the greeting says where all others stand. */
+  #goOnByStream({ positions: places }, epoch) {
+    const { positions, topics } = this.#sent;
+    this.#positions.startAll(places);
+    this.#probeSoon(LIMITS.probeMs);
+    if (topics.length !== this.#topics.size || !topics.every((topic) => this.#topics.has(topic))) this.#reopenStream();
+    const keys = Object.keys(positions);
+    for (const key of keys) this.#backlog.hold(key);
+    const resumed = new Promise((done) => (this.#onResumed = done));
+    if (keys.length === 0) this.#onResumed({});
+    const catchUp = async () => {
+      const lost = this.#resumed(keys, await resumed, epoch);
+      if (epoch === this.#epoch) this.#positions.startAll(places);
+      return lost;
+    };
+    return [catchUp(), this.#count(epoch)];
+  }
+
+  #topicKey(topic) {
+    return keyOf(this.#options.topicKey, topic);
+  }
+
+  /* The broadcast logs that are not topics of this client's own wish as well. */
+  #broadcast() {
+    return this.#options.broadcast.filter((topic) => !this.#topics.has(topic));
+  }
+
+  /* Of the keys that the bridge follows without being asked. */
+  #automaticPositions() {
+    const positions = {};
+    for (const key of [this.inboxKey, ...this.#broadcast().map((topic) => this.#topicKey(topic))]) {
+      const position = this.#positions.text(key);
+      if (position) positions[key] = position;
+    }
+    return positions;
+  }
+
+  /* Repeats a request on this connection until it is answered; null when the connection ended or
+   * the bridge refused (which is then told as an event). */
+  async #insist(epoch, type, fields) {
+    const { backoffMs, backoffMaxMs } = this.#options;
+    for (let attempt = 0; epoch === this.#epoch; attempt++) {
+      try {
+        return await this.request(type, fields);
+      } catch (error) {
+        if (epoch !== this.#epoch) return null;
+        if (!PASSING_ERRORS.has(error.code)) {
+          this.#emit('error', { error, request: { type, ...fields } });
+          return null;
+        }
+      }
+      const ms = backoffDelay(attempt, backoffMs, backoffMaxMs, this.#clock.random);
+      await new Promise((done) => this.#timers.set(`insist ${++this.#insisting}`, ms, done));
+    }
+    return null;
+  }
+
+  /* Each of the three answers the keys of which the place was lost. */
+  async #resume(positions, epoch) {
+    const keys = Object.keys(positions);
+    if (keys.length === 0) return [];
+    for (const key of keys) this.#backlog.hold(key);
+    return this.#resumed(keys, await this.#insist(epoch, 'resume', { positions }), epoch);
+  }
+
+  async #resumed(keys, answer, epoch) {
+    this.#onResumed = null;
+    if (epoch !== this.#epoch) return [];
+    const results = (answer && answer.results) || {};
+    const lost = keys.filter((key) => !results[key] || results[key].recovered === false);
+    const epochs = (answer && answer.epochs) || {};
+    for (const key of keys) this.#release(key, !lost.includes(key), epochs[key]);
+    await this.#findPlaces(lost, epoch);
+    return lost;
+  }
+
+  async #follow(topic, epoch) {
+    const key = this.#topicKey(topic);
+    const position = this.#positions.text(key);
+    if (position) this.#backlog.hold(key);
+    const fields = position ? { topic, last_id: position } : { topic };
+    const answer = await this.#insist(epoch, 'subscribe', fields);
+    if (epoch !== this.#epoch) return [];
+    return this.#followed(key, position, answer);
+  }
+
+  #followed(key, position, answer) {
+    const recovered = !position || Boolean(answer && answer.recovered !== false);
+    this.#release(key, recovered, answer && answer.epoch);
+    if (answer) this.#positions.start(key, answer.last, undefined, answer.epoch);
+    return recovered ? [] : [key];
+  }
+
+  async #count(epoch) {
+    await this.#insist(epoch, 'unread_count', {});
+    return [];
+  }
+
+  /* -- asking -- */
+
+  /* Sends a request; resolves with its answer, rejects with a NotifyError. */
+  request(type, fields = {}, { timeoutMs = this.#options.requestMs } = {}) {
+    if (!this.#socket || this.#status === 'waiting' || this.#socket.readyState !== 1) {
+      return Promise.reject(new NotifyError('NOT_CONNECTED', 'there is no connection'));
+    }
+    const send = (id) => {
+      this.#socket.send(JSON.stringify({ type, ...fields, request_id: id }));
+      const shown = type === 'auth' ? { ...fields, token: '…' } : fields; // frames go into logs
+      const text = JSON.stringify({ type, ...shown, request_id: id });
+      this.#emit('frame', { direction: 'out', text, message: JSON.parse(text) });
+    };
+    return this.#requests.begin(type, timeoutMs, send, this.#answerTaker(type));
+  }
+
+  /* What an answer says of the badge is believed, whoever asked. */
+  #answerTaker(type) {
+    if (CHANGES.has(type)) {
+      return ({ unread, logs }) => this.#countMay(() => {
+        this.#badge.expect(unread);
+        this.#logs.take(logs);
+      });
+    }
+    if (type !== 'unread_count') return undefined;
+    const asked = { badge: this.#badge.ask(), place: this.#positions.get(this.inboxKey) };
+    return (answer) => this.#takeCount(asked, answer);
+  }
+
+  /* Follows a topic from now on, over reconnects too. lastId: first everything after it. Without
+   * a connection it is noted, and done with the next one. */
+  async subscribe(topic, { lastId } = {}) {
+    this.#topics.add(topic);
+    const key = this.#topicKey(topic);
+    this.#positions.take(key, lastId);
+    if (this.#isByStream) this.#reopenStream();
+    if (this.#isByStream || this.#status !== 'connected') return { topic, status: 'pending' };
+    const epoch = this.#epoch;
+    const position = parsePosition(lastId) ? lastId : undefined;
+    if (position) this.#backlog.hold(key);
+    try {
+      const answer = await this.request('subscribe', position ? { topic, last_id: position } : { topic });
+      if (epoch === this.#epoch) this.#followed(key, position, answer);
+      return answer;
+    } catch (error) {
+      if (error.code !== 'DISCONNECTED') this.#topics.delete(topic);
+      if (epoch === this.#epoch) this.#release(key, true);
+      throw error;
+    }
+  }
+
+  async unsubscribe(topic) {
+    this.#topics.delete(topic);
+    this.#positions.forget(this.#topicKey(topic));
+    if (this.#isByStream) this.#reopenStream();
+    if (this.#isByStream || this.#status !== 'connected') return { topic, status: 'unsubscribed' };
+    return this.request('unsubscribe', { topic });
+  }
+}

@@ -1,0 +1,367 @@
+/* hub -- one connection for all tabs: the end that has it. */
+
+/* A hub holds the connection, tabs talk to it over lines: post(message), onmessage, close(). A tab says
+ *
+ *   hello        topics, positions, wantsFrames, life (a lock that it holds as long as it lives)
+ *   ask          n, type, fields, timeoutMs
+ *   subscribe, unsubscribe    n, topic, lastId
+ *   token        n, and token or error: the answer to the same from the hub
+ *   frames       it wants to see them
+ *   wake         somebody looks at it
+ *   ping         n
+ *   bye
+ *
+ * and hears `welcome`, then events, messages, places (from where to go on), answers (n), `pong`, and
+ * is asked for a `token` (n). A line that has lost its tab or its hub says nothing. */
+
+/* What came last, for tabs that were away for a moment. */
+class Recent {
+  #messages = [];
+
+  constructor(other) {
+    if (other) this.#messages = [...other.#messages];
+  }
+
+  add(message) {
+    if (!isId(message.id)) return;
+    this.#messages.push(message);
+    if (this.#messages.length > LIMITS.recentMessages) this.#messages.shift();
+  }
+
+  forget(key) {
+    this.#messages = this.#messages.filter((message) => message.key !== key);
+  }
+
+  /* What came on key behind id; null: that is not known any more. */
+  after(key, id) {
+    const all = this.#messages.filter((message) => message.key === key);
+    const later = all.filter((message) => compareIds(message.id, id) > 0);
+    const isNext = later.length > 0 && isId(later[0].prev) && compareIds(later[0].prev, id) <= 0;
+    return isNext || all.length > later.length ? later : null;
+  }
+}
+
+class Hub {
+  #setup; // { url, options, user, hasToken }
+  #clock;
+  #locks;
+  #recent;
+  #connection = null;
+  #positions = null;
+  #tabs = new Map(); // line -> { wantsFrames, lookedAt, life (ends the waiting for its end) }
+  #followers = new Map(); // topic -> lines of those who want it
+  #asked; // of tabs
+  #greeting = null;
+  #status = null;
+  #badge = null;
+  #isReady = false;
+  #begunAnew = new Set(); // keys of which the place was lost: ids may be lower since
+
+  /* recent: what whoever makes the hub has heard from the one before. */
+  constructor({ setup, clock, locks, recent }) {
+    this.#setup = setup;
+    this.#clock = clock;
+    this.#locks = locks;
+    this.#recent = new Recent(recent);
+    this.#asked = new Requests(clock);
+  }
+
+  attach(line) {
+    line.onmessage = (message) => {
+      const take = HUB_TAKES[message.kind];
+      if (take && (message.kind === 'hello' || this.#tabs.has(line))) take(this, line, message);
+    };
+  }
+
+  /* For good; whoever is attached has to look for another one. */
+  end() {
+    for (const line of [...this.#tabs.keys()]) this.leave(line);
+  }
+
+  /* -- tabs come and go -- */
+
+  hello(line, { topics, positions, wantsFrames, life }) {
+    this.#forget(line);
+    this.#tabs.set(line, { wantsFrames, lookedAt: this.#clock.now(), life: this.#awaitEnd(line, life) });
+    for (const topic of topics) this.#follow(topic, line);
+    if (this.#connection) this.#join(topics, positions);
+    else this.#open(positions);
+    line.post(this.#welcome(line, positions));
+    this.#dropTopics();
+  }
+
+  #open(positions) {
+    const { url, options, hasToken } = this.#setup;
+    const hears = { event: (type, event) => this.#tellEvent(type, event), message: (message) => this.#tellMessage(message) };
+    const topics = [...this.#followers.keys()];
+    const token = hasToken ? () => this.#askToken() : undefined;
+    this.#begunAnew.clear();
+    this.#positions = new Positions(null, '');
+    for (const [key, text] of Object.entries(positions)) this.#positions.take(key, text);
+    this.#connection = new Connection(url, { ...DEFAULTS, ...options, topics, token }, this.#clock, this.#positions, hears);
+    this.#connection.open();
+  }
+
+  /* What nobody has followed so far goes on where the tab has been. */
+  #join(topics, positions) {
+    for (const topic of topics) {
+      if (this.#connection.topics.includes(topic)) continue;
+      const lastId = positions[keyOf(this.#setup.options.topicKey, topic)];
+      this.#connection.subscribe(topic, { lastId }).catch((error) => {
+        this.#tellEvent('error', { error, request: { type: 'subscribe', topic } });
+      });
+    }
+    this.#connection.wake();
+  }
+
+  #welcome(line, positions) {
+    const replay = [];
+    const lost = [];
+    for (const [key, text] of Object.entries(positions).filter(([one]) => this.#isFor(line, one))) {
+      const missed = this.#missed(key, text);
+      if (missed === null) lost.push(key);
+      else replay.push(...missed);
+    }
+    return {
+      kind: 'welcome',
+      status: this.#status,
+      badge: this.#badge,
+      isReady: this.#isReady,
+      places: this.#placesFor(line),
+      replay,
+      lost,
+      ...this.#standing(),
+    };
+  }
+
+  #standing() {
+    const { clientId, userId, unread, total, logs, link, clockAhead } = this.#connection;
+    return { clientId, userId, unread, total, logs, link, clockAhead };
+  }
+
+  /* What a tab at this position lacks; null: that cannot be told. Before there is a connection, this
+   * begins where the one stands that has seen least. */
+  #missed(key, text) {
+    const position = parsePosition(text);
+    const here = parsePosition(this.#positions.text(key));
+    if (!position) return [];
+    const order = here ? compareIds(position.id, here.id) : -1;
+    if (order < 0 && this.#connection.status !== 'connected') {
+      this.#positions.forget(key);
+      this.#positions.take(key, text);
+      return [];
+    }
+    if (!here) return this.#follows(key) ? null : [];
+    const isBranched = here.epoch !== undefined && position.epoch !== undefined && here.epoch !== position.epoch;
+    if (isBranched || (order > 0 && this.#begunAnew.has(key))) return null;
+    return order >= 0 ? [] : this.#recent.after(key, position.id);
+  }
+
+  #follows(key) {
+    const { topicKey, broadcast } = this.#setup.options;
+    const topics = [...broadcast, ...this.#followers.keys()];
+    return key === this.#connection.inboxKey || topics.some((topic) => keyOf(topicKey, topic) === key);
+  }
+
+  /* Where there are locks, the end of a tab that cannot say goodbye is heard of. */
+  #awaitEnd(line, life) {
+    const controller = new AbortController();
+    if (!this.#locks || !life) return controller;
+    this.#locks.request(life, { signal: controller.signal }, () => this.leave(line)).catch(() => {}); // it has said goodbye
+    return controller;
+  }
+
+  leave(line) {
+    if (!this.#forget(line)) return;
+    if (this.#tabs.size > 0) this.#dropTopics();
+    else this.#close();
+  }
+
+  #forget(line) {
+    const tab = this.#tabs.get(line);
+    if (!tab) return false;
+    tab.life.abort();
+    for (const topic of [...this.#followers.keys()]) this.#unfollow(topic, line);
+    return this.#tabs.delete(line);
+  }
+
+  #close() {
+    const connection = this.#connection;
+    this.#connection = null;
+    this.#isReady = false;
+    this.#greeting = this.#status = this.#badge = null;
+    connection.close();
+  }
+
+  /* -- topics: followed as long as one tab wants them -- */
+
+  #dropTopics() {
+    const unwanted = this.#connection.topics.filter((topic) => !this.#followers.has(topic));
+    for (const topic of unwanted) this.#connection.unsubscribe(topic).catch(() => {});
+  }
+
+  #follow(topic, line) {
+    if (!this.#followers.has(topic)) this.#followers.set(topic, new Set());
+    this.#followers.get(topic).add(line);
+  }
+
+  /* Returns whether nobody wants it any more. */
+  #unfollow(topic, line) {
+    const lines = this.#followers.get(topic);
+    if (!lines || !lines.delete(line) || lines.size > 0) return false;
+    return this.#followers.delete(topic);
+  }
+
+  subscribe(line, { n, topic, lastId }) {
+    this.#follow(topic, line);
+    const isFollowed = this.#connection.topics.includes(topic) && lastId === undefined;
+    const last = this.#connection.position(keyOf(this.#setup.options.topicKey, topic));
+    const answer = isFollowed
+      ? Promise.resolve({ type: 'subscription', topic, status: 'subscribed', last })
+      : this.#connection.subscribe(topic, { lastId });
+    this.#answer(line, n, answer.catch((error) => {
+      if (error.code !== 'DISCONNECTED') this.#unfollow(topic, line);
+      throw error;
+    }));
+  }
+
+  unsubscribe(line, { n, topic }) {
+    const isLast = this.#unfollow(topic, line);
+    const answer = isLast ? this.#connection.unsubscribe(topic) : Promise.resolve({ topic, status: 'unsubscribed' });
+    this.#answer(line, n, answer);
+  }
+
+  /* -- requests of tabs -- */
+
+  ask(line, { n, type, fields, timeoutMs }) {
+    this.#answer(line, n, this.#connection.request(type, fields, { timeoutMs }));
+  }
+
+  #answer(line, n, promise) {
+    promise.then(
+      (answer) => line.post({ kind: 'answer', n, answer }),
+      (error) => line.post({ kind: 'answer', n, error: toPlain(error) }),
+    );
+  }
+
+  frames(line) {
+    this.#tabs.get(line).wantsFrames = true;
+  }
+
+  wake(line) {
+    this.#tabs.get(line).lookedAt = this.#clock.now();
+    this.#connection.wake();
+  }
+
+  /* -- tokens come from tabs: first from the one that somebody looked at last -- */
+
+  async #askToken() {
+    const lines = [...this.#tabs].sort(([, a], [, b]) => b.lookedAt - a.lookedAt).map(([line]) => line);
+    let failure = new NotifyError('UNAUTHORIZED', 'no tab has a token');
+    for (const line of lines) {
+      try {
+        const { token } = await this.#asked.begin('token', LIMITS.tokenMs, (n) => line.post({ kind: 'token', n }));
+        return token;
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  takeToken({ n, token, error }) {
+    this.#asked.settle(error ? { type: 'error', error, request_id: n } : { token, request_id: n });
+  }
+
+  /* -- what the connection says -- */
+
+  #tell(message, key) {
+    for (const line of this.#tabs.keys()) if (this.#isFor(line, key)) line.post(message);
+  }
+
+  /* What comes from a topic that only some have asked for is for these. */
+  #isFor(line, key) {
+    const { topicKey, broadcast } = this.#setup.options;
+    for (const [topic, lines] of this.#followers) {
+      if (keyOf(topicKey, topic) === key && !broadcast.includes(topic)) return lines.has(line);
+    }
+    return true;
+  }
+
+  #tellEvent(type, event) {
+    if (!this.#connection) return;
+    const take = HUB_HEARS[type];
+    if (take) take(this, event);
+    if (!this.#connection) return; // disowned
+    if (type === 'frame') return this.#tellFrame(event);
+    const plain = event.error ? { ...event, error: toPlain(event.error) } : event;
+    this.#tell({ kind: 'event', type, event: plain, ...this.#standing() }, event.key);
+    if (type === 'gap' || type === 'ready') queueMicrotask(() => this.#tellPlaces());
+  }
+
+  #tellFrame(event) {
+    for (const [line, { wantsFrames }] of this.#tabs) {
+      if (wantsFrames) line.post({ kind: 'event', type: 'frame', event, ...this.#standing() });
+    }
+  }
+
+  #tellMessage(message) {
+    if (!this.#connection) return;
+    this.#recent.add(message);
+    this.#tell({ kind: 'message', message }, message.key);
+  }
+
+  #tellPlaces() {
+    if (!this.#connection) return;
+    for (const line of this.#tabs.keys()) line.post({ kind: 'places', places: this.#placesFor(line) });
+  }
+
+  #placesFor(line) {
+    return Object.fromEntries(Object.entries(this.#positions.texts()).filter(([key]) => this.#isFor(line, key)));
+  }
+
+  hearStatus(event) {
+    this.#status = event;
+    if (event.status !== 'connected') this.#isReady = false;
+    else if (this.#setup.user !== undefined && event.userId !== this.#setup.user) this.#disown(event.userId);
+  }
+
+  hearReady() {
+    this.#isReady = true;
+  }
+
+  hearBadge(event) {
+    this.#badge = event;
+  }
+
+  hearGap({ key }) {
+    this.#begunAnew.add(key);
+    this.#recent.forget(key);
+  }
+
+  /* Nobody may see what is another user's. */
+  #disown(userId) {
+    const reason = `the bridge takes ${this.#setup.user} for ${userId}`;
+    this.#tell({ kind: 'event', type: 'stopped', event: { code: 4403, reason } });
+    this.end();
+  }
+}
+
+const HUB_TAKES = {
+  hello: (hub, line, message) => hub.hello(line, message),
+  ask: (hub, line, message) => hub.ask(line, message),
+  subscribe: (hub, line, message) => hub.subscribe(line, message),
+  unsubscribe: (hub, line, message) => hub.unsubscribe(line, message),
+  token: (hub, line, message) => hub.takeToken(message),
+  frames: (hub, line) => hub.frames(line),
+  wake: (hub, line) => hub.wake(line),
+  ping: (hub, line, { n }) => line.post({ kind: 'pong', n }),
+  bye: (hub, line) => hub.leave(line),
+};
+
+const HUB_HEARS = {
+  status: (hub, event) => hub.hearStatus(event),
+  ready: (hub) => hub.hearReady(),
+  badge: (hub, event) => hub.hearBadge(event),
+  gap: (hub, event) => hub.hearGap(event),
+};

@@ -1,0 +1,426 @@
+/* tab -- one connection for all tabs: a tab's end. */
+
+/* A page's end of a line to a hub, wherever that lives: looks like a Connection. */
+class Tab {
+  #url;
+  #options;
+  #clock;
+  #positions;
+  #hears;
+  #platform;
+  #topics;
+  #requests;
+  #timers;
+  #recent = new Recent(); // in case the hub will live here
+  #id = hashOf(`${Math.random()} ${Date.now()}`);
+  #life = null; // the name of a lock that is held as long as we are here
+  #endLife = null; // lets go of it
+  #status = 'closed';
+  #hub = {}; // what it says of itself: clientId, userId, unread, total, logs, link
+  #wanted = false;
+  #start = 0; // counts attempts to find a hub
+  #attempt = 0; // of these that failed in a row
+  #user; // whose hub it is
+  #token = null; // asked for to learn the user, and good for the hub's first connection
+  #modes = []; // that are left to be tried
+  #mode = null;
+  #place = null;
+  #line = null;
+  #isWelcome = false;
+  #lastHeard = 0;
+  #startedAt = 0;
+  #wantsFrames = false;
+  #isAsking = false; // whether the hub is there
+  #everReady = false;
+
+  constructor(url, options, clock, positions, hears) {
+    this.#url = url;
+    this.#options = options;
+    this.#clock = clock;
+    this.#positions = positions;
+    this.#hears = hears;
+    this.#platform = platformOf(options.platform);
+    this.#topics = new Set(options.topics);
+    this.#requests = new Requests(clock);
+    this.#timers = new Timers(clock);
+  }
+
+  get status() {
+    return this.#status;
+  }
+  get mode() {
+    return this.#isWelcome ? this.#mode : null;
+  }
+  get clientId() {
+    return this.#hub.clientId === undefined ? this.#options.clientId : this.#hub.clientId;
+  }
+  get userId() {
+    return this.#hub.userId === undefined ? this.#user : this.#hub.userId;
+  }
+  get inboxKey() {
+    return this.userId === undefined ? undefined : keyOf(this.#options.inboxKey, this.userId);
+  }
+  get unread() {
+    return this.#hub.unread === undefined ? null : this.#hub.unread;
+  }
+  get total() {
+    return this.#hub.total === undefined ? null : this.#hub.total;
+  }
+  get logs() {
+    return this.#hub.logs || [];
+  }
+  get link() {
+    return this.#status === 'connected' ? this.#hub.link : null;
+  }
+  get topics() {
+    return [...this.#topics];
+  }
+  get clockAhead() {
+    return this.#hub.clockAhead || 0;
+  }
+  position(key) {
+    return this.#positions.get(key);
+  }
+
+  wantFrames() {
+    this.#wantsFrames = true;
+    if (this.#isWelcome) this.#line.post({ kind: 'frames' });
+  }
+
+  #setStatus(event) {
+    this.#status = event.status;
+    this.#hears.event('status', event);
+  }
+
+  /* -- coming and going -- */
+
+  open() {
+    if (this.#wanted) return;
+    this.#wanted = true;
+    this.#attempt = 0;
+    this.#find();
+  }
+
+  close() {
+    if (!this.#wanted) return;
+    this.#wanted = false;
+    this.#leave();
+    this.#setStatus({ status: 'closed', code: 1000, reason: '' });
+  }
+
+  /* A page that is put away can hear nobody, and would only be in the way. When it is back, somebody
+   * wakes it. */
+  putAway(isKept) {
+    if (!this.#wanted || !this.#place) return;
+    this.#leave();
+    if (isKept) this.#setStatus({ status: 'waiting', code: CLOSE_GOING_AWAY, reason: 'the page was put away' });
+  }
+
+  wake() {
+    if (!this.#wanted) return;
+    const since = this.#clock.now() - this.#startedAt;
+    if (this.#status === 'waiting' && !this.#place) {
+      if (since >= LIMITS.wakeMs) this.#find();
+      else this.#timers.set('find', LIMITS.wakeMs - since, () => this.#find());
+    } else if (this.#isWelcome) {
+      this.#line.post({ kind: 'wake' });
+      if (this.#clock.now() - this.#lastHeard >= LIMITS.wakeMs) this.#tryHub();
+    }
+  }
+
+  #leave() {
+    this.#start++;
+    this.#timers.clearAll();
+    this.#positions.save();
+    this.#dropLine();
+    if (this.#endLife) this.#endLife();
+    if (this.#place) this.#place.stop();
+    this.#place = this.#life = this.#endLife = null;
+  }
+
+  #dropLine() {
+    const line = this.#line;
+    this.#line = null;
+    this.#isWelcome = false;
+    this.#requests.rejectAll(new NotifyError('DISCONNECTED', 'the connection was lost before the answer came'));
+    if (!line) return;
+    line.onmessage = null;
+    line.post({ kind: 'bye' });
+  }
+
+  /* There is none to be had just now. */
+  #wait(code, reason) {
+    const { backoffMs, backoffMaxMs } = this.#options;
+    const delay = backoffDelay(this.#attempt, backoffMs, backoffMaxMs, this.#clock.random);
+    const attempt = ++this.#attempt;
+    this.#setStatus({ status: 'waiting', code, reason, delay, attempt });
+    if (this.#status === 'waiting') this.#timers.set('find', delay, () => this.#find());
+  }
+
+  /* -- finding a hub -- */
+
+  async #find() {
+    const start = ++this.#start;
+    this.#startedAt = this.#clock.now();
+    this.#timers.clearAll();
+    this.#setStatus({ status: 'connecting', attempt: this.#attempt });
+    try {
+      this.#user = await this.#learnUser();
+    } catch (error) {
+      if (start !== this.#start) return;
+      this.#hears.event('error', { error });
+      this.#wait(CLOSE_ABNORMAL, error.message);
+      return;
+    }
+    if (start === this.#start) await this.#holdLife(start);
+    if (start !== this.#start) return;
+    this.#modes = this.#user === undefined ? ['own'] : placesFor(this.#options, this.#platform);
+    this.#settle();
+  }
+
+  /* Who this is, as far as it is known before the bridge says so: tabs of different users must not meet. */
+  async #learnUser() {
+    const { user, token } = this.#options;
+    if (user !== undefined || token === undefined) return user;
+    this.#token = await askFor(token);
+    return subjectOf(this.#token);
+  }
+
+  /* Resolves when the lock is held by which the hub knows that we live, or there can be none. */
+  #holdLife(start) {
+    const { locks } = this.#platform;
+    const name = `notify-tab-${this.#id}-${start}`;
+    return new Promise((resolve) => {
+      const hold = (end) => {
+        resolve();
+        if (start !== this.#start) return end();
+        this.#life = name;
+        return (this.#endLife = end);
+      };
+      if (!locks) resolve();
+      else locks.request(name, () => new Promise(hold)).catch(() => resolve());
+    });
+  }
+
+  /* Where the next one may live. */
+  #settle() {
+    this.#dropLine();
+    if (this.#place) this.#place.stop();
+    this.#place = null;
+    this.#mode = this.#modes.shift();
+    const start = this.#start;
+    const onLine = (line) => start === this.#start && this.#greet(line);
+    const onGone = () => start === this.#start && this.#settle();
+    try {
+      this.#place = new PLACES[this.#mode](this.#placeOptions(), onLine, onGone);
+    } catch {
+      this.#settle(); // forbidden here
+    }
+  }
+
+  #placeOptions() {
+    const { token, storage, clock, platform, topics, share, worker = OWN_ADDRESS, ...options } = this.#options;
+    const url = new URL(this.#url || '/ws', baseUrl()).href;
+    const { clientId, inboxKey, topicKey, broadcast } = options;
+    const identity = [HUB_VERSION, url, this.#user, clientId, inboxKey, topicKey, broadcast];
+    const name = `notify-hub-${hashOf(JSON.stringify(identity))}`;
+    const setup = { url, options, user: this.#user, hasToken: token !== undefined };
+    return { name, setup, clock: this.#clock, recent: this.#recent, platform: this.#platform, worker };
+  }
+
+  #greet(line) {
+    const isLost = this.#isWelcome;
+    this.#dropLine();
+    this.#line = line;
+    this.#lastHeard = this.#clock.now();
+    line.onmessage = (message) => this.#receive(line, message);
+    line.post({
+      kind: 'hello',
+      topics: [...this.#topics],
+      positions: this.#positions.texts(),
+      wantsFrames: this.#wantsFrames,
+      life: this.#life,
+    });
+    if (isLost) this.#setStatus({ status: 'connecting', attempt: 0 });
+    const patience = this.#mode === 'shared' ? LIMITS.workerMs : LIMITS.hubMs;
+    this.#timers.set('hub', patience, () => this.#suspect());
+  }
+
+  /* -- is it still there? -- */
+
+  #watchHub() {
+    this.#isAsking = false;
+    const due = this.#clock.now() + LIMITS.hubMs;
+    this.#timers.set('hub', LIMITS.hubMs, () => {
+      const isLate = this.#clock.now() - due >= LIMITS.hubMs; // what it said has not been heard yet
+      if (isLate || this.#clock.now() - this.#lastHeard < LIMITS.hubMs) this.#watchHub();
+      else this.#tryHub();
+    });
+  }
+
+  #tryHub() {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    const asked = this.#clock.now();
+    this.#line.post({ kind: 'ping', n: 0 });
+    const ms = LIMITS.hubReplyMs * (1 + this.#clock.random()); // not all tabs at once
+    this.#timers.set('hub', ms, () => {
+      const isLate = this.#clock.now() - asked >= 2 * LIMITS.hubReplyMs + LIMITS.hubMs;
+      this.#isAsking = false;
+      if (this.#lastHeard > asked) this.#watchHub();
+      else if (isLate) this.#tryHub();
+      else this.#suspect();
+    });
+  }
+
+  #suspect() {
+    if (this.#place.suspect()) this.#timers.set('hub', LIMITS.hubMs, () => this.#suspect());
+    else this.#settle();
+  }
+
+  /* -- what it says -- */
+
+  #receive(line, message) {
+    if (line !== this.#line) return;
+    this.#lastHeard = this.#clock.now();
+    const take = TAB_TAKES[message.kind];
+    if (take && (this.#isWelcome || BEFORE_WELCOME.has(message.kind))) take(this, message);
+  }
+
+  takeWelcome({ status, badge, isReady, places, replay, lost, ...hub }) {
+    this.#hub = hub;
+    this.#isWelcome = true;
+    this.#attempt = 0;
+    this.#watchHub();
+    this.#setStatus(status);
+    for (const key of lost) this.#loseKey(key);
+    for (const message of replay) this.takeMessage({ message });
+    this.#positions.startAll(places);
+    if (badge) this.#hears.event('badge', badge);
+    if (isReady) this.#tellReady({ lost, unread: hub.unread, total: hub.total, userId: hub.userId });
+  }
+
+  #loseKey(key) {
+    this.#positions.forget(key);
+    this.#recent.forget(key);
+    this.#hears.event('gap', { key });
+  }
+
+  #tellReady(event) {
+    const first = !this.#everReady;
+    this.#everReady = true;
+    this.#hears.event('ready', { ...event, first });
+  }
+
+  takeEvent({ type, event, kind, ...hub }) {
+    this.#hub = hub;
+    if (event.error) event.error = fromPlain(event.error);
+    if (type === 'gap') this.#loseKey(event.key);
+    else if (type === 'ready') this.#tellReady(event);
+    else if (type === 'status') this.#setStatus(event);
+    else this.#hears.event(type, event);
+    if (type === 'stopped') this.#stop(event);
+  }
+
+  #stop(details) {
+    if (this.#status !== 'stopped') this.#setStatus({ status: 'stopped', ...details });
+    this.#wanted = false;
+    this.#leave();
+  }
+
+  takeMessage({ message }) {
+    if (isId(message.id) && typeof message.key === 'string') {
+      if (!this.#positions.isNew(message.key, message.id)) return;
+      this.#positions.deliver(message.key, message.id, message.rev);
+      this.#positions.noteEpoch(message.key, message.epoch);
+      this.#recent.add(message);
+      if (this.#options.storage && !this.#timers.has('save')) this.#timers.set('save', 250, () => this.#positions.save());
+    }
+    this.#hears.message(message);
+  }
+
+  takePlaces({ places }) {
+    this.#positions.startAll(places);
+  }
+
+  takeAnswer({ n, answer, error }) {
+    this.#requests.settle(error ? { type: 'error', error, request_id: n } : { ...answer, request_id: n });
+  }
+
+  /* The hub wants a token. If it is another user's by now, this is the wrong hub. */
+  async giveToken({ n }) {
+    const line = this.#line;
+    try {
+      const token = this.#token || (await askFor(this.#options.token));
+      this.#token = null;
+      if (line !== this.#line) return;
+      const subject = subjectOf(token);
+      if (this.#options.user === undefined && subject !== this.#user) this.#changeUser();
+      else line.post({ kind: 'token', n, token });
+    } catch (error) {
+      line.post({ kind: 'token', n, error: toPlain(error) });
+    }
+  }
+
+  #changeUser() {
+    this.#leave();
+    this.#hub = {};
+    this.#user = undefined;
+    this.#hears.event('badge', { unread: null, rev: -1, total: null });
+    this.#find();
+  }
+
+  /* -- asking -- */
+
+  request(type, fields = {}, { timeoutMs = this.#options.requestMs } = {}) {
+    return this.#ask(timeoutMs, { kind: 'ask', type, fields: JSON.parse(JSON.stringify(fields)), timeoutMs });
+  }
+
+  #ask(timeoutMs, message) {
+    if (!this.#isWelcome || this.#status !== 'connected') {
+      return Promise.reject(new NotifyError('NOT_CONNECTED', 'there is no connection'));
+    }
+    return this.#requests.begin(message.type || message.kind, timeoutMs + LIMITS.hubReplyMs, (n) => this.#line.post({ ...message, n }));
+  }
+
+  async subscribe(topic, { lastId } = {}) {
+    this.#topics.add(topic);
+    this.#positions.take(keyOf(this.#options.topicKey, topic), lastId);
+    if (this.#status !== 'connected') return this.#pending(topic, { kind: 'subscribe', topic, lastId });
+    try {
+      return await this.#ask(this.#options.requestMs, { kind: 'subscribe', topic, lastId });
+    } catch (error) {
+      if (error.code !== 'DISCONNECTED') this.#topics.delete(topic);
+      throw error;
+    }
+  }
+
+  async unsubscribe(topic) {
+    this.#topics.delete(topic);
+    this.#positions.forget(keyOf(this.#options.topicKey, topic));
+    if (this.#status !== 'connected') return this.#pending(topic, { kind: 'unsubscribe', topic });
+    return this.#ask(this.#options.requestMs, { kind: 'unsubscribe', topic });
+  }
+
+  /* The hub notes it, if there is one; else it hears of it when there is. */
+  #pending(topic, message) {
+    if (this.#isWelcome) this.#line.post({ ...message, n: 0 });
+    return { topic, status: message.kind === 'subscribe' ? 'pending' : 'unsubscribed' };
+  }
+}
+
+const BEFORE_WELCOME = new Set(['welcome', 'token']);
+
+const TAB_TAKES = {
+  welcome: (tab, message) => tab.takeWelcome(message),
+  event: (tab, message) => tab.takeEvent(message),
+  message: (tab, message) => tab.takeMessage(message),
+  places: (tab, message) => tab.takePlaces(message),
+  answer: (tab, message) => tab.takeAnswer(message),
+  token: (tab, message) => tab.giveToken(message),
+};
+
+/* A string, or what a function says. */
+async function askFor(token) {
+  return typeof token === 'function' ? token() : token;
+}

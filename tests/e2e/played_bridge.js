@@ -1,0 +1,111 @@
+/* played_bridge -- a bridge and Redis in a few lines, for many clients at once: one inbox, topics, and
+ * sockets that answer as soon as they are asked. What it cannot do is not what it is for: orders of
+ * events that a real one hardly ever brings about. */
+
+export class PlayedBridge {
+  sockets = new Set();
+  boxes = new Map(); // key -> { entries, rev }
+  opened = 0;
+  users = []; // of the connections that were made
+
+  /* The class of sockets of a page. */
+  socketsOf(page) {
+    const bridge = this;
+    return class PlayedSocket {
+      readyState = 0;
+      constructor(url) {
+        this.user = new URL(url).searchParams.get('user');
+        this.page = page;
+        queueMicrotask(() => bridge.greet(this));
+      }
+      send(text) {
+        const request = JSON.parse(text);
+        queueMicrotask(() => this.readyState === 1 && bridge.answer(this, request));
+      }
+      close() {
+        this.readyState = 3;
+        bridge.sockets.delete(this);
+      }
+      receive(message) {
+        const data = JSON.stringify(message);
+        this.page.do(() => this.readyState === 1 && this.onmessage?.({ data }));
+      }
+    };
+  }
+
+  greet(socket) {
+    if (socket.readyState !== 0) return;
+    socket.readyState = 1;
+    socket.follows = new Set([`inbox:${socket.user}`]);
+    this.sockets.add(socket);
+    this.opened++;
+    this.users.push(socket.user);
+    socket.page.do(() => socket.onopen?.());
+    socket.receive({ type: 'connection', status: 'connected', client_id: `c${this.opened}`, user_id: socket.user });
+  }
+
+  box(key) {
+    if (!this.boxes.has(key)) this.boxes.set(key, { entries: [], rev: 0 });
+    return this.boxes.get(key);
+  }
+
+  lastOf(key) {
+    return this.box(key).entries.at(-1)?.id || '0-0';
+  }
+
+  send(key) {
+    const box = this.box(key);
+    const prev = this.lastOf(key);
+    const id = `${Number(prev.split('-')[0]) + 1}-0`;
+    box.rev++;
+    const message = { type: 'notification', key, id, prev, rev: box.rev, unread: box.rev, data: { id, title: id } };
+    box.entries.push(message);
+    for (const socket of [...this.sockets]) if (socket.follows.has(key)) socket.receive(message);
+    return id;
+  }
+
+  /* All connections are cut. */
+  cut() {
+    for (const socket of [...this.sockets]) {
+      this.sockets.delete(socket);
+      socket.readyState = 3;
+      socket.page.do(() => socket.onclose?.({ code: 1006, reason: '' }));
+    }
+  }
+
+  #missed(key, id) {
+    const [ms] = id.split('@@')[0].split('-').map(Number);
+    const { entries, rev } = this.box(key);
+    const missed = entries.filter((entry) => Number(entry.id.split('-')[0]) > ms);
+    return missed.map((entry) => ({ ...entry, rev, unread: rev })); // as read again
+  }
+
+  answer(socket, { type, request_id, ...request }) {
+    const answers = {
+      resume: ({ positions }) => {
+        const results = {};
+        for (const [key, id] of Object.entries(positions)) {
+          const missed = this.#missed(key, id);
+          for (const message of missed) socket.receive(message);
+          results[key] = { recovered: true, count: missed.length };
+        }
+        return { type: 'resumed', results };
+      },
+      subscribe: ({ topic, last_id }) => {
+        const key = `topic:${topic}`;
+        socket.follows.add(key);
+        if (last_id) for (const message of this.#missed(key, last_id)) socket.receive(message);
+        return { type: 'subscription', topic, status: 'subscribed', last: this.lastOf(key), recovered: true };
+      },
+      unsubscribe: ({ topic }) => {
+        socket.follows.delete(`topic:${topic}`);
+        return { type: 'subscription', topic, status: 'unsubscribed' };
+      },
+      unread_count: () => {
+        const key = `inbox:${socket.user}`;
+        return { type, unread: this.box(key).rev, last: this.lastOf(key), rev: this.box(key).rev };
+      },
+    };
+    socket.receive({ ...(answers[type] ? answers[type](request) : { type }), request_id });
+  }
+}

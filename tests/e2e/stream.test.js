@@ -1,0 +1,357 @@
+/* Where no WebSocket gets through: the event stream and plain requests, played. */
+
+import assert from 'node:assert/strict';
+import { after, test } from './harness.js';
+import { randomOf } from './inbox_model.js';
+import { entry, NotifyClient, playPage, Scene, settle } from './scene.js';
+
+const { EventReader, LIMITS } = NotifyClient;
+const { apiUrl } = NotifyClient.pure;
+
+/* -- taking an event stream apart -- */
+
+const TEXT = ':hello\n\nretry: 3000\nevent: connection\ndata: {"a":1}\nid: 1-0\n\ndata: one\ndata:two\ndata\n\r\nevent: no data\n\nid\rdata:  x\r\r' +
+  'data: ünï\n\nid: a\0b\ndata: 7\n\ndata: unfinished';
+const EVENTS = [
+  { type: 'connection', data: '{"a":1}', id: '1-0' },
+  { type: 'message', data: 'one\ntwo\n', id: '1-0' },
+  { type: 'message', data: ' x', id: '' },
+  { type: 'message', data: 'ünï', id: '' },
+  { type: 'message', data: '7', id: '' },
+];
+
+test('an event stream is read as the specification says, however it is cut into pieces', () => {
+  for (let seed = 1; seed < 300; seed++) {
+    const random = randomOf(seed);
+    const reader = new EventReader();
+    const events = [];
+    for (let at = 0; at < TEXT.length; ) {
+      const end = at + 1 + Math.floor(random() * 12);
+      events.push(...reader.read(TEXT.slice(at, end)));
+      at = end;
+    }
+    assert.deepEqual(events, EVENTS, `seed ${seed}`);
+  }
+});
+
+test('an id counts when its block has ended, so that a block that was cut off comes again', () => {
+  const reader = new EventReader('1-0');
+  assert.equal(reader.id, '1-0');
+  reader.read('id: 2-0\ndata: x\n');
+  assert.equal(reader.id, '1-0');
+  assert.deepEqual(reader.read('\n'), [{ type: 'message', data: 'x', id: '2-0' }]);
+  assert.deepEqual([reader.read('id: 3-0\n\n'), reader.id], [[], '3-0']);
+});
+
+test('plain requests go where the WebSocket is, whatever stands before it', () => {
+  assert.equal(apiUrl('wss://host/ws'), 'https://host/api/v1/');
+  assert.equal(apiUrl('ws://host:1/notify/ws?user=x#y'), 'http://host:1/notify/api/v1/');
+  assert.equal(apiUrl(undefined, 'https://host/page'), 'https://host/api/v1/');
+  assert.equal(apiUrl('wss://host/elsewhere'), null);
+});
+
+/* -- the link -- */
+
+/* Both ways, played: streams that have been opened, requests that were posted. */
+class Streams {
+  streams = [];
+  posts = [];
+  status = 200;
+
+  fetch = async (url, { method = 'GET', body, headers, signal }) => {
+    if (method === 'POST') return this.#post(url, JSON.parse(body), headers);
+    if (this.status !== 200) return new Response(this.body, { status: this.status });
+    const stream = { url: new URL(url), headers, isOpen: true };
+    const readable = new ReadableStream({ start: (controller) => (stream.controller = controller) });
+    signal.addEventListener('abort', () => {
+      if (stream.isOpen) stream.controller.error(new Error('aborted'));
+      stream.isOpen = false;
+    });
+    this.streams.push(stream);
+    return new Response(readable);
+  };
+
+  #post(url, request, headers) {
+    return new Promise((resolve) => this.posts.push({
+      url,
+      request,
+      headers,
+      answer: async (body, status = 200) => {
+        resolve(new Response(typeof body === 'string' ? body : JSON.stringify(body), { status }));
+        await breathe();
+      },
+    }));
+  }
+
+  get stream() {
+    return this.streams.at(-1);
+  }
+
+  async write(text) {
+    this.stream.controller.enqueue(new TextEncoder().encode(text));
+    await breathe();
+  }
+
+  tell(...messages) {
+    return this.write(messages.map((message) => `event: ${message.type}\ndata: ${JSON.stringify(message)}\n\n`).join(''));
+  }
+
+  greet(more = {}) {
+    return this.tell({ type: 'connection', status: 'connected', client_id: 'c1', user_id: 'alice', ...more });
+  }
+
+  async end() {
+    this.stream.isOpen = false;
+    this.stream.controller.close();
+    await breathe();
+  }
+
+  last(type) {
+    return this.posts.filter(({ request }) => request.type === type).at(-1);
+  }
+}
+
+/* A stream of the platform takes some turns to hand on what was put into it. */
+async function breathe() {
+  for (let i = 0; i < 10; i++) await settle();
+}
+
+async function start(options = {}) {
+  const streams = new Streams();
+  const scene = await Scene.start({ fetch: streams.fetch, backoffMs: 100, ...options });
+  after(() => scene.client.close());
+  return { scene, streams };
+}
+
+async function nextAttempt(scene) {
+  await scene.clock.advance(scene.all('status').at(-1).delay);
+  await breathe();
+}
+
+/* Two attempts by WebSocket that are cut off, as by a proxy that knows none. */
+async function blocked(options) {
+  const both = await start(options);
+  for (let i = 0; i < LIMITS.blocked; i++) {
+    await both.scene.drop();
+    await both.scene.clock.advance(100 * 2 ** i);
+  }
+  await breathe();
+  return both;
+}
+
+const NOTHING_MISSED = { type: 'resumed', results: {}, epochs: {} };
+const COUNT = { type: 'unread_count', unread: 1, last: '100-0', rev: 5 };
+
+async function connected(options) {
+  const both = await blocked(options);
+  await both.streams.greet({ positions: { 'inbox:alice': '100-0', 'topic:all': '50-0@@3' } });
+  await both.streams.last('unread_count').answer(COUNT);
+  return both;
+}
+
+test('where two attempts by WebSocket bring no greeting, the third goes by event stream', async () => {
+  const { scene, streams } = await connected({ topics: [] });
+  assert.equal(scene.sockets.length, LIMITS.blocked);
+  assert.equal(streams.stream.url.pathname, '/api/v1/notifications/stream');
+  assert.equal(streams.stream.url.searchParams.get('user'), 'alice');
+  assert.equal(streams.stream.headers.Accept, 'text/event-stream');
+  assert.equal(scene.client.status, 'connected');
+  assert.equal(scene.client.link, 'stream');
+  assert.equal(scene.client.unread, 1);
+  assert.equal(scene.all('ready').length, 1);
+  assert.equal(scene.client.position('topic:all'), '50-0');
+  await streams.tell(entry('101-0', '100-0'));
+  assert.deepEqual(scene.ids, ['101-0']);
+});
+
+test('a WebSocket that opens, and over which nothing comes, is not tried twice', async () => {
+  const { scene, streams } = await start({ connectMs: 3000 });
+  scene.socket.onopen();
+  await scene.clock.advance(3100);
+  await breathe();
+  assert.equal(streams.streams.length, 1);
+});
+
+test('a bridge that says why it closes is no proxy that lets nothing through', async () => {
+  const { scene, streams } = await start();
+  for (let i = 0; i < 5; i++) {
+    await scene.drop(1013, 'not ready');
+    await scene.clock.advance(scene.all('status').at(-1).delay);
+  }
+  assert.equal(streams.streams.length, 0);
+});
+
+test('when neither gets through, both are tried in turn', async () => {
+  const { scene, streams } = await start();
+  streams.status = 502;
+  const links = [];
+  for (let i = 0; i < 8; i++) {
+    const before = scene.sockets.length;
+    if (scene.client.status === 'connecting') await scene.drop();
+    await scene.clock.advance(scene.all('status').at(-1).delay);
+    await breathe();
+    links.push(scene.sockets.length > before ? 'websocket' : 'stream');
+  }
+  assert.ok(links.includes('stream') && links.lastIndexOf('websocket') > links.indexOf('stream'), links.join(' '));
+});
+
+test('without a stream to fall back on, it is WebSocket again and again', async () => {
+  for (const options of [{ stream: false }, { fetch: undefined }]) {
+    const { scene } = await start(options);
+    for (let i = 0; i < 4; i++) {
+      await scene.drop();
+      await scene.clock.advance(scene.all('status').at(-1).delay);
+    }
+    assert.equal(scene.sockets.length, 5);
+  }
+});
+
+test('requests go by HTTP, with the token in a header, and errors are errors', async () => {
+  const { scene, streams } = await connected({ token: 'secret' });
+  assert.equal(streams.stream.headers.Authorization, 'Bearer secret');
+  assert.equal(streams.stream.url.searchParams.get('token'), null);
+  const asked = scene.client.markRead('100-0');
+  const post = streams.last('mark_read');
+  assert.equal(post.url, 'http://bridge/api/v1/requests?user=alice');
+  assert.equal(post.headers.Authorization, 'Bearer secret');
+  assert.equal(post.headers['Content-Type'], 'application/json');
+  assert.equal(post.request.id, '100-0');
+  await post.answer({ type: 'ok', changed: 1, unread: 0 });
+  assert.equal((await asked).changed, 1);
+  const refused = assert.rejects(scene.client.archive('1-0'), { code: 'NOT_FOUND', message: 'no' });
+  await streams.last('archive').answer({ error: { code: 'NOT_FOUND', message: 'no' } }, 404);
+  await refused;
+  const garbled = assert.rejects(scene.client.remove('1-0'), { code: 'DISCONNECTED' });
+  await streams.last('delete_notification').answer('<html>', 502);
+  await garbled;
+});
+
+test('a stream goes on where the last connection stood, and live messages wait for what was missed', async () => {
+  const { scene, streams } = await connected({ topics: ['news'] });
+  await streams.tell(entry('101-0', '100-0'));
+  await streams.end();
+  await nextAttempt(scene);
+  assert.deepEqual(JSON.parse(streams.stream.url.searchParams.get('positions')), { 'inbox:alice': '101-0', 'topic:all': '50-0@@3' });
+  assert.equal(streams.stream.url.searchParams.get('topics'), 'news');
+  await streams.greet({ positions: { 'inbox:alice': '103-0' } });
+  await streams.tell(entry('104-0', '103-0'));
+  assert.deepEqual(scene.ids, ['101-0'], 'it has to wait');
+  await streams.tell(entry('103-0', '101-0'), { type: 'resumed', results: { 'inbox:alice': { recovered: true, count: 1 }, 'topic:all': { recovered: true, count: 0 } } });
+  assert.deepEqual(scene.ids, ['101-0', '103-0', '104-0']);
+});
+
+test('a place that was lost is told as over a WebSocket', async () => {
+  const { scene, streams } = await connected();
+  await streams.end();
+  await nextAttempt(scene);
+  await streams.greet({ positions: { 'inbox:alice': '7-0', 'topic:all': '50-0' } });
+  await streams.tell({ type: 'resumed', results: { 'inbox:alice': { recovered: false, count: 0 }, 'topic:all': { recovered: true, count: 0 } } });
+  assert.deepEqual(scene.all('gap').map(({ key }) => key), ['inbox:alice']);
+  assert.equal(scene.client.position('inbox:alice'), '7-0');
+});
+
+test('another topic, or one less, opens the stream anew, from where it was', async () => {
+  const { scene, streams } = await connected();
+  const first = streams.stream;
+  assert.equal((await scene.client.subscribe('news')).status, 'pending');
+  await scene.clock.advance(0);
+  await breathe();
+  assert.equal(first.isOpen, false);
+  assert.equal(streams.stream.url.searchParams.get('topics'), 'news');
+  await streams.greet({ positions: {} });
+  await streams.tell(NOTHING_MISSED);
+  await scene.client.unsubscribe('news');
+  await scene.clock.advance(0);
+  await breathe();
+  assert.equal(streams.streams.length, 3);
+  assert.equal(streams.stream.url.searchParams.get('topics'), null);
+});
+
+test('a stream that says nothing any more is given up, though requests are answered', async () => {
+  const { scene, streams } = await connected({ heartbeatMs: 20000 });
+  await scene.clock.advance(15000);
+  await streams.write(': hb\n\n');
+  await scene.clock.advance(15000);
+  assert.equal(scene.client.status, 'connected');
+  scene.client.markSeen();
+  await streams.last('mark_seen').answer({ type: 'ok', changed: 0, unread: 1 });
+  await scene.clock.advance(5000);
+  assert.equal(scene.client.status, 'waiting');
+});
+
+test('the last words of the bridge are as those of a WebSocket; an event of that name is none', async () => {
+  const { scene, streams } = await connected();
+  await streams.tell({ type: 'close', key: 'inbox:alice', data: { code: 4410 } });
+  await streams.end();
+  assert.equal(scene.client.status, 'waiting');
+  await nextAttempt(scene);
+  await streams.greet();
+  await streams.tell({ type: 'close', code: 4410, reason: 'kicked' });
+  await streams.end();
+  assert.equal(scene.client.status, 'stopped');
+  assert.deepEqual(scene.all('stopped').map(({ code, reason }) => [code, reason]), [[4410, 'kicked']]);
+});
+
+test('a status stops the client only if the bridge says it, not some proxy', async () => {
+  for (const [body, status] of [['<html>Forbidden</html>', 'waiting'], ['{"error":{"code":"FORBIDDEN","message":"no"}}', 'stopped']]) {
+    const { scene, streams } = await start();
+    Object.assign(streams, { status: 403, body });
+    for (let i = 0; i < LIMITS.blocked; i++) {
+      await scene.drop();
+      await scene.clock.advance(100 * 2 ** i);
+    }
+    await breathe();
+    assert.equal(scene.client.status, status, body);
+  }
+});
+
+test('a stream that ended with its token is opened with another one', async () => {
+  let n = 0;
+  const { scene, streams } = await connected({ token: () => `t${++n}` });
+  const before = streams.stream.headers.Authorization;
+  await streams.tell({ type: 'token_expiring', expires_at: null }, { type: 'close', code: 4401, reason: 'expired' });
+  await streams.end();
+  await nextAttempt(scene);
+  assert.notEqual(streams.stream.headers.Authorization, before);
+  assert.equal(streams.last('auth'), undefined);
+});
+
+/* -- and back -- */
+
+test('beside a stream WebSocket is tried now and then, less and less often, and taken when it greets', async () => {
+  const { scene, streams } = await connected();
+  const before = scene.sockets.length;
+  const probes = () => scene.sockets.length - before;
+  const beat = async (ms) => {
+    for (let at = 0; at < ms; at += 10000) {
+      await scene.clock.advance(10000);
+      if (scene.client.link === 'stream') await streams.write(':\n\n');
+    }
+  };
+  await beat(LIMITS.probeMs);
+  assert.equal(probes(), 1);
+  await scene.drop();
+  await beat(LIMITS.probeMs);
+  assert.equal(probes(), 1);
+  await beat(LIMITS.probeMs);
+  assert.equal(probes(), 2);
+  assert.equal(scene.client.link, 'stream');
+  scene.socket.readyState = 1;
+  await scene.receive({ type: 'connection', status: 'connected', client_id: 'probe', user_id: 'alice' });
+  assert.equal(probes(), 3, 'the probe was only one');
+  assert.equal(streams.stream.isOpen, false);
+  await scene.greet();
+  assert.equal(scene.request('resume').positions['inbox:alice'], '100-0');
+  assert.equal(scene.client.link, 'websocket');
+});
+
+test('a page that is looked at again tries WebSocket at once: the network may be another one', async () => {
+  const { tell } = playPage();
+  const { scene } = await connected();
+  const before = scene.sockets.length;
+  await scene.clock.advance(2000);
+  assert.equal(scene.sockets.length, before);
+  await tell('online');
+  await scene.clock.advance(LIMITS.wakeMs);
+  assert.equal(scene.sockets.length, before + 1);
+});
