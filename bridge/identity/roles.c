@@ -16,6 +16,7 @@ static const char *const words[RIGHT_COUNT] = {
     [RIGHT_SESSIONS] = "sessions",
     [RIGHT_PUBLISH] = "publish",
     [RIGHT_SEND] = "send",
+    [RIGHT_SEND_SESSIONS] = "send_sessions",
     [RIGHT_PRESENCE] = "presence",
     [RIGHT_KICK] = "kick",
 };

@@ -28,15 +28,16 @@
 
 /* What somebody may be allowed; the words of the file. */
 enum right {
-    RIGHT_CATEGORIES, /* entries of logs with these are delivered without asking */
-    RIGHT_PERMITTED,  /* those that subscribe_category may add */
-    RIGHT_FOLLOW,     /* topics followed at once: patterns without '*' */
-    RIGHT_SUBSCRIBE,  /* topics */
-    RIGHT_SESSIONS,   /* session ids whose log may be followed */
-    RIGHT_PUBLISH,    /* topics */
-    RIGHT_SEND,       /* users to whose inbox may be published */
-    RIGHT_PRESENCE,   /* users, topics and sessions whose presence may be seen */
-    RIGHT_KICK,       /* users whose sessions may be ended */
+    RIGHT_CATEGORIES,    /* entries of logs with these are delivered without asking */
+    RIGHT_PERMITTED,     /* those that subscribe_category may add */
+    RIGHT_FOLLOW,        /* topics followed at once: patterns without '*' */
+    RIGHT_SUBSCRIBE,     /* topics */
+    RIGHT_SESSIONS,      /* session ids whose log may be followed */
+    RIGHT_PUBLISH,       /* topics */
+    RIGHT_SEND,          /* users to whose inbox may be published */
+    RIGHT_SEND_SESSIONS, /* session ids to whose log may be published */
+    RIGHT_PRESENCE,      /* users, topics and sessions whose presence may be seen */
+    RIGHT_KICK,          /* users whose sessions may be ended */
     RIGHT_COUNT,
 };
 

@@ -139,3 +139,14 @@ void answer_failed_reply(struct request *r, const struct resp *reply)
     }
     answer_error(r, ANSWER_PROCESSING_ERROR, NULL, strncmp(text, "ERR ", 4) == 0 ? text + 4 : text);
 }
+
+void answer_refused_reply(struct request *r, const struct resp *reply)
+{
+    bool is_error = reply != NULL && reply->kind == RESP_ERROR;
+
+    if (is_error && strncmp(reply->str.ptr, "ERR ", 4) == 0 &&
+        strncmp(reply->str.ptr, "ERR unknown", strlen("ERR unknown")) != 0)
+        answer_error(r, ANSWER_INVALID_FIELD, NULL, reply->str.ptr + 4);
+    else
+        answer_failed_reply(r, reply);
+}

@@ -36,5 +36,8 @@ void answer_lacks_right(struct request *r, const char *member, enum right right,
                         struct notify_str name);
 /* Tells of a reply that is no success: NULL (the link went down) or an error of Redis. */
 void answer_failed_reply(struct request *r, const struct resp *reply);
+/* The same for a command that was made of what the client said: what Redis has against that is
+ * INVALID_FIELD. */
+void answer_refused_reply(struct request *r, const struct resp *reply);
 
 #endif

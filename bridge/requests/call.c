@@ -41,7 +41,11 @@ static bool is_gone(const struct call *call)
 
 static void fail(struct call *call, const struct resp *reply)
 {
-    if (!call->failed && !is_gone(call))
+    bool is_told = !call->failed && !is_gone(call);
+
+    if (is_told && call->kind->blames)
+        answer_refused_reply(call->request, reply);
+    else if (is_told)
         answer_failed_reply(call->request, reply);
     call->failed = true;
 }
@@ -87,7 +91,9 @@ static void on_last(void *ctx, const struct resp *reply)
     struct resp *items[2] = {&first, (struct resp *)reply};
     struct resp both = {.kind = RESP_ARRAY, .len = 2, .items = items};
 
-    if (reply == NULL || reply->kind == RESP_ERROR)
+    if (call->kind->whatever)
+        succeed(call, reply);
+    else if (reply == NULL || reply->kind == RESP_ERROR)
         fail(call, reply);
     else if (!call->failed && !is_gone(call))
         succeed(call, call->two ? &both : reply);
@@ -112,15 +118,27 @@ static size_t bytes_of(const struct words *words)
     return bytes;
 }
 
-/* Takes ctx over. NULL: out of memory. */
+/* Nothing was sent: the request was not done. Takes ctx over. */
+static void give_up(struct request *r, const struct call_kind *kind, void *ctx)
+{
+    if (kind->whatever) {
+        kind->fn(r, NULL, ctx);
+        return;
+    }
+    if (!r->responder->is_gone(r))
+        answer_error(r, ANSWER_UNAVAILABLE, NULL, "Redis is away; nothing was done");
+    if (ctx != NULL && kind->release != NULL)
+        kind->release(ctx);
+}
+
+/* Takes ctx over. NULL: out of memory, and r has been answered. */
 static struct call *call_new(struct request *r, const struct call_kind *kind, void *ctx,
                              uint8_t replies, size_t words_bytes)
 {
     struct call *call = calloc(1, sizeof(*call));
 
     if (call == NULL) {
-        if (ctx != NULL && kind->release != NULL)
-            kind->release(ctx);
+        give_up(r, kind, ctx);
         return NULL;
     }
     call->request = request_ref(r);
@@ -149,12 +167,14 @@ static int send(struct call *call, redis_reply_fn fn, size_t reply_bytes, const 
     return ret;
 }
 
-/* Nothing was sent: the request was not done. */
+/* It could not be sent. */
 static void unsent(struct request *r, struct call *call)
 {
-    answer_error(r, ANSWER_UNAVAILABLE, NULL, "Redis is away; nothing was done");
-    if (call != NULL)
-        finish(call);
+    void *ctx = call->ctx;
+
+    call->ctx = NULL;
+    give_up(r, call->kind, ctx);
+    finish(call);
 }
 
 static size_t reply_bytes(const struct call_kind *kind)
@@ -167,7 +187,7 @@ void call_send(struct request *r, const struct call_kind *kind, void *ctx,
 {
     struct call *call = call_new(r, kind, ctx, 1, bytes_of(words));
 
-    if (call == NULL || send(call, on_last, reply_bytes(kind), words) < 0)
+    if (call != NULL && send(call, on_last, reply_bytes(kind), words) < 0)
         unsent(r, call);
 }
 
@@ -176,7 +196,9 @@ void call_send_two(struct request *r, const struct call_kind *kind, void *ctx,
 {
     struct call *call = call_new(r, kind, ctx, 2, bytes_of(first) + bytes_of(second));
 
-    if (call == NULL || send(call, on_first, CALL_SMALL_ANSWER, first) < 0) {
+    if (call == NULL)
+        return;
+    if (send(call, on_first, CALL_SMALL_ANSWER, first) < 0) {
         unsent(r, call);
         return;
     }

@@ -30,7 +30,8 @@ void words_add(struct words *words, struct notify_str word);
 /* name and value, or nothing at all when value is empty. */
 void words_add_option(struct words *words, struct notify_str name, struct notify_str value);
 
-/* A successful reply: r is to be answered. ctx: as given to call_send(), and now the callee's. */
+/* A successful reply: r is to be answered. ctx: as given to call_send(), and now the callee's. With
+ * `whatever` any reply: an error, NULL (none will come), and when nobody waits any more. */
 typedef void (*call_fn)(struct request *r, const struct resp *reply, void *ctx);
 
 /* What is the same for all calls of a sort. */
@@ -40,6 +41,8 @@ struct call_kind {
     size_t answer_bytes;        /* of the answer, at most */
     size_t reply_bytes;         /* that Redis sends at most; 0: no more than that */
     bool reads;                 /* changes nothing: needless when nobody waits for the answer */
+    bool whatever;              /* fn is called once in any case */
+    bool blames; /* the command says what the client said: what is wrong with it is his fault */
 };
 
 /* Sends the command when its turn comes; fn answers the request when it has succeeded. Everything

@@ -2,8 +2,11 @@
 #include "requests/request_handlers.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
+#include "base/loop.h"
 #include "clients/ask.h"
 #include "clients/client.h"
 #include "clients/permission.h"
@@ -12,6 +15,7 @@
 #include "requests/request.h"
 #include "wire/json_text.h"
 #include "requests/request_members.h"
+#include "requests/rewind.h"
 
 /* subscribe, unsubscribe: for topics and for sessions */
 
@@ -124,34 +128,144 @@ static void fail_follow(struct request *r, int error)
         answer_error(r, ANSWER_PROCESSING_ERROR, NULL, "out of memory");
 }
 
-static void handle_subscribe_to(struct request *r, const struct subject_kind *kind)
+/* What is to be followed, and from where. The name is a member's, or lies behind it. */
+struct wanted {
+    const struct subject_kind *kind;
+    bool resumed, present; /* from a position; as one of those who are there */
+    struct position from;  /* if resumed */
+    struct notify_str name;
+};
+
+static void become_present(struct request *r, const struct wanted *wanted, struct notify_str key)
+{
+    if (wanted->present && client_find_follow(r->client, key) != NULL &&
+        request_presence_enter(r->client, wanted->name) != 0)
+        log_error("out_of_memory", "at", "presence");
+}
+
+static void subscribe(struct request *r, const struct wanted *wanted)
 {
     struct client *client = r->client;
-    struct notify_str name = request_text(r, kind->member);
-    const struct member_value *last = request_value(r, "last_id");
+    const struct subject_kind *kind = wanted->kind;
+    struct notify_str name = wanted->name;
     struct key_buffer buffer;
     struct notify_str key = key_of(r->shared->keys, kind->kind, name, &buffer);
     struct ask *ask;
     json_t *subject;
     int error;
 
-    if (!client_may_follow(client, key)) {
-        answer_lacks_right(r, kind->member, kind->right, name);
-        return;
-    }
     subject = json_pack("{s:s%, s:s%, s:b}", "key", key.ptr, key.len, kind->member, name.ptr,
-                        name.len, "resumed", last->raw.len > 0);
+                        name.len, "resumed", (int)wanted->resumed);
     ask = open_ask(r, &subscribe_kind, 1, subject);
     json_decref(subject);
     if (ask == NULL)
         return;
-    error = start_follow(client, key, last->raw.len > 0 ? &last->position : NULL, ask);
+    error = start_follow(client, key, wanted->resumed ? &wanted->from : NULL, ask);
     if (error == 0) {
+        become_present(r, wanted, key);
         ask_close(&client->asks, ask);
         return;
     }
     ask_cancel(&client->asks, ask);
     fail_follow(r, error);
+}
+
+static bool may_subscribe(struct request *r, const struct wanted *wanted)
+{
+    struct key_buffer buffer;
+
+    if (client_may_follow(r->client,
+                          key_of(r->shared->keys, wanted->kind->kind, wanted->name, &buffer)))
+        return true;
+    answer_lacks_right(r, wanted->kind->member, wanted->kind->right, wanted->name);
+    return false;
+}
+
+/* It may have lost the right meanwhile. */
+static void on_rewound(struct request *r, const struct position *from, void *ctx)
+{
+    struct wanted *wanted = ctx;
+
+    wanted->from = *from;
+    if (may_subscribe(r, wanted))
+        subscribe(r, wanted);
+    free(wanted);
+}
+
+static const struct rewind_kind rewind_kind = {.found = on_rewound, .release = free};
+
+/* NULL: out of memory. */
+static struct wanted *keep(const struct wanted *wanted)
+{
+    struct wanted *kept = malloc(sizeof(*kept) + wanted->name.len);
+
+    if (kept == NULL)
+        return NULL;
+    *kept = *wanted;
+    kept->name.ptr = memcpy(kept + 1, wanted->name.ptr, wanted->name.len);
+    return kept;
+}
+
+static void subscribe_rewound(struct request *r, const struct wanted *wanted,
+                              const struct rewind_wish *wish)
+{
+    struct key_buffer buffer;
+    struct wanted *kept = keep(wanted);
+
+    if (kept == NULL) {
+        answer_error(r, ANSWER_PROCESSING_ERROR, NULL, "out of memory");
+        return;
+    }
+    kept->resumed = true;
+    rewind_find(r, key_of(r->shared->keys, wanted->kind->kind, wanted->name, &buffer), wish,
+                &rewind_kind, kept);
+}
+
+/* Only one of them says from where. */
+static bool check_begin(struct request *r)
+{
+    if ((request_value(r, "last_id")->raw.len > 0) + (request_value(r, "last")->raw.len > 0) +
+            (request_value(r, "since")->raw.len > 0) <=
+        1)
+        return true;
+    answer_error(r, ANSWER_INVALID_FIELD, NULL, "last_id, last and since exclude each other");
+    return false;
+}
+
+/* False: it has been answered. */
+static bool read_wish(struct request *r, struct rewind_wish *ret)
+{
+    const struct member_value *since = request_value(r, "since");
+    uint64_t now = loop_wall_ms(r->shared->senders.loop);
+
+    *ret = (struct rewind_wish){.last = request_value(r, "last")->number};
+    if (since->raw.len == 0)
+        return true;
+    ret->since_ms = since->is_duration ? now - since->number : since->number;
+    if (since->number <= (since->is_duration ? now : NOTIFY_ID_MAX_MS) &&
+        ret->since_ms + REWIND_SINCE_MAX_MS >= now)
+        return true;
+    answer_error(r, ANSWER_INVALID_FIELD, "since",
+                 "since must not be before " REWIND_SINCE_MAX_TEXT);
+    return false;
+}
+
+static void handle_subscribe_to(struct request *r, const struct subject_kind *kind, bool present)
+{
+    const struct member_value *last_id = request_value(r, "last_id");
+    const struct wanted wanted = {.kind = kind,
+                                  .present = present,
+                                  .resumed = last_id->raw.len > 0,
+                                  .from = last_id->position,
+                                  .name = request_text(r, kind->member)};
+    struct rewind_wish wish;
+
+    if (!check_begin(r) || !read_wish(r, &wish) || !may_subscribe(r, &wanted))
+        return;
+    if (wish.last > 0 || wish.since_ms > 0)
+        subscribe_rewound(r, &wanted, &wish);
+    else
+        subscribe(r, &wanted);
 }
 
 static void handle_unsubscribe_from(struct request *r, const struct subject_kind *kind)
@@ -169,16 +283,9 @@ static void handle_unsubscribe_from(struct request *r, const struct subject_kind
 void request_handle_subscribe(struct request *r)
 {
     bool present = request_value(r, "presence")->flag;
-    struct notify_str topic = request_text(r, "topic");
-    struct key_buffer buffer;
 
-    if (present && !request_presence_may_enter(r))
-        return;
-    handle_subscribe_to(r, &topic_subject);
-    if (present &&
-        client_find_follow(r->client, key_of(r->shared->keys, KEY_TOPIC, topic, &buffer)) != NULL &&
-        request_presence_enter(r->client, topic) != 0)
-        log_error("out_of_memory", "at", "presence");
+    if (!present || request_presence_may_enter(r))
+        handle_subscribe_to(r, &topic_subject, present);
 }
 
 void request_handle_unsubscribe(struct request *r)
@@ -189,7 +296,7 @@ void request_handle_unsubscribe(struct request *r)
 
 void request_handle_subscribe_session(struct request *r)
 {
-    handle_subscribe_to(r, &session_subject);
+    handle_subscribe_to(r, &session_subject, false);
 }
 
 void request_handle_unsubscribe_session(struct request *r)

@@ -37,7 +37,7 @@ void request_handle_unread_count(struct request *r);
 /* request_history.c */
 void request_handle_history(struct request *r);
 
-/* request_publish.c */
+/* publication.c */
 void request_handle_publish(struct request *r);
 
 /* request_presence.c */

@@ -8,6 +8,7 @@
 #include "clients/client.h"
 #include "requests/answer.h"
 #include "requests/request.h"
+#include "wire/http_head.h"
 #include "wire/inbound.h"
 #include "wire/json_text.h"
 
@@ -25,6 +26,38 @@ static bool read_text(struct member_value *value)
 static bool read_word(struct member_value *value)
 {
     return read_text(value) && value->text.len > 0;
+}
+
+static size_t characters_in(struct notify_str text)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        count += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
+    return count;
+}
+
+static bool read_title(struct member_value *value)
+{
+    return read_word(value) && characters_in(value->text) <= NOTIFY_TITLE_MAX;
+}
+
+static bool read_label(struct member_value *value)
+{
+    return read_text(value) && key_name_is_valid(value->text) &&
+           value->text.len <= MEMBER_LABEL_MAX;
+}
+
+static bool read_level(struct member_value *value)
+{
+    static const char *const levels[] = {"info", "success", "warning", "error", "critical"};
+
+    if (!read_text(value))
+        return false;
+    for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+        if (http_equal(value->text, levels[i]))
+            return true;
+    return false;
 }
 
 static bool read_name(struct member_value *value)
@@ -110,10 +143,48 @@ static bool read_page(struct member_value *value)
     return read_number(value, REQUEST_PAGE_MAX);
 }
 
+/* "500ms", "90s", "5m", "2h", "7d" */
+static bool read_duration(struct member_value *value)
+{
+    static const struct {
+        struct notify_str name;
+        uint64_t ms;
+    } units[] = {{NOTIFY_STR_INIT("ms"), 1},
+                 {NOTIFY_STR_INIT("s"), 1000},
+                 {NOTIFY_STR_INIT("m"), 60000},
+                 {NOTIFY_STR_INIT("h"), 3600000},
+                 {NOTIFY_STR_INIT("d"), 86400000}};
+    struct notify_str rest = value->text;
+
+    if (!notify_id_take_number(&rest, &value->number) || value->number == 0)
+        return false;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+        if (notify_str_eq(rest, units[i].name) && value->number <= UINT64_MAX / units[i].ms) {
+            value->number *= units[i].ms;
+            value->is_duration = true;
+        }
+    return value->is_duration;
+}
+
+static bool read_since(struct member_value *value)
+{
+    struct notify_str rest = value->raw;
+
+    if (read_text(value))
+        return read_duration(value);
+    return notify_id_take_number(&rest, &value->number) && rest.len == 0 && value->number > 0 &&
+           value->number <= NOTIFY_ID_MAX_MS;
+}
+
 static bool read_flag(struct member_value *value)
 {
     value->flag = notify_str_eq(value->raw, NOTIFY_STR("true"));
     return value->flag || notify_str_eq(value->raw, NOTIFY_STR("false"));
+}
+
+static bool read_true(struct member_value *value)
+{
+    return read_flag(value) && value->flag;
 }
 
 static bool read_json(struct member_value *value)
@@ -132,6 +203,10 @@ static const struct kind kinds[] = {
                      "a string of 1 to " TEXT_OF(KEY_NAME_MAX) " bytes without control characters"},
     [MEMBER_WORD] = {read_word, "a string that is not empty"},
     [MEMBER_TEXT] = {read_text, "a string"},
+    [MEMBER_TITLE] = {read_title, "a string of 1 to " TEXT_OF(NOTIFY_TITLE_MAX) " characters"},
+    [MEMBER_LABEL] = {read_label, "a string of 1 to " TEXT_OF(
+                                      MEMBER_LABEL_MAX) " bytes without control characters"},
+    [MEMBER_LEVEL] = {read_level, "info, success, warning, error or critical"},
     [MEMBER_ID] = {read_id, "an id " AN_ID},
     [MEMBER_POSITION] = {read_position, "an id " AN_ID},
     [MEMBER_IDS] = {read_ids, "an array of 1 to " TEXT_OF(REQUEST_IDS_MAX) " ids " AN_ID},
@@ -139,7 +214,9 @@ static const struct kind kinds[] = {
                                               REQUEST_POSITIONS_MAX) " keys with ids " AN_ID},
     [MEMBER_LIMIT] = {read_limit, "an integer from 1 to " TEXT_OF(REQUEST_LIMIT_MAX)},
     [MEMBER_PAGE] = {read_page, "a number from 1 to " TEXT_OF(REQUEST_PAGE_MAX)},
+    [MEMBER_SINCE] = {read_since, "a Unix time in ms, or a duration such as \"90s\" or \"2h\""},
     [MEMBER_FLAG] = {read_flag, "true or false"},
+    [MEMBER_TRUE] = {read_true, "true"},
     [MEMBER_JSON] = {read_json, "JSON"},
 };
 

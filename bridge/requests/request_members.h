@@ -23,11 +23,15 @@ struct request;
 #define REQUEST_POSITIONS_MAX 256
 #define REQUEST_LIMIT_MAX 100
 #define REQUEST_PAGE_MAX 1000000
+#define MEMBER_LABEL_MAX 64
 
 enum member_kind {
     MEMBER_NAME,      /* text: the name of a user, a topic, a session (key_names.h) */
     MEMBER_WORD,      /* text, not empty */
     MEMBER_TEXT,      /* text */
+    MEMBER_TITLE,     /* text: 1 to NOTIFY_TITLE_MAX characters */
+    MEMBER_LABEL,     /* text: a category or a type, 1 to MEMBER_LABEL_MAX bytes */
+    MEMBER_LEVEL,     /* text: a level of urgency */
     MEMBER_POSITION,  /* text and position: an id, or id@@epoch */
     MEMBER_ID,        /* text and id */
     MEMBER_IDS,       /* json: an array of 1 to REQUEST_IDS_MAX ids */
@@ -35,7 +39,9 @@ enum member_kind {
                        */
     MEMBER_LIMIT,     /* number: 1 to REQUEST_LIMIT_MAX */
     MEMBER_PAGE,      /* number: 1 to REQUEST_PAGE_MAX */
+    MEMBER_SINCE,     /* number and is_duration: Unix time in ms, or text such as "90s" */
     MEMBER_FLAG,      /* flag */
+    MEMBER_TRUE,      /* true */
     MEMBER_JSON,      /* raw: anything */
 };
 
@@ -79,8 +85,8 @@ struct member_value {
     struct notify_str text; /* bytes of a string */
     struct notify_id id;
     struct position position;
-    size_t number;
-    bool flag;
+    uint64_t number;
+    bool flag, is_duration;
     json_t *json; /* owned; or NULL */
 };
 

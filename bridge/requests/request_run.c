@@ -4,6 +4,7 @@
 #include "base/loop.h"
 #include "clients/client.h"
 #include "requests/answer.h"
+#include "requests/publication.h"
 #include "requests/request.h"
 #include "requests/request_handlers.h"
 #include "requests/request_members.h"
@@ -23,17 +24,17 @@ static void handle_ping(struct request *r)
 
 #define SOME_IDS EITHER("id", MEMBER_ID), EITHER("ids", MEMBER_IDS)
 
+#define BEGIN MAY("last_id", MEMBER_POSITION), MAY("last", MEMBER_LIMIT), MAY("since", MEMBER_SINCE)
+
 static const struct request_type request_types[] = {
     {"auth", request_handle_auth, MEMBERS(MUST("token", MEMBER_WORD)), .stays = true},
     {"ping", handle_ping, NO_MEMBERS},
     {"heartbeat", handle_ping, NO_MEMBERS},
     {"subscribe", request_handle_subscribe,
-     MEMBERS(MUST("topic", MEMBER_NAME), MAY("last_id", MEMBER_POSITION),
-             MAY("presence", MEMBER_FLAG)),
-     .stays = true},
+     MEMBERS(MUST("topic", MEMBER_NAME), BEGIN, MAY("presence", MEMBER_FLAG)), .stays = true},
     {"unsubscribe", request_handle_unsubscribe, MEMBERS(MUST("topic", MEMBER_NAME)), .stays = true},
     {"subscribe_session", request_handle_subscribe_session,
-     MEMBERS(MUST("session_id", MEMBER_NAME), MAY("last_id", MEMBER_POSITION)), .stays = true},
+     MEMBERS(MUST("session_id", MEMBER_NAME), BEGIN), .stays = true},
     {"unsubscribe_session", request_handle_unsubscribe_session,
      MEMBERS(MUST("session_id", MEMBER_NAME)), .stays = true},
     {"subscribe_category", request_handle_subscribe_category,
@@ -62,10 +63,7 @@ static const struct request_type request_types[] = {
     {"kick", request_handle_kick,
      MEMBERS(MUST("user_id", MEMBER_NAME), MAY("session_id", MEMBER_NAME))},
     {"publish", request_handle_publish,
-     MEMBERS(EITHER("topic", MEMBER_NAME), EITHER("user_id", MEMBER_NAME),
-             MUST("title", MEMBER_WORD), MAY("content", MEMBER_TEXT),
-             MAY("notification_type", MEMBER_WORD), MAY("category", MEMBER_WORD),
-             MAY("level", MEMBER_WORD), MAY("action", MEMBER_JSON), MAY("data", MEMBER_JSON))},
+     MEMBERS(PUBLICATION_MEMBERS("notification_type"), MAY("idempotency_key", MEMBER_NAME))},
 };
 
 static const struct request_type *find_type(struct notify_str name)

@@ -10,7 +10,7 @@
 
 struct json_fault;
 
-#define INBOUND_MEMBERS_MAX 16 /* that any message has; only one more is kept */
+#define INBOUND_MEMBERS_MAX 24 /* that any message has; only one more is kept */
 
 /* All of it raw, and pointing into the text. All zero: nothing was said. */
 struct inbound {
