@@ -22,6 +22,7 @@
 #include "net/listener_set.h"
 #include "net/transport.h"
 #include "requests/responder_ws.h"
+#include "status_report.h"
 #include "trust.h"
 
 /* Connections that are no WebSocket, those that are refused with 503 among them; out of the files
@@ -41,6 +42,7 @@ struct app {
     struct request_rate *request_rate;
     struct front_door door;
     struct ending ending;
+    struct status_report status;
     struct peer_network *trusted, *exempt; /* owned */
     struct transport *transport;
     struct listener_set *listeners; /* NULL once it ends */
@@ -189,6 +191,16 @@ static int build_transport(struct app *app)
     return app->listeners == NULL ? -EADDRINUSE : 0;
 }
 
+static int build_status(struct app *app)
+{
+    app->status = (struct status_report){.loop = app->loop,
+                                         .backend = &app->backend,
+                                         .transport = app->transport,
+                                         .keys = &app->keys,
+                                         .interval_ms = app->config->status_interval_ms};
+    return app->status.interval_ms == 0 ? 0 : status_report_start(&app->status);
+}
+
 /* Only what cannot be reached from elsewhere is guarded by the host's name: an address in a network
  * goes by names that we do not know. */
 static void build_door(struct app *app)
@@ -226,7 +238,7 @@ static int build(struct app *app)
                                   .timeout_ms = config->shutdown_timeout_ms,
                                   .listeners = &app->listeners};
     if (ending_init(&app->ending) != 0 || build_clients(app) != 0 || read_all_networks(app) != 0 ||
-        build_transport(app) != 0)
+        build_transport(app) != 0 || build_status(app) != 0)
         return -ENOMEM;
     build_door(app);
     return loop_on_signal(app->loop, SIGTERM, ending_on_signal, &app->ending) != 0 ||
@@ -260,6 +272,7 @@ void app_free(struct app *app)
 {
     if (app == NULL)
         return;
+    status_report_release(&app->status);
     listener_set_free(app->listeners);
     if (app->transport != NULL)
         transport_free(app->transport);

@@ -24,7 +24,7 @@ struct config {
     uint64_t session_lease_ms, max_connections_per_session, max_sessions_per_user;
     struct string_list broadcast_logs, cors_origins, host_names, exempt_addresses;
     uint64_t heartbeat_ms, sse_heartbeat_ms, idle_timeout_ms, slow_timeout_ms, linger_ms;
-    uint64_t restart_spread_ms, shutdown_timeout_ms;
+    uint64_t restart_spread_ms, shutdown_timeout_ms, status_interval_ms;
     uint64_t max_connections, max_message_bytes, max_control_frames, max_subscriptions,
         outbox_bytes;
     uint64_t max_connections_per_address, connect_rate, connect_burst, max_addresses;

@@ -25,6 +25,7 @@ REQUESTS = {
     "notify.unread": ("mark_read", {"id": ID}),
     "notify.badge": ("unread_count", {}),
     "notify.session": ("presence", {"user_id": "x"}),
+    "set": ("publish", {"topic": "t", "title": "x", "idempotency_key": "k"}),
 }
 # The others, and what the log says without them.
 BASICS = {
@@ -34,6 +35,7 @@ BASICS = {
     "select": "NOPERM .*'select'",
     "unsubscribe": "NOPERM .*'unsubscribe'",
     "info": "published_database_unknown .*NOPERM .*'info'",
+    "notify.event": "status_failed .*NOPERM .*'notify.event'",
 }
 
 
@@ -60,7 +62,7 @@ def stage(programs, redis_server):
     admin = redis_server.client()
     admin.execute_command("CONFIG", "SET", "notify.database", "1")
     admin.execute_command("ACL", "SETUSER", "bridge", "on", ">secret", *line_of("bridge"))
-    bridge = programs.add(Bridge(As(redis_server, "bridge", "/1"), "--channel-linger", "0"))
+    bridge = programs.add(Bridge(As(redis_server, "bridge", "/1"), "--channel-linger", "0", "--status-interval", "100ms"))
     bridge.start()
     return admin, bridge
 

@@ -528,6 +528,7 @@ static const char *const all_options[] = {
     "max-lingering-per-client",
     "restart-spread",
     "shutdown-timeout",
+    "status-interval",
     "version",
     "help",
     "help-markdown",
