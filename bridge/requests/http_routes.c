@@ -10,6 +10,7 @@
 #include "requests/http_call.h"
 #include "requests/http_pattern.h"
 #include "requests/metrics_page.h"
+#include "requests/post_calls.h"
 #include "requests/responder_http.h"
 #include "requests/rest_calls.h"
 #include "requests/www_files.h"
@@ -112,6 +113,8 @@ static const struct route routes[] = {
     {"GET", PATH("/notify.js"), .file = "notify.js"},
     {"GET", PATH(TEST_PAGE), .file = "test-ws.html", .dev_only = true},
     {"OPTIONS", PATH("*")},
+    {"POST", PATH("/api/notifications"), .call = &post_event_call},
+    {"POST", PATH("/api/v1/notifications"), .call = &post_notification_call},
     {"POST", PATH("/api/v1/requests"), .call = &rest_requests},
     {"GET", PATH("/api/v1/sessions/{user_id}"), .call = &rest_sessions},
     {"POST", PATH("/api/v1/sessions/{user_id}/kick"), .call = &rest_kick},
