@@ -2,39 +2,64 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "channels/follow.h"
 #include "channels/trail.h"
 
+/* Most inboxes have one follow: it needs no table. */
+static struct follow **table_of(const struct audience *audience)
+{
+    struct audience *owner = (struct audience *)audience; /* nothing is changed by looking */
+
+    return audience->cap == 0 ? &owner->only : audience->follows;
+}
+
+static struct follow *at(const struct audience *audience, uint32_t i)
+{
+    return table_of(audience)[i];
+}
+
 void audience_release(struct audience *audience)
 {
-    free(audience->follows);
+    if (audience->cap > 0)
+        free(audience->follows);
     *audience = (struct audience){0};
+}
+
+/* 0 or -ENOMEM. */
+static int grow(struct audience *audience)
+{
+    uint32_t cap = audience->cap == 0 ? 2 : audience->cap * 2;
+    struct follow **follows = malloc(cap * sizeof(struct follow *));
+
+    if (follows == NULL)
+        return -ENOMEM;
+    memcpy(follows, table_of(audience), audience->len * sizeof(struct follow *));
+    if (audience->cap > 0)
+        free(audience->follows);
+    audience->follows = follows;
+    audience->cap = cap;
+    return 0;
 }
 
 int audience_add(struct audience *audience, struct follow *follow)
 {
-    if (audience->len == audience->cap) {
-        uint32_t cap = audience->cap == 0 ? 1 : audience->cap * 2;
-        struct follow **follows = realloc(audience->follows, cap * sizeof(struct follow *));
-        if (follows == NULL)
-            return -ENOMEM;
-        audience->follows = follows;
-        audience->cap = cap;
-    }
+    if (audience->len > 0 && audience->len >= audience->cap && grow(audience) != 0)
+        return -ENOMEM;
     follow->index = audience->len;
     follow->state = FOLLOW_BEHIND;
-    audience->follows[audience->len++] = follow;
+    table_of(audience)[audience->len++] = follow;
     return 0;
 }
 
 void audience_remove(struct audience *audience, struct follow *follow)
 {
-    struct follow *moved = audience->follows[--audience->len];
+    struct follow *moved = at(audience, --audience->len);
 
     if (follow->state == FOLLOW_WAITING)
         audience->waiting--;
-    audience->follows[follow->index] = moved;
+    table_of(audience)[follow->index] = moved;
     moved->index = follow->index;
 }
 
@@ -68,7 +93,7 @@ void audience_go_live(struct audience *audience, const struct follow_handlers *h
 static struct follow *next_in(const struct audience *audience, enum follow_state state, uint32_t *i)
 {
     while (*i < audience->len) {
-        struct follow *follow = audience->follows[(*i)++];
+        struct follow *follow = at(audience, (*i)++);
         if (follow->state == state)
             return follow;
     }
@@ -83,6 +108,11 @@ struct follow *audience_next_waiting(const struct audience *audience, uint32_t *
 static struct follow *next_live(const struct audience *audience, uint32_t *i)
 {
     return next_in(audience, FOLLOW_LIVE, i);
+}
+
+struct follow *audience_any(const struct audience *audience)
+{
+    return audience->len == 0 ? NULL : at(audience, audience->len - 1);
 }
 
 bool audience_has_live(const struct audience *audience)
@@ -177,11 +207,11 @@ static void look_ahead(const struct audience *audience, const struct follow_hand
                        uint32_t i)
 {
     if (i + 6 < audience->len)
-        __builtin_prefetch(audience->follows[i + 6], 1);
+        __builtin_prefetch(at(audience, i + 6), 1);
     if (i + 4 < audience->len)
-        handlers->look_ahead(audience->follows[i + 4]);
+        handlers->look_ahead(at(audience, i + 4));
     if (i + 2 < audience->len)
-        handlers->look_ahead_more(audience->follows[i + 2]);
+        handlers->look_ahead_more(at(audience, i + 2));
 }
 
 void audience_deliver(struct audience *audience, const struct follow_handlers *handlers,
@@ -191,8 +221,8 @@ void audience_deliver(struct audience *audience, const struct follow_handlers *h
 
     for (uint32_t i = 0; i < audience->len; i++) {
         look_ahead(audience, handlers, i);
-        if (audience->follows[i]->state == FOLLOW_LIVE)
-            hand_out(handlers, audience->follows[i], batch, newest);
+        if (at(audience, i)->state == FOLLOW_LIVE)
+            hand_out(handlers, at(audience, i), batch, newest);
     }
 }
 
@@ -278,15 +308,15 @@ void audience_go_before(struct audience *audience, struct notify_id id)
 void audience_note_gap(struct audience *audience)
 {
     for (uint32_t i = 0; i < audience->len; i++)
-        if (audience->follows[i]->state != FOLLOW_LIVE && has_been_served(audience->follows[i]))
-            audience->follows[i]->gap = true;
+        if (at(audience, i)->state != FOLLOW_LIVE && has_been_served(at(audience, i)))
+            at(audience, i)->gap = true;
 }
 
 void audience_change_box(struct audience *audience, const struct follow_handlers *handlers,
                          struct notify_id from, struct notify_id ahead, bool told)
 {
     for (uint32_t i = 0; i < audience->len; i++) {
-        struct follow *follow = audience->follows[i];
+        struct follow *follow = at(audience, i);
         bool stays = (follow->state != FOLLOW_LIVE && notify_id_cmp(follow->pos, from) <= 0) ||
                      notify_id_cmp(follow->pos, ahead) > 0;
         if (has_been_served(follow))
@@ -298,7 +328,7 @@ void audience_doubt(struct audience *audience, const struct follow_handlers *han
                     struct notify_id last, uint32_t epoch)
 {
     for (uint32_t i = 0; i < audience->len; i++) {
-        struct follow *follow = audience->follows[i];
+        struct follow *follow = at(audience, i);
         if (follow->from_now || notify_id_cmp(follow->pos, last) <= 0)
             continue;
         if (has_been_served(follow))
@@ -332,8 +362,8 @@ void audience_leave_unreal(struct audience *audience, const struct follow_handle
         return;
     real = trail_before(trail, missing);
     for (uint32_t i = 0; i < audience->len; i++)
-        if (stands_at_unreal(audience->follows[i], trail, missing))
-            set_back(handlers, audience->follows[i], real, told);
+        if (stands_at_unreal(at(audience, i), trail, missing))
+            set_back(handlers, at(audience, i), real, told);
 }
 
 bool audience_stands_at_believed(const struct follow *follow, const struct trail *trail)

@@ -21,7 +21,10 @@ struct trail;
 
 /* Zeroed: nobody. */
 struct audience {
-    struct follow **follows; /* owned table of borrowed follows */
+    union {
+        struct follow **follows; /* owned table of borrowed follows; or, */
+        struct follow *only;     /* while cap is 0, the one that there is */
+    };
     uint32_t len, cap;
     uint32_t waiting; /* in FOLLOW_WAITING */
 };
@@ -39,6 +42,8 @@ void audience_fall_behind(struct audience *audience, struct follow *follow);
 void audience_go_live(struct audience *audience, const struct follow_handlers *handlers,
                       struct follow *follow);
 
+/* One of them; NULL: there is nobody. */
+struct follow *audience_any(const struct audience *audience);
 /* Those who wait, one after the other: *i begins as 0. NULL: there is none left. */
 struct follow *audience_next_waiting(const struct audience *audience, uint32_t *i);
 bool audience_has_live(const struct audience *audience);

@@ -452,10 +452,10 @@ void channel_on_flushed(void *owner)
 void channel_on_refused(void *owner)
 {
     struct channel *channel = owner;
-    const struct audience *audience = &channel->audience;
+    struct follow *follow;
 
-    while (audience->len > 0)
-        channel->shared->handlers->on_refused(audience->follows[audience->len - 1]);
+    while ((follow = audience_any(&channel->audience)) != NULL)
+        channel->shared->handlers->on_refused(follow);
 }
 
 const struct subscription_handlers channel_subscription_handlers = {

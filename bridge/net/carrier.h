@@ -10,6 +10,7 @@
 
 #include "net/http_request.h"
 #include "net/transport_config.h"
+#include "wire/ws_reader.h"
 
 #define CARRIER_HEAD_SECS 5       /* to send a whole head, counted from accept or the first byte */
 #define CARRIER_BODY_SECS 15      /* to send a whole body */
@@ -36,6 +37,7 @@ struct heartbeat;
 struct http_conn;
 struct loop;
 struct loop_timer;
+struct poller;
 struct tls_carrier;
 
 struct transport {
@@ -43,6 +45,7 @@ struct transport {
     struct heartbeat *beats;        /* owned; of conns */
     struct heartbeat *deadlines;    /* owned; of HTTP */
     struct loop_timer *ended_timer; /* owned; for those in ended */
+    struct poller *poller;          /* owned; of plain sockets */
     struct tls_carrier *tls;        /* owned; NULL: no certificate */
     struct addresses *addresses;    /* owned */
     TAILQ_HEAD(conn_queue, conn) all, ended;
@@ -54,6 +57,7 @@ struct transport {
     size_t streams;                 /* and those of events among them */
     size_t sockets;                 /* all connections, whatever they are yet */
     /* Of the WebSocket whose input is being handled: */
+    struct ws_reader reader;              /* what it is kept in between is ws_conn.c's */
     unsigned spent;                       /* of its turn */
     size_t gathered;                      /* bytes in gather */
     uint8_t gather[CARRIER_GATHER_BYTES]; /* what goes out at the end */

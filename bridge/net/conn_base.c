@@ -266,7 +266,7 @@ void conn_begin(struct conn *conn, struct transport *transport, struct stream *s
 {
     conn->stream = stream;
     conn->address = address;
-    conn->fd = stream->fd;
+    conn->fd = stream->socket.fd;
     conn->transport = transport;
     conn->code = CONN_CLOSE_ABNORMAL;
     conn->busy = stream_is_busy(stream);

@@ -99,7 +99,7 @@ static void hand_on(struct first_bytes *first)
     if (first->tls)
         stream = tls_stream_new(transport->tls, first->fd, NULL, NULL);
     else
-        stream = stream_new(transport->loop, first->fd, NULL, NULL);
+        stream = stream_new(transport->poller, first->fd, NULL, NULL);
     first->fd = -1;
     http_conn_open(transport, stream, &first->peer, first->address);
     first->address = NULL;

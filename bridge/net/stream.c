@@ -7,20 +7,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <event2/event.h>
+/* Bytes that wait for the socket. */
+struct stream_rest {
+    size_t len, at; /* at: so many of len are gone */
+    char bytes[];
+};
 
-#include "base/loop.h"
-
-static void on_readable(evutil_socket_t fd, short what, void *arg)
-{
-    struct stream *stream = arg;
-
-    (void)fd;
-    (void)what;
-    stream->handlers->on_input(stream->owner);
-}
-
-struct stream *stream_new(struct loop *loop, int fd, const struct stream_handlers *handlers,
+struct stream *stream_new(struct poller *poller, int fd, const struct stream_handlers *handlers,
                           void *owner)
 {
     struct stream *stream = calloc(1, sizeof(*stream));
@@ -29,12 +22,10 @@ struct stream *stream_new(struct loop *loop, int fd, const struct stream_handler
         (void)close(fd); /* nothing was written to it */
         return NULL;
     }
-    stream->fd = fd;
-    stream->loop = loop;
+    stream->socket.fd = fd;
+    stream->poller = poller;
     stream->handlers = handlers;
     stream->owner = owner;
-    (void)event_assign(&stream->read, loop_base(loop), fd, EV_READ | EV_PERSIST, on_readable,
-                       stream); /* fails only for arguments that are none */
     return stream;
 }
 
@@ -44,6 +35,14 @@ void stream_hand_over(struct stream *stream, const struct stream_handlers *handl
     stream->owner = owner;
 }
 
+/* Of a plain one: what there is to be told of. */
+static int wish_again(struct stream *stream)
+{
+    return poller_wish(stream->poller, &stream->socket,
+                       (stream->reading ? POLLER_INPUT : 0U) |
+                           (stream->rest != NULL ? POLLER_OUTPUT : 0U));
+}
+
 void stream_want_input(struct stream *stream, bool wanted)
 {
     if (stream->reading == wanted)
@@ -51,9 +50,7 @@ void stream_want_input(struct stream *stream, bool wanted)
     stream->reading = wanted;
     if (stream->kind != NULL)
         stream->kind->want_input(stream->carried, wanted);
-    else if (!wanted)
-        (void)event_del(&stream->read); /* was added, so cannot fail */
-    else if (event_add(&stream->read, NULL) != 0)
+    else if (wish_again(stream) != 0)
         stream->reading = false; /* no kernel memory: silent until a timeout ends it */
 }
 
@@ -63,7 +60,7 @@ ssize_t stream_read(struct stream *stream, void *buf, size_t cap)
 
     if (stream->kind != NULL)
         return stream->kind->read(stream->carried, buf, cap);
-    n = recv(stream->fd, buf, cap, 0);
+    n = recv(stream->socket.fd, buf, cap, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     return n > 0 ? n : -1;
@@ -72,79 +69,68 @@ ssize_t stream_read(struct stream *stream, void *buf, size_t cap)
 /* Sends what the socket takes: the length, 0 for nothing, -1 if it is broken. */
 static ssize_t send_some(const struct stream *stream, const void *bytes, size_t len)
 {
-    ssize_t n = send(stream->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t n = send(stream->socket.fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
         return 0;
     return n;
 }
 
-static void stop_writing(struct stream *stream)
+static void drop_rest(struct stream *stream)
 {
-    if (stream->write != NULL)
-        event_free(stream->write);
-    stream->write = NULL;
     free(stream->rest);
     stream->rest = NULL;
-    stream->rest_len = stream->rest_at = 0;
 }
 
 static void end_output_now(struct stream *stream)
 {
-    if (stream->fd >= 0)
-        (void)shutdown(stream->fd, SHUT_WR); /* fails only if the peer is gone */
+    if (stream->socket.fd >= 0)
+        (void)shutdown(stream->socket.fd, SHUT_WR); /* fails only if the peer is gone */
 }
 
 /* A broken socket is readable, so its owner hears of it by on_input, unless it wants none: then by
  * on_drained, and its next write says that it is dead. */
-static void on_writable(evutil_socket_t fd, short what, void *arg)
+static void on_writable(struct stream *stream)
 {
-    struct stream *stream = arg;
-    ssize_t n =
-        send_some(stream, stream->rest + stream->rest_at, stream->rest_len - stream->rest_at);
+    struct stream_rest *rest = stream->rest;
+    ssize_t n = send_some(stream, rest->bytes + rest->at, rest->len - rest->at);
 
-    (void)fd;
-    (void)what;
-    stream->rest_at += n > 0 ? (size_t)n : 0;
-    if (n >= 0 && stream->rest_at < stream->rest_len)
+    rest->at += n > 0 ? (size_t)n : 0;
+    if (n >= 0 && rest->at < rest->len)
         return;
-    stop_writing(stream);
+    drop_rest(stream);
+    (void)wish_again(stream); /* less than before, which needs no memory */
     if (stream->ended_output)
         end_output_now(stream);
     stream->handlers->on_drained(stream->owner);
 }
 
-static bool start_writing(struct stream *stream)
+void stream_on_ready(struct polled *polled, enum poller_wish wish)
 {
-    if (stream->write != NULL)
-        return true;
-    stream->write =
-        event_new(loop_base(stream->loop), stream->fd, EV_WRITE | EV_PERSIST, on_writable, stream);
-    if (stream->write != NULL && event_add(stream->write, NULL) == 0)
-        return true;
-    if (stream->write != NULL)
-        event_free(stream->write);
-    stream->write = NULL;
-    return false;
+    struct stream *stream = (struct stream *)polled;
+
+    if (wish == POLLER_OUTPUT)
+        on_writable(stream);
+    else
+        stream->handlers->on_input(stream->owner);
 }
 
 /* Behind what is kept already. */
 static bool keep(struct stream *stream, const char *bytes, size_t len)
 {
-    size_t kept = stream->rest_len - stream->rest_at;
-    char *rest;
+    struct stream_rest *rest = stream->rest;
+    size_t kept = stream_kept(stream);
 
-    if (stream->rest_at > 0)
-        memmove(stream->rest, stream->rest + stream->rest_at, kept);
-    stream->rest_at = 0;
-    stream->rest_len = kept;
-    rest = realloc(stream->rest, kept + len);
+    if (kept > 0)
+        memmove(rest->bytes, rest->bytes + rest->at, kept);
+    rest = realloc(rest, sizeof(*rest) + kept + len);
     if (rest == NULL)
         return false;
-    memcpy(rest + kept, bytes, len);
+    memcpy(rest->bytes + kept, bytes, len);
+    rest->at = 0;
+    rest->len = kept + len;
     stream->rest = rest;
-    stream->rest_len = kept + len;
-    return start_writing(stream);
+    return wish_again(stream) == 0;
 }
 
 enum stream_written stream_write(struct stream *stream, const void *bytes, size_t len)
@@ -170,7 +156,7 @@ bool stream_is_busy(const struct stream *stream)
 
 size_t stream_kept(const struct stream *stream)
 {
-    return stream->rest_len - stream->rest_at;
+    return stream->kind != NULL || stream->rest == NULL ? 0 : stream->rest->len - stream->rest->at;
 }
 
 void stream_end_output(struct stream *stream)
@@ -184,7 +170,7 @@ void stream_end_output(struct stream *stream)
 
 int stream_socket(const struct stream *stream)
 {
-    return stream->kind != NULL ? stream->kind->socket(stream->carried) : stream->fd;
+    return stream->kind != NULL ? stream->kind->socket(stream->carried) : stream->socket.fd;
 }
 
 bool stream_is_secure(const struct stream *stream)
@@ -196,12 +182,12 @@ void stream_free(struct stream *stream)
 {
     if (stream == NULL)
         return;
-    stop_writing(stream);
     if (stream->kind != NULL) {
         stream->kind->free(stream->carried);
     } else {
-        stream_want_input(stream, false);
-        (void)close(stream->fd); /* what was written is the kernel's */
+        (void)poller_wish(stream->poller, &stream->socket, 0);
+        (void)close(stream->socket.fd); /* what was written is the kernel's */
     }
+    drop_rest(stream);
     free(stream);
 }

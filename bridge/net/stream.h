@@ -12,9 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include <event2/event_struct.h>
+#include "net/poller.h"
 
-struct loop;
 struct stream;
 
 /* What the owner is told, from the loop; it may close the stream in any of these. */
@@ -40,23 +39,25 @@ struct stream_kind {
     void (*free)(void *carried);
 };
 
+/* One per connection: keep it small. */
 struct stream {
-    int fd; /* -1: TLS, or closed */
-    bool reading, ended_output;
+    struct polled socket; /* first; its fd is -1: TLS, or closed */
     const struct stream_handlers *handlers;
     void *owner;
-    struct loop *loop;   /* borrowed */
-    struct event *write; /* owned; exists only while something is kept */
-    char *rest;          /* owned: not yet taken by the socket */
-    size_t rest_len, rest_at;
+    struct stream_rest *rest;       /* owned; what the socket has not taken; or NULL */
     const struct stream_kind *kind; /* NULL: a plain socket; or */
-    void *carried;                  /* owned: what it works on */
-    struct event read;
+    union {
+        struct poller *poller; /* borrowed; of a plain one */
+        void *carried;         /* owned: what the kind works on */
+    };
+    bool reading, ended_output;
 };
 
+/* A plain socket is ready: the poller_fn of their poller. */
+void stream_on_ready(struct polled *polled, enum poller_wish wish);
 /* fd: a connected, non-blocking socket, taken over. Nothing is read until stream_want_input().
  * NULL: out of memory, and fd is closed. */
-struct stream *stream_new(struct loop *loop, int fd, const struct stream_handlers *handlers,
+struct stream *stream_new(struct poller *poller, int fd, const struct stream_handlers *handlers,
                           void *owner);
 /* From now on somebody else is told. */
 void stream_hand_over(struct stream *stream, const struct stream_handlers *handlers, void *owner);

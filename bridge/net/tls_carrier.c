@@ -374,8 +374,7 @@ struct stream *tls_stream_new(struct tls_carrier *carrier, int fd,
         (void)close(fd); /* nothing was written to it */
         return NULL;
     }
-    stream->fd = -1;
-    stream->loop = carrier->loop;
+    stream->socket.fd = -1;
     stream->handlers = handlers;
     stream->owner = owner;
     stream->kind = &kind;

@@ -13,6 +13,7 @@
 #include "net/conn_base.h"
 #include "net/first_bytes.h"
 #include "net/http_conn.h"
+#include "net/poller.h"
 #include "net/stream.h"
 #include "net/tls_carrier.h"
 
@@ -70,8 +71,9 @@ struct transport *transport_new(struct loop *loop, const struct transport_config
     transport->beats = heartbeat_new(loop, tick_for(config), conn_due);
     transport->deadlines = heartbeat_new(loop, TICK_MAX_MS, http_conn_due);
     transport->ended_timer = loop_timer_new(loop, end_some, transport);
+    transport->poller = poller_new(loop, stream_on_ready);
     if (transport->addresses == NULL || transport->beats == NULL || transport->deadlines == NULL ||
-        transport->ended_timer == NULL)
+        transport->ended_timer == NULL || transport->poller == NULL)
         goto fail;
     if (config->cert_file == NULL)
         return transport;
@@ -131,7 +133,7 @@ void transport_adopt(void *ctx, int fd, const struct listener_kind *kind)
     } else if (kind->tls) {
         first_bytes_open(transport, fd, &peer, kind, address);
     } else {
-        stream = stream_new(transport->loop, fd, NULL, NULL);
+        stream = stream_new(transport->poller, fd, NULL, NULL);
         http_conn_open(transport, stream, &peer, address);
     }
 }
@@ -163,6 +165,7 @@ void transport_free(struct transport *transport)
     addresses_free(transport->addresses);
     heartbeat_free(transport->beats);
     heartbeat_free(transport->deadlines);
+    poller_free(transport->poller);
     loop_timer_free(transport->ended_timer);
     free(transport);
 }

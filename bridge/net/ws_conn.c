@@ -12,6 +12,7 @@
 #include "net/ws_conn.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,7 @@ struct ws_conn {
     uint64_t heard_ms;   /* when the last frame came from the peer */
     uint64_t ping_ms;    /* when the next ping is due */
     uint64_t control_us; /* loop clock at which its allowance for control frames is whole again */
-    struct ws_reader reader;
+    struct ws_reader *reader; /* owned; in the middle of a message; or NULL */
 };
 
 static struct ws_conn *ws_of(struct conn *conn)
@@ -62,6 +63,52 @@ static void update_input(struct conn *conn)
 {
     if (!conn->reading) /* it comes back here */
         stream_want_input(conn->stream, wants_input(conn) && !conn->resuming);
+}
+
+/* The reader of a connection is with the transport while its input is handled. Nearly all are at
+ * the beginning of a message then, and nothing of them is kept. */
+static void take_reader(struct conn *conn)
+{
+    struct ws_conn *ws = ws_of(conn);
+
+    conn->transport->reader = ws->reader == NULL ? (struct ws_reader){0} : *ws->reader;
+    free(ws->reader);
+    ws->reader = NULL;
+}
+
+static size_t take_kept(struct conn *conn)
+{
+    take_reader(conn);
+    return ws_reader_restore(&conn->transport->reader, conn->transport->input);
+}
+
+static bool has_kept(struct conn *conn)
+{
+    const struct ws_reader *reader = ws_of(conn)->reader;
+
+    return reader != NULL && ws_reader_kept(reader) > 0;
+}
+
+/* in: what has not been looked at. 0 or -ENOMEM. */
+static int keep_reader(struct conn *conn, const struct ws_input *in)
+{
+    struct ws_reader *reader = &conn->transport->reader, *kept = NULL;
+
+    if (ws_reader_keep(reader, in) != 0)
+        goto fail;
+    if (ws_reader_is_idle(reader))
+        return 0;
+    kept = malloc(sizeof(*kept));
+    if (kept == NULL)
+        goto fail;
+    *kept = *reader;
+    ws_of(conn)->reader = kept;
+    *reader = (struct ws_reader){0}; /* it is not with the transport any more */
+    return 0;
+
+fail:
+    ws_reader_release(reader);
+    return -ENOMEM;
 }
 
 /* Output. */
@@ -211,7 +258,7 @@ static enum ws_item_kind handle_items(struct conn *conn, struct ws_input *in)
 
     transport->spent = 0;
     while (conn->state < CONN_LINGERING && wants_input(conn) && transport->spent < TURN_UNITS) {
-        kind = ws_reader_next(&ws_of(conn)->reader, transport->config.max_message_bytes, in, &item);
+        kind = ws_reader_next(&transport->reader, transport->config.max_message_bytes, in, &item);
         if (kind == WS_MORE)
             break;
         transport->spent += kind == WS_TEXT ? TEXT_UNITS : 1;
@@ -224,7 +271,7 @@ static void on_resume(void *ctx);
 
 static void resume_input(struct conn *conn)
 {
-    if (!conn->reading && !conn->resuming && ws_reader_kept(&ws_of(conn)->reader) > 0) {
+    if (!conn->reading && !conn->resuming && has_kept(conn)) {
         conn->resuming = true;
         loop_defer(conn->transport->loop, on_resume, conn);
     }
@@ -242,9 +289,9 @@ static void handle_input(struct conn *conn, struct ws_input *in)
         (void)conn_flush(conn); /* its death is seen below */
     conn->transport->gathered = 0;
     update_input(conn);
-    if (conn->state >= CONN_LINGERING)
-        return; /* data after Close is ignored (RFC 6455, 5.5.1) */
-    if (ws_reader_keep(&ws_of(conn)->reader, in) != 0)
+    if (conn->state >= CONN_LINGERING) /* data after Close is ignored (RFC 6455, 5.5.1) */
+        ws_reader_release(&conn->transport->reader);
+    else if (keep_reader(conn, in) != 0)
         conn_close(conn, CONN_CLOSE_INTERNAL, "out of memory");
     else if (last != WS_MORE && wants_input(conn))
         resume_input(conn);
@@ -263,11 +310,12 @@ static void on_input(void *owner)
 {
     struct conn *conn = owner;
     struct transport *transport = conn->transport;
-    size_t kept = ws_reader_restore(&ws_of(conn)->reader, transport->input);
+    size_t kept = take_kept(conn);
     ssize_t n = read_stream(conn, transport->input, kept);
     struct ws_input in = {transport->input, transport->input + kept + (n > 0 ? n : 0)};
 
     if (n < 0) {
+        ws_reader_release(&transport->reader);
         conn_end(conn);
         return;
     }
@@ -289,9 +337,9 @@ static void on_resume(void *ctx)
         free(conn);
         return;
     }
-    if (wants_input(conn) && ws_reader_kept(&ws_of(conn)->reader) > 0) {
+    if (wants_input(conn) && has_kept(conn)) {
         in.ptr = conn->transport->input;
-        in.end = in.ptr + ws_reader_restore(&ws_of(conn)->reader, in.ptr);
+        in.end = in.ptr + take_kept(conn);
         handle_input(conn, &in);
     }
     update_input(conn);
@@ -362,7 +410,8 @@ static void beat(struct conn *conn)
 
 static void release(struct conn *conn)
 {
-    ws_reader_release(&ws_of(conn)->reader);
+    take_reader(conn);
+    ws_reader_release(&conn->transport->reader);
     if (!conn->resuming)
         free(conn);
 }
@@ -412,7 +461,7 @@ static void keep_input(struct conn *conn, const struct ws_opening *opening)
 
     if (opening->input_len > 0)
         memcpy(in.ptr, opening->input, opening->input_len);
-    if (ws_reader_keep(&ws_of(conn)->reader, &in) != 0)
+    if (keep_reader(conn, &in) != 0)
         conn_close(conn, CONN_CLOSE_INTERNAL, "out of memory");
 }
 

@@ -26,6 +26,7 @@
 #define BACKOFF_MAX_MS 2000
 #define GOOD_AFTER_MS 5000 /* up for so long, it begins with the least back-off again */
 #define CONNECT_TIMEOUT_MS 3000
+#define COUNT_BYTES (NUMBER_TEXT_MAX + 6) /* that a count in RESP takes, with a word's end */
 #define BEAT "beat"
 #define BEAT_INTERVAL_MS 3000 /* without any byte from the server */
 #define SILENCE_MAX_MS 8000   /* then the link counts as dead */
@@ -58,6 +59,8 @@ struct redis_link {
     struct evdns_getaddrinfo_request *lookup;
     struct loop_timer *timer; /* back-off, connect timeout and beat, by state */
     struct pending pending;
+    char *text; /* owned; of the command that is put together */
+    size_t text_cap;
     uint64_t heard_ms; /* loop clock of the last byte from the server */
     uint64_t up_ms;    /* and of when the link came up */
     uint64_t backoff_ms;
@@ -256,29 +259,56 @@ static void flush_soon(struct redis_link *link)
     loop_defer(link->loop, on_flush_due, link);
 }
 
+/* Room for a command as text. 0 or -ENOMEM. */
+static int reserve(struct redis_link *link, size_t cap)
+{
+    char *text;
+
+    if (cap <= link->text_cap)
+        return 0;
+    text = realloc(link->text, cap);
+    if (text == NULL)
+        return -ENOMEM;
+    link->text = text;
+    link->text_cap = cap;
+    return 0;
+}
+
+static char *put_count(char *at, char mark, size_t count)
+{
+    *at++ = mark;
+    at += number_text(at, (int64_t)count).len;
+    memcpy(at, "\r\n", 2);
+    return at + 2;
+}
+
+static char *put_word(char *at, struct notify_str word)
+{
+    at = put_count(at, '$', word.len);
+    if (word.len > 0)
+        memcpy(at, word.ptr, word.len);
+    memcpy(at + word.len, "\r\n", 2);
+    return at + word.len + 2;
+}
+
+/* hiredis can put a command together, too, but takes memory for each, and as long as all the rest
+ * of sending it. */
 static int append(struct redis_link *link, size_t argc, const struct notify_str *argv)
 {
-    enum { INLINE_ARGS = 64 };
-    const char *inline_ptrs[INLINE_ARGS];
-    size_t inline_lens[INLINE_ARGS];
-    const char **ptrs = argc > INLINE_ARGS ? malloc(argc * sizeof(*ptrs)) : inline_ptrs;
-    size_t *lens = argc > INLINE_ARGS ? malloc(argc * sizeof(*lens)) : inline_lens;
-    int result = -ENOMEM;
+    size_t cap = COUNT_BYTES;
+    char *at;
 
-    if (ptrs == NULL || lens == NULL)
-        goto out;
-    for (size_t i = 0; i < argc; i++) {
-        ptrs[i] = argv[i].ptr;
-        lens[i] = argv[i].len;
-    }
-    if (redisAppendCommandArgv(link->context, (int)argc, ptrs, lens) == REDIS_OK)
-        result = 0;
-out:
-    if (ptrs != inline_ptrs)
-        free(ptrs);
-    if (lens != inline_lens)
-        free(lens);
-    return result;
+    for (size_t i = 0; i < argc; i++)
+        cap += COUNT_BYTES + argv[i].len;
+    if (reserve(link, cap) != 0)
+        return -ENOMEM;
+    at = put_count(link->text, '*', argc);
+    for (size_t i = 0; i < argc; i++)
+        at = put_word(at, argv[i]);
+    return redisAppendFormattedCommand(link->context, link->text, (size_t)(at - link->text)) ==
+                   REDIS_OK
+               ? 0
+               : -ENOMEM;
 }
 
 static int send_command(struct redis_link *link, redis_reply_fn fn, void *ctx, size_t argc,
@@ -679,5 +709,6 @@ void redis_link_free(struct redis_link *link)
     if (link->dns != NULL)
         evdns_base_free(link->dns, 0);
     loop_undefer(link->loop, on_flush_due, link);
+    free(link->text);
     free(link);
 }

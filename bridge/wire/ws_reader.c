@@ -342,6 +342,12 @@ size_t ws_reader_kept(const struct ws_reader *reader)
     return reader->rest_len;
 }
 
+bool ws_reader_is_idle(const struct ws_reader *reader)
+{
+    return reader->message == NULL && reader->rest == NULL && !reader->in_frame &&
+           !reader->in_message;
+}
+
 void ws_reader_release(struct ws_reader *reader)
 {
     free(reader->message);

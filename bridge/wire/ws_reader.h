@@ -25,7 +25,7 @@
 /* What WS_MORE leaves over is shorter than this: the longest header and control payload. */
 #define WS_READER_REST_MAX (14 + 125)
 
-/* Zeroed is empty. An idle one holds no memory of its own. */
+/* Zeroed is empty, and at the beginning of a message. */
 struct ws_reader {
     char *message; /* owned: the message so far, when it is not all in the caller's buffer */
     uint8_t *rest; /* owned: bytes not yet looked at */
@@ -74,6 +74,9 @@ int ws_reader_keep(struct ws_reader *reader, const struct ws_input *in);
 size_t ws_reader_restore(struct ws_reader *reader, uint8_t *buf);
 size_t ws_reader_kept(const struct ws_reader *reader);
 
+/* Is it as if it were zeroed? Then there is nothing in it to keep. */
+bool ws_reader_is_idle(const struct ws_reader *reader);
+/* It is zeroed. */
 void ws_reader_release(struct ws_reader *reader);
 
 #endif

@@ -239,6 +239,28 @@ DANGERS = [
     ("huge header", post(b"X-A: " + b"y" * 100_000, method=b"GET"), 431),
     ("huge target", b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
     ("two origins", post(b"Origin: a", b"Origin: b", method=b"GET"), 400),
+    ("nul in a value", post(b"X-A: a\0b", method=b"GET"), 400),
+    ("control byte in a value", post(b"X-A: a\x01b", method=b"GET"), 400),
+    ("delete in a value", post(b"X-A: a\x7fb", method=b"GET"), 400),
+    ("bare cr in a value", post(b"X-A: a\rb", method=b"GET"), 400),
+    ("bare cr before a header", post(b"X-A: a\rContent-Length: 3", method=b"GET"), 400),
+    ("bare lf", b"GET /hello HTTP/1.1\nHost: x\n\n", 400),
+    ("bare lf at the end of a line", b"GET /hello HTTP/1.1\r\nHost: x\nX-A: b\r\n\r\n", 400),
+    ("header before the request line", b"Host: x\r\nGET /hello HTTP/1.1\r\n\r\n", 400),
+    ("method in lower case", b"get /hello HTTP/1.1\r\nHost: x\r\n\r\n", 405),
+    ("method with a blank", b"GE T /hello HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    ("two blanks", b"GET  /hello HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    ("tab for a blank", b"GET\t/hello HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    ("version with more digits", b"GET /hello HTTP/1.10\r\nHost: x\r\n\r\n", 400),
+    ("version in lower case", b"GET /hello http/1.1\r\nHost: x\r\n\r\n", 400),
+    ("byte that is no ascii in the target", b"GET /hell\xc3\xb6 HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    ("target with a user", b"GET http://a@x/hello HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    ("target of another scheme", b"GET ftp://x/hello HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    ("target without a slash", b"GET hello HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    ("host that is none", b"GET /hello HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
+    ("chunked on 1.0", b"GET /hello HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    ("chunked twice", post(b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked", method=b"GET"), 400),
+    ("expectation that is none", post(b"Expect: 200-ok", b"Content-Length: 0", method=b"GET"), 417),
 ]
 
 
@@ -434,3 +456,76 @@ def test_running_out_of_descriptors_neither_spins_nor_ends_accepting(programs):
     for sock in socks:
         sock.close()
     assert statuses(host.exchange(LAST)) == [200]
+
+
+# -- handshakes of WebSockets
+
+
+def handshake(host, lines):
+    """Status and body of the answer to a handshake with other header lines."""
+    headers = {
+        "Host": "x",
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version": "13",
+    }
+    method, path, version = "GET", "/ws", "HTTP/1.1"
+    for key, value in lines.items():
+        if key == "line":
+            method, path, version = value.split(" ")
+        elif value is None:
+            del headers[key]
+        else:
+            headers[key] = value
+    text = f"{method} {path} {version}\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
+    with host.open() as sock:
+        sock.sendall(text.encode() + b"\r\n")
+        data = b""
+        while b"\r\n\r\n" not in data:
+            more = sock.recv(4096)
+            if not more:
+                break
+            data += more
+    return (int(data.split(b" ")[1]) if data else 0), data
+
+
+HANDSHAKES = [
+    ("as in the RFC", {}, 101),
+    ("below the prefix", {"line": "GET /ws/a/b?x=1 HTTP/1.1"}, 101),
+    ("several tokens", {"Connection": "keep-alive, Upgrade", "Upgrade": "WebSocket"}, 101),
+    ("sub-protocols", {"Sec-WebSocket-Protocol": "other, notify, notify.v1, bearer"}, 101),
+    ("a sub-protocol as a lower-case header", {"sec-websocket-protocol": "graphql-ws"}, 101),
+    ("a sub-protocol that is none", {"Sec-WebSocket-Protocol": ",=/@ "}, 101),
+    ("other path", {"line": "GET /other HTTP/1.1"}, 404),
+    ("prefix of a longer word", {"line": "GET /wsx HTTP/1.1"}, 404),
+    ("refused above", {"line": "GET /ws/forbidden HTTP/1.1"}, 403),
+    ("POST", {"line": "POST /ws HTTP/1.1", "Content-Length": "0"}, 405),
+    ("HEAD", {"line": "HEAD /ws HTTP/1.1"}, 405),
+    ("version 8", {"Sec-WebSocket-Version": "8"}, 426),
+    ("no version", {"Sec-WebSocket-Version": None}, 426),
+    ("two versions", {"Sec-WebSocket-Version": "13, 8"}, 426),
+    ("no key", {"Sec-WebSocket-Key": None}, 400),
+    ("short key", {"Sec-WebSocket-Key": "abcd=="}, 400),
+    ("key of other characters", {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZ!=="}, 400),
+    ("no host", {"Host": None}, 400),
+    ("connection without upgrade", {"Connection": "close"}, 426),
+    ("a body", {"Content-Length": "3"}, 413),
+    ("chunked", {"Transfer-Encoding": "chunked"}, 413),
+    ("other upgrade", {"Upgrade": "foo"}, 426),
+    ("one of several upgrades", {"Upgrade": "h2c, websocket"}, 101),
+    ("HTTP/1.0", {"line": "GET /ws HTTP/1.0"}, 426),
+]
+
+
+@pytest.mark.parametrize("what, lines, status", HANDSHAKES, ids=[h[0] for h in HANDSHAKES])
+def test_handshakes_are_checked(host, what, lines, status):
+    got, data = handshake(host, lines)
+    assert got == status, data
+    if status == 101:
+        assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in data
+        assert b"sec-websocket-protocol" not in data.lower()  # none is chosen
+    if status == 426:
+        assert b"Sec-WebSocket-Version: 13\r\n" in data
+        assert b"Upgrade: websocket\r\n" in data
+    assert b"permessage-deflate" not in data
