@@ -1,4 +1,4 @@
-/* cmd_session -- NOTIFY.SESSION OPEN, TOUCH, CLOSE, KICK and DROPNODE: who is connected.
+/* cmd_session -- NOTIFY.SESSION OPEN, TOUCH, RENEW, CLOSE, KICK and DROPNODE: who is connected.
  *
  * Limits are decided here, in one command, and so hold over all bridges. What is replicated is
  * NOTIFY.SESSION APPLY (sessions_effect.h), whatever the command was. */
@@ -6,6 +6,7 @@
 
 #include "server/config.h"
 #include "server/info.h"
+#include "server/publish.h"
 #include "base/limits.h"
 #include "base/json_text.h"
 #include "server/reply.h"
@@ -15,6 +16,7 @@
 #include "base/utf8.h"
 #include "base/versions.h"
 
+#define RENEW_MAX 64                    /* connections in one RENEW */
 #define LEASE_MAX_MS UINT64_C(86400000) /* a day: a lease is there to be renewed */
 
 static bool take_lease(struct args *args, uint64_t *ret_lease_ms)
@@ -46,6 +48,7 @@ struct open {
     struct sessions_connection connection;
     uint64_t lease_ms;                      /* for how long */
     uint64_t max_connections, max_sessions; /* 0: as many as there is room for */
+    bool again;                             /* it was open before, and may have been kicked since */
 };
 
 static bool take_open_lease(struct args *args, void *into)
@@ -94,10 +97,18 @@ static bool take_maxsessions(struct args *args, void *into)
     return take_limit(args, "MAXSESSIONS", &((struct open *)into)->max_sessions);
 }
 
+static bool take_again(struct args *args, void *into)
+{
+    (void)args;
+    ((struct open *)into)->again = true;
+    return true;
+}
+
 static const struct arg_option open_options[] = {
     ARG_OPTION("LEASE", take_open_lease), ARG_OPTION("NODE", take_node),
     ARG_OPTION("ADDR", take_addr),        ARG_OPTION_TEXT("META", take_meta),
     ARG_OPTION("MAXCONN", take_maxconn),  ARG_OPTION("MAXSESSIONS", take_maxsessions),
+    ARG_OPTION("AGAIN", take_again),
 };
 enum { OPEN_OPTIONS = sizeof open_options / sizeof open_options[0] };
 
@@ -160,6 +171,8 @@ static bool check_open(struct session_change *change, struct open *open, bool *r
     *ret_is_new = !is_known || known.lease_ms <= change->now_ms;
     if (is_known && !notify_str_eq(known.session, connection->session))
         return args_fail(&change->args, "ERR connection belongs to another session");
+    if (*ret_is_new && open->again && session_change_was_kicked(change, connection->connection))
+        return args_fail(&change->args, "KICKED the connection was kicked while its lease lasted");
     if (*ret_is_new && !check_limits(change, open)) {
         info_count(INFO_OPENS_REFUSED, 1);
         return false;
@@ -191,7 +204,7 @@ static int run_open(struct session_change *change)
 }
 
 /* NOTIFY.SESSION OPEN key session connection LEASE ms [NODE name] [ADDR addr] [META json]
- * [MAXCONN n] [MAXSESSIONS n] */
+ * [MAXCONN n] [MAXSESSIONS n] [AGAIN] */
 int cmd_session_open(struct rm_ctx *ctx, struct rm_string **argv, int argc)
 {
     struct session_change change;
@@ -271,6 +284,71 @@ int cmd_session_touch(struct rm_ctx *ctx, struct rm_string **argv, int argc)
         (void)run_touch(&change, lease_ms);
     session_change_release(&change);
     return RM_OK;
+}
+
+/* ---- RENEW ---- */
+
+#define FIRST_PAIR 4
+#define PAIR_WORDS 2
+
+/* Is the connection alive, and so renewed? What is in a key of another type is not. pair: a key and
+ * a connection, with at least two words before them. */
+static bool renew(struct rm_ctx *ctx, struct rm_string **pair, uint64_t lease_ms)
+{
+    struct session_change change;
+    size_t count = 0;
+
+    session_change_init(&change, ctx, pair - 2, 2 + PAIR_WORDS);
+    if (session_change_fetch(&change, 1)) {
+        count = note_named(&change, sessions_plan_lease, lease_end(change.now_ms, lease_ms));
+        session_change_commit(&change, "notify.session.touch");
+    }
+    session_change_release(&change);
+    return count > 0;
+}
+
+/* May the user tell those who listen to each set? Replies if not; then nothing is done. */
+static bool may_tell_all_or_reply(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    for (int at = FIRST_PAIR; publish_is_on(ctx) && at < argc; at += PAIR_WORDS)
+        if (!publish_permitted_or_reply(ctx, argv[at]))
+            return false;
+    return true;
+}
+
+/* Published before the reply is begun (publish.h). */
+static int run_renew(struct rm_ctx *ctx, struct rm_string **argv, int argc, uint64_t lease_ms)
+{
+    int lost[RENEW_MAX], count = 0;
+
+    if (!may_tell_all_or_reply(ctx, argv, argc))
+        return RM_OK;
+    for (int at = FIRST_PAIR; at < argc; at += PAIR_WORDS)
+        if (!renew(ctx, &argv[at], lease_ms))
+            lost[count++] = (at - FIRST_PAIR) / PAIR_WORDS;
+    rm_ReplyWithArray(ctx, count);
+    for (int i = 0; i < count; i++)
+        rm_ReplyWithLongLong(ctx, lost[i]);
+    return RM_OK;
+}
+
+/* NOTIFY.SESSION RENEW LEASE ms key connection [key connection …]: a bridge has a connection in
+ * each of thousands of sets, and a command for each would cost more than what it does. */
+int cmd_session_renew(struct rm_ctx *ctx, struct rm_string **argv, int argc)
+{
+    struct args args;
+    uint64_t lease_ms;
+
+    args_init(&args, argv, argc, 2);
+    if (!args_take_keyword(&args, "LEASE"))
+        return reply_error(ctx, "ERR syntax error: RENEW needs LEASE ms before the keys");
+    if (!take_lease(&args, &lease_ms))
+        return reply_args_error(ctx, &args);
+    if (argc % PAIR_WORDS != 0)
+        return reply_error(ctx, "ERR syntax error: each key needs its connection behind it");
+    if (argc > FIRST_PAIR + PAIR_WORDS * RENEW_MAX)
+        return reply_error(ctx, "ERR there must be at most 64 keys");
+    return run_renew(ctx, argv, argc, lease_ms);
 }
 
 /* ---- what removes ---- */

@@ -97,10 +97,12 @@ int cmd_session_help(struct rm_ctx *ctx, struct rm_string **argv, int argc)
     static const char *const lines[] = {
         "NOTIFY.SESSION <subcommand> [<arg> [value] ...]. Subcommands are:",
         "OPEN <key> <session> <connection> LEASE <ms> [NODE <name>] [ADDR <addr>] [META <json>]",
-        "     [MAXCONN <n>] [MAXSESSIONS <n>]",
+        "     [MAXCONN <n>] [MAXSESSIONS <n>] [AGAIN]",
         "    Adds a connection (1) or renews it (0), unless a limit is reached.",
         "TOUCH <key> LEASE <ms> <connection> [<connection> ...]",
         "    Renews leases; replies how many of the connections are still alive.",
+        "RENEW LEASE <ms> <key> <connection> [<key> <connection> ...]",
+        "    Renews one lease in each of many sets; replies which pairs are not alive.",
         "CLOSE <key> <connection> [<connection> ...]",
         "    Removes connections; replies how many there were.",
         "LIST <key> [SESSION <session>]",

@@ -312,9 +312,16 @@ struct rm_arg command_args_session_open[] = {
     OPTION_STR("meta", "META"),
     OPTION_INT("max-connections", "MAXCONN"),
     OPTION_INT("max-sessions", "MAXSESSIONS"),
+    OPTION("again", "AGAIN"),
     END,
 };
 struct rm_arg command_args_session_touch[] = {KEY, LEASE, CONNECTIONS, END};
+static struct rm_arg renew_pair[] = {KEY, ARG("connection", RM_ARG_STRING, NULL, 0), END};
+struct rm_arg command_args_session_renew[] = {
+    LEASE,
+    ARG_SUB("pair", RM_ARG_BLOCK, NULL, RM_ARG_MULTIPLE, renew_pair),
+    END,
+};
 struct rm_arg command_args_session_close[] = {KEY, CONNECTIONS, END};
 struct rm_arg command_args_session_list[] = {KEY, OPTION_STR("session", "SESSION"), END};
 struct rm_arg command_args_session_count[] = {KEY, OPTION("connections", "CONNECTIONS"), END};

@@ -34,6 +34,7 @@ extern struct rm_arg command_args_session_kick[];
 extern struct rm_arg command_args_session_list[];
 extern struct rm_arg command_args_session_open[];
 extern struct rm_arg command_args_session_touch[];
+extern struct rm_arg command_args_session_renew[];
 extern struct rm_arg command_args_signal[];
 extern struct rm_arg command_args_since[];
 extern struct rm_arg command_args_trim[];

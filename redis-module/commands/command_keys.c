@@ -85,6 +85,12 @@ static struct rm_key_spec specs[][4] = {
     [KEY_SUB_READ] = ONE_KEY(2, RM_KEY_RO | RM_KEY_ACCESS),
     [KEY_SUB_INSERT] = ONE_KEY(2, RM_KEY_RW | RM_KEY_INSERT),
     [KEY_SUB_UPDATE] = ONE_KEY(2, RM_KEY_RW | RM_KEY_UPDATE),
+    [KEY_SUB_PAIRS] = {{.flags = RM_KEY_RW | RM_KEY_UPDATE,
+                        .begin_search = RM_BEGIN_INDEX,
+                        .bs.index.pos = 4,
+                        .find_keys = RM_FIND_RANGE,
+                        .fk.range = {-2, 2, 0}},
+                       END},
     [KEY_SUB_DELETE] = ONE_KEY(2, RM_KEY_RW | RM_KEY_DELETE),
     [KEY_NONE] = {END},
 };
@@ -96,7 +102,7 @@ static const struct command_key_range ranges[] = {
     [KEY_READ_LOG] = {1, 1, 1},   [KEY_UPDATE_LOG] = {1, 1, 1},  [KEY_UPDATE_LOGS] = {1, 1, 1},
     [KEY_FOLLOW] = {1, 1, 1},     [KEY_UNFOLLOW] = {1, 1, 1},    [KEY_SUB_READ] = {2, 2, 1},
     [KEY_SUB_INSERT] = {2, 2, 1}, [KEY_SUB_UPDATE] = {2, 2, 1},  [KEY_SUB_DELETE] = {2, 2, 1},
-    [KEY_NONE] = {0, 0, 0},       [KEY_INSERT_MANY] = {0, 0, 0},
+    [KEY_NONE] = {0, 0, 0},       [KEY_INSERT_MANY] = {0, 0, 0}, [KEY_SUB_PAIRS] = {4, -2, 2},
 };
 
 struct rm_key_spec *command_keys_specs(enum key_use use)

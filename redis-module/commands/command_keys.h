@@ -21,6 +21,7 @@ enum key_use {
     KEY_SUB_READ, /* of a subcommand, whose name comes before the key */
     KEY_SUB_INSERT,
     KEY_SUB_UPDATE,
+    KEY_SUB_PAIRS, /* every second argument from the fourth on */
     KEY_SUB_DELETE,
     KEY_NONE
 };

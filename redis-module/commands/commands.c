@@ -82,6 +82,7 @@ HANDLER(help)
 INTERNAL_HANDLER(restorebox)
 HANDLER(session_open)
 HANDLER(session_touch)
+HANDLER(session_renew)
 HANDLER(session_close)
 HANDLER(session_list)
 HANDLER(session_count)
@@ -218,6 +219,9 @@ static const struct command {
     {"NOTIFY.SESSION|TOUCH", run_session_touch, "write fast", "write fast", -6, KEY_SUB_UPDATE,
      "Renews the leases of connections and returns how many of them are still alive.",
      "O(N+M) for M connections named and N of the set", NULL, command_args_session_touch},
+    {"NOTIFY.SESSION|RENEW", run_session_renew, "write fast", "write fast", -6, KEY_SUB_PAIRS,
+     "Renews the lease of one connection in each of many session sets and returns which are gone.",
+     "O(N) for N connections of all these sets", NULL, command_args_session_renew},
     {"NOTIFY.SESSION|CLOSE", run_session_close, "write fast", "write fast", -4, KEY_SUB_DELETE,
      "Removes connections and returns how many were alive.",
      "O(N+M) for M connections named and N of the set", NULL, command_args_session_close},

@@ -51,6 +51,7 @@ int cmd_count(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_restorebox(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_session_open(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_session_touch(struct rm_ctx *ctx, struct rm_string **argv, int argc);
+int cmd_session_renew(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_session_close(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_session_kick(struct rm_ctx *ctx, struct rm_string **argv, int argc);
 int cmd_session_dropnode(struct rm_ctx *ctx, struct rm_string **argv, int argc);

@@ -8,6 +8,7 @@
 #include "server/reply.h"
 #include "server/sessions_gone.h"
 #include "base/scratch.h"
+#include "sessions/kicked.h"
 
 void session_change_init(struct session_change *change, struct rm_ctx *ctx, struct rm_string **argv,
                          int argc)
@@ -59,6 +60,19 @@ bool session_change_prepare_or_reply(struct session_change *change, size_t other
         return true;
     (void)reply_no_memory(change->ctx);
     return false;
+}
+
+bool session_change_fetch(struct session_change *change, size_t others)
+{
+    struct sessions_key *sk = &change->sk;
+
+    sessions_key_fetch(sk, change->ctx, sk->name, RM_READ | RM_WRITE);
+    if (sk->set == NULL)
+        return false;
+    change->now_ms = clock_now(change->ctx);
+    sessions_plan_sweep(sk->set, change->now_ms, NULL);
+    change->is_planned = true;
+    return sessions_effect_init(&change->effect, sessions_plan_tally(sk->set).removed, others);
 }
 
 static uint64_t next_rev(const struct session_change *change, const struct sessions_tally *tally)
@@ -131,6 +145,47 @@ static void announce(struct session_change *change)
     sessions_plan_each(set, change->now_ms, SESSIONS_JOINED, on_joined, &announcement);
 }
 
+/* ---- kicked ones ---- */
+
+static struct kicked_name kicked_name_of(const struct session_change *change,
+                                         struct notify_str connection)
+{
+    return (struct kicked_name){rm_GetSelectedDb(change->ctx), sessions_key_name(&change->sk),
+                                connection};
+}
+
+static void on_removed(void *ctx, const struct sessions_connection *connection)
+{
+    const struct session_change *change = ctx;
+    struct kicked_name name = kicked_name_of(change, connection->connection);
+
+    if (connection->lease_ms > change->now_ms) /* else it has expired, and was not kicked */
+        kicked_note(&name, connection->lease_ms);
+}
+
+static void on_other(void *ctx, const struct sessions_connection *connection)
+{
+    (void)ctx, (void)connection;
+}
+
+/* A KICK removes, and does nothing else. */
+static void note_kicked(struct session_change *change)
+{
+    static const struct sessions_plan_handler handler = {on_removed, on_other, on_other};
+
+    if (change->kicked.ptr != NULL)
+        sessions_plan_tell(change->sk.set, &handler, change);
+}
+
+bool session_change_was_kicked(const struct session_change *change, struct notify_str connection)
+{
+    struct kicked_name name = kicked_name_of(change, connection);
+
+    return kicked_has(&name, change->now_ms);
+}
+
+/* ---- doing it ---- */
+
 static void on_expired(void *ctx, struct notify_str session)
 {
     (void)ctx, (void)session;
@@ -144,8 +199,6 @@ static void signal_changed(struct session_change *change, const char *event, boo
     if (is_gone)
         rm_NotifyKeyspaceEvent(change->ctx, RM_NOTIFY_GENERIC, "del", change->sk.name);
 }
-
-/* ---- doing it ---- */
 
 void session_change_commit(struct session_change *change, const char *event)
 {
@@ -162,6 +215,7 @@ void session_change_commit(struct session_change *change, const char *event)
     rm_Replicate(change->ctx, SESSIONS_EFFECT_COMMAND, "v", change->effect.words,
                  change->effect.count);
     announce(change);
+    note_kicked(change);
     sessions_plan_each(sk->set, change->now_ms, SESSIONS_EXPIRED, on_expired, NULL);
     sessions_plan_end(sk->set);
     change->is_planned = false;

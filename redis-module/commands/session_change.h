@@ -38,6 +38,10 @@ void session_change_release(struct session_change *change);
  * The key may hold no set. */
 bool session_change_open_or_reply(struct session_change *change);
 
+/* As open, sweep and prepare below, of a key that is known to be permitted, without a reply. False:
+ * there is no set, or no memory. */
+bool session_change_fetch(struct session_change *change, size_t others);
+
 /* Notes as going what is not live any more, but for keep (see sessions_plan_sweep), in sk.set,
  * which is made if there is none. */
 bool session_change_sweep_or_reply(struct session_change *change,
@@ -45,6 +49,10 @@ bool session_change_sweep_or_reply(struct session_change *change,
 
 /* Once it is known what is going: makes room for telling that, and up to so many other changes. */
 bool session_change_prepare_or_reply(struct session_change *change, size_t others);
+
+/* Was this connection of the set kicked, on this server, while its lease lasted, which it still
+ * does? */
+bool session_change_was_kicked(const struct session_change *change, struct notify_str connection);
 
 /* Stores, replicates, publishes, signals. event: of the keyspace notification. */
 void session_change_commit(struct session_change *change, const char *event);

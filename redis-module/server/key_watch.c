@@ -15,6 +15,7 @@
 #include "server/publish.h"
 #include "server/sessions_key.h"
 #include "server/unlinked.h"
+#include "sessions/kicked.h"
 
 static struct text_buf message = TEXT_BUF_INIT; /* others may have theirs in the making */
 
@@ -206,8 +207,10 @@ static void on_server_event(struct rm_ctx *ctx, struct rm_event event, uint64_t 
 
     if (event.id == RM_EVENT_LOADING)
         unlinked_drop(); /* what was there while it was loaded, nobody has seen */
-    if (event.id == RM_EVENT_FLUSHDB || event.id == RM_EVENT_SWAPDB)
+    if (event.id == RM_EVENT_FLUSHDB || event.id == RM_EVENT_SWAPDB) {
         epoch_note_gone();
+        kicked_release(); /* of sets that are gone; all begins anew */
+    }
     rm_SelectDb(ctx, config_get()->database);
     if (exchanges_all(event, subevent, data, flags) && publish_tells_events(ctx))
         tell_flushed(ctx);

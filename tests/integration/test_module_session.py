@@ -20,6 +20,7 @@ COMMANDS = {
     "NOTIFY.SESSION": set(),
     "NOTIFY.SESSION|OPEN": {"write", "denyoom", "fast"},
     "NOTIFY.SESSION|TOUCH": {"write", "fast"},
+    "NOTIFY.SESSION|RENEW": {"write", "fast"},
     "NOTIFY.SESSION|CLOSE": {"write", "fast"},
     "NOTIFY.SESSION|LIST": {"readonly"},
     "NOTIFY.SESSION|COUNT": {"readonly", "fast"},
@@ -284,6 +285,46 @@ def test_touch_says_what_is_wrong(client):
     assert digest(client, KEY) == before
 
 
+def renew(client, *pairs_, lease=LONG):
+    return call(client, "NOTIFY.SESSION", "RENEW", "LEASE", lease, *(word for pair in pairs_ for word in pair))
+
+
+def test_renew_renews_in_many_sets_and_says_which_are_gone(client):
+    for n in range(3):
+        open_(client, "s1", f"c{n}", key=f"sessions:{n}", lease=60_000)
+    client.set("a string", "x")
+    pairs_ = [("sessions:0", "c0"), ("sessions:1", "nobody"), ("nobody", "c1"), ("sessions:2", "c2"), ("a string", "c"), ("sessions:0", "c0")]
+    assert renew(client, *pairs_) == [1, 2, 4]
+    left = {key: client.pttl(key) for key in ("sessions:0", "sessions:1", "sessions:2")}
+    assert left["sessions:0"] > 60_000 and left["sessions:2"] > 60_000 and left["sessions:1"] <= 60_000
+    assert client.exists("nobody") == 0 and client.get("a string") == "x"
+    assert renew(client, ("sessions:0", "c0")) == []
+    many = [(f"sessions:{n}", "c") for n in range(64)]
+    assert renew(client, *many) == list(range(64))
+    assert error_of(client, "NOTIFY.SESSION", "RENEW", "LEASE", 1, *["k", "c"] * 65) == "there must be at most 64 keys"
+
+
+def test_renew_says_what_is_wrong_and_then_does_nothing(client):
+    open_(client, "s1", "c1", lease=60_000)
+    before = digest(client, KEY)
+    for words, why in (
+        ([KEY, "c1", "LEASE", "5"], "syntax error: RENEW needs LEASE ms before the keys"),
+        (["LEASE", "5", KEY, "c1", KEY], "syntax error: each key needs its connection behind it"),
+        (["LEASE", "0", KEY, "c1"], "LEASE must be an integer from 1 to 86400000, not '0'"),
+    ):
+        assert error_of(client, "NOTIFY.SESSION", "RENEW", *words) == why
+    assert digest(client, KEY) == before
+
+
+def test_renew_removes_who_has_passed_and_that_is_published(client, shared_redis, listen):
+    listener = listen(shared_redis, KEY)
+    open_(client, "s2", "c2")
+    open_(client, "s3", "short", lease=30)
+    wait_until(lambda: counts(client) == (1, 1), "its lease has passed")
+    assert renew(client, (KEY, "c2"), (KEY, "short")) == [1]
+    assert ("leave", "s3", 1, 1) in heard(listener)
+
+
 def test_close_removes_and_says_how_many_there_were(client):
     for n in range(3):
         open_(client, "s1", f"c{n}")
@@ -309,6 +350,37 @@ def test_kick_removes_a_session_or_all(client):
     assert error_of(client, "NOTIFY.SESSION", "KICK", KEY, "") == (
         "session must be 1 to 128 bytes of valid UTF-8"
     )
+
+
+def test_what_was_kicked_is_not_opened_again_while_its_lease_would_have_lasted(client):
+    """Nor is the rest of the set in its way: it was kicked alone, and of that lease only."""
+    open_(client, "s1", "kicked", lease=1_000)
+    open_(client, "s2", "closed")
+    open_(client, "s3", "stays")
+    session(client, "KICK", KEY, "s1")
+    session(client, "CLOSE", KEY, "closed")
+    with pytest.raises(redis.ResponseError, match="^KICKED the connection was kicked while its lease lasted$"):
+        open_(client, "s1", "kicked", "AGAIN")
+    assert ids(client) == ["stays"]
+    assert open_(client, "s2", "closed", "AGAIN") == 1
+    assert open_(client, "s3", "stays", "AGAIN") == 0
+    assert open_(client, "s1", "another", "AGAIN") == 1
+    assert session(client, "OPEN", KEY + ":other", "s1", "kicked", "LEASE", LONG, "AGAIN") == 1
+    wait_until(lambda: is_opened(client, "kicked"), "its lease has passed")
+
+
+def is_opened(client, connection):
+    try:
+        return open_(client, "s1", connection, "AGAIN") == 1
+    except redis.ResponseError:
+        return False
+
+
+def test_who_does_not_say_again_opens_what_was_kicked(client):
+    open_(client, "s1", "c1")
+    session(client, "KICK", KEY, "*")
+    assert open_(client, "s1", "c1") == 1
+    assert open_(client, "s1", "c1", "AGAIN") == 0, "it is there: that only renews it"
 
 
 def test_dropnode_removes_what_a_node_held(client):
@@ -545,6 +617,7 @@ def test_nothing_is_published_when_publishing_is_off(redis_server, listen):
 WRITES = [
     ["OPEN", KEY, "s1", "c9", "LEASE", "1000"],
     ["TOUCH", KEY, "LEASE", "1000", "c1"],
+    ["RENEW", "LEASE", "1000", KEY, "c1"],
     ["DROPNODE", KEY, "n1"],
     ["CLOSE", KEY, "c1"],
     ["KICK", KEY, "*"],
@@ -655,10 +728,10 @@ def test_command_info_and_docs_are_complete(resp):
     for name in COMMANDS:
         assert docs[name]["summary"].endswith("."), name
         assert docs[name]["since"] == "0.1.0" and docs[name]["complexity"].startswith("O("), name
-        if name not in ("NOTIFY.SESSION", "NOTIFY.SESSION|HELP"):
+        if name not in ("NOTIFY.SESSION", "NOTIFY.SESSION|HELP", "NOTIFY.SESSION|RENEW"):
             assert docs[name]["arguments"][0]["name"] == "key", name
     tokens = {one.get("token") for one in docs["NOTIFY.SESSION|OPEN"]["arguments"]}
-    assert tokens == {None, "LEASE", "NODE", "ADDR", "META", "MAXCONN", "MAXSESSIONS"}
+    assert tokens == {None, "LEASE", "NODE", "ADDR", "META", "MAXCONN", "MAXSESSIONS", "AGAIN"}
 
 
 @pytest.mark.parametrize(
@@ -666,6 +739,7 @@ def test_command_info_and_docs_are_complete(resp):
     [
         (["OPEN", "k", "s", "c", "LEASE", "1"], {"RW", "insert"}),
         (["TOUCH", "k", "LEASE", "1", "c"], {"RW", "update"}),
+        (["RENEW", "LEASE", "1", "k", "c"], {"RW", "update"}),
         (["CLOSE", "k", "c"], {"RW", "delete"}),
         (["KICK", "k", "*"], {"RW", "delete"}),
         (["DROPNODE", "k", "n"], {"RW", "delete"}),
