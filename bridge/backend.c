@@ -61,11 +61,13 @@ static void tie(struct backend *backend)
 }
 
 /* False: out of memory. */
-static bool make_sessions(struct backend *backend, struct loop *loop, const struct config *config)
+static bool make_sessions(struct backend *backend, struct loop *loop, const struct config *config,
+                          const struct key_names *keys)
 {
     const struct sessions_config sessions = {
         .loop = loop,
         .commands = backend->commands,
+        .keys = keys,
         .handlers = &arrival_session_handlers,
         .lease_ms = config->session_lease_ms,
         .connections_per_session = (unsigned)config->max_connections_per_session,
@@ -93,7 +95,7 @@ int backend_init(struct backend *ret, struct loop *loop, const struct config *co
         module_check_new(loop, key_of(keys, KEY_INBOX, NOTIFY_STR("readyz"), &ret->check_key),
                          ret->address.db, announce, ret);
     if (ret->subscriber == NULL || ret->commands == NULL || ret->turns == NULL ||
-        ret->router == NULL || ret->module_check == NULL || !make_sessions(ret, loop, config))
+        ret->router == NULL || ret->module_check == NULL || !make_sessions(ret, loop, config, keys))
         return -ENOMEM;
     tie(ret);
     return 0;

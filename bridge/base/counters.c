@@ -38,6 +38,7 @@ const struct counter_info counter_infos[COUNTERS] = {
     [COUNTER_SESSION_CONNECTIONS] = LIMIT("max-connections-per-session"),
     [COUNTER_USER_SESSIONS] = LIMIT("max-sessions-per-user"),
     [COUNTER_SESSIONS_CLOSING] = LIMIT("sessions-closing"),
+    [COUNTER_PRESENCE_MESSAGES] = LIMIT("presence-messages"),
     [COUNTER_SESSIONS_FAILED] =
         {"notify_session_errors_total", COUNTER_GROWS, "",
          "Commands about session sets that Redis refused: the clients are there without."},

@@ -155,6 +155,14 @@ uint64_t loop_wall_ms(const struct loop *loop)
     return read_clock_ms(CLOCK_REALTIME);
 }
 
+uint64_t loop_clock_us(void)
+{
+    struct timespec ts;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail */
+    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct loop_timer *timer = arg;

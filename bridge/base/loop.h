@@ -28,6 +28,9 @@ void loop_stop(struct loop *loop);
 
 uint64_t loop_now_ms(const struct loop *loop);  /* monotonic */
 uint64_t loop_wall_ms(const struct loop *loop); /* Unix time */
+/* The monotonic clock as it is now, in microseconds: for whoever minds how much of a turn he takes.
+ */
+uint64_t loop_clock_us(void);
 
 /* A timer that can be set again and again; not armed at first. NULL: out of memory. */
 struct loop_timer *loop_timer_new(struct loop *loop, loop_fn fn, void *ctx);

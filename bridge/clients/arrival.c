@@ -127,11 +127,10 @@ static int enter_sessions(struct client *client, const struct opening *opening)
         return 0;
     key = key_of(shared->keys, KEY_USER_SESSIONS, client_user(client), &buffer);
     error = sessions_enter(shared->sessions, client, SESSIONS_OF_USER, key);
-    if (error != 0 || opening->client_id.len == 0 ||
-        shared->keys->patterns[KEY_SESSION_USERS][0] == '\0')
-        return error;
-    key = key_of(shared->keys, KEY_SESSION_USERS, client_session(client), &buffer);
-    return sessions_enter(shared->sessions, client, USERS_OF_SESSION, key);
+    if (error == 0 && opening->client_id.len > 0 &&
+        shared->keys->patterns[KEY_SESSION_USERS][0] != '\0')
+        sessions_name_holder(client);
+    return error;
 }
 
 static const struct ask_kind greeting_kind = {.done = greet_soon, .impatient = true};

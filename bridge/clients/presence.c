@@ -47,15 +47,26 @@ static void tell(struct session_place *place, struct notify_str message)
     text_release(&text);
 }
 
+static struct session_place *next_watcher(struct session_place *place)
+{
+    while (place != NULL && !place->watches)
+        place = TAILQ_NEXT(place, link);
+    return place;
+}
+
 static void tell_watchers(struct session_set *set, struct notify_str message)
 {
-    struct session_place *place;
+    struct session_place *place = next_watcher(TAILQ_FIRST(&set->places));
 
-    TAILQ_FOREACH(place, &set->places, link)
-    {
-        if (place->watches)
-            tell(place, message);
+    if (place == NULL)
+        return;
+    if (set->told == SESSIONS_TOLD_MAX) {
+        counter_add(COUNTER_PRESENCE_MESSAGES, 1);
+        return;
     }
+    set->told++;
+    for (; place != NULL; place = next_watcher(TAILQ_NEXT(place, link)))
+        tell(place, message);
 }
 
 void presence_tell(struct session_set *set, int64_t sessions, int64_t connections)
@@ -82,7 +93,7 @@ void presence_tell(struct session_set *set, int64_t sessions, int64_t connection
 /* Kicks. */
 
 /* What it had in Redis is gone, so nothing is to be closed there, nor opened again. */
-static void kick(struct session_place *place)
+void session_place_kick(struct session_place *place)
 {
     counter_add(COUNTER_KICKED, 1);
     if (place->state != PLACE_OPENING) /* its answer is on its way: what that opened is closed */
@@ -98,7 +109,7 @@ static void kick_session(struct session_set *set, struct notify_str session)
         next = TAILQ_NEXT(place, link);
         if (place->client != NULL && place->state != PLACE_NONE &&
             notify_str_eq(session_place_name(place), session))
-            kick(place);
+            session_place_kick(place);
     }
 }
 

@@ -9,7 +9,8 @@
 #include "identity/key_names.h"
 #include "net/conn.h"
 
-#define REVIEWED_AT_ONCE 64
+#define REVIEWED_AT_ONCE 64 /* clients in a turn; */
+#define REVIEWED_US 2000    /* after so long no other begins: a role may have a thousand patterns */
 
 static void end_what_is_forbidden(struct client *client)
 {
@@ -50,8 +51,11 @@ void review_client(struct client *client)
 static void review_some(void *ctx)
 {
     struct client_shared *shared = ctx;
+    uint64_t end_us = loop_clock_us() + REVIEWED_US;
 
-    for (int i = 0; i < REVIEWED_AT_ONCE && shared->review_next != NULL; i++) {
+    for (int i = 0; (i == 0 || (i < REVIEWED_AT_ONCE && loop_clock_us() < end_us)) &&
+                    shared->review_next != NULL;
+         i++) {
         struct client *client = shared->review_next;
         shared->review_next = TAILQ_NEXT(client, all_link);
         review_client(client);

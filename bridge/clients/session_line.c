@@ -5,34 +5,19 @@
  * way at a time: whatever else uses the link waits for no more than that. */
 #include "clients/sessions_private.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/counters.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "base/number.h"
 #include "clients/client.h"
-#include "net/conn.h"
+#include "clients/session_command.h"
 #include "redis/redis_link.h"
 #include "redis/resp.h"
 #include "redis/subscription.h"
 
 #define IN_FLIGHT_MAX 128    /* commands */
 #define SET_IN_FLIGHT_MAX 16 /* and of one set */
-#define PLACES_AT_ONCE 64    /* in one TOUCH or CLOSE */
-#define NAME_MAX_BYTES (SESSIONS_NODE_MAX + 24)
-#define WORDS_MAX (16 + PLACES_AT_ONCE)
-
-/* A command and the names in it, while it is put together. */
-struct command {
-    struct notify_str words[WORDS_MAX];
-    size_t len;
-    char names[PLACES_AT_ONCE][NAME_MAX_BYTES];
-    size_t names_len;
-    char numbers[3][NUMBER_TEXT_MAX + 1];
-    size_t numbers_len;
-};
 
 struct op;
 typedef void (*op_fn)(struct op *op, const struct resp *reply);
@@ -42,47 +27,34 @@ struct op {
     struct session_set *set;
     struct session_place *place; /* of OPEN */
     op_fn fn;
-    int64_t count; /* of TOUCH: connections that were named */
+    int64_t count; /* of TOUCH: connections that were named; of OPEN: 1: it said AGAIN */
 };
 
-static void pump_soon(struct sessions *all);
-
-/* Putting together. */
-
-static void add(struct command *command, struct notify_str word)
+static void begin(struct session_command *command, const struct session_set *set,
+                  struct notify_str what)
 {
-    command->words[command->len++] = word;
+    session_command_begin(command, what, session_set_key(set));
 }
 
-static void add_number(struct command *command, uint64_t number)
+static void add_lease(struct session_command *command, const struct sessions *all)
 {
-    add(command, number_text(command->numbers[command->numbers_len++], (int64_t)number));
+    session_command_add(command, NOTIFY_STR("LEASE"));
+    session_command_add(command, notify_str_z(all->texts.lease));
 }
 
-static void add_connection(struct command *command, const struct session_place *place)
+static void add_connection(struct session_command *command, const struct session_place *place)
 {
-    char *text = command->names[command->names_len++];
-
-    (void)snprintf(text, NAME_MAX_BYTES, "%s:%llu", place->set->all->node,
-                   (unsigned long long)place->number);
-    add(command, notify_str_z(text));
-}
-
-static void begin(struct command *command, const struct session_set *set, struct notify_str what)
-{
-    command->len = command->names_len = command->numbers_len = 0;
-    add(command, NOTIFY_STR("NOTIFY.SESSION"));
-    add(command, what);
-    add(command, session_set_key(set));
-}
-
-static void add_lease(struct command *command, const struct session_set *set)
-{
-    add(command, NOTIFY_STR("LEASE"));
-    add_number(command, set->all->config.lease_ms);
+    session_command_add_connection(command, place->set->all->node, place->number);
 }
 
 /* Sending. */
+
+void session_line_answered(struct session_set *set)
+{
+    if (set->in_flight-- == SET_IN_FLIGHT_MAX)
+        session_line_add(set); /* it had left the line, and may have more to say */
+    session_set_free_if_idle(set);
+}
 
 static void on_reply(void *ctx, const struct resp *reply)
 {
@@ -93,15 +65,13 @@ static void on_reply(void *ctx, const struct resp *reply)
     op->fn(op, reply);
     free(op);
     all->in_flight--;
-    if (set->in_flight-- == SET_IN_FLIGHT_MAX)
-        session_line_add(set); /* it had left the line, and may have more to say */
-    session_set_free_if_idle(set);
-    pump_soon(all);
+    session_line_answered(set);
+    session_line_pump_soon(all);
     session_line_check_drained(all);
 }
 
 /* False: it cannot be sent now. */
-static bool send_command(struct session_set *set, const struct command *command,
+static bool send_command(struct session_set *set, const struct session_command *command,
                          const struct op *like)
 {
     struct sessions *all = set->all;
@@ -120,19 +90,22 @@ static bool send_command(struct session_set *set, const struct command *command,
     return true;
 }
 
-/* Redis refused it for a reason that is no limit: what was wanted is tried again later. */
-static void fail(struct session_set *set, const struct resp *reply)
+void sessions_failed(struct sessions *all, struct notify_str key, const struct resp *reply)
 {
-    struct sessions *all = set->all;
-    struct notify_str key = session_set_key(set);
     const char *text = log_bytes(reply->str.ptr, reply->str.len);
     unsigned skipped;
 
-    set->failing = true;
     counter_add(COUNTER_SESSIONS_FAILED, 1);
     if (log_once(&all->said, loop_now_ms(all->config.loop), text, &skipped))
         log_warn("session_failed", "key", log_bytes(key.ptr, key.len), "text", text, "times",
                  log_int(skipped + 1), "see", "docs/sessions.md");
+}
+
+/* What was wanted is tried again later. */
+static void fail(struct session_set *set, const struct resp *reply)
+{
+    set->failing = true;
+    sessions_failed(set->all, session_set_key(set), reply);
 }
 
 static void fail_if_refused(struct session_set *set, const struct resp *reply)
@@ -160,6 +133,14 @@ static void refuse(struct session_place *place, const struct resp *reply)
                                               0);
 }
 
+static bool is_of_older_server(const struct op *op, const struct resp *reply)
+{
+    static const char syntax[] = "ERR syntax error";
+
+    return op->count > 0 && reply->kind == RESP_ERROR &&
+           strncmp(reply->str.ptr, syntax, sizeof(syntax) - 1) == 0;
+}
+
 static void on_opened(struct op *op, const struct resp *reply)
 {
     struct session_place *place = op->place;
@@ -169,6 +150,13 @@ static void on_opened(struct op *op, const struct resp *reply)
     } else if (place->client == NULL) {
         session_place_set_state(place, PLACE_CLOSING);
     } else if (reply == NULL) { /* the link was lost */
+        place->again = true;
+        session_place_set_state(place, PLACE_WANTED);
+    } else if (resp_is_error(reply, "KICKED")) {
+        session_place_set_state(place, PLACE_NONE);
+        session_place_kick(place);
+    } else if (is_of_older_server(op, reply)) {
+        place->set->all->knows_again = false;
         session_place_set_state(place, PLACE_WANTED);
     } else if (resp_is_error(reply, "LIMIT")) {
         refuse(place, reply);
@@ -178,38 +166,39 @@ static void on_opened(struct op *op, const struct resp *reply)
         settle(place);
     } else {
         session_place_set_state(place, PLACE_OPEN);
+        if (place->is_named)
+            session_holder_open(place);
         settle(place);
     }
 }
 
-static void add_limit(struct command *command, struct notify_str name, unsigned limit)
+static void add_limit(struct session_command *command, struct notify_str name, const char *limit)
 {
-    if (limit == 0)
+    if (limit[0] == '0')
         return;
-    add(command, name);
-    add_number(command, limit);
+    session_command_add(command, name);
+    session_command_add(command, notify_str_z(limit));
 }
 
-static bool send_open(struct session_set *set, struct command *command, struct session_place *place)
+static bool send_open(struct session_set *set, struct session_command *command,
+                      struct session_place *place)
 {
-    const struct sessions_config *config = &set->all->config;
-    char addr[ADDRESS_TEXT_MAX];
+    const struct sessions_texts *texts = &set->all->texts;
+    bool says_again = place->again && set->all->knows_again;
 
     begin(command, set, NOTIFY_STR("OPEN"));
-    add(command, session_place_name(place));
+    session_command_add(command, session_place_name(place));
     add_connection(command, place);
-    add_lease(command, set);
-    add(command, NOTIFY_STR("NODE"));
-    add(command, notify_str_z(set->all->node));
-    if (!client_is_closed(place->client)) {
-        add(command, NOTIFY_STR("ADDR"));
-        add(command, notify_str_z(conn_format_address(place->client->sender.conn, addr)));
-    }
+    add_lease(command, set->all);
+    session_command_add_origin(command, set->all->node, place->client);
     if (set->kind == SESSIONS_OF_USER) {
-        add_limit(command, NOTIFY_STR("MAXCONN"), config->connections_per_session);
-        add_limit(command, NOTIFY_STR("MAXSESSIONS"), config->sessions_per_user);
+        add_limit(command, NOTIFY_STR("MAXCONN"), texts->per_session);
+        add_limit(command, NOTIFY_STR("MAXSESSIONS"), texts->per_user);
     }
-    if (!send_command(set, command, &(struct op){.fn = on_opened, .place = place}))
+    if (says_again)
+        session_command_add(command, NOTIFY_STR("AGAIN"));
+    if (!send_command(set, command,
+                      &(struct op){.fn = on_opened, .place = place, .count = says_again}))
         return false;
     session_place_set_state(place, PLACE_OPENING);
     return true;
@@ -242,20 +231,47 @@ static struct session_place *next_to_touch(struct session_set *set)
     return NULL;
 }
 
-static bool send_touch(struct session_set *set, struct command *command,
+/* Its set may have been lost without anybody hearing of that. */
+static void renew_holder(struct session_place *place)
+{
+    if (place->holds && place->set->all->knows_renew)
+        session_renewal_add_holder(place);
+    else if (place->is_named)
+        session_holder_open(place);
+}
+
+/* The one place that a set has: together with those of other sets. */
+static bool renew_only(struct session_place *place)
+{
+    if (!session_renewal_add(place))
+        return false;
+    renew_holder(place);
+    session_place_set_state(place, PLACE_OPEN);
+    return true;
+}
+
+static bool send_touch(struct session_set *set, struct session_command *command,
                        struct session_place *place)
 {
     struct op op = {.fn = on_touched};
+    unsigned holders = 0; /* each of them may be a command of its own */
 
+    if (set->all->knows_renew &&
+        TAILQ_FIRST(&set->places) == TAILQ_LAST(&set->places, session_places))
+        return renew_only(place);
     begin(command, set, NOTIFY_STR("TOUCH"));
-    add_lease(command, set);
-    for (struct session_place *next; place != NULL && op.count < PLACES_AT_ONCE; place = next) {
+    add_lease(command, set->all);
+    for (struct session_place *next;
+         place != NULL && op.count < SESSION_COMMAND_PLACES && holders < SET_IN_FLIGHT_MAX;
+         place = next) {
         next = TAILQ_NEXT(place, link);
         if (place->round == set->round)
             break;
         if (place->state == PLACE_OPEN) {
             add_connection(command, place);
             op.count++;
+            holders += place->is_named;
+            renew_holder(place);
         }
         session_place_set_state(place, place->state); /* behind those that are still to be */
     }
@@ -270,7 +286,7 @@ static void on_closed(struct op *op, const struct resp *reply)
 }
 
 /* What cannot be sent ends with its lease. */
-static bool send_close(struct session_set *set, struct command *command)
+static bool send_close(struct session_set *set, struct session_command *command)
 {
     struct session_place *place;
     bool sent;
@@ -278,7 +294,7 @@ static bool send_close(struct session_set *set, struct command *command)
     begin(command, set, NOTIFY_STR("CLOSE"));
     TAILQ_FOREACH(place, &set->places, link)
     {
-        if (place->state != PLACE_CLOSING || command->names_len == PLACES_AT_ONCE)
+        if (place->state != PLACE_CLOSING || command->names_len == SESSION_COMMAND_PLACES)
             break;
         add_connection(command, place);
     }
@@ -290,20 +306,22 @@ static bool send_close(struct session_set *set, struct command *command)
 
 /* DROPNODE */
 
-static bool send_drop(struct session_set *set, struct command *command)
+static bool send_drop(struct session_set *set, struct session_command *command)
 {
     struct session_place *place, *next;
 
     set->dropping = false;
     for (place = TAILQ_FIRST(&set->places); place != NULL; place = next) {
         next = TAILQ_NEXT(place, link);
+        if (place->client != NULL)
+            session_holder_close(place);
         if (place->client == NULL && place->state == PLACE_CLOSING)
             session_place_free(place);
         else if (place->state != PLACE_OPENING && place->state != PLACE_NONE)
             session_place_set_state(place, PLACE_NONE);
     }
     begin(command, set, NOTIFY_STR("DROPNODE"));
-    add(command, notify_str_z(set->all->node));
+    session_command_add(command, notify_str_z(set->all->node));
     return send_command(set, command, &(struct op){.fn = on_closed});
 }
 
@@ -311,31 +329,31 @@ static bool send_drop(struct session_set *set, struct command *command)
 
 static void on_sessions_counted(struct op *op, const struct resp *reply)
 {
-    op->set->sessions = resp_integer(reply, -1);
+    op->set->all->counted = resp_integer(reply, -1);
     fail_if_refused(op->set, reply);
 }
 
 static void on_connections_counted(struct op *op, const struct resp *reply)
 {
     struct session_set *set = op->set;
-    int64_t connections = resp_integer(reply, -1);
+    int64_t sessions = set->all->counted, connections = resp_integer(reply, -1);
 
     set->counting = false;
     fail_if_refused(set, reply);
     if (reply == NULL)
         set->tells = true;
-    else if (set->sessions < 0 || connections < 0)
+    else if (sessions < 0 || connections < 0)
         set->uncounted = true;
     else
-        presence_tell(set, set->sessions, connections);
+        presence_tell(set, sessions, connections);
 }
 
-static bool send_count(struct session_set *set, struct command *command)
+static bool send_count(struct session_set *set, struct session_command *command)
 {
     set->tells = false;
     begin(command, set, NOTIFY_STR("COUNT"));
     if (send_command(set, command, &(struct op){.fn = on_sessions_counted})) {
-        add(command, NOTIFY_STR("CONNECTIONS"));
+        session_command_add(command, NOTIFY_STR("CONNECTIONS"));
         set->counting = send_command(set, command, &(struct op){.fn = on_connections_counted});
     }
     set->uncounted = !set->counting;
@@ -363,7 +381,7 @@ static enum step step_of(bool sent)
 /* Sends what is next to be sent for a set that has places. */
 static enum step send_next(struct session_set *set)
 {
-    static struct command command; /* one thread; nothing in it outlives the call */
+    static struct session_command command; /* one thread; nothing in it outlives the call */
     struct session_place *first = TAILQ_FIRST(&set->places), *place;
 
     if (set->dropping)
@@ -391,15 +409,25 @@ void session_line_remove(struct session_set *set)
     set->beat = (struct heartbeat_node){0}; /* not set */
 }
 
-/* Its leases are due: all places are to be touched in a new round, what was refused is tried again.
- */
-static void begin_round(struct session_set *set, uint64_t now_ms)
+void session_line_begin_round(struct session_set *set)
 {
-    set->touch_ms = now_ms + set->all->config.lease_ms / SESSIONS_TOUCHES_PER_LEASE;
     set->round++;
     set->failing = false;
     set->tells |= set->uncounted;
     set->uncounted = false;
+    if (set->told == SESSIONS_TOLD_MAX)
+        session_set_learn(set);
+    set->told = 0;
+}
+
+/* Its leases are due. They will be at the same time again: if all were renewed at once, when Redis
+ * has been away, that does not come again. */
+static void begin_due_round(struct session_set *set, uint64_t now_ms)
+{
+    uint64_t period_ms = set->all->config.lease_ms / SESSIONS_TOUCHES_PER_LEASE + 1;
+
+    set->touch_ms += ((now_ms - set->touch_ms) / period_ms + 1) * period_ms;
+    session_line_begin_round(set);
 }
 
 static void take_off(struct session_set *set, uint64_t now_ms)
@@ -418,7 +446,7 @@ static void serve(struct session_set *set)
     enum step step = STEP_NOTHING;
 
     if (now_ms >= set->touch_ms)
-        begin_round(set, now_ms);
+        begin_due_round(set, now_ms);
     set->in_flight++; /* it stays until the end of this */
     if (!TAILQ_EMPTY(&set->places) && set->in_flight <= SET_IN_FLIGHT_MAX)
         step = send_next(set);
@@ -432,20 +460,30 @@ static void serve(struct session_set *set)
     TAILQ_INSERT_TAIL(&all->due, set, due_link);
 }
 
+static bool has_more(const struct sessions *all)
+{
+    return !TAILQ_EMPTY(&all->due) || !TAILQ_EMPTY(&all->ended);
+}
+
 static void pump(void *ctx)
 {
     struct sessions *all = ctx;
 
     all->pump_due = false;
     while (redis_link_is_up(all->config.commands) && all->in_flight < IN_FLIGHT_MAX &&
-           !TAILQ_EMPTY(&all->due))
-        serve(TAILQ_FIRST(&all->due));
+           has_more(all)) {
+        if (!TAILQ_EMPTY(&all->ended))
+            session_holders_send_close(all);
+        if (!TAILQ_EMPTY(&all->due))
+            serve(TAILQ_FIRST(&all->due));
+    }
+    session_renewal_send(all);
     session_line_check_drained(all);
 }
 
-static void pump_soon(struct sessions *all)
+void session_line_pump_soon(struct sessions *all)
 {
-    if (all->pump_due || TAILQ_EMPTY(&all->due) || !redis_link_is_up(all->config.commands))
+    if (all->pump_due || !has_more(all) || !redis_link_is_up(all->config.commands))
         return;
     all->pump_due = true;
     loop_defer(all->config.loop, pump, all);
@@ -467,7 +505,7 @@ void session_line_add(struct session_set *set)
         TAILQ_INSERT_TAIL(&all->due, set, due_link);
         set->due = true;
     }
-    pump_soon(all);
+    session_line_pump_soon(all);
 }
 
 void session_line_check_drained(struct sessions *all)
@@ -476,7 +514,7 @@ void session_line_check_drained(struct sessions *all)
 
     if (fn == NULL)
         return;
-    if (redis_link_is_up(all->config.commands) && (all->in_flight > 0 || !TAILQ_EMPTY(&all->due)))
+    if (redis_link_is_up(all->config.commands) && (all->in_flight > 0 || has_more(all)))
         return;
     all->on_drained = NULL;
     fn(all->ctx);

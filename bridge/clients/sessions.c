@@ -154,8 +154,10 @@ void session_set_open_again(struct session_set *set)
 
     for (place = TAILQ_FIRST(&set->places); place != NULL; place = next) {
         next = TAILQ_NEXT(place, link);
-        if (place->state == PLACE_OPEN)
-            session_place_set_state(place, PLACE_WANTED);
+        if (place->state != PLACE_OPEN)
+            continue;
+        place->again = true;
+        session_place_set_state(place, PLACE_WANTED);
     }
 }
 
@@ -203,6 +205,7 @@ static void give_up(struct session_place *place)
 {
     struct sessions *all = place->set->all;
 
+    session_holder_close(place);
     place->client = NULL;
     place->watches = place->is_to_learn = false;
     if (place->state == PLACE_OPENING)
@@ -244,6 +247,16 @@ int sessions_enter(struct sessions *all, struct client *client, enum session_set
     if (place->state == PLACE_NONE && !all->draining)
         session_place_set_state(place, PLACE_WANTED);
     return 0;
+}
+
+void sessions_name_holder(struct client *client)
+{
+    struct session_place *place = client->places;
+
+    while (place != NULL && place->set->kind != SESSIONS_OF_USER)
+        place = place->next;
+    if (place != NULL)
+        place->is_named = true;
 }
 
 void sessions_leave(struct client *client, struct notify_str key)
@@ -306,16 +319,22 @@ void sessions_forget(struct client *client)
 
 /* The links. */
 
-static void on_held(void *owner)
+void session_set_learn(struct session_set *set)
 {
-    struct session_set *set = owner;
     struct session_place *place;
 
     TAILQ_FOREACH(place, &set->places, link)
     {
-        place->is_to_learn = place->watches; /* messages may have been missed */
+        place->is_to_learn = place->watches;
         set->tells |= place->watches;
     }
+}
+
+static void on_held(void *owner)
+{
+    struct session_set *set = owner;
+
+    session_set_learn(set); /* messages may have been missed */
     session_line_add(set);
 }
 
@@ -368,7 +387,7 @@ const struct redis_link_handlers sessions_subscriber_handlers = {
 /* Nobody knows how long nothing was renewed. */
 static void touch_now(struct session_set *set)
 {
-    set->touch_ms = loop_now_ms(set->all->config.loop);
+    session_line_begin_round(set);
     session_line_add(set);
 }
 
@@ -377,6 +396,7 @@ static void on_commands_up(void *ctx, struct redis_link *link)
     struct sessions *all = ctx;
 
     (void)link; /* it was given before */
+    all->knows_again = all->knows_renew = true;
     for_each_set(all, touch_now);
 }
 
@@ -400,6 +420,7 @@ static void on_commands_down(void *ctx)
     struct sessions *all = ctx;
 
     for_each_set(all, forget_closing);
+    session_holders_forget_ended(all);
     session_line_check_drained(all);
 }
 
@@ -432,7 +453,11 @@ struct sessions *sessions_new(const struct sessions_config *config)
         return NULL;
     all->config = *config;
     TAILQ_INIT(&all->due);
+    TAILQ_INIT(&all->ended);
     random_hex(all->node, (SESSIONS_NODE_MAX - 1) / 2);
+    (void)number_text(all->texts.lease, (int64_t)config->lease_ms);
+    (void)number_text(all->texts.per_session, config->connections_per_session);
+    (void)number_text(all->texts.per_user, config->sessions_per_user);
     all->subscriptions = subscription_set_new(config->loop, &subscription_handlers);
     all->wheel = heartbeat_new(config->loop, tick_for(config->lease_ms), on_beat);
     if (hash_table_init(&all->sets, hash_of) == 0 && all->subscriptions != NULL &&
@@ -453,6 +478,7 @@ void sessions_free(struct sessions *all)
         session_line_remove(set);
     if (all->sets.buckets != NULL)
         for_each_set(all, forget_closing);
+    session_holders_forget_ended(all);
     assert(all->sets.count == 0 && all->in_flight == 0);
     subscription_set_free(all->subscriptions);
     heartbeat_free(all->wheel);

@@ -21,6 +21,7 @@
 #include "notify_str.h"
 
 struct client;
+struct key_names;
 struct loop;
 struct redis_link;
 struct redis_link_handlers;
@@ -47,8 +48,9 @@ struct session_handlers {
 };
 
 struct sessions_config {
-    struct loop *loop;           /* borrowed, as are the next two */
+    struct loop *loop;           /* borrowed, as are the next three */
     struct redis_link *commands; /* what is sent goes there */
+    const struct key_names *keys;
     const struct session_handlers *handlers;
     uint64_t lease_ms;
     unsigned connections_per_session, sessions_per_user; /* 0: as many as a set holds */
@@ -68,9 +70,12 @@ void sessions_free(struct sessions *sessions);
 extern const struct redis_link_handlers sessions_subscriber_handlers;
 extern const struct redis_link_handlers sessions_commands_handlers;
 
-/* Gives client a place in the set. 0 or -ENOMEM. */
+/* Gives client a place in the set, of a user or a topic. 0 or -ENOMEM. */
 int sessions_enter(struct sessions *sessions, struct client *client, enum session_set_kind kind,
                    struct notify_str key);
+/* Others may know client's session by its id: as long as Redis gives it the place in its user's set
+ * that it has entered, whose it is stands in the set of those who hold that session, too. */
+void sessions_name_holder(struct client *client);
 void sessions_leave(struct client *client, struct notify_str key);
 /* Tells client of who comes and goes there, first of how it stands. 0 or -ENOMEM. */
 int sessions_watch(struct sessions *sessions, struct client *client, enum session_set_kind kind,

@@ -1,6 +1,6 @@
-/* sessions_private -- one session set as this process holds it. For sessions.c, session_line.c
- * and presence.c alone, which have the same object before them: who has a place, what is sent, what
- * is heard. */
+/* sessions_private -- one session set as this process holds it. For sessions.c, session_line.c,
+ * session_holders.c and presence.c alone, which have the same object before them: who has a place,
+ * what is sent, what is heard. */
 #ifndef SESSIONS_PRIVATE_H
 #define SESSIONS_PRIVATE_H
 
@@ -11,8 +11,12 @@
 #include "base/hash_table.h"
 #include "base/heartbeat.h"
 #include "base/log_once.h"
+#include "base/number.h"
 #include "clients/sessions.h"
 
+/* To all who watch a set, in one round; of more they learn at its end. Else one who comes and goes
+ * without end would have us send that to a thousand. */
+#define SESSIONS_TOLD_MAX 200
 #define SESSIONS_TOUCHES_PER_LEASE 3 /* so two may fail before Redis forgets anybody */
 
 enum place_state {
@@ -31,9 +35,12 @@ struct session_place {
     TAILQ_ENTRY(session_place) link;
     uint64_t number; /* of the client: with the node's name it makes the connection's */
     uint8_t state;
-    uint8_t round;    /* of the set, when it was touched */
-    bool watches;     /* is told of presence, */
-    bool is_to_learn; /* and how it stands */
+    uint8_t round;        /* of the set, when it was touched */
+    bool watches : 1;     /* is told of presence, */
+    bool is_to_learn : 1; /* and how it stands */
+    bool is_named : 1;    /* others may know its session: then whose it is stands in a set, */
+    bool holds : 1;       /* and does so already */
+    bool again : 1;       /* it was open before: it may have been kicked unheard */
 };
 
 TAILQ_HEAD(session_places, session_place);
@@ -47,7 +54,6 @@ struct session_set {
         TAILQ_ENTRY(session_set) due_link; /* while due: of those that have something to send */
     };
     uint64_t touch_ms; /* when its leases are to be renewed */
-    int64_t sessions;  /* while they are counted: the first of two replies; -1: it was none */
     /* Those that something is to be sent for first; then those that have not been touched in this
      * round; then the rest. */
     struct session_places places;
@@ -55,6 +61,7 @@ struct session_set {
     uint16_t key_len;
     uint8_t kind;
     uint8_t round; /* of touching */
+    uint8_t told;  /* messages about it, in this round, to those who watch */
     bool due : 1;
     bool failing : 1;   /* Redis refused its last command: nothing is opened until touch_ms */
     bool dropping : 1;  /* all that this process has in it is to go */
@@ -69,15 +76,22 @@ struct sessions {
     struct subscription_set *subscriptions; /* owned */
     struct heartbeat *wheel;                /* owned */
     struct hash_table sets;
-    size_t closing;
+    size_t closing; /* places and holdings that Redis is still to be told of that they ended */
     TAILQ_HEAD(session_set_queue, session_set) due;
-    size_t in_flight;
+    TAILQ_HEAD(holding_queue, holding) ended;
+    size_t in_flight; /* commands; one that renews many leases counts as as many */
+    int64_t counted;  /* sessions, of the set whose connections the next reply counts; -1: none */
     struct log_once said; /* of the log */
     uint64_t entered;     /* sets so far */
     void (*on_drained)(void *ctx);
     void *ctx;
     bool draining, pump_due;
+    bool knows_again, knows_renew; /* the server, as far as known: an older one does not */
     char node[SESSIONS_NODE_MAX];
+    struct sessions_texts {
+        char lease[NUMBER_TEXT_MAX + 1], per_session[NUMBER_TEXT_MAX + 1],
+            per_user[NUMBER_TEXT_MAX + 1];
+    } texts; /* of what config has in numbers */
 };
 
 struct notify_str session_set_key(const struct session_set *set);
@@ -89,17 +103,45 @@ void session_place_free(struct session_place *place);
 void session_place_set_state(struct session_place *place, enum place_state state);
 /* Redis may have lost what it had of the set: all places that are open there are opened again. */
 void session_set_open_again(struct session_set *set);
+/* All who watch are to learn how it stands. */
+void session_set_learn(struct session_set *set);
 void session_set_free_if_idle(struct session_set *set);
+
+/* Redis refused a command for a reason that is no limit: it is counted, and told in the log. */
+void sessions_failed(struct sessions *all, struct notify_str key, const struct resp *reply);
 
 /* session_line.c: something may be to be sent for this set. */
 void session_line_add(struct session_set *set);
+/* All places are to be touched in a new round, what was refused is tried again. */
+void session_line_begin_round(struct session_set *set);
+/* A command for the set has been answered. */
+void session_line_answered(struct session_set *set);
+/* The line moves on, in the next turn, if anything stands in it. */
+void session_line_pump_soon(struct sessions *all);
 /* Nothing is, nor will it be when its leases are due. */
 void session_line_remove(struct session_set *set);
 /* Nothing is sent any more. */
 void session_line_stop(struct sessions *all);
 /* Nothing more is to be sent, or can be: whoever drains is told, once. */
 void session_line_check_drained(struct sessions *all);
-/* presence.c: a message on its channel; the counts of two replies. */
+/* session_renewal.c: the lease of a place that is open is to be renewed, in its set, or (its client
+ * is there) in that of those who hold its session. False: out of memory. */
+bool session_renewal_add(const struct session_place *place);
+void session_renewal_add_holder(const struct session_place *place);
+/* Sends what has been added. */
+void session_renewal_send(struct sessions *all);
+/* session_holders.c: whose session the place's client is a connection of is to stand in its set.
+ * The client is there, for both. */
+void session_holder_open(struct session_place *place);
+/* Not any more. */
+void session_holder_close(struct session_place *place);
+/* The next one that has ended; there is one. */
+void session_holders_send_close(struct sessions *all);
+/* The link was lost: Redis forgets them. */
+void session_holders_forget_ended(struct sessions *all);
+/* presence.c: its session was ended. */
+void session_place_kick(struct session_place *place);
+/* A message on its channel; the counts of two replies. */
 void presence_on_message(struct session_set *set, struct notify_str message);
 void presence_tell(struct session_set *set, int64_t sessions, int64_t connections);
 

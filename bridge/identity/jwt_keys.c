@@ -156,19 +156,35 @@ int jwt_keys_add_secret(struct jwt_keys *keys, struct notify_str secret, const c
     return add_key(keys, key, NULL, ret_why);
 }
 
+/* With an exponent of 1 everybody can sign; with a long one a check takes a hundred times as long.
+ */
+static bool is_good_exponent(const EVP_PKEY *pkey)
+{
+    BIGNUM *e = NULL;
+    bool good = EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e) && BN_is_odd(e) &&
+                !BN_is_one(e) && BN_num_bits(e) <= JWT_RSA_EXPONENT_BITS_MAX;
+
+    BN_free(e);
+    return good;
+}
+
+static bool is_good_rsa(const EVP_PKEY *pkey)
+{
+    int bits = EVP_PKEY_get_bits(pkey);
+
+    return bits >= JWT_RSA_BITS_MIN && bits <= JWT_RSA_BITS_MAX && is_good_exponent(pkey);
+}
+
 /* What a public key may be used for by what it is: 0 for nothing of ours. */
 static uint32_t algs_of(EVP_PKEY *pkey)
 {
     char curve[64];
     size_t len;
-    int bits;
 
-    if (EVP_PKEY_is_a(pkey, "RSA")) {
-        bits = EVP_PKEY_get_bits(pkey);
-        return bits < JWT_RSA_BITS_MIN || bits > JWT_RSA_BITS_MAX
+    if (EVP_PKEY_is_a(pkey, "RSA"))
+        return !is_good_rsa(pkey)
                    ? 0
                    : 1U << JWT_RS256 | 1U << JWT_RS384 | 1U << JWT_RS512 | 1U << JWT_PS256;
-    }
     if (!EVP_PKEY_is_a(pkey, "EC") || !EVP_PKEY_get_group_name(pkey, curve, sizeof(curve), &len))
         return 0;
     for (size_t i = 0; i < JWT_ALG_COUNT; i++)
@@ -185,7 +201,8 @@ static int add_pem_key(struct jwt_keys *keys, EVP_PKEY *pkey, const char **ret_w
     if (key.algs != 0)
         return add_key(keys, key, NULL, ret_why);
     release_key(&key);
-    return refuse(ret_why, "a key in it is neither RSA of 2048 to 8192 bits nor on P-256 or P-384");
+    return refuse(ret_why, "a key in it is neither RSA of 2048 to 8192 bits, with an odd exponent "
+                           "from 3 to 64 bits, nor on P-256 or P-384");
 }
 
 static int add_pem_block(struct jwt_keys *keys, const char *name, const unsigned char *der,

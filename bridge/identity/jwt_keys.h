@@ -19,6 +19,7 @@
 #define JWT_SECRET_MIN 32       /* bytes: RFC 7518, 3.2 */
 #define JWT_RSA_BITS_MIN 2048
 #define JWT_RSA_BITS_MAX 8192
+#define JWT_RSA_EXPONENT_BITS_MAX 64 /* nearly all have 17: 65537 */
 
 /* RFC 7518, 3.1. What is not here is refused, whatever a key says. */
 enum jwt_alg {

@@ -40,11 +40,13 @@ void request_handle_history(struct request *r);
 /* publication.c */
 void request_handle_publish(struct request *r);
 
+/* request_kick.c */
+void request_handle_kick(struct request *r);
+
 /* request_presence.c */
 void request_handle_presence(struct request *r);
 void request_handle_subscribe_presence(struct request *r);
 void request_handle_unsubscribe_presence(struct request *r);
-void request_handle_kick(struct request *r);
 /* Whether the client may be counted among those who are there, in a topic that it follows; answers
  * if not. Then it comes, 0 or -ENOMEM, or goes. */
 bool request_presence_may_enter(struct request *r);

@@ -1,6 +1,5 @@
-/* request_presence -- who is there: presence, subscribe_presence, unsubscribe_presence; and the end
- * of sessions: kick. */
-#include "requests/request_handlers.h"
+/* request_presence -- who is there: presence, subscribe_presence, unsubscribe_presence. */
+#include "requests/request_presence.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +13,9 @@
 #include "requests/answer.h"
 #include "requests/call.h"
 #include "requests/request.h"
+#include "requests/request_handlers.h"
 #include "requests/request_members.h"
 
-/* A set of more connections is counted only: its list would be a reply of too many parts. */
-#define LIST_CONNECTIONS_MAX 4000
-#define LIST_REPLY_BYTES 1048576
 #define LIST_ANSWER_BYTES 65536 /* of the names in it */
 
 /* What presence may be asked of. */
@@ -55,14 +52,18 @@ static bool may_see(struct request *r, const struct presence_subject *subject)
     return request_may(r, RIGHT_PRESENCE, subject->member);
 }
 
-/* Sets are kept, and of this kind, too. Answers if not. */
-static bool has_sets(struct request *r, const struct presence_subject *subject)
+bool request_has_sets(struct request *r, enum key_kind key, const char *member)
 {
-    if (r->shared->sessions != NULL && r->shared->keys->patterns[subject->key][0] != '\0')
+    if (r->shared->sessions != NULL && r->shared->keys->patterns[key][0] != '\0')
         return true;
-    answer_error(r, ANSWER_NOT_FOUND, subject->member,
+    answer_error(r, ANSWER_NOT_FOUND, member,
                  "this bridge keeps no sessions (see --session-lease)");
     return false;
+}
+
+static bool has_sets(struct request *r, const struct presence_subject *subject)
+{
+    return request_has_sets(r, subject->key, subject->member);
 }
 
 static struct notify_str key_for(const struct request *r, const struct presence_subject *subject,
@@ -145,7 +146,7 @@ static void on_listed(struct request *r, const struct resp *reply, void *ctx)
 static const struct call_kind list_kind = {.fn = on_listed,
                                            .release = free,
                                            .answer_bytes = LIST_ANSWER_BYTES + CALL_SMALL_ANSWER,
-                                           .reply_bytes = LIST_REPLY_BYTES,
+                                           .reply_bytes = REQUEST_PRESENCE_LIST_BYTES,
                                            .reads = true};
 
 static void on_counted(struct request *r, const struct resp *both, void *ctx)
@@ -156,7 +157,7 @@ static void on_counted(struct request *r, const struct resp *both, void *ctx)
     struct words list = {.len = 3,
                          .at = {NOTIFY_STR("NOTIFY.SESSION"), NOTIFY_STR("LIST"), question_key(q)}};
 
-    if (q->lists && connections <= LIST_CONNECTIONS_MAX) {
+    if (q->lists && connections <= REQUEST_PRESENCE_LIST_MAX) {
         call_send(r, &list_kind, q, &list);
         return;
     }
@@ -250,28 +251,4 @@ void request_presence_leave(struct client *client, struct notify_str topic)
 
     if (client->shared->sessions != NULL)
         sessions_leave(client, key_of(client->shared->keys, KEY_TOPIC_USERS, topic, &buffer));
-}
-
-/* kick */
-
-static void on_kicked(struct request *r, const struct resp *reply, void *ctx)
-{
-    (void)ctx;
-    answer_json(
-        r, json_pack("{s:s, s:I}", "type", "ok", "changed", (json_int_t)resp_integer(reply, 0)));
-}
-
-static const struct call_kind kick_kind = {.fn = on_kicked, .answer_bytes = CALL_SMALL_ANSWER};
-
-void request_handle_kick(struct request *r)
-{
-    struct notify_str session = request_text(r, "session_id");
-    struct key_buffer buffer;
-    struct words words = {.len = 2, .at = {NOTIFY_STR("NOTIFY.SESSION"), NOTIFY_STR("KICK")}};
-
-    if (!has_sets(r, &subjects[0]) || !request_may(r, RIGHT_KICK, "user_id"))
-        return;
-    words_add(&words, key_for(r, &subjects[0], &buffer));
-    words_add(&words, session.len > 0 ? session : NOTIFY_STR("*"));
-    call_send(r, &kick_kind, NULL, &words);
 }

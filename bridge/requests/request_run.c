@@ -61,7 +61,7 @@ static const struct request_type request_types[] = {
     {"unsubscribe_presence", request_handle_unsubscribe_presence,
      MEMBERS(EITHER("user_id", MEMBER_NAME), EITHER("topic", MEMBER_NAME)), .stays = true},
     {"kick", request_handle_kick,
-     MEMBERS(MUST("user_id", MEMBER_NAME), MAY("session_id", MEMBER_NAME))},
+     MEMBERS(MAY("user_id", MEMBER_NAME), MAY("session_id", MEMBER_NAME))},
     {"publish", request_handle_publish,
      MEMBERS(PUBLICATION_MEMBERS("notification_type"), MAY("idempotency_key", MEMBER_NAME))},
 };

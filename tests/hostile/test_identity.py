@@ -26,8 +26,8 @@ def open_tab():
     """open_tab(bridge, token): a client that is known; open_tab(bridge): one that is not."""
     tabs = []
 
-    def open_one(bridge, token_=None, **options):
-        tabs.append(WsClient(bridge.port, "/ws" if token_ is None else f"/ws?token={token_}", **options))
+    def open_one(bridge, token_=None, path="/ws", **options):
+        tabs.append(WsClient(bridge.port, path if token_ is None else f"{path}?token={token_}", **options))
         if token_ is not None:
             tabs[-1].expect(type="connection")
         return tabs[-1]
@@ -450,6 +450,24 @@ def test_who_may_kick_nobody_ends_nobodys_session(programs, redis_server, open_t
         assert mallory.request(type_, user_id="alice")["error"]["code"] == "FORBIDDEN"
     assert_served(redis_server, alice, "alice")
     assert mallory.request("kick", user_id="mallory")["type"] in ("ok", "error")
+
+
+def test_who_calls_its_session_like_anothers_neither_shields_it_nor_learns_of_it(
+    programs, redis_server, open_tab, tmp_path
+):
+    roles = tmp_path / "roles"
+    roles.write_text("role *\n  kick {user}\nrole guard\n  kick al*\nrole lone\n  presence *\n")
+    bridge = programs.bridge(redis_server, *JWT, "--roles", str(roles))
+    redis = redis_server.client()
+    alice = open_tab(bridge, token("alice"), path="/ws/tab")
+    mallory = open_tab(bridge, token("mallory"), path="/ws/tab")
+    wait_until(lambda: redis.execute_command("NOTIFY.SESSION", "COUNT", "ws:session:tab") == 2, "both hold it")
+    wanda = open_tab(bridge, token("wanda"))
+    there, nowhere = (wanda.request("kick", session_id=name)["error"] for name in ("tab", "none"))
+    assert there == nowhere and there["code"] == "NOT_FOUND"
+    assert open_tab(bridge, token("greg", roles=["guard"])).request("kick", session_id="tab")["changed"] == 1
+    assert alice.wait_closed().code == 4410
+    assert mallory.request("ping")["type"] == "pong"
 
 
 def test_who_has_as_many_sessions_as_may_be_loses_nothing_by_trying_another(programs, redis_server, open_tab):

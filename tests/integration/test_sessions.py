@@ -6,7 +6,8 @@ import time
 import pytest
 
 from bridge_helpers import Stand
-from servers import wait_until
+from servers import free_port, wait_until
+from tcp_proxy import TcpProxy
 from ws_client import Closed
 
 LEASE_S = 1.5
@@ -303,6 +304,40 @@ def test_a_user_is_kicked_whole_and_may_come_back(pair, user):
     assert pair.count(f"sessions:{user}") == (1, 1)
 
 
+def test_a_session_is_kicked_by_its_id_alone_whoever_holds_it(pair, user):
+    held = [pair.tab(n % 2, f"/ws/{user}?user={user}{n // 2}") for n in range(4)]
+    other = pair.tab(0, f"/ws/other?user={user}0")
+    pair.wait_count(f"ws:session:{user}", 2, 4)
+    answer = pair.tab(1, "/ws?user=boss").request("kick", session_id=user)
+    assert (answer["type"], answer["changed"], answer["more"]) == ("ok", 4, False)
+    assert [tab.wait_closed().code for tab in held] == [4410] * 4
+    assert other.request("ping")["type"] == "pong"
+    pair.wait_count(f"ws:session:{user}", 0, 0)
+
+
+def test_of_very_many_who_hold_a_session_one_kick_ends_some_and_the_next_one_others(pair, user):
+    """Each of them may be a set of its own in Redis, whatever bridge made it."""
+    users, lease = [f"{user}-{n}" for n in range(70)], ("LEASE", 60000)
+    for name in users:
+        pair.session("OPEN", f"sessions:{name}", user, f"elsewhere:{name}", *lease)
+        pair.session("OPEN", f"ws:session:{user}", name, f"elsewhere:{name}", *lease)
+    boss = pair.tab(0, "/ws?user=boss")
+    answer = boss.request("kick", session_id=user)
+    assert (answer["changed"], answer["more"]) == (64, True)
+    assert sum(pair.session("COUNT", f"sessions:{name}") for name in users) == 6
+    for name in users[:64]:  # as the bridges do that hold them
+        pair.session("CLOSE", f"ws:session:{user}", f"elsewhere:{name}")
+    answer = boss.request("kick", session_id=user)
+    assert (answer["changed"], answer["more"]) == (6, False)
+
+
+def test_a_session_that_nobody_holds_is_not_found(pair, user):
+    boss = pair.tab(0, "/ws?user=boss")
+    error = boss.request("kick", session_id=f"none-{user}")["error"]
+    assert (error["code"], error["details"]) == ("NOT_FOUND", {"member": "session_id"})
+    assert boss.request("kick")["error"]["code"] == "MISSING_FIELD"
+
+
 def test_names_that_json_escapes_can_be_kicked(pair, user):
     tab = pair.tab(0, f"/ws/say%20%22%C3%BC%22%5C?user={user}")
     assert pair.session("KICK", f"sessions:{user}", 'say "ü"\\') == 1
@@ -326,6 +361,29 @@ def test_what_else_is_published_on_the_channel_kicks_nobody(pair, user):
     assert tab.request("ping")["type"] == "pong"
     time.sleep(0.1)
     assert tab.request("ping")["type"] == "pong"
+
+
+def test_a_kick_that_came_while_the_link_was_away_is_learned_of_with_it(make_stand, user):
+    """And who was not kicked stays, although its place was lost in that time, too."""
+    stand = make_stand("--session-lease", "60s")
+    proxy = TcpProxy(stand.server.port)
+    far = stand.bridge(proxy, "--session-lease", "60s", name="far")
+    kicked, other = (stand.tab(f"/ws/{name}?user={user}", port=far.port) for name in ("kicked", "other"))
+    proxy.lead_to(free_port())
+    wait_until(lambda: stand.receivers(f"sessions:{user}") == 0, "the bridge has lost its link")
+    assert stand.call("NOTIFY.SESSION", "KICK", f"sessions:{user}", "kicked") == 1
+    stand.call("NOTIFY.SESSION", "DROPNODE", f"sessions:{user}", other_node(stand, user))
+    proxy.lead_to(stand.server.port)
+    assert kicked.wait_closed().code == 4410
+    wait_until(lambda: stand.call("NOTIFY.SESSION", "COUNT", f"sessions:{user}") == 1, "the other is there again")
+    assert other.request("ping")["type"] == "pong"
+    proxy.close()
+
+
+def other_node(stand, user):
+    """The node that holds what is left in the set of a user."""
+    (connection,) = stand.call("NOTIFY.SESSION", "LIST", f"sessions:{user}")
+    return dict(zip(connection[::2], connection[1::2], strict=True))["node"]
 
 
 # Redis is away, or has something else there.

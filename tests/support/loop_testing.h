@@ -43,6 +43,11 @@ uint64_t loop_wall_ms(const struct loop *loop)
     return LOOP_TESTING_WALL_MS + loop_testing_now_ms;
 }
 
+uint64_t loop_clock_us(void)
+{
+    return loop_testing_now_ms * 1000;
+}
+
 struct loop_timer *loop_timer_new(struct loop *loop, loop_fn fn, void *ctx)
 {
     struct loop_timer *timer = calloc(1, sizeof(*timer));

@@ -527,6 +527,56 @@ Test(jwt_keys, files_that_hold_no_usable_key_are_refused_with_a_reason)
     free(pem);
 }
 
+/* A set of one RSA key with the modulus of a good one. */
+static int add_with_exponent(struct jwt_keys *keys, const char *exponent)
+{
+    char jwk[2048], set[2100], *e;
+    unsigned skipped;
+    const char *why;
+
+    jwk_of(rsa_key(), "", jwk, sizeof(jwk));
+    e = strstr(jwk, "\"e\":");
+    cr_assert_not_null(e);
+    *e = '\0';
+    snprintf(set, sizeof(set), "{\"keys\":[%s\"e\":\"%s\"}]}", jwk, exponent);
+    return jwt_keys_add_set(keys, z(set), &skipped, &why);
+}
+
+/* By an exponent of 1 everybody signs: a signature is the padded hash itself. */
+Test(jwt_keys, a_strange_exponent_makes_an_rsa_key_unusable)
+{
+    static const char *const bad[] = {"", "AA", "AQ", "Ag", "AQAA", "gAAAAAAAAAAB", "AQAAAAAAAAAB"};
+    static const char *const good[] = {"Aw", "EQ", "AQAB", "_____w"};
+    struct jwt_keys *keys = jwt_keys_new();
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        cr_expect_eq(add_with_exponent(keys, bad[i]), -EINVAL, "%s", bad[i]);
+    cr_expect_eq(jwt_keys_count(keys), 0);
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+        cr_expect_eq(add_with_exponent(keys, good[i]), 0, "%s", good[i]);
+    jwt_keys_unref(keys);
+}
+
+Test(jwt_keys, a_modulus_of_any_length_is_looked_at_and_no_more, .timeout = 20)
+{
+    struct jwt_keys *keys = jwt_keys_new();
+    char *set = malloc(JWT_SET_BYTES_MAX + 100);
+    static const int lengths[] = {0, 1, 11, 300, 1400, 20000, 60000};
+    unsigned skipped;
+    const char *why;
+
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        int begin = sprintf(set, "{\"keys\":[{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"");
+
+        memset(set + begin, '_', (size_t)lengths[i]); /* all ones */
+        strcpy(set + begin + lengths[i], "\"}]}");
+        cr_expect_eq(jwt_keys_add_set(keys, z(set), &skipped, &why), -EINVAL, "%d", lengths[i]);
+    }
+    cr_expect_eq(jwt_keys_count(keys), 0);
+    jwt_keys_unref(keys);
+    free(set);
+}
+
 Test(jwt_keys, a_set_keeps_what_is_usable_and_counts_the_rest)
 {
     struct jwt_keys *keys = jwt_keys_new();

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "clients/client.h"
 #include "clients/sessions.h"
+#include "identity/key_names.h"
 #include "link_testing.h"
 #include "loop_testing.h"
 #include "net/conn.h"
@@ -38,6 +39,7 @@ static struct peer peers[CLIENTS];
 static struct redis_link subscriber, commands;
 static struct sessions *sessions;
 static uint64_t seed;
+static bool is_never_full; /* what a peer is sent has room */
 
 #define CHECK(condition, what)                                                                     \
     cr_assert(condition, "scenario %" PRIu64 ": %s (%s)", seed, what, #condition)
@@ -74,7 +76,7 @@ bool client_is_closed(const struct client *client)
 bool sender_is_full(const struct sender *sender)
 {
     (void)sender;
-    return chance(20);
+    return !is_never_full && chance(20);
 }
 
 void sender_send(struct sender *sender, const struct text *answer)
@@ -120,7 +122,9 @@ static struct held {
     char key[32], session[8], connection[48];
 } held[HELD_MAX];
 static size_t held_len;
-static unsigned wrong_percent; /* commands that Redis refuses for whatever reason */
+static unsigned wrong_percent;     /* commands that Redis refuses for whatever reason */
+static const char *kicked_session; /* is not opened AGAIN */
+static bool is_older;              /* does not know what that is */
 
 static size_t count_held(const char *key, const char *session)
 {
@@ -205,17 +209,45 @@ static int64_t drop_node(const struct link_testing_command *command)
     return count;
 }
 
+/* The places of those that are not there. */
+static struct resp renew_in_redis(const struct link_testing_command *command)
+{
+    static struct resp lost[64], *items[64];
+    struct resp reply = {.kind = RESP_ARRAY, .items = items};
+
+    CHECK(command->argc >= 6 && command->argc <= 4 + 2 * 64, "as many as RENEW takes");
+    for (size_t i = 4; i + 1 < command->argc; i += 2)
+        if (find_held(word(command, i), word(command, i + 1)) == NULL) {
+            lost[reply.len] = (struct resp){.kind = RESP_INTEGER, .integer = (int64_t)(i - 4) / 2};
+            items[reply.len] = &lost[reply.len];
+            reply.len++;
+        }
+    return reply;
+}
+
 /* What Redis does with a command, at once; its answer may come later. */
 static struct resp carry_out(const struct link_testing_command *command)
 {
     static const struct resp limit = {.kind = RESP_ERROR,
                                       .str = {"LIMIT too many connections: so", 30}};
     static const struct resp wrong = {.kind = RESP_ERROR, .str = {"WRONGTYPE it is", 15}};
+    static const struct resp syntax = {.kind = RESP_ERROR,
+                                       .str = {"ERR syntax error near 'AGAIN'", 29}};
+    static const struct resp unknown = {.kind = RESP_ERROR,
+                                        .str = {"ERR unknown subcommand 'RENEW'", 30}};
+    static const struct resp kicked = {.kind = RESP_ERROR, .str = {"KICKED it was", 13}};
     struct resp reply = {.kind = RESP_INTEGER};
     const char *what = word(command, 1);
 
     if (chance(wrong_percent))
         return wrong;
+    if (strcmp(word(command, command->argc - 1), "AGAIN") == 0 && is_older)
+        return syntax;
+    if (strcmp(word(command, command->argc - 1), "AGAIN") == 0 && kicked_session != NULL &&
+        strcmp(word(command, 3), kicked_session) == 0)
+        return kicked;
+    if (strcmp(what, "RENEW") == 0)
+        return is_older ? unknown : renew_in_redis(command);
     if (strcmp(what, "OPEN") == 0)
         reply.integer = open_in_redis(command);
     else if (strcmp(what, "TOUCH") == 0)
@@ -299,8 +331,7 @@ static void arrive_as(struct peer *peer, int user, int session)
     peer->client.number = ++number;
     (void)snprintf(key, sizeof(key), "sessions:u%d", peer->user);
     cr_assert_eq(sessions_enter(sessions, &peer->client, SESSIONS_OF_USER, notify_str_z(key)), 0);
-    (void)snprintf(key, sizeof(key), "ws:session:s%d", peer->session);
-    cr_assert_eq(sessions_enter(sessions, &peer->client, USERS_OF_SESSION, notify_str_z(key)), 0);
+    sessions_name_holder(&peer->client);
 }
 
 static void arrive(struct peer *peer)
@@ -389,10 +420,11 @@ static void check_end(void)
         (void)snprintf(connection, sizeof(connection), "%s:%" PRIu64, sessions_node(sessions),
                        peers[i].client.number);
         (void)snprintf(key, sizeof(key), "sessions:u%d", peers[i].user);
-        if (!peers[i].refused)
-            CHECK(find_held(key, connection) != NULL, "who was let in has a place");
+        if (peers[i].refused)
+            continue;
+        CHECK(find_held(key, connection) != NULL, "who was let in has a place");
         (void)snprintf(key, sizeof(key), "ws:session:s%d", peers[i].session);
-        CHECK(find_held(key, connection) != NULL, "where there is no limit everybody has");
+        CHECK(find_held(key, connection) != NULL, "and whose its session is can be asked");
     }
     for (int u = 0; u < USERS; u++)
         for (int s = 0; s < SESSIONS; s++) {
@@ -414,8 +446,10 @@ static void on_drained(void *ctx)
 
 static void begin(uint64_t scenario)
 {
+    static const struct key_names keys = {.patterns = {[KEY_SESSION_USERS] = "ws:session:%s"}};
     const struct sessions_config config = {.loop = LOOP_TESTING,
                                            .commands = &commands,
+                                           .keys = &keys,
                                            .handlers = &handlers,
                                            .lease_ms = LEASE_MS,
                                            .connections_per_session = PER_SESSION,
@@ -427,6 +461,9 @@ static void begin(uint64_t scenario)
     memset(peers, 0, sizeof(peers));
     held_len = 0;
     wrong_percent = 3;
+    kicked_session = NULL;
+    is_never_full = false;
+    is_older = scenario % 4 == 0;
     drained = false;
     link_testing_init(&subscriber);
     link_testing_init(&commands);
@@ -493,6 +530,83 @@ Test(session_line, without_a_link_there_is_nothing_to_wait_for_at_the_end)
     end();
 }
 
+/* Answers all that is sent; how many commands that were. */
+static unsigned answer_all(void)
+{
+    unsigned count = 0;
+
+    loop_testing_run_deferred();
+    for (; answer_command(); count++)
+        loop_testing_run_deferred();
+    return count;
+}
+
+Test(session_line, sets_that_are_due_together_are_renewed_by_one_command)
+{
+    begin(1);
+    wrong_percent = 0;
+    for (int i = 0; i < 9; i++)
+        arrive_as(&peers[i], i, i);
+    settle_all();
+    lose_commands(); /* when it is back all are renewed, at once */
+    find_commands();
+    cr_assert_eq(answer_all(), 1);
+    lose_commands();
+    for (size_t i = held_len; i-- > 0;)
+        if (i % 3 == 0)
+            drop_held(&held[i]);
+    find_commands();
+    cr_assert_gt(answer_all(), 1, "what is gone is opened again");
+    for (int i = 0; i < 9; i++) {
+        char key[32];
+        (void)snprintf(key, sizeof(key), "sessions:u%d", i);
+        cr_assert_eq(count_held(key, NULL), 1);
+        (void)snprintf(key, sizeof(key), "ws:session:s%d", i);
+        cr_assert_eq(count_held(key, NULL), 1);
+    }
+    end();
+}
+
+Test(session_line, who_watches_is_told_of_so_many_and_then_how_it_stands)
+{
+    begin(1);
+    wrong_percent = 0;
+    peers[0].here = true;
+    cr_assert_eq(
+        sessions_watch(sessions, &peers[0].client, USERS_OF_TOPIC, NOTIFY_STR("presence:t")), 0);
+    settle_all();
+    is_never_full = true;
+    peers[0].told = 0;
+    for (unsigned i = 0; i < 1000; i++)
+        push("message", NOTIFY_STR("presence:t"),
+             "{\"type\":\"presence\",\"key\":\"presence:t\",\"rev\":7,\"event\":\"join\","
+             "\"session_id\":\"u\",\"sessions\":1,\"connections\":1}");
+    cr_assert_eq(peers[0].told, 200);
+    cr_assert_eq(counter_values[COUNTER_PRESENCE_MESSAGES], 800);
+    loop_testing_advance(LEASE_MS / 3 + 1000);
+    do
+        loop_testing_run_deferred();
+    while (answer_subscriber() || answer_command());
+    cr_assert_eq(peers[0].told, 201, "and once how it stands");
+    push("message", NOTIFY_STR("presence:t"),
+         "{\"type\":\"presence\",\"key\":\"presence:t\",\"rev\":8,\"event\":\"leave\","
+         "\"session_id\":\"u\",\"sessions\":0,\"connections\":0}");
+    cr_assert_eq(peers[0].told, 202);
+    end();
+}
+
+static size_t lose_session(const char *key, const char *session)
+{
+    size_t count = 0;
+
+    for (size_t i = held_len; i-- > 0;)
+        if (strcmp(held[i].key, key) == 0 && strcmp(held[i].session, session) == 0) {
+            drop_held(&held[i]);
+            count++;
+        }
+    return count;
+}
+
 Test(session_line, a_kick_meets_the_session_that_it_names_which_is_not_opened_again)
 {
     begin(1);
@@ -502,16 +616,92 @@ Test(session_line, a_kick_meets_the_session_that_it_names_which_is_not_opened_ag
     arrive_as(&peers[2], 0, 1);
     settle_all();
     cr_assert_eq(count_held("sessions:u0", NULL), 3);
-    while (count_held("sessions:u0", "s0") > 0)
-        for (size_t i = held_len; i-- > 0;)
-            if (strcmp(held[i].key, "sessions:u0") == 0 && strcmp(held[i].session, "s0") == 0)
-                drop_held(&held[i]);
+    cr_assert_eq(lose_session("sessions:u0", "s0"), 2);
     push("message", NOTIFY_STR("sessions:u0"),
          "{\"type\":\"kick\",\"key\":\"sessions:u0\",\"rev\":7,\"session_id\":\"s0\"}");
     cr_assert(peers[0].kicked && peers[1].kicked && !peers[2].kicked);
     settle_all();
     cr_assert_eq(count_held("sessions:u0", "s0"), 0);
     cr_assert_eq(count_held("sessions:u0", "s1"), 1);
+    end();
+}
+
+Test(session_line, whose_a_session_is_can_be_asked_from_its_first_connection_to_its_last)
+{
+    begin(1);
+    wrong_percent = 0;
+    arrive_as(&peers[0], 0, 0);
+    arrive_as(&peers[1], 0, 0);
+    arrive_as(&peers[2], 1, 0); /* another user calls its session so, too */
+    settle_all();
+    cr_assert_eq(count_held("ws:session:s0", "u0"), 2);
+    cr_assert_eq(count_held("ws:session:s0", "u1"), 1);
+    go(&peers[0]);
+    settle_all();
+    cr_assert_eq(count_held("ws:session:s0", "u0"), 1);
+    go(&peers[1]);
+    go(&peers[2]);
+    settle_all();
+    cr_assert_eq(held_len, 0);
+    end();
+}
+
+Test(session_line, whose_a_session_is_stands_there_again_at_the_next_touch_if_it_was_lost)
+{
+    begin(1);
+    wrong_percent = 0;
+    arrive_as(&peers[0], 0, 0);
+    settle_all();
+    cr_assert_eq(lose_session("ws:session:s0", "u0"), 1);
+    settle_all();
+    cr_assert_eq(count_held("ws:session:s0", "u0"), 1);
+    end();
+}
+
+Test(session_line, a_session_that_redis_refuses_is_nobodys)
+{
+    unsigned refused = 0;
+
+    begin(1);
+    wrong_percent = 0;
+    for (int i = 0; i <= PER_SESSION; i++)
+        arrive_as(&peers[i], 0, 0);
+    settle_all();
+    for (int i = 0; i <= PER_SESSION; i++)
+        refused += peers[i].refused;
+    cr_assert_eq(refused, 1);
+    cr_assert_eq(count_held("ws:session:s0", NULL), PER_SESSION);
+    end();
+}
+
+Test(session_line, a_kick_that_was_not_heard_is_learned_of_when_it_is_opened_again)
+{
+    begin(1);
+    wrong_percent = 0;
+    arrive_as(&peers[0], 0, 0);
+    arrive_as(&peers[1], 0, 1);
+    settle_all();
+    lose_commands();
+    cr_assert_eq(lose_session("sessions:u0", "s0") + lose_session("sessions:u0", "s1"), 2);
+    kicked_session = "s0"; /* the other one has only been lost */
+    settle_all();
+    cr_assert(peers[0].kicked && !peers[1].kicked);
+    cr_assert_eq(count_held("sessions:u0", "s0"), 0);
+    cr_assert_eq(count_held("sessions:u0", "s1"), 1);
+    end();
+}
+
+Test(session_line, an_older_server_that_knows_no_again_opens_what_was_lost_all_the_same)
+{
+    begin(1);
+    wrong_percent = 0;
+    is_older = true;
+    arrive_as(&peers[0], 0, 0);
+    settle_all();
+    cr_assert_eq(lose_session("sessions:u0", "s0"), 1);
+    settle_all();
+    cr_assert_eq(count_held("sessions:u0", "s0"), 1);
+    cr_assert_eq(counter_values[COUNTER_SESSIONS_FAILED], 0);
     end();
 }
 
@@ -535,12 +725,12 @@ Test(session_line, sets_that_nobody_has_to_do_with_are_not_kept_until_redis_is_b
     sessions_subscriber_handlers.on_down(sessions);
     arrive_as(&peers[0], 0, 0);
     look_into_topics(&peers[0], 1000);
-    cr_assert_eq(sessions_set_count(sessions), 2, "its user and its session");
+    cr_assert_eq(sessions_set_count(sessions), 1, "its user");
     for (int i = 1; i < CLIENTS; i++) {
         arrive_as(&peers[i], 1 + i % 2, 1 + i % 2);
         go(&peers[i]);
     }
-    cr_assert_eq(sessions_set_count(sessions), 2);
+    cr_assert_eq(sessions_set_count(sessions), 1);
     end();
 }
 
