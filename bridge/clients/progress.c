@@ -10,7 +10,8 @@
 /* One followed key. */
 struct step {
     const struct follow *follow; /* borrowed */
-    bool known;                  /* it has a position yet */
+    struct bookmark_key key;     /* where it stands, */
+    bool known;                  /* if it stands anywhere yet */
 };
 
 struct progress {
@@ -18,8 +19,7 @@ struct progress {
     uint8_t brought; /* enum progress_brought */
     bool moved;      /* since the last text */
     uint32_t len, cap;
-    struct step *steps;        /* owned; in the order of their hashes, as are */
-    struct bookmark_key *keys; /* owned: where they stand */
+    struct step *steps;        /* owned; in the order of their hashes */
     struct bookmark *bookmark; /* owned: what was brought; or NULL */
 };
 
@@ -37,7 +37,6 @@ void progress_free(struct progress *progress)
     if (progress == NULL)
         return;
     free(progress->steps);
-    free(progress->keys);
     free(progress->bookmark);
     free(progress);
 }
@@ -123,18 +122,13 @@ static bool make_room(struct progress *progress)
 {
     uint32_t cap = progress->cap == 0 ? 4 : progress->cap * 2;
     struct step *steps;
-    struct bookmark_key *keys;
 
     if (progress->len < progress->cap)
         return true;
     steps = realloc(progress->steps, cap * sizeof(struct step));
-    if (steps != NULL)
-        progress->steps = steps;
-    keys = realloc(progress->keys, cap * sizeof(struct bookmark_key));
-    if (keys != NULL)
-        progress->keys = keys;
-    if (steps == NULL || keys == NULL)
+    if (steps == NULL)
         return false;
+    progress->steps = steps;
     progress->cap = cap;
     return true;
 }
@@ -142,22 +136,21 @@ static bool make_room(struct progress *progress)
 bool progress_add(struct progress *progress, struct follow *follow, struct notify_str key,
                   const struct position *from)
 {
-    uint64_t hash = bookmark_hash_key(key);
+    struct step step = {
+        .follow = follow, .key = {.hash = bookmark_hash_key(key)}, .known = from != NULL};
     uint32_t at = 0;
 
-    while (at < progress->len && progress->keys[at].hash < hash)
+    while (at < progress->len && progress->steps[at].key.hash < step.key.hash)
         at++;
     if (progress->len == BOOKMARK_KEYS_MAX ||
-        (at < progress->len && progress->keys[at].hash == hash) || !make_room(progress))
+        (at < progress->len && progress->steps[at].key.hash == step.key.hash) ||
+        !make_room(progress))
         return false;
+    if (from != NULL)
+        step.key.position = *from;
     memmove(&progress->steps[at + 1], &progress->steps[at],
             (progress->len - at) * sizeof(struct step));
-    memmove(&progress->keys[at + 1], &progress->keys[at],
-            (progress->len - at) * sizeof(struct bookmark_key));
-    progress->steps[at] = (struct step){.follow = follow, .known = from != NULL};
-    progress->keys[at] = (struct bookmark_key){.hash = hash};
-    if (from != NULL)
-        progress->keys[at].position = *from;
+    progress->steps[at] = step;
     progress->len++;
     progress->moved = true;
     return true;
@@ -183,8 +176,6 @@ void progress_remove(struct progress *progress, const struct follow *follow)
     progress->len--;
     memmove(&progress->steps[at], &progress->steps[at + 1],
             (progress->len - at) * sizeof(struct step));
-    memmove(&progress->keys[at], &progress->keys[at + 1],
-            (progress->len - at) * sizeof(struct bookmark_key));
     progress->moved = true;
 }
 
@@ -192,7 +183,7 @@ void progress_remove(struct progress *progress, const struct follow *follow)
 
 static void move_to(struct progress *progress, uint32_t at, struct notify_id id, uint32_t epoch)
 {
-    struct position *position = &progress->keys[at].position;
+    struct position *position = &progress->steps[at].key.position;
 
     if (progress->steps[at].known && notify_id_cmp(position->id, id) == 0 &&
         position->epoch == epoch)
@@ -251,7 +242,7 @@ struct notify_str progress_text(struct progress *progress)
     progress->moved = false;
     for (uint32_t at = 0; at < progress->len; at++)
         if (progress->steps[at].known)
-            known[len++] = progress->keys[at];
+            known[len++] = progress->steps[at].key;
     return notify_str_of(text, bookmark_format(text, progress->user, known, len));
 }
 
@@ -274,7 +265,7 @@ json_t *progress_positions(const struct progress *progress)
         /* A key that is no UTF-8 is left out. */
         if (progress->steps[at].known)
             (void)json_object_setn_new(positions, key.ptr, key.len,
-                                       position_text(&progress->keys[at].position));
+                                       position_text(&progress->steps[at].key.position));
     }
     return positions;
 }

@@ -113,6 +113,8 @@ static size_t write_block(struct sender *sender, const struct outbox_item *item,
     memcpy(out, item->frame->data, len);
     if (notify_id_cmp(item->id, OUTBOX_WHOLE_BOX) != 0)
         progress_had(sender->progress, item->source, item->id, item->epoch);
+    else if (sender->outbox.len == 0)
+        progress_settle(sender->progress); /* it stands in another box */
     return len + sse_block_end(out + len, progress_text(sender->progress));
 }
 
@@ -222,7 +224,6 @@ static bool deliver_marked(struct sender *sender, struct follow *source, struct 
 
     if (!sender_is_idle(sender) || !is_piece(sender, batch))
         return false;
-    progress_settle(sender->progress);
     for (size_t i = 0; i < batch->len; i++) {
         struct event *event = batch->events[i];
         struct outbox_item item = item_of(event, source, event_frame(event, sender->dialect));

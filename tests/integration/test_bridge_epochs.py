@@ -5,6 +5,7 @@ import pytest
 
 from bridge_helpers import number_of
 from servers import Group
+from sse_client import SseClient
 from tcp_proxy import TcpProxy
 from ws_client import WsClient
 
@@ -193,3 +194,28 @@ def test_what_is_no_position_is_refused(failover, position):
         ("subscribe", {"topic": "t", "last_id": position}),
     ):
         assert tab.request(type_, **members)["error"]["code"] == "INVALID_FIELD"
+
+
+def test_a_reader_of_a_stream_that_had_what_was_lost_is_told_and_misses_nothing(failover):
+    """Its id carries the epochs."""
+    stream = SseClient(failover.daemon.port, user="alice")
+    stream.expect("connection")
+    ids = [failover.send("ID", f"{n + 1}000-0") for n in range(3)]
+    marks = [stream.expect("notification").id for _ in ids]
+    failover.cut_off()
+    lost = failover.send("ID", above(ids[-1], 1000))
+    marks.append(stream.expect("notification", id=lost).id)
+    stream.close()
+    failover.fail_over()
+    others = [failover.send("ID", id_) for id_ in (below(lost, 100), above(lost, 100))]
+    failover.daemon.wait_ready()
+    for mark, gaps in ((marks[-2], []), (marks[-1], [[KEY]])):
+        again = SseClient(failover.daemon.port, user="alice", last_event_id=mark)
+        assert [again.expect("notification").json["id"] for _ in others] == others
+        again.expect("resumed")
+        failover.client.execute_command("NOTIFY.EVENT", KEY, "marker", "NOSTORE")
+        told = []
+        while (event := again.next()).type != "marker":
+            told.append(event.json["keys"])
+        assert told == gaps
+        again.close()

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <jansson.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "wire/event.h"
 #include "wire/frame.h"
@@ -30,6 +31,22 @@ static void check_ours(json_t *plain, json_t *topic)
     }
 }
 
+/* Whatever it holds, it is one event: a line with its name, perhaps, and lines of data. */
+static void check_block(const struct frame *frame)
+{
+    const char *at = frame->data, *end = at + frame->len;
+    unsigned names = 0, lines = 0;
+
+    for (; at < end; at = (const char *)memchr(at, '\n', (size_t)(end - at)) + 1) {
+        bool is_name = (size_t)(end - at) > 7 && memcmp(at, "event: ", 7) == 0;
+        assert(is_name || ((size_t)(end - at) > 6 && memcmp(at, "data: ", 6) == 0));
+        assert(!is_name || lines == 0);
+        names += is_name;
+        lines++;
+    }
+    assert(names <= 1 && lines > names && memchr(frame->data, '\r', frame->len) == NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct event *event = event_decode(notify_str_of((const char *)data, size));
@@ -40,6 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     plain = parse_frame(event_frame(event, DIALECT_CANONICAL));
     topic = parse_frame(event_frame(event, DIALECT_TOPIC));
     assert(event->frames[DIALECT_CANONICAL]->len >= size);
+    check_block(event_frame(event, DIALECT_EVENTS));
     /* jansson refuses a little more than the scanner: numbers that do not fit, for example. */
     assert(plain == NULL || topic != NULL);
     if (plain != NULL)
