@@ -32,7 +32,7 @@ test('the list is loaded when the client is ready, and what comes later stands w
   const { scene, inbox } = await start();
   assert.deepEqual(idsOf(inbox), ['100-0', '99-0', '98-0']);
   assert.deepEqual(scene.request(HISTORY).limit, 20);
-  assert.equal(scene.request(HISTORY).feed, true);
+  assert.equal(scene.request(HISTORY).feed, undefined, 'there is nothing else to list');
   await scene.receive(live('102-0', '100-0'));
   await scene.receive(live('102-0', '100-0'));
   await draw(scene);
@@ -404,6 +404,11 @@ test('when a log itself changes, its followers do not ask all at once', async ()
   assert.equal(asked(), 1);
   await scene.clock.advance(100);
   assert.equal(asked(), 2);
+});
+
+test('a list of an inbox that follows logs is asked for with them', async () => {
+  const { scene } = await withLogs();
+  assert.equal(scene.request(HISTORY).feed, true);
 });
 
 test('a live entry of a log stands in the list under its log', async () => {

@@ -56,7 +56,8 @@ test('a click opens addresses of the web that the sender calls to be opened, and
     'data:text/html,x', 'blob:https://app.example/1', 'file:///etc/passwd', 'mailto:a@b', 'ftp://x/', 'vbscript:x', 'about:blank',
     'http://', 'http://[', 'https://a b/', 7, null, undefined, {}, ['/x']];
   for (const url of bad) assert.equal(link(url), null, String(url));
-  for (const action of [null, undefined, 'open', 7, [], {}, { url: '/x' }, { type: 'OPEN', url: '/x' }, { type: 'run', url: '/x' }]) {
+  assert.equal(linkOf({ url: '/x' }, base).url, 'https://app.example/x', 'the type may be left out');
+  for (const action of [null, undefined, 'open', 7, [], {}, { type: 'OPEN', url: '/x' }, { type: 'run', url: '/x' }]) {
     assert.equal(linkOf(action, base), null, JSON.stringify(action));
   }
   assert.equal(link('/x', { label: 7 }).label, '');

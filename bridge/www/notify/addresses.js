@@ -51,10 +51,10 @@ function hashOf(text) {
 }
 
 /* Where a click on a notification leads: { url, label, host }, or null. By convention a sender says it
- * with ACTION {"type":"open","label":…,"url":…}; anything else is the application's own. Whoever
- * sends may write what they like: only addresses of the web are opened. host: of another site. */
+ * with ACTION {"label":…,"url":…}, perhaps with "type":"open"; other types are the application's own.
+ * Whoever sends may write what they like: only addresses of the web are opened. host: of another site. */
 function linkOf(action, base) {
-  if (action === null || typeof action !== 'object' || action.type !== 'open') return null;
+  if (action === null || typeof action !== 'object' || ![undefined, 'open'].includes(action.type)) return null;
   const { url: address, label } = action;
   if (typeof address !== 'string' || address === '') return null;
   try {

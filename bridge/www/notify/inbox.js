@@ -288,7 +288,8 @@ class Inbox {
 
   async #fetch(count, before) {
     const { category, unreadOnly, isArchive } = this.#filter;
-    const filter = { feed: true, category, unread_only: unreadOnly || undefined, archived: isArchive || undefined };
+    const feed = this.#client.logs.length > 0 || undefined; // with the logs that it follows
+    const filter = { feed, category, unread_only: unreadOnly || undefined, archived: isArchive || undefined };
     const entries = [];
     let next = before;
     do {
