@@ -428,14 +428,17 @@ static bool may_stay_live(struct channel *channel, const struct catchup_result *
                                        channel->trail); /* those wait until it is known */
 }
 
-/* How far the position of a read is good, if not to the end. */
+/* How far the position of a read is good, if not to the end. Of an epoch that the box does not know
+ * (any more: it keeps a few) nothing is known; what stands behind the position comes all the same.
+ */
 static bool is_lost(const struct channel *channel, const struct catchup_result *result,
                     struct notify_id *ret_end)
 {
     *ret_end = result->after;
     if (notify_id_cmp(result->after, channel->read->from) < 0)
         return true;
-    *ret_end = result->last; /* of an epoch that the box does not know nothing is good */
+    *ret_end =
+        notify_id_cmp(channel->read->from, result->last) < 0 ? channel->read->from : result->last;
     return result->gap && notify_id_cmp(channel->read->from, result->trimmed) >= 0;
 }
 

@@ -1505,6 +1505,30 @@ Test(channel_model, what_is_written_behind_a_flush_arrives_though_somebody_asked
     story_end();
 }
 
+/* Redis was started again more often than a box keeps epochs, while the link was away. */
+Test(channel_model,
+     of_a_box_that_has_forgotten_our_epoch_what_stands_behind_our_place_is_told_and_comes)
+{
+    struct side *side = story_begin();
+    struct watched *w;
+
+    model.has_epochs = true;
+    w = follow_from(0, side, NULL);
+    publish(side, false);
+    let_run(side);
+    lose_link();
+    for (size_t i = 1; i <= PAST_MAX + 1; i++) {
+        side->box.is_of_new_term = true;
+        publish(side, false);
+    }
+    let_run(side);
+    cr_assert(w->told_gap);
+    side->was_flushed = true; /* so it may be told */
+    for (size_t i = 1; i <= PAST_MAX + 1; i++)
+        cr_assert(w->had[i]);
+    story_end();
+}
+
 /* Somebody else publishes what fits before the module's next one is heard, which a read brings for
  * who begins further back. */
 Test(channel_model, what_a_read_brings_of_what_was_believed_is_kept_for_nobody)
