@@ -286,6 +286,17 @@ static void set_back(const struct follow_handlers *handlers, struct follow *foll
         handlers->on_gap(follow);
 }
 
+void audience_come_back(struct audience *audience, const struct follow_handlers *handlers,
+                        struct notify_id end)
+{
+    struct follow *follow;
+    uint32_t i = 0;
+
+    while ((follow = next_live(audience, &i)) != NULL)
+        if (notify_id_cmp(follow->pos, end) > 0)
+            set_back(handlers, follow, end, false);
+}
+
 void audience_begin_at(struct audience *audience, const struct follow_handlers *handlers,
                        struct notify_id pos)
 {
@@ -313,12 +324,14 @@ void audience_note_gap(struct audience *audience)
 }
 
 void audience_change_box(struct audience *audience, const struct follow_handlers *handlers,
-                         struct notify_id from, struct notify_id ahead, bool told)
+                         struct notify_id from, struct notify_id ahead, struct notify_id end,
+                         bool told)
 {
     for (uint32_t i = 0; i < audience->len; i++) {
         struct follow *follow = at(audience, i);
-        bool stays = (follow->state != FOLLOW_LIVE && notify_id_cmp(follow->pos, from) <= 0) ||
-                     notify_id_cmp(follow->pos, ahead) > 0;
+        bool stays =
+            (follow->state != FOLLOW_LIVE && notify_id_cmp(follow->pos, from) <= 0) ||
+            (notify_id_cmp(follow->pos, ahead) > 0 && notify_id_cmp(follow->pos, end) <= 0);
         if (has_been_served(follow))
             set_back(handlers, follow, stays ? follow->pos : from, told);
     }

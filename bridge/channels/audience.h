@@ -82,6 +82,9 @@ bool audience_serve(const struct follow_handlers *handlers, struct follow *follo
 /* Entries up to trimmed are gone: those who are live and stand before it are told. */
 void audience_tell_gap(struct audience *audience, const struct follow_handlers *handlers,
                        struct notify_id trimmed);
+/* The box ends at end, so whoever is live behind that stands in one that is no more. */
+void audience_come_back(struct audience *audience, const struct follow_handlers *handlers,
+                        struct notify_id end);
 /* All who are live go on behind pos, and have missed nobody knows what. */
 void audience_begin_at(struct audience *audience, const struct follow_handlers *handlers,
                        struct notify_id pos);
@@ -90,10 +93,11 @@ void audience_go_before(struct audience *audience, struct notify_id id);
 /* Those who are not live, and stand where we have brought them to, may have missed something. */
 void audience_note_gap(struct audience *audience);
 /* Another box stands there, in which it goes on behind from. Those who wait are served from their
- * own positions, unless it is us who brought them there; those behind ahead stand in that box
- * already, and stay. told: a message says so to the live. */
+ * own positions, unless it is us who brought them there; those behind ahead, and not
+ * behind the box's end, stand in it already, and stay. told: a message says so to the live. */
 void audience_change_box(struct audience *audience, const struct follow_handlers *handlers,
-                         struct notify_id from, struct notify_id ahead, bool told);
+                         struct notify_id from, struct notify_id ahead, struct notify_id end,
+                         bool told);
 
 /* An entry at missing has not been handed on, so that whatever was believed from there on is not
  * real. Who stands at such an id is set back, or it would skip what is real. told: as above. */

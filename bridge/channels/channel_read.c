@@ -270,7 +270,8 @@ static bool change_box(struct channel *channel, const struct catchup_result *res
     struct notify_id ahead = begins_behind(channel, batch) ? channel->last : NOWHERE;
 
     begin_at(channel, from, result);
-    audience_change_box(&channel->audience, channel->shared->handlers, from, ahead, told);
+    audience_change_box(&channel->audience, channel->shared->handlers, from, ahead, result->last,
+                        told);
     hand_on_end(channel, true);
     return complete;
 }
@@ -361,6 +362,7 @@ static bool accept_missing(struct channel *channel, const struct batch *batch)
 static void complete(struct channel *channel, const struct catchup_result *result)
 {
     leave_unreal(channel, notify_id_after(result->last));
+    audience_come_back(&channel->audience, channel->shared->handlers, result->last);
     trail_forget(&channel->trail);
     channel->last = result->last; /* beyond the last entry when that is deleted */
     if (result->rev != 0 || notify_id_is_zero(result->last))

@@ -1529,6 +1529,74 @@ Test(channel_model,
     story_end();
 }
 
+/* Somebody is served ahead of the channel: of what that reads itself only a portion came, too late.
+ */
+static struct watched *follow_ahead(struct side *side)
+{
+    struct watched *w;
+
+    (void)follow_from(0, side, &(struct notify_id){0, 0});
+    for (int i = 0; i < 4; i++)
+        publish(side, false);
+    let_run(side);
+    lose_link();
+    model.answer_max = 2;
+    side->box.clock = 100;
+    for (int i = 0; i < 3; i++)
+        publish(side, false);
+    subscribe(side);
+    receive(side);
+    lose_link();
+    work_off(side);
+    answer(side);
+    w = follow_from(1, side, &side->box.last);
+    subscribe(side);
+    receive(side);
+    work_off(side);
+    answer(side);
+    cr_assert_eq(w->follow.state, FOLLOW_LIVE);
+    return w;
+}
+
+/* Another box begins, behind where the channel stands, and before those who are ahead. */
+static void begin_anew_between(struct side *side, int entries)
+{
+    model.tells_gone = false;
+    delete_box(side);
+    side->box.clock = 50;
+    side->began_lower = side->began_unseen = false;
+    for (int i = 0; i < entries; i++)
+        publish(side, false);
+}
+
+Test(channel_model, who_stood_ahead_in_a_box_that_is_gone_gets_what_the_next_one_holds)
+{
+    struct side *side = story_begin();
+    struct watched *w = follow_ahead(side);
+
+    begin_anew_between(side, 2);
+    settle();
+    for (size_t i = side->box.life; i < side->box.len; i++)
+        cr_assert(w->had[i]);
+    story_end();
+}
+
+Test(channel_model, who_stands_behind_the_end_of_the_box_is_told_and_gets_what_comes)
+{
+    struct side *side = story_begin();
+    struct watched *w = follow_ahead(side);
+    size_t next;
+
+    begin_anew_between(side, 6); /* nothing but its end says that it is another one */
+    settle();
+    cr_assert(w->told_gap);
+    next = side->box.len;
+    publish(side, false);
+    settle();
+    cr_assert(w->had[next]);
+    story_end();
+}
+
 /* Somebody else publishes what fits before the module's next one is heard, which a read brings for
  * who begins further back. */
 Test(channel_model, what_a_read_brings_of_what_was_believed_is_kept_for_nobody)
