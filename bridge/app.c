@@ -12,6 +12,7 @@
 #include "clients/arrival.h"
 #include "clients/categories.h"
 #include "clients/client.h"
+#include "clients/following.h"
 #include "clients/request_rate.h"
 #include "clients/review.h"
 #include "config.h"
@@ -126,6 +127,7 @@ static int build_clients(struct app *app)
         .router = app->backend.router,
         .commands = app->backend.turns,
         .sessions = app->backend.sessions,
+        .followings = app->backend.followings,
         .keys = &app->keys,
         .handlers = &client_handlers,
         .max_subscriptions = config->max_subscriptions,
@@ -136,6 +138,7 @@ static int build_clients(struct app *app)
         .request_rate = app->request_rate,
         .filters = &app->filters,
         .on_leaving = arrival_undo,
+        .on_box_ended = following_renew,
         .on_closed = ending_on_closed,
         .ctx = &app->ending,
     };

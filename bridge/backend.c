@@ -6,6 +6,7 @@
 #include "channels/router.h"
 #include "clients/arrival.h"
 #include "clients/client.h"
+#include "clients/following.h"
 #include "clients/sessions.h"
 #include "config.h"
 #include "redis/module_check.h"
@@ -54,6 +55,7 @@ static void tie(struct backend *backend)
     redis_link_listen(backend->subscriber, &readiness_handlers, backend);
     redis_link_listen(backend->commands, &module_check_handlers, backend->module_check);
     redis_link_listen(backend->commands, &router_reader_handlers, backend->router);
+    redis_link_listen(backend->commands, &followings_commands_handlers, backend->followings);
     if (backend->sessions == NULL)
         return;
     redis_link_listen(backend->subscriber, &sessions_subscriber_handlers, backend->sessions);
@@ -91,11 +93,13 @@ int backend_init(struct backend *ret, struct loop *loop, const struct config *co
     ret->commands = redis_link_new(loop, "notify-bridge:commands", &ret->address);
     ret->turns = turns_new(ret->commands);
     ret->router = make_router(loop, config);
+    ret->followings = followings_new(loop, ret->commands, arrival_on_logs_followed);
     ret->module_check =
         module_check_new(loop, key_of(keys, KEY_INBOX, NOTIFY_STR("readyz"), &ret->check_key),
                          ret->address.db, announce, ret);
     if (ret->subscriber == NULL || ret->commands == NULL || ret->turns == NULL ||
-        ret->router == NULL || ret->module_check == NULL || !make_sessions(ret, loop, config, keys))
+        ret->router == NULL || ret->followings == NULL || ret->module_check == NULL ||
+        !make_sessions(ret, loop, config, keys))
         return -ENOMEM;
     tie(ret);
     return 0;
@@ -124,6 +128,7 @@ void backend_release(struct backend *backend)
     turns_free(backend->turns);
     router_free(backend->router);
     sessions_free(backend->sessions);
+    followings_free(backend->followings);
     redis_link_free(backend->subscriber);
     module_check_free(backend->module_check);
     redis_address_release(&backend->address);

@@ -9,6 +9,7 @@
 #include "redis/redis_address.h"
 
 struct config;
+struct followings;
 struct loop;
 struct module_check;
 struct redis_link;
@@ -22,7 +23,8 @@ struct backend {
     struct turns *turns;                      /* of commands */
     struct module_check *module_check;
     struct router *router;
-    struct sessions *sessions;   /* NULL: nobody keeps them */
+    struct sessions *sessions; /* NULL: nobody keeps them */
+    struct followings *followings;
     struct key_buffer check_key; /* what module_check asks about */
     void (*on_ready)(void *ctx);
     void *ctx;

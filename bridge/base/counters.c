@@ -82,6 +82,11 @@ const struct counter_info counter_infos[COUNTERS] = {
                                 "Connections that were closed since their token had expired."},
     [COUNTER_AUTH_TIMEOUT] = LIMIT("auth-timeout"),
     [COUNTER_CATEGORIES] = LIMIT("categories-per-client"),
+    [COUNTER_LOGS] = LIMIT("logs-per-user"),
+    [COUNTER_LOGS_REFUSED] =
+        {"notify_logs_refused_total", COUNTER_GROWS, "",
+         "How often Redis did not let an inbox follow the logs of its user: they are delivered, "
+         "but not counted."},
     [COUNTER_CONNECTIONS] = {"notify_connections", COUNTER_GAUGE, "transport=\"websocket\"",
                              "Open connections of clients."},
     [COUNTER_STREAMS] = {"notify_connections", COUNTER_GAUGE, "transport=\"sse\"",

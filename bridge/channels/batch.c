@@ -39,6 +39,7 @@ static void forget_made(struct batch *batch)
     for (size_t i = 0; i < DIALECT_COUNT; i++)
         batch->joined[i] = frame_unref(batch->joined[i]);
     forget_choices(batch);
+    batch->uncounted = batch_free(batch->uncounted);
 }
 
 int batch_push(struct batch *batch, struct event *event)
@@ -55,6 +56,8 @@ int batch_push(struct batch *batch, struct event *event)
     batch->events[batch->len++] = event_ref(event);
     batch->bytes += event->len;
     batch->excludes |= event->exclude.len > 0;
+    batch->ends_box |= event->whole_box != WHOLE_BOX_STAYS;
+    batch->counts_log |= event->counts_log;
     return 0;
 }
 
@@ -74,6 +77,8 @@ void batch_drop_first(struct batch *batch, size_t n)
     }
     batch->len -= n;
     batch->excludes &= batch->len > 0; /* of the rest it may be so still */
+    batch->ends_box &= batch->len > 0;
+    batch->counts_log &= batch->len > 0;
     if (batch->len > 0)
         memmove(batch->events, batch->events + n, batch->len * sizeof(struct event *));
 }
@@ -156,6 +161,27 @@ struct batch *batch_for(struct batch *batch, struct filter *filter)
         choice = keep_choice(batch, made);
     }
     return choice->events;
+}
+
+static struct batch *make_uncounted(const struct batch *batch)
+{
+    struct batch *made = calloc(1, sizeof(*made));
+
+    for (size_t i = 0; made != NULL && i < batch->len; i++) {
+        struct event *event = event_uncounted(batch->events[i]);
+        if (event == NULL || batch_push(made, event) != 0)
+            made = batch_free(made);
+    }
+    return made;
+}
+
+struct batch *batch_uncounted(struct batch *batch)
+{
+    if (!batch->counts_log)
+        return batch;
+    if (batch->uncounted == NULL)
+        batch->uncounted = make_uncounted(batch);
+    return batch->uncounted;
 }
 
 /* A batch of one needs no joining: the event's own frame serves. */

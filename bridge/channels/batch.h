@@ -21,7 +21,10 @@ struct batch {
     size_t bytes;                        /* sum of the payloads */
     struct frame *joined[DIALECT_COUNT]; /* owned; made on demand, forgotten on change, */
     struct batch_choices *choices;       /* as are these; NULL until needed */
+    struct batch *uncounted;             /* the same */
     bool excludes;                       /* some session does not get some of it */
+    bool ends_box;                       /* some of it tells that the box is another one, */
+    bool counts_log;                     /* or counts what is unread of a log */
 };
 
 /* Takes its own reference. 0 or -ENOMEM. */
@@ -37,6 +40,10 @@ struct batch *batch_free(struct batch *batch); /* returns NULL */
 /* Those of its events that filter passes, discreet (wire/event.h), as a batch that is borrowed
  * until this one changes or is asked for another filter. NULL: out of memory. */
 struct batch *batch_for(struct batch *batch, struct filter *filter);
+
+/* All of it, for those who may not see all of the logs that it counts (event_uncounted()), as a
+ * batch that is borrowed until this one changes. NULL: out of memory. */
+struct batch *batch_uncounted(struct batch *batch);
 
 /* All frames one behind the other. Borrowed from the batch. NULL: out of memory. */
 struct frame *batch_frame(struct batch *batch, enum dialect dialect);

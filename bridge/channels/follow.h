@@ -43,6 +43,7 @@ struct follow {
     bool refilled : 1; /* its queue was dropped: the client is told when it is live again */
     bool whole : 1;    /* the client gets all of it, whatever its filter: its own inbox */
     bool filtered : 1; /* the client has a filter, and gets of this what that passes */
+    bool counted : 1;  /* the client's inbox was made to follow this key, too */
 };
 
 /* The epoch of the channel's box: under which the positions of those who are live are good. 0: not

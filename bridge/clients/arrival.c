@@ -11,6 +11,7 @@
 #include "clients/categories.h"
 #include "clients/client.h"
 #include "clients/credentials.h"
+#include "clients/following.h"
 #include "clients/opening.h"
 #include "clients/permission.h"
 #include "clients/progress.h"
@@ -68,7 +69,7 @@ static void on_greeting_due(void *ctx)
 static void greet_soon(struct client *client, struct ask *ask)
 {
     (void)ask;
-    if (!client->settled) {
+    if (client->awaits != 0) {
         client->greet_due = true;
         return;
     }
@@ -76,15 +77,25 @@ static void greet_soon(struct client *client, struct ask *ask)
     loop_defer(client->shared->senders.loop, on_greeting_due, client);
 }
 
-/* What session sets tell. */
+/* What Redis was to say first. */
+
+static void await_no_more(struct client *client, enum await what)
+{
+    if ((client->awaits & what) == 0)
+        return;
+    client->awaits &= (uint8_t)~what;
+    if (client->awaits == 0 && client->greet_due)
+        greet_soon(client, NULL);
+}
+
+void arrival_on_logs_followed(struct client *client)
+{
+    await_no_more(client, AWAIT_LOGS);
+}
 
 static void on_settled(struct client *client)
 {
-    if (client->settled)
-        return;
-    client->settled = true;
-    if (client->greet_due)
-        greet_soon(client, NULL);
+    await_no_more(client, AWAIT_SESSIONS);
 }
 
 static void on_refused(struct client *client, enum session_set_kind kind, struct notify_str key,
@@ -122,9 +133,9 @@ static int enter_sessions(struct client *client, const struct opening *opening)
     struct notify_str key;
     int error;
 
-    client->settled = shared->sessions == NULL || client->identity->anonymous;
-    if (client->settled)
+    if (shared->sessions == NULL || client->identity->anonymous)
         return 0;
+    client->awaits |= AWAIT_SESSIONS;
     key = key_of(shared->keys, KEY_USER_SESSIONS, client_user(client), &buffer);
     error = sessions_enter(shared->sessions, client, SESSIONS_OF_USER, key);
     if (error == 0 && opening->client_id.len > 0 &&
@@ -271,6 +282,18 @@ static void end_resuming(struct auto_keys *keys)
         progress_forget_brought(keys->client->sender.progress);
 }
 
+/* Its inbox is to count the logs. A name that was made up for want of one is nobody's, and comes
+ * never again: nothing is kept for it. */
+static void follow_logs(struct client *client, const struct opening *opening)
+{
+    const struct identity *identity = client->identity;
+    bool is_made_up =
+        identity->everything && opening->user[0] == '\0' && opening->client_id.len == 0;
+
+    if (!identity->anonymous && !is_made_up && following_begin(client))
+        client->awaits |= AWAIT_LOGS;
+}
+
 /* from: where its inbox is followed from, if not from where its address says; or NULL: from now on.
  */
 static int follow_all(struct client *client, const struct opening *opening,
@@ -284,6 +307,7 @@ static int follow_all(struct client *client, const struct opening *opening,
 
     if (enter_sessions(client, opening) != 0)
         return -ENOMEM;
+    follow_logs(client, opening);
     identity_each(client->identity, RIGHT_FOLLOW, false, count_name, &count);
     keys.ask = open_ask(client, &greeting_kind, count);
     if (keys.ask == NULL || !begin_resuming(&keys, count))
@@ -299,6 +323,7 @@ static int follow_all(struct client *client, const struct opening *opening,
     identity_each(client->identity, RIGHT_FOLLOW, false, follow_of_role, &keys);
     if (keys.error != 0)
         return keys.error; /* as below */
+    following_note(client);
     end_resuming(&keys);
     ask_close(&client->asks, keys.ask);
     return keys.error; /* a client that could not be opened takes its asks with it */
@@ -555,6 +580,7 @@ void arrival_open(struct client_shared *shared, struct conn *conn, const struct 
 void arrival_undo(struct client *client, int code)
 {
     sessions_forget(client);
+    following_forget(client);
     unseen_end(client, code);
     admission_end(client);
     review_forget(client);

@@ -17,6 +17,9 @@ void arrival_admit(struct client *client);
 /* For client_shared: a client leaves. code: of its closing. */
 void arrival_undo(struct client *client, int code);
 
+/* For followings: Redis has said whether the client's inbox follows its logs. */
+void arrival_on_logs_followed(struct client *client);
+
 /* What session sets tell of clients. */
 extern const struct session_handlers arrival_session_handlers;
 

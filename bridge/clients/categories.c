@@ -367,20 +367,33 @@ static void tell_pattern(void *ctx, struct notify_str pattern)
     (void)json_array_append_new(array, json_stringn(pattern.ptr, pattern.len));
 }
 
-json_t *categories_of_roles(const struct client *client)
+/* also_permitted: those that may be joined, too. */
+static json_t *tell_patterns(const struct identity *identity, bool also_permitted)
 {
     json_t *array = json_array();
 
     if (array == NULL)
         return NULL;
-    if (identity_filters(client->identity))
-        identity_each(client->identity, RIGHT_CATEGORIES, true, tell_pattern, array);
+    if (identity_filters(identity))
+        identity_each(identity, RIGHT_CATEGORIES, true, tell_pattern, array);
     else
         tell_pattern(array, NOTIFY_STR("*"));
+    if (also_permitted)
+        identity_each(identity, RIGHT_PERMITTED, true, tell_pattern, array);
     if (json_array_size(array) <= TOLD_PATTERNS_MAX)
         return array;
     json_decref(array);
     return json_null();
+}
+
+json_t *categories_of_roles(const struct client *client)
+{
+    return tell_patterns(client->identity, false);
+}
+
+json_t *categories_permitted(const struct identity *identity)
+{
+    return tell_patterns(identity, true);
 }
 
 void categories_forget(struct client *client)

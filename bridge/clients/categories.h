@@ -43,6 +43,9 @@ bool categories_may_get(const struct identity *identity, struct notify_str categ
  * NULL: out of memory. */
 json_t *categories_of_roles(const struct client *client);
 
+/* What somebody may get: likewise. */
+json_t *categories_permitted(const struct identity *identity);
+
 /* The client leaves. */
 void categories_forget(struct client *client);
 

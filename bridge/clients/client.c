@@ -229,16 +229,27 @@ static void send_batch(struct follow *follow, struct batch *batch)
     sender_drain(&client->sender);
 }
 
+/* What of it the client may be sent. Most have no filter: then nothing of the client is looked at
+ * here that is not in the cache. */
+static struct batch *choose(const struct follow *follow, struct batch *batch)
+{
+    if (follow->filtered)
+        return batch_for(batch, follow->client->filter);
+    if (batch->counts_log && follow->whole && !identity_sees_all(follow->client->identity))
+        return batch_uncounted(batch);
+    return batch;
+}
+
 static void deliver(struct follow *follow, struct batch *batch, struct notify_id newest)
 {
-    /* Most have no filter: then nothing of the client is looked at here that is not in the cache.
-     */
-    struct batch *chosen = follow->filtered ? batch_for(batch, follow->client->filter) : batch;
+    struct batch *chosen = choose(follow, batch);
 
     if (chosen == NULL) {
         conn_close(follow->client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
         return;
     }
+    if (batch->ends_box && follow->whole)
+        follow->client->shared->on_box_ended(follow->client);
     if (chosen->len > 0)
         send_batch(follow, chosen);
     if (follow->state != FOLLOW_BEHIND && !notify_id_is_zero(newest))
@@ -322,6 +333,8 @@ static void on_gap(struct follow *follow)
 {
     struct client *client = follow->client;
 
+    if (follow->whole) /* of the box, that is now, it is not known what it follows */
+        client->shared->on_box_ended(client);
     if (!sender_is_full(&client->sender)) {
         tell_resumed(follow, false);
         return;

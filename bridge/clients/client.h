@@ -34,6 +34,7 @@ struct conn;
 struct filter;
 struct follow;
 struct follow_handlers;
+struct followings;
 struct inbox_start;
 struct kept_address;
 struct key_buffer;
@@ -56,6 +57,7 @@ struct client_shared {
     struct router *router;  /* borrowed, like all of these */
     struct turns *commands;
     struct sessions *sessions; /* NULL: nobody keeps them */
+    struct followings *followings;
     const struct key_names *keys;
     const struct peer_handlers *handlers; /* of their connections */
     size_t max_subscriptions;             /* keys that one client may follow */
@@ -67,6 +69,7 @@ struct client_shared {
     struct category_filters *filters;
     void (*on_leaving)(struct client *client,
                        int code); /* its connection has gone: the first that is told */
+    void (*on_box_ended)(struct client *client); /* its inbox has gone, or is another one */
     TAILQ_HEAD(client_queue, client) all;
     struct client *review_next; /* rights have changed: the next one to look at */
     bool reviewing;             /* a turn of that is on its way */
@@ -74,6 +77,11 @@ struct client_shared {
     unsigned told; /* calls of on_live() under way: nothing leads back to channels then */
     void (*on_closed)(void *ctx); /* a client has gone */
     void *ctx;
+};
+
+enum await {
+    AWAIT_SESSIONS = 1, /* whether it may be here */
+    AWAIT_LOGS = 2,     /* its inbox follows its logs */
 };
 
 struct client {
@@ -90,13 +98,18 @@ struct client {
     struct kept_address *address;    /* owned by arrival.c: what it is opened by later; or NULL */
     struct category_choice *choice;  /* owned by categories.c; NULL: it has chosen nothing */
     TAILQ_ENTRY(client) all_link;
-    uint64_t number; /* for the log */
+    TAILQ_ENTRY(client) following_link; /* while its inbox is to be asked for (following.h) */
+    uint64_t number;                    /* for the log */
     struct token_bucket messages, warnings;
     uint32_t follow_count;
     uint8_t id_len;
-    bool warned;    /* it is to wait before it sends another message */
-    bool settled;   /* it may be here: that was decided in Redis, or need not be */
-    bool greet_due; /* once it is */
+    uint8_t awaits;          /* of enum await: what Redis is to say before it is greeted */
+    uint8_t following;       /* enum following */
+    bool follows_logs : 1;   /* its inbox is to follow those of its user (logs.h), */
+    bool follows_tells : 1;  /* its devices hear of that, */
+    bool follows_singly : 1; /* and that log by log, since Redis refused them as a whole */
+    bool warned : 1;         /* it is to wait before it sends another message */
+    bool greet_due : 1;      /* once nothing is awaited */
     char id[];
 };
 

@@ -5,6 +5,7 @@
 #include "channels/follow.h"
 #include "clients/categories.h"
 #include "clients/client.h"
+#include "clients/following.h"
 #include "clients/permission.h"
 #include "identity/key_names.h"
 #include "net/conn.h"
@@ -44,8 +45,10 @@ void review_client(struct client *client)
         conn_close(client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
         return;
     }
+    following_leave_lost(client);
     end_what_is_forbidden(client);
     identity_each(client->identity, RIGHT_FOLLOW, false, begin_one, client);
+    following_begin_new(client);
 }
 
 static void review_some(void *ctx)

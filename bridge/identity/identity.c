@@ -273,6 +273,18 @@ bool identity_filters(const struct identity *identity)
     return identity->book != NULL && identity->book->by_category;
 }
 
+static bool is_all(void *ctx, struct notify_str pattern)
+{
+    (void)ctx;
+    return notify_str_eq(pattern, NOTIFY_STR("*"));
+}
+
+bool identity_sees_all(const struct identity *identity)
+{
+    return !identity_filters(identity) || walk(identity, RIGHT_CATEGORIES, is_all, NULL) ||
+           walk(identity, RIGHT_PERMITTED, is_all, NULL);
+}
+
 struct each {
     const struct identity *identity;
     bool with_stars;
@@ -331,4 +343,17 @@ void identity_each(const struct identity *identity, enum right right, bool with_
     struct each each = {identity, with_stars, fn, ctx};
 
     (void)walk(identity, right, pass_name, &each);
+}
+
+void identity_each_of_book(const struct identity *identity, enum right right, size_t max,
+                           identity_name_fn fn, void *ctx)
+{
+    struct each each = {.identity = identity, .fn = fn, .ctx = ctx};
+    const struct roles *book = identity->book;
+    size_t count = 0;
+
+    for (size_t i = 0; book != NULL && i < book->len; i++)
+        count += book->at[i].rights[right].len;
+    for (size_t i = 0; count > 0 && count <= max && i < book->len; i++)
+        (void)walk_role(&book->at[i], right, pass_name, &each);
 }

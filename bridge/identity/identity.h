@@ -53,6 +53,8 @@ struct notify_str identity_user(const struct identity *identity);
 bool identity_may(const struct identity *identity, enum right right, struct notify_str name);
 /* Are deliveries from logs chosen by category? If not, all are for this identity. */
 bool identity_filters(const struct identity *identity);
+/* May it see what is in logs whatever its category: at once, or by joining it? */
+bool identity_sees_all(const struct identity *identity);
 
 typedef void (*identity_name_fn)(void *ctx, struct notify_str name);
 /* Calls fn for each role, everybody's ("*") left out. */
@@ -65,5 +67,10 @@ void identity_each_pattern(const struct identity *identity, enum right right, id
  * may come twice. */
 void identity_each(const struct identity *identity, enum right right, bool with_stars,
                    identity_name_fn fn, void *ctx);
+/* Calls fn for each name of such a right that the roles file gives to anybody. Some may come twice.
+ * Nobody's when there are more than max: a walk over all of a large file for each connection would
+ * be dear. */
+void identity_each_of_book(const struct identity *identity, enum right right, size_t max,
+                           identity_name_fn fn, void *ctx);
 
 #endif

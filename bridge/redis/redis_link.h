@@ -33,7 +33,7 @@ struct redis_link_handlers {
     void (*on_batch_end)(void *ctx);
 };
 
-#define REDIS_LINK_LISTENERS_MAX 4
+#define REDIS_LINK_LISTENERS_MAX 6
 
 /* name: what logs and CLIENT LIST call it. address is borrowed for the life of the link. NULL: out
  * of memory. */

@@ -25,15 +25,22 @@ enum head_member {
     HEAD_EPOCH,
     HEAD_DATA,
     HEAD_EXCLUDE,
+    HEAD_LOG_UNREAD,
     HEAD_COUNT,
 };
 
 static const struct notify_str head_names[HEAD_COUNT] = {
-    [HEAD_TYPE] = NOTIFY_STR_INIT("type"),       [HEAD_KEY] = NOTIFY_STR_INIT("key"),
-    [HEAD_ID] = NOTIFY_STR_INIT("id"),           [HEAD_PREV] = NOTIFY_STR_INIT("prev"),
-    [HEAD_REV] = NOTIFY_STR_INIT("rev"),         [HEAD_CATEGORY] = NOTIFY_STR_INIT("category"),
-    [HEAD_LAST] = NOTIFY_STR_INIT("last"),       [HEAD_DATA] = NOTIFY_STR_INIT("data"),
-    [HEAD_EXCLUDE] = NOTIFY_STR_INIT("exclude"), [HEAD_EPOCH] = NOTIFY_STR_INIT("epoch"),
+    [HEAD_TYPE] = NOTIFY_STR_INIT("type"),
+    [HEAD_KEY] = NOTIFY_STR_INIT("key"),
+    [HEAD_ID] = NOTIFY_STR_INIT("id"),
+    [HEAD_PREV] = NOTIFY_STR_INIT("prev"),
+    [HEAD_REV] = NOTIFY_STR_INIT("rev"),
+    [HEAD_CATEGORY] = NOTIFY_STR_INIT("category"),
+    [HEAD_LAST] = NOTIFY_STR_INIT("last"),
+    [HEAD_DATA] = NOTIFY_STR_INIT("data"),
+    [HEAD_EXCLUDE] = NOTIFY_STR_INIT("exclude"),
+    [HEAD_EPOCH] = NOTIFY_STR_INIT("epoch"),
+    [HEAD_LOG_UNREAD] = NOTIFY_STR_INIT("log_unread"),
 };
 
 static void on_head_member(void *ctx, struct notify_str name, struct notify_str value)
@@ -110,6 +117,7 @@ static bool decode(struct event *event)
     event->kind = event->data.len > 0 ? EVENT_VOLATILE : EVENT_STATE;
     if (event->kind == EVENT_STATE)
         event->whole_box = whole_box_of(head, &event->prev);
+    event->counts_log = event->kind == EVENT_STATE && head[HEAD_LOG_UNREAD].len > 0;
     return event->data.len > 0 || event->rev > 0;
 }
 
@@ -132,6 +140,7 @@ struct event *event_decode(struct notify_str message)
 
 /* A text without some of the members of another one. */
 struct excerpt {
+    const struct notify_str *without; /* their names; the last is empty */
     char *text;
     size_t len;
 };
@@ -144,13 +153,10 @@ static void add_to(struct excerpt *excerpt, struct notify_str text)
 
 static void take_over_member(void *ctx, struct notify_str name, struct notify_str value)
 {
-    static const struct notify_str indiscreet[] = {
-        NOTIFY_STR_INIT("prev"), NOTIFY_STR_INIT("replaces"), NOTIFY_STR_INIT("rev"),
-        NOTIFY_STR_INIT("unread")};
     struct excerpt *excerpt = ctx;
 
-    for (size_t i = 0; i < sizeof(indiscreet) / sizeof(indiscreet[0]); i++)
-        if (notify_str_eq(name, indiscreet[i]))
+    for (const struct notify_str *left_out = excerpt->without; left_out->len > 0; left_out++)
+        if (notify_str_eq(name, *left_out))
             return;
     add_to(excerpt, excerpt->len == 0 ? NOTIFY_STR("{\"") : NOTIFY_STR(",\""));
     add_to(excerpt, name);
@@ -158,31 +164,50 @@ static void take_over_member(void *ctx, struct notify_str name, struct notify_st
     add_to(excerpt, value);
 }
 
-static struct event *make_discreet(const struct event *event)
+static struct event *make_excerpt(const struct event *event, const struct notify_str *without)
 {
-    struct event *discreet = calloc(1, sizeof(*discreet) + event->len);
-    struct excerpt excerpt = {.len = 0};
+    struct event *copy = calloc(1, sizeof(*copy) + event->len);
+    struct excerpt excerpt = {.without = without};
     struct notify_str head[HEAD_COUNT] = {{NULL, 0}};
 
-    if (discreet == NULL)
+    if (copy == NULL)
         return NULL;
-    *discreet = *event;
-    discreet->refs = 1;
-    memset(discreet->frames, 0, sizeof(discreet->frames));
-    excerpt.text = discreet->payload;
+    *copy = *event;
+    copy->refs = 1;
+    memset(copy->frames, 0, sizeof(copy->frames));
+    copy->discreet = copy->uncounted = NULL;
+    excerpt.text = copy->payload;
     (void)json_scan_object(notify_str_of(event->payload, event->len), take_over_member, &excerpt);
     add_to(&excerpt, NOTIFY_STR("}"));
-    discreet->len = excerpt.len;
-    (void)json_scan_object(notify_str_of(discreet->payload, discreet->len), on_head_member, head);
-    point_to(discreet, head);
-    return discreet;
+    copy->len = excerpt.len;
+    (void)json_scan_object(notify_str_of(copy->payload, copy->len), on_head_member, head);
+    point_to(copy, head);
+    copy->counts_log = head[HEAD_LOG_UNREAD].len > 0;
+    return copy;
 }
 
 struct event *event_discreet(struct event *event)
 {
+    static const struct notify_str indiscreet[] = {NOTIFY_STR_INIT("prev"),
+                                                   NOTIFY_STR_INIT("replaces"),
+                                                   NOTIFY_STR_INIT("rev"),
+                                                   NOTIFY_STR_INIT("unread"),
+                                                   {NULL, 0}};
+
     if (event->discreet == NULL)
-        event->discreet = make_discreet(event);
+        event->discreet = make_excerpt(event, indiscreet);
     return event->discreet;
+}
+
+struct event *event_uncounted(struct event *event)
+{
+    static const struct notify_str counts[] = {NOTIFY_STR_INIT("log_unread"), {NULL, 0}};
+
+    if (!event->counts_log)
+        return event;
+    if (event->uncounted == NULL)
+        event->uncounted = make_excerpt(event, counts);
+    return event->uncounted;
 }
 
 bool event_is_flushed(struct notify_str message)
@@ -221,6 +246,7 @@ struct event *event_unref(struct event *event)
     for (size_t i = 0; i < DIALECT_COUNT; i++)
         frame_unref(event->frames[i]);
     event_unref(event->discreet);
+    event_unref(event->uncounted);
     free(event);
     return NULL;
 }

@@ -35,6 +35,7 @@ struct event {
     uint64_t rev;               /* of the box after it; 0: not said */
     uint32_t epoch;             /* that begins with it; 0: none does */
     uint8_t whole_box;          /* enum whole_box; of EVENT_STATE */
+    bool counts_log;            /* says how much of a log is unread; the same */
     struct notify_str type;     /* raw JSON string with quotes; points into payload */
     struct notify_str key;      /* the same */
     struct notify_str category; /* raw JSON value, or empty; points into payload */
@@ -42,6 +43,7 @@ struct event {
     struct notify_str exclude;  /* raw JSON string with quotes, or empty; the same */
     struct frame *frames[DIALECT_COUNT]; /* owned; NULL until needed */
     struct event *discreet;              /* owned; NULL until needed */
+    struct event *uncounted;             /* the same */
     size_t len;
     char payload[];
 };
@@ -68,6 +70,10 @@ bool event_excludes(const struct event *event, struct notify_str session);
  * entries (prev, replaces) or count them (rev, unread). Borrowed from the event. NULL: out of
  * memory. */
 struct event *event_discreet(struct event *event);
+
+/* What of a change in an inbox is for whoever may not see all of the log that it is about: it does
+ * not count that (log_unread). As above. */
+struct event *event_uncounted(struct event *event);
 
 /* Borrowed from the event. NULL: out of memory. */
 struct frame *event_frame(struct event *event, enum dialect dialect);

@@ -192,7 +192,7 @@ def test_a_client_that_comes_back_gets_what_a_forged_message_stood_before(stand,
     key = f"inbox:{user}"
     sent = stand.send_many(key, 2)
     tab = stand.tab(f"/ws?user={user}")
-    stand.client.publish(key, entry(key, id_after(sent[-1], ms=500), sent[-1], 3))
+    stand.client.publish(key, entry(key, id_after(sent[-1], ms=500), sent[-1], 4))  # it follows a log by now
     assert tab.expect(type="notification")["data"]["title"] == "forged"
     tab.close()
     sent += stand.send_many(key, 2)

@@ -9,6 +9,7 @@
 #include "clients/arrival.h"
 #include "clients/categories.h"
 #include "clients/client.h"
+#include "clients/following.h"
 #include "conn_testing.h"
 #include "identity/authority.h"
 #include "identity/key_names.h"
@@ -28,6 +29,7 @@ struct stage {
     struct redis_link subscriber, commands;
     struct turns *turns;
     struct router *router;
+    struct followings *followings;
     struct key_names names;
     struct authority *authority;
     struct admissions admissions;
@@ -56,13 +58,17 @@ static void stage_open(struct stage *stage)
     link_testing_init(&stage->commands);
     stage->turns = turns_new(&stage->commands);
     stage->router = router_new(LOOP_TESTING, &limits, &client_follow_handlers);
+    stage->followings = followings_new(LOOP_TESTING, &stage->commands, arrival_on_logs_followed);
     stage->authority = authority_new(LOOP_TESTING, &(struct authority_config){.open = true}, error);
-    assert(stage->turns != NULL && stage->router != NULL && stage->authority != NULL);
+    assert(stage->turns != NULL && stage->router != NULL && stage->followings != NULL &&
+           stage->authority != NULL);
     stage->shared = (struct client_shared){
         .senders = {.loop = LOOP_TESTING, .outbox_bytes = 4096, .slow_timeout_ms = 1000},
         .admissions = &stage->admissions,
         .filters = &stage->filters,
         .on_leaving = arrival_undo,
+        .on_box_ended = following_renew,
+        .followings = stage->followings,
         .router = stage->router,
         .commands = stage->turns,
         .keys = &stage->names,
@@ -161,6 +167,7 @@ static void stage_close(struct stage *stage)
     turns_free(stage->turns);
     router_reader_down(stage->router);
     router_free(stage->router);
+    followings_free(stage->followings);
     client_shared_release(&stage->shared);
     admissions_release(&stage->admissions);
     authority_free(stage->authority);

@@ -212,6 +212,23 @@ Test(batch, filters_that_pass_the_same_share_the_frames_of_each_event)
                  batch_frame(batch_for(&batch, &none.filter), DIALECT_TOPIC));
 }
 
+Test(batch, without_counts_of_logs_it_is_the_same_but_for_those)
+{
+    struct batch *uncounted;
+
+    push_text("\"a\"");
+    cr_assert_eq(batch_uncounted(&batch), &batch, "it has none");
+    push(event_decode(NOTIFY_STR("{\"type\":\"read\",\"key\":\"k\",\"rev\":1,\"unread\":0,"
+                                 "\"log\":\"l\",\"log_unread\":3}")));
+    uncounted = batch_uncounted(&batch);
+    cr_assert_eq(uncounted->len, 2);
+    cr_assert_eq(uncounted->events[0], batch.events[0]);
+    cr_assert_eq(uncounted->events[1], event_uncounted(batch.events[1]));
+    cr_assert_eq(batch_uncounted(&batch), uncounted);
+    push_text("\"a\"");
+    cr_assert_eq(batch_uncounted(&batch)->len, 3, "made anew after a change");
+}
+
 Test(batch, of_what_no_filter_passes_nothing_is_left)
 {
     a = filter_testing_of(NOTIFY_STR("a"));

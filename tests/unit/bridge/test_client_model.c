@@ -18,6 +18,7 @@
 #include "clients/arrival.h"
 #include "clients/categories.h"
 #include "clients/client.h"
+#include "clients/following.h"
 #include "conn_testing.h"
 #include "channels/follow.h"
 #include "filter_testing.h"
@@ -96,6 +97,7 @@ static size_t reply_count;
 static struct redis_link subscriber, commands;
 static struct turns *turns;
 static struct router *router;
+static struct followings *followings;
 static struct authority *authority;
 static struct admissions admissions;
 static struct category_filters category_filters;
@@ -295,6 +297,17 @@ static struct resp *unread(const struct link_testing_command *command)
     return node_new(RESP_INTEGER, 0, NULL, 0);
 }
 
+/* What Redis may say of FOLLOW: nobody is to be held up by it. */
+static struct resp *follow_reply(const struct link_testing_command *command)
+{
+    static const char *const errors[] = {"OOM it", "NOPERM it", "WRONGTYPE it", "READONLY it"};
+    const char *error = errors[below(4)];
+
+    (void)command;
+    return chance(10) ? node_new(RESP_ERROR, 0, error, strlen(error))
+                      : node_new(RESP_INTEGER, 0, NULL, 0);
+}
+
 static void work_off_command(void)
 {
     static const struct {
@@ -302,7 +315,8 @@ static void work_off_command(void)
         struct resp *(*answer)(const struct link_testing_command *command);
     } known[] = {{{"NOTIFY.SINCE", 12}, since},
                  {{"NOTIFY.REVRANGE", 15}, revrange},
-                 {{"NOTIFY.UNREAD", 13}, unread}};
+                 {{"NOTIFY.UNREAD", 13}, unread},
+                 {{"NOTIFY.FOLLOW", 13}, follow_reply}};
     struct link_testing_command *command;
 
     if (reply_count == REPLIES_MAX || (command = link_testing_take(&commands)) == NULL)
@@ -442,6 +456,7 @@ static void commands_up(void)
     trace("commands up");
     commands.up = true;
     router_reader_up(router, &commands);
+    followings_commands_handlers.on_up(followings, &commands);
 }
 
 static void commands_down(void)
@@ -904,6 +919,8 @@ static void begin(uint64_t number)
     cr_assert_not_null(router);
     turns = turns_new(&commands);
     cr_assert_not_null(turns);
+    followings = followings_new(LOOP_TESTING, &commands, arrival_on_logs_followed);
+    cr_assert_not_null(followings);
     authority = authority_new(LOOP_TESTING, &(struct authority_config){.open = true}, error);
     cr_assert_not_null(authority);
     admissions = (struct admissions){.loop = LOOP_TESTING, .authority = authority};
@@ -914,6 +931,8 @@ static void begin(uint64_t number)
                                     .admissions = &admissions,
                                     .filters = &category_filters,
                                     .on_leaving = arrival_undo,
+                                    .on_box_ended = following_renew,
+                                    .followings = followings,
                                     .router = router,
                                     .commands = turns,
                                     .keys = &names,
@@ -930,6 +949,7 @@ static void end(void)
         if (peer->client != NULL)
             disconnect_peer(peer);
     router_free(router);
+    followings_free(followings);
     client_shared_release(&shared);
     admissions_release(&admissions);
     authority_free(authority);

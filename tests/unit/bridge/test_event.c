@@ -296,6 +296,30 @@ Test(event, what_is_discreet_speaks_of_no_other_entries_and_is_the_same_else)
     }
 }
 
+Test(event, what_does_not_count_a_log_is_the_same_else)
+{
+    static const struct discretion cases[] = {
+        {HEAD ",\"rev\":9,\"unread\":2,\"log\":\"topic:all\",\"log_unread\":7,\"ids\":[\"5-1\"]}",
+         HEAD ",\"rev\":9,\"unread\":2,\"log\":\"topic:all\",\"ids\":[\"5-1\"]}"},
+        {HEAD ",\"rev\":9,\"unread\":2,\"ids\":[\"5-1\"]}", NULL},
+        {HEAD ",\"id\":\"5-1\",\"prev\":\"0-0\",\"rev\":9,\"data\":{\"log_unread\":7}}", NULL},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct event *event = event_decode(notify_str_z(cases[i].text));
+        struct event *uncounted = event_uncounted(event);
+        const char *expected = cases[i].discreet == NULL ? cases[i].text : cases[i].discreet;
+
+        cr_assert_eq(uncounted == event, cases[i].discreet == NULL);
+        cr_assert_eq(event_uncounted(event), uncounted);
+        cr_assert_eq(event_uncounted(uncounted), uncounted);
+        cr_assert(notify_str_eq(notify_str_of(uncounted->payload, uncounted->len),
+                                notify_str_z(expected)));
+        cr_assert_eq(uncounted->rev, event->rev);
+        event_unref(event);
+    }
+}
+
 Test(event, with_nothing_to_say_at_the_top_all_dialects_share_a_frame)
 {
     for (size_t i = 0; i < sizeof(silent) / sizeof(silent[0]); i++) {

@@ -190,6 +190,13 @@ Test(identity, what_is_followed_at_once_has_the_users_id_put_in)
     identity_each(admin, RIGHT_CATEGORIES, true, collect, names);
     cr_expect_str_eq(names, "system;security;*.audit;");
     identity_unref(admin);
+    names[0] = '\0';
+    admin = identity_from("{\"sub\":\"bo\",\"roles\":[]}", &book, &why);
+    identity_each_of_book(admin, RIGHT_FOLLOW, 2, collect, names);
+    cr_expect_str_eq(names, "news;team:bo;", "whoever has it");
+    identity_each_of_book(admin, RIGHT_FOLLOW, 1, collect, names);
+    cr_expect_str_eq(names, "news;team:bo;", "none of a file with more than that");
+    identity_unref(admin);
     roles_release(&book);
 }
 
