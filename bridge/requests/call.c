@@ -93,7 +93,7 @@ static void on_last(void *ctx, const struct resp *reply)
 
     if (call->kind->whatever)
         succeed(call, reply);
-    else if (reply == NULL || reply->kind == RESP_ERROR)
+    else if (reply == NULL || (reply->kind == RESP_ERROR && !call->kind->takes_errors))
         fail(call, reply);
     else if (!call->failed && !is_gone(call))
         succeed(call, call->two ? &both : reply);

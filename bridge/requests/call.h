@@ -14,7 +14,7 @@
 struct request;
 struct resp;
 
-#define WORDS_MAX 128
+#define WORDS_MAX 192
 
 /* An answer that needs no other bound: a few numbers, an id. */
 #define CALL_SMALL_ANSWER 512
@@ -43,6 +43,7 @@ struct call_kind {
     bool reads;                 /* changes nothing: needless when nobody waits for the answer */
     bool whatever;              /* fn is called once in any case */
     bool blames; /* the command says what the client said: what is wrong with it is his fault */
+    bool takes_errors; /* fn gets errors of Redis, too */
 };
 
 /* Sends the command when its turn comes; fn answers the request when it has succeeded. Everything

@@ -18,6 +18,7 @@ void request_handle_auth(struct request *r);
 /* request_category.c */
 void request_handle_subscribe_category(struct request *r);
 void request_handle_unsubscribe_category(struct request *r);
+void request_handle_categories(struct request *r);
 
 /* request_follow.c */
 void request_handle_subscribe(struct request *r);
@@ -27,12 +28,14 @@ void request_handle_unsubscribe_session(struct request *r);
 void request_handle_resume(struct request *r);
 
 /* request_inbox.c */
-void request_handle_mark_read(struct request *r);
-void request_handle_mark_all_read(struct request *r);
-void request_handle_mark_seen(struct request *r);
-void request_handle_archive(struct request *r);
+void request_handle_mark(struct request *r); /* mark_read, mark_unread, archive, unarchive */
 void request_handle_delete(struct request *r);
+void request_handle_sweep(struct request *r); /* mark_all_read, mark_seen */
+void request_handle_mute(struct request *r);  /* and unmute */
 void request_handle_unread_count(struct request *r);
+
+/* request_action.c */
+void request_handle_action_done(struct request *r);
 
 /* request_history.c */
 void request_handle_history(struct request *r);

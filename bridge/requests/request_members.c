@@ -6,6 +6,7 @@
 
 #include "base/number.h"
 #include "clients/client.h"
+#include "clients/permission.h"
 #include "requests/answer.h"
 #include "requests/request.h"
 #include "wire/http_head.h"
@@ -70,6 +71,31 @@ static bool read_id(struct member_value *value)
     return read_text(value) && notify_id_parse(value->text, 0, &value->id);
 }
 
+/* "<id>:<key>" */
+static bool is_feed_position(struct notify_str text)
+{
+    const char *colon = text.len == 0 ? NULL : memchr(text.ptr, ':', text.len);
+    size_t len = colon == NULL ? 0 : (size_t)(colon - text.ptr);
+    struct notify_id id;
+
+    return colon != NULL && len <= NOTIFY_ID_TEXT_MAX &&
+           notify_id_parse(notify_str_of(text.ptr, len), 0, &id) && text.len - len - 1 > 0 &&
+           text.len - len - 1 <= NOTIFY_KEY_MAX;
+}
+
+static bool read_before(struct member_value *value)
+{
+    if (read_id(value))
+        return true;
+    value->flag = is_feed_position(value->text);
+    return value->flag;
+}
+
+static bool read_key(struct member_value *value)
+{
+    return read_word(value) && value->text.len <= NOTIFY_KEY_MAX;
+}
+
 static bool read_position(struct member_value *value)
 {
     return read_text(value) && position_parse(value->text, &value->position);
@@ -122,12 +148,12 @@ static bool read_positions(struct member_value *value)
     return json_is_object(value->json) && json_object_size(value->json) <= REQUEST_POSITIONS_MAX;
 }
 
-static bool read_number(struct member_value *value, uint64_t max)
+static bool read_number(struct member_value *value, uint64_t min, uint64_t max)
 {
     struct notify_str rest = value->raw;
     uint64_t number;
 
-    if (!notify_id_take_number(&rest, &number) || rest.len > 0 || number < 1 || number > max)
+    if (!notify_id_take_number(&rest, &number) || rest.len > 0 || number < min || number > max)
         return false;
     value->number = number;
     return true;
@@ -135,12 +161,17 @@ static bool read_number(struct member_value *value, uint64_t max)
 
 static bool read_limit(struct member_value *value)
 {
-    return read_number(value, REQUEST_LIMIT_MAX);
+    return read_number(value, 1, REQUEST_LIMIT_MAX);
 }
 
 static bool read_page(struct member_value *value)
 {
-    return read_number(value, REQUEST_PAGE_MAX);
+    return read_number(value, 1, REQUEST_PAGE_MAX);
+}
+
+static bool read_offset(struct member_value *value)
+{
+    return read_number(value, 0, REQUEST_OFFSET_MAX);
 }
 
 /* "500ms", "90s", "5m", "2h", "7d" */
@@ -208,6 +239,9 @@ static const struct kind kinds[] = {
                                       MEMBER_LABEL_MAX) " bytes without control characters"},
     [MEMBER_LEVEL] = {read_level, "info, success, warning, error or critical"},
     [MEMBER_ID] = {read_id, "an id " AN_ID},
+    [MEMBER_BEFORE] = {read_before, "an id " AN_ID ", or what a feed says comes next"},
+    [MEMBER_KEY] = {read_key, "a key of 1 to " TEXT_OF(NOTIFY_KEY_MAX) " bytes"},
+    [MEMBER_OFFSET] = {read_offset, "an integer from 0 to " TEXT_OF(REQUEST_OFFSET_MAX)},
     [MEMBER_POSITION] = {read_position, "an id " AN_ID},
     [MEMBER_IDS] = {read_ids, "an array of 1 to " TEXT_OF(REQUEST_IDS_MAX) " ids " AN_ID},
     [MEMBER_POSITIONS] = {read_positions, "an object of at most " TEXT_OF(
@@ -392,6 +426,24 @@ bool request_may(struct request *r, enum right right, const char *member)
         return true;
     answer_lacks_right(r, member, right, request_text(r, member));
     return false;
+}
+
+bool request_takes_log(struct request *r, struct notify_str *ret_log)
+{
+    struct notify_str log = request_text(r, "log");
+    struct key_buffer buffer;
+
+    *ret_log = (struct notify_str){NULL, 0};
+    if (!request_has_inbox(r))
+        return false;
+    if (log.len == 0 || notify_str_eq(log, request_inbox_of(r, &buffer)))
+        return true;
+    if (!may_follow(r->shared, r->identity, log)) {
+        answer_lacks_right(r, "log", RIGHT_SUBSCRIBE, log);
+        return false;
+    }
+    *ret_log = log;
+    return true;
 }
 
 bool request_has_inbox(struct request *r)

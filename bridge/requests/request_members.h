@@ -24,6 +24,7 @@ struct request;
 #define REQUEST_LIMIT_MAX 100
 #define REQUEST_PAGE_MAX 1000000
 #define MEMBER_LABEL_MAX 64
+#define REQUEST_OFFSET_MAX 10000
 
 enum member_kind {
     MEMBER_NAME,      /* text: the name of a user, a topic, a session (key_names.h) */
@@ -34,6 +35,9 @@ enum member_kind {
     MEMBER_LEVEL,     /* text: a level of urgency */
     MEMBER_POSITION,  /* text and position: an id, or id@@epoch */
     MEMBER_ID,        /* text and id */
+    MEMBER_BEFORE,    /* text; and id, or flag: it is a position, "<id>:<key>" */
+    MEMBER_KEY,       /* text: 1 to NOTIFY_KEY_MAX bytes */
+    MEMBER_OFFSET,    /* number: 0 to REQUEST_OFFSET_MAX */
     MEMBER_IDS,       /* json: an array of 1 to REQUEST_IDS_MAX ids */
     MEMBER_POSITIONS, /* json: an object of at most REQUEST_POSITIONS_MAX keys, each with a position
                        */
@@ -102,6 +106,9 @@ struct notify_str request_text(const struct request *r, const char *name);
 bool request_may(struct request *r, enum right right, const char *member);
 /* Has it an inbox? If not, it has been answered. */
 bool request_has_inbox(struct request *r);
+/* Which box is meant by its member log: *ret_log is empty for the inbox. False, and answered: it
+ * has no inbox, or may not follow that log. */
+bool request_takes_log(struct request *r, struct notify_str *ret_log);
 /* The key of the client's own inbox. */
 struct notify_str request_inbox_of(const struct request *r, struct key_buffer *buffer);
 

@@ -23,6 +23,7 @@ static void handle_ping(struct request *r)
 /* The table: what there is to ask for, and with which members. */
 
 #define SOME_IDS EITHER("id", MEMBER_ID), EITHER("ids", MEMBER_IDS)
+#define OF_LOG MAY("log", MEMBER_KEY)
 
 #define BEGIN MAY("last_id", MEMBER_POSITION), MAY("last", MEMBER_LIMIT), MAY("since", MEMBER_SINCE)
 
@@ -43,15 +44,24 @@ static const struct request_type request_types[] = {
      MEMBERS(MUST("category", MEMBER_NAME)), .stays = true},
     {"resume", request_handle_resume, MEMBERS(MUST("positions", MEMBER_POSITIONS)), .stays = true},
     {"request_notification_history", request_handle_history,
-     MEMBERS(MAY("before", MEMBER_ID), MAY("after", MEMBER_ID), MAY("limit", MEMBER_LIMIT),
+     MEMBERS(MAY("before", MEMBER_BEFORE), MAY("after", MEMBER_ID), MAY("limit", MEMBER_LIMIT),
              MAY("unread_only", MEMBER_FLAG), MAY("category", MEMBER_WORD),
-             MAY("notification_type", MEMBER_WORD), MAY("topic", MEMBER_NAME))},
-    {"mark_read", request_handle_mark_read, MEMBERS(SOME_IDS)},
-    {"mark_all_read", request_handle_mark_all_read,
-     MEMBERS(MAY("upto", MEMBER_ID), MAY("category", MEMBER_WORD))},
-    {"mark_seen", request_handle_mark_seen, MEMBERS(MAY("upto", MEMBER_ID))},
-    {"archive", request_handle_archive, MEMBERS(SOME_IDS)},
-    {"delete_notification", request_handle_delete, MEMBERS(SOME_IDS)},
+             MAY("notification_type", MEMBER_WORD), MAY("topic", MEMBER_NAME),
+             MAY("archived", MEMBER_FLAG), MAY("log", MEMBER_KEY), MAY("feed", MEMBER_FLAG),
+             MAY("offset", MEMBER_OFFSET), MAY("total", MEMBER_FLAG))},
+    {"mark_read", request_handle_mark, MEMBERS(SOME_IDS, OF_LOG)},
+    {"mark_unread", request_handle_mark, MEMBERS(SOME_IDS, OF_LOG)},
+    {"archive", request_handle_mark, MEMBERS(SOME_IDS, OF_LOG)},
+    {"unarchive", request_handle_mark, MEMBERS(SOME_IDS, OF_LOG)},
+    {"delete_notification", request_handle_delete, MEMBERS(SOME_IDS, OF_LOG)},
+    {"mark_all_read", request_handle_sweep,
+     MEMBERS(MAY("upto", MEMBER_ID), MAY("category", MEMBER_WORD), OF_LOG)},
+    {"mark_seen", request_handle_sweep, MEMBERS(MAY("upto", MEMBER_ID), OF_LOG)},
+    {"mute", request_handle_mute, MEMBERS(MUST("category", MEMBER_LABEL))},
+    {"unmute", request_handle_mute, MEMBERS(MUST("category", MEMBER_LABEL))},
+    {"categories", request_handle_categories, NO_MEMBERS},
+    {"action_done", request_handle_action_done,
+     MEMBERS(MUST("id", MEMBER_ID), OF_LOG, MAY("name", MEMBER_NAME))},
     {"unread_count", request_handle_unread_count, NO_MEMBERS},
     {"presence", request_handle_presence,
      MEMBERS(EITHER("user_id", MEMBER_NAME), EITHER("session_id", MEMBER_NAME),

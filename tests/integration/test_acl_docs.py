@@ -17,7 +17,12 @@ REQUESTS = {
     "notify.send": ("publish", {"topic": "t", "title": "x"}),
     "notify.revrange": ("request_notification_history", {}),
     "notify.range": ("request_notification_history", {"after": "0-0"}),
-    "notify.read": ("mark_read", {"id": ID}),
+    "notify.feed": ("request_notification_history", {"feed": True}),
+    "notify.get": ("action_done", {"id": ID}),
+    "notify.event": ("action_done", {"id": ID}),
+    "notify.mute": ("mute", {"category": "ci"}),
+    "notify.unmute": ("unmute", {"category": "ci"}),
+    "notify.info": ("categories", {}),
     "notify.readall": ("mark_all_read", {}),
     "notify.mark": ("archive", {"id": ID}),
     "notify.seen": ("mark_seen", {}),
@@ -64,6 +69,7 @@ def stage(programs, redis_server):
     admin = redis_server.client()
     admin.execute_command("CONFIG", "SET", "notify.database", "1")
     admin.execute_command("ACL", "SETUSER", "bridge", "on", ">secret", *line_of("bridge"))
+    redis_server.client(db=1).execute_command("NOTIFY.SEND", "inbox:alice", "x", "ID", ID)
     bridge = programs.add(Bridge(As(redis_server, "bridge", "/1"), "--channel-linger", "0", "--status-interval", "100ms"))
     bridge.start()
     return admin, bridge
@@ -91,7 +97,7 @@ def test_with_the_documented_rights_the_bridge_can_do_everything(stage):
             answer = tab.request(type_, **members)
             assert answer["type"] != "error", answer
         assert tab.request("publish", user_id="alice", title="hello")["type"] == "ok"
-        assert tab.expect(key="inbox:alice")["message"] == "hello"
+        assert tab.expect(key="inbox:alice", message="hello")
     assert not any("NOPERM" in line for line in bridge.lines)
 
 

@@ -183,7 +183,7 @@ def test_an_unknown_member_is_told_by_its_name_and_changes_nothing(stand, tab, u
 def test_what_may_be_given_is_told_with_an_unknown_member(tab):
     answer = tab.request("mark_all_read", categories=["a"])
     assert answer["error"]["message"] == (
-        "mark_all_read has no member 'categories' (it has: upto, category, request_id)"
+        "mark_all_read has no member 'categories' (it has: upto, category, log, request_id)"
     )
     assert answer["error"]["details"] == {"member": "categories"}
 
@@ -537,6 +537,7 @@ def test_unread_count_tells_all_there_is_to_a_badge(stand, tab, user):
     assert answer == {
         **{"type": "unread_count", "unread": 0, "unseen": 0, "by_category": {}},
         **{"max_level": None, "last": "0-0", "rev": 1, "epoch": answer["epoch"], "next_expiry": 0, "request_id": "t1"},
+        **{"logs": answer["logs"], "total": 0, "total_unseen": 0, "muted": []},
     }  # rev: it follows the broadcast log
     stand.send(f"inbox:{user}", "a", "CATEGORY", "ci", "LEVEL", "warning")
     last = stand.send(f"inbox:{user}", "b", "CATEGORY", "ci")

@@ -30,6 +30,7 @@ static struct exchange exchange;
 
 static void setup(void)
 {
+    static const char *const no_logs[] = {NULL};
     char error[AUTHORITY_ERROR_MAX];
 
     link_testing_init(&redis);
@@ -40,6 +41,7 @@ static void setup(void)
     shared = (struct client_shared){.senders = {.loop = LOOP_TESTING},
                                     .commands = turns,
                                     .keys = &names,
+                                    .broadcast_logs = no_logs,
                                     .admissions = &admissions};
 }
 
