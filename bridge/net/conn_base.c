@@ -152,7 +152,8 @@ static enum conn_write write_chunk(struct conn *conn, const char *bytes, size_t 
     size_t head = (size_t)snprintf(chunk, CHUNK_FRAME_MAX, "%zx\r\n", len);
 
     memcpy(chunk + head, bytes, len);
-    memcpy(chunk + head + len, "\r\n", 2);
+    chunk[head + len] = '\r';
+    chunk[head + len + 1] = '\n';
     return conn_write_raw(conn, chunk, head + len + 2);
 }
 

@@ -105,13 +105,14 @@ struct frame *sse_block_new(const struct text *text)
 
 size_t sse_block_end(char *out, struct notify_str id)
 {
+    static const struct notify_str field = NOTIFY_STR_INIT("id: ");
     size_t len = 0;
 
     if (id.len > 0) {
-        memcpy(out, "id: ", 4);
-        memcpy(out + 4, id.ptr, id.len);
-        out[4 + id.len] = '\n';
-        len = id.len + 5;
+        memcpy(out, field.ptr, field.len);
+        memcpy(out + field.len, id.ptr, id.len);
+        len = field.len + id.len;
+        out[len++] = '\n';
     }
     out[len] = '\n';
     return len + 1;
@@ -123,7 +124,7 @@ size_t sse_block_close(char out[SSE_CLOSE_MAX], int code, const char *reason, un
     size_t len = 0;
 
     /* Our own words, but it must stay one JSON string whatever they are. */
-    for (; reason[len] != '\0' && len < sizeof(text) - 1; len++)
+    for (; len < sizeof(text) - 1 && reason[len] != '\0'; len++)
         text[len] = (unsigned char)reason[len] < ' ' || strchr("\"\\\x7f", reason[len]) != NULL
                         ? '\''
                         : reason[len];

@@ -413,6 +413,20 @@ def test_pages_of_other_origins_are_refused(jwt_stand, user):
     assert b"Access-Control-Allow-Origin: https://app.example.com" in refused.value.head
 
 
+def test_a_page_may_ask_whether_it_may_send_its_token_along(jwt_stand):
+    """For a reader by fetch(): an EventSource sends no Authorization."""
+    asks = ["Origin: https://app.example.com", "Access-Control-Request-Method: GET",
+            "Access-Control-Request-Headers: authorization,last-event-id", "Connection: close"]
+    stream = SseClient(jwt_stand.daemon.port, method="OPTIONS", headers=asks)
+    with pytest.raises(Refused) as answered:
+        stream.read_head()
+    assert answered.value.status == 204
+    assert b"Access-Control-Allow-Origin: https://app.example.com" in answered.value.head
+    allowed = next(line for line in answered.value.head.split(b"\r\n") if b"Allow-Headers" in line).lower()
+    assert b"authorization" in allowed and b"last-event-id" in allowed
+    stream.close()
+
+
 # -- who it is
 
 
