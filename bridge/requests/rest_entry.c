@@ -131,9 +131,9 @@ static const struct call_kind read_kind = {
 static void read_it(struct request *r, struct wanted *wanted)
 {
     struct key_buffer buffer, page_buffer;
-    struct words words = {
-        .len = 3,
-        .at = {NOTIFY_STR("NOTIFY.READ"), request_inbox_of(r, &buffer), notify_str_z(wanted->id)}};
+    struct words words = {.len = 4,
+                          .at = {NOTIFY_STR("NOTIFY.MARK"), request_inbox_of(r, &buffer),
+                                 NOTIFY_STR("READ"), notify_str_z(wanted->id)}};
     struct words page = page_words(r, wanted, &page_buffer);
 
     words_add_option(&words, NOTIFY_STR("LOG"), log_of(wanted));
