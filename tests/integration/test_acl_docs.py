@@ -7,6 +7,7 @@ import pytest
 import redis
 
 from resp import Resp
+from rest_client import Rest
 from servers import ROOT, Bridge
 from ws_client import WsClient
 
@@ -98,6 +99,22 @@ def test_with_the_documented_rights_the_bridge_can_do_everything(stage):
             assert answer["type"] != "error", answer
         assert tab.request("publish", user_id="alice", title="hello")["type"] == "ok"
         assert tab.expect(key="inbox:alice", message="hello")
+    assert not any("NOPERM" in line for line in bridge.lines)
+
+
+def test_with_the_documented_rights_everything_can_be_done_over_http(stage, redis_server):
+    _, bridge = stage
+    sender = redis_server.client(db=1)
+    alice = Rest(bridge.port, user="alice")
+    assert alice.get("/api/v1/notifications").status == 200
+    ids = [sender.execute_command("NOTIFY.SEND", key, "hello") for key in ("inbox:alice", "topic:all")]
+    for path in (ids[0], f"{ids[1]}:topic:all"):
+        for method, behind, status in (("GET", "", 200), ("PATCH", "/read", 200), ("DELETE", "", 204)):
+            assert alice.call(method, f"/api/v1/notifications/{path}{behind}").status == status, (method, path)
+    assert alice.get("/api/v1/notifications/unread/count").json["unread"] == 1  # the one of the fixture
+    assert alice.post("/api/v1/notifications/read-all").status == 200
+    assert alice.get("/api/v1/sessions/alice").status == 200
+    assert alice.post("/api/v1/sessions/alice/kick").status == 200
     assert not any("NOPERM" in line for line in bridge.lines)
 
 
