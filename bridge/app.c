@@ -19,6 +19,7 @@
 #include "ending.h"
 #include "front_door.h"
 #include "identity/key_names.h"
+#include "identity/plain_channels.h"
 #include "net/conn.h"
 #include "net/listener_set.h"
 #include "net/transport.h"
@@ -35,6 +36,7 @@ struct app {
     const struct config *config; /* borrowed */
     struct loop *loop;
     struct key_names keys;
+    struct plain_channels channels;
     struct backend backend;
     struct trust *trust;
     struct admissions admissions;
@@ -89,6 +91,13 @@ static const struct peer_handlers client_handlers = {
 
 /* Building, from Redis to the listeners. */
 
+static const char *const *list_items(const struct string_list *list)
+{
+    static const char *const nothing[] = {NULL};
+
+    return list->items == NULL ? nothing : (const char *const *)list->items;
+}
+
 static void name_keys(struct app *app)
 {
     app->keys.patterns[KEY_INBOX] = app->config->inbox_key;
@@ -97,13 +106,9 @@ static void name_keys(struct app *app)
     app->keys.patterns[KEY_USER_SESSIONS] = app->config->user_sessions_key;
     app->keys.patterns[KEY_SESSION_USERS] = app->config->session_users_key;
     app->keys.patterns[KEY_TOPIC_USERS] = app->config->presence_key;
-}
-
-static const char *const *list_items(const struct string_list *list)
-{
-    static const char *const nothing[] = {NULL};
-
-    return list->items == NULL ? nothing : (const char *const *)list->items;
+    app->channels = (struct plain_channels){.patterns = list_items(&app->config->channels),
+                                            .logs = list_items(&app->config->broadcast_logs),
+                                            .keys = &app->keys};
 }
 
 static int build_clients(struct app *app)
@@ -129,6 +134,7 @@ static int build_clients(struct app *app)
         .sessions = app->backend.sessions,
         .followings = app->backend.followings,
         .keys = &app->keys,
+        .channels = &app->channels,
         .handlers = &client_handlers,
         .max_subscriptions = config->max_subscriptions,
         .message_rate = {(uint32_t)config->message_rate, (uint32_t)config->message_burst},
@@ -226,7 +232,7 @@ static int build(struct app *app)
     app->loop = loop_new();
     app->trust = app->loop == NULL ? NULL : trust_new(app->loop, config, &trust_handlers, app);
     if (app->trust == NULL ||
-        backend_init(&app->backend, app->loop, config, &app->keys, on_ready, app) != 0)
+        backend_init(&app->backend, app->loop, config, &app->channels, on_ready, app) != 0)
         return -ENOMEM;
     app->door = (struct front_door){.loop = app->loop,
                                     .backend = &app->backend,

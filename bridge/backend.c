@@ -9,6 +9,7 @@
 #include "clients/following.h"
 #include "clients/sessions.h"
 #include "config.h"
+#include "identity/plain_channels.h"
 #include "redis/module_check.h"
 #include "redis/redis_link.h"
 #include "redis/turns.h"
@@ -37,16 +38,24 @@ static const struct redis_link_handlers readiness_handlers = {.on_up = on_subscr
 
 /* Life. */
 
-static struct router *make_router(struct loop *loop, const struct config *config)
+static bool is_plain(void *ctx, struct notify_str channel)
 {
+    return plain_channels_have(ctx, channel);
+}
+
+static struct router *make_router(struct loop *loop, const struct config *config,
+                                  const struct plain_channels *channels)
+{
+    const struct router_plain plain = {.is_plain = is_plain, .ctx = (void *)channels};
     const struct router_limits limits = {
+        .plain_bytes = config->channel_message_bytes,
         .recent_events = config->recent_events,
         .recent_bytes = config->recent_bytes,
         .linger = {.ms = config->linger_ms,
                    .channels = config->max_lingering,
                    .per_client = config->max_lingering_per_client}};
 
-    return router_new(loop, &limits, &client_follow_handlers);
+    return router_new(loop, &limits, &plain, &client_follow_handlers);
 }
 
 static void tie(struct backend *backend)
@@ -82,8 +91,9 @@ static bool make_sessions(struct backend *backend, struct loop *loop, const stru
 }
 
 int backend_init(struct backend *ret, struct loop *loop, const struct config *config,
-                 const struct key_names *keys, void (*on_ready)(void *ctx), void *ctx)
+                 const struct plain_channels *channels, void (*on_ready)(void *ctx), void *ctx)
 {
+    const struct key_names *keys = channels->keys;
     const char *why;
 
     *ret = (struct backend){.on_ready = on_ready, .ctx = ctx};
@@ -92,7 +102,7 @@ int backend_init(struct backend *ret, struct loop *loop, const struct config *co
     ret->subscriber = redis_link_new(loop, "notify-bridge:subscriber", &ret->address);
     ret->commands = redis_link_new(loop, "notify-bridge:commands", &ret->address);
     ret->turns = turns_new(ret->commands);
-    ret->router = make_router(loop, config);
+    ret->router = make_router(loop, config, channels);
     ret->followings = followings_new(loop, ret->commands, arrival_on_logs_followed);
     ret->module_check =
         module_check_new(loop, key_of(keys, KEY_INBOX, NOTIFY_STR("readyz"), &ret->check_key),

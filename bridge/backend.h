@@ -12,6 +12,7 @@ struct config;
 struct followings;
 struct loop;
 struct module_check;
+struct plain_channels;
 struct redis_link;
 struct router;
 struct sessions;
@@ -30,10 +31,10 @@ struct backend {
     void *ctx;
 };
 
-/* on_ready: called whenever the server can be used, from now on or again. 0 or -ENOMEM: then it
- * must still be released. */
+/* channels: which are followed without a box, beside the keys of boxes. on_ready: called whenever
+ * the server can be used, from now on or again. 0 or -ENOMEM: then it must still be released. */
 int backend_init(struct backend *ret, struct loop *loop, const struct config *config,
-                 const struct key_names *keys, void (*on_ready)(void *ctx), void *ctx);
+                 const struct plain_channels *channels, void (*on_ready)(void *ctx), void *ctx);
 void backend_start(struct backend *backend);
 /* Both links are up, and the server lets us use our commands. */
 bool backend_is_ready(const struct backend *backend);

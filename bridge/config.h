@@ -22,14 +22,15 @@ struct config {
     char *inbox_key, *topic_key, *session_key;
     char *user_sessions_key, *session_users_key, *presence_key;
     uint64_t session_lease_ms, max_connections_per_session, max_sessions_per_user;
-    struct string_list broadcast_logs, cors_origins, host_names, exempt_addresses;
+    struct string_list broadcast_logs, channels, cors_origins, host_names, exempt_addresses;
     uint64_t heartbeat_ms, sse_heartbeat_ms, idle_timeout_ms, slow_timeout_ms, linger_ms;
     uint64_t restart_spread_ms, shutdown_timeout_ms, status_interval_ms;
     uint64_t max_connections, max_message_bytes, max_control_frames, max_subscriptions,
         outbox_bytes;
     uint64_t max_connections_per_address, connect_rate, connect_burst, max_addresses;
     uint64_t message_rate, message_burst, request_rate, request_burst;
-    uint64_t recent_events, recent_bytes, max_lingering, max_lingering_per_client;
+    uint64_t recent_events, recent_bytes, channel_message_bytes, max_lingering,
+        max_lingering_per_client;
     struct string_list
         unknown; /* variables that begin as ours and are none: spelt wrong, perhaps */
     char *tls_cert, *tls_key, *proxy_header;

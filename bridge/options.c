@@ -9,6 +9,7 @@
 #include "config.h"
 #include "identity/key_names.h"
 #include "identity/origins.h"
+#include "identity/plain_channels.h"
 #include "identity/roles.h"
 #include "net/http_fetch.h"
 #include "net/listener.h"
@@ -566,6 +567,22 @@ const struct option options[] = {
      .max = HOUR_MS,
      .metavar = "TIME",
      .help = "How long closing handshakes may take on shutdown."},
+    {.name = "channel",
+     .type = OPTION_LIST,
+     .at = AT(channels),
+     .check = plain_channel_check,
+     .metavar = "PATTERN",
+     .help = "Channels that may be subscribed although they are no boxes: what is said there by "
+             "PUBLISH is handed on, without ids. * stands for anything. May be given several "
+             "times."},
+    {.name = "max-channel-message",
+     .type = OPTION_BYTES,
+     .at = AT(channel_message_bytes),
+     .def = "64K",
+     .min = 1,
+     .max = 16 * MIB,
+     .metavar = "SIZE",
+     .help = "Of a message on such a channel; a longer one is dropped."},
     {.name = "status-interval",
      .type = OPTION_TIME,
      .at = AT(status_interval_ms),

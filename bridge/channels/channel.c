@@ -361,8 +361,13 @@ void channel_on_message(void *owner, struct notify_str message)
 {
     struct channel *channel = owner;
     struct notify_str name = subscription_channel(channel->sub);
-    struct event *event = event_decode(message);
+    struct event *event;
 
+    if (channel->plain) {
+        channel_plain_message(channel, name, message);
+        return;
+    }
+    event = event_decode(message);
     if (event == NULL || !event_is_of(event, name)) {
         event_unref(event);
         counter_add(COUNTER_EVENTS_FOREIGN, 1);
@@ -425,7 +430,10 @@ void channel_on_held(void *owner)
 {
     struct channel *channel = owner;
 
-    channel_sync_up(channel, SYNC_HOLE);
+    if (channel->plain)
+        channel_plain_held(channel);
+    else
+        channel_sync_up(channel, SYNC_HOLE);
 }
 
 void channel_on_lost(void *owner)
@@ -441,7 +449,7 @@ void channel_on_flushed(void *owner)
 {
     struct channel *channel = owner;
 
-    if (channel->state == CHANNEL_JOINING) /* is read once it is held */
+    if (channel->plain || channel->state == CHANNEL_JOINING) /* is read once it is held */
         return;
     channel_flush(channel);
     channel->flushed = true;
@@ -463,6 +471,7 @@ const struct subscription_handlers channel_subscription_handlers = {
     .on_lost = channel_on_lost,
     .on_refused = channel_on_refused,
     .on_message = channel_on_message,
+    .on_pattern_message = channel_on_pattern_message,
 };
 
 uint32_t follow_box_epoch(const struct follow *follow)

@@ -51,7 +51,10 @@ struct channel_shared {
     TAILQ_HEAD(channel_queue, channel) dirty; /* have events that their follows have not got */
     struct recent_budget recent;              /* of all channels together */
     size_t stash_bytes, stash_bytes_max;      /* likewise, of what they have stashed */
-    struct log_once said;                     /* of the log */
+    size_t plain_bytes_max;                   /* of a message on a plain channel */
+    bool (*is_plain)(void *ctx, struct notify_str channel); /* is none of ours */
+    void *ctx;
+    struct log_once said; /* of the log */
 };
 
 enum channel_state { CHANNEL_JOINING, CHANNEL_SYNCING, CHANNEL_LIVE };
@@ -84,6 +87,7 @@ struct channel {
     bool own_only;   /* the next read begins at last, whoever waits: to judge the box by it */
     bool flushed;    /* what is read differs from what is known: it is another box */
     bool dirty, lingering;
+    bool plain, pattern; /* no box stands behind it; and it is a pattern of such channels */
 };
 
 /* NULL: out of memory. */
@@ -107,6 +111,7 @@ void channel_on_held(void *owner);
 void channel_on_lost(void *owner);
 void channel_on_refused(void *owner); /* nobody follows it any more */
 void channel_on_message(void *owner, struct notify_str message);
+void channel_on_pattern_message(void *owner, struct notify_str name, struct notify_str message);
 void channel_on_read(void *owner, const struct catchup_result *result);
 /* Whatever is known of it is to be read anew: it may be another box now. */
 void channel_on_flushed(void *owner);

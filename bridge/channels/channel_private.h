@@ -41,6 +41,12 @@ void channel_take_stash(struct channel *channel);
 /* Up to here everything is what Redis had. */
 struct notify_id channel_sure(const struct channel *channel);
 
+/* A channel without a box has nothing that could be read: what is said while somebody listens is
+ * all that there is. */
+void channel_plain_held(struct channel *channel);
+void channel_plain_message(struct channel *channel, struct notify_str name,
+                           struct notify_str message);
+
 bool channel_keeps_recent(const struct channel *channel);
 void channel_forget_recent(struct channel *channel);
 

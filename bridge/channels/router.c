@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/counters.h"
 #include "redis/catchup.h"
@@ -13,7 +14,7 @@
 
 struct router {
     struct channel_shared shared;
-    struct subscription_set *subscriptions;
+    struct subscription_set *subscriptions, *patterns;
     struct control *control;
     struct linger *linger;
 };
@@ -33,11 +34,16 @@ static void on_flushed(void *ctx)
     subscription_each(router->subscriptions, channel_on_flushed);
 }
 
+static struct subscription_set *set_of(const struct router *router, bool pattern)
+{
+    return pattern ? router->patterns : router->subscriptions;
+}
+
 static void remove_channel(void *ctx, struct channel *channel)
 {
     struct router *router = ctx;
 
-    subscription_drop(router->subscriptions, channel->sub);
+    subscription_drop(set_of(router, channel->pattern), channel->sub);
     channel_free(channel);
 }
 
@@ -47,20 +53,25 @@ static void remove_channel(void *ctx, struct channel *channel)
  * has not confirmed to be ended, would grow without end while Redis stands still. */
 static bool may_make(struct router *router, const struct linger_account *account)
 {
-    if (subscription_leaving_count(router->subscriptions) >= SUBSCRIPTIONS_LEAVING_MAX) {
+    if (subscription_leaving_count(router->subscriptions) +
+            subscription_leaving_count(router->patterns) >=
+        SUBSCRIPTIONS_LEAVING_MAX) {
         counter_add(COUNTER_SUBSCRIPTIONS_LEAVING, 1);
         return false;
     }
     return linger_allows(router->linger, account);
 }
 
-static struct channel *make_channel(struct router *router, struct notify_str key)
+static struct channel *make_channel(struct router *router, struct notify_str key, bool plain,
+                                    bool pattern)
 {
     struct channel *channel = channel_new(&router->shared);
 
     if (channel == NULL)
         return NULL;
-    channel->sub = subscription_want(router->subscriptions, key, channel);
+    channel->plain = plain;
+    channel->pattern = pattern;
+    channel->sub = subscription_want(set_of(router, pattern), key, channel);
     if (channel->sub == NULL) {
         channel_free(channel);
         return NULL;
@@ -74,14 +85,16 @@ static struct channel *make_channel(struct router *router, struct notify_str key
 int router_add(struct router *router, struct follow *follow, struct notify_str key,
                const struct linger_account *account)
 {
-    struct channel *channel = subscription_find(router->subscriptions, key);
+    bool pattern = follow->plain && memchr(key.ptr, '*', key.len) != NULL;
+    struct subscription_set *set = set_of(router, pattern);
+    struct channel *channel = subscription_find(set, key);
 
     if (channel != NULL)
-        subscription_retry(router->subscriptions, channel->sub);
+        subscription_retry(set, channel->sub);
     else if (!may_make(router, account))
         return -EBUSY;
     else
-        channel = make_channel(router, key);
+        channel = make_channel(router, key, follow->plain, pattern);
     if (channel == NULL || channel_add(channel, follow) != 0)
         return -ENOMEM; /* a new channel goes when its time is over */
     linger_end(router->linger, channel);
@@ -106,7 +119,7 @@ size_t router_lingering_count(const struct router *router)
 
 size_t router_channel_count(const struct router *router)
 {
-    return subscription_count(router->subscriptions);
+    return subscription_count(router->subscriptions) + subscription_count(router->patterns);
 }
 
 /* The links. */
@@ -117,6 +130,7 @@ void router_subscriber_up(void *ctx, struct redis_link *link)
 
     control_up(router->control, link); /* first: see control.h */
     subscription_set_up(router->subscriptions, link);
+    subscription_set_up(router->patterns, link);
 }
 
 void router_subscriber_down(void *ctx)
@@ -126,14 +140,17 @@ void router_subscriber_down(void *ctx)
     flush_all(router);
     control_down(router->control);
     subscription_set_down(router->subscriptions);
+    subscription_set_down(router->patterns);
 }
 
 void router_push(void *ctx, const struct resp *push)
 {
     struct router *router = ctx;
 
-    if (!control_push(router->control, push))
-        subscription_set_push(router->subscriptions, push);
+    if (control_push(router->control, push))
+        return;
+    subscription_set_push(router->subscriptions, push);
+    subscription_set_push(router->patterns, push);
 }
 
 void router_batch_end(void *ctx)
@@ -173,7 +190,7 @@ const struct redis_link_handlers router_reader_handlers = {
 /* Life. */
 
 struct router *router_new(struct loop *loop, const struct router_limits *limits,
-                          const struct follow_handlers *handlers)
+                          const struct router_plain *plain, const struct follow_handlers *handlers)
 {
     struct router *router = calloc(1, sizeof(*router));
 
@@ -184,13 +201,17 @@ struct router *router_new(struct loop *loop, const struct router_limits *limits,
     router->shared.recent.bytes_max = limits->recent_bytes;
     router->shared.recent.events_max = limits->recent_events;
     router->shared.stash_bytes_max = CHANNEL_STASH_BYTES_MAX;
+    router->shared.plain_bytes_max = limits->plain_bytes;
+    router->shared.is_plain = plain->is_plain;
+    router->shared.ctx = plain->ctx;
     TAILQ_INIT(&router->shared.dirty);
     router->shared.catchup = catchup_new(loop, channel_on_read);
     router->subscriptions = subscription_set_new(loop, &channel_subscription_handlers);
+    router->patterns = subscription_set_new_patterns(loop, &channel_subscription_handlers);
     router->control = control_new(loop, on_flushed, router);
     router->linger = linger_new(loop, &limits->linger, remove_channel, router);
     if (router->shared.catchup == NULL || router->subscriptions == NULL ||
-        router->control == NULL || router->linger == NULL) {
+        router->patterns == NULL || router->control == NULL || router->linger == NULL) {
         router_free(router);
         return NULL;
     }
@@ -205,5 +226,6 @@ void router_free(struct router *router)
     control_free(router->control);
     linger_free(router->linger);
     subscription_set_free(router->subscriptions);
+    subscription_set_free(router->patterns);
     free(router);
 }

@@ -6,6 +6,7 @@
 #ifndef ROUTER_H
 #define ROUTER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "channels/linger.h"
@@ -23,17 +24,25 @@ struct router_limits {
     size_t recent_events; /* kept per channel for those who come back */
     size_t recent_bytes;  /* and by all channels together */
     struct linger_limits linger;
+    size_t plain_bytes; /* of a message on a plain channel; more is dropped */
 };
 
-/* handlers: of all follows; borrowed for life. NULL: out of memory. */
+/* Which channels may be followed without a box. */
+struct router_plain {
+    bool (*is_plain)(void *ctx, struct notify_str channel);
+    void *ctx;
+};
+
+/* handlers: of all follows; borrowed for life. plain: asked about the channels that patterns fit.
+ * NULL: out of memory. */
 struct router *router_new(struct loop *loop, const struct router_limits *limits,
-                          const struct follow_handlers *handlers);
+                          const struct router_plain *plain, const struct follow_handlers *handlers);
 /* No follow may be left. */
 void router_free(struct router *router);
 
-/* Has follow follow the key (1 to NOTIFY_KEY_MAX bytes). follow->client, pos and from_now are set.
- * account: of its client, or NULL. 0, -ENOMEM, or -EBUSY: Redis has yet to confirm too many others
- * that were left. */
+/* Has follow follow the key (1 to NOTIFY_KEY_MAX bytes). follow->client, pos, from_now and plain
+ * are set; one with plain and a '*' in the key is a pattern. account: of its client, or NULL. 0,
+ * -ENOMEM, or -EBUSY: Redis has yet to confirm too many others that were left. */
 int router_add(struct router *router, struct follow *follow, struct notify_str key,
                const struct linger_account *account);
 /* account: as in linger_begin(). */

@@ -20,6 +20,7 @@
 #include "clients/unseen.h"
 #include "identity/authority.h"
 #include "identity/key_names.h"
+#include "identity/plain_channels.h"
 #include "net/conn.h"
 #include "wire/dialect.h"
 #include "wire/vocabulary.h"
@@ -216,13 +217,28 @@ static void follow_topics(struct auto_keys *keys, const struct opening *opening)
     struct key_buffer buffer;
     struct notify_str topic;
 
-    while (opening_next_topic(&rest, &topic)) {
+    while (opening_next_name(&rest, &topic)) {
         struct notify_str key = key_of(client->shared->keys, KEY_TOPIC, topic, &buffer);
         if (key.len == 0 || client_may_follow(client, key))
             follow_by_itself(keys, key, NULL);
         else
             client_tell_error(client, key, "FORBIDDEN", CLIENT_NO_RIGHT_TEXT);
     }
+}
+
+/* Those without a box. */
+static void follow_channels(struct auto_keys *keys, const struct opening *opening)
+{
+    struct client *client = keys->client;
+    const char *rest = opening->channels;
+    struct notify_str name;
+
+    while (opening_next_name(&rest, &name))
+        if (name.len == 0 || (plain_channels_have(client->shared->channels, name) &&
+                              client_may_follow(client, name)))
+            follow_by_itself(keys, name, NULL);
+        else
+            client_tell_error(client, name, "FORBIDDEN", CLIENT_NO_RIGHT_TEXT);
 }
 
 /* One of those that its roles follow at once. */
@@ -241,10 +257,10 @@ static void count_name(void *ctx, struct notify_str name)
     ++*(size_t *)ctx;
 }
 
-/* How many keys a client follows by itself: its inbox, the logs, the topics. */
+/* How many keys a client follows by itself: its inbox, the logs, topics and channels. */
 static size_t count_keys(const struct client_shared *shared, const struct opening *opening)
 {
-    size_t count = 1 + opening_topic_count(opening);
+    size_t count = 1 + opening_name_count(opening);
 
     for (const char *const *log = shared->broadcast_logs; *log != NULL; log++)
         count++;
@@ -320,6 +336,7 @@ static int follow_all(struct client *client, const struct opening *opening,
     for (const char *const *log = shared->broadcast_logs; *log != NULL; log++)
         follow_by_itself(&keys, notify_str_z(*log), NULL);
     follow_topics(&keys, opening);
+    follow_channels(&keys, opening);
     identity_each(client->identity, RIGHT_FOLLOW, false, follow_of_role, &keys);
     if (keys.error != 0)
         return keys.error; /* as below */
@@ -339,8 +356,8 @@ static const char *read_opening(struct opening *ret, const struct client_shared 
 
     if (why == NULL && ret->dialect == DIALECT_EVENTS && max > BOOKMARK_KEYS_MAX)
         max = BOOKMARK_KEYS_MAX;
-    if (why == NULL && ret->topics[0] != '\0' && count_keys(shared, ret) > max)
-        return "topics must be fewer: a connection may not follow so many keys";
+    if (why == NULL && opening_name_count(ret) > 0 && count_keys(shared, ret) > max)
+        return "topics and channels must be fewer: a connection may not follow so many keys";
     return why;
 }
 

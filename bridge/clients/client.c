@@ -14,6 +14,7 @@
 #include "clients/inbox_start.h"
 #include "clients/progress.h"
 #include "identity/key_names.h"
+#include "identity/plain_channels.h"
 #include "net/conn.h"
 #include "wire/filter.h"
 
@@ -369,6 +370,11 @@ static void stand_at(struct follow *follow, const struct position *position)
     follow->epoch = position->epoch;
 }
 
+static bool is_filtered(const struct client *client, const struct follow *follow)
+{
+    return client->filter != NULL && !follow->whole && !follow->plain;
+}
+
 /* Where it has been sent that to, if somebody is to know. What it gets of its inbox before it
  * follows that counts as from there. False: a stream of events may not follow so many. */
 static bool count_progress(struct client *client, struct follow *follow, struct notify_str key)
@@ -376,7 +382,7 @@ static bool count_progress(struct client *client, struct follow *follow, struct 
     const struct inbox_start *start = follow->whole ? client->inbox_start : NULL;
     struct position from = {.id = follow->pos, .epoch = follow->epoch};
 
-    if (!client->sender.marked)
+    if (!client->sender.marked || follow->plain)
         return true;
     if (start != NULL && start->len > 0)
         from = (struct position){.id = notify_id_before(start->had[start->len - 1])};
@@ -405,7 +411,8 @@ int client_follow(struct client *client, struct notify_str key, const struct pos
     follow->client = client;
     follow->from_now = from == NULL;
     follow->whole = notify_str_eq(key, client_inbox(client, &buffer)); /* with true counts */
-    follow->filtered = client->filter != NULL && !follow->whole;
+    follow->plain = plain_channels_have(client->shared->channels, key);
+    follow->filtered = is_filtered(client, follow);
     if (from != NULL)
         stand_at(follow, from);
     if (!count_progress(client, follow, key)) {
@@ -479,7 +486,7 @@ void client_set_filter(struct client *client, struct filter *filter)
     client->filter = filter_ref(filter);
     filter_unref(before);
     for (struct follow *f = client->follows; f != NULL; f = f->next)
-        f->filtered = filter != NULL && !f->whole;
+        f->filtered = is_filtered(client, f);
     outbox_drop(&client->sender.outbox, drop_chosen, client);
 }
 

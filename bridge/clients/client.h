@@ -42,6 +42,7 @@ struct key_names;
 struct linger_account;
 struct request_rate;
 struct peer_handlers;
+struct plain_channels;
 struct router;
 struct session_place;
 struct sessions;
@@ -59,11 +60,12 @@ struct client_shared {
     struct sessions *sessions; /* NULL: nobody keeps them */
     struct followings *followings;
     const struct key_names *keys;
-    const struct peer_handlers *handlers; /* of their connections */
-    size_t max_subscriptions;             /* keys that one client may follow */
-    struct token_rate message_rate;       /* of each client */
-    const char *const *broadcast_logs;    /* keys that everyone follows; NULL-terminated */
-    const char *token_cookie;             /* the name of one that may hold a token; or NULL */
+    const struct plain_channels *channels; /* that are followed without a box; NULL: none */
+    const struct peer_handlers *handlers;  /* of their connections */
+    size_t max_subscriptions;              /* keys that one client may follow */
+    struct token_rate message_rate;        /* of each client */
+    const char *const *broadcast_logs;     /* keys that everyone follows; NULL-terminated */
+    const char *token_cookie;              /* the name of one that may hold a token; or NULL */
     struct admissions *admissions;
     struct request_rate *request_rate; /* of each user over HTTP; NULL: no limit */
     struct category_filters *filters;

@@ -63,15 +63,16 @@ bool opening_read_user(char out[KEY_NAME_MAX + 1], const struct http_request *re
 }
 
 /* Empty ones are passed over. */
-static bool read_topics(struct opening *ret, const struct http_request *req)
+static bool read_names(char out[OPENING_TOPICS_MAX + 1], const char *arg,
+                       const struct http_request *req)
 {
-    const char *rest = ret->topics;
-    struct notify_str topic;
+    const char *rest = out;
+    struct notify_str name;
 
-    if (!read_arg(req, "topics", ret->topics, sizeof(ret->topics)))
+    if (!read_arg(req, arg, out, OPENING_TOPICS_MAX + 1))
         return false;
-    while (opening_next_topic(&rest, &topic))
-        if (topic.len > 0 && !is_name(topic))
+    while (opening_next_name(&rest, &name))
+        if (name.len > 0 && !is_name(name))
             return false;
     return true;
 }
@@ -137,6 +138,8 @@ bool opening_is_path(struct notify_str path)
 
 #define A_NAME "1 to " TEXT_OF(KEY_NAME_MAX) " bytes of UTF-8 without control characters"
 
+#define IN_ALL ", at most " TEXT_OF(OPENING_TOPICS_MAX) " bytes in all"
+
 const char *opening_read(struct opening *ret, const struct http_request *req)
 {
     if (!read_id(ret, req))
@@ -146,9 +149,10 @@ const char *opening_read(struct opening *ret, const struct http_request *req)
         return "the client id must not be *";
     if (!opening_read_user(ret->user, req))
         return "user must have " A_NAME;
-    if (!read_topics(ret, req))
-        return "topics must be names of " A_NAME
-               ", at most " TEXT_OF(OPENING_TOPICS_MAX) " bytes in all";
+    if (!read_names(ret->topics, "topics", req))
+        return "topics must be names of " A_NAME IN_ALL;
+    if (!read_names(ret->channels, "channels", req))
+        return "channels must be names of " A_NAME IN_ALL;
     if (!read_last_id(ret, req))
         return "last_event_id must be an id such as 1795208400123-0";
     if (!read_dialect(ret, req))
@@ -156,24 +160,28 @@ const char *opening_read(struct opening *ret, const struct http_request *req)
     return NULL;
 }
 
-bool opening_next_topic(const char **topics, struct notify_str *ret_topic)
+bool opening_next_name(const char **names, struct notify_str *ret_name)
 {
-    size_t len = strcspn(*topics, ",");
+    size_t len = strcspn(*names, ",");
 
-    if (**topics == '\0')
+    if (**names == '\0')
         return false;
-    *ret_topic = notify_str_of(*topics, len);
-    *topics += len + ((*topics)[len] == ',');
+    *ret_name = notify_str_of(*names, len);
+    *names += len + ((*names)[len] == ',');
     return true;
 }
 
-size_t opening_topic_count(const struct opening *opening)
+static size_t count_names(const char *names)
 {
-    const char *rest = opening->topics;
-    struct notify_str topic;
+    struct notify_str name;
     size_t count = 0;
 
-    while (opening_next_topic(&rest, &topic))
+    while (opening_next_name(&names, &name))
         count++;
     return count;
+}
+
+size_t opening_name_count(const struct opening *opening)
+{
+    return count_names(opening->topics) + count_names(opening->channels);
 }

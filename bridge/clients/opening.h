@@ -1,7 +1,7 @@
 /* opening -- what a client says by the address that it connects to:
  *
  *     /ws[/<client id>] [?user=<name>] [&topics=<name>,<name>…] [&last_event_id=<position>]
- *         [&protocol=notify.v1]
+ *         [&channels=<name>,<name>…] [&protocol=notify.v1]
  *     /api/v1/notifications/stream [?session_id=<client id>] [&user=…] [&topics=…]
  *         [&last_event_id=<bookmark>] [&positions=<JSON>]    (those two: clients/progress.h)
  *
@@ -19,13 +19,13 @@
 
 struct http_request;
 
-#define OPENING_TOPICS_MAX 4095 /* bytes of ?topics=, decoded */
+#define OPENING_TOPICS_MAX 4095 /* bytes of ?topics=, and of ?channels=, decoded */
 
 struct opening {
     struct notify_str client_id; /* points into the request or to session; empty: it names none */
     char session[KEY_NAME_MAX + 1];
     char user[KEY_NAME_MAX + 1]; /* empty: it names none */
-    char topics[OPENING_TOPICS_MAX + 1];
+    char topics[OPENING_TOPICS_MAX + 1], channels[OPENING_TOPICS_MAX + 1];
     struct position last_id;
     bool has_last_id;
     bool knows_positions; /* it says some, be it none: it sees itself to what it lacks */
@@ -43,9 +43,10 @@ const char *opening_read(struct opening *ret, const struct http_request *req);
 /* Only ?user=, as the user above. False: it is no name. */
 bool opening_read_user(char out[KEY_NAME_MAX + 1], const struct http_request *req);
 
-/* Takes the next topic off *topics, which begins as opening->topics; false: there is none. It may
- * be empty, and has at most KEY_NAME_MAX bytes. */
-bool opening_next_topic(const char **topics, struct notify_str *ret_topic);
-size_t opening_topic_count(const struct opening *opening);
+/* Takes the next name off *names, which begins as opening->topics or channels; false: there is
+ * none. It may be empty, and has at most KEY_NAME_MAX bytes. */
+bool opening_next_name(const char **names, struct notify_str *ret_name);
+/* Of topics and channels together. */
+size_t opening_name_count(const struct opening *opening);
 
 #endif

@@ -3,6 +3,7 @@
 #include "clients/client.h"
 #include "identity/identity.h"
 #include "identity/key_names.h"
+#include "identity/plain_channels.h"
 
 static bool is_broadcast(const struct client_shared *shared, struct notify_str key)
 {
@@ -32,8 +33,10 @@ bool may_follow(const struct client_shared *shared, const struct identity *ident
     if (key_is(names, KEY_TOPIC, key, &name))
         return key_name_is_valid(name) && (identity_may(identity, RIGHT_SUBSCRIBE, name) ||
                                            identity_may(identity, RIGHT_FOLLOW, name));
-    return key_is(names, KEY_SESSION, key, &name) && key_name_is_valid(name) &&
-           identity_may(identity, RIGHT_SESSIONS, name);
+    if (key_is(names, KEY_SESSION, key, &name))
+        return key_name_is_valid(name) && identity_may(identity, RIGHT_SESSIONS, name);
+    return plain_channels_have(shared->channels, key) &&
+           identity_may(identity, RIGHT_CHANNELS, key);
 }
 
 bool client_may_follow(const struct client *client, struct notify_str key)

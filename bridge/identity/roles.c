@@ -14,6 +14,7 @@ static const char *const words[RIGHT_COUNT] = {
     [RIGHT_FOLLOW] = "follow",
     [RIGHT_SUBSCRIBE] = "subscribe",
     [RIGHT_SESSIONS] = "sessions",
+    [RIGHT_CHANNELS] = "channels",
     [RIGHT_PUBLISH] = "publish",
     [RIGHT_SEND] = "send",
     [RIGHT_SEND_SESSIONS] = "send_sessions",

@@ -33,6 +33,7 @@ enum right {
     RIGHT_FOLLOW,        /* topics followed at once: patterns without '*' */
     RIGHT_SUBSCRIBE,     /* topics */
     RIGHT_SESSIONS,      /* session ids whose log may be followed */
+    RIGHT_CHANNELS,      /* channels without a box, and patterns of them */
     RIGHT_PUBLISH,       /* topics */
     RIGHT_SEND,          /* users to whose inbox may be published */
     RIGHT_SEND_SESSIONS, /* session ids to whose log may be published */

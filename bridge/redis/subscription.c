@@ -41,8 +41,21 @@ struct batch {
     size_t len; /* in the beginning */
 };
 
+/* What is said to Redis, and what it says. */
+struct words {
+    struct notify_str subscribe, unsubscribe, confirmed, left;
+};
+
+static const struct words channel_words = {
+    NOTIFY_STR_INIT("SUBSCRIBE"), NOTIFY_STR_INIT("UNSUBSCRIBE"), NOTIFY_STR_INIT("subscribe"),
+    NOTIFY_STR_INIT("unsubscribe")};
+static const struct words pattern_words = {
+    NOTIFY_STR_INIT("PSUBSCRIBE"), NOTIFY_STR_INIT("PUNSUBSCRIBE"), NOTIFY_STR_INIT("psubscribe"),
+    NOTIFY_STR_INIT("punsubscribe")};
+
 struct subscription_set {
     struct loop *loop; /* borrowed */
+    const struct words *words;
     const struct subscription_handlers *handlers;
     struct redis_link *link; /* borrowed; NULL while down */
     struct hash_table table; /* of all that are not forgotten */
@@ -86,9 +99,20 @@ struct subscription_set *subscription_set_new(struct loop *loop,
         return NULL;
     }
     set->loop = loop;
+    set->words = &channel_words;
     set->handlers = handlers;
     set->retry_ms = RETRY_MIN_MS;
     TAILQ_INIT(&set->queue);
+    return set;
+}
+
+struct subscription_set *subscription_set_new_patterns(struct loop *loop,
+                                                       const struct subscription_handlers *handlers)
+{
+    struct subscription_set *set = subscription_set_new(loop, handlers);
+
+    if (set != NULL)
+        set->words = &pattern_words;
     return set;
 }
 
@@ -225,7 +249,7 @@ static bool send_batch(struct subscription_set *set)
     if (batch == NULL)
         return false;
     *batch = (struct batch){.set = set, .len = n};
-    argv[0] = subscribe ? NOTIFY_STR("SUBSCRIBE") : NOTIFY_STR("UNSUBSCRIBE");
+    argv[0] = subscribe ? set->words->subscribe : set->words->unsubscribe;
     if (redis_link_push_command(set->link, on_batch_over, batch, n + 1, argv) != 0) {
         free(batch);
         return false;
@@ -460,20 +484,36 @@ static void on_batch_over(void *ctx, const struct resp *reply)
     free_when_idle(set);
 }
 
+/* A push of a message: its first words, then the channel, or the pattern and the channel. False: it
+ * is none. */
+static bool take_message(struct subscription_set *set, struct notify_str kind,
+                         const struct resp *push)
+{
+    bool fits = set->words == &pattern_words;
+    void *owner;
+
+    if (!notify_str_eq(kind, fits ? NOTIFY_STR("pmessage") : NOTIFY_STR("message")) ||
+        (fits && push->len < 4))
+        return false;
+    owner = subscription_find(set, resp_str(push->items[1]));
+    if (owner != NULL && fits)
+        set->handlers->on_pattern_message(owner, resp_str(push->items[2]),
+                                          resp_str(push->items[3]));
+    else if (owner != NULL)
+        set->handlers->on_message(owner, resp_str(push->items[2]));
+    return true;
+}
+
 void subscription_set_push(struct subscription_set *set, const struct resp *push)
 {
     struct notify_str kind = push->len >= 3 ? resp_str(push->items[0]) : (struct notify_str){0};
-    struct notify_str channel = push->len >= 3 ? resp_str(push->items[1]) : kind;
 
-    if (notify_str_eq(kind, NOTIFY_STR("message"))) {
-        void *owner = subscription_find(set, channel);
-        if (owner != NULL)
-            set->handlers->on_message(owner, resp_str(push->items[2]));
-    } else if (notify_str_eq(kind, NOTIFY_STR("subscribe"))) {
-        on_confirmed(set, channel);
-    } else if (notify_str_eq(kind, NOTIFY_STR("unsubscribe"))) {
-        on_left(set, channel);
-    }
+    if (kind.len == 0 || take_message(set, kind, push))
+        return;
+    if (notify_str_eq(kind, set->words->confirmed))
+        on_confirmed(set, resp_str(push->items[1]));
+    else if (notify_str_eq(kind, set->words->left))
+        on_left(set, resp_str(push->items[1]));
 }
 
 /* Calls fn for each subscription; fn may forget the one that it is given. */

@@ -37,11 +37,16 @@ struct subscription_handlers {
     void (*on_refused)(void *owner);
     /* A message. Borrowed. */
     void (*on_message)(void *owner, struct notify_str payload);
+    /* The same in a set of patterns: which channel it came on. */
+    void (*on_pattern_message)(void *owner, struct notify_str channel, struct notify_str payload);
 };
 
 /* NULL: out of memory. handlers is borrowed. */
 struct subscription_set *subscription_set_new(struct loop *loop,
                                               const struct subscription_handlers *handlers);
+/* The same for patterns of channels (PSUBSCRIBE), which are called channels below. */
+struct subscription_set *
+subscription_set_new_patterns(struct loop *loop, const struct subscription_handlers *handlers);
 void subscription_set_free(struct subscription_set *set);
 
 /* What the link reports. The link is not owned; it must be up from set_up to set_down. */

@@ -11,6 +11,7 @@
 #include "clients/client.h"
 #include "clients/permission.h"
 #include "channels/follow.h"
+#include "identity/plain_channels.h"
 #include "requests/answer.h"
 #include "requests/request.h"
 #include "wire/json_text.h"
@@ -21,18 +22,30 @@
 
 struct subject_kind {
     const char *member; /* of the request, and of the answer */
-    enum key_kind kind;
+    enum key_kind kind; /* KEY_KINDS: the name is the key */
     enum right right;   /* that permits it */
-    bool says_position; /* the answer has last and recovered */
+    bool has_status;    /* the answer is a subscription with a status */
+    bool has_ids;       /* the answer says where it begins */
 };
 
-static const struct subject_kind topic_subject = {"topic", KEY_TOPIC, RIGHT_SUBSCRIBE, true};
-static const struct subject_kind session_subject = {"session_id", KEY_SESSION, RIGHT_SESSIONS,
+static const struct subject_kind topic_subject = {"topic", KEY_TOPIC, RIGHT_SUBSCRIBE, true, true};
+static const struct subject_kind channel_subject = {"channel", KEY_KINDS, RIGHT_CHANNELS, true,
                                                     false};
+static const struct subject_kind session_subject = {"session_id", KEY_SESSION, RIGHT_SESSIONS,
+                                                    false, false};
+
+static const struct subject_kind *const subject_kinds[] = {&topic_subject, &channel_subject,
+                                                           &session_subject};
+
+static struct notify_str subject_key(const struct request *r, const struct subject_kind *kind,
+                                     struct notify_str name, struct key_buffer *buffer)
+{
+    return kind->kind == KEY_KINDS ? name : key_of(r->shared->keys, kind->kind, name, buffer);
+}
 
 static json_t *subscription_answer(const struct subject_kind *kind, struct notify_str name, bool on)
 {
-    if (kind->says_position)
+    if (kind->has_status)
         return json_pack("{s:s, s:s%, s:s}", "type", "subscription", kind->member, name.ptr,
                          name.len, "status", on ? "subscribed" : "unsubscribed");
     return json_pack("{s:s, s:s%}", "type", on ? "subscribed" : "unsubscribed", kind->member,
@@ -59,12 +72,20 @@ static void say_position(json_t *answer, const struct follow *follow, const stru
         (void)json_object_set(answer, "recovered", json_object_get(result, "recovered"));
 }
 
+/* What an ask is about. */
+static const struct subject_kind *kind_of(const json_t *subject)
+{
+    size_t i = 0;
+
+    while (json_object_get(subject, subject_kinds[i]->member) == NULL)
+        i++; /* it has one of them */
+    return subject_kinds[i];
+}
+
 /* The follow of a subscribe has become live. subject: {key, name, resumed}. */
 static void on_subscribed(struct client *client, struct ask *ask)
 {
-    const json_t *topic = json_object_get(ask->subject, "topic");
-    const json_t *session = json_object_get(ask->subject, "session_id");
-    const struct subject_kind *kind = topic != NULL ? &topic_subject : &session_subject;
+    const struct subject_kind *kind = kind_of(ask->subject);
     const struct follow *follow =
         client_find_follow(client, json_text_of(json_object_get(ask->subject, "key")));
     json_t *answer;
@@ -73,8 +94,9 @@ static void on_subscribed(struct client *client, struct ask *ask)
         answer_refused(ask->ctx, kind);
         return;
     }
-    answer = subscription_answer(kind, json_text_of(topic != NULL ? topic : session), true);
-    if (follow != NULL && answer != NULL && kind->says_position)
+    answer =
+        subscription_answer(kind, json_text_of(json_object_get(ask->subject, kind->member)), true);
+    if (follow != NULL && answer != NULL && kind->has_ids)
         say_position(answer, follow, ask);
     answer_json(ask->ctx, answer);
 }
@@ -149,7 +171,7 @@ static void subscribe(struct request *r, const struct wanted *wanted)
     const struct subject_kind *kind = wanted->kind;
     struct notify_str name = wanted->name;
     struct key_buffer buffer;
-    struct notify_str key = key_of(r->shared->keys, kind->kind, name, &buffer);
+    struct notify_str key = subject_key(r, kind, name, &buffer);
     struct ask *ask;
     json_t *subject;
     int error;
@@ -170,12 +192,14 @@ static void subscribe(struct request *r, const struct wanted *wanted)
     fail_follow(r, error);
 }
 
+/* What is a box is none of the channels, whoever may follow it. */
 static bool may_subscribe(struct request *r, const struct wanted *wanted)
 {
     struct key_buffer buffer;
+    struct notify_str key = subject_key(r, wanted->kind, wanted->name, &buffer);
 
-    if (client_may_follow(r->client,
-                          key_of(r->shared->keys, wanted->kind->kind, wanted->name, &buffer)))
+    if ((wanted->kind != &channel_subject || plain_channels_have(r->shared->channels, key)) &&
+        client_may_follow(r->client, key))
         return true;
     answer_lacks_right(r, wanted->kind->member, wanted->kind->right, wanted->name);
     return false;
@@ -272,24 +296,45 @@ static void handle_unsubscribe_from(struct request *r, const struct subject_kind
 {
     struct notify_str name = request_text(r, kind->member);
     struct key_buffer buffer;
-    struct follow *follow =
-        client_find_follow(r->client, key_of(r->shared->keys, kind->kind, name, &buffer));
+    struct follow *follow = client_find_follow(r->client, subject_key(r, kind, name, &buffer));
 
-    if (follow != NULL)
+    if (follow != NULL && follow->plain == (kind == &channel_subject))
         client_unfollow(r->client, follow);
     answer_json(r, subscription_answer(kind, name, false));
+}
+
+/* A channel without a box has no ids, and nobody is present there. */
+static bool check_channel(struct request *r)
+{
+    static const char *const others[] = {"last_id", "last", "since", "presence"};
+
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (request_value(r, others[i])->raw.len > 0) {
+            answer_error(r, ANSWER_INVALID_FIELD, others[i],
+                         "a channel is followed from now on, and has no presence");
+            return false;
+        }
+    return true;
 }
 
 void request_handle_subscribe(struct request *r)
 {
     bool present = request_value(r, "presence")->flag;
 
-    if (!present || request_presence_may_enter(r))
+    if (request_text(r, "channel").len > 0) {
+        if (check_channel(r))
+            handle_subscribe_to(r, &channel_subject, false);
+    } else if (!present || request_presence_may_enter(r)) {
         handle_subscribe_to(r, &topic_subject, present);
+    }
 }
 
 void request_handle_unsubscribe(struct request *r)
 {
+    if (request_text(r, "channel").len > 0) {
+        handle_unsubscribe_from(r, &channel_subject);
+        return;
+    }
     request_presence_leave(r->client, request_text(r, "topic"));
     handle_unsubscribe_from(r, &topic_subject);
 }

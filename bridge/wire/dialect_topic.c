@@ -140,7 +140,7 @@ static bool is_notification(const struct event *event)
 
 static bool say_event(const struct event *event, struct text *ret)
 {
-    if (event->kind == EVENT_STATE || event->data.ptr[0] != '{')
+    if (event->kind == EVENT_STATE || event->plain || event->data.ptr[0] != '{')
         return false;
     return is_notification(event) ? say_titled(event, ret) : say_lifted(event, ret);
 }

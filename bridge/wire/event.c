@@ -121,19 +121,41 @@ static bool decode(struct event *event)
     return event->data.len > 0 || event->rev > 0;
 }
 
+/* With a copy of text, of which nothing is known yet. NULL: out of memory. */
+static struct event *event_new(struct notify_str text)
+{
+    struct event *event = calloc(1, sizeof(*event) + text.len);
+
+    if (event == NULL)
+        return NULL;
+    event->refs = 1;
+    event->len = text.len;
+    memcpy(event->payload, text.ptr, text.len);
+    return event;
+}
+
+struct event *event_plain(struct notify_str text)
+{
+    struct event *event = event_new(text);
+    struct notify_str head[HEAD_COUNT] = {{NULL, 0}};
+
+    if (event == NULL)
+        return NULL;
+    event->kind = EVENT_VOLATILE;
+    event->plain = true;
+    (void)json_scan_object(notify_str_of(event->payload, event->len), on_head_member, head);
+    event->type = head[HEAD_TYPE];
+    return event;
+}
+
 struct event *event_decode(struct notify_str message)
 {
     struct event *event;
 
     if (message.len == 0) /* also what is no string at all: a push of some other kind */
         return NULL;
-    event = calloc(1, sizeof(*event) + message.len);
-    if (event == NULL)
-        return NULL;
-    event->refs = 1;
-    event->len = message.len;
-    memcpy(event->payload, message.ptr, message.len);
-    if (!decode(event))
+    event = event_new(message);
+    if (event != NULL && !decode(event))
         return event_unref(event);
     return event;
 }

@@ -36,6 +36,7 @@ struct event {
     uint32_t epoch;             /* that begins with it; 0: none does */
     uint8_t whole_box;          /* enum whole_box; of EVENT_STATE */
     bool counts_log;            /* says how much of a log is unread; the same */
+    bool plain;                 /* of a channel that is no box: said as it is in every dialect */
     struct notify_str type;     /* raw JSON string with quotes; points into payload */
     struct notify_str key;      /* the same */
     struct notify_str category; /* raw JSON value, or empty; points into payload */
@@ -51,6 +52,9 @@ struct event {
 /* Decodes a message. Takes a copy. One reference. NULL: it has not the shape of a message, or out
  * of memory. */
 struct event *event_decode(struct notify_str message);
+/* What is said on a channel that is no box, as clients get it: EVENT_VOLATILE, without a key. Takes
+ * a copy. One reference. NULL: out of memory. */
+struct event *event_plain(struct notify_str text);
 /* {"type":"changed"}: more has changed in the box of key than its messages told; rev and unread are
  * what holds now, epoch one that is new (or 0). One reference. NULL: out of memory. */
 struct event *event_changed(struct notify_str key, uint32_t epoch, uint64_t rev, uint64_t unread);

@@ -71,7 +71,11 @@ BAD_ADDRESSES = [
     ("/ws/tab?topics=a&user=100%&x=y", "user must have"),
     *((f"/ws?topics={topics}", "topics must be names of 1 to 128 bytes of UTF-8")
       for topics in ("t" * 4097, "t" * 129, "a,b%0Ac", "a,%ff", "100%,b")),
-    (f"/ws?topics={','.join(f't{n}' for n in range(128))}", "topics must be fewer"),
+    *((f"/ws?channels={channels}", "channels must be names of 1 to 128 bytes of UTF-8")
+      for channels in ("t" * 4097, "t" * 129, "a,b%0Ac", "a,%ff", "100%,b")),
+    *((f"/ws?{names}={','.join(f't{n}' for n in range(128))}", "topics and channels must be fewer")
+      for names in ("topics", "channels")),
+    ("/ws?protocol=notify.v2", "protocol must be notify.v1"),
     *((f"/ws?last_event_id={id_}", "last_event_id must be an id such as 1795208400123-0")
       for id_ in ("yesterday", "1-2-3", "99999999999999999999-0", "%0A", "100%", "0x1", "-", "%20")),
 ]  # fmt: skip

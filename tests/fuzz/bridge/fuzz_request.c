@@ -57,7 +57,8 @@ static void stage_open(struct stage *stage)
     link_testing_init(&stage->subscriber);
     link_testing_init(&stage->commands);
     stage->turns = turns_new(&stage->commands);
-    stage->router = router_new(LOOP_TESTING, &limits, &client_follow_handlers);
+    stage->router = router_new(LOOP_TESTING, &limits, &(struct router_plain){NULL, NULL},
+                               &client_follow_handlers);
     stage->followings = followings_new(LOOP_TESTING, &stage->commands, arrival_on_logs_followed);
     stage->authority = authority_new(LOOP_TESTING, &(struct authority_config){.open = true}, error);
     assert(stage->turns != NULL && stage->router != NULL && stage->followings != NULL &&

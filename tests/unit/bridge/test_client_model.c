@@ -915,7 +915,8 @@ static void begin(uint64_t number)
         .recent_events = 1 + below(20),
         .recent_bytes = chance(50) ? 1000000 : below(4000),
         .linger = {.ms = below(300), .channels = 2 + below(4), .per_client = below(3)}};
-    router = router_new(LOOP_TESTING, &limits, &client_follow_handlers);
+    router = router_new(LOOP_TESTING, &limits, &(struct router_plain){NULL, NULL},
+                        &client_follow_handlers);
     cr_assert_not_null(router);
     turns = turns_new(&commands);
     cr_assert_not_null(turns);

@@ -529,6 +529,8 @@ static const char *const all_options[] = {
     "restart-spread",
     "shutdown-timeout",
     "status-interval",
+    "channel",
+    "max-channel-message",
     "version",
     "help",
     "help-markdown",

@@ -209,13 +209,13 @@ Test(opening, lists_topics_between_commas)
         struct notify_str topic;
         const char *rest = opening.topics;
         cr_assert_null(read_address("/ws", listed[i].query));
-        cr_assert_eq(opening_topic_count(&opening), listed[i].count, "%s", listed[i].query);
+        cr_assert_eq(opening_name_count(&opening), listed[i].count, "%s", listed[i].query);
         for (size_t n = 0; n < listed[i].count; n++) {
-            cr_assert(opening_next_topic(&rest, &topic));
+            cr_assert(opening_next_name(&rest, &topic));
             cr_assert(notify_str_eq(topic, notify_str_z(listed[i].topics[n])), "%s",
                       listed[i].query);
         }
-        cr_assert_not(opening_next_topic(&rest, &topic));
+        cr_assert_not(opening_next_name(&rest, &topic));
     }
 }
 
