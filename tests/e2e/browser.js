@@ -61,7 +61,7 @@ export class Tab {
     tab.#page.on('pageerror', (error) => tab.#problems.push(error.message));
     tab.#page.on('console', (message) => {
       // While the bridge is away the browser itself complains of refused connections.
-      const isOurs = message.type() === 'error' && !message.text().includes('WebSocket connection to');
+      const isOurs = message.type() === 'error' && !/WebSocket connection to|ERR_CONNECTION_REFUSED/.test(message.text());
       if (isOurs) tab.#problems.push(message.text());
     });
     await tab.#page.goto(address);
