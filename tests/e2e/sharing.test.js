@@ -263,6 +263,17 @@ forEach(SHARED, 'a token that the hub asks for, and that is another user\'s by n
   assert.ok(changed >= 0, 'the badge of the last user was taken away');
 });
 
+forEach([...SHARED, 'own'], 'a token that ends soon is renewed on the connection that stands', async (mode) => {
+  const stand = await startWithTokens();
+  const given = `{ share: '${mode}', token: () => (window.calls = (window.calls || 0) + 1) > 1 ? '${tokenFor('alice')}' : '${tokenFor('alice', 45)}' }`;
+  const [tab] = await openTabs(stand, 1, given); // the bridge tells a minute before the end: at once
+  await eventually('another one was asked for', () => tab.ask(() => window.calls > 1));
+  assert.equal(await tab.ask(() => events.filter(([type, { status }]) => type === 'status' && status === 'connected').length), 1);
+  assert.deepEqual(await tab.ask(() => got.map(({ type }) => type).filter((type) => type === 'token_expiring')), ['token_expiring']);
+  await tab.ask(() => client.heartbeat()); // behind the answer to `auth`
+  assert.deepEqual(await tab.ask(() => events.filter(([type]) => type === 'error' || type === 'stopped')), []);
+});
+
 forEach(SHARED, 'who does not know who it is shares with nobody', async (mode) => {
   const stand = await begin();
   const tabs = await openTabs(stand, 2, { share: mode });
