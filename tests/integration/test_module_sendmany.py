@@ -145,8 +145,10 @@ def test_help_tells_about_every_command(shared_redis, client):
     assert by_name["NOTIFY.DEL"] == "NOTIFY.DEL <key> <id> [<id> ...]|TOKEN <token>|ENTITY <type> <id> [NOPUBLISH]"
     assert "[EX <seconds>|PX <milliseconds>|" in by_name["NOTIFY.SEND"]
     with Resp(shared_redis.port) as resp:
-        known = resp.call("COMMAND", "LIST", "FILTERBY", "MODULE", "notify")
-    assert {name.upper().split("|")[0] for name in known} == set(by_name)
+        listed = resp.call("COMMAND", "LIST", "FILTERBY", "MODULE", "notify")
+    known = {name.upper().split("|")[0] for name in listed}
+    # Redis 8 does not list what is internal.
+    assert known <= set(by_name) and set(by_name) - known <= {"NOTIFY.RESTOREBOX"}
 
 
 def test_help_on_one_command(client):

@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 import select
+import os
 import socket
 import ssl
 import time
@@ -371,11 +372,20 @@ def test_a_connection_that_says_nothing_is_given_up(host):
     assert 3 < time.monotonic() - started < 9
 
 
+def read_to_fin(sock):
+    """Below TLS, which may refuse to write once it has seen that end."""
+    with socket.socket(fileno=os.dup(sock.fileno())) as raw:
+        raw.settimeout(10)
+        while raw.recv(65536):
+            pass
+
+
 def test_a_refused_peer_that_does_not_close_is_dropped(host):
     with host.open() as sock:
         sock.sendall(post(b"Content-Length: 100"))
         started = time.monotonic()
-        assert statuses(read_all(sock)) == [405]  # the host's FIN comes at once …
+        assert read_answer(sock)[0] == 405
+        read_to_fin(sock)  # the host's comes at once …
         assert time.monotonic() - started < 1
         ended = False
         while not ended and time.monotonic() - started < 6:
