@@ -15,8 +15,7 @@ const struct box_field_kind box_fields[FIELD_COUNT] = {
     [FIELD_PAST_2] = {BOX_HAS_PAST_2, sizeof(struct past_epoch)},
 };
 
-/* Bytes of the fields in a set of them, bit i being field i: a table, as every command asks several
- * times. */
+/* A table, as every command asks several times. */
 #define HAS(set, field) ((set) >> (field)&1u)
 #define SUM(set)                                                                                   \
     (HAS(set, FIELD_TRIMMED) * sizeof(struct notify_id) +                                          \
@@ -26,32 +25,21 @@ const struct box_field_kind box_fields[FIELD_COUNT] = {
          sizeof(struct past_epoch))
 #define SUMS_4(set) SUM(set), SUM((set) + 1), SUM((set) + 2), SUM((set) + 3)
 #define SUMS_16(set) SUMS_4(set), SUMS_4((set) + 4), SUMS_4((set) + 8), SUMS_4((set) + 12)
-static const uint8_t sums[] = {SUMS_16(0), SUMS_16(16), SUMS_16(32), SUMS_16(48)};
+const uint8_t box_field_sums[] = {SUMS_16(0), SUMS_16(16), SUMS_16(32), SUMS_16(48)};
 
-_Static_assert(sizeof(sums) == 1u << FIELD_COUNT, "a sum for each set");
+_Static_assert(sizeof(box_field_sums) == 1u << FIELD_COUNT, "a sum for each set");
 _Static_assert(BOX_HAS_TRIMMED << FIELD_PAST_2 == BOX_HAS_PAST_2, "flags are in the fields' order");
 
 size_t box_field_offset(const struct box *box, enum box_field field)
 {
     unsigned before = (1u << field) - 1;
 
-    return sizeof(*box) + sums[(box->flags / BOX_HAS_TRIMMED) & before];
-}
-
-static size_t table_offset(const struct box *box)
-{
-    return box_field_offset(box, FIELD_COUNT);
-}
-
-size_t store_table_end(const struct box *box)
-{
-    return table_offset(box) +
-           category_records_size(store_categories(box), (uint32_t)box->category_slots);
+    return sizeof(*box) + box_field_sums[(box->flags / BOX_HAS_TRIMMED) & before];
 }
 
 struct box_category *store_categories(const struct box *box)
 {
-    return store_at(box, table_offset(box));
+    return store_at(box, store_table_offset(box));
 }
 
 /* Copies the field out; false (and *out untouched) when the box does not have it. */

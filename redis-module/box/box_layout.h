@@ -144,13 +144,27 @@ static inline struct notify_id store_last_id(const struct box *box)
     return (struct notify_id){box->last_ms, box->last_seq};
 }
 
-/* Where the table of categories ends: a multiple of 8. Behind it lie the marks of a small box, or
- * the ring of a large one. */
-size_t store_table_end(const struct box *box);
-
 static inline void *store_at(const struct box *box, size_t offset)
 {
     return (uint8_t *)box + offset;
+}
+
+/* Bytes of the fields in a set of them, bit i being field i. */
+extern const uint8_t box_field_sums[];
+
+/* Behind the fields: where the table of categories begins, */
+static inline size_t store_table_offset(const struct box *box)
+{
+    return sizeof(*box) + box_field_sums[(box->flags & ~BOX_IS_LARGE) / BOX_HAS_TRIMMED];
+}
+
+/* and where it ends: a multiple of 8. Behind it lie the marks of a small box, or the ring of a
+ * large one. Here, since a SEND asks a dozen times. */
+static inline size_t store_table_end(const struct box *box)
+{
+    size_t offset = store_table_offset(box);
+
+    return offset + category_records_size(store_at(box, offset), (uint32_t)box->category_slots);
 }
 
 /* Of a large box. */

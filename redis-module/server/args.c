@@ -69,6 +69,8 @@ bool args_is_keyword(struct notify_str text, struct notify_str keyword)
 {
     if (text.len != keyword.len)
         return false;
+    if (memcmp(text.ptr, keyword.ptr, keyword.len) == 0) /* as nearly everybody writes it */
+        return true;
     for (size_t i = 0; i < keyword.len; i++) {
         char c = text.ptr[i];
         if (c >= 'a' && c <= 'z')
@@ -308,7 +310,8 @@ static size_t find_option(struct notify_str word, const struct arg_option *optio
 {
     size_t i = 0;
 
-    while (i < count && !args_is_keyword(word, notify_str_of(options[i].name, options[i].len)))
+    while (i < count && (options[i].len != word.len ||
+                         !args_is_keyword(word, notify_str_of(options[i].name, options[i].len))))
         i++;
     return i < count && options[i].is_part && !in_part ? count : i;
 }
