@@ -287,13 +287,13 @@ static void set_back(const struct follow_handlers *handlers, struct follow *foll
 }
 
 void audience_come_back(struct audience *audience, const struct follow_handlers *handlers,
-                        struct notify_id end)
+                        const struct trail *trail, struct notify_id end)
 {
     struct follow *follow;
     uint32_t i = 0;
 
     while ((follow = next_live(audience, &i)) != NULL)
-        if (notify_id_cmp(follow->pos, end) > 0)
+        if (notify_id_cmp(follow->pos, end) > 0 && !trail_has(trail, follow->pos))
             set_back(handlers, follow, end, false);
 }
 

@@ -82,9 +82,10 @@ bool audience_serve(const struct follow_handlers *handlers, struct follow *follo
 /* Entries up to trimmed are gone: those who are live and stand before it are told. */
 void audience_tell_gap(struct audience *audience, const struct follow_handlers *handlers,
                        struct notify_id trimmed);
-/* The box ends at end, so whoever is live behind that stands in one that is no more. */
+/* The box ends at end, so whoever is live behind that, and not at what was believed, stands in one
+ * that is no more. */
 void audience_come_back(struct audience *audience, const struct follow_handlers *handlers,
-                        struct notify_id end);
+                        const struct trail *trail, struct notify_id end);
 /* All who are live go on behind pos, and have missed nobody knows what. */
 void audience_begin_at(struct audience *audience, const struct follow_handlers *handlers,
                        struct notify_id pos);

@@ -287,8 +287,9 @@ static void only_listen(struct channel *channel)
 
 /* Some of what was believed is not there. What Redis has behind the last entry that it vouched for
  * is looked at again; what was had of it stands in the trail, and is skipped. */
-static void go_back(struct channel *channel)
+static void go_back(struct channel *channel, const struct catchup_result *result)
 {
+    audience_come_back(&channel->audience, channel->shared->handlers, channel->trail, result->last);
     channel->last = channel->trail->sure;
     channel->rev = channel->sure_rev;
     channel_forget_recent(channel);
@@ -362,7 +363,7 @@ static bool accept_missing(struct channel *channel, const struct batch *batch)
 static void complete(struct channel *channel, const struct catchup_result *result)
 {
     leave_unreal(channel, notify_id_after(result->last));
-    audience_come_back(&channel->audience, channel->shared->handlers, result->last);
+    audience_come_back(&channel->audience, channel->shared->handlers, channel->trail, result->last);
     trail_forget(&channel->trail);
     channel->last = result->last; /* beyond the last entry when that is deleted */
     if (result->rev != 0 || notify_id_is_zero(result->last))
@@ -499,7 +500,7 @@ static bool close_hole(struct channel *channel, const struct catchup_result *res
         trail_vouch(&channel->trail, channel->last);
         return fill_hole(channel, result, batch);
     case REFUTED:
-        go_back(channel);
+        go_back(channel, result);
         break;
     case UNKNOWN:
         break;

@@ -1597,6 +1597,32 @@ Test(channel_model, who_stands_behind_the_end_of_the_box_is_told_and_gets_what_c
     story_end();
 }
 
+/* All that the channel knows it has heard since the box was empty; and so it is again. */
+Test(channel_model, who_stood_ahead_of_what_was_believed_comes_back_when_the_box_is_empty)
+{
+    struct side *side = story_begin();
+    struct watched *w;
+
+    (void)follow_from(0, side, NULL);
+    let_run(side);
+    publish(side, false);
+    let_run(side);
+    side->box.clock = 100;
+    publish(side, true);
+    side->pipe.len = 0; /* its message is lost */
+    w = follow_from(1, side, &side->box.last);
+    work_off(side);
+    answer(side);
+    cr_assert_eq(w->follow.state, FOLLOW_LIVE);
+    begin_anew_between(side, 0);
+    work_off(side);
+    answer(side);
+    publish(side, false);
+    settle();
+    cr_assert(w->had[side->box.life]);
+    story_end();
+}
+
 /* Somebody else publishes what fits before the module's next one is heard, which a read brings for
  * who begins further back. */
 Test(channel_model, what_a_read_brings_of_what_was_believed_is_kept_for_nobody)
