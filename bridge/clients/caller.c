@@ -59,7 +59,7 @@ static struct caller *judge_later(struct client_shared *shared, struct notify_st
         return NULL;
     caller->fn = fn;
     caller->ctx = ctx;
-    memcpy(caller->user, user, strlen(user));
+    memcpy(caller->user, user, strlen(user) + 1);
     caller->judged = judge_take(&shared->admissions->judge, token, 0, on_judged, caller);
     if (caller->judged != NULL)
         return caller;

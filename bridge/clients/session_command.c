@@ -13,10 +13,11 @@ void session_command_add(struct session_command *command, struct notify_str word
 struct notify_str session_connection_name(char out[SESSIONS_CONNECTION_MAX], const char *node,
                                           uint64_t number)
 {
-    size_t len = strlen(node);
+    struct notify_str name = notify_str_z(node);
+    size_t len = name.len + 1;
 
-    memcpy(out, node, len);
-    out[len++] = ':';
+    memcpy(out, name.ptr, name.len);
+    out[name.len] = ':';
     len += number_text(out + len, (int64_t)number).len;
     return notify_str_of(out, len);
 }
