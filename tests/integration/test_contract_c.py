@@ -719,11 +719,11 @@ WRONG = {
     "a page before a number": ({"type": "request_notification_history", "before": 7}, "INVALID_FIELD", "before"),
     "history of an odd category": ({"type": "request_notification_history", "category": 7}, "INVALID_FIELD", "category"),
     "unread_only that is text": ({"type": "request_notification_history", "unread_only": "yes"}, "INVALID_FIELD", "unread_only"),
-    "no topic to join": ({"type": "subscribe"}, "MISSING_FIELD", "topic"),
+    "no topic to join": ({"type": "subscribe"}, "MISSING_FIELD", None),  # it may be a channel
     "a topic that is a list": ({"type": "subscribe", "topic": ["run:1"]}, "INVALID_FIELD", "topic"),
     "a topic that is empty": ({"type": "subscribe", "topic": ""}, "INVALID_FIELD", "topic"),
     "a topic since no id": ({"type": "subscribe", "topic": "run:1", "last_id": "last week"}, "INVALID_FIELD", "last_id"),
-    "no topic to leave": ({"type": "unsubscribe"}, "MISSING_FIELD", "topic"),
+    "no topic to leave": ({"type": "unsubscribe"}, "MISSING_FIELD", None),
     "no positions": ({"type": "resume"}, "MISSING_FIELD", "positions"),
     "positions that are a list": ({"type": "resume", "positions": ["topic:all"]}, "INVALID_FIELD", "positions"),
     "a position that is no id": ({"type": "resume", "positions": {"topic:all": "x"}}, "INVALID_FIELD", "positions"),
