@@ -75,7 +75,7 @@ static char *join(const struct text *text, bool is_error, size_t *ret_len)
 
     for (size_t i = 0; i < text->len; i++)
         len += text->parts[i].len;
-    body = malloc(len);
+    body = malloc(len + 1); /* never 0 */
     if (body == NULL)
         return NULL;
     len = 0;
@@ -95,11 +95,11 @@ static char *join(const struct text *text, bool is_error, size_t *ret_len)
 /* The answer in the words of the call. NULL: out of memory. */
 static char *reshape(const struct http_call *call, char *body, size_t *len)
 {
-    json_t *answer = json_loadb(body, *len, 0, NULL);
-    json_t *shaped = answer == NULL ? NULL : call->shape(answer);
+    json_t *said = json_loadb(body, *len, 0, NULL);
+    json_t *shaped = said == NULL ? NULL : call->shape(said);
 
     free(body);
-    json_decref(answer);
+    json_decref(said);
     body = shaped == NULL ? NULL : json_dumps(shaped, JSON_COMPACT);
     json_decref(shaped);
     *len = body == NULL ? 0 : strlen(body);
