@@ -13,9 +13,8 @@ struct client_shared;
 struct identity;
 
 #define LOGS_MAX 100 /* of one user: further ones are delivered, but neither counted nor listed */
-#define LOGS_OF_OTHERS_MAX                                                                         \
-    256 /* that a roles file may name for those that one lacks to be left                          \
-         */
+/* What a roles file may name, all roles together, for logs_of_others() to look at. */
+#define LOGS_OF_OTHERS_MAX 256
 
 struct logs {
     size_t len;
