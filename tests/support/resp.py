@@ -73,7 +73,7 @@ class Resp:
 
     def _parse(self):
         line = self._line()
-        kind, rest = line[:1], line[1:].decode()
+        kind, rest = line[:1], line[1:].decode("utf-8", "surrogateescape")  # errors repeat what was sent
         if kind == b"+":
             return rest
         if kind == b"-":
