@@ -14,6 +14,7 @@
 #include "clients/client.h"
 #include "clients/following.h"
 #include "clients/request_rate.h"
+#include "clients/inquiries.h"
 #include "clients/review.h"
 #include "config.h"
 #include "ending.h"
@@ -23,9 +24,11 @@
 #include "net/conn.h"
 #include "net/listener_set.h"
 #include "net/transport.h"
+#include "requests/agent.h"
 #include "requests/responder_ws.h"
 #include "status_report.h"
 #include "trust.h"
+#include "wire/dialect.h"
 
 /* Connections that are no WebSocket, those that are refused with 503 among them; out of the files
  * kept free. */
@@ -41,6 +44,8 @@ struct app {
     struct trust *trust;
     struct admissions admissions;
     struct category_filters filters;
+    struct inquiries inquiries;
+    struct agent agent;
     struct client_shared clients;
     struct request_rate *request_rate;
     struct front_door door;
@@ -109,6 +114,33 @@ static void name_keys(struct app *app)
     app->channels = (struct plain_channels){.patterns = list_items(&app->config->channels),
                                             .logs = list_items(&app->config->broadcast_logs),
                                             .keys = &app->keys};
+    dialect_name_inboxes(app->config->inbox_key);
+}
+
+static int build_agent(struct app *app)
+{
+    const struct config *config = app->config;
+
+    app->inquiries = (struct inquiries){.loop = app->loop,
+                                        .timeout_ms = config->agent_timeout_ms,
+                                        .max = config->max_agent_requests,
+                                        .max_per_client = config->max_agent_requests_per_client};
+    app->agent = (struct agent){.stream = config->agent_stream,
+                                .stream_max = config->agent_stream_max,
+                                .answer_bytes = config->max_agent_answer_bytes};
+    return inquiries_init(&app->inquiries);
+}
+
+static int build_admissions(struct app *app)
+{
+    const struct config *config = app->config;
+
+    app->admissions = (struct admissions){.loop = app->loop,
+                                          .authority = trust_authority(app->trust),
+                                          .timeout_ms = config->auth_timeout_ms,
+                                          .admit = arrival_admit,
+                                          .on_renewed = review_client};
+    return admissions_init(&app->admissions);
 }
 
 static int build_clients(struct app *app)
@@ -120,11 +152,6 @@ static int build_clients(struct app *app)
     app->request_rate = request_rate_new(app->loop, &request_rate);
     if (app->request_rate == NULL)
         return -ENOMEM;
-    app->admissions = (struct admissions){.loop = app->loop,
-                                          .authority = trust_authority(app->trust),
-                                          .timeout_ms = config->auth_timeout_ms,
-                                          .admit = arrival_admit,
-                                          .on_renewed = review_client};
     app->clients = (struct client_shared){
         .senders = {.loop = app->loop,
                     .outbox_bytes = config->outbox_bytes,
@@ -143,12 +170,14 @@ static int build_clients(struct app *app)
         .admissions = &app->admissions,
         .request_rate = app->request_rate,
         .filters = &app->filters,
+        .inquiries = &app->inquiries,
+        .agent = &app->agent,
         .on_leaving = arrival_undo,
         .on_box_ended = following_renew,
         .on_closed = ending_on_closed,
         .ctx = &app->ending,
     };
-    if (admissions_init(&app->admissions) != 0 || client_shared_init(&app->clients) != 0)
+    if (build_admissions(app) != 0 || client_shared_init(&app->clients) != 0)
         return -ENOMEM;
     app->clients_ready = true;
     return 0;
@@ -246,8 +275,8 @@ static int build(struct app *app)
                                   .spread_ms = config->restart_spread_ms,
                                   .timeout_ms = config->shutdown_timeout_ms,
                                   .listeners = &app->listeners};
-    if (ending_init(&app->ending) != 0 || build_clients(app) != 0 || read_all_networks(app) != 0 ||
-        build_transport(app) != 0 || build_status(app) != 0)
+    if (ending_init(&app->ending) != 0 || build_agent(app) != 0 || build_clients(app) != 0 ||
+        read_all_networks(app) != 0 || build_transport(app) != 0 || build_status(app) != 0)
         return -ENOMEM;
     build_door(app);
     return loop_on_signal(app->loop, SIGTERM, ending_on_signal, &app->ending) != 0 ||
@@ -290,6 +319,7 @@ void app_free(struct app *app)
         client_shared_release(&app->clients);
     admissions_release(&app->admissions);
     request_rate_free(app->request_rate);
+    inquiries_release(&app->inquiries);
     trust_free(app->trust);
     ending_release(&app->ending);
     if (app->loop != NULL)

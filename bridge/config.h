@@ -31,6 +31,9 @@ struct config {
     uint64_t message_rate, message_burst, request_rate, request_burst;
     uint64_t recent_events, recent_bytes, channel_message_bytes, max_lingering,
         max_lingering_per_client;
+    char *agent_stream;
+    uint64_t agent_stream_max, agent_timeout_ms, max_agent_requests, max_agent_requests_per_client,
+        max_agent_answer_bytes;
     struct string_list
         unknown; /* variables that begin as ours and are none: spelt wrong, perhaps */
     char *tls_cert, *tls_key, *proxy_header;

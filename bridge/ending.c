@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "clients/client.h"
+#include "clients/inquiries.h"
 #include "clients/sessions.h"
 #include "front_door.h"
 #include "net/conn.h"
@@ -19,8 +20,8 @@ static void close_client(struct client *client, uint64_t spread_ms)
 
     evutil_secure_rng_get_bytes(&random, sizeof(random));
     /* Not 0, by which nothing would be said. */
-    conn_close_until(client->sender.conn, CONN_CLOSE_RESTART, "restarting",
-                     1 + (uint32_t)(random % (spread_ms + 1)));
+    sender_close_until(&client->sender, CONN_CLOSE_RESTART, "restarting",
+                       1 + (uint32_t)(random % (spread_ms + 1)));
 }
 
 static void on_timeout(void *ctx)
@@ -60,6 +61,7 @@ static void begin(struct ending *ending)
         close_client(client, ending->spread_ms);
     }
     loop_timer_set(ending->timer, ending->timeout_ms);
+    inquiries_forget_all(ending->clients->inquiries);
     if (ending->clients->sessions != NULL)
         sessions_drain(ending->clients->sessions, on_told, ending);
     else

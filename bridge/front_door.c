@@ -151,6 +151,7 @@ static void set_gauges(const struct front_door *door)
     counter_set(COUNTER_CONNECTIONS, transport_count(door->transport) - streams);
     counter_set(COUNTER_STREAMS, streams);
     counter_set(COUNTER_SOCKETS, transport_socket_count(door->transport));
+    counter_set(COUNTER_AGENT_WAITING, door->clients->inquiries->count);
     backend_set_gauges(door->backend);
 }
 

@@ -18,7 +18,7 @@
 #include "redis/redis_address.h"
 
 /* An empty one empties the list. */
-static const char *check_broadcast_log(const char *key)
+static const char *check_optional_key(const char *key)
 {
     return strlen(key) <= NOTIFY_KEY_MAX ? NULL
                                          : "a key has at most " TEXT_OF(NOTIFY_KEY_MAX) " bytes";
@@ -329,7 +329,7 @@ const struct option options[] = {
      .type = OPTION_LIST,
      .at = AT(broadcast_logs),
      .def = "topic:all",
-     .check = check_broadcast_log,
+     .check = check_optional_key,
      .metavar = "KEY",
      .help = "Key that every client follows. May be given several times; empty for none."},
     {.name = "ws-heartbeat-interval",
@@ -382,6 +382,7 @@ const struct option options[] = {
      .def = "5",
      .min = 0,
      .max = 10000,
+     .alias = "WS_MAX_CONNECTIONS_PER_SESSION",
      .metavar = "N",
      .help =
          "Connections of one session (of a user's client id), over all bridges; more are closed "
@@ -511,6 +512,55 @@ const struct option options[] = {
      .metavar = "TIME",
      .help = "How long a client may leave 64 KiB of what waits for it in the socket, before it is "
              "closed (4413)."},
+    {.name = "agent-stream",
+     .type = OPTION_TEXT,
+     .at = AT(agent_stream),
+     .def = "agent:requests",
+     .check = check_optional_key,
+     .metavar = "KEY",
+     .help = "Redis stream that clients' messages to an agent go into, see docs/agents.md; empty "
+             "for none."},
+    {.name = "agent-stream-max",
+     .type = OPTION_NUMBER,
+     .at = AT(agent_stream_max),
+     .def = "10000",
+     .min = 1,
+     .max = 100000000,
+     .metavar = "N",
+     .help = "Entries that it keeps, about: older ones go, whether a worker has had them or not."},
+    {.name = "agent-timeout",
+     .type = OPTION_TIME,
+     .at = AT(agent_timeout_ms),
+     .def = "60s",
+     .min = 100,
+     .max = 24 * HOUR_MS,
+     .metavar = "TIME",
+     .help = "How long an agent may say nothing to who has asked it."},
+    {.name = "max-agent-requests",
+     .type = OPTION_NUMBER,
+     .at = AT(max_agent_requests),
+     .def = "10000",
+     .min = 1,
+     .max = 1000000,
+     .metavar = "N",
+     .help = "Requests that wait for an agent at a time; others are answered by UNAVAILABLE."},
+    {.name = "max-agent-requests-per-client",
+     .type = OPTION_NUMBER,
+     .at = AT(max_agent_requests_per_client),
+     .def = "8",
+     .min = 1,
+     .max = 64,
+     .metavar = "N",
+     .help = "Those of one connection; others are answered by TOO_MANY_REQUESTS."},
+    {.name = "max-agent-answer-bytes",
+     .type = OPTION_BYTES,
+     .at = AT(max_agent_answer_bytes),
+     .def = "64K",
+     .min = 256,
+     .max = 16 * MIB,
+     .metavar = "BYTES",
+     .help = "What an agent may say in one event: what is longer is an error to who has asked. So "
+             "much is set aside in --outbox-bytes for each of its requests."},
     {.name = "recent-events",
      .type = OPTION_NUMBER,
      .at = AT(recent_events),

@@ -55,7 +55,7 @@ int batch_push(struct batch *batch, struct event *event)
     forget_made(batch);
     batch->events[batch->len++] = event_ref(event);
     batch->bytes += event->len;
-    batch->excludes |= event->exclude.len > 0;
+    batch->excludes |= event->exclude.len > 0 || event->request.len > 0;
     batch->ends_box |= event->whole_box != WHOLE_BOX_STAYS;
     batch->counts_log |= event->counts_log;
     return 0;

@@ -22,7 +22,7 @@ struct batch {
     struct frame *joined[DIALECT_COUNT]; /* owned; made on demand, forgotten on change, */
     struct batch_choices *choices;       /* as are these; NULL until needed */
     struct batch *uncounted;             /* the same */
-    bool excludes;                       /* some session does not get some of it */
+    bool excludes;                       /* not all who follow get all of it */
     bool ends_box;                       /* some of it tells that the box is another one, */
     bool counts_log;                     /* or counts what is unread of a log */
 };

@@ -102,7 +102,7 @@ static void watch_validity(struct admission *admission)
 
     if (now_ms >= authority_end_ms(all->authority, client->identity)) {
         counter_add(COUNTER_TOKENS_EXPIRED, 1);
-        conn_close(client->sender.conn, CONN_CLOSE_UNAUTHORIZED, "the token has expired");
+        sender_close(&client->sender, CONN_CLOSE_UNAUTHORIZED, "the token has expired");
         return;
     }
     if (admission->stage == STAGE_VALID &&
@@ -120,8 +120,7 @@ static void on_due(struct heartbeat_node *node)
 
     if (admission->stage == STAGE_AWAITING) {
         client_limit_met(admission->client, COUNTER_AUTH_TIMEOUT);
-        conn_close(admission->client->sender.conn, CONN_CLOSE_UNAUTHORIZED,
-                   "no token came in time");
+        sender_close(&admission->client->sender, CONN_CLOSE_UNAUTHORIZED, "no token came in time");
     } else if (admission->stage != STAGE_CHECKING) {
         watch_validity(admission);
     }
@@ -154,14 +153,14 @@ static enum admission_answer renew(struct admission *admission, struct identity 
 
 static void refuse_first(struct admission *admission, enum verdict verdict)
 {
-    struct conn *conn = admission->client->sender.conn;
+    struct sender *sender = &admission->client->sender;
 
     if (verdict == VERDICT_NO_MEMORY)
-        conn_close(conn, CONN_CLOSE_INTERNAL, "out of memory");
+        sender_close(sender, CONN_CLOSE_INTERNAL, "out of memory");
     else if (verdict == VERDICT_NO_KEYS)
-        conn_close(conn, CONN_CLOSE_TRY_AGAIN, "tokens cannot be judged just now");
+        sender_close(sender, CONN_CLOSE_TRY_AGAIN, "tokens cannot be judged just now");
     else
-        conn_close(conn, CONN_CLOSE_UNAUTHORIZED, "the token is no good");
+        sender_close(sender, CONN_CLOSE_UNAUTHORIZED, "the token is no good");
 }
 
 /* The token of somebody who is known already, or not. identity is taken over. */
@@ -227,7 +226,7 @@ void admission_begin(struct client *client, struct notify_str token)
         admission->stage = STAGE_AWAITING;
     }
     if (admission == NULL || (token.ptr != NULL && begin_check(admission, token, NULL, NULL) != 0))
-        conn_close(client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
+        sender_close(&client->sender, CONN_CLOSE_INTERNAL, "out of memory");
     else if (token.ptr == NULL)
         heartbeat_set(all->deadlines, &admission->deadline, all->timeout_ms);
 }
@@ -248,8 +247,8 @@ void admission_demand(struct client *client)
 
     if (client->identity == NULL && !client_is_closed(client) &&
         (admission == NULL || admission->check == NULL))
-        conn_close(client->sender.conn, CONN_CLOSE_UNAUTHORIZED,
-                   "the first message must be auth with a token");
+        sender_close(&client->sender, CONN_CLOSE_UNAUTHORIZED,
+                     "the first message must be auth with a token");
 }
 
 int admissions_init(struct admissions *admissions)

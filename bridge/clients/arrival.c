@@ -106,9 +106,9 @@ static void on_refused(struct client *client, enum session_set_kind kind, struct
 
     client_limit_met(client, limit);
     if (kind == SESSIONS_OF_USER)
-        conn_close(client->sender.conn, CONN_CLOSE_TOO_MANY,
-                   too_many_sessions ? "too many sessions of this user"
-                                     : "too many connections of this session");
+        sender_close(&client->sender, CONN_CLOSE_TOO_MANY,
+                     too_many_sessions ? "too many sessions of this user"
+                                       : "too many connections of this session");
     else if (kind == USERS_OF_TOPIC) /* which it follows all the same */
         client_tell_error(client, key, "TOO_MANY_CONNECTIONS",
                           "so many are present there that no other is counted");
@@ -116,7 +116,7 @@ static void on_refused(struct client *client, enum session_set_kind kind, struct
 
 static void on_kicked(struct client *client)
 {
-    conn_close(client->sender.conn, CONN_CLOSE_KICKED, "the session was ended");
+    sender_close(&client->sender, CONN_CLOSE_KICKED, "the session was ended");
 }
 
 const struct session_handlers arrival_session_handlers = {
@@ -210,20 +210,27 @@ static int resume_by_itself(struct client *client, struct notify_str key,
 }
 
 /* What the address asks for, as far as it may. */
-static void follow_topics(struct auto_keys *keys, const struct opening *opening)
+static void follow_if_it_may(struct auto_keys *keys, enum key_kind kind, struct notify_str name)
 {
     struct client *client = keys->client;
-    const char *rest = opening->topics;
     struct key_buffer buffer;
+    struct notify_str key = key_of(client->shared->keys, kind, name, &buffer);
+
+    if (key.len == 0 || client_may_follow(client, key))
+        follow_by_itself(keys, key, NULL);
+    else
+        client_tell_error(client, key, "FORBIDDEN", CLIENT_NO_RIGHT_TEXT);
+}
+
+static void follow_of_address(struct auto_keys *keys, const struct opening *opening)
+{
+    const char *rest = opening->topics;
     struct notify_str topic;
 
-    while (opening_next_name(&rest, &topic)) {
-        struct notify_str key = key_of(client->shared->keys, KEY_TOPIC, topic, &buffer);
-        if (key.len == 0 || client_may_follow(client, key))
-            follow_by_itself(keys, key, NULL);
-        else
-            client_tell_error(client, key, "FORBIDDEN", CLIENT_NO_RIGHT_TEXT);
-    }
+    if (opening->in_session)
+        follow_if_it_may(keys, KEY_SESSION, opening->client_id);
+    while (opening_next_name(&rest, &topic))
+        follow_if_it_may(keys, KEY_TOPIC, topic);
 }
 
 /* Those without a box. */
@@ -257,10 +264,11 @@ static void count_name(void *ctx, struct notify_str name)
     ++*(size_t *)ctx;
 }
 
-/* How many keys a client follows by itself: its inbox, the logs, topics and channels. */
+/* How many keys a client follows by itself: its inbox, its session, the logs, topics and
+ * channels. */
 static size_t count_keys(const struct client_shared *shared, const struct opening *opening)
 {
-    size_t count = 1 + opening_name_count(opening);
+    size_t count = 1 + opening->in_session + opening_name_count(opening);
 
     for (const char *const *log = shared->broadcast_logs; *log != NULL; log++)
         count++;
@@ -335,7 +343,7 @@ static int follow_all(struct client *client, const struct opening *opening,
         follow_by_itself(&keys, inbox, from);
     for (const char *const *log = shared->broadcast_logs; *log != NULL; log++)
         follow_by_itself(&keys, notify_str_z(*log), NULL);
-    follow_topics(&keys, opening);
+    follow_of_address(&keys, opening);
     follow_channels(&keys, opening);
     identity_each(client->identity, RIGHT_FOLLOW, false, follow_of_role, &keys);
     if (keys.error != 0)
@@ -364,15 +372,14 @@ static const char *read_opening(struct opening *ret, const struct client_shared 
 /* What is to be known of whoever is known by now. False: the connection is being closed. */
 static bool settle(struct client *client, const struct opening *opening)
 {
-    struct conn *conn = client->sender.conn;
     struct notify_str user = client_user(client);
 
     log_debug("client_known", "client", log_int((int64_t)client->number), "user",
               log_bytes(user.ptr, user.len));
     if (opening->user[0] != '\0' && !notify_str_eq(notify_str_z(opening->user), user))
-        conn_close(conn, CONN_CLOSE_FORBIDDEN, "user is not whom the token is for");
+        sender_close(&client->sender, CONN_CLOSE_FORBIDDEN, "user is not whom the token is for");
     else if (!categories_apply(client))
-        conn_close(conn, CONN_CLOSE_INTERNAL, "out of memory");
+        sender_close(&client->sender, CONN_CLOSE_INTERNAL, "out of memory");
     else
         return true;
     return false;
@@ -422,7 +429,7 @@ static void follow(struct client *client, const struct opening *opening,
                    const struct notify_id *from)
 {
     if (follow_all(client, opening, from) != 0)
-        conn_close(client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
+        sender_close(&client->sender, CONN_CLOSE_INTERNAL, "out of memory");
     forget_address(client);
 }
 
@@ -432,7 +439,7 @@ static void admit_without(struct client *client, struct identity *identity,
 {
     client->identity = identity;
     if (identity == NULL)
-        conn_close(client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
+        sender_close(&client->sender, CONN_CLOSE_INTERNAL, "out of memory");
     else if (settle(client, opening))
         follow(client, opening, NULL);
 }
@@ -477,8 +484,10 @@ static struct client *make_client(struct client_shared *shared, struct conn *con
     struct notify_str id = opening->client_id.len > 0 ? opening->client_id : make_id(made);
     struct client *client = client_new(shared, conn, id);
 
-    if (client != NULL)
-        client->sender.dialect = opening->dialect;
+    if (client == NULL)
+        return NULL;
+    client->sender.dialect = opening->dialect;
+    client->in_session = opening->in_session;
     return client;
 }
 
@@ -492,7 +501,7 @@ static void ask_for_token(struct client *client, const struct opening *opening,
 
     credentials_find(&credentials, req, shared->token_cookie);
     if (credentials.fault != NULL)
-        conn_close(client->sender.conn, CONN_CLOSE_UNAUTHORIZED, credentials.fault);
+        sender_close(&client->sender, CONN_CLOSE_UNAUTHORIZED, credentials.fault);
     else if (credentials.token.ptr == NULL && authority_has_guests(authority))
         admit_without(client, authority_guest(authority), opening);
     else if (credentials.token.ptr == NULL && client->sender.marked) /* no message can bring one */
@@ -500,7 +509,7 @@ static void ask_for_token(struct client *client, const struct opening *opening,
     else if (keep_address(client, req))
         admission_begin(client, credentials.token);
     else
-        conn_close(client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
+        sender_close(&client->sender, CONN_CLOSE_INTERNAL, "out of memory");
 }
 
 static void identify(struct client *client, const struct opening *opening,
@@ -579,7 +588,7 @@ void arrival_open(struct client_shared *shared, struct conn *conn, const struct 
 
     if (why != NULL) { /* a browser sees a Close frame, but not the status of a refused upgrade */
         log_debug("client_refused", "addr", log_bytes(req->addr.ptr, req->addr.len), "reason", why);
-        conn_close(conn, CONN_CLOSE_ABUSE, why);
+        conn_close(conn, dialect_close_code(opening.dialect, CONN_CLOSE_ABUSE), why);
         return;
     }
     client = make_client(shared, conn, &opening);
@@ -596,6 +605,7 @@ void arrival_open(struct client_shared *shared, struct conn *conn, const struct 
 
 void arrival_undo(struct client *client, int code)
 {
+    inquiries_forget(&client->inquiries);
     sessions_forget(client);
     following_forget(client);
     unseen_end(client, code);

@@ -75,7 +75,7 @@ uint64_t client_take_message(struct client *client)
     }
     client_limit_met(client, COUNTER_MESSAGES_TOO_MANY);
     if (client->warned && is_warned_enough(client, now_us))
-        conn_close(client->sender.conn, CONN_CLOSE_RATE_LIMITED, "too many messages");
+        sender_close(&client->sender, CONN_CLOSE_RATE_LIMITED, "too many messages");
     client->warned = true;
     return (wait_us + 999) / 1000;
 }
@@ -160,13 +160,15 @@ static bool enqueue(struct client *client, struct follow *follow, struct event *
     return true;
 }
 
-/* Is it to be sent? Its session has had what excludes it; and what it was sent of its inbox before
- * it followed that is not sent again. */
+/* Is it to be sent? Its session has had what excludes it; what an agent says in a session's log is
+ * the answer to a inquiry, and nobody else's; and what it was sent of its inbox before it followed
+ * that is not sent again. */
 static bool is_for(const struct follow *follow, const struct event *event)
 {
     const struct client *client = follow->client;
 
-    if (event_excludes(event, client_session(client)))
+    if (event_excludes(event, client_session(client)) ||
+        (follow->session && event->request.len > 0))
         return false;
     return !follow->whole || client->inbox_start == NULL || event->kind != EVENT_ENTRY ||
            !inbox_start_has(client->inbox_start, event->id);
@@ -241,16 +243,28 @@ static struct batch *choose(const struct follow *follow, struct batch *batch)
     return batch;
 }
 
+/* An agent answers where it was asked. */
+static bool is_of_own_session(const struct follow *follow)
+{
+    const struct client *client = follow->client;
+    struct notify_str name;
+
+    return key_is(client->shared->keys, KEY_SESSION, follow_key(follow), &name) &&
+           notify_str_eq(name, client_session(client));
+}
+
 static void deliver(struct follow *follow, struct batch *batch, struct notify_id newest)
 {
     struct batch *chosen = choose(follow, batch);
 
     if (chosen == NULL) {
-        conn_close(follow->client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
+        sender_close(&follow->client->sender, CONN_CLOSE_INTERNAL, "out of memory");
         return;
     }
     if (batch->ends_box && follow->whole)
         follow->client->shared->on_box_ended(follow->client);
+    if (follow->session && batch->excludes && is_of_own_session(follow))
+        inquiries_hear(&follow->client->inquiries, batch);
     if (chosen->len > 0)
         send_batch(follow, chosen);
     if (follow->state != FOLLOW_BEHIND && !notify_id_is_zero(newest))
@@ -400,6 +414,7 @@ int client_follow(struct client *client, struct notify_str key, const struct pos
 {
     struct key_buffer buffer;
     struct follow *follow;
+    struct notify_str name;
     int error;
 
     assert(client->shared->told == 0);
@@ -412,6 +427,7 @@ int client_follow(struct client *client, struct notify_str key, const struct pos
     follow->from_now = from == NULL;
     follow->whole = notify_str_eq(key, client_inbox(client, &buffer)); /* with true counts */
     follow->plain = plain_channels_have(client->shared->channels, key);
+    follow->session = key_is(client->shared->keys, KEY_SESSION, key, &name);
     follow->filtered = is_filtered(client, follow);
     if (from != NULL)
         stand_at(follow, from);

@@ -1,6 +1,6 @@
 /* client -- one connected peer: who it is, what it follows, what it still has to be sent.
  *
- * The owner of its follows, its outbox and its open questions. It does not know what a request
+ * The owner of its follows, its outbox and its open inquiries. It does not know what a request
  * means (request.c) nor how a connection is carried (transport.h).
  *
  *     OPENING --all it follows by itself is live: greeting--> READY --on_closed--> CLOSED --> freed
@@ -19,6 +19,7 @@
 #include "base/counters.h"
 #include "base/token_bucket.h"
 #include "clients/ask.h"
+#include "clients/inquiries.h"
 #include "clients/sender.h"
 #include "identity/identity.h"
 #include "notify_id.h"
@@ -27,6 +28,7 @@
 
 struct admission;
 struct admissions;
+struct agent;
 struct category_choice;
 struct category_filters;
 struct client;
@@ -69,6 +71,8 @@ struct client_shared {
     struct admissions *admissions;
     struct request_rate *request_rate; /* of each user over HTTP; NULL: no limit */
     struct category_filters *filters;
+    struct inquiries *inquiries;
+    const struct agent *agent; /* requests/request_agent.h */
     void (*on_leaving)(struct client *client,
                        int code); /* its connection has gone: the first that is told */
     void (*on_box_ended)(struct client *client); /* its inbox has gone, or is another one */
@@ -91,6 +95,7 @@ struct client {
     struct client_shared *shared; /* borrowed */
     struct follow *follows;       /* owned list */
     struct asks asks;
+    struct inquiry_list inquiries;   /* list; what it has asked an agent */
     struct session_place *places;    /* list; what it has to do with in session sets */
     struct linger_account *left;     /* owned; channels that it has left; or NULL */
     struct filter *filter;           /* owned reference: what it gets of logs; NULL: everything */
@@ -110,6 +115,7 @@ struct client {
     bool follows_logs : 1;   /* its inbox is to follow those of its user (logs.h), */
     bool follows_tells : 1;  /* its devices hear of that, */
     bool follows_singly : 1; /* and that log by log, since Redis refused them as a whole */
+    bool in_session : 1;     /* it came to talk in the session of its id (request_agent.c) */
     bool warned : 1;         /* it is to wait before it sends another message */
     bool greet_due : 1;      /* once nothing is awaited */
     char id[];

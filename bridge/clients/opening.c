@@ -10,19 +10,54 @@
 
 #define CANONICAL "notify.v1"
 
-static bool is_stream(struct notify_str path)
+/* The doors: what stands before a client's id in a path, and what is spoken there. */
+struct door {
+    struct notify_str path;
+    enum dialect dialect;
+    bool session; /* the id is a session's, and must be there */
+    bool closed;  /* no id stands behind it: a parameter may say it */
+};
+
+static const struct door doors[] = {
+    {.path = NOTIFY_STR_INIT("/api/v1/ws"), .dialect = DIALECT_SESSION, .session = true},
+    {.path = NOTIFY_STR_INIT("/api/v1/notifications/stream"),
+     .dialect = DIALECT_EVENTS, /* whose words are canonical, framed otherwise */
+     .closed = true},
+    {.path = NOTIFY_STR_INIT("/ws"), .dialect = DIALECT_TOPIC},
+};
+#define DOORS (sizeof(doors) / sizeof(doors[0]))
+
+static bool leads_to(struct notify_str path, const struct door *door)
 {
-    return notify_str_eq(path, NOTIFY_STR("/api/v1/notifications/stream"));
+    struct notify_str begin = notify_str_of(path.ptr, door->path.len);
+
+    return path.len >= begin.len && notify_str_eq(begin, door->path) &&
+           (path.len == begin.len || path.ptr[begin.len] == '/');
 }
 
-/* The part of /ws/{client_id} behind the second slash; empty for /ws and /ws/. */
+/* The routes lead nowhere else. */
+static const struct door *door_of(struct notify_str path)
+{
+    size_t i = 0;
+
+    while (i + 1 < DOORS && !leads_to(path, &doors[i]))
+        i++;
+    return &doors[i];
+}
+
+static bool is_stream(struct notify_str path)
+{
+    return door_of(path)->closed;
+}
+
+/* The part behind a door and a slash; empty if there is none. */
 static struct notify_str id_of_path(struct notify_str path)
 {
-    struct notify_str prefix = NOTIFY_STR("/ws/");
+    size_t before = door_of(path)->path.len + 1;
 
-    if (path.len <= prefix.len || is_stream(path))
+    if (path.len <= before || is_stream(path))
         return (struct notify_str){NULL, 0};
-    return notify_str_of(path.ptr + prefix.len, path.len - prefix.len);
+    return notify_str_of(path.ptr + before, path.len - before);
 }
 
 /* Names become parts of keys and of JSON: those that a client could not name in a request either
@@ -122,10 +157,8 @@ static bool read_dialect(struct opening *ret, const struct http_request *req)
     if (!read_arg(req, "protocol", text, sizeof(text)) || (asked && strcmp(text, CANONICAL) != 0))
         return false;
     asked |= req->head != NULL && offers_canonical(req->head);
-    if (is_stream(req->path)) /* whose words are canonical, framed otherwise */
-        ret->dialect = DIALECT_EVENTS;
-    else
-        ret->dialect = asked ? DIALECT_CANONICAL : DIALECT_TOPIC;
+    if (asked && !is_stream(req->path))
+        ret->dialect = DIALECT_CANONICAL;
     return true;
 }
 
@@ -133,7 +166,7 @@ bool opening_is_path(struct notify_str path)
 {
     struct notify_str id = id_of_path(path);
 
-    return id.len == 0 || memchr(id.ptr, '/', id.len) == NULL;
+    return id.len == 0 ? !door_of(path)->session : memchr(id.ptr, '/', id.len) == NULL;
 }
 
 #define A_NAME "1 to " TEXT_OF(KEY_NAME_MAX) " bytes of UTF-8 without control characters"
@@ -142,6 +175,10 @@ bool opening_is_path(struct notify_str path)
 
 const char *opening_read(struct opening *ret, const struct http_request *req)
 {
+    const struct door *door = door_of(req->path);
+
+    ret->dialect = door->dialect;
+    ret->in_session = door->session;
     if (!read_id(ret, req))
         return is_stream(req->path) ? "session_id must have " A_NAME
                                     : "the client id in the path must have " A_NAME;

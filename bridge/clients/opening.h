@@ -4,6 +4,7 @@
  *         [&channels=<name>,<name>…] [&protocol=notify.v1]
  *     /api/v1/notifications/stream [?session_id=<client id>] [&user=…] [&topics=…]
  *         [&last_event_id=<bookmark>] [&positions=<JSON>]    (those two: clients/progress.h)
+ *     /api/v1/ws/<session id>, with the same behind it
  *
  * (docs/protocol.md). Read and checked here; what comes of it, client.c decides. */
 #ifndef OPENING_H
@@ -30,6 +31,7 @@ struct opening {
     bool has_last_id;
     bool knows_positions; /* it says some, be it none: it sees itself to what it lacks */
     enum dialect dialect; /* that it is to be spoken to in */
+    bool in_session;      /* client_id is the session that it comes to talk in */
 };
 
 /* The sub-protocol that is chosen of those offered: static text, or NULL. */

@@ -42,7 +42,7 @@ void review_client(struct client *client)
     if (client->identity == NULL)
         return;
     if (!categories_apply(client)) {
-        conn_close(client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
+        sender_close(&client->sender, CONN_CLOSE_INTERNAL, "out of memory");
         return;
     }
     following_leave_lost(client);

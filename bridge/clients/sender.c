@@ -64,6 +64,16 @@ static void look_after(struct sender *sender)
     pause_input(sender);
 }
 
+void sender_close(struct sender *sender, int code, const char *reason)
+{
+    conn_close(sender->conn, dialect_close_code(sender->dialect, code), reason);
+}
+
+void sender_close_until(struct sender *sender, int code, const char *reason, uint32_t retry_ms)
+{
+    conn_close_until(sender->conn, dialect_close_code(sender->dialect, code), reason, retry_ms);
+}
+
 static void send_answer(struct sender *sender, struct frame *frame)
 {
     if (frame == NULL || sender->state == SENDER_CLOSED)
@@ -71,7 +81,7 @@ static void send_answer(struct sender *sender, struct frame *frame)
     if (sender_is_idle(sender) && !sender->marked)
         (void)conn_write(sender->conn, frame->data, frame->len); /* a dead one reports itself */
     else if (outbox_push(&sender->outbox, frame, NULL, (struct notify_id){0, 0}) != 0)
-        conn_close(sender->conn, CONN_CLOSE_INTERNAL, "out of memory");
+        sender_close(sender, CONN_CLOSE_INTERNAL, "out of memory");
     else if (sender->marked)
         sender_drain(sender);
     look_after(sender);
@@ -155,7 +165,7 @@ static enum conn_write write_large(struct sender *sender)
     (void)outbox_pop_item(&sender->outbox, &item); /* there is one */
     whole = sender->marked ? frame_new(item.frame->len + end_max(sender)) : frame_ref(item.frame);
     if (whole == NULL)
-        conn_close(sender->conn, CONN_CLOSE_INTERNAL, "out of memory");
+        sender_close(sender, CONN_CLOSE_INTERNAL, "out of memory");
     else
         written = conn_write(sender->conn, whole->data,
                              sender->marked ? write_item(sender, &item, whole->data) : whole->len);
@@ -184,7 +194,7 @@ void sender_greet(struct sender *sender, const struct greeting *greeting)
 
     sender->state = SENDER_READY;
     if (frame == NULL || outbox_push_first(&sender->outbox, frame) != 0)
-        conn_close(sender->conn, CONN_CLOSE_INTERNAL, "out of memory");
+        sender_close(sender, CONN_CLOSE_INTERNAL, "out of memory");
     frame_unref(frame);
     sender_drain(sender);
 }
@@ -337,7 +347,7 @@ static void on_stuck_too_long(struct heartbeat_node *node)
 
     conn_limit_met(sender->conn, COUNTER_CLIENTS_TOO_SLOW);
     log_info("client_too_slow", "held_bytes", log_int((int64_t)sender->outbox.bytes));
-    conn_close(sender->conn, CONN_CLOSE_TOO_SLOW, "too slow for too long");
+    sender_close(sender, CONN_CLOSE_TOO_SLOW, "too slow for too long");
 }
 
 int senders_init(struct senders *senders)

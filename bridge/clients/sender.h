@@ -72,6 +72,11 @@ void sender_send_json(struct sender *sender, json_t *answer);
 /* The first thing that the peer hears: from now on the queue goes out. */
 void sender_greet(struct sender *sender, const struct greeting *greeting);
 
+/* Ends the connection (net/conn.h) with code (wire/close_code.h), in the peer's words. */
+void sender_close(struct sender *sender, int code, const char *reason);
+/* The same; the peer is told to come back after so many milliseconds. */
+void sender_close_until(struct sender *sender, int code, const char *reason, uint32_t retry_ms);
+
 /* Events. All of the batch, which came from source, at once, if the socket takes it and nothing
  * waits before it. */
 bool sender_deliver(struct sender *sender, struct follow *source, struct batch *batch);

@@ -220,7 +220,7 @@ void unseen_ask(struct client *client, unseen_fn fn)
     struct unseen *unseen = calloc(1, sizeof(*unseen));
 
     if (unseen == NULL) {
-        conn_close(client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
+        sender_close(&client->sender, CONN_CLOSE_INTERNAL, "out of memory");
         return;
     }
     unseen->client = client;

@@ -19,6 +19,7 @@
  * one's own connections are one's own. Topics are for the token's claims to say. */
 static const char default_roles[] = "role *\n"
                                     "  sessions *\n"
+                                    "  agent    *\n"
                                     "  presence {user}\n"
                                     "  kick     {user}\n";
 

@@ -20,6 +20,7 @@ static const char *const words[RIGHT_COUNT] = {
     [RIGHT_SEND_SESSIONS] = "send_sessions",
     [RIGHT_PRESENCE] = "presence",
     [RIGHT_KICK] = "kick",
+    [RIGHT_AGENT] = "agent",
 };
 
 const char *right_word(enum right right)

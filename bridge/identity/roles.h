@@ -39,6 +39,7 @@ enum right {
     RIGHT_SEND_SESSIONS, /* session ids to whose log may be published */
     RIGHT_PRESENCE,      /* users, topics and sessions whose presence may be seen */
     RIGHT_KICK,          /* users whose sessions may be ended */
+    RIGHT_AGENT,         /* session ids in which an agent may be asked */
     RIGHT_COUNT,
 };
 

@@ -18,6 +18,7 @@
 #include "base/counters.h"
 #include "net/addresses.h"
 #include "net/http.h"
+#include "wire/close_code.h"
 
 struct conn;
 
@@ -82,8 +83,9 @@ void conn_limit_met(struct conn *conn, enum counter limit);
 /* The address that limits count it by; returns out. */
 const char *conn_format_address(const struct conn *conn, char out[ADDRESS_TEXT_MAX]);
 
-/* Begins the closing handshake (RFC 6455, 7.1.2) with code and a reason of at most 123 bytes; what
- * was written before goes out first. Safe to call again. on_message is not called any more.
+/* Begins the closing handshake (RFC 6455, 7.1.2) with code, as the peer is to hear it, and a reason
+ * of at most 123 bytes; what was written before goes out first. Safe to call again. on_message is
+ * not called any more.
  *
  * A stream of events is ended by an event that says the same (docs/sse.md), but for 1000. One that
  * nothing has been written to is refused by a status, unless the reason is one that passes: a
@@ -91,25 +93,5 @@ const char *conn_format_address(const struct conn *conn, char out[ADDRESS_TEXT_M
 void conn_close(struct conn *conn, int code, const char *reason);
 /* The same; the peer is told to come back after so many milliseconds (0: nothing is said of it). */
 void conn_close_until(struct conn *conn, int code, const char *reason, uint32_t retry_ms);
-
-/* The application's own close codes and what they mean: docs/protocol.md, "Close codes". */
-enum conn_close_code {
-    CONN_CLOSE_NORMAL = 1000,
-    CONN_CLOSE_GOING_AWAY = 1001,
-    CONN_CLOSE_UNSUPPORTED = 1003,
-    CONN_CLOSE_ABNORMAL = 1006,
-    CONN_CLOSE_TOO_BIG = 1009,
-    CONN_CLOSE_INTERNAL = 1011,
-    CONN_CLOSE_RESTART = 1012,
-    CONN_CLOSE_TRY_AGAIN = 1013,
-    CONN_CLOSE_ABUSE = 4400,
-    CONN_CLOSE_UNAUTHORIZED = 4401,
-    CONN_CLOSE_FORBIDDEN = 4403,
-    CONN_CLOSE_IDLE = 4408,
-    CONN_CLOSE_TOO_MANY = 4409,
-    CONN_CLOSE_KICKED = 4410,
-    CONN_CLOSE_TOO_SLOW = 4413,
-    CONN_CLOSE_RATE_LIMITED = 4429,
-};
 
 #endif

@@ -20,6 +20,7 @@ static const char *const code_names[] = {
     [ANSWER_CONFLICT] = "CONFLICT",
     [ANSWER_RATE_LIMITED] = "RATE_LIMITED",
     [ANSWER_TOO_MANY_SUBSCRIPTIONS] = "TOO_MANY_SUBSCRIPTIONS",
+    [ANSWER_TOO_MANY_REQUESTS] = "TOO_MANY_REQUESTS",
     [ANSWER_PROCESSING_ERROR] = "PROCESSING_ERROR",
     [ANSWER_UNAVAILABLE] = "UNAVAILABLE",
 };
@@ -90,6 +91,12 @@ void answer_bad_json(struct request *r, const char *what, struct notify_str text
     else
         (void)snprintf(message, sizeof(message), "%s must be a JSON object", what);
     answer_error(r, ANSWER_BAD_JSON, NULL, message);
+}
+
+void answer_timed_out(struct request *r, uint64_t after_ms)
+{
+    send_error(r, ANSWER_PROCESSING_ERROR, json_pack("{s:I}", "timeout_ms", (json_int_t)after_ms),
+               "the agent did not answer in time");
 }
 
 void answer_lacks_right(struct request *r, const char *member, enum right right,

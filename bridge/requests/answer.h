@@ -31,6 +31,8 @@ void answer_rate_limited(struct request *r, uint64_t wait_ms);
 /* BAD_JSON: text, which is called what ("a message"), is no JSON object. */
 void answer_bad_json(struct request *r, const char *what, struct notify_str text,
                      const struct json_fault *fault);
+/* PROCESSING_ERROR: an agent has said nothing for so long. */
+void answer_timed_out(struct request *r, uint64_t after_ms);
 /* FORBIDDEN: who asks lacks a right to name, which member of the request holds. */
 void answer_lacks_right(struct request *r, const char *member, enum right right,
                         struct notify_str name);

@@ -106,6 +106,7 @@ static void answer_root(const struct http_state *state, struct exchange *exchang
 static const struct route routes[] = {
     {"GET", PATH("/ws"), .below = true, .carrier = HTTP_WEBSOCKET},
     {"GET", PATH("/api/v1/notifications/stream"), .carrier = HTTP_EVENTS, .answer = answer_events},
+    {"GET", PATH("/api/v1/ws"), .below = true, .carrier = HTTP_WEBSOCKET},
     {"GET", PATH("/"), .answer = answer_root, .dev_only = true},
     {"GET", PATH("/healthz"), .answer = answer_healthz},
     {"GET", PATH("/readyz"), .answer = answer_readyz},

@@ -46,6 +46,9 @@ void request_handle_publish(struct request *r);
 /* request_kick.c */
 void request_handle_kick(struct request *r);
 
+/* request_agent.c */
+void request_handle_message(struct request *r);
+
 /* request_presence.c */
 void request_handle_presence(struct request *r);
 void request_handle_subscribe_presence(struct request *r);

@@ -10,6 +10,7 @@
 #include "requests/answer.h"
 #include "requests/request.h"
 #include "wire/http_head.h"
+#include "wire/entry_uuid.h"
 #include "wire/inbound.h"
 #include "wire/json_text.h"
 
@@ -66,9 +67,34 @@ static bool read_name(struct member_value *value)
     return read_text(value) && key_name_is_valid(value->text);
 }
 
+/* What a UUID stands for, as text. NULL: text is none, or out of memory. */
+static json_t *id_of_uuid(struct notify_str text, struct member_value *value)
+{
+    char id[NOTIFY_ID_TEXT_MAX + 1];
+    struct entry_uuid uuid;
+
+    if (entry_uuid_parse(text, &uuid) != ENTRY_UUID_ENTRY)
+        return NULL;
+    value->id = uuid.id;
+    value->tag = uuid.tag;
+    return json_stringn(id, notify_id_format(id, uuid.id));
+}
+
 static bool read_id(struct member_value *value)
 {
-    return read_text(value) && notify_id_parse(value->text, 0, &value->id);
+    json_t *id;
+
+    if (!read_text(value))
+        return false;
+    if (notify_id_parse(value->text, 0, &value->id))
+        return true;
+    id = id_of_uuid(value->text, value);
+    if (id == NULL)
+        return false;
+    json_decref(value->json);
+    value->json = id;
+    value->text = json_text_of(id);
+    return true;
 }
 
 /* "<id>:<key>" */
@@ -101,25 +127,29 @@ static bool read_position(struct member_value *value)
     return read_text(value) && position_parse(value->text, &value->position);
 }
 
-static bool is_id(const json_t *value)
+/* One of the array, which becomes an id if it is a UUID. */
+static bool read_id_of(struct member_value *value, size_t i)
 {
-    struct notify_id id;
+    const json_t *item = json_array_get(value->json, i);
+    uint16_t tag = value->tag;
 
-    return json_is_string(value) && notify_id_parse(json_text_of(value), 0, &id);
+    value->tag = 0;
+    if (!json_is_string(item) ||
+        (!notify_id_parse(json_text_of(item), 0, &value->id) &&
+         json_array_set_new(value->json, i, id_of_uuid(json_text_of(item), value)) != 0))
+        return false;
+    return i == 0 || value->tag == tag;
 }
 
 static bool read_ids(struct member_value *value)
 {
-    const json_t *item;
-    size_t i, len;
+    size_t len;
 
     value->json = json_loadb(value->raw.ptr, value->raw.len, 0, NULL);
     len = json_array_size(value->json);
-    json_array_foreach(value->json, i, item)
-    {
-        if (!is_id(item))
+    for (size_t i = 0; i < len; i++)
+        if (!read_id_of(value, i))
             return false;
-    }
     return len > 0 && len <= REQUEST_IDS_MAX;
 }
 

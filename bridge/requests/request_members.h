@@ -34,11 +34,11 @@ enum member_kind {
     MEMBER_LABEL,     /* text: a category or a type, 1 to MEMBER_LABEL_MAX bytes */
     MEMBER_LEVEL,     /* text: a level of urgency */
     MEMBER_POSITION,  /* text and position: an id, or id@@epoch */
-    MEMBER_ID,        /* text and id */
+    MEMBER_ID,        /* text, id and tag: of an entry, be it as a UUID (wire/entry_uuid.h) */
     MEMBER_BEFORE,    /* text; and id, or flag: it is a position, "<id>:<key>" */
     MEMBER_KEY,       /* text: 1 to NOTIFY_KEY_MAX bytes */
     MEMBER_OFFSET,    /* number: 0 to REQUEST_OFFSET_MAX */
-    MEMBER_IDS,       /* json: an array of 1 to REQUEST_IDS_MAX ids */
+    MEMBER_IDS,       /* json and tag: an array of 1 to REQUEST_IDS_MAX ids, all of one box */
     MEMBER_POSITIONS, /* json: an object of at most REQUEST_POSITIONS_MAX keys, each with a position
                        */
     MEMBER_LIMIT,     /* number: 1 to REQUEST_LIMIT_MAX */
@@ -88,6 +88,7 @@ struct member_value {
     struct notify_str raw;  /* as it was written; empty: the member is not there */
     struct notify_str text; /* bytes of a string */
     struct notify_id id;
+    uint16_t tag; /* of the box that a UUID says the entry is in; 0: the inbox, or not said */
     struct position position;
     uint64_t number;
     bool flag, is_duration;

@@ -75,6 +75,7 @@ static const struct request_type request_types[] = {
      MEMBERS(EITHER("user_id", MEMBER_NAME), EITHER("topic", MEMBER_NAME)), .stays = true},
     {"kick", request_handle_kick,
      MEMBERS(MAY("user_id", MEMBER_NAME), MAY("session_id", MEMBER_NAME))},
+    {"message", request_handle_message, MEMBERS(MUST("message", MEMBER_WORD)), .stays = true},
     {"publish", request_handle_publish,
      MEMBERS(PUBLICATION_MEMBERS("notification_type"), MAY("idempotency_key", MEMBER_NAME))},
 };

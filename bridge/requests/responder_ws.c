@@ -145,7 +145,7 @@ void responder_ws_message(void *peer, struct notify_str text)
         responder_ws_request(client, is_id(inbound.id.value) ? inbound.id.value : no_id);
 
     if (r == NULL) {
-        conn_close(client->sender.conn, CONN_CLOSE_INTERNAL, "out of memory");
+        sender_close(&client->sender, CONN_CLOSE_INTERNAL, "out of memory");
         return;
     }
     if (wait_ms > 0)

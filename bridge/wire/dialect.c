@@ -19,6 +19,7 @@ static struct frame *frame_ws(const struct text *text)
 static const struct row rows[DIALECT_COUNT] = {
     [DIALECT_CANONICAL] = {&vocabulary_canonical, frame_ws, DIALECT_CANONICAL},
     [DIALECT_TOPIC] = {&vocabulary_topic, frame_ws, DIALECT_CANONICAL},
+    [DIALECT_SESSION] = {&vocabulary_session, frame_ws, DIALECT_CANONICAL},
     [DIALECT_EVENTS] = {&vocabulary_canonical, sse_block_new, DIALECT_EVENTS},
 };
 
@@ -50,6 +51,16 @@ struct frame *dialect_greeting(enum dialect dialect, const struct greeting *gree
     }
     text_release(&text);
     return frame;
+}
+
+int dialect_close_code(enum dialect dialect, int code)
+{
+    const struct close_word *word = rows[dialect].vocabulary->closes;
+
+    for (; word != NULL && word->ours != 0; word++)
+        if (word->ours == code)
+            return word->theirs;
+    return code;
 }
 
 bool dialect_read(enum dialect dialect, struct notify_str text, struct inbound *ret,

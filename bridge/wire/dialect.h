@@ -24,6 +24,7 @@ enum dialect {
     DIALECT_CANONICAL, /* the published bytes */
     DIALECT_TOPIC,     /* /ws: notifications carry their title as "message", too */
     DIALECT_EVENTS,    /* the published bytes in blocks of a stream of events (sse_block.h) */
+    DIALECT_SESSION,   /* /api/v1/ws/{session_id}: ids of entries are UUIDs */
     DIALECT_COUNT,
 };
 
@@ -36,6 +37,13 @@ enum dialect dialect_plain(enum dialect dialect);
 /* Frames. One reference; NULL: out of memory. */
 struct frame *dialect_frame(enum dialect dialect, const struct text *text);
 struct frame *dialect_greeting(enum dialect dialect, const struct greeting *greeting);
+
+/* What code (close_code.h) is to a peer. */
+int dialect_close_code(enum dialect dialect, int code);
+
+/* How the keys of inboxes look: text with one %s in it, borrowed for life. To be said once, before
+ * anything else; until then there are none. */
+void dialect_name_inboxes(const char *pattern);
 
 /* What a peer says, in canonical words. As inbound_read() (inbound.h). */
 bool dialect_read(enum dialect dialect, struct notify_str text, struct inbound *ret,

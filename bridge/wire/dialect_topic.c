@@ -125,24 +125,11 @@ static bool say_titled(const struct event *event, struct text *ret)
     return true;
 }
 
-/* A notification's data begins with its id, which no event knows before it is sent. */
-static bool is_notification(const struct event *event)
-{
-    struct notify_str begin = NOTIFY_STR("{\"id\":\"");
-    char id[NOTIFY_ID_TEXT_MAX + 1];
-    size_t len = notify_id_format(id, event->id);
-
-    return event->kind == EVENT_ENTRY && event->data.len > begin.len + len &&
-           memcmp(event->data.ptr, begin.ptr, begin.len) == 0 &&
-           memcmp(event->data.ptr + begin.len, id, len) == 0 &&
-           event->data.ptr[begin.len + len] == '"';
-}
-
 static bool say_event(const struct event *event, struct text *ret)
 {
     if (event->kind == EVENT_STATE || event->plain || event->data.ptr[0] != '{')
         return false;
-    return is_notification(event) ? say_titled(event, ret) : say_lifted(event, ret);
+    return event_is_notification(event) ? say_titled(event, ret) : say_lifted(event, ret);
 }
 
 const struct vocabulary vocabulary_topic = {

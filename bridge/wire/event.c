@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "wire/agent_event.h"
 #include "wire/dialect.h"
 #include "wire/frame.h"
 #include "wire/json_scan.h"
@@ -92,6 +93,8 @@ static void point_to(struct event *event, const struct notify_str head[HEAD_COUN
     event->data = head[HEAD_DATA];
     if (is_string(head[HEAD_EXCLUDE]))
         event->exclude = head[HEAD_EXCLUDE];
+    if (event->agent != AGENT_NONE)
+        event->request = agent_event_request(event->data);
 }
 
 /* An entry has id, prev and data; an event that is not stored has data alone; a state change has
@@ -108,6 +111,8 @@ static bool decode(struct event *event)
         return false;
     (void)notify_id_take_number(&head[HEAD_REV], &event->rev); /* stays 0 if it is no number */
     event->epoch = epoch_of(head[HEAD_EPOCH]);
+    if (head[HEAD_DATA].len > 0)
+        event->agent = agent_event_named(head[HEAD_TYPE]);
     point_to(event, head);
     if (head[HEAD_ID].len > 0) {
         event->kind = EVENT_ENTRY;
@@ -286,6 +291,23 @@ static bool stands_for(struct notify_str json, struct notify_str text)
 bool event_is_of(const struct event *event, struct notify_str key)
 {
     return stands_for(event->key, key);
+}
+
+bool event_is_notification(const struct event *event)
+{
+    struct notify_str begin = NOTIFY_STR("{\"id\":\"");
+    char id[NOTIFY_ID_TEXT_MAX + 1];
+    size_t len = notify_id_format(id, event->id);
+
+    return event->kind == EVENT_ENTRY && event->data.len > begin.len + len &&
+           memcmp(event->data.ptr, begin.ptr, begin.len) == 0 &&
+           memcmp(event->data.ptr + begin.len, id, len) == 0 &&
+           event->data.ptr[begin.len + len] == '"';
+}
+
+bool event_answers(const struct event *event, struct notify_str request)
+{
+    return event->request.len > 0 && stands_for(event->request, request);
 }
 
 bool event_excludes(const struct event *event, struct notify_str session)

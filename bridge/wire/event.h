@@ -37,11 +37,13 @@ struct event {
     uint8_t whole_box;          /* enum whole_box; of EVENT_STATE */
     bool counts_log;            /* says how much of a log is unread; the same */
     bool plain;                 /* of a channel that is no box: said as it is in every dialect */
+    uint8_t agent;              /* enum agent_event; of the others */
     struct notify_str type;     /* raw JSON string with quotes; points into payload */
     struct notify_str key;      /* the same */
     struct notify_str category; /* raw JSON value, or empty; points into payload */
     struct notify_str data;     /* raw JSON value, or empty; points into payload */
     struct notify_str exclude;  /* raw JSON string with quotes, or empty; the same */
+    struct notify_str request;  /* the request of an agent's event: raw, or empty; the same */
     struct frame *frames[DIALECT_COUNT]; /* owned; NULL until needed */
     struct event *discreet;              /* owned; NULL until needed */
     struct event *uncounted;             /* the same */
@@ -69,6 +71,12 @@ bool event_is_flushed(struct notify_str message);
 
 /* Is this the session that does not get it? */
 bool event_excludes(const struct event *event, struct notify_str session);
+
+/* Is it an entry that NOTIFY.SEND made? Its data begins with its id, which no event knows before it
+ * is sent. */
+bool event_is_notification(const struct event *event);
+/* Is it, as an agent's event, for who asked by the request of this id? */
+bool event_answers(const struct event *event, struct notify_str request);
 
 /* What of it is for those who are not sent all of its log: it lacks the members that speak of other
  * entries (prev, replaces) or count them (rev, unread). Borrowed from the event. NULL: out of

@@ -23,6 +23,11 @@ struct greeting {
     const char *timestamp; /* ISO 8601 */
 };
 
+/* A close code (close_code.h) that is another one there. */
+struct close_word {
+    int ours, theirs;
+};
+
 struct vocabulary {
     /* Says event: parts point into it, or lie in ret->owned. False: it is said as it was published,
      * and ret is untouched. An empty text: out of memory. NULL: everything is said as published. */
@@ -31,9 +36,10 @@ struct vocabulary {
     json_t *(*greeting)(const struct greeting *greeting);
     /* What a peer says, in canonical words: as inbound_read(). */
     bool (*read)(struct notify_str text, struct inbound *ret, struct json_fault *ret_fault);
+    const struct close_word *closes; /* ended by {0, 0}; NULL: none is another */
 };
 
-extern const struct vocabulary vocabulary_canonical, vocabulary_topic;
+extern const struct vocabulary vocabulary_canonical, vocabulary_topic, vocabulary_session;
 
 /* The greeting of /ws (docs/protocol.md). */
 json_t *greeting_of_connection(const struct greeting *greeting);

@@ -6,9 +6,10 @@ import re
 import pytest
 import redis
 
+from agent import Agent
 from resp import Resp
 from rest_client import Rest
-from servers import ROOT, Bridge
+from servers import ROOT, Bridge, wait_until
 from ws_client import WsClient
 
 ID = "1-0"
@@ -35,6 +36,8 @@ REQUESTS = {
 }
 # Those that no request needs (test_bridge_logs.py).
 LOGS = {"notify.follow", "notify.unfollow"}
+# What asking an agent needs besides.
+AGENTS = {"xadd", "xdel"}
 # The others, and what the log says without them.
 BASICS = {
     "echo": "NOPERM .*'echo'",
@@ -77,7 +80,7 @@ def stage(programs, redis_server):
 
 
 def test_every_right_of_the_bridge_is_looked_at_here():
-    assert commands_in(line_of("bridge")) == set(REQUESTS) | LOGS | set(BASICS)
+    assert commands_in(line_of("bridge")) == set(REQUESTS) | LOGS | set(BASICS) | AGENTS
 
 
 def test_with_the_documented_rights_the_bridge_can_do_everything(stage):
@@ -116,6 +119,25 @@ def test_with_the_documented_rights_everything_can_be_done_over_http(stage, redi
     assert alice.get("/api/v1/sessions/alice").status == 200
     assert alice.post("/api/v1/sessions/alice/kick").status == 200
     assert not any("NOPERM" in line for line in bridge.lines)
+
+
+def test_with_the_documented_rights_an_agent_is_asked_and_told_when_nobody_waits(stage, redis_server):
+    _, bridge = stage
+    agent = Agent(redis_server, db=1)
+    with WsClient(bridge.port, "/api/v1/ws/s?user=alice") as tab:
+        tab.send({"type": "message", "message": "Hi"})
+        request = agent.take()
+    agent.wait_cancelled(request)
+    wait_until(lambda: agent.db.xlen("agent:requests") == 0, "it is taken out")
+    assert not any("NOPERM" in line for line in bridge.lines)
+
+
+def test_without_the_right_to_ask_an_agent_a_message_is_forbidden(stage):
+    admin, bridge = stage
+    admin.execute_command("ACL", "SETUSER", "bridge", "-xadd")
+    with WsClient(bridge.port, "/api/v1/ws/s?user=alice") as tab:
+        assert tab.request("message", message="Hi")["error"]["code"] == "FORBIDDEN"
+        assert tab.request("ping")["type"] == "pong"
 
 
 @pytest.mark.parametrize("command", REQUESTS)

@@ -12,8 +12,8 @@ static inline struct event *entry_new(uint64_t ms)
     char text[200];
     int len = snprintf(text, sizeof(text),
                        "{\"type\":\"notification\",\"key\":\"k\",\"id\":\"%d-0\",\"prev\":\"0-0\","
-                       "\"rev\":1,\"data\":{\"title\":\"t%d\"}}",
-                       (int)ms, (int)ms);
+                       "\"rev\":1,\"data\":{\"id\":\"%d-0\",\"title\":\"t%d\"}}",
+                       (int)ms, (int)ms, (int)ms);
 
     return event_decode(notify_str_of(text, (size_t)len));
 }

@@ -50,8 +50,9 @@ static void check_block(const struct frame *frame)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct event *event = event_decode(notify_str_of((const char *)data, size));
-    json_t *plain, *topic;
+    json_t *plain, *topic, *session;
 
+    dialect_name_inboxes("inbox:%s");
     if (event == NULL)
         return 0;
     plain = parse_frame(event_frame(event, DIALECT_CANONICAL));
@@ -62,6 +63,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(plain == NULL || topic != NULL);
     if (plain != NULL)
         check_ours(plain, topic);
+    session = parse_frame(event_frame(event, DIALECT_SESSION));
+    assert(plain == NULL || session != NULL);
+    json_decref(session);
     json_decref(plain);
     json_decref(topic);
     event_unref(event);

@@ -55,6 +55,11 @@ void client_limit_met(struct client *client, enum counter limit)
     counter_add(limit, 1);
 }
 
+void sender_close(struct sender *sender, int code, const char *reason)
+{
+    conn_close(sender->conn, code, reason);
+}
+
 void sender_send_json(struct sender *sender, json_t *answer)
 {
     struct peer *peer = (struct peer *)(void *)sender;

@@ -61,9 +61,10 @@ static void check_error(const char *code, const char *message)
 Test(answer, every_code_has_its_name)
 {
     static const char *const names[] = {
-        "BAD_JSON",     "UNKNOWN_TYPE",           "MISSING_FIELD",    "INVALID_FIELD",
-        "FORBIDDEN",    "UNAUTHORIZED",           "NOT_FOUND",        "CONFLICT",
-        "RATE_LIMITED", "TOO_MANY_SUBSCRIPTIONS", "PROCESSING_ERROR", "UNAVAILABLE"};
+        "BAD_JSON",     "UNKNOWN_TYPE",           "MISSING_FIELD",     "INVALID_FIELD",
+        "FORBIDDEN",    "UNAUTHORIZED",           "NOT_FOUND",         "CONFLICT",
+        "RATE_LIMITED", "TOO_MANY_SUBSCRIPTIONS", "TOO_MANY_REQUESTS", "PROCESSING_ERROR",
+        "UNAVAILABLE"};
 
     for (int code = ANSWER_BAD_JSON; code <= ANSWER_UNAVAILABLE; code++) {
         answer_error(request, (enum answer_code)code, NULL, "why \"so\"");

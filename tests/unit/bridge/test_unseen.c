@@ -74,6 +74,11 @@ void client_call_end(struct client *of, size_t bytes)
     ended++;
 }
 
+void sender_close(struct sender *sender, int code, const char *reason)
+{
+    conn_close(sender->conn, code, reason);
+}
+
 void sender_call_begin(struct sender *sender, size_t bytes)
 {
     (void)sender;

@@ -1,0 +1,211 @@
+"""Contract D, the cockpit: its client (cockpit.py) and the page of its document against two real bridges, a real Redis and a real worker
+(docs/examples/worker.py). A number is that of the row in the contract's script."""
+
+import os
+import sys
+import urllib.parse
+import uuid
+
+import pytest
+
+from cockpit import AgentError, Api, Session
+from servers import ROOT, Group, Program, wait_until
+from tokens import SECRET, claims, hs, token
+from ws_client import BINARY, Closed, WsClient
+
+# The variables of the document's deployment, as they stand there.
+ENVIRONMENT = {
+    "SECRET_KEY": SECRET,
+    "WS_HEARTBEAT_INTERVAL": "30",
+    "WS_MAX_CONNECTIONS_PER_SESSION": "5",
+    "WS_CONNECTION_TIMEOUT": "300",
+    "CORS_ORIGINS": "http://localhost:5173,https://app.example.com",
+}
+
+
+class Worker(Program):
+    """docs/examples/worker.py"""
+
+    def __init__(self, server, *options, name="worker"):
+        super().__init__(name)
+        self.argv = [sys.executable, os.path.join(ROOT, "docs/examples/worker.py"), server.url, *options]
+
+    def start(self):
+        self._spawn(self.argv, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+        self.wait_line("^ready$", timeout=60)
+        return self
+
+    def stop(self):
+        """It knows no end of its own."""
+        if self.running():
+            self.kill9()
+
+
+class House(Group):
+    def __init__(self):
+        super().__init__()
+        self.server = self.redis()
+        self.bridges = [self.bridge(self.server, "--auth", "jwt", env=ENVIRONMENT, name=name) for name in ("one", "two")]
+        self.db = self.server.client()
+        self.opened = []
+        self.worker = None
+
+    def start_worker(self, *options):
+        self.worker = self.add(Worker(self.server, "--pause", "0.01", *options)).start()
+        return self.worker
+
+    def session(self, user, session_id=None, at=0):
+        session = Session(self.bridges[at].port, session_id or uuid.uuid4(), token(user))
+        self.opened.append(session)
+        return session
+
+    def api(self, user=None, at=0):
+        return Api(self.bridges[at].port, None if user is None else token(user))
+
+    def send(self, user, title, *options):
+        return self.db.execute_command("NOTIFY.SEND", f"inbox:{user}", title, *options)
+
+    def close_all(self):
+        while self.opened:
+            session = self.opened.pop()
+            if session.socket.sock.fileno() >= 0:
+                session.close()
+
+
+@pytest.fixture(scope="module")
+def shared_house():
+    house = House()
+    house.start_worker()
+    yield house
+    house.close()
+
+
+@pytest.fixture
+def house(shared_house):
+    yield shared_house
+    shared_house.close_all()
+
+
+@pytest.fixture
+def user():
+    return str(uuid.uuid4())
+
+
+def closed_with(house, query, session_id=None):
+    socket = WsClient(house.bridges[0].port, f"/api/v1/ws/{session_id or uuid.uuid4()}{query}")
+    return socket.wait_closed().code
+
+
+def test_1_a_session_is_established_with_its_id_its_user_and_the_time(house, user):
+    session_id = uuid.uuid4()
+    session = house.session(user, session_id)
+    assert (session.session_id, session.user_id) == (session_id, user)
+
+
+@pytest.mark.parametrize("made", ["bad", "empty", "expired", "of another secret", "of no algorithm", "none"])
+def test_2_a_token_that_is_no_good_is_a_breach_of_policy(house, user, made):
+    tokens = {
+        "bad": "x.y.z",
+        "empty": "",
+        "expired": hs(claims(user, -3600)),
+        "of another secret": hs(claims(user), secret="the secret of somebody else, which is long enough"),
+        "of no algorithm": hs(claims(user), alg="none"),
+    }
+    query = f"?token={urllib.parse.quote(tokens[made])}" if made in tokens else ""
+    assert closed_with(house, query) == 1008
+
+
+def test_2_the_sixth_connection_of_a_session_is_refused(house, user):
+    session_id = uuid.uuid4()
+    sessions = [house.session(user, session_id, at=n % 2) for n in range(5)]
+    assert closed_with(house, f"?token={token(user)}", session_id) == 1008
+    sessions[0].close()
+    wait_until(lambda: house.db.execute_command("NOTIFY.SESSION", "COUNT", f"sessions:{user}", "CONNECTIONS") == 4, "it has gone")
+    house.session(user, session_id)
+
+
+def test_3_a_ping_is_answered_with_the_time(house, user):
+    session = house.session(user)
+    assert session.ping() >= session.connected_at
+
+
+def test_3_the_agent_answers_the_connection_that_asked_and_no_other(house, user):
+    session_id = uuid.uuid4()
+    asking, beside = house.session(user, session_id, at=0), house.session(user, session_id, at=1)
+    asking.ask("Hi")
+    reply = asking.reply()
+    assert reply.reply == "You said: Hi" and reply.tokens_used > 0
+    house.send(user, "behind it")
+    beside.wait_notification("behind it")
+    beside.ping()
+    assert beside.others == []
+
+
+def test_3_a_failure_of_the_agent_is_an_error_on_that_connection(house, user):
+    session = house.session(user)
+    house.worker.kill9()
+    try:
+        before = house.db.xlen("agent:requests")
+        session.ask("Hi")
+        wait_until(lambda: house.db.xlen("agent:requests") > before, "it is asked")
+        [(_, fields)] = house.db.xrevrange("agent:requests", count=1)
+        house.db.execute_command("NOTIFY.EVENT", f"session:{session.session_id}", "error", "DATA", '{"request_id":"%s","code":"PROCESSING_ERROR","message":"no"}' % fields["request_id"])
+        with pytest.raises(AgentError) as caught:
+            session.reply()
+        assert (caught.value.code, caught.value.message, caught.value.details) == ("PROCESSING_ERROR", "no", None)
+        assert session.ping()
+    finally:
+        house.db.delete("agent:requests")
+        house.start_worker()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", "null", '"ping"', "{}", '{"type":7}', '{"type":"nonsense"}', '{"type":"message"}', '{"type":"message","message":""}', '{"type":"message","message":null}', '{"type":"message","message":{"text":"x"}}', '{"type":"message","text":"x"}', '{"type":"ping","ping":1}'])
+def test_3_what_is_wrong_is_told_with_details_and_the_session_goes_on(house, user, text):
+    session = house.session(user)
+    error = session.say(text)
+    assert error.code and error.message
+    assert session.ping()
+
+
+def test_3_what_is_no_text_ends_the_connection(house, user):
+    session = house.session(user)
+    session.socket.send_frame(BINARY, b"\0")
+    with pytest.raises(Closed) as closed:
+        session.ping()
+    assert closed.value.code == 1003
+
+
+def test_4_a_notification_is_pushed_to_all_sessions_of_its_user_and_to_no_other(house, user):
+    task = str(uuid.uuid4())
+    sessions = [house.session(user, at=n % 2) for n in range(3)]
+    stranger = house.session(str(uuid.uuid4()))
+    house.send(user, "New Task Created", "TYPE", "task_created", "ENTITY", "task", task, "ACTION", '{"type":"open_task","url":"/t/1"}')
+    pushed = [session.wait_notification("New Task Created") for session in sessions]
+    assert len({one.id for one in pushed}) == 1 and pushed[0].id.version == 4
+    assert (pushed[0].content, pushed[0].notification_type) == ("", "task_created")
+    assert pushed[0].action == {"type": "open_task", "url": "/t/1"}
+    stranger.ping()
+    assert stranger.notifications == []
+
+
+def test_4_an_action_may_be_any_object(house, user):
+    session = house.session(user)
+    house.send(user, "odd", "ACTION", '{"a":{"b":[1,null]},"type":7}')
+    assert session.wait_notification("odd").action == {"a": {"b": [1, None]}, "type": 7}
+
+
+def test_a_session_that_comes_back_goes_on(house, user):
+    session_id = uuid.uuid4()
+    house.session(user, session_id, at=0).close()
+    again = house.session(user, session_id, at=1)
+    house.send(user, "after that")
+    again.wait_notification("after that")
+    again.ask("still there?")
+    assert again.reply().reply == "You said: still there?"
+
+
+def test_the_variables_of_the_document_are_known(house):
+    for bridge in house.bridges:
+        assert not any(bridge.has_line(f"event=unknown_variable name={name}") for name in ENVIRONMENT)
+        assert not bridge.has_line("level=error")
+

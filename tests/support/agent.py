@@ -1,0 +1,41 @@
+"""An agent for the tests: reads what bridges put into the stream and answers as it is told to."""
+
+import json
+
+from servers import wait_until
+
+
+class Agent:
+    def __init__(self, server, stream="agent:requests", db=0):
+        self.db, self.stream = server.client(db=db), stream
+        self.last = "0-0"
+        self.cancelled = self.db.pubsub(ignore_subscribe_messages=True)
+        self.cancelled.subscribe(f"{stream}:cancelled")
+        self.heard = []
+        found = self.db.xrevrange(stream, count=1)
+        if found:
+            self.last = found[0][0]
+
+    def take(self, timeout=15):
+        """The next request: its fields, and its "entry"."""
+        found = self.db.xread({self.stream: self.last}, count=1, block=int(timeout * 1000))
+        assert found, "nothing was asked"
+        [(_, [(self.last, fields)])] = found
+        return {**fields, "entry": self.last}
+
+    def has_next(self):
+        return bool(self.db.xread({self.stream: self.last}, count=1))
+
+    def say(self, request, event, key=None, nostore=False, **data):
+        """One event of an answer. key: of another log than that of the session."""
+        words = [key or request["reply_to"], event, "DATA", json.dumps({"request_id": request["request_id"], **data})]
+        return self.db.execute_command("NOTIFY.EVENT", *words, *(["NOSTORE"] if nostore else []))
+
+    def wait_cancelled(self, request, timeout=15):
+        def is_told():
+            message = self.cancelled.get_message()
+            if message:
+                self.heard.append(message["data"])
+            return request["request_id"] in self.heard
+
+        wait_until(is_told, "that nobody waits any more", timeout)
