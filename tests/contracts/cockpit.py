@@ -52,6 +52,34 @@ class Pushed:
 
 
 @dataclass
+class Item:
+    """A notification as the list has it."""
+
+    id: uuid.UUID
+    user_id: str
+    title: str
+    content: str
+    type: str
+    action: dict
+    related_entity_type: str
+    related_entity_id: str
+    is_read: bool
+    read_at: datetime.datetime
+    created_at: datetime.datetime
+    updated_at: datetime.datetime
+
+    @classmethod
+    def of(cls, item):
+        read_at = item["read_at"]
+        assert isinstance(item["is_read"], bool) and item["is_read"] == (read_at is not None)
+        return cls(
+            as_uuid(item["id"]), as_text(item["user_id"]), as_text(item["title"]), as_text(item["content"]), as_text(item["type"]),
+            item["action"], item["related_entity_type"], item["related_entity_id"],
+            item["is_read"], None if read_at is None else as_time(read_at), as_time(item["created_at"]), as_time(item["updated_at"]),
+        )
+
+
+@dataclass
 class Reply:
     """What the agent answers."""
 

@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from cockpit import AgentError, Api, Session
+from cockpit import AgentError, Api, HttpError, Item, Session
 from servers import ROOT, Group, Program, wait_until
 from tokens import SECRET, claims, hs, token
 from ws_client import BINARY, Closed, WsClient
@@ -209,3 +209,101 @@ def test_the_variables_of_the_document_are_known(house):
         assert not any(bridge.has_line(f"event=unknown_variable name={name}") for name in ENVIRONMENT)
         assert not bridge.has_line("level=error")
 
+
+# -- 5 to 7: notifications over REST
+
+
+def fill(house, user, count):
+    for n in range(count):
+        house.send(user, f"n{n}", "TYPE", "task_created" if n % 2 == 0 else "email_received")
+
+
+def test_5_the_list_is_paged_and_its_items_are_whole(house, user):
+    task = str(uuid.uuid4())
+    fill(house, user, 24)
+    house.send(user, "last", "CONTENT", "text", "TYPE", "task_created", "ENTITY", "task", task, "ACTION", '{"type":"open_task"}')
+    status, page = house.api(user).call("GET", "/notifications")
+    assert status == 200 and (page["page"], page["page_size"], page["total"], len(page["items"])) == (1, 20, 25, 20)
+    items = [Item.of(item) for item in page["items"]]
+    assert items[0] == Item(items[0].id, user, "last", "text", "task_created", {"type": "open_task"}, "task", task, False, None, items[0].created_at, items[0].updated_at)
+    assert items[0].created_at >= items[-1].created_at
+    _, second = house.api(user, at=1).call("GET", "/notifications?page=2&page_size=20")
+    assert [item["title"] for item in second["items"]] == ["n4", "n3", "n2", "n1", "n0"]
+    ids = [Item.of(item).id for item in page["items"] + second["items"]]
+    assert len(set(ids)) == 25
+
+
+def test_5_the_list_may_be_of_what_is_unread_and_of_one_type(house, user):
+    fill(house, user, 6)
+    api = house.api(user)
+    _, page = api.call("GET", "/notifications?page=1&page_size=20&unread_only=true&notification_type=task_created")
+    assert [item["title"] for item in page["items"]] == ["n4", "n2", "n0"] and page["total"] == 3
+    api.call("PATCH", f"/notifications/{page['items'][0]['id']}/read")
+    _, page = api.call("GET", "/notifications?unread_only=true&notification_type=task_created")
+    assert [item["title"] for item in page["items"]] == ["n2", "n0"]
+
+
+def test_5_what_is_pushed_and_what_is_listed_is_the_same(house, user):
+    session = house.session(user)
+    house.send(user, "once", "TYPE", "t")
+    pushed = session.wait_notification("once")
+    _, page = house.api(user).call("GET", "/notifications")
+    item = Item.of(page["items"][0])
+    assert (item.id, item.title, item.content, item.type, item.created_at) == (pushed.id, pushed.title, pushed.content, pushed.notification_type, pushed.created_at)
+
+
+@pytest.mark.parametrize("query", ["page=0", "page=x", "page_size=0", "page_size=101", "unread_only=perhaps"])
+def test_5_a_wrong_question_is_told(house, user, query):
+    with pytest.raises(HttpError) as refused:
+        house.api(user).call("GET", f"/notifications?{query}")
+    assert refused.value.status == 422 and '"details"' in refused.value.body
+
+
+def test_6_one_is_marked_by_its_owner_alone(house, user):
+    session = house.session(user)
+    house.send(user, "mine")
+    id_ = session.wait_notification("mine").id
+    for _ in range(2):
+        status, item = house.api(user).call("PATCH", f"/notifications/{id_}/read")
+        read = Item.of(item)
+        assert status == 200 and read.id == id_ and read.is_read and read.read_at is not None
+    for api in (house.api(str(uuid.uuid4())), house.api(user)):
+        path = f"/notifications/{id_ if api.token != token(user) else uuid.uuid4()}/read"
+        with pytest.raises(HttpError) as refused:
+            api.call("PATCH", path)
+        assert refused.value.status in (403, 404)
+    with pytest.raises(HttpError) as refused:
+        house.api(user).call("PATCH", "/notifications/no-uuid/read")
+    assert refused.value.status == 422
+
+
+def test_7_all_are_marked_counted_and_deleted(house, user):
+    fill(house, user, 5)
+    api = house.api(user)
+    _, count = api.call("GET", "/notifications/unread/count")
+    assert 5 in count.values()
+    status, marked = api.call("POST", "/notifications/read-all")
+    assert status == 200 and 5 in marked.values()
+    _, count = api.call("GET", "/notifications/unread/count")
+    assert 0 in count.values() and 5 not in count.values()
+    _, page = api.call("GET", "/notifications")
+    path = f"/notifications/{page['items'][0]['id']}"
+    status, _ = api.call("DELETE", path)
+    assert 200 <= status < 300
+    with pytest.raises(HttpError) as refused:
+        api.call("DELETE", path)
+    assert refused.value.status == 404
+    with pytest.raises(HttpError) as refused:
+        house.api(str(uuid.uuid4())).call("DELETE", f"/notifications/{page['items'][1]['id']}")
+    assert refused.value.status in (403, 404)
+    assert house.api(user, at=1).call("GET", "/notifications")[1]["total"] == 4
+
+
+@pytest.mark.parametrize("method, path", [("GET", "/notifications"), ("PATCH", f"/notifications/{uuid.uuid4()}/read"), ("POST", "/notifications/read-all"), ("DELETE", f"/notifications/{uuid.uuid4()}"), ("GET", "/notifications/unread/count")])
+@pytest.mark.parametrize("made", [None, "x.y.z", "expired"])
+def test_7_without_a_good_token_nothing_is_to_be_had(house, user, method, path, made):
+    api = house.api()
+    api.token = hs(claims(user, -3600)) if made == "expired" else made
+    with pytest.raises(HttpError) as refused:
+        api.call(method, path)
+    assert refused.value.status in (401, 403)
