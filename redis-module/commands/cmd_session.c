@@ -346,8 +346,10 @@ int cmd_session_renew(struct rm_ctx *ctx, struct rm_string **argv, int argc)
         return reply_args_error(ctx, &args);
     if (argc % PAIR_WORDS != 0)
         return reply_error(ctx, "ERR syntax error: each key needs its connection behind it");
-    if (argc > FIRST_PAIR + PAIR_WORDS * RENEW_MAX)
-        return reply_error(ctx, "ERR there must be at most 64 keys");
+    if (argc > FIRST_PAIR + PAIR_WORDS * RENEW_MAX) {
+        args_fail(&args, "ERR there must be at most %d keys", RENEW_MAX);
+        return reply_args_error(ctx, &args);
+    }
     return run_renew(ctx, argv, argc, lease_ms);
 }
 

@@ -278,6 +278,9 @@ REFUSED = [
     ["NOTIFY.SESSION", "OPEN", "set", "s", "c9", "LEASE", "1", "MAXCONN", "1"],
     ["NOTIFY.SESSION", "OPEN", "set", "t", "c9", "LEASE", "1", "MAXSESSIONS", "1"],
     ["NOTIFY.SESSION", "TOUCH", "set", "c1", "LEASE", "1"],
+    ["NOTIFY.SESSION", "RENEW", "86400000", "set", "c1", "LEASE"],
+    ["NOTIFY.SESSION", "RENEW", "LEASE", "86400000", "set", "c1", "set"],
+    ["NOTIFY.SESSION", "RENEW", "LEASE", "86400000", *(["set", "c1"] * 65)],
     ["NOTIFY.SESSION", "CLOSE", "set", *(["c1"] * 10001)],
     ["NOTIFY.SESSION", "APPLY", "set", "1"],
     # Reading commands change nothing anyway; here so that every error is.
