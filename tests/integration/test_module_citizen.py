@@ -1,12 +1,15 @@
 """What every type of the server can: be measured, be freed elsewhere, run out of memory, be evicted, be
 cached by clients, be used by scripts and functions."""
 
+import re
+
 import pytest
 import redis
 
 from module_helpers import call, digest, error_of, ids, verify
 from resp import Resp, RespError
 from servers import wait_until
+from straying import strays
 
 KEY, LOG, SESSIONS = "inbox:1", "topic:all", "sessions:1"
 
@@ -385,3 +388,20 @@ def test_a_slow_command_and_latency_are_the_servers_business(shared_redis):
     assert "NOTIFY.SEND" in str(client.execute_command("SLOWLOG", "GET", 5))
     stats = client.info("commandstats")
     assert stats["cmdstat_NOTIFY.SEND"]["calls"] > 0
+
+
+# -- the database of who says it
+
+
+def database_of(resp):
+    return int(re.search(r"\bdb=(\d+)", resp.call("CLIENT", "INFO")).group(1))
+
+
+@pytest.mark.parametrize("make", [["SET", KEY, "t"], ["NOTIFY.SEND", KEY, "t"]], ids=lambda make: make[0])
+@pytest.mark.parametrize("go", [["COPY", KEY, KEY, "DB", 1], ["MOVE", KEY, 1]], ids=lambda go: go[0])
+def test_who_copies_or_moves_to_another_database_stays_in_his_own(shared_redis, make, go):
+    """But for the releases of Valkey of which docs/upgrading.md warns: there nobody does, or the list is wrong."""
+    with Resp(shared_redis.port) as resp:
+        resp.call(*make)
+        assert resp.call(*go) == 1
+        assert (database_of(resp) != 0) == strays(resp.call)

@@ -5,6 +5,7 @@ hostile, and some commands are as large as they may be, or larger."""
 import json
 
 from resp import Resp
+from straying import strays
 
 HOSTILE = 0.03  # the share of words that are none of what is wanted
 LARGE = 0.02  # of lists that are as long as a command may be, or longer
@@ -24,6 +25,7 @@ class Table:
     def __init__(self, port):
         self.commands = {}
         with Resp(port, protocol=3) as resp:
+            self.strays = strays(resp.call)
             names = resp.call("COMMAND", "LIST", "FILTERBY", "MODULE", "notify")
             for name, about in resp.call("COMMAND", "DOCS", *(one for one in names if "|" not in one)).items():
                 self._add(name, about)
