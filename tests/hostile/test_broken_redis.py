@@ -151,6 +151,23 @@ def follow(stage):
     stage.tab.request("unsubscribe", topic=topic)
 
 
+def act(stage):
+    """On an entry of its own, which is looked up first."""
+    user = f"acts{next(_names)}"
+    id_ = stage.send(f"inbox:{user}")
+    with WsClient(stage.bridge.port, f"/ws?user={user}") as tab:
+        tab.expect(type="connection", timeout=30)
+        assert tab.request("action_done", id=id_)["type"]
+
+
+def come(stage):
+    """Its inbox is made to follow (some seconds after a refusal at the latest), its session is opened."""
+    user = f"comes{next(_names)}"
+    with WsClient(stage.bridge.port, f"/ws?user={user}") as tab:
+        tab.expect(type="connection", timeout=30)
+        wait_until(lambda: stage.client.exists(f"inbox:{user}"), "following", timeout=30)
+
+
 REPLIES = {
     "HELLO": lambda stage: cut_links(stage, "commands"),
     "ECHO": lambda stage: cut_links(stage, "subscriber"),
@@ -161,13 +178,20 @@ REPLIES = {
     "NOTIFY.BADGE": ask("unread_count"),
     "NOTIFY.REVRANGE": ask("request_notification_history", topic="twisted"),
     "NOTIFY.RANGE": ask("request_notification_history", topic="twisted", after="0-0"),
-    "NOTIFY.READ": ask("mark_read", id="1-0"),
     "NOTIFY.UNREAD": ask("mark_read", id="1-0"),
+    "NOTIFY.FEED": ask("request_notification_history", feed=True),
     "NOTIFY.READALL": ask("mark_all_read"),
     "NOTIFY.SEEN": ask("mark_seen"),
     "NOTIFY.MARK": ask("archive", id="1-0"),
     "NOTIFY.DEL": ask("delete_notification", id="1-0"),
     "NOTIFY.SEND": ask("publish", topic="all", title="x"),
+    "NOTIFY.MUTE": ask("mute", category="c"),
+    "NOTIFY.UNMUTE": ask("unmute", category="c"),
+    "NOTIFY.INFO": ask("categories"),
+    "NOTIFY.GET": act,
+    "NOTIFY.EVENT": act,
+    "NOTIFY.FOLLOW": come,
+    "NOTIFY.SESSION": come,
 }
 
 
