@@ -35,6 +35,20 @@ static struct notify_str member_of(struct notify_str data, const char *name)
     return search.value;
 }
 
+uint64_t agent_answer_seq(const struct event *event)
+{
+    struct notify_str text = member_of(event->data, "seq");
+    uint64_t seq;
+
+    return notify_id_take_number(&text, &seq) && text.len == 0 ? seq : 0;
+}
+
+bool agent_answer_is_last(const struct event *event)
+{
+    return event->agent == AGENT_END || event->agent == AGENT_MESSAGE ||
+           event->agent == AGENT_ERROR;
+}
+
 /* The members of a reply: the first character of a value of the right kind, and what stands for one
  * that the worker did not give, or gave of another kind. */
 enum {
@@ -94,13 +108,6 @@ static void read_reply(struct reply *reply, const struct event *event)
     (void)json_scan_object(event->data, take_member, reply); /* it has an id: an object */
 }
 
-/* What is needed of an AGENT_MESSAGE: raw, with what stands for members that are missing or of
- * another kind. */
-struct agent_reply {
-    struct notify_str id, reply, tool_calls, tokens_used;
-    struct notify_str created_at; /* empty: it is not said */
-};
-
 static struct notify_str or_else(struct notify_str value, struct notify_str missing)
 {
     return value.len > 0 ? value : missing;
@@ -116,7 +123,7 @@ static struct agent_reply complete(const struct reply *reply, const struct event
         .created_at = reply->values[REPLY_CREATED_AT]};
 }
 
-static struct agent_reply read_whole_reply(const struct event *event)
+struct agent_reply agent_answer_reply(const struct event *event)
 {
     struct reply reply = {.rest = NULL};
 
@@ -124,9 +131,9 @@ static struct agent_reply read_whole_reply(const struct event *event)
     return complete(&reply, event);
 }
 
-static bool is_reply(const struct event *event)
+bool agent_answer_is_reply(const struct event *event)
 {
-    return event->agent == AGENT_MESSAGE && read_whole_reply(event).reply.len > 0;
+    return event->agent == AGENT_MESSAGE && agent_answer_reply(event).reply.len > 0;
 }
 
 /* What an agent says of its failure. */
@@ -142,11 +149,7 @@ static bool is_code(struct notify_str value)
     return word.len > 0 && word.len <= CODE_MAX;
 }
 
-struct agent_failure {
-    struct notify_str code, message, details;
-};
-
-static struct agent_failure read_failure(const struct event *event)
+struct agent_failure agent_answer_failure(const struct event *event)
 {
     struct notify_str code = member_of(event->data, "code"),
                       message = member_of(event->data, "message");
@@ -168,7 +171,7 @@ static struct agent_failure read_failure(const struct event *event)
 
 void agent_answer_say_failure(const struct event *event, struct text *ret)
 {
-    struct agent_failure failure = read_failure(event);
+    struct agent_failure failure = agent_answer_failure(event);
 
     text_add(ret, NOTIFY_STR("{\"type\":\"error\",\"error\":{\"code\":"));
     text_add(ret, failure.code);
@@ -204,7 +207,7 @@ bool agent_answer_say(const struct event *event, struct notify_str now, struct t
     size_t len = 0;
 
     *ret = (struct text){.len = 0};
-    if (!is_reply(event)) {
+    if (!agent_answer_is_reply(event)) {
         agent_answer_say_failure(event, ret);
         return false;
     }

@@ -22,6 +22,11 @@ enum agent_event agent_event_named(struct notify_str type)
     return AGENT_NONE;
 }
 
+const char *agent_event_name(enum agent_event agent)
+{
+    return names[agent].ptr; /* a literal */
+}
+
 static void find_request(void *ctx, struct notify_str name, struct notify_str value)
 {
     if (notify_str_eq(name, NOTIFY_STR("request_id")))

@@ -20,6 +20,8 @@ enum agent_event {
 
 /* By a raw type. */
 enum agent_event agent_event_named(struct notify_str type);
+/* Raw, and ended by a NUL. */
+const char *agent_event_name(enum agent_event agent);
 /* The raw request_id in data, well-formed JSON or empty, that is a string; else empty. */
 struct notify_str agent_event_request(struct notify_str data);
 

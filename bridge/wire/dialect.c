@@ -21,6 +21,7 @@ static const struct row rows[DIALECT_COUNT] = {
     [DIALECT_TOPIC] = {&vocabulary_topic, frame_ws, DIALECT_CANONICAL},
     [DIALECT_SESSION] = {&vocabulary_session, frame_ws, DIALECT_CANONICAL},
     [DIALECT_EVENTS] = {&vocabulary_canonical, sse_block_new, DIALECT_EVENTS},
+    [DIALECT_CHAT] = {&vocabulary_chat, sse_block_bare, DIALECT_CHAT},
 };
 
 bool dialect_event(enum dialect dialect, const struct event *event, struct text *ret)

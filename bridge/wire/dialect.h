@@ -25,6 +25,7 @@ enum dialect {
     DIALECT_TOPIC,     /* /ws: notifications carry their title as "message", too */
     DIALECT_EVENTS,    /* the published bytes in blocks of a stream of events (sse_block.h) */
     DIALECT_SESSION,   /* /api/v1/ws/{session_id}: ids of entries are UUIDs */
+    DIALECT_CHAT,      /* answers of an agent that come piece by piece (dialect_chat.c) */
     DIALECT_COUNT,
 };
 

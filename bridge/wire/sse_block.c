@@ -103,6 +103,26 @@ struct frame *sse_block_new(const struct text *text)
     return writer.frame;
 }
 
+static void put_bare(struct writer *writer, const struct text *text)
+{
+    put(writer, NOTIFY_STR("data: "));
+    for (size_t i = 0; i < text->len; i++)
+        put(writer, text->parts[i]);
+    put(writer, NOTIFY_STR("\n\n"));
+}
+
+struct frame *sse_block_bare(const struct text *text)
+{
+    struct writer writer = {.frame = NULL};
+
+    put_bare(&writer, text);
+    writer.frame = frame_new(writer.len);
+    writer.len = 0;
+    if (writer.frame != NULL)
+        put_bare(&writer, text);
+    return writer.frame;
+}
+
 size_t sse_block_end(char *out, struct notify_str id)
 {
     static const struct notify_str field = NOTIFY_STR_INIT("id: ");

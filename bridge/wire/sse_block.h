@@ -25,6 +25,10 @@ struct text;
  * memory. */
 struct frame *sse_block_new(const struct text *text);
 
+/* Whole blocks: text behind "data: ", as it is, and a blank line. One reference. NULL: out of
+ * memory. */
+struct frame *sse_block_bare(const struct text *text);
+
 /* Ends a block, with an id if that is not empty: up to SSE_END_MAX bytes more than the id has.
  * id: no CR, LF or NUL. Returns how many bytes were written. */
 #define SSE_END_MAX 8

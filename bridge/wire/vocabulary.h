@@ -39,7 +39,8 @@ struct vocabulary {
     const struct close_word *closes; /* ended by {0, 0}; NULL: none is another */
 };
 
-extern const struct vocabulary vocabulary_canonical, vocabulary_topic, vocabulary_session;
+extern const struct vocabulary vocabulary_canonical, vocabulary_topic, vocabulary_session,
+    vocabulary_chat;
 
 /* The greeting of /ws (docs/protocol.md). */
 json_t *greeting_of_connection(const struct greeting *greeting);

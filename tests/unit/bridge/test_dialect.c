@@ -9,7 +9,8 @@
 #include "wire/text.h"
 #include "wire/vocabulary.h"
 
-/* The payload of a short frame: of a WebSocket's text, or the data of a block of events. */
+/* The payload of a short frame: of a WebSocket's text, or the data of a block of events, behind its
+ * type or alone. */
 static struct notify_str payload_of(const struct frame *frame)
 {
     size_t header = (unsigned char)frame->data[1] < 126 ? 2 : 4;
@@ -17,6 +18,8 @@ static struct notify_str payload_of(const struct frame *frame)
 
     if ((unsigned char)frame->data[0] == 0x81)
         return notify_str_of(frame->data + header, frame->len - header);
+    if (memcmp(frame->data, "data: ", 6) == 0) /* a whole block */
+        return notify_str_of(frame->data + 6, frame->len - 6 - 2);
     cr_assert_not_null(data);
     return notify_str_of(data + 7, (size_t)(frame->data + frame->len - 1 - (data + 7)));
 }
