@@ -25,6 +25,7 @@
 #include "net/listener_set.h"
 #include "net/transport.h"
 #include "requests/agent.h"
+#include "requests/partings.h"
 #include "requests/responder_ws.h"
 #include "status_report.h"
 #include "trust.h"
@@ -46,6 +47,7 @@ struct app {
     struct category_filters filters;
     struct inquiries inquiries;
     struct agent agent;
+    struct partings partings;
     struct client_shared clients;
     struct request_rate *request_rate;
     struct front_door door;
@@ -127,7 +129,9 @@ static int build_agent(struct app *app)
                                         .max_per_client = config->max_agent_requests_per_client};
     app->agent = (struct agent){.stream = config->agent_stream,
                                 .stream_max = config->agent_stream_max,
+                                .grace_ms = config->agent_grace_ms,
                                 .answer_bytes = config->max_agent_answer_bytes};
+    app->partings = (struct partings){.shared = &app->clients};
     return inquiries_init(&app->inquiries);
 }
 
@@ -172,12 +176,14 @@ static int build_clients(struct app *app)
         .filters = &app->filters,
         .inquiries = &app->inquiries,
         .agent = &app->agent,
+        .partings = &app->partings,
         .on_leaving = arrival_undo,
         .on_box_ended = following_renew,
         .on_closed = ending_on_closed,
         .ctx = &app->ending,
     };
-    if (build_admissions(app) != 0 || client_shared_init(&app->clients) != 0)
+    if (build_admissions(app) != 0 || client_shared_init(&app->clients) != 0 ||
+        partings_init(&app->partings) != 0)
         return -ENOMEM;
     app->clients_ready = true;
     return 0;
@@ -320,6 +326,7 @@ void app_free(struct app *app)
     admissions_release(&app->admissions);
     request_rate_free(app->request_rate);
     inquiries_release(&app->inquiries);
+    partings_release(&app->partings);
     trust_free(app->trust);
     ending_release(&app->ending);
     if (app->loop != NULL)

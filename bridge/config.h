@@ -32,8 +32,8 @@ struct config {
     uint64_t recent_events, recent_bytes, channel_message_bytes, max_lingering,
         max_lingering_per_client;
     char *agent_stream;
-    uint64_t agent_stream_max, agent_timeout_ms, max_agent_requests, max_agent_requests_per_client,
-        max_agent_answer_bytes;
+    uint64_t agent_stream_max, agent_timeout_ms, agent_grace_ms, max_agent_requests,
+        max_agent_requests_per_client, max_agent_answer_bytes;
     struct string_list
         unknown; /* variables that begin as ours and are none: spelt wrong, perhaps */
     char *tls_cert, *tls_key, *proxy_header;

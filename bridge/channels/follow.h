@@ -43,7 +43,8 @@ struct follow {
     bool refilled : 1; /* its queue was dropped: the client is told when it is live again */
     bool whole : 1;    /* the client gets all of it, whatever its filter: its own inbox */
     bool plain : 1;    /* what it follows is no box, but a channel or a pattern of channels */
-    bool session : 1;  /* the log of a session */
+    bool session : 1;  /* the log of a session, */
+    bool picks : 1;    /* of which the client is sent the pieces of an answer and nothing else */
     bool filtered : 1; /* the client has a filter, and gets of this what that passes */
     bool counted : 1;  /* the client's inbox was made to follow this key, too */
 };

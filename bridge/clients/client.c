@@ -87,6 +87,8 @@ static void leave_behind(struct client *client, struct follow *follow)
     if (follow->state == FOLLOW_BEHIND)
         return;
     channel_fall_behind(follow);
+    if (follow->picks)
+        inquiries_fell_behind(&client->inquiries);
     asks_fell_behind(&client->asks, follow);
 }
 
@@ -146,6 +148,8 @@ void client_on_drained(void *peer)
 
 static void note_had(struct follow *follow, const struct event *event)
 {
+    if (follow->picks)
+        inquiries_had(&follow->client->inquiries, event);
     if (event->kind != EVENT_ENTRY)
         return;
     follow->pos = event->id;
@@ -167,6 +171,8 @@ static bool is_for(const struct follow *follow, const struct event *event)
 {
     const struct client *client = follow->client;
 
+    if (follow->picks)
+        return !follow->gap && inquiries_take(&client->inquiries, event);
     if (event_excludes(event, client_session(client)) ||
         (follow->session && event->request.len > 0))
         return false;
@@ -177,6 +183,8 @@ static bool is_for(const struct follow *follow, const struct event *event)
 /* What is not for the client is passed over. False: it does not fit. */
 static bool enqueue_if_for(struct client *client, struct follow *follow, struct event *event)
 {
+    if (follow->picks)
+        inquiries_hear_one(&client->inquiries, event);
     if (is_for(follow, event))
         return enqueue(client, follow, event);
     if (event->kind == EVENT_ENTRY)
@@ -211,6 +219,8 @@ static void enqueue_all(struct client *client, struct follow *follow, const stru
 
 static bool is_whole_for(const struct batch *batch, const struct follow *follow)
 {
+    if (follow->picks) /* what is next depends on what was had */
+        return false;
     if (!batch->excludes && (!follow->whole || follow->client->inbox_start == NULL))
         return true;
     for (size_t i = 0; i < batch->len; i++)
@@ -263,7 +273,7 @@ static void deliver(struct follow *follow, struct batch *batch, struct notify_id
     }
     if (batch->ends_box && follow->whole)
         follow->client->shared->on_box_ended(follow->client);
-    if (follow->session && batch->excludes && is_of_own_session(follow))
+    if (follow->session && !follow->picks && batch->excludes && is_of_own_session(follow))
         inquiries_hear(&follow->client->inquiries, batch);
     if (chosen->len > 0)
         send_batch(follow, chosen);
@@ -320,8 +330,14 @@ void client_tell_resumed(struct client *client, json_t *results, json_t *epochs)
 
 static void tell_resumed(struct follow *follow, bool recovered)
 {
-    json_t *results = json_object(), *epochs = NULL;
+    json_t *results, *epochs = NULL;
 
+    if (follow->picks) {
+        if (!recovered)
+            inquiries_lost(&follow->client->inquiries);
+        return;
+    }
+    results = json_object();
     ask_put_result(results, follow_key(follow), follow, recovered);
     ask_put_epoch(&epochs, follow_key(follow), follow);
     client_tell_resumed(follow->client, results, epochs);
@@ -428,6 +444,7 @@ int client_follow(struct client *client, struct notify_str key, const struct pos
     follow->whole = notify_str_eq(key, client_inbox(client, &buffer)); /* with true counts */
     follow->plain = plain_channels_have(client->shared->channels, key);
     follow->session = key_is(client->shared->keys, KEY_SESSION, key, &name);
+    follow->picks = client->streams;
     follow->filtered = is_filtered(client, follow);
     if (from != NULL)
         stand_at(follow, from);

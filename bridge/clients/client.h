@@ -43,6 +43,7 @@ struct key_buffer;
 struct key_names;
 struct linger_account;
 struct request_rate;
+struct partings;
 struct peer_handlers;
 struct plain_channels;
 struct router;
@@ -72,7 +73,8 @@ struct client_shared {
     struct request_rate *request_rate; /* of each user over HTTP; NULL: no limit */
     struct category_filters *filters;
     struct inquiries *inquiries;
-    const struct agent *agent; /* requests/request_agent.h */
+    const struct agent *agent; /* requests/agent.h */
+    struct partings *partings; /* requests/partings.h */
     void (*on_leaving)(struct client *client,
                        int code); /* its connection has gone: the first that is told */
     void (*on_box_ended)(struct client *client); /* its inbox has gone, or is another one */
@@ -115,6 +117,7 @@ struct client {
     bool follows_logs : 1;   /* its inbox is to follow those of its user (logs.h), */
     bool follows_tells : 1;  /* its devices hear of that, */
     bool follows_singly : 1; /* and that log by log, since Redis refused them as a whole */
+    bool streams : 1;        /* it reads an answer of an agent, and nothing else (chat_stream.c) */
     bool in_session : 1;     /* it came to talk in the session of its id (request_agent.c) */
     bool warned : 1;         /* it is to wait before it sends another message */
     bool greet_due : 1;      /* once nothing is awaited */

@@ -6,6 +6,8 @@
 #include "base/loop.h"
 #include "base/random_uuid.h"
 #include "channels/batch.h"
+#include "wire/agent_answer.h"
+#include "wire/agent_event.h"
 #include "wire/event.h"
 
 static size_t count_of(const struct inquiry_list *of_client)
@@ -36,7 +38,8 @@ int inquiry_open(struct inquiry *inquiry, const struct inquiry_kind *kind, struc
         return -E2BIG;
     if (all->count >= all->max)
         return -EUSERS;
-    random_uuid(inquiry->id);
+    if (inquiry->id[0] == '\0')
+        random_uuid(inquiry->id);
     inquiry->all = all;
     inquiry->kind = kind;
     LIST_INSERT_HEAD(of_client, inquiry, of_client);
@@ -119,11 +122,59 @@ static struct inquiry *find(const struct inquiry_list *of_client, const struct e
     return NULL;
 }
 
+void inquiries_hear_one(struct inquiry_list *of_client, const struct event *event)
+{
+    struct inquiry *inquiry = find(of_client, event);
+
+    if (inquiry != NULL)
+        inquiry->kind->heard(inquiry, event);
+}
+
 void inquiries_hear(struct inquiry_list *of_client, const struct batch *batch)
 {
-    for (size_t i = 0; !LIST_EMPTY(of_client) && i < batch->len; i++) {
-        struct inquiry *inquiry = find(of_client, batch->events[i]);
-        if (inquiry != NULL)
-            inquiry->kind->heard(inquiry, batch->events[i]);
+    for (size_t i = 0; !LIST_EMPTY(of_client) && i < batch->len; i++)
+        inquiries_hear_one(of_client, batch->events[i]);
+}
+
+/* Streaming. */
+
+bool inquiries_take(const struct inquiry_list *of_client, const struct event *event)
+{
+    const struct inquiry *inquiry = event->request.len == 0 ? NULL : find(of_client, event);
+    uint64_t seq;
+
+    if (inquiry == NULL || !inquiry->streams || inquiry->ended || event->agent == AGENT_START)
+        return false; /* the start has been told */
+    seq = agent_answer_seq(event);
+    return seq == 0 || seq > inquiry->seq;
+}
+
+void inquiries_had(struct inquiry_list *of_client, const struct event *event)
+{
+    struct inquiry *inquiry = find(of_client, event);
+    uint64_t seq = agent_answer_seq(event);
+
+    if (seq > 0)
+        inquiry->seq = seq;
+    if (!agent_answer_is_last(event))
+        return;
+    inquiry->ended = true;
+    inquiry->kind->ended(inquiry);
+}
+
+void inquiries_fell_behind(struct inquiry_list *of_client)
+{
+    struct inquiry *inquiry;
+
+    LIST_FOREACH(inquiry, of_client, of_client)
+    {
+        inquiry->seq = 0;
+        inquiry->ended = false;
     }
+}
+
+void inquiries_lost(struct inquiry_list *of_client)
+{
+    while (!LIST_EMPTY(of_client))
+        end(LIST_FIRST(of_client), INQUIRY_LOST);
 }

@@ -39,7 +39,7 @@ static void begin_one(void *ctx, struct notify_str topic)
 
 void review_client(struct client *client)
 {
-    if (client->identity == NULL)
+    if (client->identity == NULL || client->streams) /* that was asked when it was allowed */
         return;
     if (!categories_apply(client)) {
         sender_close(&client->sender, CONN_CLOSE_INTERNAL, "out of memory");

@@ -188,15 +188,30 @@ void sender_drain(struct sender *sender)
     look_after(sender);
 }
 
+static void begin(struct sender *sender, struct frame *first)
+{
+    sender->state = SENDER_READY;
+    if (first == NULL || outbox_push_first(&sender->outbox, first) != 0)
+        sender_close(sender, CONN_CLOSE_INTERNAL, "out of memory");
+    frame_unref(first);
+    sender_drain(sender);
+}
+
 void sender_greet(struct sender *sender, const struct greeting *greeting)
 {
-    struct frame *frame = dialect_greeting(sender->dialect, greeting);
+    begin(sender, dialect_greeting(sender->dialect, greeting));
+}
 
-    sender->state = SENDER_READY;
-    if (frame == NULL || outbox_push_first(&sender->outbox, frame) != 0)
-        sender_close(sender, CONN_CLOSE_INTERNAL, "out of memory");
-    frame_unref(frame);
-    sender_drain(sender);
+void sender_begin(struct sender *sender, const struct text *text)
+{
+    if (sender->state == SENDER_OPENING && text != NULL) {
+        begin(sender, dialect_frame(sender->dialect, text));
+    } else if (text != NULL) {
+        sender_send(sender, text);
+    } else {
+        sender->state = SENDER_READY;
+        sender_drain(sender);
+    }
 }
 
 /* Events. */

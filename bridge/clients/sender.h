@@ -72,6 +72,9 @@ void sender_send_json(struct sender *sender, json_t *answer);
 /* The first thing that the peer hears: from now on the queue goes out. */
 void sender_greet(struct sender *sender, const struct greeting *greeting);
 
+/* The same by a text that is its first one; behind what was the first, it goes out as answers do.
+ * NULL: only what waits. */
+void sender_begin(struct sender *sender, const struct text *text);
 /* Ends the connection (net/conn.h) with code (wire/close_code.h), in the peer's words. */
 void sender_close(struct sender *sender, int code, const char *reason);
 /* The same; the peer is told to come back after so many milliseconds. */

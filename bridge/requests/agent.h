@@ -17,6 +17,7 @@ struct resp;
 struct agent {
     const char *stream;  /* key of what is asked; "": nobody is there to ask */
     uint64_t stream_max; /* entries of it, about */
+    uint64_t grace_ms;   /* in which whoever reads a stream may come back for the rest of it */
     size_t answer_bytes; /* of what one event of an answer holds, at most */
 };
 

@@ -7,6 +7,7 @@
 #include "clients/arrival.h"
 #include "net/conn.h"
 #include "net/http.h"
+#include "requests/chat_stream.h"
 #include "requests/http_call.h"
 #include "requests/http_pattern.h"
 #include "requests/metrics_page.h"
@@ -122,6 +123,7 @@ static const struct route routes[] = {
     {"DELETE", PATH("/api/v1/notifications/{id}"), .call = &rest_delete},
     {"PATCH", PATH("/api/v1/notifications/{id}/read"), .call = &rest_read},
     {"POST", PATH("/api/notifications"), .call = &post_event_call},
+    {"POST", PATH("/api/v1/chat/stream"), .call = &chat_stream_call},
     {"POST", PATH("/api/v1/requests"), .call = &rest_requests},
     {"GET", PATH("/api/v1/sessions/{user_id}"), .call = &rest_sessions},
     {"POST", PATH("/api/v1/sessions/{user_id}/kick"), .call = &rest_kick},

@@ -7,6 +7,7 @@ import pytest
 import redis
 
 from agent import Agent
+from chat_client import Chat
 from resp import Resp
 from rest_client import Rest
 from servers import ROOT, Bridge, wait_until
@@ -37,7 +38,7 @@ REQUESTS = {
 # Those that no request needs (test_bridge_logs.py).
 LOGS = {"notify.follow", "notify.unfollow"}
 # What asking an agent needs besides.
-AGENTS = {"xadd", "xdel"}
+AGENTS = {"xadd", "xdel", "get"}
 # The others, and what the log says without them.
 BASICS = {
     "echo": "NOPERM .*'echo'",
@@ -74,7 +75,7 @@ def stage(programs, redis_server):
     admin.execute_command("CONFIG", "SET", "notify.database", "1")
     admin.execute_command("ACL", "SETUSER", "bridge", "on", ">secret", *line_of("bridge"))
     redis_server.client(db=1).execute_command("NOTIFY.SEND", "inbox:alice", "x", "ID", ID)
-    bridge = programs.add(Bridge(As(redis_server, "bridge", "/1"), "--channel-linger", "0", "--status-interval", "100ms"))
+    bridge = programs.add(Bridge(As(redis_server, "bridge", "/1"), "--channel-linger", "0", "--agent-grace", "300ms", "--status-interval", "100ms"))
     bridge.start()
     return admin, bridge
 
@@ -129,6 +130,19 @@ def test_with_the_documented_rights_an_agent_is_asked_and_told_when_nobody_waits
         request = agent.take()
     agent.wait_cancelled(request)
     wait_until(lambda: agent.db.xlen("agent:requests") == 0, "it is taken out")
+    assert not any("NOPERM" in line for line in bridge.lines)
+
+
+def test_with_the_documented_rights_who_comes_back_for_an_answer_and_leaves_again_is_seen(stage, redis_server):
+    _, bridge = stage
+    agent = Agent(redis_server, db=1)
+    reader = Chat(bridge.port, {"message": "Hi"}, user="alice")
+    request = agent.take()
+    assert reader.next()["type"] == "start"
+    again = Chat(bridge.port, {"message": "Hi"}, user="alice", last_id=reader.last_id)
+    reader.close()
+    again.close()
+    agent.wait_cancelled(request)
     assert not any("NOPERM" in line for line in bridge.lines)
 
 

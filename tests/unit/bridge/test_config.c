@@ -516,6 +516,7 @@ static const char *const all_options[] = {
     "agent-stream",
     "agent-stream-max",
     "agent-timeout",
+    "agent-grace",
     "max-agent-requests",
     "max-agent-requests-per-client",
     "max-agent-answer-bytes",

@@ -1,0 +1,140 @@
+#include "requests/partings.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/counters.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/random_hex.h"
+#include "clients/client.h"
+#include "notify_wire.h"
+#include "redis/resp.h"
+#include "redis/turns.h"
+
+#define RESUMED ":resumed:" /* between the name of the stream and a request's id: a key */
+#define RESUMED_SECS "3600" /* it is kept: whoever can resume can make such keys */
+#define KEY_MAX (NOTIFY_KEY_MAX + sizeof(RESUMED) + INQUIRY_ID_TEXT)
+
+struct parting_item {
+    TAILQ_ENTRY(parting_item) link;
+    const struct client_shared *shared;
+    uint64_t due_ms;
+    struct parting parting;
+};
+
+static struct notify_str key_for(const struct client_shared *shared, const struct parting *parting,
+                                 char out[KEY_MAX])
+{
+    int len = snprintf(out, KEY_MAX, "%s" RESUMED "%s", shared->agent->stream, parting->id);
+
+    return notify_str_of(out, (size_t)len);
+}
+
+/* No name is there either if nobody has resumed it, or not for long. Redis away, or the right
+ * lacking: then it is better that an agent works in vain than that somebody waits in vain. */
+static bool is_held_by(const struct parting *parting, const struct resp *reply)
+{
+    if (reply == NULL || reply->kind == RESP_ERROR)
+        return false;
+    return reply->kind == RESP_NIL || notify_str_eq(resp_str(reply), notify_str_z(parting->holder));
+}
+
+static void on_holder(void *ctx, const struct resp *reply)
+{
+    struct parting_item *item = ctx;
+    const struct parting *parting = &item->parting;
+
+    if (is_held_by(parting, reply))
+        agent_cancel(item->shared, parting->entry, parting->id);
+    free(item);
+}
+
+/* Takes item over. */
+static void decide(struct parting_item *item)
+{
+    char key[KEY_MAX];
+    const struct notify_str words[] = {NOTIFY_STR("GET"),
+                                       key_for(item->shared, &item->parting, key)};
+    const struct turn turn = {
+        .argc = 2, .argv = words, .reply_bytes = PARTING_HOLDER_LEN, .fn = on_holder, .ctx = item};
+
+    if (turns_command(item->shared->commands, &turn) < 0)
+        free(item);
+}
+
+static struct parting_item *take_first(struct partings *partings)
+{
+    struct parting_item *item = TAILQ_FIRST(&partings->all);
+
+    TAILQ_REMOVE(&partings->all, item, link);
+    partings->count--;
+    return item;
+}
+
+static void on_timer(void *ctx)
+{
+    struct partings *partings = ctx;
+    uint64_t now_ms = loop_now_ms(partings->shared->senders.loop);
+
+    while (!TAILQ_EMPTY(&partings->all) && TAILQ_FIRST(&partings->all)->due_ms <= now_ms)
+        decide(take_first(partings));
+    if (!TAILQ_EMPTY(&partings->all))
+        loop_timer_set(partings->timer, TAILQ_FIRST(&partings->all)->due_ms - now_ms);
+}
+
+int partings_init(struct partings *partings)
+{
+    TAILQ_INIT(&partings->all);
+    partings->timer = loop_timer_new(partings->shared->senders.loop, on_timer, partings);
+    return partings->timer == NULL ? -ENOMEM : 0;
+}
+
+void partings_release(struct partings *partings)
+{
+    loop_timer_free(partings->timer);
+    while (partings->count > 0)
+        free(take_first(partings));
+}
+
+void partings_add(struct partings *partings, const struct parting *parting)
+{
+    const struct client_shared *shared = partings->shared;
+    struct parting_item *item = malloc(sizeof(*item));
+
+    if (item == NULL)
+        return;
+    *item =
+        (struct parting_item){.shared = shared,
+                              .due_ms = loop_now_ms(shared->senders.loop) + shared->agent->grace_ms,
+                              .parting = *parting};
+    if (TAILQ_EMPTY(&partings->all))
+        loop_timer_set(partings->timer, shared->agent->grace_ms);
+    TAILQ_INSERT_TAIL(&partings->all, item, link);
+    partings->count++;
+    if (partings->count <= shared->inquiries->max)
+        return;
+    counter_add(COUNTER_AGENT_REQUESTS, 1);
+    decide(take_first(partings));
+}
+
+static void ignore_reply(void *ctx, const struct resp *reply)
+{
+    (void)ctx;
+    (void)reply;
+}
+
+void partings_resume(const struct client_shared *shared, struct parting *parting)
+{
+    char key[KEY_MAX];
+    const struct notify_str words[] = {NOTIFY_STR("SET"), key_for(shared, parting, key),
+                                       notify_str_of(parting->holder, PARTING_HOLDER_LEN),
+                                       NOTIFY_STR("EX"), NOTIFY_STR(RESUMED_SECS)};
+    const struct turn turn = {
+        .argc = 5, .argv = words, .reply_bytes = 64, .fn = ignore_reply, .ctx = NULL};
+
+    random_hex(parting->holder, PARTING_HOLDER_LEN / 2);
+    if (turns_command(shared->commands, &turn) < 0)
+        log_debug("agent_not_told", "command", "SET");
+}
