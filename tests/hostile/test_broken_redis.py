@@ -8,6 +8,7 @@ import random
 
 import pytest
 
+from chat_client import Chat
 from servers import Bridge, wait_until
 from twisted_redis import TwistedRedis
 from ws_client import WsClient
@@ -71,7 +72,7 @@ class Stage:
         self.server = programs.redis()
         self.client = self.server.client()
         self.redis = TwistedRedis(self.server)
-        self.bridge = programs.add(Bridge(self.redis, "--channel-linger", "0"))
+        self.bridge = programs.add(Bridge(self.redis, "--channel-linger", "0", "--agent-grace", "0"))
         self.tab = None
         self.mark = 0  # what the bridge has written since it began
         self.bridge.start()
@@ -168,6 +169,17 @@ def come(stage):
         wait_until(lambda: stage.client.exists(f"inbox:{user}"), "following", timeout=30)
 
 
+def chat(stage):
+    """It is asked, and nobody stays to hear: neither who asked, nor somebody who goes on."""
+    user = f"chats{next(_names)}"
+    for again in (False, True):
+        reader = Chat(stage.bridge.port, {"message": "Hi"}, user=user)
+        assert reader.next()["type"] in ("start", "error")
+        if again and reader.last_id is not None:
+            Chat(stage.bridge.port, {"message": "Hi"}, user=user, last_id=reader.last_id).close()
+        reader.close()
+
+
 REPLIES = {
     "HELLO": lambda stage: cut_links(stage, "commands"),
     "ECHO": lambda stage: cut_links(stage, "subscriber"),
@@ -192,6 +204,11 @@ REPLIES = {
     "NOTIFY.EVENT": act,
     "NOTIFY.FOLLOW": come,
     "NOTIFY.SESSION": come,
+    "XADD": chat,
+    "XDEL": chat,
+    "PUBLISH": chat,
+    "SET": chat,
+    "GET": chat,
 }
 
 

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from chat_client import Chat
 from cockpit_helpers import Cockpit
 from servers import ROOT, Program, wait_until
 
@@ -33,7 +34,7 @@ class Worker(Program):
 
 @pytest.fixture
 def house(make_stand):
-    return make_stand(kind=Cockpit)
+    return make_stand("--agent-grace", "300ms", kind=Cockpit)
 
 
 @pytest.fixture
@@ -100,3 +101,38 @@ def test_what_a_dead_worker_had_begun_another_one_answers_once(house, start_work
     assert re.search("taken over", second.wait_line("answering"))
     wait_until(lambda: house.client.xpending("agent:requests", "agents")["pending"] == 0, "it is done with")
     assert [m for m in house.drain(tab) if m["type"] == "message"] == []
+
+
+def read(house, at=0, message="a b c", user="alice"):
+    return Chat(house.bridges[at].port, {"message": message}, token=house.token(user))
+
+
+@pytest.mark.parametrize("kind, text", [("py", "You said: a b c "), ("sh", "A B C")])
+def test_a_worker_answers_piece_by_piece(house, start_worker, kind, text):
+    start_worker(kind)
+    for at in (0, 1):
+        events = read(house, at).all()
+        assert "".join(e["content"] for e in events if e["type"] == "token") == text
+        assert events[0]["type"] == "start" and events[-1]["type"] == "end"
+    wait_until(lambda: house.client.xpending("agent:requests", "agents")["pending"] == 0, "all is done")
+
+
+def test_an_answer_of_a_worker_that_died_half_way_is_ended_by_another_one_and_nothing_is_told_twice(house, start_worker):
+    first = start_worker("py", "--pause", "0.2", "--idle", "1", name="first")
+    reader = read(house, message="a b c d e f g h")
+    begun = [reader.next() for _ in range(3)]
+    assert [e["type"] for e in begun] == ["start", "token", "token"]
+    first.kill9()
+    second = start_worker("py", "--pause", "0.01", "--idle", "1", name="second")
+    events = begun + reader.all()
+    assert "".join(e["content"] for e in events if e["type"] == "token") == "You said: a b c d e f g h "
+    assert [e["type"] for e in events if e["type"] != "token"] == ["start", "end"]
+    assert re.search("taken over", second.wait_line("answering"))
+
+
+def test_a_worker_stops_when_the_reader_has_left(house, start_worker):
+    worker = start_worker("py", "--pause", "0.05")
+    reader = read(house, message="word " * 400)
+    assert [reader.next()["type"] for _ in range(2)] == ["start", "token"]
+    reader.close()
+    worker.wait_line("^cancelled")
