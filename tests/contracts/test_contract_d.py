@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from cockpit import AgentError, Api, HttpError, Item, Session
+from cockpit import AgentError, Api, Chat, HttpError, Item, Session, as_uuid
 from servers import ROOT, Group, Program, wait_until
 from tokens import SECRET, claims, hs, token
 from ws_client import BINARY, Closed, WsClient
@@ -307,3 +307,47 @@ def test_7_without_a_good_token_nothing_is_to_be_had(house, user, method, path, 
     with pytest.raises(HttpError) as refused:
         api.call(method, path)
     assert refused.value.status in (401, 403)
+
+
+# -- 8: an answer that is streamed
+
+
+def test_8_an_answer_is_streamed_word_by_word(house, user):
+    chat = Chat(house.api(user), "Hello there")
+    events = chat.all()
+    assert events[0]["type"] == "start" and as_uuid(events[0]["session_id"])
+    assert "".join(e["content"] for e in events if e["type"] == "token") == "You said: Hello there "
+    assert [e["type"] for e in events] == ["start", "token", "token", "token", "token", "end"]
+    assert events[-1]["message_id"] and events[-1]["tokens_used"] == 4
+
+
+def test_8_tools_are_told(house, user):
+    events = Chat(house.api(user, at=1), "weather?").all()
+    assert [e["type"] for e in events][:3] == ["start", "tool_call", "tool_result"]
+
+
+def test_8_a_websocket_of_the_session_hears_nothing_of_it(house, user):
+    session = house.session(user)
+    events = Chat(house.api(user, at=1), "Hello", str(session.session_id)).all()
+    assert events[0]["session_id"] == str(session.session_id) and events[-1]["type"] == "end"
+    session.ping()
+    assert session.others == [] and session.notifications == []
+
+
+@pytest.mark.parametrize("body, status", [(b"{", 400), (b"[]", 400), ({}, 422), ({"message": ""}, 422), ({"message": 7}, 422), ({"message": "x", "session_id": 7}, 422)])
+def test_8_what_is_wrong_is_told(house, user, body, status):
+    with pytest.raises(HttpError) as refused:
+        house.api(user).call("POST", "/chat/stream", body)
+    assert refused.value.status == status
+
+
+@pytest.mark.parametrize("platform", ["node", "chromium"])
+def test_8_the_page_of_the_document_shows_it_word_by_word(house, user, platform, run_script):
+    script = run_script("node", f"d_in_{platform}.js", f"127.0.0.1:{house.bridges[0].port}", token(user))
+    if not script.supported():
+        pytest.skip("this platform has no fetch")
+    script.wait_line('"over"|"error"', timeout=60)
+    assert script.calls("error") == []
+    assert [content for [content] in script.calls("appendToChat")] == ["You ", "said: ", "Hello "]
+    [[text, message_id]] = script.calls("log")
+    assert text == "Streaming complete" and as_uuid(message_id)
