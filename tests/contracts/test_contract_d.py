@@ -1,15 +1,14 @@
 """Contract D, the cockpit: its client (cockpit.py) and the page of its document against two real bridges, a real Redis and a real worker
 (docs/examples/worker.py). A number is that of the row in the contract's script."""
 
-import os
-import sys
 import urllib.parse
 import uuid
 
 import pytest
 
 from cockpit import AgentError, Api, Chat, HttpError, Item, Session, as_uuid
-from servers import ROOT, Group, Program, wait_until
+from example_worker import ExampleWorker
+from servers import Group, wait_until
 from tokens import SECRET, claims, hs, token
 from ws_client import BINARY, Closed, WsClient
 
@@ -23,24 +22,6 @@ ENVIRONMENT = {
 }
 
 
-class Worker(Program):
-    """docs/examples/worker.py"""
-
-    def __init__(self, server, *options, name="worker"):
-        super().__init__(name)
-        self.argv = [sys.executable, os.path.join(ROOT, "docs/examples/worker.py"), server.url, *options]
-
-    def start(self):
-        self._spawn(self.argv, env={**os.environ, "PYTHONUNBUFFERED": "1"})
-        self.wait_line("^ready$", timeout=60)
-        return self
-
-    def stop(self):
-        """It knows no end of its own."""
-        if self.running():
-            self.kill9()
-
-
 class House(Group):
     def __init__(self):
         super().__init__()
@@ -51,7 +32,7 @@ class House(Group):
         self.worker = None
 
     def start_worker(self, *options):
-        self.worker = self.add(Worker(self.server, "--pause", "0.01", *options)).start()
+        self.worker = self.add(ExampleWorker(self.server, "py", "--pause", "0.01", *options)).start()
         return self.worker
 
     def session(self, user, session_id=None, at=0):

@@ -1,36 +1,13 @@
 """The workers of docs/examples answer, and take over from each other."""
 
-import os
 import re
-import sys
 
 import pytest
 
 from chat_client import Chat
 from cockpit_helpers import Cockpit
-from servers import ROOT, Program, wait_until
-
-EXAMPLES = os.path.join(ROOT, "docs", "examples")
-
-
-class Worker(Program):
-    """kind: "py" or "sh"."""
-
-    def __init__(self, server, kind, *options, name="worker"):
-        super().__init__(name)
-        self.argv = [sys.executable, f"{EXAMPLES}/worker.py", server.url, *options]
-        if kind == "sh":
-            self.argv = [f"{EXAMPLES}/worker.sh", "-p", str(server.port), *options]
-
-    def start(self):
-        self._spawn(self.argv, env={**os.environ, "PYTHONUNBUFFERED": "1"})
-        self.wait_line("^ready$", timeout=60)
-        return self
-
-    def stop(self):
-        if self.running():
-            self.kill9()
-
+from example_worker import ExampleWorker
+from servers import wait_until
 
 @pytest.fixture
 def house(make_stand):
@@ -40,7 +17,7 @@ def house(make_stand):
 @pytest.fixture
 def start_worker(house):
     def start(kind, *options, **more):
-        return house.add(Worker(house.server, kind, *options, **more)).start()
+        return house.add(ExampleWorker(house.server, kind, *options, **more)).start()
 
     return start
 

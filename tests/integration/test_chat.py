@@ -62,6 +62,16 @@ def say_all(agent, request, words, first=1):
     agent.say(request, "end", seq=first + len(words), message_id="m1", tokens_used=len(words))
 
 
+def say_much(hall, request, count):
+    """As many pieces of 3,000 bytes, at once, and the end."""
+    pipe = hall.client.pipeline(transaction=False)
+    for seq in range(1, count + 1):
+        data = json.dumps({"request_id": request["request_id"], "seq": seq, "content": "x" * 3000})
+        pipe.execute_command("NOTIFY.EVENT", request["reply_to"], "token", "DATA", data)
+    pipe.execute()
+    hall.agent.say(request, "end", seq=count + 1)
+
+
 def test_an_answer_comes_piece_by_piece_and_ends_once(stand, user):
     reader = stand.chat(user)
     request = stand.agent.take()
@@ -218,11 +228,7 @@ def test_a_bridge_that_ends_cuts_an_answer_off_and_the_other_one_goes_on(make_ha
 def test_a_reader_that_takes_nothing_for_too_long_is_cut_off_and_may_go_on(make_hall, user):
     hall = make_hall("--slow-client-timeout", "500ms", "--agent-grace", "5s", "--outbox-bytes", "64K")
     reader, request = hall.started(user, receive_buffer=4096)
-    pipe = hall.client.pipeline(transaction=False)
-    for seq in range(1, 401):
-        pipe.execute_command("NOTIFY.EVENT", request["reply_to"], "token", "DATA", json.dumps({"request_id": request["request_id"], "seq": seq, "content": "x" * 3000}))
-    pipe.execute()
-    hall.agent.say(request, "end", seq=401)
+    say_much(hall, request, 400)
     wait_until(lambda: hall.metric("notify_agent_requests_waiting") == 0, "it is given up")
     seqs = []
     while True:
@@ -340,11 +346,7 @@ def test_what_is_too_long_is_the_last_word(make_hall, user):
 def test_what_comes_behind_the_end_is_nobodys_also_if_the_end_has_not_been_read_yet(make_hall, user):
     hall = make_hall("--max-agent-answer-bytes", "4K", "--outbox-bytes", "8M")
     reader, request = hall.started(user, receive_buffer=4096)
-    pipe = hall.client.pipeline(transaction=False)
-    for seq in range(1, 1201):
-        pipe.execute_command("NOTIFY.EVENT", request["reply_to"], "token", "DATA", json.dumps({"request_id": request["request_id"], "seq": seq, "content": "x" * 3000}))
-    pipe.execute()
-    hall.agent.say(request, "end", seq=1201)
+    say_much(hall, request, 1200)
     other, their = hall.started(user)  # what was said before has come to the bridge by then
     assert hall.metric("notify_agent_requests_waiting") == 2, "the end is still to be read"
     hall.agent.say(request, "error", seq=1202, code="LATE", details="x" * 4096)
@@ -457,11 +459,7 @@ def test_who_does_not_read_loses_nothing(make_hall, user):
     """More than its outbox and its socket hold: what was dropped comes from Redis again."""
     hall = make_hall("--outbox-bytes", "64K")
     reader, request = hall.started(user, receive_buffer=4096)
-    pipe = hall.client.pipeline(transaction=False)
-    for seq in range(1, 401):
-        pipe.execute_command("NOTIFY.EVENT", request["reply_to"], "token", "DATA", json.dumps({"request_id": request["request_id"], "seq": seq, "content": "x" * 3000}))
-    pipe.execute()
-    hall.agent.say(request, "end", seq=401)
+    say_much(hall, request, 400)
     wait_until(lambda: hall.metric('notify_limit_hits_total{limit="outbox-bytes"}') > 0, "it falls behind")
     events = reader.all()
     assert [e["seq"] for e in events] == list(range(1, 402)) and events[-1]["type"] == "end"
