@@ -14,6 +14,7 @@
 #include "net/http_fetch.h"
 #include "net/listener.h"
 #include "options.h"
+#include "wire/entry_uuid.h"
 
 #define LINE_MAX_BYTES 4096
 
@@ -469,6 +470,27 @@ static int check_auth(const struct reading *r)
     }
 }
 
+/* Everybody's inbox follows all of them: by a UUID one would be taken for the other. */
+static int check_broadcast_logs(const struct reading *r)
+{
+    const struct string_list *logs = &r->config->broadcast_logs;
+    char text[160];
+
+    for (size_t i = 0; i < logs->len; i++)
+        for (size_t j = i + 1; j < logs->len; j++) {
+            if (strcmp(logs->items[i], logs->items[j]) == 0 ||
+                entry_uuid_tag(notify_str_z(logs->items[i])) !=
+                    entry_uuid_tag(notify_str_z(logs->items[j])))
+                continue;
+            (void)snprintf(text, sizeof(text),
+                           "%.48s and %.48s cannot be told apart in UUIDs: "
+                           "one must have another name",
+                           logs->items[i], logs->items[j]);
+            return fail(r, "broadcast-log", text);
+        }
+    return 0;
+}
+
 /* What no option can be blamed for alone. */
 static int check_together(const struct reading *r)
 {
@@ -476,7 +498,7 @@ static int check_together(const struct reading *r)
 
     if (c->listen.len == 0)
         return fail(r, "listen", "must name at least one address");
-    if (check_auth(r) != 0)
+    if (check_auth(r) != 0 || check_broadcast_logs(r) != 0)
         return -EINVAL;
     if (needs_certificate(c) && (c->tls_cert == NULL || c->tls_key == NULL))
         return fail(r, "listen", "has ,tls: --tls-cert and --tls-key must be given, too");

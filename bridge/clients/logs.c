@@ -4,6 +4,7 @@
 #include "clients/client.h"
 #include "identity/identity.h"
 #include "identity/key_names.h"
+#include "wire/entry_uuid.h"
 
 /* One thread; nothing in it outlives what is done with it. */
 static struct logs found;
@@ -23,6 +24,19 @@ bool logs_have(const struct logs *logs, struct notify_str key)
         if (notify_str_eq(logs->at[i], key))
             return true;
     return false;
+}
+
+size_t logs_find_tag(const struct logs *logs, uint16_t tag, struct notify_str *ret)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < logs->len; i++) {
+        if (entry_uuid_tag(logs->at[i]) != tag)
+            continue;
+        *ret = logs->at[i];
+        count++;
+    }
+    return count;
 }
 
 static void begin(struct search *search, const struct client_shared *shared,

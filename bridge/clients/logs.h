@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "notify_str.h"
 
@@ -29,5 +30,8 @@ const struct logs *logs_of(const struct client_shared *shared, const struct iden
 const struct logs *logs_of_others(const struct client_shared *shared,
                                   const struct identity *identity);
 bool logs_have(const struct logs *logs, struct notify_str key);
+/* Which of them entries are of whose UUIDs have this tag (wire/entry_uuid.h): how many it fits, and
+ * the last of those. Whatever comes by whatever wire, it is looked up here. */
+size_t logs_find_tag(const struct logs *logs, uint16_t tag, struct notify_str *ret);
 
 #endif

@@ -13,6 +13,7 @@
 #include "requests/history_private.h"
 #include "requests/item.h"
 #include "requests/request.h"
+#include "requests/request_box.h"
 #include "requests/request_members.h"
 #include "requests/tally.h"
 

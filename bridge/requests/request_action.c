@@ -19,6 +19,7 @@
 #include "requests/call.h"
 #include "requests/item.h"
 #include "requests/request.h"
+#include "requests/request_box.h"
 #include "requests/request_members.h"
 #include "requests/tally.h"
 #include "wire/json_text.h"

@@ -12,6 +12,7 @@
 #include "clients/client.h"
 #include "clients/inquiries.h"
 #include "identity/identity.h"
+#include "identity/key_names.h"
 #include "requests/agent.h"
 #include "requests/answer.h"
 #include "requests/request.h"

@@ -11,6 +11,7 @@
 #include "requests/box_info.h"
 #include "requests/call.h"
 #include "requests/request.h"
+#include "requests/request_box.h"
 #include "requests/request_members.h"
 #include "wire/json_text.h"
 

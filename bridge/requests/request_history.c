@@ -17,21 +17,37 @@
 #include "requests/history.h"
 #include "requests/item.h"
 #include "requests/request.h"
+#include "requests/request_box.h"
 #include "requests/request_members.h"
+#include "wire/dialect.h"
 #include "wire/event.h"
 #include "wire/text.h"
 
 #define LIMIT_DEFAULT 20
 
-/* What is said of an item. A whole message of a log speaks of other entries, too: not to whoever
- * may not see all of them. *ret_event owns the text then, else it is NULL. Empty: out of memory. */
-static struct notify_str said_of(const struct request *r, const struct item *item,
-                                 struct event **ret_event)
+/* What is said of an item, and who owns that. */
+struct said {
+    struct notify_str text; /* empty: out of memory */
+    struct text words;
+    struct event *event;
+};
+
+/* In the words of the connection by which it is asked for. */
+static struct notify_str say_notification(const struct request *r, const struct item *item,
+                                          struct text *words)
+{
+    enum dialect dialect = r->client == NULL ? DIALECT_CANONICAL : r->client->sender.dialect;
+
+    return dialect_item(dialect, item->key, item->text, words) ? words->parts[0] : item->text;
+}
+
+/* A whole message of a log speaks of other entries, too: not to whoever may not see all of them. */
+static struct notify_str say_message(const struct request *r, const struct item *item,
+                                     struct event **ret_event)
 {
     const struct event *discreet;
 
-    *ret_event = NULL;
-    if (item->text.ptr != item->message.ptr || item->log.len == 0 || identity_sees_all(r->identity))
+    if (item->log.len == 0 || identity_sees_all(r->identity))
         return item->text;
     *ret_event = event_decode(item->message);
     discreet = *ret_event == NULL ? NULL : event_discreet(*ret_event);
@@ -39,22 +55,36 @@ static struct notify_str said_of(const struct request *r, const struct item *ite
                             : notify_str_of(discreet->payload, discreet->len);
 }
 
+static void said_of(const struct request *r, const struct item *item, struct said *ret)
+{
+    *ret = (struct said){.event = NULL};
+    ret->text = item->text.ptr == item->message.ptr ? say_message(r, item, &ret->event)
+                                                    : say_notification(r, item, &ret->words);
+}
+
+static void said_release(struct said *said)
+{
+    event_unref(said->event);
+    text_release(&said->words);
+}
+
 /* An item of a log names it first: {"log":"topic:all", and its own members. */
 static bool say(const struct request *r, struct history *history, const struct item *item,
                 bool names_log)
 {
-    struct event *event;
-    struct notify_str text = said_of(r, item, &event);
-    bool said = text.len > 0;
+    struct said said;
+    bool good;
 
-    if (said && names_log && item->log.len > 0) {
-        said = history_append(history, NOTIFY_STR("{\"log\":")) &&
+    said_of(r, item, &said);
+    good = said.text.len > 0;
+    if (good && names_log && item->log.len > 0) {
+        good = history_append(history, NOTIFY_STR("{\"log\":")) &&
                history_append(history, item->log) && history_append(history, NOTIFY_STR(","));
-        text = notify_str_of(text.ptr + 1, text.len - 1);
+        said.text = notify_str_of(said.text.ptr + 1, said.text.len - 1);
     }
-    said = said && history_append(history, text);
-    event_unref(event);
-    return said;
+    good = good && history_append(history, said.text);
+    said_release(&said);
+    return good;
 }
 
 static bool say_item(const struct request *r, struct history *history, const struct item *item)
@@ -179,6 +209,27 @@ static bool may_read(struct request *r, struct notify_str topic_key, struct noti
     return false;
 }
 
+/* Of a feed a UUID is a place between the entries of all its boxes, as a position is. */
+static bool place_before(struct request *r, char position[HISTORY_POSITION_MAX + 1],
+                         struct history_ask *ask)
+{
+    const struct member_value *before = request_value(r, "before");
+    struct key_buffer buffer;
+    struct notify_str key;
+    int len;
+
+    if (!before->is_uuid || !ask->feed)
+        return true;
+    if (!request_box_of_tag(r, "before", before->tag, &key))
+        return false;
+    if (key.len == 0)
+        key = request_inbox_of(r, &buffer);
+    len = snprintf(position, HISTORY_POSITION_MAX + 1, "%.*s:%.*s", (int)before->text.len,
+                   before->text.ptr, (int)key.len, key.ptr); /* there is room */
+    ask->before = notify_str_of(position, (size_t)len);
+    return true;
+}
+
 static size_t limit_of(const struct request *r)
 {
     const struct member_value *limit = request_value(r, "limit");
@@ -189,6 +240,7 @@ static size_t limit_of(const struct request *r)
 void request_handle_history(struct request *r)
 {
     struct notify_str topic = request_text(r, "topic"), log = {NULL, 0};
+    char position[HISTORY_POSITION_MAX + 1];
     struct key_buffer buffer;
     struct history_ask ask = {.feed = request_value(r, "feed")->flag,
                               .unread_only = request_value(r, "unread_only")->flag,
@@ -205,7 +257,7 @@ void request_handle_history(struct request *r)
         return;
     if (topic.len > 0)
         ask.topic_key = key_of(r->shared->keys, KEY_TOPIC, topic, &buffer);
-    if (!may_read(r, ask.topic_key, log))
+    if (!may_read(r, ask.topic_key, log) || !place_before(r, position, &ask))
         return;
     ask.log = log;
     ask.forward = ask.before.len == 0 && ask.after.len > 0;

@@ -13,6 +13,7 @@
 #include "requests/call.h"
 #include "requests/marking.h"
 #include "requests/request.h"
+#include "requests/request_box.h"
 #include "requests/request_members.h"
 #include "requests/tally.h"
 #include "redis/resp.h"

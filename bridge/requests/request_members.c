@@ -6,7 +6,7 @@
 
 #include "base/number.h"
 #include "clients/client.h"
-#include "clients/permission.h"
+#include "identity/key_names.h"
 #include "requests/answer.h"
 #include "requests/request.h"
 #include "wire/http_head.h"
@@ -76,6 +76,7 @@ static json_t *id_of_uuid(struct notify_str text, struct member_value *value)
     if (entry_uuid_parse(text, &uuid) != ENTRY_UUID_ENTRY)
         return NULL;
     value->id = uuid.id;
+    value->is_uuid = true;
     value->tag = uuid.tag;
     return json_stringn(id, notify_id_format(id, uuid.id));
 }
@@ -429,15 +430,20 @@ void request_members_release(struct request *r)
 
 /* For handlers. */
 
+struct member_value *request_find_value(const struct request *r, const char *name)
+{
+    for (size_t row = 0; r->type->members[row].name != NULL; row++)
+        if (strcmp(r->type->members[row].name, name) == 0)
+            return &r->values[row];
+    return NULL;
+}
+
 const struct member_value *request_value(const struct request *r, const char *name)
 {
-    size_t row = 0;
+    const struct member_value *value = request_find_value(r, name);
 
-    while (strcmp(r->type->members[row].name, name) != 0) {
-        row++;
-        assert(r->type->members[row].name != NULL); /* or the table lacks it: our own mistake */
-    }
-    return &r->values[row];
+    assert(value != NULL); /* or the table lacks it: our own mistake */
+    return value;
 }
 
 struct notify_str request_text(const struct request *r, const char *name)
@@ -445,41 +451,10 @@ struct notify_str request_text(const struct request *r, const char *name)
     return request_value(r, name)->text;
 }
 
-struct notify_str request_inbox_of(const struct request *r, struct key_buffer *buffer)
-{
-    return key_of(r->shared->keys, KEY_INBOX, request_user(r), buffer);
-}
-
 bool request_may(struct request *r, enum right right, const char *member)
 {
     if (identity_may(r->identity, right, request_text(r, member)))
         return true;
     answer_lacks_right(r, member, right, request_text(r, member));
-    return false;
-}
-
-bool request_takes_log(struct request *r, struct notify_str *ret_log)
-{
-    struct notify_str log = request_text(r, "log");
-    struct key_buffer buffer;
-
-    *ret_log = (struct notify_str){NULL, 0};
-    if (!request_has_inbox(r))
-        return false;
-    if (log.len == 0 || notify_str_eq(log, request_inbox_of(r, &buffer)))
-        return true;
-    if (!may_follow(r->shared, r->identity, log)) {
-        answer_lacks_right(r, "log", RIGHT_SUBSCRIBE, log);
-        return false;
-    }
-    *ret_log = log;
-    return true;
-}
-
-bool request_has_inbox(struct request *r)
-{
-    if (!r->identity->anonymous)
-        return true;
-    answer_error(r, ANSWER_FORBIDDEN, NULL, "who brings no token has no inbox");
     return false;
 }

@@ -10,7 +10,6 @@
 
 #include <jansson.h>
 
-#include "identity/key_names.h"
 #include "identity/roles.h"
 #include "notify_id.h"
 #include "wire/position.h"
@@ -88,7 +87,9 @@ struct member_value {
     struct notify_str raw;  /* as it was written; empty: the member is not there */
     struct notify_str text; /* bytes of a string */
     struct notify_id id;
-    uint16_t tag; /* of the box that a UUID says the entry is in; 0: the inbox, or not said */
+    bool
+        is_uuid; /* the id, or one of the ids, was one: then it says by a tag which box it is of, */
+    uint16_t tag; /* 0: the own inbox */
     struct position position;
     uint64_t number;
     bool flag, is_duration;
@@ -102,15 +103,10 @@ void request_members_release(struct request *r);
 
 /* For handlers. name is one of the table's. */
 const struct member_value *request_value(const struct request *r, const char *name);
+/* name may be none; then NULL. */
+struct member_value *request_find_value(const struct request *r, const char *name);
 struct notify_str request_text(const struct request *r, const char *name);
 /* Has who asks this right to what member, a name, holds? If not, it has been answered. */
 bool request_may(struct request *r, enum right right, const char *member);
-/* Has it an inbox? If not, it has been answered. */
-bool request_has_inbox(struct request *r);
-/* Which box is meant by its member log: *ret_log is empty for the inbox. False, and answered: it
- * has no inbox, or may not follow that log. */
-bool request_takes_log(struct request *r, struct notify_str *ret_log);
-/* The key of the client's own inbox. */
-struct notify_str request_inbox_of(const struct request *r, struct key_buffer *buffer);
 
 #endif

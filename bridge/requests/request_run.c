@@ -6,6 +6,7 @@
 #include "requests/answer.h"
 #include "requests/publication.h"
 #include "requests/request.h"
+#include "requests/request_box.h"
 #include "requests/request_handlers.h"
 #include "requests/request_members.h"
 #include "wire/inbound.h"
@@ -116,7 +117,7 @@ static bool read_type(struct request *r, struct notify_str value)
 /* Of somebody who is not known only a token is taken. */
 static void handle(struct request *r)
 {
-    if (r->identity != NULL || r->type->handle == request_handle_auth)
+    if (r->type->handle == request_handle_auth || (r->identity != NULL && request_find_log(r)))
         r->type->handle(r);
 }
 

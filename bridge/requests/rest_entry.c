@@ -15,6 +15,7 @@
 #include "requests/call.h"
 #include "requests/item.h"
 #include "requests/request.h"
+#include "requests/request_box.h"
 #include "requests/rest_id.h"
 #include "requests/rest_item.h"
 #include "wire/text.h"

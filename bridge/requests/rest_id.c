@@ -5,27 +5,13 @@
 #include "clients/logs.h"
 #include "wire/entry_uuid.h"
 
-/* How many of the logs have the tag; the last of them. */
-static size_t find_tag(const struct logs *logs, uint16_t tag, struct notify_str *ret)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < logs->len; i++) {
-        if (entry_uuid_tag(logs->at[i]) != tag)
-            continue;
-        *ret = logs->at[i];
-        count++;
-    }
-    return count;
-}
-
 /* False: the tag would not say which log it is. */
 static bool find_own_tag(const struct logs *logs, struct notify_str log, uint16_t *ret)
 {
     struct notify_str found;
 
     *ret = log.len == 0 ? 0 : entry_uuid_tag(log);
-    return log.len == 0 || find_tag(logs, *ret, &found) == 1;
+    return log.len == 0 || logs_find_tag(logs, *ret, &found) == 1;
 }
 
 size_t rest_id_format(char out[REST_ID_TEXT_MAX + 1], const struct logs *logs,
@@ -50,7 +36,7 @@ static enum rest_id_answer resolve(const struct entry_uuid *uuid, const struct l
                                    struct rest_id *ret)
 {
     *ret = (struct rest_id){.id = uuid->id};
-    if (uuid->tag != 0 && find_tag(logs, uuid->tag, &ret->log) != 1)
+    if (uuid->tag != 0 && logs_find_tag(logs, uuid->tag, &ret->log) != 1)
         return REST_ID_UNKNOWN;
     return REST_ID_GOOD;
 }

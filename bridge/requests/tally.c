@@ -12,6 +12,7 @@
 #include "requests/answer.h"
 #include "requests/call.h"
 #include "requests/request.h"
+#include "requests/request_box.h"
 #include "requests/request_members.h"
 #include "requests/resp_json.h"
 #include "wire/json_text.h"

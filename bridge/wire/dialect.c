@@ -31,6 +31,14 @@ bool dialect_event(enum dialect dialect, const struct event *event, struct text 
     return vocabulary->event != NULL && vocabulary->event(event, ret);
 }
 
+bool dialect_item(enum dialect dialect, struct notify_str key, struct notify_str data,
+                  struct text *ret)
+{
+    const struct vocabulary *vocabulary = rows[dialect].vocabulary;
+
+    return vocabulary->item != NULL && vocabulary->item(key, data, ret);
+}
+
 enum dialect dialect_plain(enum dialect dialect)
 {
     return rows[dialect].plain;

@@ -35,6 +35,11 @@ bool dialect_event(enum dialect dialect, const struct event *event, struct text 
 /* The one that is framed alike and says every event as it was published. */
 enum dialect dialect_plain(enum dialect dialect);
 
+/* The same of an item of a list: of data, that of a notification in the box of key, which is raw.
+ * False: it stays as it is. */
+bool dialect_item(enum dialect dialect, struct notify_str key, struct notify_str data,
+                  struct text *ret);
+
 /* Frames. One reference; NULL: out of memory. */
 struct frame *dialect_frame(enum dialect dialect, const struct text *text);
 struct frame *dialect_greeting(enum dialect dialect, const struct greeting *greeting);

@@ -121,6 +121,21 @@ static void say_entry_member(void *ctx, struct notify_str name, struct notify_st
         say_id(saying, value);
 }
 
+static void say_done_member(void *ctx, struct notify_str name, struct notify_str value)
+{
+    if (notify_str_eq(name, NOTIFY_STR("notification_id")))
+        say_id(ctx, value);
+}
+
+static void say_action_member(void *ctx, struct notify_str name, struct notify_str value)
+{
+    struct saying *saying = ctx;
+
+    (void)name;
+    if (value.ptr == saying->event->data.ptr)
+        (void)json_scan_object(value, say_done_member, saying);
+}
+
 static void say_state_member(void *ctx, struct notify_str name, struct notify_str value)
 {
     struct saying *saying = ctx;
@@ -137,22 +152,29 @@ static void find_log(void *ctx, struct notify_str name, struct notify_str value)
         *(struct notify_str *)ctx = value;
 }
 
-/* The box that a change of state is about: its own, or a log that it follows. */
-static struct notify_str box_of_state(const struct event *event)
+/* The box that an object speaks of: the one of key, or the log that it names. */
+static struct notify_str box_in(struct notify_str object, struct notify_str key)
 {
     struct notify_str log = {NULL, 0};
 
-    (void)json_scan_object(notify_str_of(event->payload, event->len), find_log, &log);
-    return log.len > 0 ? log : event->key;
+    (void)json_scan_object(object, find_log, &log);
+    return log.len > 0 ? log : key;
 }
 
-static void say_members(struct saying *saying, json_member_fn say_member)
+/* ret stays empty without memory. */
+static void say_members(struct saying *saying, struct notify_str object, json_member_fn say_member,
+                        struct text *ret)
 {
-    const struct event *event = saying->event;
+    size_t len = 0;
 
-    saying->from = event->payload;
-    (void)json_scan_object(notify_str_of(event->payload, event->len), say_member, saying);
-    say_up_to(saying, event->payload + event->len);
+    saying->out = open_memstream(&ret->owned, &len);
+    if (saying->out == NULL)
+        return;
+    saying->from = object.ptr;
+    (void)json_scan_object(object, say_member, saying);
+    say_up_to(saying, object.ptr + object.len);
+    if (fclose(saying->out) == 0)
+        text_add(ret, notify_str_of(ret->owned, len));
 }
 
 static bool say_failure(const struct event *event, struct text *ret)
@@ -163,21 +185,38 @@ static bool say_failure(const struct event *event, struct text *ret)
     return true;
 }
 
+/* What action_done tells names the notification that it is about, and its log. */
+static bool is_action(const struct event *event)
+{
+    return notify_str_eq(event->type, NOTIFY_STR("\"action_done\"")) && event->data.len > 0 &&
+           event->data.ptr[0] == '{';
+}
+
 static bool say_event(const struct event *event, struct text *ret)
 {
-    bool state = event->kind == EVENT_STATE;
+    struct notify_str payload = notify_str_of(event->payload, event->len);
     struct saying saying = {.event = event};
-    size_t len = 0;
 
-    if (!state && !event_is_notification(event))
+    if (is_action(event)) {
+        saying.tag = tag_of(box_in(event->data, event->key));
+        say_members(&saying, payload, say_action_member, ret);
+    } else if (event->kind == EVENT_STATE) {
+        saying.tag = tag_of(box_in(payload, event->key));
+        say_members(&saying, payload, say_state_member, ret);
+    } else if (event_is_notification(event)) {
+        saying.tag = tag_of(event->key);
+        say_members(&saying, payload, say_entry_member, ret);
+    } else {
         return say_failure(event, ret);
-    saying.tag = tag_of(state ? box_of_state(event) : event->key);
-    saying.out = open_memstream(&ret->owned, &len);
-    if (saying.out == NULL)
-        return true;
-    say_members(&saying, state ? say_state_member : say_entry_member);
-    if (fclose(saying.out) == 0)
-        text_add(ret, notify_str_of(ret->owned, len));
+    }
+    return true;
+}
+
+static bool say_item(struct notify_str key, struct notify_str data, struct text *ret)
+{
+    struct saying saying = {.tag = tag_of(key)};
+
+    say_members(&saying, data, say_data_member, ret);
     return true;
 }
 
@@ -195,5 +234,8 @@ static const struct close_word closes[] = {{CONN_CLOSE_UNAUTHORIZED, CONN_CLOSE_
                                            {CONN_CLOSE_TOO_MANY, CONN_CLOSE_POLICY},
                                            {0, 0}};
 
-const struct vocabulary vocabulary_session = {
-    .event = say_event, .greeting = greet, .read = inbound_read, .closes = closes};
+const struct vocabulary vocabulary_session = {.event = say_event,
+                                              .item = say_item,
+                                              .greeting = greet,
+                                              .read = inbound_read,
+                                              .closes = closes};

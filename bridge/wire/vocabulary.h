@@ -32,6 +32,8 @@ struct vocabulary {
     /* Says event: parts point into it, or lie in ret->owned. False: it is said as it was published,
      * and ret is untouched. An empty text: out of memory. NULL: everything is said as published. */
     bool (*event)(const struct event *event, struct text *ret);
+    /* Says data, that of a notification in the box of key (raw), as an item of a list. As above. */
+    bool (*item)(struct notify_str key, struct notify_str data, struct text *ret);
     /* One reference. NULL: out of memory. */
     json_t *(*greeting)(const struct greeting *greeting);
     /* What a peer says, in canonical words: as inbound_read(). */

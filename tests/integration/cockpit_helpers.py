@@ -32,3 +32,16 @@ class Cockpit(Stand):
 
 def is_uuid4(text):
     return re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", text) is not None
+
+
+def uuid_of(id_, tag=0):
+    """By the words of docs/rest.md."""
+    ms, seq = (int(part) for part in id_.split("-"))
+    return str(uuid.UUID(int=ms << 80 | 4 << 76 | tag << 64 | 2 << 62 | seq))
+
+
+def tag_of(key):
+    hash_ = 0xCBF29CE484222325
+    for byte in key.encode():
+        hash_ = (hash_ ^ byte) * 0x100000001B3 % 2**64
+    return hash_ % 4095 + 1

@@ -9,6 +9,7 @@ import uuid
 import pytest
 
 from bridge_helpers import ISO_TIME, Stand, new_name
+from cockpit_helpers import tag_of, uuid_of
 from rest_client import Rest
 from servers import change_roles, wait_until
 from tokens import SECRET, token
@@ -58,19 +59,6 @@ def alice(house):
     person = Person(house)
     person.get()  # her inbox follows its logs from now on
     return person
-
-
-def uuid_of(id_, tag=0):
-    """By the words of docs/rest.md."""
-    ms, seq = (int(part) for part in id_.split("-"))
-    return str(uuid.UUID(int=ms << 80 | 4 << 76 | tag << 64 | 2 << 62 | seq))
-
-
-def tag_of(key):
-    hash_ = 0xCBF29CE484222325
-    for byte in key.encode():
-        hash_ = (hash_ ^ byte) * 0x100000001B3 % 2**64
-    return hash_ % 4095 + 1
 
 
 # ---- items

@@ -7,6 +7,7 @@
 #include "wire/entry_uuid.h"
 #include "wire/event.h"
 #include "wire/frame.h"
+#include "wire/text.h"
 #include "wire/vocabulary.h"
 
 /* 5-1 of an inbox, and of topic:all. */
@@ -71,6 +72,12 @@ static const struct said texts[] = {
      "\":7},null]}"},
     {"{\"type\":\"read\",\"key\":\"inbox:u\",\"rev\":3,\"unread\":0,\"ids\":\"5-1\"}",
      "{\"type\":\"read\",\"key\":\"inbox:u\",\"rev\":3,\"unread\":0,\"ids\":\"5-1\"}"},
+    {"{\"type\":\"action_done\",\"key\":\"inbox:u\",\"data\":{\"notification_id\":\"5-1\","
+     "\"id\":\"5-1\"}}",
+     "{\"type\":\"action_done\",\"key\":\"inbox:u\",\"data\":{\"notification_id\":\"" OWN "\","
+     "\"id\":\"5-1\"}}"},
+    {"{\"type\":\"action_done\",\"key\":\"inbox:u\",\"rev\":3,\"unread\":0,\"ids\":[\"5-1\"]}",
+     "{\"type\":\"action_done\",\"key\":\"inbox:u\",\"rev\":3,\"unread\":0,\"ids\":[\"" OWN "\"]}"},
     /* An event's data is its sender's. */
     {ENTRY("inbox:u", "", "\"id\":\"5-2\",\"content\":null"), NULL},
     {"{\"type\":\"typing\",\"key\":\"session:s\",\"data\":{\"id\":\"5-1\",\"content\":null}}",
@@ -109,6 +116,31 @@ Test(dialect_session, an_id_says_of_which_box_the_entry_is)
     check_has_log(ENTRY("topic:\\u0061ll", "", "\"id\":\"5-1\""));
     check_has_log("{\"type\":\"read\",\"key\":\"inbox:u\",\"rev\":3,\"unread\":0,"
                   "\"log\":\"topic:all\",\"ids\":[\"5-1\"]}");
+    check_has_log("{\"type\":\"action_done\",\"key\":\"inbox:u\",\"data\":{"
+                  "\"notification_id\":\"5-1\",\"log\":\"topic:all\"}}");
+}
+
+#define DATA "{\"id\":\"5-1\",\"title\":\"t\",\"content\":null,\"data\":{\"id\":\"5-1\"}}"
+
+Test(dialect_session, an_item_of_a_list_is_said_as_the_notification_was)
+{
+    struct text text = {.len = 0};
+
+    cr_assert(dialect_item(DIALECT_SESSION, NOTIFY_STR("\"inbox:u\""), NOTIFY_STR(DATA), &text));
+    cr_assert(notify_str_eq(text.parts[0],
+                            NOTIFY_STR("{\"id\":\"" OWN "\",\"title\":\"t\",\"content\":\"\","
+                                       "\"data\":{\"id\":\"5-1\"}}")),
+              "%.*s", (int)text.parts[0].len, text.parts[0].ptr);
+    text_release(&text);
+    text = (struct text){.len = 0};
+    cr_assert(dialect_item(DIALECT_SESSION, NOTIFY_STR("\"topic:all\""), NOTIFY_STR(DATA), &text));
+    cr_assert_not_null(memmem(text.parts[0].ptr, text.parts[0].len, logs, ENTRY_UUID_LEN));
+    text_release(&text);
+    for (int dialect = 0; dialect < DIALECT_COUNT; dialect++)
+        cr_assert_eq(
+            dialect_item((enum dialect)dialect, NOTIFY_STR("\"inbox:u\""), NOTIFY_STR("{}"), &text),
+            dialect == DIALECT_SESSION);
+    text_release(&text);
 }
 
 Test(dialect_session, an_id_that_somebody_chose_too_great_keeps_its_form)
