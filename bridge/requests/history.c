@@ -1,5 +1,6 @@
 #include "requests/history.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -372,6 +373,7 @@ static void set_bounds(struct history *history, const struct history_ask *ask)
     char *at = history->from;
 
     if (ask->feed) {
+        assert(ask->before.len <= HISTORY_POSITION_MAX);
         (void)keep(&at, ask->before);
         return;
     }

@@ -141,7 +141,7 @@ static void on_listed(struct request *r, const struct resp *reply, void *ctx)
 
     for (size_t i = 0; i < reply->len && !holders->more; i++) {
         struct notify_str user = resp_str(resp_member(reply->items[i], "session"));
-        if (user.len > 0 && identity_may(r->client->identity, RIGHT_KICK, user))
+        if (user.len > 0 && identity_may(r->identity, RIGHT_KICK, user))
             (void)json_object_setn_new(holders->users, user.ptr, user.len, json_true());
         holders->more = json_object_size(holders->users) >= HOLDERS_MAX && i + 1 < reply->len;
     }
@@ -187,9 +187,9 @@ static void note_right(void *ctx, struct notify_str pattern)
 /* May it end anybody's sessions at all? Answers if not. */
 static bool may_kick_anyone(struct request *r)
 {
-    bool may = r->client->identity->everything;
+    bool may = r->identity->everything;
 
-    identity_each_pattern(r->client->identity, RIGHT_KICK, note_right, &may);
+    identity_each_pattern(r->identity, RIGHT_KICK, note_right, &may);
     if (!may)
         answer_lacks_right(r, "session_id", RIGHT_KICK, request_text(r, "session_id"));
     return may;

@@ -81,13 +81,19 @@ static json_t *id_of_uuid(struct notify_str text, struct member_value *value)
     return json_stringn(id, notify_id_format(id, uuid.id));
 }
 
+/* As long as ids are: zeros before their numbers, of which there could be any number, are none. */
+static bool is_id(struct notify_str text, struct notify_id *ret)
+{
+    return text.len <= NOTIFY_ID_TEXT_MAX && notify_id_parse(text, 0, ret);
+}
+
 static bool read_id(struct member_value *value)
 {
     json_t *id;
 
     if (!read_text(value))
         return false;
-    if (notify_id_parse(value->text, 0, &value->id))
+    if (is_id(value->text, &value->id))
         return true;
     id = id_of_uuid(value->text, value);
     if (id == NULL)
@@ -105,8 +111,7 @@ static bool is_feed_position(struct notify_str text)
     size_t len = colon == NULL ? 0 : (size_t)(colon - text.ptr);
     struct notify_id id;
 
-    return colon != NULL && len <= NOTIFY_ID_TEXT_MAX &&
-           notify_id_parse(notify_str_of(text.ptr, len), 0, &id) && text.len - len - 1 > 0 &&
+    return colon != NULL && is_id(notify_str_of(text.ptr, len), &id) && text.len - len - 1 > 0 &&
            text.len - len - 1 <= NOTIFY_KEY_MAX;
 }
 
@@ -136,7 +141,7 @@ static bool read_id_of(struct member_value *value, size_t i)
 
     value->tag = 0;
     if (!json_is_string(item) ||
-        (!notify_id_parse(json_text_of(item), 0, &value->id) &&
+        (!is_id(json_text_of(item), &value->id) &&
          json_array_set_new(value->json, i, id_of_uuid(json_text_of(item), value)) != 0))
         return false;
     return i == 0 || value->tag == tag;
