@@ -60,8 +60,9 @@ export class Tab {
     tab.#page = await context.newPage();
     tab.#page.on('pageerror', (error) => tab.#problems.push(error.message));
     tab.#page.on('console', (message) => {
-      // While the bridge is away the browser itself complains of refused connections.
-      const isOurs = message.type() === 'error' && !/WebSocket connection to|ERR_CONNECTION_REFUSED/.test(message.text());
+      // While the bridge is away the browser itself complains of connections that are refused or cut off.
+      const isOfBrowser = /WebSocket connection to|ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED_ENCODING/;
+      const isOurs = message.type() === 'error' && !isOfBrowser.test(message.text());
       if (isOurs) tab.#problems.push(message.text());
     });
     await tab.#page.goto(address);

@@ -97,6 +97,10 @@ class Program {
     if (status !== 0) throw new Error(`${this.#name} ended with ${status}\n${this.tail()}`);
   }
 
+  get output() {
+    return this.#output;
+  }
+
   tail() {
     const lines = this.#output.trimEnd().split('\n').slice(-TAIL_LINES);
     return lines.map((line) => `${this.#name}| ${line}`).join('\n');
@@ -157,6 +161,35 @@ export class Bridge extends Program {
 
   page(user) {
     return `http://127.0.0.1:${this.port}/test-ws?user=${encodeURIComponent(user)}`;
+  }
+}
+
+/* A worker of docs/examples, which answers what agents are asked: worker.py or worker.sh. */
+export class Worker extends Program {
+  #redis;
+  #isRunning = false;
+
+  constructor(redis) {
+    super('worker');
+    this.#redis = redis;
+  }
+
+  async start(kind = 'py', ...options) {
+    const { port } = this.#redis;
+    const where = kind === 'py' ? [`redis://127.0.0.1:${port}`] : ['-p', port];
+    this.#isRunning = true;
+    await this.spawn(join(ROOT, 'docs', 'examples', `worker.${kind}`), [...where, ...options].map(String), /ready/);
+    return this;
+  }
+
+  /* It knows no orderly end. */
+  async stop() {
+    if (this.#isRunning) await this.kill();
+    this.#isRunning = false;
+  }
+
+  waitText(pattern) {
+    return eventually(`the worker says ${pattern}`, () => pattern.test(this.output));
   }
 }
 

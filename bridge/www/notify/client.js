@@ -1,6 +1,7 @@
 /* client -- what applications see. */
 
 class NotifyClient {
+  #url;
   #options;
   #clock;
   #link; // a Connection, or a Tab of one
@@ -8,6 +9,7 @@ class NotifyClient {
   #page = null; // ends listening to the page
 
   constructor(url, options = {}) {
+    this.#url = url;
     this.#options = { ...DEFAULTS, ...options };
     this.#clock = { ...PLATFORM_CLOCK, ...this.#options.clock };
     const { user = '', storage, share } = this.#options;
@@ -162,6 +164,15 @@ class NotifyClient {
       unread_only: unreadOnly,
       notification_type: notificationType,
     });
+  }
+
+  /* Asks the agent: for await (const event of client.chat('Hello')). It has a connection of its own, and
+   * goes on over another one when that is lost. signal: ends it. */
+  chat(message, { sessionId, signal = new AbortController().signal, ...fields } = {}) {
+    const { user, fetch = globalThis.fetch.bind(globalThis) } = this.#options;
+    const target = { api: apiUrl(this.#url, baseUrl()), user, fetch };
+    if (target.api === null) throw new TypeError('there is no chat beside this address');
+    return new Chat(target, { message, session_id: sessionId, ...fields }, signal, this.#options, this.#clock).read();
   }
 
   /* The inbox as a list that is always right: { pageSize, category, unreadOnly, archived, counts }. */

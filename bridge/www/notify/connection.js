@@ -131,7 +131,7 @@ class Connection {
     this.#setStatus('connecting', { attempt: this.#attempt });
     this.#timers.set('connect', this.#options.connectMs, () => this.#lost(CLOSE_ABNORMAL, NO_GREETING));
     try {
-      const token = await this.#token();
+      const token = await askFor(this.#options.token);
       if (epoch !== this.#epoch || !this.#wanted) return;
       this.#adoptSocket(this.#isByStream ? this.#openStream(token) : this.#openWebSocket(token));
     } catch (error) {
@@ -139,11 +139,6 @@ class Connection {
       this.#emit('error', { error });
       this.#lost(CLOSE_ABNORMAL, error.message);
     }
-  }
-
-  #token() {
-    const { token } = this.#options;
-    return typeof token === 'function' ? token() : token;
   }
 
   #openWebSocket(token) {
@@ -163,7 +158,7 @@ class Connection {
     const query = { positions: JSON.stringify(positions) };
     if (this.#topics.size > 0) query.topics = [...this.#topics].join(',');
     if (clientId !== undefined) query.session_id = clientId;
-    const socket = new StreamSocket(apiUrl(this.#url, baseUrl()), query, { user, token, fetch: this.#fetch() });
+    const socket = new StreamSocket({ api: apiUrl(this.#url, baseUrl()), user, token, fetch: this.#fetch() }, query);
     socket.onsign = () => (this.#lastHeard = this.#clock.now());
     return socket;
   }
@@ -322,7 +317,7 @@ class Connection {
     if (this.#isByStream) return;
     const { backoffMs, backoffMaxMs } = this.#options;
     try {
-      const token = await this.#token();
+      const token = await askFor(this.#options.token);
       if (epoch === this.#epoch) await this.request('auth', { token });
     } catch (error) {
       if (epoch !== this.#epoch) return;
@@ -347,7 +342,7 @@ class Connection {
     };
     this.#dropProbe();
     this.#timers.set('probing', this.#options.connectMs, () => tell(false));
-    Promise.resolve(this.#token()).then((token) => {
+    askFor(this.#options.token).then((token) => {
       if (epoch !== this.#epoch) return;
       const socket = (this.#probing = this.#openWebSocket(token));
       socket.onmessage = () => tell(true);

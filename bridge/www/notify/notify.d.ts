@@ -44,6 +44,9 @@ declare class NotifyClient {
   subscribe(topic: string, options?: { lastId?: NotifyClient.Position }): Promise<NotifyClient.Subscription>;
   unsubscribe(topic: string): Promise<NotifyClient.Subscription>;
 
+  /** Asks the agent; it begins when the first event is asked for. Throws what ends it without an `end`. */
+  chat(message: string, options?: NotifyClient.ChatOptions): AsyncGenerator<NotifyClient.ChatEvent, void, void>;
+
   /** The inbox as a list that is always right. */
   inbox(options?: NotifyClient.InboxOptions): NotifyClient.Inbox;
 
@@ -206,8 +209,10 @@ declare namespace NotifyClient {
   interface NotifyError extends Error {
     readonly name: 'NotifyError';
     readonly code: string;
+    /** What the bridge says besides. */
+    readonly details: unknown;
   }
-  const Error: new (code: string, message?: string) => NotifyError;
+  const Error: new (code: string, message?: string, details?: unknown) => NotifyError;
 
   interface OfLog {
     /** The key of the log that the ids are of. */
@@ -283,6 +288,20 @@ declare namespace NotifyClient {
     /** Of another site than the page's; else empty. */
     host: string;
   }
+
+  interface ChatOptions {
+    /** A new session otherwise, which the first event names. */
+    sessionId?: string;
+    /** Ends it: reading then throws the reason. */
+    signal?: AbortSignal;
+  }
+
+  /** Of a tool whatever the worker says. */
+  type ChatEvent =
+    | { type: 'start'; session_id: string }
+    | { type: 'token'; seq?: number; content: string }
+    | { type: 'tool_call' | 'tool_result'; seq?: number; [member: string]: unknown }
+    | { type: 'end'; seq?: number; message_id: string; tokens_used: number };
 
   interface InboxOptions {
     pageSize?: number;

@@ -21,6 +21,8 @@ const LIMITS = Object.freeze({
   recentMessages: 1000, // which a hub keeps for tabs that were away for a moment
   page: 100, // entries that one request can ask for
   reload: 500, // entries of a list that are asked for again at once; what is older is dropped
+  chatPauseMs: 5000, // between two attempts to go on with an answer, at most
+  chatAwayMs: 60000, // of silence, after which none is made any more
   countMs: 1000, // after a change, until a list asks for what only unread_count tells
   drawMs: 16, // in which a burst of messages becomes one change of a list
 });

@@ -419,8 +419,3 @@ const TAB_TAKES = {
   answer: (tab, message) => tab.takeAnswer(message),
   token: (tab, message) => tab.giveToken(message),
 };
-
-/* A string, or what a function says. */
-async function askFor(token) {
-  return typeof token === 'function' ? token() : token;
-}

@@ -50,3 +50,7 @@ client.inbox().subscribe(({ error }) => error.message);
 NotifyClient.pure.linkOf({}, document.baseURI).url;
 // @ts-expect-error: no private parts
 client.pure;
+// @ts-expect-error: a question is needed
+client.chat();
+// @ts-expect-error: an option that is misspelt
+client.chat('Hello', { session_id: 's1' });

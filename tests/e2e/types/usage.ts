@@ -79,9 +79,15 @@ async function ask(): Promise<void> {
   const { status: left } = await client.unsubscribe('news');
   const ms: number = await client.heartbeat();
   const { sessions } = await client.request<{ sessions: number }>('presence', { user_id: 'bob' }, { timeoutMs: 100 });
+  for await (const event of client.chat('Hello', { sessionId: 's1', signal: new AbortController().signal })) {
+    if (event.type === 'start') console.log(event.session_id);
+    else if (event.type === 'token') console.log(event.content.length);
+    else if (event.type === 'end') console.log(event.tokens_used.toFixed(), event.message_id);
+    else console.log(event.seq, event.tool);
+  }
   console.log(changed, muted, present, unseen, logs, id, last, recovered, left, ms, sessions);
 }
-ask().catch((error: NotifyClient.NotifyError) => console.log(error.code === 'DISCONNECTED', error instanceof NotifyClient.Error));
+ask().catch((error: NotifyClient.NotifyError) => console.log(error.code === 'DISCONNECTED', error.details, error instanceof NotifyClient.Error));
 
 const inbox: NotifyClient.Inbox = client.inbox({ pageSize: 50, category: 'ci', unreadOnly: true, archived: false, counts: true });
 const end: () => void = inbox.subscribe(({ items, unread, total, counts: more, hasMore, isLoaded, isLoading, isLive, error }) => {
