@@ -82,6 +82,7 @@ const struct counter_info counter_infos[COUNTERS] = {
     [COUNTER_TOKENS_EXPIRED] = {"notify_tokens_expired_total", COUNTER_GROWS, "",
                                 "Connections that were closed since their token had expired."},
     [COUNTER_AUTH_TIMEOUT] = LIMIT("auth-timeout"),
+    [COUNTER_KEYS_AWAITED] = LIMIT("keys-awaited"),
     [COUNTER_CATEGORIES] = LIMIT("categories-per-client"),
     [COUNTER_LOGS] = LIMIT("logs-per-user"),
     [COUNTER_LOGS_REFUSED] =

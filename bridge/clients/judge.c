@@ -56,14 +56,20 @@ static void on_keys(void *ctx)
     enqueue(judged);
 }
 
-/* Is it worth while to wait for other keys? */
-static bool waits_for_keys(struct judge_case *judged, enum verdict verdict)
+/* Is it worth while to wait for other keys? Where there is no room for that nobody can tell yet
+ * whether the token is good: whoever brought it is to come again. */
+static bool waits_for_keys(struct judge_case *judged, enum verdict *verdict)
 {
-    if (judged->has_waited || (verdict != VERDICT_UNKNOWN_KEY && verdict != VERDICT_NO_KEYS))
+    enum key_waiting waiting;
+
+    if (judged->has_waited || (*verdict != VERDICT_UNKNOWN_KEY && *verdict != VERDICT_NO_KEYS))
         return false;
     judged->has_waited = true;
     judged->wait = (struct key_wait){.fn = on_keys, .ctx = judged};
-    judged->waits = authority_wait(judged->judge->authority, &judged->wait);
+    waiting = authority_wait(judged->judge->authority, &judged->wait);
+    judged->waits = waiting == KEY_WAITING;
+    if (waiting == KEY_WAIT_CROWDED)
+        *verdict = VERDICT_NO_KEYS;
     return judged->waits;
 }
 
@@ -84,7 +90,7 @@ static void look_at(struct judge_case *judged)
         judged->judge->authority, notify_str_of(judged->token, judged->len), &identity, &why);
 
     counter_add(COUNTER_TOKENS_JUDGED, 1);
-    if (waits_for_keys(judged, verdict))
+    if (waits_for_keys(judged, &verdict))
         return;
     if (verdict != VERDICT_GOOD)
         log_refusal(judged, why);

@@ -242,7 +242,7 @@ uint64_t authority_end_ms(const struct authority *authority, const struct identi
                                               : identity->expires_ms + authority->config.leeway_ms;
 }
 
-bool authority_wait(struct authority *authority, struct key_wait *wait)
+enum key_waiting authority_wait(struct authority *authority, struct key_wait *wait)
 {
     return key_source_wait(authority->keys, wait);
 }

@@ -66,7 +66,7 @@ enum verdict authority_judge(struct authority *authority, struct notify_str toke
 uint64_t authority_end_ms(const struct authority *authority, const struct identity *identity);
 
 /* As key_source_wait() and key_source_wait_cancel(). */
-bool authority_wait(struct authority *authority, struct key_wait *wait);
+enum key_waiting authority_wait(struct authority *authority, struct key_wait *wait);
 void authority_wait_cancel(struct authority *authority, struct key_wait *wait);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/counters.h"
 #include "base/file_watch.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -248,28 +249,41 @@ static void fetch(void *ctx)
 
     if (source->fetching)
         return;
-    source->fetching = source->fetch.start(source->fetch.fetcher, on_document, source) == 0;
-    if (!source->fetching)
-        loop_timer_set(source->timer, source->retry_ms);
+    source->fetching = true; /* before: it may end at once */
+    if (source->fetch.start(source->fetch.fetcher, on_document, source) == 0)
+        return;
+    source->fetching = false;
+    loop_timer_set(source->timer, source->retry_ms);
 }
 
-bool key_source_wait(struct key_source *source, struct key_wait *wait)
+/* Is an answer on its way, or one to be had? */
+static bool ask_for_unknown(struct key_source *source, uint64_t now_ms)
+{
+    if (source->fetching)
+        return true;
+    if (source->fetch.start == NULL ||
+        (source->asked_ms != 0 && now_ms - source->asked_ms < UNKNOWN_EVERY_MS))
+        return false;
+    source->asked_ms = now_ms;
+    fetch(source);
+    return true;
+}
+
+enum key_waiting key_source_wait(struct key_source *source, struct key_wait *wait)
 {
     uint64_t now_ms = loop_now_ms(source->loop);
 
-    if (source->fetch.start == NULL || source->wait_count >= KEY_WAITS_MAX)
-        return false;
-    if (!source->fetching) {
-        if (source->asked_ms != 0 && now_ms - source->asked_ms < UNKNOWN_EVERY_MS)
-            return false;
-        source->asked_ms = now_ms;
-        fetch(source);
+    if (!ask_for_unknown(source, now_ms))
+        return KEY_WAIT_IN_VAIN;
+    if (source->wait_count >= KEY_WAITS_MAX) {
+        counter_add(COUNTER_KEYS_AWAITED, 1);
+        return KEY_WAIT_CROWDED;
     }
     wait->until_ms = now_ms + KEY_WAIT_MS;
     TAILQ_INSERT_TAIL(&source->waits, wait, link);
     if (source->wait_count++ == 0)
         loop_timer_set(source->waiter, KEY_WAIT_MS);
-    return true;
+    return KEY_WAITING;
 }
 
 void key_source_wait_cancel(struct key_source *source, struct key_wait *wait)

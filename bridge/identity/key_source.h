@@ -15,8 +15,8 @@
 #include "identity/jwt_keys.h"
 #include "notify_str.h"
 
-#define KEY_WAIT_MS 2000 /* how long a token waits for a set that may have its key */
-#define KEY_WAITS_MAX 64 /* tokens that wait */
+#define KEY_WAIT_MS 2000   /* how long a token waits for a set that may have its key */
+#define KEY_WAITS_MAX 1024 /* tokens that wait: they come all at once when a key is changed */
 
 struct key_source;
 struct loop;
@@ -64,9 +64,13 @@ struct key_wait {
     void *ctx;
 };
 
-/* False: nothing is to be waited for (no address, asked a moment ago, too many wait): the answer is
- * known. */
-bool key_source_wait(struct key_source *source, struct key_wait *wait);
+enum key_waiting {
+    KEY_WAITING,
+    KEY_WAIT_IN_VAIN, /* no address, or asked a moment ago: the answer is known */
+    KEY_WAIT_CROWDED, /* there may be other keys in a moment, but too many wait already */
+};
+enum key_waiting key_source_wait(struct key_source *source, struct key_wait *wait);
+/* Of one that is KEY_WAITING. */
 void key_source_wait_cancel(struct key_source *source, struct key_wait *wait);
 
 #endif

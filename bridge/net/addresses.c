@@ -11,7 +11,7 @@
 
 #define FORGET_AT_ONCE 2 /* looked at whenever one more is remembered: so they get fewer again */
 
-static_assert(COUNTERS <= 64, "address.told has a bit for each");
+static_assert(COUNTER_CONNECTIONS <= 64, "address.told has a bit for each limit");
 
 struct address {
     struct hash_node node;          /* first */

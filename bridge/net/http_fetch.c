@@ -19,6 +19,7 @@
 
 #define MAX_HEADERS_BYTES 16384
 #define HTTP_OK_STATUS 200
+#define LATE_TEXT "no answer in time"
 
 /* What an URL is made of; owned texts. */
 struct address {
@@ -35,6 +36,7 @@ struct http_fetcher {
     SSL_CTX *tls;                         /* owned; NULL for http */
     struct evdns_base *dns;               /* owned; made at the first fetch */
     struct evhttp_connection *connection; /* owned; while a fetch is under way */
+    struct loop_timer *deadline;          /* owned */
     http_fetch_fn fn;                     /* set while a fetch is under way */
     void *ctx;
     const char *error; /* that evhttp has told of */
@@ -132,6 +134,7 @@ static void finish(struct http_fetcher *fetcher, const struct http_fetch_result 
     http_fetch_fn fn = fetcher->fn;
 
     fetcher->fn = NULL;
+    loop_timer_cancel(fetcher->deadline);
     loop_defer(fetcher->loop, end, fetcher);
     if (fn != NULL)
         fn(fetcher->ctx, result);
@@ -140,7 +143,7 @@ static void finish(struct http_fetcher *fetcher, const struct http_fetch_result 
 static void on_error(enum evhttp_request_error error, void *ctx)
 {
     static const char *const texts[] = {
-        [EVREQ_HTTP_TIMEOUT] = "no answer in time",
+        [EVREQ_HTTP_TIMEOUT] = LATE_TEXT,
         [EVREQ_HTTP_EOF] = "the connection ended",
         [EVREQ_HTTP_INVALID_HEADER] = "the answer is no HTTP",
         [EVREQ_HTTP_BUFFER_ERROR] = "the connection failed",
@@ -150,6 +153,21 @@ static void on_error(enum evhttp_request_error error, void *ctx)
     struct http_fetcher *fetcher = ctx;
 
     fetcher->error = texts[error];
+}
+
+/* evhttp's own time begins anew with each byte. Not from within a callback of its connection, which
+ * so ends at once; and whatever it says of that is said to nobody. */
+static void on_deadline(void *ctx)
+{
+    struct http_fetcher *fetcher = ctx;
+    const struct http_fetch_result result = {.error = LATE_TEXT, .max_age_s = UINT64_MAX};
+    http_fetch_fn fn = fetcher->fn;
+
+    fetcher->fn = NULL;
+    end(fetcher);
+    loop_undefer(fetcher->loop, end, fetcher);
+    if (fn != NULL)
+        fn(fetcher->ctx, &result);
 }
 
 /* max-age=N among the directives of Cache-Control (RFC 9111, 5.2.2.1). */
@@ -280,6 +298,8 @@ int http_fetcher_start(struct http_fetcher *fetcher, http_fetch_fn fn, void *ctx
         end(fetcher);
         return -ENOMEM;
     }
+    if (fetcher->fn != NULL)
+        loop_timer_set(fetcher->deadline, fetcher->limits.timeout_ms);
     return 0;
 }
 
@@ -307,7 +327,8 @@ struct http_fetcher *http_fetcher_new(struct loop *loop, const char *url, const 
         return NULL;
     fetcher->loop = loop;
     fetcher->limits = *limits;
-    if (address_parse(&fetcher->address, url) != NULL)
+    fetcher->deadline = loop_timer_new(loop, on_deadline, fetcher);
+    if (fetcher->deadline == NULL || address_parse(&fetcher->address, url) != NULL)
         goto fail;
     if (!fetcher->address.tls)
         return fetcher;
@@ -325,8 +346,9 @@ void http_fetcher_free(struct http_fetcher *fetcher)
     if (fetcher == NULL)
         return;
     fetcher->fn = NULL;
-    loop_undefer(fetcher->loop, end, fetcher);
     end(fetcher);
+    loop_undefer(fetcher->loop, end, fetcher);
+    loop_timer_free(fetcher->deadline);
     if (fetcher->dns != NULL)
         evdns_base_free(fetcher->dns, 0);
     SSL_CTX_free(fetcher->tls);

@@ -23,8 +23,8 @@ struct http_fetch_result {
 typedef void (*http_fetch_fn)(void *ctx, const struct http_fetch_result *result);
 
 struct http_fetch_limits {
-    uint32_t timeout_ms;
-    uint32_t max_bytes; /* of the body */
+    uint32_t timeout_ms; /* for all of it: a peer may say a byte now and then for ever */
+    uint32_t max_bytes;  /* of the body */
 };
 
 /* Is it the address of a document, rather than the path of a file? */

@@ -1,16 +1,15 @@
 """Tokens, keys and roles from people who mean no good, and files and addresses that fail while the bridge runs: nobody
 becomes somebody else, nobody loses what is theirs, nobody waits."""
 
-import http.server
 import json
 import os
 import random
 import signal
-import threading
 import time
 
 import pytest
 
+from key_host import KeyHost
 from servers import Bridge, change_roles, wait_until
 from tokens import SECRET, Key, b64, claims, token
 from ws_client import WsClient
@@ -215,48 +214,6 @@ def test_a_file_of_roles_that_is_wrong_is_told_of_once_and_not_each_time_it_is_l
 # ---- an address of keys
 
 
-class KeyHost:
-    """An HTTP server whose answers a test decides: .answer(handler)."""
-
-    def __init__(self):
-        host = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                host.asked += 1
-                host.answer(self)
-
-            def log_message(self, *args):
-                pass
-
-        self.asked = 0
-        self.answer = None
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.port = self.server.server_address[1]
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        self.thread.start()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.port}/keys"
-
-    def serve(self, *keys):
-        body = json.dumps({"keys": [key.jwk() for key in keys]}).encode()
-
-        def answer(handler):
-            handler.send_response(200)
-            handler.send_header("Content-Length", str(len(body)))
-            handler.end_headers()
-            handler.wfile.write(body)
-
-        self.answer = answer
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
 @pytest.fixture
 def key_host():
     host = KeyHost()
@@ -349,6 +306,7 @@ def test_keys_outlive_their_address_and_nobody_waits_for_it(programs, redis_serv
         assert tab.messages == []
     assert alice.request("auth", token=one.sign(claims("alice", 900)))["type"] == "authenticated"
     assert key_host.asked <= 5  # once for all of them, and what is tried again each few seconds
+    bridge.wait_line("event=jwks_unusable")  # nothing is waited for without end: else keys could not change any more
     assert bridge.running()
 
 

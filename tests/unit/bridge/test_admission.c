@@ -111,13 +111,13 @@ uint64_t authority_end_ms(const struct authority *authority, const struct identi
     return identity->expires_ms + LEEWAY_MS;
 }
 
-bool authority_wait(struct authority *authority, struct key_wait *wait)
+enum key_waiting authority_wait(struct authority *authority, struct key_wait *wait)
 {
     (void)authority;
     if (waiting_len == sizeof(waiting) / sizeof(waiting[0]))
-        return false;
+        return KEY_WAIT_CROWDED;
     waiting[waiting_len++] = wait;
-    return true;
+    return KEY_WAITING;
 }
 
 void authority_wait_cancel(struct authority *authority, struct key_wait *wait)
@@ -342,6 +342,20 @@ Test(admission, where_there_are_no_keys_and_none_come_it_is_not_the_tokens_fault
     peer = come(0, "nokeys");
     waiting_len = 0;
     cr_assert_eq(peer->conn.close_code, CONN_CLOSE_TRY_AGAIN);
+}
+
+Test(admission, where_too_many_wait_for_keys_already_nobody_is_told_that_the_token_is_bad)
+{
+    struct peer *known = come(0, "good alice 600"), *peer;
+
+    waiting_len = sizeof(waiting) / sizeof(waiting[0]);
+    peer = come(1, "later");
+    admission_offer(&known->client, NOTIFY_STR("later alice 900"), on_answer, known);
+    loop_testing_run_deferred();
+    waiting_len = 0;
+    cr_assert_eq(peer->conn.close_code, CONN_CLOSE_TRY_AGAIN);
+    cr_assert_eq(known->answer, ADMISSION_NOT_NOW);
+    cr_assert_eq(known->conn.close_code, 0);
 }
 
 Test(admission, who_goes_while_a_token_is_judged_or_waits_is_told_nothing_more)

@@ -30,9 +30,25 @@ struct world {
     char error[64], body[64];
     int status;
     uint64_t max_age_s;
+    struct evhttp_request *dripping; /* owned; or NULL */
 };
 
 /* ---- servers */
+
+/* A byte now and then, for as long as anybody listens. */
+static void drip(evutil_socket_t fd, short what, void *ctx)
+{
+    const struct timeval soon = {.tv_usec = 100000};
+    struct world *world = ctx;
+    struct evbuffer *byte = evbuffer_new();
+
+    (void)fd;
+    (void)what;
+    evbuffer_add(byte, " ", 1);
+    evhttp_send_reply_chunk(world->dripping, byte); /* to nobody, once they have gone */
+    evbuffer_free(byte);
+    event_base_once(loop_base(world->loop), -1, EV_TIMEOUT, drip, world, &soon);
+}
 
 static void serve(struct evhttp_request *request, void *ctx)
 {
@@ -40,12 +56,16 @@ static void serve(struct evhttp_request *request, void *ctx)
     struct evbuffer *body = evbuffer_new();
     struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
 
-    (void)ctx;
     if (strcmp(path, "/silent") == 0) {
         evbuffer_free(body);
         return; /* never */
     }
-    if (strcmp(path, "/moved") == 0) {
+    if (strcmp(path, "/dripping") == 0) {
+        ((struct world *)ctx)->dripping = request;
+        evhttp_request_own(request);
+        evhttp_send_reply_start(request, 200, "OK");
+        drip(-1, 0, ctx);
+    } else if (strcmp(path, "/moved") == 0) {
         evhttp_add_header(headers, "Location", "/keys");
         evhttp_send_reply(request, 302, "Found", body);
     } else if (strcmp(path, "/keys?a=1") == 0) {
@@ -131,6 +151,8 @@ static void finish(struct world *world)
 {
     evhttp_free(world->plain);
     evhttp_free(world->tls);
+    if (world->dripping != NULL)
+        evhttp_request_free(world->dripping);
     SSL_CTX_free(world->server_tls);
     loop_free(world->loop);
     unlink(world->ca_file);
@@ -208,6 +230,8 @@ Test(http_fetch, every_failure_is_told_and_brings_no_body)
     fetch(&world, "http", "127.0.0.1", world.plain_port, "/long", NULL);
     cr_expect_str_eq(world.error, "the answer is too long");
     fetch(&world, "http", "127.0.0.1", world.plain_port, "/silent", NULL);
+    cr_expect_str_eq(world.error, "no answer in time");
+    fetch(&world, "http", "127.0.0.1", world.plain_port, "/dripping", NULL);
     cr_expect_str_eq(world.error, "no answer in time");
     fetch(&world, "http", "127.0.0.1", closed, "/", NULL);
     cr_expect_neq(world.error[0], '\0', "refused");

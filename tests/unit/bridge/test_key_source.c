@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/counters.h"
 #include "base/log.h"
 #include "identity/key_source.h"
 #include "loop_testing.h"
@@ -191,17 +192,18 @@ Test(key_source, tokens_with_an_unknown_key_wait_for_one_fetch_a_minute)
     for (size_t i = 0; i <= KEY_WAITS_MAX; i++)
         waits[i] = (struct key_wait){.fn = count, .ctx = &calls};
     answer(&address, NULL, SET("a"), UINT64_MAX);
-    cr_assert(key_source_wait(source, &waits[0]));
+    cr_assert_eq(key_source_wait(source, &waits[0]), KEY_WAITING);
     cr_assert_eq(address.started, 2);
     for (size_t i = 1; i < KEY_WAITS_MAX; i++)
-        cr_assert(key_source_wait(source, &waits[i]));
-    cr_assert_not(key_source_wait(source, &waits[KEY_WAITS_MAX]), "so many wait already");
+        cr_assert_eq(key_source_wait(source, &waits[i]), KEY_WAITING);
+    cr_assert_eq(key_source_wait(source, &waits[KEY_WAITS_MAX]), KEY_WAIT_CROWDED);
+    cr_assert_eq(counter_values[COUNTER_KEYS_AWAITED], 1);
     key_source_wait_cancel(source, &waits[3]);
     answer(&address, NULL, SET("b"), UINT64_MAX);
     cr_assert_eq(calls, KEY_WAITS_MAX - 1);
-    cr_assert_not(key_source_wait(source, &waits[0]), "asked a moment ago");
+    cr_assert_eq(key_source_wait(source, &waits[0]), KEY_WAIT_IN_VAIN, "asked a moment ago");
     loop_testing_advance(60000);
-    cr_assert(key_source_wait(source, &waits[0]));
+    cr_assert_eq(key_source_wait(source, &waits[0]), KEY_WAITING);
     loop_testing_advance(KEY_WAIT_MS - 1);
     cr_assert_eq(calls, KEY_WAITS_MAX - 1);
     loop_testing_advance(1);
@@ -215,6 +217,6 @@ Test(key_source, without_an_address_there_is_nothing_to_wait_for)
     struct key_source *source = source_of(secrets, NULL, NULL);
     struct key_wait wait = {.fn = count};
 
-    cr_expect_not(key_source_wait(source, &wait));
+    cr_expect_eq(key_source_wait(source, &wait), KEY_WAIT_IN_VAIN);
     key_source_free(source);
 }
