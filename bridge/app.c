@@ -126,7 +126,8 @@ static int build_agent(struct app *app)
     app->inquiries = (struct inquiries){.loop = app->loop,
                                         .timeout_ms = config->agent_timeout_ms,
                                         .max = config->max_agent_requests,
-                                        .max_per_client = config->max_agent_requests_per_client};
+                                        .max_per_client = config->max_agent_requests_per_client,
+                                        .askers.max = config->max_agent_requests_per_user};
     app->agent = (struct agent){.stream = config->agent_stream,
                                 .stream_max = config->agent_stream_max,
                                 .grace_ms = config->agent_grace_ms,

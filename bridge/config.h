@@ -33,7 +33,7 @@ struct config {
         max_lingering_per_client;
     char *agent_stream;
     uint64_t agent_stream_max, agent_timeout_ms, agent_grace_ms, max_agent_requests,
-        max_agent_requests_per_client, max_agent_answer_bytes;
+        max_agent_requests_per_client, max_agent_requests_per_user, max_agent_answer_bytes;
     struct string_list
         unknown; /* variables that begin as ours and are none: spelt wrong, perhaps */
     char *tls_cert, *tls_key, *proxy_header;

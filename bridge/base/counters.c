@@ -91,6 +91,7 @@ const struct counter_info counter_infos[COUNTERS] = {
          "but not counted."},
     [COUNTER_AGENT_REQUESTS] = LIMIT("max-agent-requests"),
     [COUNTER_AGENT_REQUESTS_OF_CLIENT] = LIMIT("max-agent-requests-per-client"),
+    [COUNTER_AGENT_REQUESTS_OF_USER] = LIMIT("max-agent-requests-per-user"),
     [COUNTER_AGENT_ANSWERS] = LIMIT("max-agent-answer-bytes"),
     [COUNTER_AGENT_TIMEOUT] = LIMIT("agent-timeout"),
     [COUNTER_AGENT_ASKED] = {"notify_agent_requests_total", COUNTER_GROWS, "",

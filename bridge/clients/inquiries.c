@@ -32,12 +32,17 @@ static void await(struct inquiries *all, struct inquiry *inquiry)
 }
 
 int inquiry_open(struct inquiry *inquiry, const struct inquiry_kind *kind, struct inquiries *all,
-                 struct inquiry_list *of_client)
+                 struct inquiry_list *of_client, struct notify_str asker)
 {
+    int error;
+
     if (count_of(of_client) >= all->max_per_client)
         return -E2BIG;
     if (all->count >= all->max)
         return -EUSERS;
+    error = asker_take(&all->askers, asker, &inquiry->asker);
+    if (error != 0)
+        return error;
     if (inquiry->id[0] == '\0')
         random_uuid(inquiry->id);
     inquiry->all = all;
@@ -54,6 +59,8 @@ void inquiry_close(struct inquiry *inquiry)
 
     LIST_REMOVE(inquiry, of_client);
     TAILQ_REMOVE(&all->open, inquiry, link);
+    asker_give(&all->askers, inquiry->asker);
+    inquiry->asker = NULL;
     inquiry->all = NULL;
     all->count--;
 }
@@ -100,12 +107,13 @@ int inquiries_init(struct inquiries *inquiries)
 {
     TAILQ_INIT(&inquiries->open);
     inquiries->timer = loop_timer_new(inquiries->loop, on_timer, inquiries);
-    return inquiries->timer == NULL ? -ENOMEM : 0;
+    return inquiries->timer == NULL ? -ENOMEM : askers_init(&inquiries->askers);
 }
 
 void inquiries_release(struct inquiries *inquiries)
 {
     loop_timer_free(inquiries->timer);
+    askers_release(&inquiries->askers);
 }
 
 /* Hearing. */

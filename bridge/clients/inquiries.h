@@ -3,7 +3,7 @@
  *
  *     open --its last answer--> closed        open --timeout_ms without one, client leaves--> over
  *
- * So many may be open for one client, and for all together. */
+ * So many may be open for one client, for one user (askers.h), and for all together. */
 #ifndef INQUIRIES_H
 #define INQUIRIES_H
 
@@ -11,6 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+
+#include "clients/askers.h"
+#include "notify_str.h"
 
 struct batch;
 struct event;
@@ -41,6 +44,7 @@ struct inquiry {
     LIST_ENTRY(inquiry) of_client;
     TAILQ_ENTRY(inquiry) link;
     struct inquiries *all; /* borrowed; NULL: not open */
+    struct asker *asker;   /* whose it is, while it is open */
     const struct inquiry_kind *kind;
     uint64_t due_ms; /* loop clock */
     char id[INQUIRY_ID_TEXT + 1];
@@ -59,6 +63,7 @@ struct inquiries {
     struct loop *loop;                       /* set by the owner, as the next three; borrowed */
     uint64_t timeout_ms;                     /* without a word from the agent */
     size_t max, max_per_client;              /* open at a time */
+    struct askers askers;                    /* whose they are; the owner has set how many */
     size_t count;                            /* open */
     TAILQ_HEAD(inquiry_queue, inquiry) open; /* in the order of due_ms */
     struct loop_timer *timer;                /* owned */
@@ -68,11 +73,12 @@ struct inquiries {
 int inquiries_init(struct inquiries *inquiries);
 void inquiries_release(struct inquiries *inquiries);
 
-/* Its id is made up unless it has one. 0; -E2BIG: the client has as many as it may; -EUSERS: all
- * have. Nothing is done then. inquiry is the caller's, zeroed, and must stay until it is closed or
- * over. */
+/* Its id is made up unless it has one. asker: whose it is (askers.h). 0; -E2BIG: the client has as
+ * many as it may; -EDQUOT: its user has; -EUSERS: all have; -ENOMEM. Nothing is done then. inquiry
+ * is the caller's, zeroed, and must stay until it is closed or over. */
 int inquiry_open(struct inquiry *inquiry, const struct inquiry_kind *kind,
-                 struct inquiries *inquiries, struct inquiry_list *of_client);
+                 struct inquiries *inquiries, struct inquiry_list *of_client,
+                 struct notify_str asker);
 /* Not for one that is over. */
 void inquiry_close(struct inquiry *inquiry);
 /* The agent is at it: its time begins anew. */

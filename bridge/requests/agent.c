@@ -1,5 +1,6 @@
 #include "requests/agent.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 #include "base/loop.h"
 #include "clients/client.h"
 #include "clients/inquiries.h"
+#include "identity/identity.h"
+#include "net/conn.h"
 #include "notify_wire.h"
 #include "redis/resp.h"
 #include "redis/turns.h"
@@ -16,6 +19,43 @@
 
 #define NUMBER_TEXT 21
 #define CANCELLED ":cancelled" /* behind the name of the stream: a channel */
+
+static const struct agent_refusal refusals[] = {
+    {-E2BIG, COUNTER_AGENT_REQUESTS_OF_CLIENT, ANSWER_TOO_MANY_REQUESTS,
+     "this connection waits for as many answers of the agent as it may"},
+    {-EDQUOT, COUNTER_AGENT_REQUESTS_OF_USER, ANSWER_TOO_MANY_REQUESTS,
+     "this user waits for as many answers of agents as one may"},
+    {-EUSERS, COUNTER_AGENT_REQUESTS, ANSWER_UNAVAILABLE, "too many wait for an agent just now"},
+    {-ENOMEM, COUNTERS, ANSWER_PROCESSING_ERROR, "out of memory"},
+};
+
+const struct agent_refusal *agent_refusal_of(int error)
+{
+    size_t i = 0;
+
+    while (refusals[i].error != error && refusals[i].limit != COUNTERS)
+        i++;
+    return &refusals[i];
+}
+
+/* No user's name begins so (identity/key_names.h). */
+#define ADDRESS_MARK '\n'
+
+struct notify_str agent_asker(const struct client *client, char out[ASKER_NAME_MAX])
+{
+    char address[ADDRESS_TEXT_MAX];
+    struct notify_str name = identity_user(client->identity);
+
+    _Static_assert(ADDRESS_TEXT_MAX < ASKER_NAME_MAX, "it is to fit behind the mark");
+    if (!client->identity->anonymous) {
+        memcpy(out, name.ptr, name.len);
+        return notify_str_of(out, name.len);
+    }
+    name = notify_str_z(conn_format_address(client->sender.conn, address));
+    out[0] = ADDRESS_MARK;
+    memcpy(out + 1, name.ptr, name.len);
+    return notify_str_of(out, name.len + 1);
+}
 
 static void add_number(struct words *words, const char *name, char buffer[NUMBER_TEXT + 1],
                        uint64_t number)

@@ -7,10 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/counters.h"
+#include "clients/askers.h"
 #include "notify_id.h"
 #include "notify_str.h"
 #include "redis/pending.h"
+#include "requests/responder.h"
 
+struct client;
 struct client_shared;
 struct resp;
 
@@ -22,6 +26,18 @@ struct agent {
 };
 
 #define AGENT_ENTRY_MAX NOTIFY_ID_TEXT_MAX
+
+/* Why somebody cannot ask just now, by the error of inquiry_open(). */
+struct agent_refusal {
+    int error;
+    enum counter limit; /* that was met; COUNTERS: none */
+    enum answer_code code;
+    const char *text;
+};
+const struct agent_refusal *agent_refusal_of(int error);
+
+/* Who asks, for clients/askers.h; what is returned lies in out, and is no string. */
+struct notify_str agent_asker(const struct client *client, char out[ASKER_NAME_MAX]);
 
 struct agent_request {
     struct notify_str id, session, user;

@@ -25,6 +25,11 @@ static const char *const code_names[] = {
     [ANSWER_UNAVAILABLE] = "UNAVAILABLE",
 };
 
+const char *answer_code_name(enum answer_code code)
+{
+    return code_names[code];
+}
+
 void answer_text(struct request *r, struct text *text)
 {
     r->responder->answer(r, ANSWER_OK, text);

@@ -18,6 +18,9 @@ struct text;
 /* How the text of every error begins. */
 #define ANSWER_ERROR_HEAD "{\"type\":\"error\","
 
+/* How a code is called in an error. */
+const char *answer_code_name(enum answer_code code);
+
 /* Answers r with one object in canonical words; text is changed. */
 void answer_text(struct request *r, struct text *text);
 /* The same; answer is taken over. NULL: out of memory. */

@@ -331,16 +331,24 @@ static void begin_resumed(struct chat *chat)
     (void)conn_write(sender->conn, SSE_COMMENT, sizeof(SSE_COMMENT) - 1); /* it reports its death */
 }
 
+static void fail_open(struct chat *chat, const struct agent_refusal *refusal)
+{
+    if (refusal->limit != COUNTERS)
+        client_limit_met(chat->client, refusal->limit);
+    fail(chat, answer_code_name(refusal->code), refusal->text);
+}
+
 static void start(struct chat *chat, const struct position *from)
 {
+    struct notify_str asker = agent_asker(chat->client, chat->parting.asker);
     int error = inquiry_open(&chat->inquiry, &chat_inquiry, chat->shared->inquiries,
-                             &chat->client->inquiries);
+                             &chat->client->inquiries, asker);
 
     if (error != 0) {
-        client_limit_met(chat->client, COUNTER_AGENT_REQUESTS);
-        fail(chat, "UNAVAILABLE", "too many wait for an agent just now");
+        fail_open(chat, agent_refusal_of(error));
         return;
     }
+    chat->parting.asker_len = asker.len;
     memcpy(chat->parting.id, chat->inquiry.id, sizeof(chat->parting.id));
     if (chat->resumed)
         begin_resumed(chat);

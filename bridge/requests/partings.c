@@ -21,6 +21,7 @@ struct parting_item {
     TAILQ_ENTRY(parting_item) link;
     const struct client_shared *shared;
     uint64_t due_ms;
+    struct asker *asker; /* while it waits */
     struct parting parting;
 };
 
@@ -69,6 +70,7 @@ static struct parting_item *take_first(struct partings *partings)
     struct parting_item *item = TAILQ_FIRST(&partings->all);
 
     TAILQ_REMOVE(&partings->all, item, link);
+    asker_give(&partings->askers, item->asker);
     partings->count--;
     return item;
 }
@@ -87,8 +89,9 @@ static void on_timer(void *ctx)
 int partings_init(struct partings *partings)
 {
     TAILQ_INIT(&partings->all);
+    partings->askers.max = partings->shared->inquiries->askers.max;
     partings->timer = loop_timer_new(partings->shared->senders.loop, on_timer, partings);
-    return partings->timer == NULL ? -ENOMEM : 0;
+    return partings->timer == NULL ? -ENOMEM : askers_init(&partings->askers);
 }
 
 void partings_release(struct partings *partings)
@@ -96,19 +99,14 @@ void partings_release(struct partings *partings)
     loop_timer_free(partings->timer);
     while (partings->count > 0)
         free(take_first(partings));
+    askers_release(&partings->askers);
 }
 
-void partings_add(struct partings *partings, const struct parting *parting)
+static void await(struct partings *partings, struct parting_item *item)
 {
     const struct client_shared *shared = partings->shared;
-    struct parting_item *item = malloc(sizeof(*item));
 
-    if (item == NULL)
-        return;
-    *item =
-        (struct parting_item){.shared = shared,
-                              .due_ms = loop_now_ms(shared->senders.loop) + shared->agent->grace_ms,
-                              .parting = *parting};
+    item->due_ms = loop_now_ms(shared->senders.loop) + shared->agent->grace_ms;
     if (TAILQ_EMPTY(&partings->all))
         loop_timer_set(partings->timer, shared->agent->grace_ms);
     TAILQ_INSERT_TAIL(&partings->all, item, link);
@@ -117,6 +115,25 @@ void partings_add(struct partings *partings, const struct parting *parting)
         return;
     counter_add(COUNTER_AGENT_REQUESTS, 1);
     decide(take_first(partings));
+}
+
+void partings_add(struct partings *partings, const struct parting *parting)
+{
+    struct parting_item *item = malloc(sizeof(*item));
+    int error;
+
+    if (item == NULL)
+        return;
+    *item = (struct parting_item){.shared = partings->shared, .parting = *parting};
+    error = asker_take(&partings->askers, notify_str_of(parting->asker, parting->asker_len),
+                       &item->asker);
+    if (error == 0) {
+        await(partings, item);
+        return;
+    }
+    if (error == -EDQUOT)
+        counter_add(COUNTER_AGENT_REQUESTS_OF_USER, 1);
+    decide(item);
 }
 
 static void ignore_reply(void *ctx, const struct resp *reply)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "clients/askers.h"
 #include "clients/inquiries.h"
 #include "requests/agent.h"
 
@@ -23,11 +24,14 @@ struct parting {
     char id[INQUIRY_ID_TEXT + 1];        /* of the request */
     char entry[AGENT_ENTRY_MAX + 1];     /* as in agent_cancel() */
     char holder[PARTING_HOLDER_LEN + 1]; /* who resumed it; "": nobody had to */
+    char asker[ASKER_NAME_MAX];          /* whose it is (clients/askers.h) */
+    size_t asker_len;
 };
 
 struct partings {
     const struct client_shared *shared; /* set by the owner; borrowed */
     struct loop_timer *timer;           /* owned */
+    struct askers askers;
     size_t count;
     TAILQ_HEAD(parting_queue, parting_item) all; /* in the order of their ends */
 };
@@ -37,7 +41,8 @@ int partings_init(struct partings *partings);
 /* Those that wait are forgotten: this process ends, and others may be resumed to. */
 void partings_release(struct partings *partings);
 
-/* Copied. With more than there may be requests the oldest one is decided at once. */
+/* Copied. When there are as many of one asker as there may be requests of his, it is decided at
+ * once; when there are more in all than there may be requests, the oldest one is. */
 void partings_add(struct partings *partings, const struct parting *parting);
 /* Makes up a name in parting->holder, and says that by it its request is resumed. */
 void partings_resume(const struct client_shared *shared, struct parting *parting);

@@ -137,27 +137,26 @@ static void on_added(void *ctx, const struct resp *reply)
 
 static void fail_open(struct request *r, int error)
 {
-    client_limit_met(r->client,
-                     error == -E2BIG ? COUNTER_AGENT_REQUESTS_OF_CLIENT : COUNTER_AGENT_REQUESTS);
-    if (error == -E2BIG)
-        answer_error(r, ANSWER_TOO_MANY_REQUESTS, NULL,
-                     "this connection waits for as many answers of the agent as it may");
-    else
-        answer_error(r, ANSWER_UNAVAILABLE, NULL, "too many wait for an agent just now");
+    const struct agent_refusal *refusal = agent_refusal_of(error);
+
+    if (refusal->limit != COUNTERS)
+        client_limit_met(r->client, refusal->limit);
+    answer_error(r, refusal->code, NULL, refusal->text);
 }
 
 /* NULL: it has been answered. bytes: of what is asked. */
 static struct asking *asking_new(struct request *r, size_t bytes)
 {
     struct asking *asking = calloc(1, sizeof(*asking));
+    char name[ASKER_NAME_MAX];
     int error;
 
     if (asking == NULL) {
         answer_error(r, ANSWER_PROCESSING_ERROR, NULL, "out of memory");
         return NULL;
     }
-    error =
-        inquiry_open(&asking->inquiry, &asking_kind, r->shared->inquiries, &r->client->inquiries);
+    error = inquiry_open(&asking->inquiry, &asking_kind, r->shared->inquiries,
+                         &r->client->inquiries, agent_asker(r->client, name));
     if (error != 0) {
         fail_open(r, error);
         free(asking);

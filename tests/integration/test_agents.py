@@ -207,6 +207,56 @@ def test_so_many_may_wait_in_all(make_office, user):
     assert len([office.agent.take() for _ in range(3)]) == 3
 
 
+PER_USER = 'notify_limit_hits_total{limit="max-agent-requests-per-user"}'
+
+
+def refused_for_now(tab):
+    ask(tab)
+    return tab.expect(type="error")["error"]["code"] == "TOO_MANY_REQUESTS"
+
+
+def test_what_one_user_waits_for_leaves_room_for_others(make_office, user):
+    office = make_office("--max-agent-requests-per-user", "3")
+    tabs = [office.talk(user) for _ in range(2)]
+    for tab in (*tabs, tabs[0]):
+        ask(tab)
+    requests = [office.agent.take() for _ in range(3)]
+    for tab in (*tabs, office.talk(user)):
+        assert refused_for_now(tab)
+    other = office.talk(new_name())
+    ask(other)
+    office.agent.say(office.agent.take(), "message", reply="yours")
+    assert other.expect(type="message")["data"]["reply"] == "yours"
+    assert office.metric(PER_USER) == 3
+    for tab in tabs:
+        tab.close()
+    office.agent.wait_cancelled(requests[-1])
+    tab = office.talk(user)
+    for _ in range(3):
+        ask(tab)
+        assert office.agent.take()["user_id"] == user
+    assert refused_for_now(tab)
+
+
+def test_those_who_bring_no_token_share_by_their_address(make_office, tmp_path):
+    roles = tmp_path / "roles.conf"
+    roles.write_text("role guest\n  sessions *\n  agent *\n")
+    office = make_office("--max-agent-requests-per-user", "2", "--roles", str(roles), "--anonymous-role", "guest", "--trusted-proxies", "127.0.0.1")
+
+    def guest(address):
+        tab = office.tab(f"/api/v1/ws/{uuid.uuid4()}", greeted=False, headers=[f"X-Forwarded-For: {address}"])
+        tab.expect(type="connection_established")
+        return tab
+
+    for _ in range(2):
+        ask(guest("192.0.2.1"))
+        assert office.agent.take()
+    assert refused_for_now(guest("192.0.2.1"))
+    ask(guest("192.0.2.2"))
+    assert office.agent.take()
+    assert office.metric(PER_USER) == 1
+
+
 def test_who_may_ask_is_said_by_the_roles(make_office, tmp_path, user):
     roles = tmp_path / "roles.conf"
     roles.write_text("role *\n  sessions *\n  agent {user}:*\n")
@@ -233,7 +283,7 @@ def test_without_a_stream_there_is_no_agent(make_office, user):
 
 
 def test_the_stream_has_the_name_and_the_length_that_were_given(make_office, user):
-    office = make_office("--agent-stream", "asked", "--agent-stream-max", "1", "--message-rate", "0", "--max-agent-requests-per-client", "60", "--max-agent-answer-bytes", "256")
+    office = make_office("--agent-stream", "asked", "--agent-stream-max", "1", "--message-rate", "0", "--max-agent-requests-per-client", "60", "--max-agent-requests-per-user", "300", "--max-agent-answer-bytes", "256")
     office.agent = Agent(office.server, "asked")
     for _ in range(4):
         tab = office.talk(user)

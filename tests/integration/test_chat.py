@@ -8,6 +8,7 @@ import uuid
 import pytest
 
 from agent import Agent
+from bridge_helpers import new_name
 from chat_client import Chat, Refused
 from cockpit_helpers import Cockpit, is_uuid4
 from servers import wait_until
@@ -330,6 +331,34 @@ def test_so_many_that_have_left_are_waited_for(make_hall, user):
     hall.agent.wait_cancelled(requests[0])
     assert hall.agent.heard == [requests[0]["request_id"]], "the one that left first, and no other"
     assert hall.metric('notify_limit_hits_total{limit="max-agent-requests"}') == 1
+
+
+def test_of_one_user_so_many_that_have_left_are_waited_for_and_of_others_all_the_same(make_hall, user):
+    hall = make_hall("--agent-grace", "1h", "--max-agent-requests-per-user", "2")
+    requests = []
+    for who in (user, new_name(), user, user):
+        reader, request = hall.started(who)
+        reader.close()
+        requests.append(request)
+        wait_until(lambda: hall.metric("notify_agent_requests_waiting") == 0, "it has left")
+    hall.agent.wait_cancelled(requests[-1])
+    assert hall.agent.heard == [requests[-1]["request_id"]], "the last of those that are too many, and no other"
+    assert hall.metric('notify_limit_hits_total{limit="max-agent-requests-per-user"}') == 1
+
+
+def test_one_user_waits_for_so_many_answers_whatever_he_asks_over(make_hall, user):
+    hall = make_hall("--max-agent-requests-per-user", "2")
+    reader, request = hall.started(user)
+    tab = hall.talk(user)
+    tab.send({"type": "message", "message": "Hi"})
+    hall.agent.take()
+    [error] = hall.chat(user).all()
+    assert (error["type"], error["code"]) == ("error", "TOO_MANY_REQUESTS")
+    other, _ = hall.started(new_name())
+    say_all(hall.agent, request, [])
+    assert reader.all()[-1]["type"] == "end"
+    hall.started(user)
+    assert tab.request("message", message="Hi")["error"]["code"] == "TOO_MANY_REQUESTS"
 
 
 def test_what_is_too_long_is_the_last_word(make_hall, user):

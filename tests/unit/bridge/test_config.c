@@ -519,6 +519,7 @@ static const char *const all_options[] = {
     "agent-grace",
     "max-agent-requests",
     "max-agent-requests-per-client",
+    "max-agent-requests-per-user",
     "max-agent-answer-bytes",
     "ws-heartbeat-interval",
     "sse-heartbeat-interval",
