@@ -293,7 +293,7 @@ void sender_beat(struct sender *sender)
 
     if (sender->state == SENDER_CLOSED || conn_is_busy(sender->conn))
         return;
-    if (sender_is_idle(sender)) {
+    if (sender_is_idle(sender) && sender->marked) {
         progress_settle(sender->progress);
         id = progress_text(sender->progress);
     }

@@ -87,7 +87,7 @@ bool sender_deliver(struct sender *sender, struct follow *source, struct batch *
 bool sender_enqueue(struct sender *sender, struct follow *source, struct event *event);
 /* Hands the queue to the socket, until that is full. */
 void sender_drain(struct sender *sender);
-/* One that is marked has been sent nothing for a while, perhaps. */
+/* It has been sent nothing for a while, perhaps; of a stream of events. */
 void sender_beat(struct sender *sender);
 /* The socket has taken what waited for it. */
 void sender_on_drained(struct sender *sender);

@@ -321,14 +321,15 @@ static int follow(struct chat *chat, const struct position *from)
     return error;
 }
 
-/* Nothing is told anew; but the answer's head goes out. */
+/* Nothing is told anew; but the answer's head goes out: now, or with the next beat if the socket
+ * has not even taken what was before it. */
 static void begin_resumed(struct chat *chat)
 {
     struct sender *sender = &chat->client->sender;
 
     partings_resume(chat->shared, &chat->parting);
     sender_begin(sender, NULL);
-    (void)conn_write(sender->conn, SSE_COMMENT, sizeof(SSE_COMMENT) - 1); /* it reports its death */
+    sender_beat(sender);
 }
 
 static void fail_open(struct chat *chat, const struct agent_refusal *refusal)
@@ -469,5 +470,6 @@ const struct http_call chat_stream_call = {
              MEMBERS(MUST("message", MEMBER_WORD), MAY("session_id", MEMBER_NAME))},
     .pattern = "/api/v1/chat/stream",
     .body_max = HTTP_BODY_USUAL,
+    .streams = true,
     .guests = true,
 };

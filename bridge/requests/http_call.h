@@ -26,7 +26,8 @@ struct http_call {
      * out of memory. NULL: it is said as it is. */
     json_t *(*shape)(const json_t *answer);
     bool raw_body; /* the body is looked at by the handler alone (http_call_body()) */
-    bool guests;   /* those without a token may ask, where such are let in; they have no inbox */
+    bool streams; /* the answer is a connection that stays: not when there may be no more of them */
+    bool guests;  /* those without a token may ask, where such are let in; they have no inbox */
 };
 
 /* For handlers of such calls, until they have answered. */

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/counters.h"
 #include "clients/arrival.h"
+#include "net/addresses.h"
 #include "net/conn.h"
 #include "net/http.h"
 #include "requests/chat_stream.h"
@@ -21,6 +23,7 @@ enum {
     STATUS_METHOD_NOT_ALLOWED = 405,
     STATUS_INTERNAL = 500,
     STATUS_NOT_IMPLEMENTED = 501,
+    STATUS_UNAVAILABLE = 503,
 };
 
 /* One method of one path; GET is HEAD, too. Of several patterns that fit the first counts. */
@@ -261,6 +264,13 @@ const struct http_call *http_route_call(const struct exchange *exchange)
     return ((const struct route *)exchange_plan(exchange)->ctx)->call;
 }
 
+static void refuse_full(const struct http_state *state, struct exchange *exchange)
+{
+    if (state->crowded)
+        address_limit_met(exchange_request(exchange)->address, COUNTER_SOCKETS_REFUSED);
+    exchange_refuse(exchange, STATUS_UNAVAILABLE, "Retry-After: 5\r\n");
+}
+
 void http_route_answer(const struct http_state *state, struct exchange *exchange)
 {
     const struct route *route = exchange_plan(exchange)->ctx;
@@ -269,6 +279,8 @@ void http_route_answer(const struct http_state *state, struct exchange *exchange
         answer_options(route, exchange);
     else if (route->file != NULL)
         answer_file(route->file, exchange);
+    else if (route->call != NULL && route->call->streams && state->full != NULL)
+        refuse_full(state, exchange);
     else if (route->call != NULL)
         responder_http_begin(state->clients, exchange, route->call);
     else

@@ -1,13 +1,17 @@
 """POST /api/v1/chat/stream between agents that keep no rules and readers that come and go: one last word, and nothing left behind."""
 
+import contextlib
 import json
 import random
+import signal
 
 import pytest
 
 from agent import Agent
 from chat_client import Chat, Refused
+from rest_client import Rest
 from servers import wait_until
+from ws_client import WsClient
 
 LAST = ("end", "error")
 LIMIT = 1024  # --max-agent-answer-bytes
@@ -124,3 +128,34 @@ def test_so_many_readers_of_answers_that_never_come_may_wait_and_are_forgotten_w
     reader = Chat(bridge.port, {"message": "Hi"}, user="bob")
     agent.say(agent.take(), "end")
     assert [event["type"] for event in reader.all()] == ["start", "end"]
+
+
+def test_where_no_more_connections_may_be_no_answer_begins_either(programs, redis_server):
+    bridge = programs.bridge(redis_server, "--max-connections", "1")
+    agent = Agent(redis_server)
+    with contextlib.closing(WsClient(bridge.port, "/ws?user=a")) as tab:
+        tab.expect(type="connection")
+        with pytest.raises(Refused) as refused:
+            Chat(bridge.port, {"message": "Hi"}, user="mallory")
+        assert refused.value.status == 503 and b"UNAVAILABLE" in refused.value.body
+        assert bridge.metrics()['notify_limit_hits_total{limit="max-connections"}'] == 1
+    wait_until(lambda: bridge.metrics()['notify_connections{transport="websocket"}'] == 0, "its end")
+    reader = Chat(bridge.port, {"message": "Hi"}, user="mallory")
+    agent.say(agent.take(), "end")
+    assert [event["type"] for event in reader.all()] == ["start", "end"]
+
+
+def test_a_bridge_that_is_ending_begins_no_answer(programs, redis_server):
+    """Nobody would wait for it. The bridge waits for a client that does not say good bye."""
+    bridge = programs.bridge(redis_server, "--restart-spread", "0")
+    agent = Agent(redis_server)
+    rest = Rest(bridge.port, user="mallory")
+    assert rest.get("/healthz").status == 200
+    with contextlib.closing(WsClient(bridge.port, "/ws?user=a")) as tab:
+        tab.expect(type="connection")
+        mark = bridge.mark()
+        bridge.proc.send_signal(signal.SIGTERM)
+        bridge.wait_line("event=stopping", since=mark)
+        answer = rest.post("/api/v1/chat/stream", {"message": "Hi"})
+        assert (answer.status, answer.error) == (503, "UNAVAILABLE")
+    assert agent.db.xlen("agent:requests") == 0 and bridge.wait() == 0
