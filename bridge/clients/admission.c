@@ -13,7 +13,7 @@
 #include "net/conn.h"
 
 #define TICK_MS 100
-#define LOOK_EVERY_MS UINT64_C(3600000)       /* the wall clock may be set meanwhile */
+#define LOOK_EVERY_MS UINT64_C(60000)         /* the wall clock may be set meanwhile */
 #define TOLD_END_MS UINT64_C(253402300800000) /* the year 10000, which ISO 8601 has no text for */
 
 enum stage { STAGE_AWAITING, STAGE_CHECKING, STAGE_VALID, STAGE_EXPIRING };

@@ -1,6 +1,7 @@
 """Whose connection it is: the PROXY protocol, headers of trusted proxies, TLS where it is expected
 (support/transport_host)."""
 
+import select
 import socket
 import ssl
 import struct
@@ -74,6 +75,19 @@ def test_a_proxy_that_says_nothing_is_given_up(behind_proxy):
     started = time.monotonic()
     with behind_proxy.open() as sock:
         sock.sendall(b"PROXY TCP4 ")
+        assert read_all(sock) == b""
+    assert 2 < time.monotonic() - started < 9
+
+
+def test_a_proxy_that_says_a_byte_now_and_then_is_given_up_as_soon(behind_proxy):
+    started = time.monotonic()
+    with behind_proxy.open() as sock:
+        sock.setblocking(False)
+        for byte in b"PROXY UNKNOWN" + 80 * b" ":
+            sock.send(bytes([byte]))
+            if select.select([sock], [], [], 0.25)[0]:
+                break
+        sock.setblocking(True)
         assert read_all(sock) == b""
     assert 2 < time.monotonic() - started < 9
 

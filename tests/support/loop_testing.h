@@ -24,6 +24,7 @@ struct loop_testing_call {
 };
 
 static uint64_t loop_testing_now_ms = 1;
+static uint64_t loop_testing_wall_ms = LOOP_TESTING_WALL_MS; /* at 0 of the other; may be set */
 static struct loop_timer *loop_testing_timers;
 static struct loop_testing_call loop_testing_deferred[LOOP_TESTING_DEFERRED_MAX];
 static size_t loop_testing_deferred_len;
@@ -40,7 +41,7 @@ uint64_t loop_now_ms(const struct loop *loop)
 uint64_t loop_wall_ms(const struct loop *loop)
 {
     (void)loop;
-    return LOOP_TESTING_WALL_MS + loop_testing_now_ms;
+    return loop_testing_wall_ms + loop_testing_now_ms;
 }
 
 uint64_t loop_clock_us(void)

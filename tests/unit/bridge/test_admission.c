@@ -287,6 +287,22 @@ Test(admission, the_end_is_told_a_minute_before_and_comes_behind_the_leeway)
     cr_assert_eq(peer->told, 1, "once");
 }
 
+Test(admission, a_clock_that_is_set_while_a_token_lasts_is_noticed_within_a_minute)
+{
+    struct peer *peer = come(0, "good alice 86400"), *other;
+
+    loop_testing_wall_ms += UINT64_C(86400) * 1000 + LEEWAY_MS;
+    loop_testing_advance(61000);
+    cr_assert_eq(peer->conn.close_code, CONN_CLOSE_UNAUTHORIZED);
+    other = come(1, "good bob 600");
+    loop_testing_wall_ms -= UINT64_C(86400) * 1000;
+    loop_testing_advance(3600000);
+    cr_assert_eq(other->told, 0, "it has not come yet");
+    loop_testing_wall_ms += UINT64_C(86400) * 1000;
+    loop_testing_advance(61000);
+    cr_assert_eq(other->conn.close_code, CONN_CLOSE_UNAUTHORIZED);
+}
+
 Test(admission, another_token_moves_the_end_to_its_own_whether_later_or_sooner)
 {
     struct peer *later = come(0, "good alice 600"), *sooner = come(1, "good bob 100000");

@@ -76,6 +76,30 @@ Test(credentials, what_only_looks_like_a_token_is_none)
     expect("", "Cookie: sid=a.b.c\r\n", NULL); /* no page: nobody looked at where it comes from */
 }
 
+Test(credentials,
+     without_an_origin_a_cookie_counts_when_the_browser_says_that_the_page_is_of_our_address)
+{
+    static const char *const others[] = {
+        "",
+        "Sec-Fetch-Site: same-site\r\n", /* of a sister domain, which may be anybody's */
+        "Sec-Fetch-Site: cross-site\r\n",
+        "Sec-Fetch-Site: none\r\n", /* typed in, or from outside the browser */
+        "Sec-Fetch-Site: Same-Origin\r\n",
+        "Sec-Fetch-Site: same-origin, cross-site\r\n",
+        "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Site: cross-site\r\n",
+        "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Site: same-origin\r\n",
+        "Sec-Fetch-Mode: same-origin\r\n",
+        "Referer: http://h/\r\n",
+    };
+    char fields[256];
+
+    expect("", "Sec-Fetch-Site: same-origin\r\nCookie: sid=a.b.c\r\n", "a.b.c");
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        snprintf(fields, sizeof(fields), "%sCookie: sid=a.b.c\r\n", others[i]);
+        expect("", fields, NULL);
+    }
+}
+
 Test(credentials, a_cookie_counts_only_when_nothing_else_does)
 {
     expect("token=query", ORIGIN "Cookie: sid=cookie\r\n", "query");

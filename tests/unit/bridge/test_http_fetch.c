@@ -35,6 +35,9 @@ struct world {
 
 /* ---- servers */
 
+#define TEN_TIMES(text) text text text text text text text text text text
+#define LONG_VALUE TEN_TIMES(TEN_TIMES("12345"))
+
 /* A byte now and then, for as long as anybody listens. */
 static void drip(evutil_socket_t fd, short what, void *ctx)
 {
@@ -71,6 +74,10 @@ static void serve(struct evhttp_request *request, void *ctx)
     } else if (strcmp(path, "/keys?a=1") == 0) {
         evhttp_add_header(headers, "Cache-Control", "public, max-age=123");
         evbuffer_add_printf(body, "hello");
+        evhttp_send_reply(request, 200, "OK", body);
+    } else if (strcmp(path, "/head") == 0) {
+        for (int i = 0; i < 40; i++)
+            evhttp_add_header(headers, "X-Padding", LONG_VALUE);
         evhttp_send_reply(request, 200, "OK", body);
     } else if (strcmp(path, "/long") == 0) {
         evbuffer_add_printf(body, "%02000d", 0);
@@ -229,6 +236,8 @@ Test(http_fetch, every_failure_is_told_and_brings_no_body)
     cr_expect_eq(world.status, 302, "redirections are not followed");
     fetch(&world, "http", "127.0.0.1", world.plain_port, "/long", NULL);
     cr_expect_str_eq(world.error, "the answer is too long");
+    fetch(&world, "http", "127.0.0.1", world.plain_port, "/head", NULL);
+    cr_expect_neq(world.error[0], '\0', "20 KiB of head");
     fetch(&world, "http", "127.0.0.1", world.plain_port, "/silent", NULL);
     cr_expect_str_eq(world.error, "no answer in time");
     fetch(&world, "http", "127.0.0.1", world.plain_port, "/dripping", NULL);

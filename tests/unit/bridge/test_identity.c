@@ -131,6 +131,24 @@ Test(identity, roles_of_the_token_and_everybodys_add_up)
     roles_release(&book);
 }
 
+Test(identity, claims_add_to_their_own_right_and_to_no_other)
+{
+    struct roles book = {.len = 0};
+    char error[ROLES_ERROR_MAX];
+    const char *why;
+    struct identity *user;
+
+    cr_assert_eq(roles_read(&book, z("role *\n"), error), 0, "%s", error);
+    user =
+        identity_from("{\"sub\":\"al\",\"topics\":[\"t:*\"],\"publish\":[\"p:*\"]}", &book, &why);
+    for (enum right right = 0; right < RIGHT_COUNT; right++) {
+        cr_expect_eq(may(user, right, "t:1"), right == RIGHT_SUBSCRIBE, "%s", right_word(right));
+        cr_expect_eq(may(user, right, "p:1"), right == RIGHT_PUBLISH, "%s", right_word(right));
+    }
+    identity_unref(user);
+    roles_release(&book);
+}
+
 Test(identity, a_changed_file_counts_at_once)
 {
     struct roles book = {.len = 0};
@@ -251,6 +269,30 @@ Test(roles, an_error_names_its_line_and_changes_nothing)
     cr_expect_eq(roles_read(&book, z(big), error), -EINVAL);
     cr_expect_eq(roles_read(&book, notify_str_of("role a\0b", 8), error), -EINVAL);
     roles_release(&book);
+}
+
+/* What roles_read() says of line, then of so many words behind it. */
+static int read_many(const char *line, const char *word, size_t count)
+{
+    static char text[ROLES_BYTES_MAX];
+    struct roles book = {.len = 0};
+    char error[ROLES_ERROR_MAX];
+    size_t len = (size_t)snprintf(text, sizeof(text), "%s", line);
+    int status;
+
+    for (size_t i = 0; i < count; i++)
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%zu", word, i);
+    status = roles_read(&book, z(text), error);
+    roles_release(&book);
+    return status;
+}
+
+Test(roles, there_are_so_many_of_each_and_no_more)
+{
+    cr_expect_eq(read_many("role a\npublish", " p", ROLE_PATTERNS_MAX), 0);
+    cr_expect_eq(read_many("role a\npublish", " p", ROLE_PATTERNS_MAX + 1), -EINVAL);
+    cr_expect_eq(read_many("", "\nrole r", ROLES_MAX), 0);
+    cr_expect_eq(read_many("", "\nrole r", ROLES_MAX + 1), -EINVAL);
 }
 
 Test(identity, the_roles_of_a_token_can_be_told)

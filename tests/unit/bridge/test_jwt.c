@@ -97,7 +97,8 @@ static size_t side_by_side(unsigned char *out, const unsigned char *der, size_t 
     return 2 * (size_t)size;
 }
 
-/* kind: 'R' PKCS#1, 'P' PSS, 'E' ECDSA side by side, 'D' ECDSA in DER. */
+/* kind: 'R' PKCS#1, 'P' PSS, 'S' PSS with a short salt, 'E' ECDSA side by side, 'D' ECDSA in DER.
+ */
 static const char *pk_token(char kind, EVP_PKEY *key, const char *hash, const char *header)
 {
     static char token[TOKEN_MAX];
@@ -107,9 +108,9 @@ static const char *pk_token(char kind, EVP_PKEY *key, const char *hash, const ch
     EVP_PKEY_CTX *pkey_ctx;
 
     cr_assert(EVP_DigestSignInit_ex(ctx, &pkey_ctx, hash, NULL, NULL, key, NULL) > 0);
-    if (kind == 'P') {
+    if (kind == 'P' || kind == 'S') {
         EVP_PKEY_CTX_set_rsa_padding(pkey_ctx, RSA_PKCS1_PSS_PADDING);
-        EVP_PKEY_CTX_set_rsa_pss_saltlen(pkey_ctx, RSA_PSS_SALTLEN_DIGEST);
+        EVP_PKEY_CTX_set_rsa_pss_saltlen(pkey_ctx, kind == 'P' ? RSA_PSS_SALTLEN_DIGEST : 20);
     }
     cr_assert(EVP_DigestSign(ctx, signature, &len, (unsigned char *)token, text) > 0);
     EVP_MD_CTX_free(ctx);
@@ -469,6 +470,48 @@ Test(jwt, an_elliptic_signature_has_one_form)
     cr_expect_eq(fault_by(keys_of_pem(key), token), JWT_WRONG_SIGNATURE);
 }
 
+Test(jwt, the_salt_of_a_signature_is_as_long_as_its_hash)
+{
+    const char *header = "{\"alg\":\"PS256\"}";
+
+    cr_expect_eq(fault_by(keys_of_pem(rsa_key()), pk_token('P', rsa_key(), "SHA256", header)),
+                 JWT_OK);
+    cr_expect_eq(fault_by(keys_of_pem(rsa_key()), pk_token('S', rsa_key(), "SHA256", header)),
+                 JWT_WRONG_SIGNATURE);
+}
+
+/* A set whose last key, "mine", is key; before it so many others of its kind. */
+static struct jwt_keys *keys_behind(EVP_PKEY *key, int others)
+{
+    struct jwt_keys *keys = jwt_keys_new();
+    char set[8192] = "{\"keys\":[", jwk[1024];
+    unsigned skipped;
+    const char *why;
+
+    for (int i = 0; i < others; i++) {
+        EVP_PKEY *other = EVP_EC_gen("P-256");
+
+        jwk_of(other, ",\"kid\":\"other\"", jwk, sizeof(jwk));
+        strcat(strcat(set, jwk), ",");
+        EVP_PKEY_free(other);
+    }
+    jwk_of(key, ",\"kid\":\"mine\"", jwk, sizeof(jwk));
+    strcat(strcat(set, jwk), "]}");
+    cr_assert_eq(jwt_keys_add_set(keys, z(set), &skipped, &why), 0);
+    return keys;
+}
+
+Test(jwt, one_that_names_no_key_has_four_tried_and_no_more)
+{
+    EVP_PKEY *key = ec_key("P-256");
+    const char *nameless = "{\"alg\":\"ES256\"}", *named = "{\"alg\":\"ES256\",\"kid\":\"mine\"}";
+
+    cr_expect_eq(fault_by(keys_behind(key, 3), pk_token('E', key, "SHA256", nameless)), JWT_OK);
+    cr_expect_eq(fault_by(keys_behind(key, 4), pk_token('E', key, "SHA256", nameless)),
+                 JWT_WRONG_SIGNATURE, "else a hundred keys were tried for any forgery");
+    cr_expect_eq(fault_by(keys_behind(key, 4), pk_token('E', key, "SHA256", named)), JWT_OK);
+}
+
 Test(jwt, a_kid_chooses_the_key_and_an_unknown_one_is_told)
 {
     struct jwt_rules rules = rules_for(keys_of_jwk(rsa_key(), ",\"kid\":\"a\""));
@@ -575,6 +618,20 @@ Test(jwt_keys, a_modulus_of_any_length_is_looked_at_and_no_more, .timeout = 20)
     cr_expect_eq(jwt_keys_count(keys), 0);
     jwt_keys_unref(keys);
     free(set);
+}
+
+Test(jwt_keys, a_set_that_names_a_member_twice_is_none)
+{
+    struct jwt_keys *keys = jwt_keys_new();
+    char jwk[2048], set[4200];
+    const char *why;
+    unsigned skipped;
+
+    jwk_of(rsa_key(), "", jwk, sizeof(jwk));
+    snprintf(set, sizeof(set), "{\"keys\":[],\"keys\":[%s]}", jwk);
+    cr_expect_eq(jwt_keys_add_set(keys, z(set), &skipped, &why), -EINVAL);
+    cr_expect_eq(jwt_keys_count(keys), 0);
+    jwt_keys_unref(keys);
 }
 
 Test(jwt_keys, a_set_keeps_what_is_usable_and_counts_the_rest)

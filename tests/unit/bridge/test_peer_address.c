@@ -82,7 +82,7 @@ Test(peer_address, networks_are_compared_by_their_bits)
 /* ---- forwarded headers */
 
 struct list {
-    const char *items[8]; /* left to right */
+    const char *items[2 * PEER_HOPS_MAX]; /* left to right */
     size_t left;
 };
 
@@ -121,6 +121,18 @@ Test(peer_address, the_nearest_hop_that_is_not_trusted_is_the_client)
     check_forwarded((const char *const[]){"[2001:db8::1]:80", NULL}, false, "2001:db8::1");
     check_forwarded((const char *const[]){"2001:db8::1", NULL}, false, "2001:db8::1");
     check_forwarded((const char *const[]){NULL}, false, "127.0.0.1");
+}
+
+Test(peer_address, a_chain_of_proxies_is_walked_for_so_long_and_no_longer)
+{
+    const char *items[PEER_HOPS_MAX + 2] = {"6.6.6.6", "10.0.0.1"};
+
+    for (size_t i = 2; i < PEER_HOPS_MAX + 1; i++)
+        items[i] = "10.0.0.2";
+    check_forwarded(items, false, "10.0.0.1");
+    check_forwarded(items + 1, false, "10.0.0.1");
+    items[2] = NULL;
+    check_forwarded(items, false, "6.6.6.6");
 }
 
 Test(peer_address, what_is_left_of_an_entry_that_is_no_address_is_not_believed)
