@@ -2,6 +2,7 @@
 #include "net/stream.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -107,7 +108,7 @@ static void on_writable(struct stream *stream)
 
 void stream_on_ready(struct polled *polled, enum poller_wish wish)
 {
-    struct stream *stream = (struct stream *)polled;
+    struct stream *stream = (void *)((char *)polled - offsetof(struct stream, socket));
 
     if (wish == POLLER_OUTPUT)
         on_writable(stream);

@@ -41,7 +41,7 @@ struct stream_kind {
 
 /* One per connection: keep it small. */
 struct stream {
-    struct polled socket; /* first; its fd is -1: TLS, or closed */
+    struct polled socket; /* its fd is -1: TLS, or closed */
     const struct stream_handlers *handlers;
     void *owner;
     struct stream_rest *rest;       /* owned; what the socket has not taken; or NULL */

@@ -274,12 +274,18 @@ static int reserve(struct redis_link *link, size_t cap)
     return 0;
 }
 
+static char *put_end(char *at)
+{
+    *at++ = '\r';
+    *at++ = '\n';
+    return at;
+}
+
 static char *put_count(char *at, char mark, size_t count)
 {
     *at++ = mark;
     at += number_text(at, (int64_t)count).len;
-    memcpy(at, "\r\n", 2);
-    return at + 2;
+    return put_end(at);
 }
 
 static char *put_word(char *at, struct notify_str word)
@@ -287,8 +293,7 @@ static char *put_word(char *at, struct notify_str word)
     at = put_count(at, '$', word.len);
     if (word.len > 0)
         memcpy(at, word.ptr, word.len);
-    memcpy(at + word.len, "\r\n", 2);
-    return at + word.len + 2;
+    return put_end(at + word.len);
 }
 
 /* hiredis can put a command together, too, but takes memory for each, and as long as all the rest

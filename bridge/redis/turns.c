@@ -10,14 +10,14 @@
 
 struct command {
     struct turns *turns;
-    TAILQ_ENTRY(command) line;
+    STAILQ_ENTRY(command) line;
     struct turn turn;         /* its argv: NULL once sent */
     struct notify_str argv[]; /* while it is in the line; its bytes follow */
 };
 
 struct turns {
     struct redis_link *link; /* borrowed */
-    TAILQ_HEAD(command_line, command) line;
+    STAILQ_HEAD(command_line, command) line;
     size_t in_line, under_way, reply_bytes;
     bool moving; /* the line */
 };
@@ -29,7 +29,7 @@ struct turns *turns_new(struct redis_link *link)
     if (turns == NULL)
         return NULL;
     turns->link = link;
-    TAILQ_INIT(&turns->line);
+    STAILQ_INIT(&turns->line);
     return turns;
 }
 
@@ -37,7 +37,7 @@ void turns_free(struct turns *turns)
 {
     if (turns == NULL)
         return;
-    assert(turns->under_way == 0 && TAILQ_EMPTY(&turns->line));
+    assert(turns->under_way == 0 && STAILQ_EMPTY(&turns->line));
     free(turns);
 }
 
@@ -119,10 +119,10 @@ static void move_line(struct turns *turns)
     if (turns->moving)
         return;
     turns->moving = true;
-    while ((first = TAILQ_FIRST(&turns->line)) != NULL &&
+    while ((first = STAILQ_FIRST(&turns->line)) != NULL &&
            has_room(turns, first->turn.reply_bytes)) {
         bool wanted = first->turn.on_turn == NULL || first->turn.on_turn(first->turn.ctx);
-        TAILQ_REMOVE(&turns->line, first, line);
+        STAILQ_REMOVE_HEAD(&turns->line, line);
         turns->in_line--;
         if (!wanted || send(turns, first) != 0)
             answer(first, NULL);
@@ -141,7 +141,7 @@ static int stand_in_line(struct turns *turns, const struct turn *turn)
     command = command_new(turns, turn, true);
     if (command == NULL)
         return -ENOMEM;
-    TAILQ_INSERT_TAIL(&turns->line, command, line);
+    STAILQ_INSERT_TAIL(&turns->line, command, line);
     turns->in_line++;
     counter_add(COUNTER_COMMANDS_WAITED, 1);
     return 1;
@@ -154,7 +154,7 @@ int turns_command(struct turns *turns, const struct turn *turn)
 
     if (!redis_link_is_up(turns->link))
         return -ENOTCONN;
-    if (!TAILQ_EMPTY(&turns->line) || !has_room(turns, turn->reply_bytes))
+    if (!STAILQ_EMPTY(&turns->line) || !has_room(turns, turn->reply_bytes))
         return stand_in_line(turns, turn);
     command = command_new(turns, turn, false);
     if (command == NULL)

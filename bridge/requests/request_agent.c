@@ -26,20 +26,20 @@
 /* A request that waits for an agent: for its inquiry's end, and for Redis to say that it has taken
  * it. */
 struct asking {
-    struct inquiry inquiry;  /* first: its handlers are given it */
-    struct request *request; /* owned reference */
-    unsigned refs;
+    struct inquiry inquiry;          /* first: its handlers are given it */
+    struct request *request;         /* owned reference */
     bool open;                       /* it has not been answered, and somebody waits for it */
+    bool asked;                      /* Redis has not said yet whether it has taken it */
     bool cancelled;                  /* nobody does any more */
     size_t bytes;                    /* set aside for it */
     char entry[AGENT_ENTRY_MAX + 1]; /* of the stream; empty: not known, or not taken */
 };
 
-static void asking_unref(struct asking *asking)
+static void release(struct asking *asking)
 {
     struct request *r = asking->request;
 
-    if (--asking->refs > 0)
+    if (asking->open || asking->asked)
         return;
     r->responder->end(r, asking->bytes);
     request_unref(r);
@@ -60,7 +60,7 @@ static void finish(struct asking *asking)
     if (asking->inquiry.all != NULL)
         inquiry_close(&asking->inquiry);
     asking->open = false;
-    asking_unref(asking);
+    release(asking);
 }
 
 static void answer_event(struct request *r, const struct event *event)
@@ -124,15 +124,17 @@ static bool on_turn(void *ctx)
 static void on_added(void *ctx, const struct resp *reply)
 {
     struct asking *asking = ctx;
+    bool taken = agent_was_asked(reply, asking->entry);
 
-    if (agent_was_asked(reply, asking->entry)) {
-        if (asking->cancelled)
-            cancel(asking);
-    } else if (asking->open) {
+    asking->asked = false;
+    if (!taken && asking->open) {
         answer_failed_reply(asking->request, reply);
         finish(asking);
+        return;
     }
-    asking_unref(asking);
+    if (taken && asking->cancelled)
+        cancel(asking);
+    release(asking);
 }
 
 static void fail_open(struct request *r, int error)
@@ -163,8 +165,7 @@ static struct asking *asking_new(struct request *r, size_t bytes)
         return NULL;
     }
     asking->request = request_ref(r);
-    asking->refs = 2;
-    asking->open = true;
+    asking->open = asking->asked = true;
     asking->bytes = sizeof(*asking) + bytes + r->shared->agent->answer_bytes;
     r->responder->begin(r, asking->bytes);
     return asking;
@@ -220,6 +221,6 @@ void request_handle_message(struct request *r)
     if (sent >= 0)
         return;
     answer_error(r, ANSWER_UNAVAILABLE, NULL, "Redis is away; nothing was done");
+    asking->asked = false;
     finish(asking);
-    asking_unref(asking);
 }

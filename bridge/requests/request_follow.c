@@ -72,13 +72,14 @@ static void say_position(json_t *answer, const struct follow *follow, const stru
         (void)json_object_set(answer, "recovered", json_object_get(result, "recovered"));
 }
 
-/* What an ask is about. */
+/* What an ask is about: it has the member of one of them. */
 static const struct subject_kind *kind_of(const json_t *subject)
 {
+    size_t last = sizeof(subject_kinds) / sizeof(subject_kinds[0]) - 1;
     size_t i = 0;
 
-    while (json_object_get(subject, subject_kinds[i]->member) == NULL)
-        i++; /* it has one of them */
+    while (i < last && json_object_get(subject, subject_kinds[i]->member) == NULL)
+        i++;
     return subject_kinds[i];
 }
 

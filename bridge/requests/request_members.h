@@ -87,13 +87,12 @@ struct member_value {
     struct notify_str raw;  /* as it was written; empty: the member is not there */
     struct notify_str text; /* bytes of a string */
     struct notify_id id;
-    bool
-        is_uuid; /* the id, or one of the ids, was one: then it says by a tag which box it is of, */
-    uint16_t tag; /* 0: the own inbox */
     struct position position;
     uint64_t number;
-    bool flag, is_duration;
     json_t *json; /* owned; or NULL */
+    uint16_t tag; /* of the box that the id says it is of, if it is a UUID; 0: the own inbox */
+    bool is_uuid; /* the id, or one of the ids, was one */
+    bool flag, is_duration;
 };
 
 /* Fills r->values, r->type being set. False: the client has been answered with an error. Either way
