@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "sup
 
 from module_helpers import Listener  # noqa: E402  (needs the path above)
 from resp import Resp  # noqa: E402
-from servers import Group  # noqa: E402
+from servers import Group, wait_until  # noqa: E402
 from ws_client import WsClient  # noqa: E402
 
 
@@ -63,7 +63,8 @@ def shared_redis(session_programs):
     # Connections that an earlier test has left open would count as receivers.
     client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
     client.execute_command("CLIENT", "KILL", "TYPE", "normal")
-    client.flushall()
+    client.execute_command("FLUSHALL", "SYNC")  # which some servers do later, if not told otherwise
+    wait_until(lambda: client.info("memory")["lazyfree_pending_objects"] == 0, "the freeing of what is unlinked")
     return server
 
 

@@ -39,10 +39,11 @@ function canListen(port) {
 }
 
 /* Outside the range from which the kernel takes ports for outgoing connections: one of those could
- * else sit on the port while the server that owns it is restarted. */
+ * else sit on the port while the server that owns it is restarted. The other tests, which may run beside, take theirs
+ * from 20000 on. */
 async function freePort() {
   for (;;) {
-    const port = 20000 + Math.floor(Math.random() * 12000);
+    const port = 12000 + Math.floor(Math.random() * 8000);
     if (await canListen(port)) return port;
   }
 }

@@ -11,6 +11,7 @@ class Agent:
         self.last = "0-0"
         self.cancelled = self.db.pubsub(ignore_subscribe_messages=True)
         self.cancelled.subscribe(f"{stream}:cancelled")
+        self.cancelled.get_message(timeout=15)  # that it has: what comes next is a message
         self.heard = []
         found = self.db.xrevrange(stream, count=1)
         if found:

@@ -4,6 +4,7 @@ Every program runs in a temporary folder, on a port of its own, and dies with th
 that ends. What it writes is kept in memory line by line, so that tests wait for a line instead of
 sleeping, and so that a sanitizer's report fails the test that caused it."""
 
+import collections
 import ctypes
 import os
 import random
@@ -19,6 +20,8 @@ import time
 import urllib.request
 
 import redis
+
+from busy import clock_env, disturb, url_for_bridge
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -56,14 +59,31 @@ def host_path(name):
     return os.path.join(build_dir(), "support", name)
 
 
+_reserved = collections.deque(maxlen=64)  # the sockets that stand for the last ports that were handed out
+
+
 def free_port(beside=()):
     """A port that nobody listens on, nor on those that are `beside` it (distances), all outside the
     range from which the kernel hands out ports for outgoing connections: none of the thousands
-    that a test opens can take it meanwhile."""
+    that a test opens can take it meanwhile, and no other test run on this machine is given it."""
     while True:
         port = random.randrange(20000, 32000 - max(beside, default=0))
-        if all(_is_free(port + distance) for distance in (0, *beside)):
+        if all(_is_free(port + distance) for distance in (0, *beside)) and _reserve(port):
             return port
+
+
+def _reserve(port):
+    """Until many others have been: by then whoever wanted it listens. A name in the kernel ends with its owner."""
+    mark = socket.socket(socket.AF_UNIX)
+    try:
+        mark.bind(f"\0notify-test-port-{port}")
+    except OSError:
+        mark.close()
+        return False
+    if len(_reserved) == _reserved.maxlen:
+        _reserved[0].close()
+    _reserved.append(mark)
+    return True
 
 
 def _is_free(port):
@@ -86,6 +106,28 @@ def wait_until(condition, what="the condition", timeout=WAIT_TIMEOUT_S):
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not come true within {timeout} s")
         time.sleep(0.01)
+
+
+def at_some_pace(check, unit_s, doublings=4):
+    """check(unit in seconds), again with a unit twice as long while it fails: for what only the time that passes can
+    show, and a machine that does other things, too, is late for. What is wrong is wrong at any pace."""
+    for n in range(doublings):
+        try:
+            return check(unit_s * 2**n)
+        except Exception as failure:  # whatever being late leads to
+            print(f"with {unit_s * 2**n} s: {failure!r}", flush=True)
+    return check(unit_s * 2**doublings)
+
+
+def until_refused(ask, is_refused, free, tries=300):
+    """Asks again and again; the first answer that refuses, which is none of the first `free` ones. A slow machine is
+    granted more than those, for what is refused is more than so many in a time."""
+    for n in range(tries):
+        answer = ask()
+        if is_refused(answer):
+            assert n >= free, f"refused after {n}: {answer}"
+            return answer
+    raise AssertionError(f"{tries} were granted")
 
 
 def _die_with_parent():
@@ -130,6 +172,7 @@ class Program:
         )
         self._reader = threading.Thread(target=self._read, args=(self.proc.stdout,), daemon=True)
         self._reader.start()
+        disturb(self.proc)
 
     def _read(self, pipe):
         for raw in pipe:
@@ -287,10 +330,11 @@ class RedisServer(Program):
 
     def start(self, wait_ready=True):
         mark = self.mark()
-        env = dict(os.environ)
+        env = {**os.environ, **clock_env()}
         preload = [_preload_for(self.module) if self.module else None]
         if self.clock_offset_s:
             env["NOTIFY_CLOCK_OFFSET_S"] = str(self.clock_offset_s)
+        if self.clock_offset_s or clock_env():
             preload.append(os.path.join(build_dir(), "support", "clock_shim.so"))
         if any(preload):
             env["LD_PRELOAD"] = ":".join(filter(None, preload))
@@ -393,7 +437,7 @@ class Bridge(Program):
 
     def start(self, wait_ready=True):
         mark = self.mark()
-        argv = [bridge_path(), "--listen", f"127.0.0.1:{self.port}", "--redis", self.server.url]
+        argv = [bridge_path(), "--listen", f"127.0.0.1:{self.port}", "--redis", url_for_bridge(self.server)]
         argv += ["--auth", "none", "--dev"] + self.args
         self._spawn(argv, env={**os.environ, **self.env})
         if wait_ready:

@@ -3,6 +3,7 @@ elsewhere."""
 
 import socket
 import threading
+import time
 
 
 class TcpProxy:
@@ -12,6 +13,7 @@ class TcpProxy:
         self.target = port
         self.links = []
         self._lock = threading.Lock()
+        self._slow, self._delay_s = None, 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.url = f"redis://127.0.0.1:{self.port}"
@@ -28,7 +30,7 @@ class TcpProxy:
             except OSError:
                 near.close()
                 continue
-            link = _Link(near, far)
+            link = _Link(near, far, self)
             with self._lock:
                 self.links.append(link)
 
@@ -53,6 +55,13 @@ class TcpProxy:
         for link in self._find(word):
             link.answers.set()
 
+    def delay(self, word, seconds):
+        """What the server says on such connections comes so much later."""
+        self._slow, self._delay_s = word, seconds
+
+    def delay_of(self, link):
+        return self._delay_s if self._slow is not None and self._slow in link.head else 0
+
     def lead_to(self, port):
         """Ends all connections; the next ones go there, as after a failover."""
         self.target = port
@@ -69,8 +78,8 @@ class TcpProxy:
 
 
 class _Link:
-    def __init__(self, near, far):
-        self.near, self.far = near, far
+    def __init__(self, near, far, proxy):
+        self.near, self.far, self.proxy = near, far, proxy
         self.head = b""  # what the client said first: who it is
         self.frozen = False
         self.answers = threading.Event()  # may pass
@@ -86,6 +95,7 @@ class _Link:
                     self.head += data
                 if source is self.far:
                     self.answers.wait()
+                    time.sleep(self.proxy.delay_of(self))
                 if self.frozen:
                     return  # both sides stay open, and what comes is read no more
                 if not data:
