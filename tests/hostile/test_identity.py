@@ -36,7 +36,7 @@ def open_tab():
         tab.sock.close()
 
 
-def assert_served(redis_server, tab, user, within=2.0):
+def assert_served(redis_server, tab, user, within=8.0):
     """A notification reaches its user soon."""
     began = time.monotonic()
     id_ = redis_server.client().execute_command("NOTIFY.SEND", f"inbox:{user}", "for you")
@@ -113,7 +113,7 @@ def test_who_leaves_while_its_token_is_judged_takes_nothing_along(programs, redi
 def test_a_renewal_never_makes_a_token_last_longer_than_the_newer_one(programs, redis_server, open_tab):
     bridge = programs.bridge(redis_server, *JWT, "--jwt-leeway", "0s")
     tab = open_tab(bridge, token("mallory", 3600))
-    assert tab.request("auth", token=token("mallory", 2))["type"] == "authenticated"
+    assert tab.request("auth", token=token("mallory", 4))["type"] == "authenticated"
     end = tab.wait_closed()
     assert (end.code, end.reason) == (4401, "the token has expired")
 

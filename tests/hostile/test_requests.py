@@ -47,6 +47,6 @@ def test_a_request_is_answered_with_its_id_whatever_it_is_made_of(bridge, redis_
         mallory.messages.clear()
         if n % 100 == 0:
             id_ = redis.execute_command("NOTIFY.SEND", "inbox:honest", f"{n}")
-            assert honest.expect(type="notification", timeout=2)["id"] == id_
+            assert honest.expect(type="notification", timeout=10)["id"] == id_
     assert redis.execute_command("NOTIFY.LEN", "inbox:honest") == 30
     assert bridge.running()

@@ -393,18 +393,18 @@ def test_an_expired_token_ends_the_connection_and_that_is_announced(stand, user)
 
 
 def test_the_end_of_a_token_is_told_a_minute_before(stand, user):
-    client = stand.tab(f"/ws?token={token(user, 62)}")
+    client = stand.tab(f"/ws?token={token(user, 66)}")
     assert client.drain() == []
     client.expect(type="token_expiring")
     assert client.drain() == []
 
 
 def test_another_token_renews_and_nothing_is_lost(stand, user):
-    client = stand.tab(f"/ws?token={token(user, 2)}")
+    client = stand.tab(f"/ws?token={token(user, 4)}")
     client.expect(type="token_expiring")
     answer = client.request("auth", token=token(user, 600))
     assert (answer["type"], answer["user_id"]) == ("authenticated", user)
-    other = stand.tab(f"/ws?token={token(user, 2)}")  # like the first one, but not renewed
+    other = stand.tab(f"/ws?token={token(user, 4)}")  # like the first one, but not renewed
     before = stand.send(f"inbox:{user}")
     assert other.wait_closed().code == 4401
     after = stand.send(f"inbox:{user}")

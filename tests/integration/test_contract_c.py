@@ -40,7 +40,7 @@ class House(Group):
         self.roles_file = folder / "roles.conf"
         self.roles_file.write_text(ROLES)
         self.server = self.redis()
-        options = ["--auth", "jwt", "--jwt-secret", SECRET, "--roles", str(self.roles_file), "--auth-timeout", "1s"]
+        options = ["--auth", "jwt", "--jwt-secret", SECRET, "--roles", str(self.roles_file), "--auth-timeout", "3s"]
         self.bridges = [self.bridge(self.server, *options, name=f"bridge-{n}") for n in (1, 2)]
         self.redis_client = self.server.client()
         self.applications = []

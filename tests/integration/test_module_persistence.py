@@ -184,7 +184,7 @@ def test_dump_and_restore_copy_rename_and_move(shared_redis):
     client.rename(KEY, "renamed")
     assert digest(client, "renamed")[0] == before[0]
     verify(client, "renamed")
-    assert client.move("renamed", 1) == 1
+    assert shared_redis.client().move("renamed", 1) == 1  # some releases of Valkey take who says it along
     assert totals(client) == (totals_of(client), totals(client)[1])
 
 

@@ -195,7 +195,7 @@ def test_dump_and_restore_copy_rename_and_move(shared_redis):
     assert client.memory_usage(BIG) > 300 * 100
     client.rename(KEY, "renamed")
     assert digest(client, "renamed")[0] == before[0]
-    assert client.move("renamed", 1) == 1
+    assert shared_redis.client().move("renamed", 1) == 1  # some releases of Valkey take who says it along
     client.unlink(BIG)
     client.execute_command("FLUSHALL", "ASYNC")
 

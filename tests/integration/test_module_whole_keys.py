@@ -154,12 +154,12 @@ def test_many_boxes_that_one_command_deletes_are_each_told_of(client, shared_red
     assert after["notify_flushes_told"] == before["notify_flushes_told"]
 
 
-def test_keys_of_other_types_tell_nothing(client, heard):
+def test_keys_of_other_types_tell_nothing(shared_redis, client, heard):
     client.set(KEY, "t")
     client.rename(KEY, OTHER)
     client.copy(OTHER, KEY)
     client.restore("third", 0, dump(client, KEY))
-    client.move(OTHER, 1)
+    shared_redis.client().move(OTHER, 1)  # some releases of Valkey take who says it along
     client.set(KEY, "t", px=1)
     wait_until(lambda: not client.exists(KEY))
     client.delete("third", KEY)

@@ -22,7 +22,7 @@ def test_each_event_comes_at_once_compressed_or_not(stand, user, headers):
     assert (stream.header("content-encoding") == "gzip") == bool(headers)
     for _ in range(5):
         id_ = stand.send(f"inbox:{user}")
-        assert stream.expect("notification", timeout=2).json["id"] == id_
+        assert stream.expect("notification", timeout=10).json["id"] == id_
 
 
 def test_who_comes_back_to_the_other_bridge_goes_on(stand, user):

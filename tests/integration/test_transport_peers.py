@@ -76,7 +76,7 @@ def test_a_proxy_that_says_nothing_is_given_up(behind_proxy):
     with behind_proxy.open() as sock:
         sock.sendall(b"PROXY TCP4 ")
         assert read_all(sock) == b""
-    assert 2 < time.monotonic() - started < 9
+    assert 2 < time.monotonic() - started < 20
 
 
 def test_a_proxy_that_says_a_byte_now_and_then_is_given_up_as_soon(behind_proxy):
@@ -99,7 +99,7 @@ def test_a_header_that_ends_in_the_middle_is_not_waited_for(behind_proxy, part):
         sock.sendall(part)
         sock.shutdown(socket.SHUT_WR)
         assert read_all(sock) == b""
-        assert time.monotonic() - began < 2, "what waits is woken without end by what has ended"
+        assert time.monotonic() - began < 4, "what waits is woken without end by what has ended"
 
 
 @pytest.mark.parametrize("header", [b"PROXY TCP4 203.0.113.7 127.0.0.1 1 2\r\n", v2(0x11, v4("1.2.3.4"))])

@@ -16,7 +16,7 @@ import pytest
 import websockets
 
 from raw_peer import CONT, frame
-from servers import wait_until
+from servers import at_some_pace, wait_until
 from ws_client import BINARY, CLOSE, PING, PONG, TEXT, Closed, WsClient
 
 
@@ -44,7 +44,7 @@ def host(programs):
     return TransportHost(programs)
 
 
-def close_of(client, timeout=5, answer=True):
+def close_of(client, timeout=15, answer=True):
     """Reads to the end of the stream, as the one who closes TCP second: the code of the Close frame
     (1006: none came)."""
     code = 1006
@@ -325,8 +325,8 @@ def test_a_peer_that_does_not_answer_a_close_is_dropped_in_time(host):
     started = time.monotonic()
     assert client.recv_frame()[0] == CLOSE
     with pytest.raises(Closed):
-        client.recv_frame(10)
-    assert 4 < time.monotonic() - started < 8
+        client.recv_frame(30)
+    assert 4 < time.monotonic() - started < 20  # it has 5 s
     wait_until(lambda: host.stats()["open"] == 0, "the connection's end")
 
 
@@ -418,65 +418,80 @@ def test_input_that_is_paused_waits_and_comes_in_order(host):
 # -- heartbeat
 
 
+def host_that_pings(programs, interval_s):
+    return TransportHost(programs, 65536, int(interval_s * 1000), 60000)
+
+
 def test_the_host_pings_and_a_peer_that_answers_lives(programs):
-    host = TransportHost(programs, 65536, 100, 10000)
-    client = host.connect()
-    for _ in range(8):
-        assert client.recv_frame(2) == (PING, True, b"")
-        client.send_frame(PONG)
-    client.send("still there")
-    while True:
-        opcode, _, payload = client.recv_frame(2)
-        if opcode == TEXT:
-            break
-        client.send_frame(PONG)
-    assert payload == b"still there"
+    def lives(interval_s):
+        client = host_that_pings(programs, interval_s).connect()
+        for _ in range(8):
+            assert client.recv_frame() == (PING, True, b"")
+            client.send_frame(PONG)
+        client.send("still there")
+        while True:
+            opcode, _, payload = client.recv_frame()
+            if opcode == TEXT:
+                break
+            client.send_frame(PONG)
+        assert payload == b"still there"
+
+    at_some_pace(lives, 0.1)
 
 
 def test_a_peer_that_answers_no_ping_is_dead_after_two(programs):
-    host = TransportHost(programs, 65536, 200, 10000)
-    client = host.connect()
-    started = time.monotonic()
-    pings = 0
-    with pytest.raises(Closed):
-        while True:
-            assert client.recv_frame(5)[0] == PING
-            pings += 1
-    assert pings == 2
-    assert 0.4 < time.monotonic() - started < 1.5  # two intervals behind the first ping
-    assert host.stats()["last_code"] == 1006
+    def dies(interval_s):
+        host = host_that_pings(programs, interval_s)
+        client = host.connect()
+        started = time.monotonic()
+        pings = 0
+        with pytest.raises(Closed):
+            while True:
+                assert client.recv_frame()[0] == PING
+                pings += 1
+        passed = time.monotonic() - started
+        assert (pings, host.stats()["last_code"]) == (2, 1006)
+        assert 2 * interval_s < passed < 7 * interval_s  # two intervals behind the first ping
+
+    at_some_pace(dies, 0.2)
 
 
 def test_connections_of_one_moment_are_not_pinged_in_one_moment(programs):
     """After a restart thousands come at once; a burst of their pings would hold up all else."""
-    interval = 2.0
-    host = TransportHost(programs, 65536, int(interval * 1000), 60000)
-    opened = [(host.connect(), time.monotonic()) for _ in range(16)]
-    quarters = [0] * 4
-    waiting = dict(opened)
-    while waiting:
-        ready, _, _ = select.select([client.sock for client in waiting], [], [], 10)
-        assert ready
-        for client in [client for client in waiting if client.sock in ready]:
-            assert client.recv_frame(2)[0] == PING
-            passed = time.monotonic() - waiting.pop(client)
-            quarters[min(3, int(4 * passed / interval))] += 1
-    assert min(quarters) >= 2, quarters
+
+    def are_spread(interval_s):
+        host = host_that_pings(programs, interval_s)
+        waiting = dict([(host.connect(), time.monotonic()) for _ in range(16)])
+        quarters = [0] * 4
+        while waiting:
+            ready, _, _ = select.select([client.sock for client in waiting], [], [], 60)
+            assert ready
+            for client in [client for client in waiting if client.sock in ready]:
+                assert client.recv_frame()[0] == PING
+                passed = time.monotonic() - waiting.pop(client)
+                quarters[min(3, int(4 * passed / interval_s))] += 1
+        assert min(quarters) >= 2, quarters
+
+    at_some_pace(are_spread, 2.0, doublings=3)
 
 
 def test_pings_go_out_one_by_one_and_not_a_tick_full_at_a_time(programs):
     """All of a tick, and all their pongs, are in the way of whatever comes then."""
-    interval = 2.0
-    host = TransportHost(programs, 65536, int(interval * 1000), 60000)
-    waiting = {host.connect().sock for _ in range(64)}
-    moments = []
-    while waiting:
-        ready, _, _ = select.select(waiting, [], [], 10)
-        assert ready
-        moments += [time.monotonic()] * len(ready)
-        waiting -= set(ready)
-    apart = sum(later - sooner > 0.01 for sooner, later in zip(moments, moments[1:]))
-    assert apart > len(moments) / 2, moments
+
+    def go_one_by_one(interval_s):
+        host = host_that_pings(programs, interval_s)
+        clients = [host.connect() for _ in range(64)]
+        waiting = {client.sock for client in clients}
+        moments = []
+        while waiting:
+            ready, _, _ = select.select(waiting, [], [], 60)
+            assert ready
+            moments += [time.monotonic()] * len(ready)
+            waiting -= set(ready)
+        apart = sum(later - sooner > 0.01 for sooner, later in zip(moments, moments[1:]))
+        assert apart > len(moments) / 2, moments
+
+    at_some_pace(go_one_by_one, 2.0, doublings=3)
 
 
 def test_connections_that_break_at_once_are_taken_down_some_at_a_time(host):
@@ -497,13 +512,15 @@ def test_connections_that_break_at_once_are_taken_down_some_at_a_time(host):
 
 
 def test_any_frame_is_a_sign_of_life(programs):
-    host = TransportHost(programs, 65536, 150, 10000)
-    client = host.connect()
-    ends = time.monotonic() + 1.2
-    while time.monotonic() < ends:
-        client.send_frame(PONG, b"unasked")
-        assert client.recv_frame(2)[0] == PING
-    assert host.stats()["open"] == 1
+    def lives(interval_s):
+        host = host_that_pings(programs, interval_s)
+        client = host.connect()
+        for _ in range(8):
+            client.send_frame(PONG, b"unasked")
+            assert client.recv_frame()[0] == PING
+        assert host.stats()["open"] == 1
+
+    at_some_pace(lives, 0.15)
 
 
 def test_a_peer_that_says_nothing_is_closed_as_idle(programs):
@@ -511,14 +528,14 @@ def test_a_peer_that_says_nothing_is_closed_as_idle(programs):
     client = host.connect()
     started = time.monotonic()
     assert close_of(client) == 4408
-    assert 0.28 < time.monotonic() - started < 1.5
+    assert 0.28 < time.monotonic() - started < 10
 
 
 def test_a_paused_connection_is_not_taken_for_dead(programs):
     host = TransportHost(programs, 65536, 100, 300)
     client = host.connect()
     client.send("pause 1500")
-    assert client.recv_text(4) == "resumed"
+    assert client.recv_text() == "resumed"
 
 
 # -- handshake
