@@ -64,6 +64,14 @@ export class PlayedBridge {
     return id;
   }
 
+  /* What somebody says on a channel that is no box. name: as it was subscribed. */
+  publish(name, channel, data) {
+    const pattern = name === channel ? undefined : name;
+    for (const socket of [...this.sockets]) {
+      if (socket.follows.has(name)) socket.receive({ type: 'channel_message', channel, pattern, data });
+    }
+  }
+
   /* All connections are cut. */
   cut() {
     for (const socket of [...this.sockets]) {
@@ -91,15 +99,19 @@ export class PlayedBridge {
         }
         return { type: 'resumed', results };
       },
-      subscribe: ({ topic, last_id }) => {
-        const key = `topic:${topic}`;
+      subscribe: ({ topic, channel, last_id, last }) => {
+        const key = channel || `topic:${topic}`;
         socket.follows.add(key);
-        if (last_id) for (const message of this.#missed(key, last_id)) socket.receive(message);
+        if (channel) return { type: 'subscription', channel, status: 'subscribed' };
+        if (last > 100) return { type: 'error', error: { code: 'INVALID_FIELD', message: 'last is too much' } };
+        const { entries, rev } = this.box(key);
+        const rewound = last ? entries.slice(-last).map((entry) => ({ ...entry, rev, unread: rev })) : [];
+        for (const message of last_id ? this.#missed(key, last_id) : rewound) socket.receive(message);
         return { type: 'subscription', topic, status: 'subscribed', last: this.lastOf(key), recovered: true };
       },
-      unsubscribe: ({ topic }) => {
-        socket.follows.delete(`topic:${topic}`);
-        return { type: 'subscription', topic, status: 'unsubscribed' };
+      unsubscribe: ({ topic, channel }) => {
+        socket.follows.delete(channel || `topic:${topic}`);
+        return { type: 'subscription', topic, channel, status: 'unsubscribed' };
       },
       unread_count: () => {
         const key = `inbox:${socket.user}`;

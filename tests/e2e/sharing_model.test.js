@@ -4,9 +4,8 @@
 import assert from 'node:assert/strict';
 import { test } from './harness.js';
 import { randomOf } from './inbox_model.js';
-import { PlayedBridge } from './played_bridge.js';
-import { PlayedBrowser, PlayedPage } from './played_browser.js';
-import { FakeClock, NotifyClient, settle } from './scene.js';
+import { idsOf, World } from './played_world.js';
+import { NotifyClient, settle } from './scene.js';
 
 const RUNS = Number(process.env.NOTIFY_MODEL_RUNS || 500) / 5;
 const FIRST_SEED = Number(process.env.NOTIFY_MODEL_SEED || 1);
@@ -14,48 +13,6 @@ const STEPS = 60;
 const TABS = 4;
 const { LIMITS } = NotifyClient;
 
-class World {
-  tabs = [];
-  clock = new FakeClock();
-  bridge = new PlayedBridge();
-  browser = new PlayedBrowser();
-  trace = [];
-
-  constructor(random) {
-    this.random = random;
-    this.clock.random = random;
-  }
-
-  async open(user = 'alice', options = {}) {
-    const page = new PlayedPage(this.browser, this.clock);
-    const tab = { page, got: [], gaps: [], readies: 0, since: null };
-    const WebSocket = this.bridge.socketsOf(page);
-    const { clock, platform } = page;
-    tab.client = new NotifyClient('ws://bridge/ws', { user, share: 'leader', WebSocket, clock, platform, ...options });
-    tab.client.on('*', (message) => tab.got.push(message));
-    tab.client.on('gap', ({ key }) => tab.gaps.push(key));
-    tab.client.on('ready', () => {
-      tab.readies++;
-      tab.since ||= this.bridge.lastOf(`inbox:${user}`); // from here on nothing may be missing
-    });
-    this.tabs.push(tab);
-    tab.client.open();
-    await settle();
-    return tab;
-  }
-
-  close(tab) {
-    this.tabs = this.tabs.filter((other) => other !== tab);
-    tab.client.close();
-    return settle();
-  }
-
-  pick(list) {
-    return list[Math.floor(this.random() * list.length)];
-  }
-}
-
-const idsOf = (tab, key = 'inbox:alice') => tab.got.filter((message) => message.key === key).map(({ id }) => id);
 const modes = (world) => world.tabs.map(({ client }) => client.mode);
 
 test('however many tabs there are, there is one connection, and all of them hear everything once', async () => {

@@ -267,6 +267,52 @@ test('another topic, or one less, opens the stream anew, from where it was', asy
   assert.equal(streams.stream.url.searchParams.get('topics'), null);
 });
 
+test('what is rewound over a stream waits until the places of all else are known, one way back after the other', async () => {
+  const { scene, streams } = await blocked();
+  scene.client.subscribe('news', { last: 2 });
+  scene.client.subscribe('sports', { since: '1h' });
+  scene.client.subscribe({ channel: 'prices:*' });
+  const asked = () => Object.fromEntries(streams.stream.url.searchParams);
+  const isAsked = (expected) => assert.deepEqual(asked(), { user: 'alice', ...expected });
+  const next = async () => {
+    await scene.clock.advance(0);
+    await breathe();
+  };
+  const resumed = (keys) => ({ type: 'resumed', results: Object.fromEntries(Object.keys(keys).map((key) => [key, { recovered: true }])) });
+  await streams.greet({ positions: { 'inbox:alice': '100-0', 'topic:role': '7-0' } });
+  await next();
+  const places = { 'inbox:alice': '100-0', 'topic:role': '7-0' };
+  isAsked({ positions: JSON.stringify(places), topics: 'news', channels: 'prices:*', last: '2' });
+  await streams.greet({ positions: { ...places, 'topic:news': '7-0' } });
+  await streams.tell(...['8-0', '9-0'].map((id) => entry(id, '7-0', { key: 'topic:news' })), resumed(places));
+  assert.deepEqual(scene.ids, ['8-0', '9-0']);
+  await next();
+  isAsked({ positions: JSON.stringify({ ...places, 'topic:news': '9-0' }), topics: 'news,sports', channels: 'prices:*', since: '1h' });
+  await streams.greet({ positions: { ...places, 'topic:news': '9-0', 'topic:sports': '3-0' } });
+  await streams.end(); // from here on it has a place
+  await nextAttempt(scene);
+  const all = { ...places, 'topic:news': '9-0', 'topic:sports': '3-0' };
+  assert.deepEqual(JSON.parse(asked().positions), all);
+  await streams.greet({ positions: all });
+  await streams.tell(entry('4-0', '3-0', { key: 'topic:sports' }), resumed(all));
+  assert.deepEqual(scene.ids, ['8-0', '9-0', '4-0']);
+  assert.deepEqual([asked().since, asked().last], [undefined, undefined], 'it is done');
+  assert.deepEqual(scene.all('gap'), []);
+});
+
+test('who goes back less far over a stream than where it stood is told of a gap', async () => {
+  const { scene, streams } = await connected({ topics: ['news'] });
+  await streams.tell(entry('5-0', '4-0', { key: 'topic:news' }));
+  scene.client.subscribe('news', { last: 1 });
+  await scene.clock.advance(0);
+  await breathe();
+  assert.equal(streams.stream.url.searchParams.get('last'), '1');
+  await streams.greet({ positions: { 'inbox:alice': '100-0', 'topic:news': '8-0' } });
+  assert.deepEqual(scene.all('gap').map(({ key }) => key), ['topic:news']);
+  await streams.tell(entry('9-0', '8-0', { key: 'topic:news' }), { type: 'resumed', results: {} });
+  assert.deepEqual(scene.ids, ['5-0', '9-0']);
+});
+
 test('a stream that says nothing any more is given up, though requests are answered', async () => {
   const { scene, streams } = await connected({ heartbeatMs: 20000 });
   await scene.clock.advance(15000);

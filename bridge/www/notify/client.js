@@ -62,6 +62,9 @@ class NotifyClient {
   get topics() {
     return this.#link.topics;
   }
+  get channels() {
+    return this.#link.channels;
+  }
   position(key) {
     return this.#link.position(key);
   }
@@ -145,14 +148,14 @@ class NotifyClient {
     return this.#link.request(type, fields, options);
   }
 
-  /* Follows a topic from now on, over reconnects too. lastId: first everything after it. Without
-   * a connection it is noted, and done with the next one. */
-  subscribe(topic, options) {
-    return this.#link.subscribe(topic, options);
+  /* Follows a topic or { channel } from now on, over reconnects too. lastId: first everything after it;
+   * last, since: first its newest entries. Without a connection it is noted, and done with the next one. */
+  subscribe(what, options) {
+    return this.#link.subscribe(what, options);
   }
 
-  unsubscribe(topic) {
-    return this.#link.unsubscribe(topic);
+  unsubscribe(what) {
+    return this.#link.unsubscribe(what);
   }
 
   /* A page of what the inbox or a topic holds, newest first: { items, next, unread }. Here and below

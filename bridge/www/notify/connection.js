@@ -8,7 +8,7 @@ class Connection {
   #clock;
   #hears;
   #positions;
-  #topics; // wanted; kept over reconnects
+  #wishes; // kept over reconnects
   #backlog;
   #requests;
   #socket = null;
@@ -34,7 +34,8 @@ class Connection {
   #isByStream = false; // how the next connection is tried, and the present one stands
   #ungreeted = 0; // attempts by WebSocket in a row that brought no greeting
   #probing = null; // a WebSocket that is tried beside a stream
-  #sent = null; // what the stream was asked for: { positions, topics }
+  #sent = null; // what the stream was asked for: { positions, rewind, wishes }
+  #places = null; // the keys that a stream has told the places of; null: the last connection was none
   #onResumed = null; // takes the answer to the positions that the stream was asked for
   #isRefused = false; // the last token was no good
 
@@ -42,7 +43,7 @@ class Connection {
     this.#url = url;
     this.#options = options;
     this.#clock = clock;
-    this.#topics = new Set(options.topics);
+    this.#wishes = new Wishes(options.topicKey, options.topics);
     this.#positions = positions;
     this.#hears = hears;
     this.#backlog = new Backlog(this.#positions);
@@ -80,7 +81,10 @@ class Connection {
     return this.#isByStream ? 'stream' : 'websocket';
   }
   get topics() {
-    return [...this.#topics];
+    return this.#wishes.topics;
+  }
+  get channels() {
+    return this.#wishes.channels;
   }
   get clockAhead() {
     return this.#clockAhead;
@@ -146,21 +150,35 @@ class Connection {
     return new Socket(connectUrl(this.#url, baseUrl(), this.#options, token));
   }
 
-  /* Unlike a WebSocket a stream has to be told at once where to go on and what to follow. */
   #openStream(token) {
     const { user, clientId } = this.#options;
-    const positions = this.#automaticPositions();
-    for (const topic of this.#topics) {
-      const key = this.#topicKey(topic);
-      if (this.#positions.get(key)) positions[key] = this.#positions.text(key);
+    const { positions, rewind, wishes } = (this.#sent = this.#toSend());
+    const query = { positions: JSON.stringify(positions), ...rewind };
+    const namesOf = (kind) => wishes.map(({ subject }) => subject[kind]).filter((name) => name !== undefined).join(',');
+    for (const [field, kind] of [['topics', 'topic'], ['channels', 'channel']]) {
+      const names = namesOf(kind);
+      if (names) query[field] = names;
     }
-    this.#sent = { positions, topics: [...this.#topics] };
-    const query = { positions: JSON.stringify(positions) };
-    if (this.#topics.size > 0) query.topics = [...this.#topics].join(',');
     if (clientId !== undefined) query.session_id = clientId;
     const socket = new StreamSocket({ api: apiUrl(this.#url, baseUrl()), user, token, fetch: this.#fetch() }, query);
     socket.onsign = () => (this.#lastHeard = this.#clock.now());
     return socket;
+  }
+
+  /* Unlike a WebSocket a stream has to be told at once where to go on and what to follow, and rewinds all
+   * that it is told no place of. So what is to be rewound waits for a stream of which the places of all
+   * else are known, and, if it is to go back differently, for another one. */
+  #toSend() {
+    const isToRewind = ({ name, rewind }) => rewind !== null && !this.#positions.get(name);
+    const first = this.#places && this.#wishes.all.find(isToRewind);
+    const rewind = first ? first.rewind : null;
+    const isNow = (wish) => !isToRewind(wish) || JSON.stringify(wish.rewind) === JSON.stringify(rewind);
+    const wishes = this.#wishes.all.filter(isNow);
+    const positions = this.#automaticPositions();
+    for (const key of [...(this.#places || []), ...wishes.map(({ name }) => name)]) {
+      if (this.#positions.get(key)) positions[key] = this.#positions.text(key);
+    }
+    return { positions, rewind, wishes };
   }
 
   /* Null: there is no other way than by WebSocket. */
@@ -457,11 +475,11 @@ class Connection {
   /* Finds out where the boxes stand whose places were lost, unless something has come from them. */
   #findPlaces(keys, epoch) {
     const unplaced = keys.filter((key) => !this.#positions.get(key));
-    const topics = this.#isByStream ? [] : [...this.#topics, ...this.#broadcast()];
-    const steps = topics.filter((topic) => unplaced.includes(this.#topicKey(topic)));
+    const wishes = this.#isByStream ? [] : [...this.#wishes.all, ...this.#broadcast()];
+    const steps = wishes.filter(({ name }) => unplaced.includes(name));
     return Promise.all([
       keys.includes(this.inboxKey) ? this.#count(epoch) : [],
-      ...steps.map((topic) => this.#follow(topic, epoch)),
+      ...steps.map((wish) => this.#follow(wish, epoch)),
     ]);
   }
 
@@ -601,46 +619,51 @@ class Connection {
 
   /* Before anything may answer: from here on live messages wait behind missed ones. */
   #goOn(epoch) {
+    this.#places = null;
     const positions = this.#automaticPositions();
-    const steps = [this.#resume(positions, epoch), this.#count(epoch)];
-    for (const topic of this.#topics) steps.push(this.#follow(topic, epoch));
-    for (const topic of this.#broadcast()) {
-      if (!positions[this.#topicKey(topic)]) steps.push(this.#follow(topic, epoch));
-    }
-    return steps;
+    const others = this.#broadcast().filter(({ name }) => !positions[name]);
+    const follows = [...this.#wishes.all, ...others].map((wish) => this.#follow(wish, epoch));
+    return [this.#resume(positions, epoch), this.#count(epoch), ...follows];
   }
 
   /* What was missed comes by itself; the greeting says where all others stand. */
   #goOnByStream({ positions: places }, epoch) {
-    const { positions, topics } = this.#sent;
+    const { positions, rewind, wishes } = this.#sent;
+    this.#places = Object.keys(places || {});
     this.#positions.startAll(places);
+    for (const { name, rewind: back, place } of wishes) {
+      if (back && place && compareIds(this.#positions.get(name) || place, place) > 0) this.#emit('gap', { key: name });
+    }
     this.#probeSoon(LIMITS.probeMs);
-    if (topics.length !== this.#topics.size || !topics.every((topic) => this.#topics.has(topic))) this.#reopenStream();
     const keys = Object.keys(positions);
     for (const key of keys) this.#backlog.hold(key);
     const resumed = new Promise((done) => (this.#onResumed = done));
-    if (keys.length === 0) this.#onResumed({});
+    if (keys.length === 0 && rewind === null) this.#onResumed({});
     const catchUp = async () => {
       const lost = this.#resumed(keys, await resumed, epoch);
-      if (epoch === this.#epoch) this.#positions.startAll(places);
+      if (epoch !== this.#epoch) return lost;
+      this.#positions.startAll(places);
+      for (const { name } of wishes) this.#wishes.rewound(name);
+      if (!this.#isAll(wishes)) this.#reopenStream();
       return lost;
     };
     return [catchUp(), this.#count(epoch)];
   }
 
-  #topicKey(topic) {
-    return keyOf(this.#options.topicKey, topic);
+  /* Whether what the stream follows is what is wished for by now. */
+  #isAll(wishes) {
+    return wishes.length === this.#wishes.all.length && wishes.every(({ name }) => this.#wishes.get(name));
   }
 
   /* The broadcast logs that are not topics of this client's own wish as well. */
   #broadcast() {
-    return this.#options.broadcast.filter((topic) => !this.#topics.has(topic));
+    return this.#options.broadcast.map((topic) => this.#wishes.of(topic)).filter(({ name }) => !this.#wishes.get(name));
   }
 
   /* Of the keys that the bridge follows without being asked. */
   #automaticPositions() {
     const positions = {};
-    for (const key of [this.inboxKey, ...this.#broadcast().map((topic) => this.#topicKey(topic))]) {
+    for (const key of [this.inboxKey, ...this.#broadcast().map(({ name }) => name)]) {
       const position = this.#positions.text(key);
       if (position) positions[key] = position;
     }
@@ -686,21 +709,46 @@ class Connection {
     return lost;
   }
 
-  async #follow(topic, epoch) {
-    const key = this.#topicKey(topic);
-    const position = this.#positions.text(key);
-    if (position) this.#backlog.hold(key);
-    const fields = position ? { topic, last_id: position } : { topic };
-    const answer = await this.#insist(epoch, 'subscribe', fields);
-    if (epoch !== this.#epoch) return [];
-    return this.#followed(key, position, answer);
+  /* Who stands somewhere first hears what was missed. */
+  async #follow(wish, epoch) {
+    const place = this.#positions.text(wish.name);
+    const lost = await this.#begin(wish, place ? { last_id: place } : wish.rewind || {}, epoch);
+    if (epoch === this.#epoch && wish.rewind) await this.#begin(wish, wish.rewind, epoch);
+    return lost;
   }
 
-  #followed(key, position, answer) {
-    const recovered = !position || Boolean(answer && answer.recovered !== false);
-    this.#release(key, recovered, answer && answer.epoch);
-    if (answer) this.#positions.start(key, answer.last, undefined, answer.epoch);
-    return recovered ? [] : [key];
+  async #begin(wish, from, epoch) {
+    const answer = await this.#enter(wish, from, (fields) => this.#insist(epoch, 'subscribe', fields));
+    return epoch === this.#epoch ? this.#followed(wish, from, answer) : [];
+  }
+
+  /* ask(fields) subscribes; what comes meanwhile waits. Who goes back forgets the place, until it is known
+   * that this is not to be. */
+  async #enter({ name, subject, rewind }, from, ask) {
+    const place = this.#positions.text(name);
+    if (from === rewind) this.#goBack(name);
+    if (Object.keys(from).length > 0) this.#backlog.hold(name);
+    let answer = null;
+    try {
+      return (answer = await ask({ ...subject, ...from }));
+    } finally {
+      if (answer === null && !this.#positions.get(name)) this.#positions.take(name, place);
+    }
+  }
+
+  /* What has been had of it will come again. */
+  #goBack(name) {
+    this.#positions.forget(name);
+    if (this.#hears.rewind) this.#hears.rewind(name);
+  }
+
+  /* What is rewound is complete as it comes, and no place is lost by what was trimmed. */
+  #followed({ name }, { last_id }, answer) {
+    const recovered = !last_id || Boolean(answer && answer.recovered !== false);
+    if (!last_id) this.#wishes.rewound(name);
+    this.#release(name, recovered, answer && answer.epoch);
+    if (answer) this.#positions.start(name, answer.last, undefined, answer.epoch);
+    return recovered ? [] : [name];
   }
 
   async #count(epoch) {
@@ -737,33 +785,44 @@ class Connection {
     return (answer) => this.#takeCount(asked, answer);
   }
 
-  /* Follows a topic from now on, over reconnects too. lastId: first everything after it. Without
-   * a connection it is noted, and done with the next one. */
-  async subscribe(topic, { lastId } = {}) {
-    this.#topics.add(topic);
-    const key = this.#topicKey(topic);
-    this.#positions.take(key, lastId);
-    if (this.#isByStream) this.#reopenStream();
-    if (this.#isByStream || this.#status !== 'connected') return { topic, status: 'pending' };
+  /* Follows a topic or { channel } from now on, over reconnects too. lastId: first everything after it;
+   * last, since: first its newest entries, also such as were had. Without a connection it is noted, and
+   * done with the next one. */
+  async subscribe(what, { lastId, ...back } = {}) {
+    const before = this.#wishes.get(this.#wishes.of(what).name);
+    const wish = this.#wishes.add(what, rewindOf(back));
+    const { name, subject, rewind } = wish;
+    if (!rewind) this.#positions.take(name, lastId);
+    else if (!before) this.#positions.forget(name); // of a page before this one
+    if (this.#isByStream) this.#subscribeByStream(wish, lastId);
+    if (this.#isByStream || this.#status !== 'connected') return { ...subject, status: 'pending' };
     const epoch = this.#epoch;
-    const position = parsePosition(lastId) ? lastId : undefined;
-    if (position) this.#backlog.hold(key);
+    const from = rewind || (parsePosition(lastId) ? { last_id: lastId } : {});
     try {
-      const answer = await this.request('subscribe', position ? { topic, last_id: position } : { topic });
-      if (epoch === this.#epoch) this.#followed(key, position, answer);
+      const answer = await this.#enter(wish, from, (fields) => this.request('subscribe', fields));
+      if (epoch === this.#epoch) this.#followed(wish, from, answer);
       return answer;
     } catch (error) {
-      if (error.code !== 'DISCONNECTED') this.#topics.delete(topic);
-      if (epoch === this.#epoch) this.#release(key, true);
+      if (error.code !== 'DISCONNECTED') this.#wishes.undo(what, before);
+      if (epoch === this.#epoch) this.#release(name, true);
       throw error;
     }
   }
 
-  async unsubscribe(topic) {
-    this.#topics.delete(topic);
-    this.#positions.forget(this.#topicKey(topic));
+  /* The next stream goes back; whether it goes back far enough for who stood somewhere, its greeting tells. */
+  #subscribeByStream(wish, lastId) {
+    wish.place = this.#positions.get(wish.name);
+    if (wish.rewind) this.#goBack(wish.name);
+    if (wish.rewind || lastId) this.#backlog.hold(wish.name);
+    this.#reopenStream();
+  }
+
+  async unsubscribe(what) {
+    const { name, subject } = this.#wishes.of(what);
+    this.#wishes.delete(what);
+    this.#positions.forget(name);
     if (this.#isByStream) this.#reopenStream();
-    if (this.#isByStream || this.#status !== 'connected') return { topic, status: 'unsubscribed' };
-    return this.request('unsubscribe', { topic });
+    if (this.#isByStream || this.#status !== 'connected') return { ...subject, status: 'unsubscribed' };
+    return this.request('unsubscribe', subject);
   }
 }

@@ -2,33 +2,38 @@
 
 /* A hub holds the connection, tabs talk to it over lines: post(message), onmessage, close(). A tab says
  *
- *   hello        topics, positions, wantsFrames, life (a lock that it holds as long as it lives)
+ *   hello        wishes ({ what, rewind }), positions, wantsFrames, life (a lock that it holds as long as it lives)
  *   ask          n, type, fields, timeoutMs
- *   subscribe, unsubscribe    n, topic, lastId
+ *   subscribe, unsubscribe    n, what (a topic, or { channel }), from ({ lastId, last, since })
  *   token        n, and token or error: the answer to the same from the hub
  *   frames       it wants to see them
  *   wake         somebody looks at it
  *   ping         n
  *   bye
  *
- * and hears `welcome`, then events, messages, places (from where to go on), answers (n), `pong`, and
- * is asked for a `token` (n). A line that has lost its tab or its hub says nothing. */
+ * and hears `welcome`, then events, messages, places (from where to go on), which key it will be told anew
+ * (`rewind`), answers (n), `pong`, and is asked for a `token` (n). A line that has lost its tab or its hub says nothing. */
 
 /* What came last, for tabs that were away for a moment. */
 class Recent {
   #messages = [];
+  #last = new Map(); // key -> id; what is rewound stands below
 
   constructor(other) {
     if (other) this.#messages = [...other.#messages];
+    if (other) this.#last = new Map(other.#last);
   }
 
   add(message) {
-    if (!isId(message.id)) return;
+    const { key, id } = message;
+    if (!isId(id) || (this.#last.has(key) && compareIds(id, this.#last.get(key)) <= 0)) return;
+    this.#last.set(key, id);
     this.#messages.push(message);
     if (this.#messages.length > LIMITS.recentMessages) this.#messages.shift();
   }
 
   forget(key) {
+    this.#last.delete(key);
     this.#messages = this.#messages.filter((message) => message.key !== key);
   }
 
@@ -49,7 +54,9 @@ class Hub {
   #connection = null;
   #positions = null;
   #tabs = new Map(); // line -> { wantsFrames, lookedAt, life (ends the waiting for its end) }
-  #followers = new Map(); // topic -> lines of those who want it
+  #wishes; // of all tabs
+  #followers = new Map(); // name of a wish -> lines of those who have it
+  #rewinders = new Map(); // name of a wish -> lines of those who want to be told of it from further back
   #asked; // of tabs
   #greeting = null;
   #status = null;
@@ -63,6 +70,7 @@ class Hub {
     this.#clock = clock;
     this.#locks = locks;
     this.#recent = new Recent(recent);
+    this.#wishes = new Wishes(setup.options.topicKey);
     this.#asked = new Requests(clock);
   }
 
@@ -80,38 +88,46 @@ class Hub {
 
   /* -- tabs come and go -- */
 
-  hello(line, { topics, positions, wantsFrames, life }) {
+  hello(line, { wishes, positions, wantsFrames, life }) {
     this.#forget(line);
     this.#tabs.set(line, { wantsFrames, lookedAt: this.#clock.now(), life: this.#awaitEnd(line, life) });
-    for (const topic of topics) this.#follow(topic, line);
-    if (this.#connection) this.#join(topics, positions);
-    else this.#open(positions);
+    for (const { what, rewind } of wishes) this.#follow(what, line, rewind);
+    if (this.#connection) this.#join(wishes, positions);
+    else this.#open(wishes, positions);
     line.post(this.#welcome(line, positions));
-    this.#dropTopics();
+    this.#dropWishes();
   }
 
-  #open(positions) {
+  #open(wishes, positions) {
     const { url, options, hasToken } = this.#setup;
-    const hears = { event: (type, event) => this.#tellEvent(type, event), message: (message) => this.#tellMessage(message) };
-    const topics = [...this.#followers.keys()];
+    const hears = {
+      event: (type, event) => this.#tellEvent(type, event),
+      message: (message) => this.#tellMessage(message),
+      rewind: (name) => this.#tellRewind(name),
+    };
     const token = hasToken ? () => this.#askToken() : undefined;
     this.#begunAnew.clear();
     this.#positions = new Positions(null, '');
     for (const [key, text] of Object.entries(positions)) this.#positions.take(key, text);
-    this.#connection = new Connection(url, { ...DEFAULTS, ...options, topics, token }, this.#clock, this.#positions, hears);
+    this.#connection = new Connection(url, { ...DEFAULTS, ...options, token }, this.#clock, this.#positions, hears);
+    for (const { what, rewind } of wishes) this.#connection.subscribe(what, { ...rewind });
     this.#connection.open();
   }
 
   /* What nobody has followed so far goes on where the tab has been. */
-  #join(topics, positions) {
-    for (const topic of topics) {
-      if (this.#connection.topics.includes(topic)) continue;
-      const lastId = positions[keyOf(this.#setup.options.topicKey, topic)];
-      this.#connection.subscribe(topic, { lastId }).catch((error) => {
-        this.#tellEvent('error', { error, request: { type: 'subscribe', topic } });
+  #join(wishes, positions) {
+    for (const { what, rewind } of wishes) {
+      if (this.#isFollowed(what) && !rewind) continue;
+      const lastId = positions[this.#wishes.of(what).name];
+      this.#connection.subscribe(what, rewind || { lastId }).then(() => this.#tellPlaces(), (error) => {
+        this.#tellEvent('error', { error, request: { type: 'subscribe', ...this.#wishes.of(what).subject } });
       });
     }
     this.#connection.wake();
+  }
+
+  #isFollowed(what) {
+    return typeof what === 'string' ? this.#connection.topics.includes(what) : this.#connection.channels.includes(what.channel);
   }
 
   #welcome(line, positions) {
@@ -158,9 +174,12 @@ class Hub {
   }
 
   #follows(key) {
+    return key === this.#connection.inboxKey || this.#followers.has(key) || this.#isBroadcast(key);
+  }
+
+  #isBroadcast(key) {
     const { topicKey, broadcast } = this.#setup.options;
-    const topics = [...broadcast, ...this.#followers.keys()];
-    return key === this.#connection.inboxKey || topics.some((topic) => keyOf(topicKey, topic) === key);
+    return broadcast.some((topic) => keyOf(topicKey, topic) === key);
   }
 
   /* Where there are locks, the end of a tab that cannot say goodbye is heard of. */
@@ -173,7 +192,7 @@ class Hub {
 
   leave(line) {
     if (!this.#forget(line)) return;
-    if (this.#tabs.size > 0) this.#dropTopics();
+    if (this.#tabs.size > 0) this.#dropWishes();
     else this.#close();
   }
 
@@ -181,7 +200,7 @@ class Hub {
     const tab = this.#tabs.get(line);
     if (!tab) return false;
     tab.life.abort();
-    for (const topic of [...this.#followers.keys()]) this.#unfollow(topic, line);
+    for (const { what } of this.#wishes.all) this.#unfollow(what, line);
     return this.#tabs.delete(line);
   }
 
@@ -193,41 +212,58 @@ class Hub {
     connection.close();
   }
 
-  /* -- topics: followed as long as one tab wants them -- */
+  /* -- wishes: followed as long as one tab has them -- */
 
-  #dropTopics() {
-    const unwanted = this.#connection.topics.filter((topic) => !this.#followers.has(topic));
-    for (const topic of unwanted) this.#connection.unsubscribe(topic).catch(() => {});
+  #dropWishes() {
+    const { topics, channels } = this.#connection;
+    for (const what of [...topics, ...channels.map((channel) => ({ channel }))]) {
+      if (!this.#followers.has(this.#wishes.of(what).name)) this.#connection.unsubscribe(what).catch(() => {});
+    }
   }
 
-  #follow(topic, line) {
-    if (!this.#followers.has(topic)) this.#followers.set(topic, new Set());
-    this.#followers.get(topic).add(line);
+  #follow(what, line, rewind) {
+    const { name } = this.#wishes.add(what);
+    for (const lines of rewind ? [this.#followers, this.#rewinders] : [this.#followers]) {
+      if (!lines.has(name)) lines.set(name, new Set());
+      lines.get(name).add(line);
+    }
+  }
+
+  /* The others have a place, and take no notice of what stands below. */
+  #tellRewind(name) {
+    for (const line of this.#rewinders.get(name) || []) if (this.#tabs.has(line)) line.post({ kind: 'rewind', key: name });
+    this.#rewinders.delete(name);
   }
 
   /* Returns whether nobody wants it any more. */
-  #unfollow(topic, line) {
-    const lines = this.#followers.get(topic);
+  #unfollow(what, line) {
+    const { name } = this.#wishes.of(what);
+    const lines = this.#followers.get(name);
     if (!lines || !lines.delete(line) || lines.size > 0) return false;
-    return this.#followers.delete(topic);
+    this.#wishes.delete(what);
+    return this.#followers.delete(name);
   }
 
-  subscribe(line, { n, topic, lastId }) {
-    this.#follow(topic, line);
-    const isFollowed = this.#connection.topics.includes(topic) && lastId === undefined;
-    const last = this.#connection.position(keyOf(this.#setup.options.topicKey, topic));
-    const answer = isFollowed
-      ? Promise.resolve({ type: 'subscription', topic, status: 'subscribed', last })
-      : this.#connection.subscribe(topic, { lastId });
+  subscribe(line, { n, what, from }) {
+    const { name, subject } = this.#wishes.of(what);
+    const { lastId } = from;
+    const rewind = rewindOf(from);
+    const isNew = !this.#followers.has(name) || !this.#followers.get(name).has(line);
+    this.#follow(what, line, rewind);
+    const last = this.#connection.position(name);
+    const answer = this.#isFollowed(what) && lastId === undefined && !rewind
+      ? Promise.resolve({ type: 'subscription', ...subject, status: 'subscribed', last })
+      : this.#connection.subscribe(what, from);
     this.#answer(line, n, answer.catch((error) => {
-      if (error.code !== 'DISCONNECTED') this.#unfollow(topic, line);
+      if (isNew && error.code !== 'DISCONNECTED') this.#unfollow(what, line);
       throw error;
     }));
   }
 
-  unsubscribe(line, { n, topic }) {
-    const isLast = this.#unfollow(topic, line);
-    const answer = isLast ? this.#connection.unsubscribe(topic) : Promise.resolve({ topic, status: 'unsubscribed' });
+  unsubscribe(line, { n, what }) {
+    const isLast = this.#unfollow(what, line);
+    const { subject } = this.#wishes.of(what);
+    const answer = isLast ? this.#connection.unsubscribe(what) : Promise.resolve({ ...subject, status: 'unsubscribed' });
     this.#answer(line, n, answer);
   }
 
@@ -279,13 +315,11 @@ class Hub {
     for (const line of this.#tabs.keys()) if (this.#isFor(line, key)) line.post(message);
   }
 
-  /* What comes from a topic that only some have asked for is for these. */
+  /* What comes from a topic or a channel that only some have asked for is for these. */
   #isFor(line, key) {
-    const { topicKey, broadcast } = this.#setup.options;
-    for (const [topic, lines] of this.#followers) {
-      if (keyOf(topicKey, topic) === key && !broadcast.includes(topic)) return lines.has(line);
-    }
-    return true;
+    if (key === undefined || this.#isBroadcast(key)) return true;
+    const lines = this.#followers.get(key) || this.#followers.get(Wishes.nameOfChannel(key));
+    return lines === undefined || lines.has(line);
   }
 
   #tellEvent(type, event) {
@@ -308,7 +342,7 @@ class Hub {
   #tellMessage(message) {
     if (!this.#connection) return;
     this.#recent.add(message);
-    this.#tell({ kind: 'message', message }, message.key);
+    this.#tell({ kind: 'message', message }, message.key === undefined ? channelOf(message) : message.key);
   }
 
   #tellPlaces() {

@@ -14,6 +14,11 @@ function isNotification({ id, data }) {
   return isId(id) && data !== null && typeof data === 'object' && data.id === id;
 }
 
+/* As it was subscribed; undefined: it comes from none. */
+function channelOf({ type, pattern, channel }) {
+  return type === 'channel_message' ? pattern || channel : undefined;
+}
+
 function idFields(ids) {
   return Array.isArray(ids) ? { ids } : { id: ids };
 }

@@ -21,6 +21,7 @@ declare class NotifyClient {
   /** The keys of these logs. */
   readonly logs: string[];
   readonly topics: string[];
+  readonly channels: string[];
   position(key: string): NotifyClient.Id | undefined;
   /** Milliseconds since 1970 by the bridge's clock. */
   serverNow(): number;
@@ -41,8 +42,8 @@ declare class NotifyClient {
     fields?: Record<string, unknown>,
     options?: { timeoutMs?: number },
   ): Promise<Answer>;
-  subscribe(topic: string, options?: { lastId?: NotifyClient.Position }): Promise<NotifyClient.Subscription>;
-  unsubscribe(topic: string): Promise<NotifyClient.Subscription>;
+  subscribe(what: string | NotifyClient.Channel, options?: NotifyClient.From): Promise<NotifyClient.Subscription>;
+  unsubscribe(what: string | NotifyClient.Channel): Promise<NotifyClient.Subscription>;
 
   /** Asks the agent; it begins when the first event is asked for. Throws what ends it without an `end`. */
   chat(message: string, options?: NotifyClient.ChatOptions): AsyncGenerator<NotifyClient.ChatEvent, void, void>;
@@ -180,6 +181,16 @@ declare namespace NotifyClient {
     data: Notification<Data>;
   }
 
+  /** JSON as JSON, other text as a string, and what is no text in base64. */
+  interface ChannelMessage<Data = unknown> {
+    type: 'channel_message';
+    channel: string;
+    /** By which it was subscribed. */
+    pattern?: string;
+    data: Data;
+    encoding?: 'base64';
+  }
+
   interface StatusEvent {
     status: Status;
     attempt?: number;
@@ -202,6 +213,7 @@ declare namespace NotifyClient {
     error: { error: NotifyError; request?: { type: string; [field: string]: unknown } };
     frame: { direction: 'in' | 'out'; text: string; message: unknown };
     notification: NotificationMessage;
+    channel_message: ChannelMessage;
     '*': Message;
   }
 
@@ -219,8 +231,20 @@ declare namespace NotifyClient {
     log?: string;
   }
 
+  /** A channel that is no box, or a pattern of such ones. */
+  interface Channel {
+    channel: string;
+  }
+
+  /** After an id; or from the newest entries on: so many, or since an instant (Unix time in ms) or for a duration ('5m'). */
+  type From =
+    | { lastId?: Position; last?: never; since?: never }
+    | { last: number; lastId?: never; since?: never }
+    | { since: number | string; lastId?: never; last?: never };
+
   interface Subscription {
-    topic: string;
+    topic?: string;
+    channel?: string;
     status: 'subscribed' | 'unsubscribed' | 'pending';
     last?: Id;
     recovered?: boolean;

@@ -109,7 +109,7 @@ const PASSING_ERRORS = new Set(['UNAVAILABLE', 'TIMEOUT', 'RATE_LIMITED']);
 
 /* Tabs whose files do not understand each other have hubs of their own: +1 with every change of what
  * they say to each other. */
-const HUB_VERSION = 1;
+const HUB_VERSION = 2;
 
 /* What tabs share connections by; where something is missing, it is undefined. */
 function platformOf(given) {

@@ -8,7 +8,7 @@ class Tab {
   #positions;
   #hears;
   #platform;
-  #topics;
+  #wishes;
   #requests;
   #timers;
   #recent = new Recent(); // in case the hub will live here
@@ -40,7 +40,7 @@ class Tab {
     this.#positions = positions;
     this.#hears = hears;
     this.#platform = platformOf(options.platform);
-    this.#topics = new Set(options.topics);
+    this.#wishes = new Wishes(options.topicKey, options.topics);
     this.#requests = new Requests(clock);
     this.#timers = new Timers(clock);
   }
@@ -73,7 +73,10 @@ class Tab {
     return this.#status === 'connected' ? this.#hub.link : null;
   }
   get topics() {
-    return [...this.#topics];
+    return this.#wishes.topics;
+  }
+  get channels() {
+    return this.#wishes.channels;
   }
   get clockAhead() {
     return this.#hub.clockAhead || 0;
@@ -236,7 +239,7 @@ class Tab {
     line.onmessage = (message) => this.#receive(line, message);
     line.post({
       kind: 'hello',
-      topics: [...this.#topics],
+      wishes: this.#wishes.all.map(({ what, rewind }) => ({ what, rewind })),
       positions: this.#positions.texts(),
       wantsFrames: this.#wantsFrames,
       life: this.#life,
@@ -330,13 +333,20 @@ class Tab {
 
   takeMessage({ message }) {
     if (isId(message.id) && typeof message.key === 'string') {
-      if (!this.#positions.isNew(message.key, message.id)) return;
+      const place = this.#positions.get(message.key);
+      if (place && compareIds(message.id, place) <= 0) return; // for another tab, which goes back further
+      this.#wishes.rewound(message.key);
       this.#positions.deliver(message.key, message.id, message.rev);
       this.#positions.noteEpoch(message.key, message.epoch);
       this.#recent.add(message);
       if (this.#options.storage && !this.#timers.has('save')) this.#timers.set('save', 250, () => this.#positions.save());
     }
     this.#hears.message(message);
+  }
+
+  /* It is told once more, from further back. */
+  takeRewind({ key }) {
+    this.#positions.forget(key);
   }
 
   takePlaces({ places }) {
@@ -383,29 +393,38 @@ class Tab {
     return this.#requests.begin(message.type || message.kind, timeoutMs + LIMITS.hubReplyMs, (n) => this.#line.post({ ...message, n }));
   }
 
-  async subscribe(topic, { lastId } = {}) {
-    this.#topics.add(topic);
-    this.#positions.take(keyOf(this.#options.topicKey, topic), lastId);
-    if (this.#status !== 'connected') return this.#pending(topic, { kind: 'subscribe', topic, lastId });
+  async subscribe(what, from = {}) {
+    const before = this.#wishes.get(this.#wishes.of(what).name);
+    const { name, rewind } = this.#wishes.add(what, rewindOf(from));
+    const place = this.#positions.text(name);
+    if (!rewind) this.#positions.take(name, from.lastId);
+    else if (!before) this.#positions.forget(name); // of a page before this one
+    const message = { kind: 'subscribe', what, from };
+    if (this.#status !== 'connected') return this.#pending(message, 'pending');
     try {
-      return await this.#ask(this.#options.requestMs, { kind: 'subscribe', topic, lastId });
+      const answer = await this.#ask(this.#options.requestMs, message);
+      this.#wishes.rewound(name);
+      this.#positions.start(name, answer.last, undefined, answer.epoch);
+      return answer;
     } catch (error) {
-      if (error.code !== 'DISCONNECTED') this.#topics.delete(topic);
+      if (error.code !== 'DISCONNECTED') this.#wishes.undo(what, before);
+      if (!this.#positions.get(name)) this.#positions.take(name, place);
       throw error;
     }
   }
 
-  async unsubscribe(topic) {
-    this.#topics.delete(topic);
-    this.#positions.forget(keyOf(this.#options.topicKey, topic));
-    if (this.#status !== 'connected') return this.#pending(topic, { kind: 'unsubscribe', topic });
-    return this.#ask(this.#options.requestMs, { kind: 'unsubscribe', topic });
+  async unsubscribe(what) {
+    this.#wishes.delete(what);
+    this.#positions.forget(this.#wishes.of(what).name);
+    const message = { kind: 'unsubscribe', what };
+    if (this.#status !== 'connected') return this.#pending(message, 'unsubscribed');
+    return this.#ask(this.#options.requestMs, message);
   }
 
   /* The hub notes it, if there is one; else it hears of it when there is. */
-  #pending(topic, message) {
+  #pending(message, status) {
     if (this.#isWelcome) this.#line.post({ ...message, n: 0 });
-    return { topic, status: message.kind === 'subscribe' ? 'pending' : 'unsubscribed' };
+    return { ...this.#wishes.of(message.what).subject, status };
   }
 }
 
@@ -415,6 +434,7 @@ const TAB_TAKES = {
   welcome: (tab, message) => tab.takeWelcome(message),
   event: (tab, message) => tab.takeEvent(message),
   message: (tab, message) => tab.takeMessage(message),
+  rewind: (tab, message) => tab.takeRewind(message),
   places: (tab, message) => tab.takePlaces(message),
   answer: (tab, message) => tab.takeAnswer(message),
   token: (tab, message) => tab.giveToken(message),

@@ -54,3 +54,7 @@ client.pure;
 client.chat();
 // @ts-expect-error: an option that is misspelt
 client.chat('Hello', { session_id: 's1' });
+// @ts-expect-error: back by a number or by a time, not both
+client.subscribe('news', { last: 5, since: '5m' });
+// @ts-expect-error: a channel is named
+client.subscribe({ channels: 'prices:*' });

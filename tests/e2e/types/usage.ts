@@ -36,7 +36,7 @@ const mode: 'shared' | 'leader' | 'own' | null = client.mode;
 const link: 'websocket' | 'stream' | null = client.link;
 const texts: (string | undefined)[] = [client.clientId, client.userId, client.inboxKey, client.position('inbox:alice')];
 const counts: (number | null)[] = [client.unread, client.total, client.serverNow()];
-const lists: string[] = [...client.logs, ...client.topics];
+const lists: string[] = [...client.logs, ...client.topics, ...client.channels];
 client.open();
 client.close();
 
@@ -50,6 +50,7 @@ client.on('resumed', ({ type }) => console.log(type));
 client.on('unreachable', ({ attempt, reason }) => console.log(attempt.toFixed(), reason.length));
 client.on('error', ({ error, request }) => console.log(error.code, request?.type));
 client.on('frame', ({ direction, text }) => console.log(direction, text.length));
+client.on('channel_message', ({ channel, pattern, data, encoding }) => console.log(channel, pattern, data, encoding));
 client.on('*', ({ type, key, ids }) => console.log(type, key, ids?.length));
 client.on('an event of somebody', ({ data }) => console.log(data));
 client.once('stopped', ({ code, reason }) => console.log(code.toFixed(), reason));
@@ -76,6 +77,11 @@ async function ask(): Promise<void> {
   const { id } = await client.publish({ topic: 'news', title: 'Hello', level: 'warning' });
   await client.publish({ user_id: 'bob', title: 'Hello', data: { a: 1 } });
   const { last, recovered } = await client.subscribe('news', { lastId: '1-0@@3' });
+  await client.subscribe('news', { last: 5 });
+  await client.subscribe('news', { since: '5m' });
+  const { channel } = await client.subscribe({ channel: 'prices:*' });
+  await client.unsubscribe({ channel: 'prices:*' });
+  console.log(channel);
   const { status: left } = await client.unsubscribe('news');
   const ms: number = await client.heartbeat();
   const { sessions } = await client.request<{ sessions: number }>('presence', { user_id: 'bob' }, { timeoutMs: 100 });
