@@ -197,8 +197,8 @@ const struct option options[] = {
      .at = AT(jwt_cookie),
      .check = check_field_name,
      .metavar = "NAME",
-     .help = "A cookie that may hold the token; it counts for pages (Origin) that may connect, and "
-             "when there is no token elsewhere."},
+     .help = "A cookie that may hold the token; it counts for pages (Origin, Sec-Fetch-Site) that "
+             "may connect, and when there is no token elsewhere."},
     {.name = "max-token-bytes",
      .type = OPTION_BYTES,
      .at = AT(max_token_bytes),

@@ -123,6 +123,18 @@ def test_a_cookie_counts_for_pages_that_may_connect_and_for_nobody_else(door):
     assert "access-control-allow-origin" not in answer.headers
 
 
+def test_a_cookie_counts_for_the_bridges_own_pages_which_send_no_origin_when_they_read(door):
+    own = rest(door, headers={"Cookie": f"session={token('alice')}"})
+    path = "/api/v1/sessions/alice"
+    assert own.get(path, headers={"Sec-Fetch-Site": "same-origin"}).status == 200
+    for site in ("same-site", "cross-site", "none", "", "same-origin, cross-site"):
+        assert (site, own.get(path, headers={"Sec-Fetch-Site": site}).status) == (site, 401)
+    for origin in ("null", "https://evil.example", PAGE + ".evil.example"):
+        answer = own.get(path, headers={"Sec-Fetch-Site": "same-origin", "Origin": origin})
+        assert (origin, answer.status) == (origin, 401)
+        assert own.post(REQUESTS, PING, headers={"Sec-Fetch-Site": "same-origin", "Origin": origin}).status == 403
+
+
 class KeyServer(threading.Thread):
     """Answers requests for a set of keys, from the second on when it is told to."""
 
