@@ -221,9 +221,10 @@ def test_an_id_of_another_version_is_told(stand, user):
 
 
 def test_an_id_of_another_user_is_told_and_brings_nothing(stand, user, topic):
-    other = stand.stream(user=user, topics=topic).greeting.id
-    stand.send(f"topic:{topic}")
-    gap, events, _ = gap_of(stand, user=new_name(), topics=topic, last_event_id=other)
+    other = stand.stream(user=user, topics=topic)
+    id_ = stand.send(f"topic:{topic}")
+    other.expect("notification", id=id_)  # before, it would be live for who comes now
+    gap, events, _ = gap_of(stand, user=new_name(), topics=topic, last_event_id=other.greeting.id)
     assert gap == {"type": "gap", "reason": "user", "keys": None}
     assert event_ids(events) == []
 
