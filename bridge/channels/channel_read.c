@@ -528,6 +528,16 @@ static void judge_positions(struct channel *channel, const struct catchup_result
                    is_present || is_past, result->epoch);
 }
 
+/* The box was none when the channel began, and has begun since: without a message (it follows a
+ * log), or that is on its way. Unless its epoch is known none can be told from it. False: the box
+ * is ahead of us, and what it holds says the epoch, too. */
+static bool learn_epoch(struct channel *channel, const struct catchup_result *result)
+{
+    if (channel->epoch == 0 && notify_id_cmp(result->last, channel->last) == 0)
+        channel->epoch = result->epoch;
+    return channel->epoch != 0 || result->epoch == 0;
+}
+
 /* What the channel itself has of a read. Whether it is up to date with it. */
 static bool take_read(struct channel *channel, const struct catchup_result *result,
                       const struct batch *batch)
@@ -536,7 +546,7 @@ static bool take_read(struct channel *channel, const struct catchup_result *resu
 
     if (channel->read->judges && !result->unreadable) {
         judge_positions(channel, result);
-        return current && !is_branched(channel, result);
+        return current && !is_branched(channel, result) && learn_epoch(channel, result);
     }
     channel_flush(channel);
     if (!current || !may_stay_live(channel, result, batch))

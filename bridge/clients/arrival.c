@@ -16,6 +16,7 @@
 #include "clients/permission.h"
 #include "clients/progress.h"
 #include "clients/review.h"
+#include "clients/rewinding.h"
 #include "clients/sessions.h"
 #include "clients/unseen.h"
 #include "identity/authority.h"
@@ -151,7 +152,8 @@ static const struct ask_kind greeting_kind = {.done = greet_soon, .impatient = t
 struct auto_keys {
     struct client *client;
     struct ask *ask;
-    struct ask *resumed; /* of those that it has brought a position of; or NULL */
+    struct ask *resumed;         /* of those that it has brought a position of; or NULL */
+    struct rewinding *rewinding; /* is told of them, and they are not followed; or NULL */
     int error;
 };
 
@@ -166,6 +168,10 @@ static void follow_by_itself(struct auto_keys *keys, struct notify_str key,
         position.id = *from;
     if (keys->error != 0 || key.len == 0 || client_find_follow(client, key) != NULL)
         return;
+    if (keys->rewinding != NULL) {
+        keys->error = rewinding_add(keys->rewinding, key) ? 0 : -ENOMEM;
+        return;
+    }
     brought = keys->resumed != NULL && progress_find(client->sender.progress, key, &position);
     keys->error = client_follow(client, key, brought || from != NULL ? &position : NULL,
                                 brought ? keys->resumed : keys->ask);
@@ -218,7 +224,7 @@ static void follow_if_it_may(struct auto_keys *keys, enum key_kind kind, struct 
 
     if (key.len == 0 || client_may_follow(client, key))
         follow_by_itself(keys, key, NULL);
-    else
+    else if (keys->rewinding == NULL)
         client_tell_error(client, key, "FORBIDDEN", CLIENT_NO_RIGHT_TEXT);
 }
 
@@ -233,14 +239,14 @@ static void follow_of_address(struct auto_keys *keys, const struct opening *open
         follow_if_it_may(keys, KEY_TOPIC, topic);
 }
 
-/* Those without a box. */
+/* Those without a box: nothing of them is to be had again. */
 static void follow_channels(struct auto_keys *keys, const struct opening *opening)
 {
     struct client *client = keys->client;
     const char *rest = opening->channels;
     struct notify_str name;
 
-    while (opening_next_name(&rest, &name))
+    while (keys->rewinding == NULL && opening_next_name(&rest, &name))
         if (name.len == 0 || (plain_channels_have(client->shared->channels, name) &&
                               client_may_follow(client, name)))
             follow_by_itself(keys, name, NULL);
@@ -275,23 +281,30 @@ static size_t count_keys(const struct client_shared *shared, const struct openin
     return count;
 }
 
-/* What a stream of events has brought to go on from. False: out of memory. */
-static bool begin_resuming(struct auto_keys *keys, size_t count)
+/* Is what a stream of events has brought of use to whom that is? */
+static void judge_brought(struct client *client)
 {
-    struct client *client = keys->client;
     struct progress *progress = client->sender.progress;
     bool is_own;
 
     if (!client->sender.marked)
-        return true;
+        return;
     is_own = progress_is_of(progress, client_user(client));
     if (progress_brought(progress) == PROGRESS_MALFORMED)
         client_tell_gap(client, json_null(), "malformed");
     else if (!is_own)
         client_tell_gap(client, json_null(), "user");
-    else if (progress_brought(progress) != PROGRESS_NOTHING)
-        return (keys->resumed = open_ask(client, &resume_kind, count)) != NULL;
-    return true;
+}
+
+/* What it goes on from. False: out of memory. */
+static bool begin_resuming(struct auto_keys *keys, size_t count)
+{
+    const struct sender *sender = &keys->client->sender;
+
+    if (!sender->marked || !progress_has_begin(sender->progress))
+        return true;
+    keys->resumed = open_ask(keys->client, &resume_kind, count);
+    return keys->resumed != NULL;
 }
 
 static void end_resuming(struct auto_keys *keys)
@@ -320,14 +333,31 @@ static void follow_logs(struct client *client, const struct opening *opening)
 
 /* from: where its inbox is followed from, if not from where its address says; or NULL: from now on.
  */
+static void follow_each(struct auto_keys *keys, const struct opening *opening,
+                        const struct notify_id *from)
+{
+    struct client *client = keys->client;
+    struct key_buffer buffer;
+    struct notify_str inbox = client_inbox(client, &buffer);
+
+    if (!client->identity->anonymous && opening->has_last_id)
+        keys->error = resume_by_itself(client, inbox, &opening->last_id);
+    else if (!client->identity->anonymous)
+        follow_by_itself(keys, inbox, from);
+    for (const char *const *log = client->shared->broadcast_logs; *log != NULL; log++)
+        follow_by_itself(keys, notify_str_z(*log), NULL);
+    follow_of_address(keys, opening);
+    follow_channels(keys, opening);
+    identity_each(client->identity, RIGHT_FOLLOW, false, follow_of_role, keys);
+}
+
+/* from: as above. */
 static int follow_all(struct client *client, const struct opening *opening,
                       const struct notify_id *from)
 {
     struct client_shared *shared = client->shared;
     struct auto_keys keys = {.client = client};
     size_t count = count_keys(shared, opening);
-    struct key_buffer buffer;
-    struct notify_str inbox;
 
     if (enter_sessions(client, opening) != 0)
         return -ENOMEM;
@@ -336,16 +366,7 @@ static int follow_all(struct client *client, const struct opening *opening,
     keys.ask = open_ask(client, &greeting_kind, count);
     if (keys.ask == NULL || !begin_resuming(&keys, count))
         return -ENOMEM;
-    inbox = client_inbox(client, &buffer);
-    if (!client->identity->anonymous && opening->has_last_id)
-        keys.error = resume_by_itself(client, inbox, &opening->last_id);
-    else if (!client->identity->anonymous)
-        follow_by_itself(&keys, inbox, from);
-    for (const char *const *log = shared->broadcast_logs; *log != NULL; log++)
-        follow_by_itself(&keys, notify_str_z(*log), NULL);
-    follow_of_address(&keys, opening);
-    follow_channels(&keys, opening);
-    identity_each(client->identity, RIGHT_FOLLOW, false, follow_of_role, &keys);
+    follow_each(&keys, opening, from);
     if (keys.error != 0)
         return keys.error; /* as below */
     following_note(client);
@@ -354,18 +375,29 @@ static int follow_all(struct client *client, const struct opening *opening,
     return keys.error; /* a client that could not be opened takes its asks with it */
 }
 
+/* False: it is too long ago. */
+static bool read_wish(struct rewind_wish *ret, const struct client_shared *shared,
+                      const struct opening *opening)
+{
+    *ret = (struct rewind_wish){.last = opening->last};
+    return opening->since.ms == 0 ||
+           rewind_instant(&opening->since, loop_wall_ms(shared->senders.loop), &ret->since_ms);
+}
+
 /* NULL, or why such a client is not let in. */
 static const char *read_opening(struct opening *ret, const struct client_shared *shared,
                                 const struct http_request *req)
 {
     const char *why = opening_read(ret, req);
-
     size_t max = shared->max_subscriptions;
+    struct rewind_wish wish;
 
     if (why == NULL && ret->dialect == DIALECT_EVENTS && max > BOOKMARK_KEYS_MAX)
         max = BOOKMARK_KEYS_MAX;
     if (why == NULL && opening_name_count(ret) > 0 && count_keys(shared, ret) > max)
         return "topics and channels must be fewer: a connection may not follow so many keys";
+    if (why == NULL && !read_wish(&wish, shared, ret))
+        return REWIND_TOO_LONG_AGO;
     return why;
 }
 
@@ -380,8 +412,10 @@ static bool settle(struct client *client, const struct opening *opening)
         sender_close(&client->sender, CONN_CLOSE_FORBIDDEN, "user is not whom the token is for");
     else if (!categories_apply(client))
         sender_close(&client->sender, CONN_CLOSE_INTERNAL, "out of memory");
-    else
+    else {
+        judge_brought(client);
         return true;
+    }
     return false;
 }
 
@@ -433,6 +467,48 @@ static void follow(struct client *client, const struct opening *opening,
     forget_address(client);
 }
 
+static void go_on(struct client *client, const struct notify_id *from)
+{
+    struct opening opening;
+
+    read_again(&opening, client);
+    follow(client, &opening, from);
+}
+
+static void on_rewound(struct client *client)
+{
+    go_on(client, NULL);
+}
+
+/* Where the newest entries begin that it wishes for; its address is kept. */
+static void rewind_first(struct client *client, const struct opening *opening,
+                         const struct rewind_wish *wish)
+{
+    struct auto_keys keys = {.client = client, .rewinding = rewinding_new(client, wish)};
+
+    if (keys.rewinding == NULL)
+        keys.error = -ENOMEM;
+    else
+        follow_each(&keys, opening, NULL);
+    if (keys.error == 0) {
+        rewinding_run(keys.rewinding, on_rewound);
+        return;
+    }
+    rewinding_free(keys.rewinding);
+    sender_close(&client->sender, CONN_CLOSE_INTERNAL, "out of memory");
+}
+
+static void begin(struct client *client, const struct opening *opening)
+{
+    struct rewind_wish wish;
+
+    (void)read_wish(&wish, client->shared, opening); /* it was not too long ago when it came */
+    if (rewind_is_wished(&wish))
+        rewind_first(client, opening, &wish);
+    else
+        follow(client, opening, NULL);
+}
+
 /* Somebody without a token. Takes identity over; NULL: out of memory. */
 static void admit_without(struct client *client, struct identity *identity,
                           const struct opening *opening)
@@ -441,15 +517,7 @@ static void admit_without(struct client *client, struct identity *identity,
     if (identity == NULL)
         sender_close(&client->sender, CONN_CLOSE_INTERNAL, "out of memory");
     else if (settle(client, opening))
-        follow(client, opening, NULL);
-}
-
-static void go_on(struct client *client, const struct notify_id *from)
-{
-    struct opening opening;
-
-    read_again(&opening, client);
-    follow(client, &opening, from);
+        begin(client, opening);
 }
 
 static bool has_brought(const struct client *client)
@@ -465,7 +533,7 @@ void arrival_admit(struct client *client)
     if (!settle(client, &opening))
         return;
     if (opening.knows_positions || has_brought(client))
-        follow(client, &opening, NULL);
+        begin(client, &opening);
     else
         unseen_ask(client, go_on);
 }
@@ -506,10 +574,8 @@ static void ask_for_token(struct client *client, const struct opening *opening,
         admit_without(client, authority_guest(authority), opening);
     else if (credentials.token.ptr == NULL && client->sender.marked) /* no message can bring one */
         conn_close(client->sender.conn, CONN_CLOSE_UNAUTHORIZED, "a token is needed");
-    else if (keep_address(client, req))
-        admission_begin(client, credentials.token);
     else
-        sender_close(&client->sender, CONN_CLOSE_INTERNAL, "out of memory");
+        admission_begin(client, credentials.token);
 }
 
 static void identify(struct client *client, const struct opening *opening,
@@ -599,8 +665,12 @@ void arrival_open(struct client_shared *shared, struct conn *conn, const struct 
     conn_set_peer(conn, shared->handlers, client);
     log_debug("client_open", "client", log_int((int64_t)client->number), "addr",
               log_bytes(req->addr.ptr, req->addr.len));
-    if (opening.dialect != DIALECT_EVENTS || begin_progress(client, req))
+    if (opening.dialect == DIALECT_EVENTS && !begin_progress(client, req))
+        return;
+    if (keep_address(client, req))
         identify(client, &opening, req);
+    else
+        sender_close(&client->sender, CONN_CLOSE_INTERNAL, "out of memory");
 }
 
 void arrival_undo(struct client *client, int code)

@@ -6,6 +6,7 @@
 
 #include "base/number.h"
 #include "clients/credentials.h"
+#include "clients/rewind_search.h"
 #include "net/conn.h"
 
 #define CANONICAL "notify.v1"
@@ -128,6 +129,41 @@ static bool read_last_id(struct opening *ret, const struct http_request *req)
     return !ret->has_last_id || position_parse(notify_str_z(text), &ret->last_id);
 }
 
+static bool read_last(struct opening *ret, const struct http_request *req)
+{
+    char text[NUMBER_TEXT_MAX + 1];
+    struct notify_str rest;
+    uint64_t number;
+    int len;
+
+    ret->last = 0;
+    if (!is_stream(req->path) || !http_request_has(req, "last"))
+        return true;
+    len = http_request_arg(req, "last", text, sizeof(text));
+    rest = notify_str_of(text, len < 0 ? 0 : (size_t)len);
+    if (!notify_id_take_number(&rest, &number) || rest.len > 0 || number == 0 ||
+        number > REWIND_LAST_MAX)
+        return false;
+    ret->last = (size_t)number;
+    ret->knows_positions = true;
+    return true;
+}
+
+static bool read_since(struct opening *ret, const struct http_request *req)
+{
+    char text[NUMBER_TEXT_MAX + 1];
+    struct notify_str since;
+    int len;
+
+    ret->since = (struct since){.ms = 0};
+    if (!is_stream(req->path) || !http_request_has(req, "since"))
+        return true;
+    len = http_request_arg(req, "since", text, sizeof(text));
+    since = notify_str_of(text, len < 0 ? 0 : (size_t)len);
+    ret->knows_positions = true;
+    return since_parse_time(since, &ret->since) || since_parse_span(since, &ret->since);
+}
+
 /* Behind "bearer" a token stands, whatever it looks like. */
 static bool offers_canonical(const struct http_head *head)
 {
@@ -194,6 +230,12 @@ const char *opening_read(struct opening *ret, const struct http_request *req)
         return "last_event_id must be an id such as 1795208400123-0";
     if (!read_dialect(ret, req))
         return "protocol must be " CANONICAL;
+    if (!read_last(ret, req))
+        return "last must be a number from 1 to " TEXT_OF(REWIND_LAST_MAX);
+    if (!read_since(ret, req))
+        return "since must be " SINCE_EXPECTED;
+    if (ret->last > 0 && ret->since.ms > 0)
+        return "last and since exclude each other";
     return NULL;
 }
 

@@ -4,6 +4,7 @@
  *         [&channels=<name>,<name>…] [&protocol=notify.v1]
  *     /api/v1/notifications/stream [?session_id=<client id>] [&user=…] [&topics=…]
  *         [&last_event_id=<bookmark>] [&positions=<JSON>]    (those two: clients/progress.h)
+ *         [&last=<n> | &since=<instant>]
  *     /api/v1/ws/<session id>, with the same behind it
  *
  * (docs/protocol.md). Read and checked here; what comes of it, client.c decides. */
@@ -16,6 +17,7 @@
 #include "identity/key_names.h"
 #include "wire/dialect.h"
 #include "wire/position.h"
+#include "wire/since.h"
 #include "notify_str.h"
 
 struct http_request;
@@ -29,7 +31,10 @@ struct opening {
     char topics[OPENING_TOPICS_MAX + 1], channels[OPENING_TOPICS_MAX + 1];
     struct position last_id;
     bool has_last_id;
-    bool knows_positions; /* it says some, be it none: it sees itself to what it lacks */
+    bool knows_positions; /* it says some, be it none, or how far back: it sees itself to what it
+                           * lacks */
+    size_t last;          /* newest entries of each box, or 0; */
+    struct since since;   /* or those since then, if ms is not 0 */
     enum dialect dialect; /* that it is to be spoken to in */
     bool in_session;      /* client_id is the session that it comes to talk in */
 };

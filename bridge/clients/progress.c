@@ -82,6 +82,21 @@ bool progress_bring_positions(struct progress *progress, const json_t *positions
     return true;
 }
 
+bool progress_bring_found(struct progress *progress, const struct bookmark *found)
+{
+    struct bookmark *bookmark = make_bookmark(progress);
+
+    if (bookmark == NULL)
+        return false;
+    *bookmark = *found;
+    return true;
+}
+
+bool progress_has_begin(const struct progress *progress)
+{
+    return progress->bookmark != NULL;
+}
+
 enum progress_brought progress_brought(const struct progress *progress)
 {
     return progress->brought;

@@ -45,6 +45,11 @@ bool progress_is_of(struct progress *progress, struct notify_str user);
 bool progress_find(const struct progress *progress, struct notify_str key,
                    struct position *ret_position);
 
+/* From now on that is what it has brought. False: out of memory. */
+bool progress_bring_found(struct progress *progress, const struct bookmark *found);
+/* Is there anything to go on from? */
+bool progress_has_begin(const struct progress *progress);
+
 /* Nothing more begins where the client has been. */
 void progress_forget_brought(struct progress *progress);
 

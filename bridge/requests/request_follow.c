@@ -261,17 +261,12 @@ static bool check_begin(struct request *r)
 static bool read_wish(struct request *r, struct rewind_wish *ret)
 {
     const struct member_value *since = request_value(r, "since");
-    uint64_t now = loop_wall_ms(r->shared->senders.loop);
 
     *ret = (struct rewind_wish){.last = request_value(r, "last")->number};
-    if (since->raw.len == 0)
+    if (since->raw.len == 0 ||
+        rewind_instant(&since->since, loop_wall_ms(r->shared->senders.loop), &ret->since_ms))
         return true;
-    ret->since_ms = since->is_duration ? now - since->number : since->number;
-    if (since->number <= (since->is_duration ? now : NOTIFY_ID_MAX_MS) &&
-        ret->since_ms + REWIND_SINCE_MAX_MS >= now)
-        return true;
-    answer_error(r, ANSWER_INVALID_FIELD, "since",
-                 "since must not be before " REWIND_SINCE_MAX_TEXT);
+    answer_error(r, ANSWER_INVALID_FIELD, "since", REWIND_TOO_LONG_AGO);
     return false;
 }
 
@@ -287,7 +282,7 @@ static void handle_subscribe_to(struct request *r, const struct subject_kind *ki
 
     if (!check_begin(r) || !read_wish(r, &wish) || !may_subscribe(r, &wanted))
         return;
-    if (wish.last > 0 || wish.since_ms > 0)
+    if (rewind_is_wished(&wish))
         subscribe_rewound(r, &wanted, &wish);
     else
         subscribe(r, &wanted);

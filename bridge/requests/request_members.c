@@ -210,37 +210,10 @@ static bool read_offset(struct member_value *value)
     return read_number(value, 0, REQUEST_OFFSET_MAX);
 }
 
-/* "500ms", "90s", "5m", "2h", "7d" */
-static bool read_duration(struct member_value *value)
-{
-    static const struct {
-        struct notify_str name;
-        uint64_t ms;
-    } units[] = {{NOTIFY_STR_INIT("ms"), 1},
-                 {NOTIFY_STR_INIT("s"), 1000},
-                 {NOTIFY_STR_INIT("m"), 60000},
-                 {NOTIFY_STR_INIT("h"), 3600000},
-                 {NOTIFY_STR_INIT("d"), 86400000}};
-    struct notify_str rest = value->text;
-
-    if (!notify_id_take_number(&rest, &value->number) || value->number == 0)
-        return false;
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-        if (notify_str_eq(rest, units[i].name) && value->number <= UINT64_MAX / units[i].ms) {
-            value->number *= units[i].ms;
-            value->is_duration = true;
-        }
-    return value->is_duration;
-}
-
 static bool read_since(struct member_value *value)
 {
-    struct notify_str rest = value->raw;
-
-    if (read_text(value))
-        return read_duration(value);
-    return notify_id_take_number(&rest, &value->number) && rest.len == 0 && value->number > 0 &&
-           value->number <= NOTIFY_ID_MAX_MS;
+    return read_text(value) ? since_parse_span(value->text, &value->since)
+                            : since_parse_time(value->raw, &value->since);
 }
 
 static bool read_flag(struct member_value *value)
@@ -284,7 +257,7 @@ static const struct kind kinds[] = {
                                               REQUEST_POSITIONS_MAX) " keys with ids " AN_ID},
     [MEMBER_LIMIT] = {read_limit, "an integer from 1 to " TEXT_OF(REQUEST_LIMIT_MAX)},
     [MEMBER_PAGE] = {read_page, "a number from 1 to " TEXT_OF(REQUEST_PAGE_MAX)},
-    [MEMBER_SINCE] = {read_since, "a Unix time in ms, or a duration such as \"90s\" or \"2h\""},
+    [MEMBER_SINCE] = {read_since, SINCE_EXPECTED},
     [MEMBER_FLAG] = {read_flag, "true or false"},
     [MEMBER_TRUE] = {read_true, "true"},
     [MEMBER_JSON] = {read_json, "JSON"},

@@ -13,6 +13,7 @@
 #include "identity/roles.h"
 #include "notify_id.h"
 #include "wire/position.h"
+#include "wire/since.h"
 #include "notify_str.h"
 
 struct inbound;
@@ -42,7 +43,7 @@ enum member_kind {
                        */
     MEMBER_LIMIT,     /* number: 1 to REQUEST_LIMIT_MAX */
     MEMBER_PAGE,      /* number: 1 to REQUEST_PAGE_MAX */
-    MEMBER_SINCE,     /* number and is_duration: Unix time in ms, or text such as "90s" */
+    MEMBER_SINCE,     /* since: Unix time in ms, or text such as "90s" */
     MEMBER_FLAG,      /* flag */
     MEMBER_TRUE,      /* true */
     MEMBER_JSON,      /* raw: anything */
@@ -89,10 +90,11 @@ struct member_value {
     struct notify_id id;
     struct position position;
     uint64_t number;
+    struct since since;
     json_t *json; /* owned; or NULL */
     uint16_t tag; /* of the box that the id says it is of, if it is a UUID; 0: the own inbox */
     bool is_uuid; /* the id, or one of the ids, was one */
-    bool flag, is_duration;
+    bool flag;
 };
 
 /* Fills r->values, r->type being set. False: the client has been answered with an error. Either way

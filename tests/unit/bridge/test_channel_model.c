@@ -332,7 +332,7 @@ static void trim(struct side *side)
         box->trimmed = box->entries[i].id;
         left--;
     }
-    if (box->last.ms != 0) {
+    if (box->last.ms != 0 || chance(20)) { /* one that follows a log begins with nothing in it */
         (void)begin_epoch(box);
         box->rev++;
     }
@@ -629,8 +629,11 @@ static void work_off(struct side *side)
         return;
     }
     if (!q->from_now && notify_id_cmp(q->from, side->box.last) == 0 &&
-        (q->rev == 0 || q->rev == side->box.rev) && (q->epoch == 0 || q->epoch == side->box.epoch))
+        (q->rev == 0 || q->rev == side->box.rev) &&
+        (q->epoch == 0 || q->epoch == side->box.epoch)) {
+        q->result.epoch = q->epoch;
         return; /* such a key is left out of the reply, and nothing but its end is known */
+    }
     q->result.rev = side->box.rev;
     q->result.trimmed = side->box.trimmed;
     q->result.entries = &q->list;
@@ -1000,6 +1003,8 @@ static void claim_epoch(struct watched *w)
     w->follow.epoch = 0;
     if (!model.has_epochs || w->follow.from_now || chance(40))
         return;
+    if (notify_id_is_zero(w->follow.pos))
+        w->follow.epoch = box->epoch;
     for (size_t i = box->len; i-- > 0;)
         if (notify_id_cmp(box->entries[i].id, w->follow.pos) == 0) {
             w->has_epoch = true;
@@ -1526,6 +1531,26 @@ Test(channel_model,
     side->was_flushed = true; /* so it may be told */
     for (size_t i = 1; i <= PAST_MAX + 1; i++)
         cr_assert(w->had[i]);
+    story_end();
+}
+
+/* It follows a log, say. Whoever knows that epoch waits for nothing. */
+Test(channel_model, of_a_box_that_began_with_nothing_and_no_message_the_epoch_is_found_out)
+{
+    struct side *side = story_begin();
+    struct watched *w = follow_from(0, side, &(struct notify_id){0, 0});
+
+    model.has_epochs = true;
+    let_run(side);
+    (void)begin_epoch(&side->box);
+    side->box.rev++;
+    w->follow.epoch = side->box.epoch;
+    channel_resume(side->channel, &w->follow);
+    let_run(side);
+    cr_assert_eq(w->follow.state, FOLLOW_LIVE);
+    cr_assert_eq(side->channel->epoch, side->box.epoch);
+    cr_assert_not(side->channel->reading, "and nothing more is asked");
+    cr_assert_not(w->told_gap);
     story_end();
 }
 

@@ -104,6 +104,23 @@ Test(opening, the_canonical_dialect_may_be_asked_for_in_the_address)
     cr_assert_eq(opening.dialect, DIALECT_CANONICAL);
 }
 
+#define STREAM "/api/v1/notifications/stream"
+
+Test(opening, a_stream_may_say_how_far_back_it_begins)
+{
+    cr_assert_null(read_address(STREAM, "topics=a"));
+    cr_assert(opening.last == 0 && opening.since.ms == 0 && !opening.knows_positions);
+    cr_assert_null(read_address(STREAM, "last=100"));
+    cr_assert(opening.last == 100 && opening.since.ms == 0 && opening.knows_positions);
+    cr_assert_null(read_address(STREAM, "since=1795208400123"));
+    cr_assert(opening.since.ms == 1795208400123 && !opening.since.is_span);
+    cr_assert_null(read_address(STREAM, "since=2h"));
+    cr_assert(opening.since.ms == 7200000 && opening.since.is_span && opening.knows_positions);
+    cr_assert(opening.last == 0);
+    cr_assert_null(read_address("/ws", "last=no&since=never"), "which says it by a message");
+    cr_assert(opening.last == 0 && opening.since.ms == 0);
+}
+
 /* What is refused, and what the reason begins with. */
 struct refused {
     const char *path, *query, *why;
@@ -134,6 +151,23 @@ static const struct refused refused[] = {
     {"/ws", "last_event_id=1-2-3", "last_event_id"},
     {"/ws", "last_event_id=99999999999999999999-0", "last_event_id"},
     {"/ws", "last_event_id=1111111111111111111111111111111111111111-0", "last_event_id"},
+    {STREAM, "last", "last must"},
+    {STREAM, "last=", "last must"},
+    {STREAM, "last=0", "last must"},
+    {STREAM, "last=101", "last must"},
+    {STREAM, "last=-1", "last must"},
+    {STREAM, "last=5x", "last must"},
+    {STREAM, "last=5%00", "last must"},
+    {STREAM, "last=18446744073709551617", "last must"},
+    {STREAM, "last=0000000000000000000000000000000000000001", "last must"},
+    {STREAM, "since", "since must"},
+    {STREAM, "since=", "since must"},
+    {STREAM, "since=0", "since must"},
+    {STREAM, "since=5y", "since must"},
+    {STREAM, "since=-5m", "since must"},
+    {STREAM, "since=253402300800000", "since must"},
+    {STREAM, "since=1111111111111111111111111111111111111111", "since must"},
+    {STREAM, "last=1&since=5m", "last and since"},
 };
 
 /* The reason of a Close frame has at most 123 bytes. */
