@@ -144,8 +144,9 @@ static int on_head(void *ctx, const struct http_request *req, struct http_plan *
 }
 
 /* What goes up and down is looked at when somebody asks. */
-static void set_gauges(const struct front_door *door)
+static void set_gauges(void *ctx)
 {
+    const struct front_door *door = ctx;
     size_t streams = transport_stream_count(door->transport);
 
     counter_set(COUNTER_CONNECTIONS, transport_count(door->transport) - streams);
@@ -159,7 +160,6 @@ static void on_request(void *ctx, struct exchange *exchange)
 {
     struct http_state state = http_state(ctx);
 
-    set_gauges(ctx);
     http_route_answer(&state, exchange);
 }
 
@@ -169,4 +169,5 @@ void front_door_attach(struct front_door *door, struct transport_config *config)
         .on_upgrade = on_upgrade, .on_open = on_open, .on_unopened = on_unopened};
     config->http = (struct http_handlers){.on_head = on_head, .on_request = on_request};
     config->ctx = door;
+    counters_know_gauges(set_gauges, door);
 }

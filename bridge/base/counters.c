@@ -11,6 +11,17 @@ uint64_t counter_values[COUNTERS];
             "How often a limit was met, by its name (docs/limits.md)."                             \
     }
 
+#define ERRORS(code)                                                                               \
+    {                                                                                              \
+        "notify_errors_total", COUNTER_GROWS, "code=\"" code "\"",                                 \
+            "Requests of clients that were answered by an error, by its code."                     \
+    }
+
+static struct {
+    void (*fn)(void *ctx);
+    void *ctx;
+} gauges;
+
 const struct counter_info counter_infos[COUNTERS] = {
     [COUNTER_CLIENTS_OPENED] = {"notify_clients_opened_total", COUNTER_GROWS, "",
                                 "Clients that have connected."},
@@ -114,7 +125,38 @@ const struct counter_info counter_infos[COUNTERS] = {
                                "Whether a link to Redis is up."},
     [COUNTER_COMMANDS_UP] = {"notify_redis_link_up", COUNTER_GAUGE, "link=\"commands\"",
                              "Whether a link to Redis is up."},
+    [COUNTER_MESSAGES_RECEIVED] = {"notify_messages_received_total", COUNTER_GROWS, "",
+                                   "Messages of clients over WebSocket."},
+    [COUNTER_EVENTS_DELIVERED] =
+        {"notify_events_delivered_total", COUNTER_GROWS, "",
+         "Events that clients were sent, for each once; those that a slow one is sent anew count "
+         "again."},
+    [COUNTER_ERRORS_BAD_JSON] = ERRORS("BAD_JSON"),
+    [COUNTER_ERRORS_UNKNOWN_TYPE] = ERRORS("UNKNOWN_TYPE"),
+    [COUNTER_ERRORS_MISSING_FIELD] = ERRORS("MISSING_FIELD"),
+    [COUNTER_ERRORS_INVALID_FIELD] = ERRORS("INVALID_FIELD"),
+    [COUNTER_ERRORS_FORBIDDEN] = ERRORS("FORBIDDEN"),
+    [COUNTER_ERRORS_UNAUTHORIZED] = ERRORS("UNAUTHORIZED"),
+    [COUNTER_ERRORS_NOT_FOUND] = ERRORS("NOT_FOUND"),
+    [COUNTER_ERRORS_CONFLICT] = ERRORS("CONFLICT"),
+    [COUNTER_ERRORS_RATE_LIMITED] = ERRORS("RATE_LIMITED"),
+    [COUNTER_ERRORS_TOO_MANY_SUBSCRIPTIONS] = ERRORS("TOO_MANY_SUBSCRIPTIONS"),
+    [COUNTER_ERRORS_TOO_MANY_REQUESTS] = ERRORS("TOO_MANY_REQUESTS"),
+    [COUNTER_ERRORS_PROCESSING_ERROR] = ERRORS("PROCESSING_ERROR"),
+    [COUNTER_ERRORS_UNAVAILABLE] = ERRORS("UNAVAILABLE"),
 };
+
+void counters_know_gauges(void (*fn)(void *ctx), void *ctx)
+{
+    gauges.fn = fn;
+    gauges.ctx = ctx;
+}
+
+void counters_set_gauges(void)
+{
+    if (gauges.fn != NULL)
+        gauges.fn(gauges.ctx);
+}
 
 struct notify_str counter_limit_name(enum counter counter)
 {

@@ -77,12 +77,28 @@ enum counter {
     COUNTER_AGENT_WAITING,
     COUNTER_SUBSCRIBER_UP,
     COUNTER_COMMANDS_UP,
+    /* Nor are these of a limit. */
+    COUNTER_MESSAGES_RECEIVED,
+    COUNTER_EVENTS_DELIVERED,
+    COUNTER_ERRORS_BAD_JSON,
+    COUNTER_ERRORS_UNKNOWN_TYPE,
+    COUNTER_ERRORS_MISSING_FIELD,
+    COUNTER_ERRORS_INVALID_FIELD,
+    COUNTER_ERRORS_FORBIDDEN,
+    COUNTER_ERRORS_UNAUTHORIZED,
+    COUNTER_ERRORS_NOT_FOUND,
+    COUNTER_ERRORS_CONFLICT,
+    COUNTER_ERRORS_RATE_LIMITED,
+    COUNTER_ERRORS_TOO_MANY_SUBSCRIPTIONS,
+    COUNTER_ERRORS_TOO_MANY_REQUESTS,
+    COUNTER_ERRORS_PROCESSING_ERROR,
+    COUNTER_ERRORS_UNAVAILABLE,
     COUNTERS,
 };
 
 enum counter_kind {
     COUNTER_GROWS, /* _total in its name */
-    COUNTER_GAUGE, /* goes up and down; set when the page is made */
+    COUNTER_GAUGE, /* goes up and down; set when somebody wants to know */
 };
 
 /* Rows of one name have the same kind and help. */
@@ -107,5 +123,10 @@ static inline void counter_set(enum counter counter, uint64_t value)
 {
     counter_values[counter] = value;
 }
+
+/* Who knows the gauges: fn sets them. To be said once; until then they stay what they are. */
+void counters_know_gauges(void (*fn)(void *ctx), void *ctx);
+/* Has them set: before they are looked at. */
+void counters_set_gauges(void);
 
 #endif

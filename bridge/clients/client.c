@@ -275,6 +275,7 @@ static void deliver(struct follow *follow, struct batch *batch, struct notify_id
         follow->client->shared->on_box_ended(follow->client);
     if (follow->session && !follow->picks && batch->excludes && is_of_own_session(follow))
         inquiries_hear(&follow->client->inquiries, batch);
+    counter_add(COUNTER_EVENTS_DELIVERED, chosen->len);
     if (chosen->len > 0)
         send_batch(follow, chosen);
     if (follow->state != FOLLOW_BEHIND && !notify_id_is_zero(newest))

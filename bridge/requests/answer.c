@@ -3,31 +3,33 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/counters.h"
 #include "base/log.h"
 #include "redis/resp.h"
 #include "requests/request.h"
 #include "wire/json_scan.h"
 #include "wire/text.h"
 
-static const char *const code_names[] = {
-    [ANSWER_BAD_JSON] = "BAD_JSON",
-    [ANSWER_UNKNOWN_TYPE] = "UNKNOWN_TYPE",
-    [ANSWER_MISSING_FIELD] = "MISSING_FIELD",
-    [ANSWER_INVALID_FIELD] = "INVALID_FIELD",
-    [ANSWER_FORBIDDEN] = "FORBIDDEN",
-    [ANSWER_UNAUTHORIZED] = "UNAUTHORIZED",
-    [ANSWER_NOT_FOUND] = "NOT_FOUND",
-    [ANSWER_CONFLICT] = "CONFLICT",
-    [ANSWER_RATE_LIMITED] = "RATE_LIMITED",
-    [ANSWER_TOO_MANY_SUBSCRIPTIONS] = "TOO_MANY_SUBSCRIPTIONS",
-    [ANSWER_TOO_MANY_REQUESTS] = "TOO_MANY_REQUESTS",
-    [ANSWER_PROCESSING_ERROR] = "PROCESSING_ERROR",
-    [ANSWER_UNAVAILABLE] = "UNAVAILABLE",
+struct code {
+    const char *name;
+    enum counter counter;
+};
+
+#define CODE(name) [ANSWER_##name] = {#name, COUNTER_ERRORS_##name}
+
+static const struct code codes[] = {
+    CODE(BAD_JSON),          CODE(UNKNOWN_TYPE),
+    CODE(MISSING_FIELD),     CODE(INVALID_FIELD),
+    CODE(FORBIDDEN),         CODE(UNAUTHORIZED),
+    CODE(NOT_FOUND),         CODE(CONFLICT),
+    CODE(RATE_LIMITED),      CODE(TOO_MANY_SUBSCRIPTIONS),
+    CODE(TOO_MANY_REQUESTS), CODE(PROCESSING_ERROR),
+    CODE(UNAVAILABLE),
 };
 
 const char *answer_code_name(enum answer_code code)
 {
-    return code_names[code];
+    return codes[code].name;
 }
 
 void answer_text(struct request *r, struct text *text)
@@ -53,10 +55,11 @@ static void send_error(struct request *r, enum answer_code code, json_t *details
 {
     json_t *text = json_string(message);
 
+    counter_add(codes[code].counter, 1);
     if (text == NULL) /* Redis may cut its words in the middle of a character */
         text = json_string("no further details");
     send(r, code,
-         json_pack("{s:s, s:{s:s, s:o, s:o}}", "type", "error", "error", "code", code_names[code],
+         json_pack("{s:s, s:{s:s, s:o, s:o}}", "type", "error", "error", "code", codes[code].name,
                    "message", text, "details", details));
 }
 

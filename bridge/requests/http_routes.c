@@ -128,6 +128,7 @@ static const struct route routes[] = {
     {"POST", PATH("/api/notifications"), .call = &post_event_call},
     {"POST", PATH("/api/v1/chat/stream"), .call = &chat_stream_call},
     {"POST", PATH("/api/v1/requests"), .call = &rest_requests},
+    {"GET", PATH("/api/v1/statistics"), .call = &rest_statistics},
     {"GET", PATH("/api/v1/sessions/{user_id}"), .call = &rest_sessions},
     {"POST", PATH("/api/v1/sessions/{user_id}/kick"), .call = &rest_kick},
 };

@@ -44,6 +44,7 @@ char *metrics_page(size_t *ret_len)
 
     if (out == NULL)
         return NULL;
+    counters_set_gauges();
     for (size_t i = 0; i < COUNTERS; i++)
         if (is_first_of_its_name(i))
             print_family(out, i);

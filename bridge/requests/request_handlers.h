@@ -49,6 +49,9 @@ void request_handle_kick(struct request *r);
 /* request_agent.c */
 void request_handle_message(struct request *r);
 
+/* request_statistics.c */
+void request_handle_statistics(struct request *r);
+
 /* request_presence.c */
 void request_handle_presence(struct request *r);
 void request_handle_subscribe_presence(struct request *r);

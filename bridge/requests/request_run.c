@@ -74,6 +74,7 @@ static const struct request_type request_types[] = {
      MEMBERS(EITHER("user_id", MEMBER_NAME), EITHER("topic", MEMBER_NAME)), .stays = true},
     {"unsubscribe_presence", request_handle_unsubscribe_presence,
      MEMBERS(EITHER("user_id", MEMBER_NAME), EITHER("topic", MEMBER_NAME)), .stays = true},
+    {"statistics", request_handle_statistics, MEMBERS(MAY("list", MEMBER_FLAG))},
     {"kick", request_handle_kick,
      MEMBERS(MAY("user_id", MEMBER_NAME), MAY("session_id", MEMBER_NAME))},
     {"message", request_handle_message, MEMBERS(MUST("message", MEMBER_WORD)), .stays = true},

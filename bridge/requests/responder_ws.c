@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/counters.h"
 #include "base/number.h"
 #include "clients/admission.h"
 #include "clients/client.h"
@@ -144,6 +145,7 @@ void responder_ws_message(void *peer, struct notify_str text)
     struct request *r =
         responder_ws_request(client, is_id(inbound.id.value) ? inbound.id.value : no_id);
 
+    counter_add(COUNTER_MESSAGES_RECEIVED, 1);
     if (r == NULL) {
         sender_close(&client->sender, CONN_CLOSE_INTERNAL, "out of memory");
         return;

@@ -37,6 +37,13 @@ const struct http_call rest_sessions = {
     .given = "list=true",
 };
 
+const struct http_call rest_statistics = {
+    .type = {.name = "the statistics",
+             .handle = request_handle_statistics,
+             MEMBERS(MAY("list", MEMBER_FLAG))},
+    .pattern = "/api/v1/statistics",
+};
+
 const struct http_call rest_kick = {
     .type = {.name = "kick",
              .handle = request_handle_kick,

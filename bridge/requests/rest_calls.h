@@ -4,8 +4,9 @@
 
 #include "requests/http_call.h"
 
-extern const struct http_call rest_requests, rest_sessions, rest_kick; /* rest_calls.c */
-extern const struct http_call rest_list, rest_count, rest_read_all;    /* rest_list.c */
-extern const struct http_call rest_show, rest_read, rest_delete;       /* rest_entry.c */
+extern const struct http_call rest_requests, rest_sessions, rest_statistics,
+    rest_kick;                                                      /* rest_calls.c */
+extern const struct http_call rest_list, rest_count, rest_read_all; /* rest_list.c */
+extern const struct http_call rest_show, rest_read, rest_delete;    /* rest_entry.c */
 
 #endif
