@@ -18,6 +18,7 @@ struct heartbeat {
     struct heartbeat_node slots[SLOTS]; /* heads of circular lists */
     heartbeat_fn fn;
     uint64_t tick_ms;
+    unsigned at_once;
     uint64_t done;  /* the last tick that was served */
     uint64_t armed; /* the tick that the timer is set for; 0 while slots are served */
     uint64_t count;
@@ -127,7 +128,7 @@ static void on_tick(void *ctx)
     struct heartbeat *heartbeat = ctx;
     uint64_t now_ms = loop_now_ms(heartbeat->loop);
     uint64_t now = now_ms / heartbeat->tick_ms;
-    unsigned budget = HEARTBEAT_AT_ONCE;
+    unsigned budget = heartbeat->at_once;
 
     if (now - heartbeat->done > SLOTS) /* long asleep: once round serves all */
         heartbeat->done = now - SLOTS;
@@ -142,7 +143,8 @@ static void on_tick(void *ctx)
     arm_next(heartbeat);
 }
 
-struct heartbeat *heartbeat_new(struct loop *loop, uint64_t tick_ms, heartbeat_fn fn)
+struct heartbeat *heartbeat_new(struct loop *loop, uint64_t tick_ms, unsigned at_once,
+                                heartbeat_fn fn)
 {
     struct heartbeat *heartbeat = calloc(1, sizeof(*heartbeat));
 
@@ -150,6 +152,7 @@ struct heartbeat *heartbeat_new(struct loop *loop, uint64_t tick_ms, heartbeat_f
         return NULL;
     heartbeat->loop = loop;
     heartbeat->tick_ms = tick_ms;
+    heartbeat->at_once = at_once;
     heartbeat->fn = fn;
     heartbeat->armed = NEVER;
     heartbeat->timer = loop_timer_new(loop, on_tick, heartbeat);

@@ -10,9 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* So many are served in one turn of the loop; then everything else has its turn. */
-#define HEARTBEAT_AT_ONCE 64
-
 struct heartbeat;
 struct loop;
 
@@ -25,8 +22,12 @@ struct heartbeat_node {
 /* The deadline of node has come; it is no longer set, and may be set again. */
 typedef void (*heartbeat_fn)(struct heartbeat_node *node);
 
-/* NULL: out of memory. tick_ms > 0. */
-struct heartbeat *heartbeat_new(struct loop *loop, uint64_t tick_ms, heartbeat_fn fn);
+#define HEARTBEAT_AT_ONCE 64 /* where serving one is not much */
+
+/* at_once: so many are served in one turn of the loop; then everything else has its turn. Short
+ * ticks are no substitute: each is a wake-up. NULL: out of memory. tick_ms and at_once > 0. */
+struct heartbeat *heartbeat_new(struct loop *loop, uint64_t tick_ms, unsigned at_once,
+                                heartbeat_fn fn);
 /* Nodes still set are forgotten. NULL is fine. */
 void heartbeat_free(struct heartbeat *heartbeat);
 

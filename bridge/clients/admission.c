@@ -254,7 +254,7 @@ void admission_demand(struct client *client)
 int admissions_init(struct admissions *admissions)
 {
     judge_init(&admissions->judge, admissions->loop, admissions->authority);
-    admissions->deadlines = heartbeat_new(admissions->loop, TICK_MS, on_due);
+    admissions->deadlines = heartbeat_new(admissions->loop, TICK_MS, HEARTBEAT_AT_ONCE, on_due);
     return admissions->deadlines == NULL ? -ENOMEM : 0;
 }
 

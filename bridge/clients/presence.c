@@ -3,6 +3,7 @@
 #include "clients/sessions_private.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <jansson.h>
 
@@ -130,11 +131,23 @@ static void act_on(struct session_set *set, const struct head *head)
     json_decref(owner);
 }
 
+/* Each who arrives has come to his own set, which hardly ever anybody watches. */
+static bool is_for_nobody(struct session_set *set, struct notify_str message)
+{
+    const struct notify_str begin = NOTIFY_STR("{\"type\":\"presence\",");
+
+    return message.len > begin.len && memcmp(message.ptr, begin.ptr, begin.len) == 0 &&
+           next_watcher(TAILQ_FIRST(&set->places)) == NULL;
+}
+
 void presence_on_message(struct session_set *set, struct notify_str message)
 {
-    struct event *event = event_decode(message);
+    struct event *event;
     struct head head = {.type = {NULL, 0}};
 
+    if (is_for_nobody(set, message))
+        return;
+    event = event_decode(message);
     if (event == NULL || event->kind != EVENT_STATE || !event_is_of(event, session_set_key(set))) {
         event_unref(event);
         counter_add(COUNTER_EVENTS_FOREIGN, 1);

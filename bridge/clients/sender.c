@@ -367,7 +367,8 @@ static void on_stuck_too_long(struct heartbeat_node *node)
 
 int senders_init(struct senders *senders)
 {
-    senders->stuck = heartbeat_new(senders->loop, STUCK_TICK_MS, on_stuck_too_long);
+    senders->stuck =
+        heartbeat_new(senders->loop, STUCK_TICK_MS, HEARTBEAT_AT_ONCE, on_stuck_too_long);
     return senders->stuck == NULL ? -ENOMEM : 0;
 }
 

@@ -12,10 +12,10 @@
 #include "redis/redis_link.h"
 #include "redis/subscription.h"
 
-/* Of the wheel, in the time between two renewals: with 10,000 connections in sets of their own 160
- * pairs at a time, which is three commands. Each tick wakes the bridge twice, and at 512 of them
- * that was most of what sessions cost while nothing happens. */
-#define TICKS_PER_TOUCH 128
+/* Of the wheel, in the time between two renewals. Each tick is a wake-up, and another one when
+ * Redis answers: that is most of what sessions cost while nothing happens. With the usual lease it
+ * lasts as long as one of the pings' wheel, so that both wake the bridge together. */
+#define TICKS_PER_TOUCH 80
 #define TICK_MIN_MS 5
 #define TICK_MAX_MS 250
 
@@ -462,7 +462,8 @@ struct sessions *sessions_new(const struct sessions_config *config)
     (void)number_text(all->texts.per_session, config->connections_per_session);
     (void)number_text(all->texts.per_user, config->sessions_per_user);
     all->subscriptions = subscription_set_new(config->loop, &subscription_handlers);
-    all->wheel = heartbeat_new(config->loop, tick_for(config->lease_ms), on_beat);
+    all->wheel =
+        heartbeat_new(config->loop, tick_for(config->lease_ms), HEARTBEAT_AT_ONCE, on_beat);
     if (hash_table_init(&all->sets, hash_of) == 0 && all->subscriptions != NULL &&
         all->wheel != NULL)
         return all;

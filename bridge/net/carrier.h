@@ -48,6 +48,7 @@ struct transport {
     struct poller *poller;          /* owned; of plain sockets */
     struct tls_carrier *tls;        /* owned; NULL: no certificate */
     struct addresses *addresses;    /* owned */
+    struct evp_md_ctx_st *accept;   /* owned; the hash that opens a WebSocket, for one at a time */
     TAILQ_HEAD(conn_queue, conn) all, ended;
     TAILQ_HEAD(http_conn_queue, http_conn) http, http_ended;
     TAILQ_HEAD(first_bytes_queue, first_bytes) first;

@@ -74,16 +74,38 @@ int ws_handshake_ask(struct transport *transport, struct ws_opening *opening)
     return config->ws.on_upgrade(config->ctx, opening->req, &opening->accept);
 }
 
-static int format_answer(char out[ANSWER_MAX], const struct ws_opening *opening)
+EVP_MD_CTX *ws_handshake_hash_new(void)
 {
-    char text[KEY_CHARS + sizeof(ACCEPT_GUID)], accept[32];
+    EVP_MD_CTX *hash = EVP_MD_CTX_new();
+
+    if (hash != NULL && EVP_DigestInit_ex(hash, EVP_sha1(), NULL) == 1)
+        return hash;
+    EVP_MD_CTX_free(hash);
+    return NULL;
+}
+
+void ws_handshake_hash_free(EVP_MD_CTX *hash)
+{
+    EVP_MD_CTX_free(hash);
+}
+
+/* RFC 6455, section 4.2.2. It begins anew with the algorithm that it has: to have that looked up
+ * again takes longer than to hash. */
+static void hash_key(EVP_MD_CTX *hash, struct notify_str key, unsigned char out[SHA_DIGEST_LENGTH])
+{
+    if (EVP_DigestInit_ex(hash, NULL, NULL) != 1 || EVP_DigestUpdate(hash, key.ptr, key.len) != 1 ||
+        EVP_DigestUpdate(hash, ACCEPT_GUID, sizeof(ACCEPT_GUID) - 1) != 1 ||
+        EVP_DigestFinal_ex(hash, out, NULL) != 1)
+        memset(out, 0, SHA_DIGEST_LENGTH); /* the peer takes it for no WebSocket */
+}
+
+static int format_answer(EVP_MD_CTX *hasher, const struct ws_opening *opening, char out[ANSWER_MAX])
+{
+    char accept[32];
     unsigned char hash[SHA_DIGEST_LENGTH];
-    struct notify_str key = http_field(opening->req->head, "Sec-WebSocket-Key", NULL);
     const char *protocol = opening->accept.protocol;
 
-    memcpy(text, key.ptr, KEY_CHARS);
-    memcpy(text + KEY_CHARS, ACCEPT_GUID, sizeof(ACCEPT_GUID) - 1);
-    SHA1((const unsigned char *)text, KEY_CHARS + sizeof(ACCEPT_GUID) - 1, hash);
+    hash_key(hasher, http_field(opening->req->head, "Sec-WebSocket-Key", NULL), hash);
     (void)EVP_EncodeBlock((unsigned char *)accept, hash, SHA_DIGEST_LENGTH);
     return snprintf(out, ANSWER_MAX,
                     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
@@ -96,7 +118,7 @@ void ws_handshake_open(struct transport *transport, struct stream *stream,
                        const struct ws_opening *opening)
 {
     char answer[ANSWER_MAX];
-    int len = format_answer(answer, opening);
+    int len = format_answer(transport->accept, opening, answer);
 
     /* A socket that has no room even for this is not worth a special case: the connection ends, and
      * the layers above are told as if it had ended a moment later. */

@@ -54,7 +54,7 @@ struct frame *dialect_greeting(enum dialect dialect, const struct greeting *gree
     struct text text;
     struct frame *frame = NULL;
 
-    if (text_of_json(&text, rows[dialect].vocabulary->greeting(greeting))) {
+    if (rows[dialect].vocabulary->greeting(greeting, &text)) {
         text.retry_ms = DIALECT_RETRY_MS;
         frame = dialect_frame(dialect, &text);
     }

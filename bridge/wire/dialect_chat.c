@@ -133,10 +133,10 @@ static bool say_event(const struct event *event, struct text *ret)
     return true;
 }
 
-static json_t *greet(const struct greeting *greeting)
+static bool greet(const struct greeting *greeting, struct text *ret)
 {
-    return json_pack("{s:s, s:s%}", "type", "start", "session_id", greeting->client_id.ptr,
-                     greeting->client_id.len);
+    return text_of_json(ret, json_pack("{s:s, s:s%}", "type", "start", "session_id",
+                                       greeting->client_id.ptr, greeting->client_id.len));
 }
 
 const struct vocabulary vocabulary_chat = {

@@ -220,12 +220,13 @@ static bool say_item(struct notify_str key, struct notify_str data, struct text 
     return true;
 }
 
-static json_t *greet(const struct greeting *greeting)
+static bool greet(const struct greeting *greeting, struct text *ret)
 {
-    return json_pack("{s:s, s:{s:s%, s:s%, s:s}}", "type", "connection_established", "data",
-                     "session_id", greeting->client_id.ptr, greeting->client_id.len, "user_id",
-                     greeting->user_id.ptr, greeting->user_id.len, "connected_at",
-                     greeting->timestamp);
+    return text_of_json(ret,
+                        json_pack("{s:s, s:{s:s%, s:s%, s:s}}", "type", "connection_established",
+                                  "data", "session_id", greeting->client_id.ptr,
+                                  greeting->client_id.len, "user_id", greeting->user_id.ptr,
+                                  greeting->user_id.len, "connected_at", greeting->timestamp));
 }
 
 /* It is all a breach of policy there. */

@@ -34,8 +34,8 @@ struct vocabulary {
     bool (*event)(const struct event *event, struct text *ret);
     /* Says data, that of a notification in the box of key (raw), as an item of a list. As above. */
     bool (*item)(struct notify_str key, struct notify_str data, struct text *ret);
-    /* One reference. NULL: out of memory. */
-    json_t *(*greeting)(const struct greeting *greeting);
+    /* False: out of memory, and *ret is empty. */
+    bool (*greeting)(const struct greeting *greeting, struct text *ret);
     /* What a peer says, in canonical words: as inbound_read(). */
     bool (*read)(struct notify_str text, struct inbound *ret, struct json_fault *ret_fault);
     const struct close_word *closes; /* ended by {0, 0}; NULL: none is another */
@@ -45,6 +45,6 @@ extern const struct vocabulary vocabulary_canonical, vocabulary_topic, vocabular
     vocabulary_chat;
 
 /* The greeting of /ws (docs/protocol.md). */
-json_t *greeting_of_connection(const struct greeting *greeting);
+bool greeting_of_connection(const struct greeting *greeting, struct text *ret);
 
 #endif

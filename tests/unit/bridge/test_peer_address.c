@@ -1,5 +1,6 @@
 /* peer_address: what proxies say of a peer, and what is not believed. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "net/peer_address.h"
@@ -39,6 +40,20 @@ Test(peer_address, texts_are_addresses_or_are_not)
     check_text(&addr, "2001:db8::1");
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         cr_expect_not(peer_address_parse(z(bad[i]), &out), "%s", bad[i]);
+}
+
+Test(peer_address, each_of_four_bytes_is_written_as_it_is_read)
+{
+    char text[PEER_TEXT_MAX];
+
+    for (unsigned byte = 0; byte <= UINT8_MAX; byte++)
+        for (unsigned at = 0; at < 4; at++) {
+            struct peer_address addr;
+            (void)snprintf(text, sizeof(text), "%u.%u.%u.%u", at == 0 ? byte : 0,
+                           at == 1 ? byte : 9, at == 2 ? byte : 10, at == 3 ? byte : 255);
+            addr = address(text);
+            check_text(&addr, text);
+        }
 }
 
 Test(peer_address, limits_count_an_address_or_half_of_a_long_one)
