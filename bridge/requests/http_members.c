@@ -164,13 +164,17 @@ static void on_member(void *ctx, struct notify_str name, struct notify_str value
 }
 
 /* "application/json", whatever stands behind a semicolon: it is UTF-8, or no JSON (RFC 8259, 8.1).
- * A page of another origin cannot say so without asking first. */
+ * A page of another origin cannot say so without asking first; programs, which are no pages and
+ * send no Origin, often say nothing. */
 static bool is_json(const struct http_request *req)
 {
     static const char json[] = "application/json";
-    struct notify_str type = http_field(req->head, "Content-Type", NULL);
+    unsigned count;
+    struct notify_str type = http_field(req->head, "Content-Type", &count);
     size_t len = sizeof(json) - 1;
 
+    if (count == 0)
+        return req->origin.len == 0;
     return type.len >= len && strncasecmp(type.ptr, json, len) == 0 &&
            (type.len == len || strchr("; \t", type.ptr[len]) != NULL);
 }

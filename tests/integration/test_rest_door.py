@@ -260,10 +260,15 @@ def alice(house):
     client.close()
 
 
-def test_a_body_must_be_said_to_be_json_and_be_it(alice):
+def test_a_body_must_be_said_to_be_json_and_be_it(house, alice):
     for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
         answer = alice.post(REQUESTS, PING, headers={"Content-Type": kind})
         assert (answer.status, answer.error) == (415, "UNSUPPORTED_MEDIA_TYPE")
+    for fields, status in (("", 200), (f"Origin: http://127.0.0.1:{house.daemon.port}\r\n", 415)):
+        head = f"POST {REQUESTS} HTTP/1.0\r\nHost: 127.0.0.1:{house.daemon.port}\r\nAuthorization: Bearer {token('alice')}\r\nContent-Length: 15\r\n{fields}"
+        with socket.create_connection(("127.0.0.1", house.daemon.port), timeout=20) as sock:
+            sock.sendall(f"{head}\r\n".encode() + b'{"type":"ping"}')
+            assert int(sock.makefile("rb").readline().split()[1]) == status, "nothing is said of the body: programs may, pages may not"
     for body in (b"{", b"[]", b'{"type":"ping"} x', b"\xff", b'{"type":"\xff"}', b"[" * 5000 + b"]" * 5000):
         answer = alice.post(REQUESTS, body)
         assert (answer.status, answer.error) == (400, "BAD_JSON"), body[:20]

@@ -18,6 +18,7 @@ static const struct member members[] = {
 static struct http_call call = {.type = {.name = "it", .handle = nothing, .members = members},
                                 .pattern = "/a/{id}"};
 static struct http_head head;
+static struct notify_str origin;
 static struct json_fault fault;
 static char all[1024];
 
@@ -26,6 +27,7 @@ static enum http_members_answer gather(const char *path, const char *query, cons
     struct http_request req = {.path = notify_str_z(path),
                                .query = notify_str_z(query),
                                .body = notify_str_z(body),
+                               .origin = origin,
                                .head = &head};
     struct http_members gathered;
     enum http_members_answer answer = http_members_gather(&gathered, &call, &req, &fault);
@@ -99,7 +101,7 @@ Test(http_members, of_a_body_must_be_said_to_be_json)
 {
     static const char *const good[] = {"application/json", "application/json; charset=utf-8",
                                        "Application/JSON;x"};
-    static const char *const bad[] = {NULL, "", "text/plain", "application/jsonx",
+    static const char *const bad[] = {"", "text/plain", "application/jsonx",
                                       "application/x-www-form-urlencoded"};
 
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -111,6 +113,15 @@ Test(http_members, of_a_body_must_be_said_to_be_json)
         cr_assert_eq(gather("/a/x", "", "{}"), HTTP_MEMBERS_BAD_TYPE);
         cr_assert_eq(gather("/a/x", "", ""), HTTP_MEMBERS_GOOD, "there is none");
     }
+}
+
+Test(http_members, of_a_body_of_which_nothing_is_said_are_taken_from_programs_and_not_from_pages)
+{
+    type(NULL);
+    cr_assert_eq(gather("/a/x", "", "{}"), HTTP_MEMBERS_GOOD);
+    origin = NOTIFY_STR("http://here.example");
+    cr_assert_eq(gather("/a/x", "", "{}"), HTTP_MEMBERS_BAD_TYPE);
+    cr_assert_eq(gather("/a/x", "", ""), HTTP_MEMBERS_GOOD, "there is none");
 }
 
 Test(http_members, of_a_body_must_be_one_object)
