@@ -25,8 +25,9 @@ class Script(Program):
         return [one["args"] for one in said if one["call"] == name]
 
     def supported(self):
-        """False: this platform has no such thing. Waits for the first line."""
-        return '"unsupported"' not in self.wait_line(r"^\{", timeout=60)
+        """False: this platform has no such thing, or not even the option for it. Waits for the first line."""
+        first = self.wait_line(r"^\{|: bad option: ", timeout=60)
+        return first.startswith("{") and '"unsupported"' not in first
 
 
 @pytest.fixture
