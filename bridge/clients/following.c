@@ -45,12 +45,7 @@ static void pump_soon(struct followings *all);
 /* What it will do later, perhaps: it is no fault of the boxes. */
 static bool may_pass(const struct resp *reply)
 {
-    static const char *const words[] = {"OOM", "READONLY", "MISCONF", "NOREPLICAS"};
-
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (resp_is_error(reply, words[i]))
-            return true;
-    return resp_is_passing_error(reply);
+    return resp_refuses_writes(reply) || resp_is_passing_error(reply);
 }
 
 static void tell(struct followings *all, const struct resp *reply)

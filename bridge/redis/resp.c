@@ -33,12 +33,24 @@ bool resp_is_error(const struct resp *reply, const char *word)
            (reply->str.len == len || reply->str.ptr[len] == ' ');
 }
 
+static bool is_one_of(const struct resp *reply, const char *const *words, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (resp_is_error(reply, words[i]))
+            return true;
+    return false;
+}
+
 bool resp_is_passing_error(const struct resp *reply)
 {
     static const char *const words[] = {"BUSY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"};
 
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (resp_is_error(reply, words[i]))
-            return true;
-    return false;
+    return is_one_of(reply, words, sizeof(words) / sizeof(words[0]));
+}
+
+bool resp_refuses_writes(const struct resp *reply)
+{
+    static const char *const words[] = {"OOM", "READONLY", "MISCONF", "NOREPLICAS"};
+
+    return is_one_of(reply, words, sizeof(words) / sizeof(words[0]));
 }

@@ -18,12 +18,19 @@ struct code {
 #define CODE(name) [ANSWER_##name] = {#name, COUNTER_ERRORS_##name}
 
 static const struct code codes[] = {
-    CODE(BAD_JSON),          CODE(UNKNOWN_TYPE),
-    CODE(MISSING_FIELD),     CODE(INVALID_FIELD),
-    CODE(FORBIDDEN),         CODE(UNAUTHORIZED),
-    CODE(NOT_FOUND),         CODE(CONFLICT),
-    CODE(RATE_LIMITED),      CODE(TOO_MANY_SUBSCRIPTIONS),
-    CODE(TOO_MANY_REQUESTS), CODE(PROCESSING_ERROR),
+    CODE(BAD_JSON),
+    CODE(UNKNOWN_TYPE),
+    CODE(MISSING_FIELD),
+    CODE(INVALID_FIELD),
+    CODE(FORBIDDEN),
+    CODE(UNAUTHORIZED),
+    CODE(NOT_FOUND),
+    CODE(CONFLICT),
+    CODE(LIMIT_REACHED),
+    CODE(RATE_LIMITED),
+    CODE(TOO_MANY_SUBSCRIPTIONS),
+    CODE(TOO_MANY_REQUESTS),
+    CODE(PROCESSING_ERROR),
     CODE(UNAVAILABLE),
 };
 
@@ -116,43 +123,59 @@ void answer_lacks_right(struct request *r, const char *member, enum right right,
                "this user may not do that");
 }
 
-/* Errors of Redis that are more to a client than PROCESSING_ERROR with their text. */
-struct redis_error {
-    const char *word; /* the first of the reply */
+/* Errors of Redis, and of the module, that are more to a client than PROCESSING_ERROR with their
+ * text. */
+static const struct redis_error {
+    const char *word; /* the first of the reply, */
     enum answer_code code;
-    const char *message;
+    const char *message; /* NULL: what stands behind it */
+} redis_errors[] = {
+    {"NOPERM", ANSWER_FORBIDDEN, "not permitted"},
+    {"LIMIT", ANSWER_LIMIT_REACHED, NULL},
+    {"ERR", ANSWER_PROCESSING_ERROR, NULL},
 };
 
-#define PASSING "Redis cannot do this just now; nothing was done"
+static const struct redis_error *find_error(const struct resp *reply)
+{
+    static const struct redis_error not_now = {NULL, ANSWER_UNAVAILABLE,
+                                               "Redis cannot do this just now; nothing was done"};
 
-static const struct redis_error redis_errors[] = {
-    {"NOPERM ", ANSWER_FORBIDDEN, "not permitted"}, {"LOADING ", ANSWER_UNAVAILABLE, PASSING},
-    {"MASTERDOWN ", ANSWER_UNAVAILABLE, PASSING},   {"CLUSTERDOWN ", ANSWER_UNAVAILABLE, PASSING},
-    {"READONLY ", ANSWER_UNAVAILABLE, PASSING}, /* a primary that has just been replaced */
-    {"TRYAGAIN ", ANSWER_UNAVAILABLE, PASSING},     {"BUSY ", ANSWER_UNAVAILABLE, PASSING},
-};
+    if (resp_is_passing_error(reply) || resp_refuses_writes(reply))
+        return &not_now;
+    for (size_t i = 0; i < sizeof(redis_errors) / sizeof(redis_errors[0]); i++)
+        if (resp_is_error(reply, redis_errors[i].word))
+            return &redis_errors[i];
+    return NULL;
+}
 
 /* Redis' own words name the argument at fault; that is what the client needs to know, too. Only the
- * error's first word ("ERR") is ours to drop. */
+ * error's first word is ours to drop. */
+static const char *behind_word(const struct resp *reply, const char *word)
+{
+    size_t len = strlen(word);
+
+    return reply->str.ptr + len + (reply->str.len > len);
+}
+
 void answer_failed_reply(struct request *r, const struct resp *reply)
 {
-    const char *text;
+    const struct redis_error *error = find_error(reply);
 
     if (reply == NULL) {
         answer_error(r, ANSWER_UNAVAILABLE, NULL,
                      "Redis is away; whether this was done is not known");
         return;
     }
-    text = reply->kind == RESP_ERROR ? reply->str.ptr : "unexpected reply";
-    log_debug("request_failed", "text", text);
-    for (size_t i = 0; i < sizeof(redis_errors) / sizeof(redis_errors[0]); i++) {
-        const struct redis_error *error = &redis_errors[i];
-        if (strncmp(text, error->word, strlen(error->word)) == 0) {
-            answer_error(r, error->code, NULL, error->message);
-            return;
-        }
+    if (reply->kind != RESP_ERROR) {
+        answer_error(r, ANSWER_PROCESSING_ERROR, NULL, "unexpected reply");
+        return;
     }
-    answer_error(r, ANSWER_PROCESSING_ERROR, NULL, strncmp(text, "ERR ", 4) == 0 ? text + 4 : text);
+    log_debug("request_failed", "text", reply->str.ptr);
+    if (error == NULL)
+        answer_error(r, ANSWER_PROCESSING_ERROR, NULL, reply->str.ptr);
+    else
+        answer_error(r, error->code, NULL,
+                     error->message != NULL ? error->message : behind_word(reply, error->word));
 }
 
 void answer_refused_reply(struct request *r, const struct resp *reply)

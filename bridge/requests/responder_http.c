@@ -57,6 +57,7 @@ static const struct {
     [ANSWER_UNAUTHORIZED] = {401, ASKS_FOR_TOKEN},
     [ANSWER_NOT_FOUND] = {404, NULL},
     [ANSWER_CONFLICT] = {409, NULL},
+    [ANSWER_LIMIT_REACHED] = {409, NULL}, /* by what there is: asked again, it is no other */
     [ANSWER_RATE_LIMITED] = {429, RETRY_SOON},
     [ANSWER_TOO_MANY_SUBSCRIPTIONS] = {429, RETRY_SOON},
     [ANSWER_TOO_MANY_REQUESTS] = {429, RETRY_SOON},

@@ -60,11 +60,20 @@ static void check_error(const char *code, const char *message)
 
 Test(answer, every_code_has_its_name)
 {
-    static const char *const names[] = {
-        "BAD_JSON",     "UNKNOWN_TYPE",           "MISSING_FIELD",     "INVALID_FIELD",
-        "FORBIDDEN",    "UNAUTHORIZED",           "NOT_FOUND",         "CONFLICT",
-        "RATE_LIMITED", "TOO_MANY_SUBSCRIPTIONS", "TOO_MANY_REQUESTS", "PROCESSING_ERROR",
-        "UNAVAILABLE"};
+    static const char *const names[] = {"BAD_JSON",
+                                        "UNKNOWN_TYPE",
+                                        "MISSING_FIELD",
+                                        "INVALID_FIELD",
+                                        "FORBIDDEN",
+                                        "UNAUTHORIZED",
+                                        "NOT_FOUND",
+                                        "CONFLICT",
+                                        "LIMIT_REACHED",
+                                        "RATE_LIMITED",
+                                        "TOO_MANY_SUBSCRIPTIONS",
+                                        "TOO_MANY_REQUESTS",
+                                        "PROCESSING_ERROR",
+                                        "UNAVAILABLE"};
 
     for (int code = ANSWER_BAD_JSON; code <= ANSWER_UNAVAILABLE; code++) {
         answer_error(request, (enum answer_code)code, NULL, "why \"so\"");
@@ -139,6 +148,25 @@ Test(answer, what_redis_says_is_passed_on_without_its_first_word)
     check_reply(RESP_ERROR, "WRONGTYPE wrong kind", "PROCESSING_ERROR", "WRONGTYPE wrong kind");
     check_reply(RESP_ERROR, "", "PROCESSING_ERROR", "");
     check_reply(RESP_INTEGER, NULL, "PROCESSING_ERROR", "unexpected reply");
+}
+
+Test(answer, a_limit_that_is_reached_is_said_as_such)
+{
+    check_reply(RESP_ERROR, "LIMIT a box may follow at most 1024 logs", "LIMIT_REACHED",
+                "a box may follow at most 1024 logs");
+    check_reply(RESP_ERROR, "LIMIT", "LIMIT_REACHED", "");
+    check_reply(RESP_ERROR, "LIMITS are none", "PROCESSING_ERROR", "LIMITS are none");
+}
+
+Test(answer, what_redis_cannot_do_just_now_is_unavailable)
+{
+    static const char *const errors[] = {"LOADING x",  "MASTERDOWN x", "CLUSTERDOWN x",
+                                         "TRYAGAIN x", "BUSY x",       "READONLY x",
+                                         "OOM x",      "MISCONF x",    "NOREPLICAS x"};
+
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+        check_reply(RESP_ERROR, errors[i], "UNAVAILABLE",
+                    "Redis cannot do this just now; nothing was done");
 }
 
 Test(answer, what_may_not_be_done_is_forbidden_without_details)

@@ -117,10 +117,10 @@ Test(responder_http, an_error_has_its_status_and_no_type)
         enum answer_code code;
         int status;
     } rows[] = {
-        {ANSWER_BAD_JSON, 400},      {ANSWER_UNKNOWN_TYPE, 404},     {ANSWER_MISSING_FIELD, 422},
-        {ANSWER_INVALID_FIELD, 422}, {ANSWER_FORBIDDEN, 403},        {ANSWER_UNAUTHORIZED, 401},
-        {ANSWER_NOT_FOUND, 404},     {ANSWER_CONFLICT, 409},         {ANSWER_RATE_LIMITED, 429},
-        {ANSWER_UNAVAILABLE, 503},   {ANSWER_PROCESSING_ERROR, 500},
+        {ANSWER_BAD_JSON, 400},      {ANSWER_UNKNOWN_TYPE, 404}, {ANSWER_MISSING_FIELD, 422},
+        {ANSWER_INVALID_FIELD, 422}, {ANSWER_FORBIDDEN, 403},    {ANSWER_UNAUTHORIZED, 401},
+        {ANSWER_NOT_FOUND, 404},     {ANSWER_CONFLICT, 409},     {ANSWER_LIMIT_REACHED, 409},
+        {ANSWER_RATE_LIMITED, 429},  {ANSWER_UNAVAILABLE, 503},  {ANSWER_PROCESSING_ERROR, 500},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
