@@ -91,16 +91,27 @@ void inquiries_forget_all(struct inquiries *inquiries)
         end(TAILQ_FIRST(&inquiries->open), INQUIRY_LEFT);
 }
 
+/* For the first, which may be overdue. */
+static void set_timer(struct inquiries *all, uint64_t now_ms)
+{
+    uint64_t due_ms = TAILQ_FIRST(&all->open)->due_ms;
+
+    loop_timer_set(all->timer, due_ms > now_ms ? due_ms - now_ms : 0);
+}
+
+/* Those that ask together are due together. */
 static void on_timer(void *ctx)
 {
     struct inquiries *all = ctx;
     uint64_t now_ms = loop_now_ms(all->loop);
     struct inquiry *inquiry;
 
-    while ((inquiry = TAILQ_FIRST(&all->open)) != NULL && inquiry->due_ms <= now_ms)
+    for (int i = 0; i < INQUIRIES_AT_ONCE && (inquiry = TAILQ_FIRST(&all->open)) != NULL &&
+                    inquiry->due_ms <= now_ms;
+         i++)
         end(inquiry, INQUIRY_TIMED_OUT);
-    if (inquiry != NULL)
-        loop_timer_set(all->timer, inquiry->due_ms - now_ms);
+    if (!TAILQ_EMPTY(&all->open))
+        set_timer(all, now_ms);
 }
 
 int inquiries_init(struct inquiries *inquiries)

@@ -23,6 +23,9 @@ struct inquiries;
 struct inquiry;
 
 #define INQUIRY_ID_TEXT 36 /* a UUID */
+#define INQUIRIES_AT_ONCE                                                                          \
+    32 /* that are over in one turn of the loop, since nobody answers: each writes to its client   \
+        * and to Redis */
 
 enum inquiry_end {
     INQUIRY_TIMED_OUT,

@@ -75,15 +75,26 @@ static struct parting_item *take_first(struct partings *partings)
     return item;
 }
 
+/* For the first, which may be overdue. */
+static void set_timer(struct partings *partings, uint64_t now_ms)
+{
+    uint64_t due_ms = TAILQ_FIRST(&partings->all)->due_ms;
+
+    loop_timer_set(partings->timer, due_ms > now_ms ? due_ms - now_ms : 0);
+}
+
+/* Those that have left together, as those behind a proxy do, are due together. */
 static void on_timer(void *ctx)
 {
     struct partings *partings = ctx;
     uint64_t now_ms = loop_now_ms(partings->shared->senders.loop);
 
-    while (!TAILQ_EMPTY(&partings->all) && TAILQ_FIRST(&partings->all)->due_ms <= now_ms)
+    for (int i = 0; i < PARTINGS_AT_ONCE && !TAILQ_EMPTY(&partings->all) &&
+                    TAILQ_FIRST(&partings->all)->due_ms <= now_ms;
+         i++)
         decide(take_first(partings));
     if (!TAILQ_EMPTY(&partings->all))
-        loop_timer_set(partings->timer, TAILQ_FIRST(&partings->all)->due_ms - now_ms);
+        set_timer(partings, now_ms);
 }
 
 int partings_init(struct partings *partings)

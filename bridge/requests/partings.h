@@ -19,6 +19,7 @@ struct client_shared;
 struct loop_timer;
 
 #define PARTING_HOLDER_LEN 24
+#define PARTINGS_AT_ONCE 32 /* that are decided in one turn of the loop: each asks Redis */
 
 struct parting {
     char id[INQUIRY_ID_TEXT + 1];        /* of the request */
