@@ -5,6 +5,7 @@
 #include "server/info.h"
 #include "message/presence.h"
 #include "server/publish.h"
+#include "server/replication.h"
 #include "server/reply.h"
 #include "server/sessions_gone.h"
 #include "base/scratch.h"
@@ -52,11 +53,18 @@ bool session_change_sweep_or_reply(struct session_change *change,
     return true;
 }
 
+/* False: no memory. */
+static bool prepare(struct session_change *change, size_t others)
+{
+    change->is_heard = replication_is_heard(change->ctx);
+    return !change->is_heard ||
+           sessions_effect_init(&change->effect, sessions_plan_tally(change->sk.set).removed,
+                                others);
+}
+
 bool session_change_prepare_or_reply(struct session_change *change, size_t others)
 {
-    struct sessions_tally tally = sessions_plan_tally(change->sk.set);
-
-    if (sessions_effect_init(&change->effect, tally.removed, others))
+    if (prepare(change, others))
         return true;
     (void)reply_no_memory(change->ctx);
     return false;
@@ -72,7 +80,7 @@ bool session_change_fetch(struct session_change *change, size_t others)
     change->now_ms = clock_now(change->ctx);
     sessions_plan_sweep(sk->set, change->now_ms, NULL);
     change->is_planned = true;
-    return sessions_effect_init(&change->effect, sessions_plan_tally(sk->set).removed, others);
+    return prepare(change, others);
 }
 
 static uint64_t next_rev(const struct session_change *change, const struct sessions_tally *tally)
@@ -200,6 +208,20 @@ static void signal_changed(struct session_change *change, const char *event, boo
         rm_NotifyKeyspaceEvent(change->ctx, RM_NOTIFY_GENERIC, "del", change->sk.name);
 }
 
+/* As long as the plan is there, and the key's name. */
+static void replicate(struct session_change *change)
+{
+    struct sessions_effect *effect = &change->effect;
+
+    if (!change->is_heard) {
+        rm_ReplicateVerbatim(change->ctx);
+        return;
+    }
+    sessions_effect_begin(effect, sessions_key_name(&change->sk), sessions_rev(change->sk.set));
+    sessions_effect_add_plan(effect, change->sk.set);
+    rm_Replicate(change->ctx, SESSIONS_EFFECT_COMMAND, "v", effect->words, effect->count);
+}
+
 void session_change_commit(struct session_change *change, const char *event)
 {
     struct sessions_key *sk = &change->sk;
@@ -209,11 +231,8 @@ void session_change_commit(struct session_change *change, const char *event)
     if (tally.removed + tally.put + tally.leases == 0)
         return;
     sessions_set_rev(sk->set, next_rev(change, &tally));
-    sessions_effect_begin(&change->effect, sessions_key_name(sk), sessions_rev(sk->set));
-    sessions_effect_add_plan(&change->effect, sk->set);
     sessions_key_write(sk);
-    rm_Replicate(change->ctx, SESSIONS_EFFECT_COMMAND, "v", change->effect.words,
-                 change->effect.count);
+    replicate(change);
     announce(change);
     note_kicked(change);
     sessions_plan_each(sk->set, change->now_ms, SESSIONS_EXPIRED, on_expired, NULL);

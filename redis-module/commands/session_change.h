@@ -24,6 +24,7 @@ struct session_change {
     struct sessions_key sk;
     uint64_t now_ms;
     bool is_planned;
+    bool is_heard; /* by an AOF or a replica: then there is an effect */
     struct sessions_effect effect;
     struct notify_str kicked; /* the session to announce as kicked, or "*". {NULL, 0}: none */
 };

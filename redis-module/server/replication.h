@@ -1,8 +1,8 @@
 /* replication -- whether anybody takes what this server replicates.
  *
- * Handing over the effect of a command costs as much as a fifth of a SEND even when the server then
- * throws it away. A server does so while it has no AOF, no replica, and no backlog from which a
- * replica could take later what it has missed. */
+ * Handing over the effect of a command costs as much as a fifth of a SEND, or a quarter of an OPEN,
+ * even when the server then throws it away. A server does so while it has no AOF, no replica, and
+ * no backlog from which a replica could take later what it has missed. */
 #ifndef REPLICATION_H
 #define REPLICATION_H
 

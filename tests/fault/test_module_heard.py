@@ -21,6 +21,9 @@ from resp import Resp, RespError
 from servers import RedisServer, module_path, wait_until
 
 BOXES = [f"inbox:{n}" for n in range(24)]
+SETS = [f"sessions:{n}" for n in range(8)]
+CONNECTIONS = 6  # of each session
+LEASE = ("LEASE", 3600000)  # so that none ends meanwhile
 PATIENCE_S = 60
 GONE = "0" * 40  # the digest of a key that is not there
 
@@ -44,6 +47,7 @@ class Traffic(threading.Thread):
         super().__init__(daemon=True)
         self.port = server.port
         self.rng = random.Random(seed)
+        self.kinds = (self.plain, self.options, self.many, self.transaction, self.script, self.sessions)
         self.batches = 0  # those that were answered
         self.errors = set()
         self.ending = threading.Event()
@@ -72,7 +76,7 @@ class Traffic(threading.Thread):
     def batch(self, resp):
         commands = []
         for _ in range(4):
-            commands += self.rng.choice((self.plain, self.options, self.many, self.transaction, self.script))()
+            commands += self.rng.choice(self.kinds)()
         resp.sock.sendall(b"".join(encode(command) for command in commands))
         for _ in commands:
             reply = resp.read()
@@ -101,10 +105,27 @@ class Traffic(threading.Thread):
         return [["NOTIFY.SENDMANY", 3, *boxes, "for all", "EX", 3600]]
 
     def transaction(self):
-        return [["MULTI"], *self.plain(), *self.options(), ["EXEC"]]
+        return [["MULTI"], *self.plain(), *self.options(), *self.sessions(), ["EXEC"]]
 
     def script(self):
         return [["EVAL", LUA, 1, self.box(), "from Lua", 3]]
+
+    def sessions(self):
+        key, session, connection = self.rng.choice(SETS), self.session(), self.connection()
+        pairs = [word for one in self.rng.sample(SETS, 4) for word in (one, self.connection())]
+        return [
+            ["NOTIFY.SESSION", "OPEN", key, session, f"{session}:{connection}", *LEASE, "NODE", "n"],
+            ["NOTIFY.SESSION", "OPEN", key, "s", connection, *LEASE, "META", '{"a": 1}'],
+            ["NOTIFY.SESSION", "RENEW", *LEASE, *pairs],
+            ["NOTIFY.SESSION", "TOUCH", key, *LEASE, connection, self.connection()],
+            ["NOTIFY.SESSION", *self.rng.choice((["CLOSE", key, connection], ["KICK", key, session], ["DROPNODE", key, "n"]))],
+        ]
+
+    def session(self):
+        return f"s{self.rng.randrange(3)}"
+
+    def connection(self):
+        return f"c{self.rng.randrange(CONNECTIONS)}"
 
     def wait_more(self, batches=20):
         target = self.batches + batches
@@ -153,12 +174,13 @@ def traffic():
 
 
 def state(server):
-    """{box: digest}, of sound boxes."""
+    """{box or set: digest}, of sound boxes."""
     client = server.client()
     for name in BOXES:
         if client.exists(name):
             verify(client, name)
-    return {name: value for name, value in zip(BOXES, digest(client, *BOXES)) if value != GONE}
+    keys = BOXES + SETS
+    return {name: value for name, value in zip(keys, digest(client, *keys)) if value != GONE}
 
 
 def check_equal(primary, *replicas):
@@ -432,7 +454,7 @@ def test_an_aof_that_begins_while_the_first_replica_waits_misses_nothing(program
 # -- save points
 
 
-SENDS = {
+COUNTED = {
     "XADD": (5, [["XADD", "stream", "*", "f", "v"]] * 5),
     "SEND": (5, [["NOTIFY.SEND", BOXES[0], "t"]] * 5),
     "EVENT": (5, [["NOTIFY.EVENT", BOXES[0], "e"]] * 5),
@@ -441,18 +463,21 @@ SENDS = {
     "NOSTORE": (0, [["NOTIFY.EVENT", BOXES[0], "e", "NOSTORE"]] * 5),
     "MULTI": (2, [["MULTI"], *[["NOTIFY.SEND", BOXES[0], "t"]] * 2, ["EXEC"]]),
     "EVAL": (4, [["EVAL", LUA, 1, BOXES[0], "t", 3]]),
+    "OPEN": (2, [["NOTIFY.SESSION", "OPEN", key, "s", "c", *LEASE] for key in SETS[:2]]),
+    "RENEW": (2, [["NOTIFY.SESSION", "RENEW", "LEASE", 7200000, SETS[0], "c", SETS[1], "c", SETS[2], "c"]]),
+    "CLOSE": (1, [["NOTIFY.SESSION", "CLOSE", key, "c"] for key in (SETS[0], SETS[2])]),
 }
 
 
 @pytest.mark.parametrize("appendonly", ["no", "yes"])
-def test_each_send_counts_for_the_save_points_as_a_change(programs, appendonly):
+def test_each_send_and_each_set_of_sessions_counts_for_the_save_points_as_a_change(programs, appendonly):
     server = programs.redis(appendonly=appendonly)
 
     def changes():
         return server.client().info("persistence")["rdb_changes_since_last_save"]
 
     with Resp(server.port) as resp:
-        for name, (expected, commands) in SENDS.items():
+        for name, (expected, commands) in COUNTED.items():
             before = changes()
             for command in commands:
                 resp.call(*command)
