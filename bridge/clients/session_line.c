@@ -18,6 +18,9 @@
 
 #define IN_FLIGHT_MAX 128    /* commands */
 #define SET_IN_FLIGHT_MAX 16 /* and of one set */
+/* Of a set, before what is to be touched in it has its turn: when opening all of them takes longer
+ * than a lease, those that are open must not be forgotten meanwhile, and so on without end. */
+#define OPENS_BEFORE_TOUCHES 16
 
 struct op;
 typedef void (*op_fn)(struct op *op, const struct resp *reply);
@@ -201,6 +204,7 @@ static bool send_open(struct session_set *set, struct session_command *command,
                       &(struct op){.fn = on_opened, .place = place, .count = says_again}))
         return false;
     session_place_set_state(place, PLACE_OPENING);
+    set->opened++;
     return true;
 }
 
@@ -223,6 +227,8 @@ static struct session_place *next_to_touch(struct session_set *set)
 
     TAILQ_FOREACH(place, &set->places, link)
     {
+        if (place->state == PLACE_WANTED || place->state == PLACE_CLOSING)
+            continue; /* these stand before all others */
         if (place->round == set->round)
             return NULL; /* so are all behind it */
         if (place->state == PLACE_OPEN)
@@ -383,15 +389,19 @@ static enum step send_next(struct session_set *set)
 {
     static struct session_command command; /* one thread; nothing in it outlives the call */
     struct session_place *first = TAILQ_FIRST(&set->places), *place;
+    bool opens = first->state == PLACE_WANTED && may_open(set);
 
     if (set->dropping)
         return step_of(send_drop(set, &command));
     if (first->state == PLACE_CLOSING)
         return step_of(send_close(set, &command));
-    if (first->state == PLACE_WANTED && may_open(set))
+    if (opens && set->opened < OPENS_BEFORE_TOUCHES)
         return step_of(send_open(set, &command, first));
     if ((place = next_to_touch(set)) != NULL)
         return step_of(send_touch(set, &command, place));
+    set->opened = 0;
+    if (opens)
+        return step_of(send_open(set, &command, first));
     if (set->tells && !set->counting && set->sub != NULL && subscription_is_held(set->sub))
         return step_of(send_count(set, &command));
     return STEP_NOTHING;

@@ -60,8 +60,9 @@ struct session_set {
     uint32_t in_flight; /* commands */
     uint16_t key_len;
     uint8_t kind;
-    uint8_t round; /* of touching */
-    uint8_t told;  /* messages about it, in this round, to those who watch */
+    uint8_t round;  /* of touching */
+    uint8_t told;   /* messages about it, in this round, to those who watch */
+    uint8_t opened; /* OPENs since all that was to be touched had been */
     bool due : 1;
     bool failing : 1;   /* Redis refused its last command: nothing is opened until touch_ms */
     bool dropping : 1;  /* all that this process has in it is to go */

@@ -331,6 +331,7 @@ Test(admission, a_renewal_that_is_no_good_changes_nothing)
     cr_assert_eq(offer(peer, "memory"), ADMISSION_NOT_NOW);
     cr_assert_eq(peer->client.identity, before);
     cr_assert(peer->renewed == 0 && peer->conn.close_code == 0);
+    peer->answer = ADMISSION_DROPPED;
     admission_offer(&peer->client, NOTIFY_STR("good alice 900"), on_answer, peer);
     admission_offer(&peer->client, NOTIFY_STR("good alice 900"), on_answer, peer);
     cr_assert_eq(peer->answer, ADMISSION_NOT_NOW, "one at a time");
@@ -385,6 +386,7 @@ Test(admission, who_goes_while_a_token_is_judged_or_waits_is_told_nothing_more)
     loop_testing_run_deferred();
     cr_assert_eq(waiting_len, 1);
     admission_end(&waits->client);
+    cr_assert_eq(waiting_len, 0, "nobody would be there to be told of keys");
     cr_assert_eq(waits->answer, ADMISSION_DROPPED);
     cr_assert(waits->answers == 1 && judging->answers == 1);
     cr_assert_eq(judged, 1);

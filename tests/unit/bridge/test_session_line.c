@@ -812,6 +812,18 @@ Test(session_line, one_refused_count_is_no_count)
     end();
 }
 
+/* So many peers are present in a topic; nothing is answered yet. */
+static void enter_topic(int from, int count)
+{
+    for (int i = from; i < from + count; i++) {
+        peers[i] = (struct peer){.here = true};
+        peers[i].client.number = 1000 + (uint64_t)i;
+        cr_assert_eq(
+            sessions_enter(sessions, &peers[i].client, USERS_OF_TOPIC, NOTIFY_STR("presence:t")),
+            0);
+    }
+}
+
 Test(session_line, very_many_places_are_renewed_by_few_commands)
 {
     unsigned touches = 0, named = 0;
@@ -819,13 +831,7 @@ Test(session_line, very_many_places_are_renewed_by_few_commands)
 
     begin(1);
     wrong_percent = 0;
-    for (int i = 0; i < CLIENTS; i++) {
-        peers[i] = (struct peer){.here = true};
-        peers[i].client.number = 1000 + (uint64_t)i;
-        cr_assert_eq(
-            sessions_enter(sessions, &peers[i].client, USERS_OF_TOPIC, NOTIFY_STR("presence:t")),
-            0);
-    }
+    enter_topic(0, CLIENTS);
     do
         loop_testing_run_deferred();
     while (answer_command() || answer_subscriber());
@@ -841,5 +847,34 @@ Test(session_line, very_many_places_are_renewed_by_few_commands)
     }
     cr_assert_eq(touches, 1);
     cr_assert_eq(named, CLIENTS);
+    end();
+}
+
+Test(session_line, leases_are_renewed_while_very_many_wait_to_be_opened)
+{
+    unsigned opened_before = 0, opened = 0, touched = 0;
+    struct link_testing_command *command;
+
+    begin(1);
+    wrong_percent = 0;
+    enter_topic(0, 8);
+    do
+        loop_testing_run_deferred();
+    while (answer_command() || answer_subscriber());
+    enter_topic(8, CLIENTS - 8);
+    loop_testing_advance(LEASE_MS / 3 + 1000); /* Redis takes so long */
+    while ((command = link_testing_take(&commands)) != NULL) {
+        struct resp reply = carry_out(command);
+        opened += strcmp(word(command, 1), "OPEN") == 0;
+        touched += strcmp(word(command, 1), "TOUCH") == 0;
+        if (touched == 0)
+            opened_before = opened;
+        link_testing_answer(command, &reply);
+        loop_testing_run_deferred();
+    }
+    cr_assert_eq(opened, CLIENTS - 8);
+    cr_assert_eq(touched, 1);
+    cr_assert_leq(opened_before, 16, "of %u", opened);
+    cr_assert_eq(count_held("presence:t", NULL), CLIENTS);
     end();
 }
