@@ -1,6 +1,7 @@
 """Contract D, the cockpit: its client (cockpit.py) and the page of its document against two real bridges, a real Redis and a real worker
 (docs/examples/worker.py). A number is that of the row in the contract's script."""
 
+import subprocess
 import urllib.parse
 import uuid
 
@@ -8,7 +9,8 @@ import pytest
 
 from cockpit import AgentError, Api, Chat, HttpError, Item, Session, as_uuid
 from example_worker import ExampleWorker
-from servers import Group, wait_until
+from nginx import Nginx
+from servers import Group, bridge_path, wait_until
 from tokens import SECRET, claims, hs, token
 from ws_client import BINARY, Closed, WsClient
 
@@ -45,6 +47,10 @@ class House(Group):
 
     def send(self, user, title, *options):
         return self.db.execute_command("NOTIFY.SEND", f"inbox:{user}", title, *options)
+
+    def connections(self):
+        """Of each bridge."""
+        return [bridge.metrics()['notify_connections{transport="websocket"}'] for bridge in self.bridges]
 
     def close_all(self):
         while self.opened:
@@ -189,6 +195,63 @@ def test_the_variables_of_the_document_are_known(house):
     for bridge in house.bridges:
         assert not any(bridge.has_line(f"event=unknown_variable name={name}") for name in ENVIRONMENT)
         assert not bridge.has_line("level=error")
+
+
+def test_the_environment_of_the_document_is_a_whole_configuration():
+    variables = {
+        **ENVIRONMENT,
+        "DATABASE_URL": "postgresql+asyncpg://user:pass@localhost:5432/agent_cockpit",
+        "REDIS_URL": "redis://localhost:6379/0",
+        "ANTHROPIC_API_KEY": "sk-ant-x",
+    }
+    done = subprocess.run([bridge_path(), "--auth", "jwt", "--check-config"], env=variables, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "configuration is valid\n", "")
+
+
+# The part of the document's configuration of nginx, as it stands there.
+LOCATION = """
+location /api/v1/ws/ {
+    proxy_pass http://backend:8000;
+    proxy_http_version 1.1;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection "upgrade";
+    proxy_set_header Host $host;
+    proxy_set_header X-Real-IP $remote_addr;
+    proxy_read_timeout 86400;  # 24 hours
+}
+"""
+
+
+class DocumentsNginx(Nginx):
+    """In front of both bridges, without sticky sessions."""
+
+    def __init__(self, folder, bridges):
+        super().__init__(folder, bridges)
+        with open(self.config, encoding="utf-8") as file:
+            text = file.read()
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(text.replace("location /ws {", LOCATION.replace("backend:8000", "bridges") + "location /ws {"))
+
+
+def test_behind_the_documents_nginx_all_of_it_works_over_any_bridge(house, user, programs, tmp_path):
+    proxy = programs.add(DocumentsNginx(str(tmp_path), house.bridges))
+    proxy.start()
+    session_id, sessions = uuid.uuid4(), []
+    for _ in range(4):
+        sessions.append(Session(proxy.port, session_id, token(user)))
+        house.opened.append(sessions[-1])
+    wait_until(lambda: sorted(house.connections()) == [2, 2], "two on each bridge, and none of another test")
+    house.send(user, "to all of them")
+    for session in sessions:
+        session.ping()
+        session.ask("Hi")
+        assert session.reply().reply == "You said: Hi"
+        session.wait_notification("to all of them")
+    api = Api(proxy.port, token(user))
+    [item] = [Item.of(one) for one in api.call("GET", "/notifications")[1]["items"]]
+    assert item.id == sessions[0].notifications[0].id
+    assert Item.of(api.call("PATCH", f"/notifications/{item.id}/read")[1]).is_read
+    assert [event["type"] for event in Chat(api, "Hello").all()][-1] == "end"
 
 
 # -- 5 to 7: notifications over REST
