@@ -29,5 +29,5 @@ const script = fs.readFileSync(path.join(__dirname, 'd_client.js'), 'utf8');
 process.on('SIGTERM', () => process.exit(0)); /* a connection may be kept, and Node.js with it */
 vm.runInThisContext(`(async () => {\n${script}\n})()`, 'd_client.js').then(
   () => tell('over'),
-  (error) => tell('error', String(error)),
+  (error) => tell('failed', String(error)),
 );

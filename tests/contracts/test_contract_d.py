@@ -7,10 +7,10 @@ import uuid
 
 import pytest
 
-from cockpit import AgentError, Api, Chat, HttpError, Item, Session, as_uuid
+from cockpit import AgentError, Api, Chat, HttpError, Item, Pushed, Reply, Session, as_time, as_uuid
 from example_worker import ExampleWorker
 from nginx import Nginx
-from servers import Group, bridge_path, wait_until
+from servers import Group, bridge_path, free_port, wait_until
 from tokens import SECRET, claims, hs, token
 from ws_client import BINARY, Closed, WsClient
 
@@ -28,7 +28,9 @@ class House(Group):
     def __init__(self):
         super().__init__()
         self.server = self.redis()
-        self.bridges = [self.bridge(self.server, "--auth", "jwt", env=ENVIRONMENT, name=name) for name in ("one", "two")]
+        self.page_port = free_port()
+        environment = {**ENVIRONMENT, "CORS_ORIGINS": f"{ENVIRONMENT['CORS_ORIGINS']},http://localhost:{self.page_port}"}
+        self.bridges = [self.bridge(self.server, "--auth", "jwt", env=environment, name=name) for name in ("one", "two")]
         self.db = self.server.client()
         self.opened = []
         self.worker = None
@@ -387,11 +389,47 @@ def test_8_what_is_wrong_is_told(house, user, body, status):
 
 @pytest.mark.parametrize("platform", ["node", "chromium"])
 def test_8_the_page_of_the_document_shows_it_word_by_word(house, user, platform, run_script):
-    script = run_script("node", f"d_in_{platform}.js", f"127.0.0.1:{house.bridges[0].port}", token(user))
+    words = ["d_client.js"] if platform == "chromium" else []
+    script = run_script("node", f"d_in_{platform}.js", *words, f"127.0.0.1:{house.bridges[0].port}", token(user))
     if not script.supported():
         pytest.skip("this platform has no fetch")
-    script.wait_line('"over"|"error"', timeout=60)
-    assert script.calls("error") == []
+    script.wait_line('"over"|"failed"', timeout=60)
+    assert script.calls("failed") == []
     assert [content for [content] in script.calls("appendToChat")] == ["You ", "said: ", "Hello "]
     [[text, message_id]] = script.calls("log")
     assert text == "Streaming complete" and as_uuid(message_id)
+
+
+# -- all of it in a browser
+
+
+def test_a_page_of_another_origin_does_all_of_it_in_chromium(house, user, run_script):
+    script = run_script("node", "d_in_chromium.js", "d_cockpit.js", f"127.0.0.1:{house.bridges[0].port}", token(user), str(house.page_port))
+    script.wait_line('"ready"|"failed"', timeout=60)
+    id_ = house.send(user, "New Task Created", "TYPE", "task_created", "ACTION", '{"type":"open_task","url":"/t/1"}')
+    script.wait_line('"over"|"failed"', timeout=60)
+    assert script.calls("failed") == []
+    assert {message["type"] for [message] in script.calls("other")} <= {"read", "deleted"}, "which the document does not know, and a switch passes over"
+
+    [[first], *_] = script.calls("connection_established")
+    assert as_uuid(first["session_id"]) and first["user_id"] == user and as_time(first["connected_at"])
+    assert len(script.calls("pong")) == 3 and all(as_time(timestamp) for [timestamp] in script.calls("pong"))
+    [[data]] = script.calls("message")
+    assert Reply.of({"data": data}).reply == "You said: Hi"
+    codes = [error["code"] for [error] in script.calls("error")]
+    assert codes == ["BAD_JSON", "BAD_JSON", "UNKNOWN_TYPE", "MISSING_FIELD", "INVALID_FIELD", "MISSING_FIELD"]
+    assert all(set(error) == {"code", "message", "details"} for [error] in script.calls("error"))
+    [[data, timestamp]] = script.calls("notification")
+    pushed = Pushed.of({"data": data, "timestamp": timestamp})
+    assert (pushed.title, pushed.action) == ("New Task Created", {"type": "open_task", "url": "/t/1"})
+
+    calls = [(method, status) for method, _, status, _ in script.calls("call")]
+    assert calls == [
+        ("GET", 200), ("GET", 200), ("PATCH", 200), ("POST", 200), ("GET", 200), ("DELETE", 204), ("DELETE", 404), ("PATCH", 422), ("GET", 422), ("GET", 401), ("GET", 401),
+    ]
+    bodies = [body for *_, body in script.calls("call")]
+    assert [Item.of(item).id for item in bodies[0]["items"]] == [pushed.id] and bodies[0]["total"] == 1
+    assert (bodies[1]["unread"], bodies[4]["unread"], bodies[3]) == (1, 0, {"marked": 0})
+    assert Item.of(bodies[2]).is_read
+    assert dict(script.calls("closed")) == {"bad token": 1008, "sixth": 1008, "binary": 1003, "by itself": 1000}
+    assert house.db.execute_command("NOTIFY.RANGE", f"inbox:{user}", id_, id_) == []
