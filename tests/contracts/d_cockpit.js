@@ -80,6 +80,6 @@ for (let n = 0; n < 4; n++) {
 tell('closed', 'sixth', await new Session().closed);
 more[0].socket.send(new Uint8Array([1, 2]));
 tell('closed', 'binary', await more[0].closed);
-more[1].socket.close();
+more[1].socket.close(1000);
 tell('closed', 'by itself', await more[1].closed);
 await session.say({ type: 'ping' }, 'pong');
