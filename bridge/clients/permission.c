@@ -36,7 +36,7 @@ bool may_follow(const struct client_shared *shared, const struct identity *ident
     if (key_is(names, KEY_SESSION, key, &name))
         return key_name_is_valid(name) && identity_may(identity, RIGHT_SESSIONS, name);
     return plain_channels_have(shared->channels, key) &&
-           identity_may(identity, RIGHT_CHANNELS, key);
+           identity_may_all(identity, RIGHT_CHANNELS, key);
 }
 
 bool client_may_follow(const struct client *client, struct notify_str key)

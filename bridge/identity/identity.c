@@ -252,20 +252,31 @@ static bool walk(const struct identity *identity, enum right right, pattern_fn f
 
 struct question {
     struct notify_str user, name;
+    bool of_all; /* that name stands for: its stars are no stars of the user's name */
 };
 
 static bool answers(void *ctx, struct notify_str pattern)
 {
     const struct question *question = ctx;
 
+    if (question->of_all && pattern_names_user(pattern) && pattern_has_star(question->user))
+        return false;
     return pattern_fits(pattern, question->user, question->name);
+}
+
+static bool ask(const struct identity *identity, enum right right, struct question question)
+{
+    return identity->everything || walk(identity, right, answers, &question);
 }
 
 bool identity_may(const struct identity *identity, enum right right, struct notify_str name)
 {
-    struct question question = {identity_user(identity), name};
+    return ask(identity, right, (struct question){identity_user(identity), name, false});
+}
 
-    return identity->everything || walk(identity, right, answers, &question);
+bool identity_may_all(const struct identity *identity, enum right right, struct notify_str names)
+{
+    return ask(identity, right, (struct question){identity_user(identity), names, true});
 }
 
 bool identity_filters(const struct identity *identity)

@@ -2,8 +2,8 @@
  * A renewed token makes a new one.
  *
  * What it may do is looked up in the roles file at each question, so that a changed file counts at
- * once. identity_may() is the only place that decides; whatever asks for a right, over whatever
- * wire, asks it. */
+ * once. identity_may() (of many names at once identity_may_all()) is the only place that decides;
+ * whatever asks for a right, over whatever wire, asks it. */
 #ifndef IDENTITY_H
 #define IDENTITY_H
 
@@ -51,6 +51,9 @@ struct notify_str identity_user(const struct identity *identity);
 
 /* The one question. name: a topic, a category, a session's id, a user. */
 bool identity_may(const struct identity *identity, enum right right, struct notify_str name);
+/* The same of all names that one with '*' in it stands for. A user may be called so, too: what
+ * {user} stands for is one name and no others. */
+bool identity_may_all(const struct identity *identity, enum right right, struct notify_str names);
 /* Are deliveries from logs chosen by category? If not, all are for this identity. */
 bool identity_filters(const struct identity *identity);
 /* May it see what is in logs whatever its category: at once, or by joining it? */

@@ -14,6 +14,18 @@ static struct notify_str behind(struct notify_str text, size_t n)
     return notify_str_of(text.ptr + n, text.len - n);
 }
 
+bool pattern_has_star(struct notify_str text)
+{
+    return text.len > 0 && memchr(text.ptr, '*', text.len) != NULL;
+}
+
+bool pattern_names_user(struct notify_str pattern)
+{
+    while (pattern.len > 0 && !begins_with(pattern, user_mark))
+        pattern = behind(pattern, 1);
+    return pattern.len > 0;
+}
+
 /* The literal text at the begin of pattern, and how long it is there: {user} is one piece. */
 static struct notify_str next_piece(struct notify_str pattern, struct notify_str user,
                                     size_t *ret_used)

@@ -11,6 +11,8 @@
 
 #define PATTERN_MAX 256 /* bytes; longer ones are refused where they are read */
 
+bool pattern_has_star(struct notify_str text);
+bool pattern_names_user(struct notify_str pattern);
 bool pattern_fits(struct notify_str pattern, struct notify_str user, struct notify_str name);
 /* A pattern without '*' names one thing: written to out[cap] with the user's id put in. False: it
  * has a

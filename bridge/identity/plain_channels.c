@@ -29,7 +29,7 @@ static bool is_box(const struct plain_channels *channels, struct notify_str name
 
 bool plain_channel_is_pattern(struct notify_str name)
 {
-    return name.len > 0 && memchr(name.ptr, '*', name.len) != NULL;
+    return pattern_has_star(name);
 }
 
 bool plain_channels_have(const struct plain_channels *channels, struct notify_str name)

@@ -168,7 +168,7 @@ void request_handle_statistics(struct request *r)
     struct census census;
     json_t *answer;
 
-    if (!identity_may(r->identity, RIGHT_PRESENCE, NOTIFY_STR(EVERYBODY))) {
+    if (!identity_may_all(r->identity, RIGHT_PRESENCE, NOTIFY_STR(EVERYBODY))) {
         answer_lacks_right(r, "type", RIGHT_PRESENCE, NOTIFY_STR(EVERYBODY));
         return;
     }

@@ -253,3 +253,19 @@ def test_who_does_not_read_loses_messages_and_is_told_so(make_stand):
     numbers = [m["data"]["n"] for m in tab.messages if m["type"] == "channel_message"]
     assert numbers == sorted(set(numbers)), "in order, and none twice"
     assert any(stand.daemon.metrics()[one] > 0 for one in lost), name
+
+
+def test_a_user_who_is_called_like_a_pattern_follows_nothing_of_others(make_stand, tmp_path):
+    file = tmp_path / "roles.conf"
+    file.write_text("role *\n  channels own:{user} prices:*\n")
+    stand = make_stand("--channel", "*", "--auth", "jwt", "--jwt-secret", SECRET, "--roles", str(file))
+    alice, mallory = (stand.tab(f"/ws?token={token(user)}") for user in ("alice", "al*"))
+    assert alice.request("subscribe", channel="own:alice")["status"] == "subscribed"
+    for channel in ("own:al*", "own:*", "own:alice"):
+        assert error_of(mallory.request("subscribe", channel=channel)) == "FORBIDDEN"
+    assert mallory.request("subscribe", channel="prices:*")["status"] == "subscribed"
+    stand.client.publish("own:alice", "hers")
+    assert said(alice) == {"channel": "own:alice", "data": "hers"}
+    stand.client.publish("prices:x", "everybody's")
+    assert said(mallory)["data"] == "everybody's"
+    assert mallory.messages == []

@@ -82,6 +82,12 @@ def test_only_who_may_see_everybody_may_ask(stand, user):
     assert Rest(stand.daemon.port).get(PATH).status == 401, "whatever a guest may"
 
 
+def test_a_user_who_is_called_like_everybody_sees_himself_alone(stand):
+    """{user} stands for one name."""
+    assert Rest(stand.daemon.port, token=token("*")).get(PATH).status == 403
+    assert Rest(stand.daemon.port, token=token("*")).get("/api/v1/sessions/*").status == 200
+
+
 def test_a_right_that_is_lost_counts_at_once(watch):
     tab = watch.tab(f"/ws?token={token('root', roles=['admin'])}")
     assert tab.request("statistics")["type"] == "statistics"

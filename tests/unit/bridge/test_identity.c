@@ -131,6 +131,39 @@ Test(identity, roles_of_the_token_and_everybodys_add_up)
     roles_release(&book);
 }
 
+/* Where a name stands for others: a user who is called like a pattern has no more for that. */
+Test(identity, a_star_in_a_users_id_stands_for_nobody_else)
+{
+    static const char text[] = "role *\npresence {user} a*\nchannels my:{user} all:{user}:*\n";
+    static const struct {
+        const char *user;
+        enum right right;
+        const char *names;
+        bool all;
+    } cases[] = {
+        {"{\"sub\":\"*\"}", RIGHT_PRESENCE, "*", false},
+        {"{\"sub\":\"*\"}", RIGHT_PRESENCE, "a*", true},
+        {"{\"sub\":\"*\"}", RIGHT_CHANNELS, "my:*", false},
+        {"{\"sub\":\"al*\"}", RIGHT_CHANNELS, "my:al*", false},
+        {"{\"sub\":\"*\"}", RIGHT_CHANNELS, "all:*:x*", false},
+        {"{\"sub\":\"al\"}", RIGHT_CHANNELS, "all:al:x*", true},
+        {"{\"sub\":\"al\"}", RIGHT_CHANNELS, "my:al", true},
+        {"{\"sub\":\"al\"}", RIGHT_CHANNELS, "my:al*", false},
+    };
+    struct roles book = {.by_category = true};
+    char error[ROLES_ERROR_MAX];
+    const char *why;
+
+    cr_assert_eq(roles_read(&book, z(text), error), 0, "%s", error);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct identity *identity = identity_from(cases[i].user, &book, &why);
+        cr_expect_eq(identity_may_all(identity, cases[i].right, z(cases[i].names)), cases[i].all,
+                     "%s: %s", cases[i].user, cases[i].names);
+        identity_unref(identity);
+    }
+    roles_release(&book);
+}
+
 Test(identity, claims_add_to_their_own_right_and_to_no_other)
 {
     struct roles book = {.len = 0};
