@@ -189,6 +189,7 @@ def test_what_is_permitted_no_more_ends_and_is_told_and_what_is_new_begins(make_
     ended = {tab.expect(type="error")["error"]["details"]["key"] for _ in range(2)}
     assert ended == {"topic:run:1", "topic:news"}
     wait_until(lambda: stand.receivers("topic:fresh") == 1, "that the new topic is followed")
+    wait_until(lambda: keys_of(stand, tab, "fresh"), "that it is live")
     got = keys_of(stand, tab, "run:1", "news", "fresh", "team:alice")
     assert got == ["topic:fresh", "topic:team:alice"]
 
