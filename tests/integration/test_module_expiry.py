@@ -10,7 +10,7 @@ from module_helpers import (
     badge, call, check_everywhere, digest, dump, entries, error_of, ids, info, pairs, verify,
 )  # fmt: skip
 from resp import Resp
-from servers import wait_until
+from servers import at_some_pace, wait_until
 
 KEY = "inbox:1"
 FAR = 253402300799999
@@ -27,10 +27,26 @@ def pass_by(client, at_ms):
         time.sleep(0.001)
 
 
-def send_short(client, key=KEY, lifetime_ms=150, *options):
-    """Sends an entry that expires soon; returns its id and the instant."""
-    at = now_ms(client) + lifetime_ms
-    return call(client, "NOTIFY.SEND", key, "short", "PXAT", at, *options), at
+# The clock stands still in it, so that none of them comes too late.
+SHORT = """
+local now, ids = redis.call('TIME'), {}
+local at = string.format('%d', now[1] * 1000 + math.floor(now[2] / 1000) + ARGV[1])
+for n = 1, tonumber(ARGV[2]) do
+    ids[n] = redis.call('NOTIFY.SEND', KEYS[1], 'short', 'PXAT', at, unpack(ARGV, 3))
+end
+return {at, ids}
+"""
+
+
+def send_many_short(client, count, lifetime_ms, *options, key=KEY):
+    """Sends entries that expire soon, together; returns their ids and the instant."""
+    at, ids = client.eval(SHORT, 1, key, lifetime_ms, count, *options)
+    return ids, int(at)
+
+
+def send_short(client, key=KEY, lifetime_ms=50, *options):
+    (id_,), at = send_many_short(client, 1, lifetime_ms, *options, key=key)
+    return id_, at
 
 
 def counts(client, key=KEY):
@@ -87,8 +103,13 @@ def test_a_time_that_has_passed_is_refused(client, option, value):
 
 def test_an_expired_entry_is_gone_for_every_reading_command(client):
     first = call(client, "NOTIFY.SEND", KEY, "stays", "CATEGORY", "ci")
-    short, at = send_short(client, KEY, 500, "CATEGORY", "ci", "LEVEL", "error")
-    assert counts(client) == (2, 2)
+
+    def send_and_count(lifetime_s):
+        short, at = send_short(client, KEY, int(lifetime_s * 1000), "CATEGORY", "ci", "LEVEL", "error")
+        assert counts(client) == (2, 2)
+        return short, at
+
+    short, at = at_some_pace(send_and_count, 0.3)
     pass_by(client, at)
     assert counts(client) == (1, 1)
     assert call(client, "NOTIFY.UNREAD", KEY, "CATEGORY", "ci") == 1
@@ -137,14 +158,6 @@ def test_the_next_write_takes_expired_entries_out(client, command):
     assert audit["min_expire_ms"] == [0, 0]
 
 
-def send_short_lived(client, count, at):
-    """All in one go, so that they are there before their time has come on a slow machine too."""
-    pipeline = client.pipeline(transaction=False)
-    for _ in range(count):
-        pipeline.execute_command("NOTIFY.SEND", KEY, "short", "PXAT", at, "MAXLEN", 5000)
-    pipeline.execute()
-
-
 def test_a_sweep_is_told_to_nobody_but_replicas(programs, listen):
     primary = programs.redis(name="primary", appendonly="yes")
     replica = programs.replica(primary)
@@ -152,8 +165,7 @@ def test_a_sweep_is_told_to_nobody_but_replicas(programs, listen):
     listener = listen(primary, KEY, "__keyevent@0__:notify.expired")
     client.config_set("notify-keyspace-events", "Ed")
     call(client, "NOTIFY.SEND", KEY, "stays")
-    at = now_ms(client) + 1000
-    send_short_lived(client, 1500, at)
+    _, at = send_many_short(client, 1500, 50, "MAXLEN", 5000)
     replica.wait_synced()
     pass_by(client, at)
     assert call(second, "NOTIFY.LEN", KEY) == 1  # hidden there ...
@@ -183,8 +195,7 @@ def test_what_has_expired_and_is_stored_still_takes_no_place_and_leaves_no_gap(p
     replica = programs.replica(primary)
     client = primary.client()
     first = call(client, "NOTIFY.SEND", KEY, "first", "MAXLEN", 5000)
-    at = now_ms(client) + 1500
-    send_short_lived(client, backlog, at)
+    _, at = send_many_short(client, backlog, 50, "MAXLEN", 5000)
     pass_by(client, at)
     kept = [first] + [call(client, "NOTIFY.SEND", KEY, f"new {n}", "MAXLEN", 4) for n in range(3)]
     assert ids(call(client, "NOTIFY.RANGE", KEY, "-", "+")) == kept
@@ -207,8 +218,7 @@ def test_a_trim_counts_only_what_can_be_seen(programs):
     replica = programs.replica(primary)
     client = primary.client()
     sent = [call(client, "NOTIFY.SEND", KEY, "a", "MAXLEN", 5000)]
-    at = now_ms(client) + 1500
-    short = [call(client, "NOTIFY.SEND", KEY, "short", "PXAT", at, "MAXLEN", 5000) for _ in range(1500)]
+    short, at = send_many_short(client, 1500, 50, "MAXLEN", 5000)
     sent += [call(client, "NOTIFY.SEND", KEY, "b", "MAXLEN", 5000) for _ in range(3)]
     pass_by(client, at)
     assert call(client, "NOTIFY.TRIM", KEY, "MINID", sent[0]) == 0
@@ -224,11 +234,9 @@ def test_a_trim_counts_only_what_can_be_seen(programs):
 
 
 def test_expired_entries_are_no_gap_when_a_send_trims(client):
-    at = now_ms(client) + 1000
-    for _ in range(200):
-        call(client, "NOTIFY.SEND", KEY, "short", "PXAT", at)
-    # The key would go with them, and nothing could be seen of a gap.
-    client.persist(KEY)
+    settings = call(client, "NOTIFY.MUTE", KEY, "c")  # else the key would go with them, and nothing be seen of a gap
+    assert settings == 1
+    _, at = send_many_short(client, 200, 50)
     pass_by(client, at)
     call(client, "NOTIFY.SEND", KEY, "t", "MAXLEN", "5")
     assert info(client, KEY)["trimmed"] == "0-0"
@@ -265,8 +273,13 @@ def test_badge_and_since_tell_when_to_ask_again(client):
     call(client, "NOTIFY.SEND", KEY, "stays")
     assert next_expiry(client) == 0
     _, late = send_short(client, KEY, 600000)
-    _, early = send_short(client, KEY, 100)
-    assert next_expiry(client) == early
+
+    def send_and_ask(lifetime_s):
+        _, early = send_short(client, KEY, int(lifetime_s * 1000))
+        assert next_expiry(client) == early
+        return early
+
+    early = at_some_pace(send_and_ask, 0.1)
     pass_by(client, early)
     assert next_expiry(client) == late  # though nobody has taken the other one out
     assert call(client, "NOTIFY.UNREAD", KEY) == 2
@@ -350,8 +363,12 @@ def test_a_key_of_which_nothing_lives_on_expires_with_its_last_entry(client):
 
 
 def test_the_key_really_goes(client):
-    _, at = send_short(client, KEY, 300)
-    assert end_of(client) == at
+    def send_and_look(lifetime_s):
+        _, at = send_short(client, KEY, int(lifetime_s * 1000))
+        assert end_of(client) == at
+        return at
+
+    at = at_some_pace(send_and_look, 0.1)
     pass_by(client, at + 2)
     assert client.exists(KEY) == 0
     assert call(client, "NOTIFY.LEN", KEY) == 0
@@ -436,9 +453,9 @@ def test_the_end_of_the_box_comes_back_when_the_key_loses_its_time_to_live(progr
     check_everywhere(check, primary, replica)
 
 
-def test_a_box_that_is_restored_after_its_end_is_not_there(client):
-    call(client, "NOTIFY.SEND", KEY, "t", "PX", 50)
-    payload = dump(client, KEY)
+def test_a_box_that_is_restored_after_its_end_is_not_there(shared_redis, client):
+    script = "redis.call('NOTIFY.SEND', KEYS[1], 't', 'PX', 50) return redis.call('DUMP', KEYS[1])"  # the clock stands still
+    payload = shared_redis.client(decode_responses=False).eval(script, 1, KEY)
     wait_until(lambda: not client.exists(KEY))
     client.restore(KEY, 0, payload)
     assert client.exists(KEY) == 0

@@ -598,10 +598,13 @@ def test_expired_entries_do_not_make_a_replica_differ(programs):
 def test_a_box_that_follows_outlives_its_entries(programs):
     server = programs.redis()
     client = server.client()
-    send(client, INBOX, "PX", 20)
-    assert client.pttl(INBOX) > 0
-    call(client, "NOTIFY.FOLLOW", INBOX, LOG)
-    assert client.pttl(INBOX) == -1
+    with client.pipeline() as pipe:  # in which the clock stands still
+        pipe.execute_command("NOTIFY.SEND", INBOX, "t", "PX", 20)
+        pipe.pttl(INBOX)
+        pipe.execute_command("NOTIFY.FOLLOW", INBOX, LOG)
+        pipe.pttl(INBOX)
+        _, before, _, behind = pipe.execute()
+    assert before > 0 and behind == -1
     wait_until(lambda: call(client, "NOTIFY.LEN", INBOX) == 0)
     send(client)
     assert unread(client) == 1

@@ -153,7 +153,7 @@ def test_what_is_replicated_is_the_effect(programs):
     primary = programs.redis(name="primary", appendonly="yes")
     client = primary.client()
     session(client, "OPEN", KEY, "s1", "c1", "LEASE", LONG, "NODE", "n", "MAXCONN", 1)
-    session(client, "OPEN", KEY, "s1", "c2", "LEASE", 500)
+    session(client, "OPEN", KEY, "s1", "c2", "LEASE", 2000)
     facts_then = {one["connection"]: one for one in map(pairs, session(client, "LIST", KEY))}
     error_of(client, "NOTIFY.SESSION", "OPEN", KEY, "s1", "c3", "LEASE", LONG, "MAXCONN", 1)
     session(client, "CLOSE", KEY, "nobody")
