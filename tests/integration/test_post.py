@@ -61,7 +61,7 @@ def test_a_session_gets_it(stand, user):
     tab = stand.tab(f"/ws/{session}?user={user}")
     tab.request("subscribe_session", session_id=session)
     wait_until(lambda: created(stand, {"session_id": session, "title": "t"})["recipients"] == 1, "a recipient")
-    assert tab.expect(type="notification")["key"] == f"session:{session}"
+    assert tab.expect(type="notification", key=f"session:{session}")
 
 
 def test_it_may_be_stored_only_and_leave_a_session_out(stand, user):

@@ -242,6 +242,7 @@ def test_an_id_that_is_too_old_is_told_and_what_there_still_is_follows(stand, us
     ids = stand.send_many(f"inbox:{user}", 10)
     at = stream.expect("notification").id
     stand.call("NOTIFY.TRIM", f"inbox:{user}", "MAXLEN", 4)
+    stream.expect("deleted")
     back = stand.stream(user=user, last_event_id=at)
     events = stand.settle(back)
     assert event_ids(events) == ids[6:]
@@ -604,8 +605,13 @@ def test_a_client_that_does_not_read_for_too_long_is_ended(make_stand, user):
     events, _ = stream.until_end()
     got = event_ids(events, f"inbox:{user}")
     back = stand.stream(user=user, last_event_id=stream.last_event_id)
-    while len(got) < 400:
-        got.append(back.expect("notification").json["id"])
+    for _ in range(1000):
+        if len(got) == 400:
+            break
+        try:
+            got.append(back.expect("notification").json["id"])
+        except Ended:  # on a busy machine this one reads too slowly, too
+            back = stand.stream(user=user, last_event_id=back.last_event_id)
     assert got == sorted(set(got), key=number_of) and len(got) == 400
 
 
