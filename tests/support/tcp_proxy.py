@@ -25,14 +25,13 @@ class TcpProxy:
                 near, _ = self._listener.accept()
             except OSError:
                 return
-            try:
-                far = socket.create_connection(("127.0.0.1", self.target))
-            except OSError:
-                near.close()
-                continue
-            link = _Link(near, far, self)
-            with self._lock:
-                self.links.append(link)
+            with self._lock:  # who cuts finds it or comes before it
+                try:
+                    far = socket.create_connection(("127.0.0.1", self.target))
+                except OSError:
+                    near.close()
+                    continue
+                self.links.append(_Link(near, far, self))
 
     def _find(self, word):
         """The connections on which the client has said word and that are alive."""
