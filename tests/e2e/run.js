@@ -8,7 +8,7 @@
 import { readdirSync } from 'node:fs';
 import { cleanUp, cleanUpAll, runTests } from './harness.js';
 
-const TEST_TIMEOUT_MS = 90000;
+const TEST_TIMEOUT_MS = 300000;
 
 let broken = 0;
 

@@ -20,7 +20,7 @@ const BRIDGE = process.env.NOTIFY_BRIDGE || join(ROOT, 'build', 'notify-bridge')
 const REDIS_SERVER = process.env.REDIS_SERVER || join(ROOT, 'tests', 'support', 'redis-server');
 const REDIS_CLI = process.env.REDIS_CLI || 'redis-cli';
 const TAIL_LINES = 30;
-const STOP_MS = 10000;
+const STOP_MS = 30000;
 
 const runFile = promisify(execFile);
 

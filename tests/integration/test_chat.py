@@ -380,11 +380,13 @@ def test_what_comes_behind_the_end_is_nobodys_also_if_the_end_has_not_been_read_
     hall = make_hall("--max-agent-answer-bytes", "4K", "--outbox-bytes", "8M")
     reader, request = hall.started(user, receive_buffer=4096)
     say_much(hall, request, 1200)
-    other, their = hall.started(user)  # what was said before has come to the bridge by then
+    other, their = hall.started(user)
+    hall.agent.say(their, "token", seq=1, content="x")
+    assert other.next()["content"] == "x"  # so the bridge has heard what was said before
     assert hall.metric("notify_agent_requests_waiting") == 2, "the end is still to be read"
     hall.agent.say(request, "error", seq=1202, code="LATE", details="x" * 4096)
     hall.agent.say(request, "token", seq=1203, content="x" * 4096)
-    say_all(hall.agent, their, [])
+    say_all(hall.agent, their, [], 2)
     other.all()
     events = reader.all()
     assert [e["seq"] for e in events] == list(range(1, 1202)) and events[-1]["type"] == "end"
