@@ -309,7 +309,7 @@ def wait_received(script, type_, **members):
                 return message
         return None
 
-    return wait_until(found, f"a message {type_} {members}", 30)
+    return wait_until(found, f"a message {type_} {members}")
 
 
 def test_the_documents_own_script_shows_runs_and_hears_of_the_systems_status(page):
@@ -321,7 +321,7 @@ def test_the_documents_own_script_shows_runs_and_hears_of_the_systems_status(pag
     service.backend.publish(
         {"type": "test_run_status", "run_id": "7", "status": "passed", "message": "Test run 7"}, "system_status"
     )
-    wait_until(lambda: script.calls("updateTestRunUI"), "updateTestRunUI()", 30)
+    wait_until(lambda: script.calls("updateTestRunUI"), "updateTestRunUI()")
     assert script.calls("updateTestRunUI") == [["7", "passed"]]
     service.backend.publish({"type": "alert", "message": "System update scheduled"})
     wait_received(script, "alert", message="System update scheduled")

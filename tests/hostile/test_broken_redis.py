@@ -97,7 +97,7 @@ class Stage:
                 self.tab = self.open()
             return self.tab.request("unread_count")["type"] != "error"
 
-        wait_until(serves, "answers", timeout=30)
+        wait_until(serves, "answers")
         topic = f"t{next(_names)}"
         assert self.tab.request("subscribe", topic=topic)["status"] == "subscribed"
         id_ = self.send(f"topic:{topic}")
@@ -166,7 +166,7 @@ def come(stage):
     user = f"comes{next(_names)}"
     with WsClient(stage.bridge.port, f"/ws?user={user}") as tab:
         tab.expect(type="connection", timeout=30)
-        wait_until(lambda: stage.client.exists(f"inbox:{user}"), "following", timeout=30)
+        wait_until(lambda: stage.client.exists(f"inbox:{user}"), "following")
 
 
 def chat(stage):

@@ -46,8 +46,8 @@ def test_ten_thousand_that_open_and_close_leave_nothing(front):
         peer.sock.close()
         if n % 2000 == 0:
             assert_served(redis, honest)
-    wait_until(lambda: sets(redis) == {"sessions:honest", "ws:session:honest"}, "an empty Redis", 30)
-    wait_until(lambda: bridge.open_fds() <= fds + 2, "all descriptors' being closed", 30)
+    wait_until(lambda: sets(redis) == {"sessions:honest", "ws:session:honest"}, "an empty Redis")
+    wait_until(lambda: bridge.open_fds() <= fds + 2, "all descriptors' being closed")
     assert_served(redis, honest)
 
 
@@ -63,7 +63,7 @@ def test_who_dies_while_it_is_opened_is_forgotten(front, redis_server):
             peer.sock.close()
     finally:
         os.kill(redis_server.pid, signal.SIGCONT)
-    wait_until(lambda: sets(redis) == {"sessions:honest", "ws:session:honest"}, "an empty Redis", 30)
+    wait_until(lambda: sets(redis) == {"sessions:honest", "ws:session:honest"}, "an empty Redis")
     assert_served(redis, honest)
 
 
@@ -79,11 +79,11 @@ def test_redis_is_stopped_while_hundreds_come_and_go(front, redis_server):
         stay.append(RawPeer(bridge.port, f"/ws/s{n}?user=stays"))
         RawPeer(bridge.port, f"/ws/x{n}?user=goes").sock.close()
     redis = redis_server.client()
-    wait_until(lambda: count(redis, "sessions:stays") == 60, "all that stayed", 30)
-    wait_until(lambda: count(redis, "sessions:goes") == 0, "those that went", 30)
+    wait_until(lambda: count(redis, "sessions:stays") == 60, "all that stayed")
+    wait_until(lambda: count(redis, "sessions:goes") == 0, "those that went")
     for peer in stay:
         peer.sock.close()
-    wait_until(lambda: count(redis, "sessions:stays") == 0, "nobody's being there", 30)
+    wait_until(lambda: count(redis, "sessions:stays") == 0, "nobody's being there")
     assert honest.request("ping")["type"] == "pong"
 
 
@@ -113,7 +113,7 @@ def test_who_is_kicked_as_fast_as_it_comes_harms_nobody(front):
         peer.sock.close()
         kicked += 1
     assert kicked > 20
-    wait_until(lambda: count(redis, "sessions:victim") == 0, "the last one's end", 10)
+    wait_until(lambda: count(redis, "sessions:victim") == 0, "the last one's end")
     assert_served(redis, honest)
 
 

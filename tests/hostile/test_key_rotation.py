@@ -61,7 +61,7 @@ class RestInFlight:
     """A request over HTTP whose answer is waited for later."""
 
     def __init__(self, bridge, bearer):
-        self.sock = socket.create_connection(("127.0.0.1", bridge.port), timeout=20)
+        self.sock = socket.create_connection(("127.0.0.1", bridge.port), timeout=60)
         head = f"GET /api/v1/notifications/unread/count HTTP/1.1\r\nHost: 127.0.0.1:{bridge.port}\r\n"
         self.sock.sendall((head + f"Authorization: Bearer {bearer}\r\nConnection: close\r\n\r\n").encode())
 

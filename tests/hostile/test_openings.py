@@ -106,7 +106,7 @@ def test_refused_clients_leave_nothing_behind(bridge, redis_server):
 
 def test_clients_that_do_not_answer_a_refusal_are_gone_in_time(bridge):
     peers = [WsClient(bridge.port, "/ws?user=") for _ in range(50)]
-    wait_until(lambda: bridge.open_fds() < 40, "their end", 30)
+    wait_until(lambda: bridge.open_fds() < 40, "their end")
     for peer in peers:
         try:
             while True:

@@ -145,9 +145,9 @@ def wait_ready(stand_):
     """Until the bridge answers requests again."""
     def ready():
         try:
-            with urllib.request.urlopen(stand_.daemon.http_url + "/readyz", timeout=5) as answer:
+            with urllib.request.urlopen(stand_.daemon.http_url + "/readyz", timeout=60) as answer:
                 return answer.status == 200
         except OSError:
             return False
 
-    wait_until(ready, "readiness", 30)
+    wait_until(ready, "readiness")

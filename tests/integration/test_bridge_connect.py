@@ -133,7 +133,7 @@ def test_others_have_what_an_event_says_at_the_top(stand, topic):
 @pytest.mark.parametrize("path", ["/ws", "/ws/", "/ws/a", "/ws?user=a", "/ws/a/b", "/ws?user=100%"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_without_an_upgrade_the_address_says_that_it_is_for_websocket(stand, path, method):
-    connection = http.client.HTTPConnection("127.0.0.1", stand.daemon.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", stand.daemon.port, timeout=60)
     connection.request(method, path)
     answer = connection.getresponse()
     body = answer.read()

@@ -27,7 +27,7 @@ def down_lines(bridge, pattern=""):
 
 def is_ready(bridge):
     try:
-        with urllib.request.urlopen(bridge.http_url + "/readyz", timeout=10) as answer:
+        with urllib.request.urlopen(bridge.http_url + "/readyz", timeout=60) as answer:
             return answer.status == 200
     except urllib.error.HTTPError as error:
         assert error.code == 503

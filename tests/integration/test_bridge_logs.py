@@ -181,7 +181,7 @@ def test_a_server_that_comes_back_empty_is_made_to_follow_again(make_stand):
     stand.server.kill9()
     stand.server.restart()
     stand.client = stand.server.client()
-    wait_until(lambda: follows(stand, "alice") == ["topic:all"], "that it follows again", 30)
+    wait_until(lambda: follows(stand, "alice") == ["topic:all"], "that it follows again")
 
 
 # ---- Redis refuses
@@ -241,7 +241,7 @@ def test_a_full_memory_is_waited_for_without_holding_up_greetings(make_stand):
     assert "OOM" in told(stand, mark)
     stand.call("CONFIG", "SET", "maxmemory", "0")
     for n in range(20):
-        wait_until(lambda name=f"u{n}": follows(stand, name) == ["topic:all"], f"u{n}", 20)
+        wait_until(lambda name=f"u{n}": follows(stand, name) == ["topic:all"], f"u{n}")
 
 
 def test_a_replica_is_followed_through_once_it_is_a_primary(make_stand):
@@ -253,7 +253,7 @@ def test_a_replica_is_followed_through_once_it_is_a_primary(make_stand):
     tab = stand.tab("/ws?user=alice")
     assert "READONLY" in told(stand, mark)
     stand.call("REPLICAOF", "NO", "ONE")
-    wait_until(lambda: follows(stand, "alice") == ["topic:all"], "that it follows", 20)
+    wait_until(lambda: follows(stand, "alice") == ["topic:all"], "that it follows")
     assert serves(stand, tab, "alice")
 
 

@@ -25,7 +25,7 @@ def outcome(bridge, origin=None, host="127.0.0.1:{port}", path="/ws?user=x"):
 
 def get(bridge, path, origin=None, host="127.0.0.1:{port}", method="GET"):
     """The answer and its headers."""
-    connection = http.client.HTTPConnection("127.0.0.1", bridge.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", bridge.port, timeout=60)
     connection.putrequest(method, path, skip_host=True)
     connection.putheader("Host", host.format(port=bridge.port))
     if origin is not None:

@@ -179,7 +179,7 @@ def test_a_log_line_is_json_when_asked_for(programs, stand):
 def get(bridge, path):
     """(status, content type, body)"""
     try:
-        with urllib.request.urlopen(bridge.http_url + path, timeout=10) as answer:
+        with urllib.request.urlopen(bridge.http_url + path, timeout=60) as answer:
             return answer.status, answer.headers["Content-Type"], answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.headers["Content-Type"], error.read()

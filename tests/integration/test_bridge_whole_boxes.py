@@ -76,7 +76,7 @@ def settle(stand, page):
         page.listen()
         return (page.shown, page.unread) == in_redis(stand)
 
-    wait_until(is_right, "the page and Redis agree", timeout=20)
+    wait_until(is_right, "the page and Redis agree")
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def test_the_address_may_name_channels(stand, channel):
 
 
 def test_a_stream_of_events_brings_them_too(stand, channel):
-    connection = http.client.HTTPConnection("127.0.0.1", stand.daemon.port, timeout=15)
+    connection = http.client.HTTPConnection("127.0.0.1", stand.daemon.port, timeout=60)
     connection.request("GET", f"/api/v1/notifications/stream?user=alice&channels={channel}")
     stream = connection.getresponse()
     assert stream.status == 200

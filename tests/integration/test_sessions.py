@@ -27,8 +27,8 @@ class Pair(Stand):
     def count(self, key):
         return self.session("COUNT", key), self.session("COUNT", key, "CONNECTIONS")
 
-    def wait_count(self, key, sessions, connections, timeout=10):
-        wait_until(lambda: self.count(key) == (sessions, connections), f"{key} {sessions, connections}", timeout)
+    def wait_count(self, key, sessions, connections):
+        wait_until(lambda: self.count(key) == (sessions, connections), f"{key} {sessions, connections}")
 
     def tab(self, at, path, **options):
         return super().tab(path, port=self.bridges[at].port, **options)

@@ -2,6 +2,7 @@
 
 import json
 
+from patience import WAIT_TIMEOUT_S
 from servers import wait_until
 
 
@@ -11,13 +12,13 @@ class Agent:
         self.last = "0-0"
         self.cancelled = self.db.pubsub(ignore_subscribe_messages=True)
         self.cancelled.subscribe(f"{stream}:cancelled")
-        self.cancelled.get_message(timeout=15)  # that it has: what comes next is a message
+        self.cancelled.get_message(timeout=WAIT_TIMEOUT_S)  # that it has: what comes next is a message
         self.heard = []
         found = self.db.xrevrange(stream, count=1)
         if found:
             self.last = found[0][0]
 
-    def take(self, timeout=15):
+    def take(self, timeout=WAIT_TIMEOUT_S):
         """The next request: its fields, and its "entry"."""
         found = self.db.xread({self.stream: self.last}, count=1, block=int(timeout * 1000))
         assert found, "nothing was asked"
@@ -32,7 +33,7 @@ class Agent:
         words = [key or request["reply_to"], event, "DATA", json.dumps({"request_id": request["request_id"], **data})]
         return self.db.execute_command("NOTIFY.EVENT", *words, *(["NOSTORE"] if nostore else []))
 
-    def wait_cancelled(self, request, timeout=15):
+    def wait_cancelled(self, request, timeout=WAIT_TIMEOUT_S):
         def is_told():
             message = self.cancelled.get_message()
             if message:

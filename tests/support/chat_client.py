@@ -5,6 +5,8 @@ import socket
 import time
 from email.parser import BytesParser
 
+from patience import WAIT_TIMEOUT_S
+
 
 class Refused(Exception):
     def __init__(self, status, body):
@@ -13,7 +15,7 @@ class Refused(Exception):
 
 
 class Chat:
-    def __init__(self, port, body, token=None, user=None, last_id=None, method="POST", version="HTTP/1.1", receive_buffer=None, timeout=20):
+    def __init__(self, port, body, token=None, user=None, last_id=None, method="POST", version="HTTP/1.1", receive_buffer=None, timeout=WAIT_TIMEOUT_S):
         self.timeout, self.blocks, self.last_id = timeout, [], last_id
         self._bytes, self._text, self._at = bytearray(), b"", 0
         self.sock = socket.socket()

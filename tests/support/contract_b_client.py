@@ -10,13 +10,14 @@ import json
 import time
 from urllib.parse import quote
 
+from patience import WAIT_TIMEOUT_S
 from ws_client import Closed, Refused, WsClient
 
 
 class Friday:
     """One client. `path`: "/ws" or "/ws/{client_id}"."""
 
-    def __init__(self, port, path="/ws", headers=(), timeout=15):
+    def __init__(self, port, path="/ws", headers=(), timeout=WAIT_TIMEOUT_S):
         self.port, self.path, self.headers, self.timeout = port, path, headers, timeout
         self.topics = set()
         self.client_id = None

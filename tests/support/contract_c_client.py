@@ -9,6 +9,7 @@ import json
 import time
 from urllib.parse import quote, urlencode
 
+from patience import WAIT_TIMEOUT_S
 from ws_client import Closed, WsClient
 
 # Where the token stands: in the address, in a header, as a sub-protocol (all that a browser can do), or in the first message.
@@ -41,7 +42,7 @@ def number(id_):
 
 
 class Application:
-    def __init__(self, port, token, place="query", client_id=None, timeout=15):
+    def __init__(self, port, token, place="query", client_id=None, timeout=WAIT_TIMEOUT_S):
         self.port, self.token, self.place, self.client_id, self.timeout = port, token, place, client_id, timeout
         self.positions = {}  # key -> id of its last entry here
         self.notifications = []  # all that were delivered, in this order, over all connections

@@ -5,6 +5,8 @@ and an array, a null and an empty string, or a push and a reply."""
 
 import socket
 
+from patience import WAIT_TIMEOUT_S
+
 
 class RespError(Exception):
     """An error reply. str() is its text, with the code."""
@@ -15,7 +17,7 @@ class Push(list):
 
 
 class Resp:
-    def __init__(self, port, protocol=2, timeout=15):
+    def __init__(self, port, protocol=2, timeout=WAIT_TIMEOUT_S):
         self.sock = socket.create_connection(("127.0.0.1", port), timeout)
         self.file = self.sock.makefile("rb")
         self.pushes = []  # those that arrived while a reply was waited for

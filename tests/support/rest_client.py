@@ -4,6 +4,8 @@ import http.client
 import json
 import urllib.parse
 
+from patience import WAIT_TIMEOUT_S
+
 
 class Answer:
     def __init__(self, reply):
@@ -34,9 +36,9 @@ class Rest:
 
     def __init__(self, port, user=None, token=None, tls=None, headers=None):
         self.connection = (
-            http.client.HTTPSConnection("127.0.0.1", port, timeout=20, context=tls)
+            http.client.HTTPSConnection("127.0.0.1", port, timeout=WAIT_TIMEOUT_S, context=tls)
             if tls
-            else http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+            else http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT_TIMEOUT_S)
         )
         self.user = user
         self.headers = dict(headers or {})

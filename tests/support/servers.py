@@ -22,15 +22,14 @@ import urllib.request
 import redis
 
 from busy import clock_env, disturb, url_for_bridge
+from patience import WAIT_TIMEOUT_S
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 REDIS_SERVER = os.path.join(ROOT, "tests", "support", "redis-server")
 REPLICA_SYNCED = r"<-> REPLICA sync: Finished with success"
 
-START_TIMEOUT_S = 30
-STOP_TIMEOUT_S = 30
-WAIT_TIMEOUT_S = 15
+START_TIMEOUT_S = STOP_TIMEOUT_S = WAIT_TIMEOUT_S
 
 # What no program of ours may ever write.
 REPORTS = re.compile(

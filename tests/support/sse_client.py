@@ -8,6 +8,7 @@ import time
 import zlib
 from urllib.parse import urlencode
 
+from patience import WAIT_TIMEOUT_S
 from ws_client import Refused
 
 PATH = "/api/v1/notifications/stream"
@@ -118,7 +119,7 @@ class Dechunker:
 class SseClient:
     """One connection. options: of the query."""
 
-    def __init__(self, port, path=PATH, headers=(), last_event_id=None, version="1.1", timeout=15,
+    def __init__(self, port, path=PATH, headers=(), last_event_id=None, version="1.1", timeout=WAIT_TIMEOUT_S,
                  receive_buffer=None, tls=None, method="GET", host=None, behind=b"", **query):
         if query:
             path += "?" + urlencode(query)

@@ -9,6 +9,8 @@ import socket
 import struct
 import time
 
+from patience import WAIT_TIMEOUT_S
+
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
@@ -32,7 +34,7 @@ class Refused(Exception):
 
 
 class WsClient:
-    def __init__(self, port, path="/ws", headers=(), timeout=15, receive_buffer=None, host=None, address="127.0.0.1", tls=None):
+    def __init__(self, port, path="/ws", headers=(), timeout=WAIT_TIMEOUT_S, receive_buffer=None, host=None, address="127.0.0.1", tls=None):
         """host: as in the Host header. receive_buffer: bytes that the kernel keeps for a client that
         does not read (SO_RCVBUF). tls: an ssl.SSLContext."""
         self.timeout = timeout
