@@ -100,6 +100,7 @@ const struct counter_info counter_infos[COUNTERS] = {
         {"notify_logs_refused_total", COUNTER_GROWS, "",
          "How often Redis did not let an inbox follow the logs of its user: they are delivered, "
          "but not counted."},
+    [COUNTER_IDEMPOTENCY_KEYS] = LIMIT("idempotency-keys"),
     [COUNTER_AGENT_REQUESTS] = LIMIT("max-agent-requests"),
     [COUNTER_AGENT_REQUESTS_OF_CLIENT] = LIMIT("max-agent-requests-per-client"),
     [COUNTER_AGENT_REQUESTS_OF_USER] = LIMIT("max-agent-requests-per-user"),

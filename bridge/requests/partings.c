@@ -5,17 +5,21 @@
 #include <stdlib.h>
 
 #include "base/counters.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/number.h"
 #include "base/random_hex.h"
 #include "clients/client.h"
 #include "notify_wire.h"
 #include "redis/resp.h"
 #include "redis/turns.h"
 
-#define RESUMED ":resumed:" /* between the name of the stream and a request's id: a key */
-#define RESUMED_SECS "3600" /* it is kept: whoever can resume can make such keys */
-#define KEY_MAX (NOTIFY_KEY_MAX + sizeof(RESUMED) + INQUIRY_ID_TEXT)
+#define RESUMED ":resumed:" /* between the name of the stream and the number of a place: a key */
+#define RESUMED_SECS "3600" /* it is kept */
+#define PLACES 16384        /* in all: whoever can resume, be it what nobody asked, can fill them */
+#define KEY_MAX (NOTIFY_KEY_MAX + sizeof(RESUMED) + NUMBER_TEXT_MAX)
+#define VALUE_LEN (INQUIRY_ID_TEXT + PARTING_HOLDER_LEN) /* a request's id, and who resumed it */
 
 struct parting_item {
     TAILQ_ENTRY(parting_item) link;
@@ -28,18 +32,30 @@ struct parting_item {
 static struct notify_str key_for(const struct client_shared *shared, const struct parting *parting,
                                  char out[KEY_MAX])
 {
-    int len = snprintf(out, KEY_MAX, "%s" RESUMED "%s", shared->agent->stream, parting->id);
+    static const struct hash_key of_places = {0, 0}; /* the same in all bridges */
+    uint64_t place = hash_bytes(&of_places, notify_str_z(parting->id)) % PLACES;
+    int len = snprintf(out, KEY_MAX, "%s" RESUMED "%u", shared->agent->stream, (unsigned)place);
 
     return notify_str_of(out, (size_t)len);
 }
 
-/* No name is there either if nobody has resumed it, or not for long. Redis away, or the right
- * lacking: then it is better that an agent works in vain than that somebody waits in vain. */
+static struct notify_str value_of(const struct parting *parting, char out[VALUE_LEN + 1])
+{
+    int len = snprintf(out, VALUE_LEN + 1, "%s%s", parting->id, parting->holder);
+
+    return notify_str_of(out, (size_t)len);
+}
+
+/* Nobody is there if nobody has resumed it, or not for long. Redis away, the right lacking, or
+ * another request in its place: then it is better that an agent works in vain than that somebody
+ * waits in vain. */
 static bool is_held_by(const struct parting *parting, const struct resp *reply)
 {
+    char value[VALUE_LEN + 1];
+
     if (reply == NULL || reply->kind == RESP_ERROR)
         return false;
-    return reply->kind == RESP_NIL || notify_str_eq(resp_str(reply), notify_str_z(parting->holder));
+    return reply->kind == RESP_NIL || notify_str_eq(resp_str(reply), value_of(parting, value));
 }
 
 static void on_holder(void *ctx, const struct resp *reply)
@@ -59,7 +75,7 @@ static void decide(struct parting_item *item)
     const struct notify_str words[] = {NOTIFY_STR("GET"),
                                        key_for(item->shared, &item->parting, key)};
     const struct turn turn = {
-        .argc = 2, .argv = words, .reply_bytes = PARTING_HOLDER_LEN, .fn = on_holder, .ctx = item};
+        .argc = 2, .argv = words, .reply_bytes = VALUE_LEN, .fn = on_holder, .ctx = item};
 
     if (turns_command(item->shared->commands, &turn) < 0)
         free(item);
@@ -155,14 +171,17 @@ static void ignore_reply(void *ctx, const struct resp *reply)
 
 void partings_resume(const struct client_shared *shared, struct parting *parting)
 {
-    char key[KEY_MAX];
-    const struct notify_str words[] = {NOTIFY_STR("SET"), key_for(shared, parting, key),
-                                       notify_str_of(parting->holder, PARTING_HOLDER_LEN),
-                                       NOTIFY_STR("EX"), NOTIFY_STR(RESUMED_SECS)};
+    char key[KEY_MAX], value[VALUE_LEN + 1];
+    struct notify_str words[] = {NOTIFY_STR("SET"),
+                                 key_for(shared, parting, key),
+                                 {NULL, 0}, /* the value */
+                                 NOTIFY_STR("EX"),
+                                 NOTIFY_STR(RESUMED_SECS)};
     const struct turn turn = {
         .argc = 5, .argv = words, .reply_bytes = 64, .fn = ignore_reply, .ctx = NULL};
 
     random_hex(parting->holder, PARTING_HOLDER_LEN / 2);
+    words[2] = value_of(parting, value);
     if (turns_command(shared->commands, &turn) < 0)
         log_debug("agent_not_told", "command", "SET");
 }

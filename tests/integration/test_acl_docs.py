@@ -33,12 +33,11 @@ REQUESTS = {
     "notify.unread": ("mark_read", {"id": ID}),
     "notify.badge": ("unread_count", {}),
     "notify.session": ("presence", {"user_id": "x"}),
-    "set": ("publish", {"topic": "t", "title": "x", "idempotency_key": "k"}),
 }
 # Those that no request needs (test_bridge_logs.py).
 LOGS = {"notify.follow", "notify.unfollow"}
 # What asking an agent needs besides.
-AGENTS = {"xadd", "xdel", "get"}
+AGENTS = {"xadd", "xdel", "get", "set"}
 # The others, and what the log says without them.
 BASICS = {
     "echo": "NOPERM .*'echo'",
@@ -93,6 +92,7 @@ def test_with_the_documented_rights_the_bridge_can_do_everything(stage):
             ("subscribe_session", {"session_id": "s"}),
             ("resume", {"positions": {"inbox:alice": "0-0", "topic:all": "0-0"}}),
             *REQUESTS.values(),
+            *2 * [("publish", {"topic": "t", "title": "x", "idempotency_key": "k"})],
             ("subscribe", {"topic": "t", "presence": True}),
             ("presence", {"session_id": "x", "list": True}),
             ("subscribe_presence", {"topic": "t"}),

@@ -781,22 +781,49 @@ def test_an_idempotency_key_holds_when_the_redis_link_breaks_between(make_stand,
 
 def test_what_redis_holds_of_a_key_is_short_and_has_an_end(stand, tab, topic):
     before = set(stand.client.keys("notify:idempotency:*"))
-    tab.request("publish", topic=topic, title="t" * 200, content="x" * 5000, idempotency_key=topic)
+    tab = stand.tab(f"/ws?user={new_name()}")
+    for n in range(3):
+        tab.request("publish", topic=topic, title="t" * 200, content="x" * 5000, idempotency_key=f"{topic}-{n}")
     (key,) = set(stand.client.keys("notify:idempotency:*")) - before
-    assert len(stand.client.get(key)) == 43 and 0 < stand.client.ttl(key) <= 86400
+    assert stand.call("NOTIFY.LEN", key) == 3 and stand.client.memory_usage(key) < 3000
+    assert 0 < stand.client.ttl(key) <= 86400
+
+
+def test_of_each_user_the_last_thousand_keys_are_remembered_and_the_rest_holds_no_memory(make_stand, topic):
+    """The oldest one is free again; a newer one stands for what it was used for."""
+    stand = make_stand("--message-rate", "100000", "--message-burst", "100000")
+    tab, other = stand.tab("/ws?user=alice"), stand.tab("/ws?user=bob")
+    hits = 'notify_limit_hits_total{limit="idempotency-keys"}'
+    other.request("publish", topic=topic, title="t", idempotency_key="k")
+    for n in range(1000):
+        tab.send({"type": "publish", "topic": topic, "title": f"t{n}", "idempotency_key": f"k{n}", "request_id": n})
+        if n % 50 == 49:
+            assert tab.expect(request_id=n, timeout=60)["type"] == "ok"
+    assert stand.daemon.metrics()[hits] == 1
+    for n in range(1000, 1020):
+        assert tab.request("publish", topic=topic, title=f"t{n}", idempotency_key=f"k{n}")["type"] == "ok"
+    assert stand.daemon.metrics()[hits] == 21
+    keys = stand.client.keys("notify:idempotency:*")
+    assert sorted(stand.call("NOTIFY.LEN", key) for key in keys) == [1, 1000]
+    assert error_of(tab.request("publish", topic=topic, title="other", idempotency_key="k20")) == "INVALID_FIELD"
+    assert error_of(tab.request("publish", topic=topic, title="other", idempotency_key="k1019")) == "INVALID_FIELD"
+    assert tab.request("publish", user_id="x", title="other", idempotency_key="k0")["type"] == "ok"
+    assert error_of(other.request("publish", topic=topic, title="other", idempotency_key="k")) == "INVALID_FIELD"
 
 
 def test_what_somebody_else_has_put_there_is_told(stand, tab, topic):
     before = set(stand.client.keys("notify:idempotency:*"))
     request = {"topic": topic, "title": "t", "idempotency_key": topic}
+    tab = stand.tab(f"/ws?user={new_name()}")
     tab.request("publish", **request)
     (key,) = set(stand.client.keys("notify:idempotency:*")) - before
     stand.client.delete(key)
     stand.client.lpush(key, "x")
     assert error_of(tab.request("publish", **request)) == "PROCESSING_ERROR"
     stand.client.delete(key)
-    stand.client.set(key, "anything")
-    assert member_of(tab.request("publish", **request)) == "idempotency_key"
+    assert tab.request("publish", **request)["type"] == "ok"
+    stand.call("NOTIFY.DEL", key, stand.call("NOTIFY.RANGE", key, "-", "+")[0][0])
+    assert tab.request("publish", **request)["type"] == "ok", "what it was used for is not kept"
 
 
 # What a tree of JSON changes: numbers, the order of members and members given twice, escapes.

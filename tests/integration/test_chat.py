@@ -309,19 +309,41 @@ def test_an_answer_that_is_over_is_not_cancelled(stand, user):
     assert request["request_id"] not in stand.agent.heard and stand.agent.cancelled.get_message() is None
 
 
-def resumed_key(request):
-    return f"agent:requests:resumed:{request['request_id']}"
+def place_of(stand, request):
+    """Where it stands in Redis that somebody came back for this answer; None: nowhere."""
+    for key in stand.client.keys("agent:requests:resumed:*"):
+        value = stand.client.get(key)
+        if value and value.startswith(request["request_id"]):
+            return key
+    return None
 
 
 def test_that_somebody_came_back_is_kept_for_an_hour_and_is_not_needed_to_leave(stand, user):
     reader, request = stand.started(user)
     reader.close()
     again = stand.chat(user, last_id=reader.last_id)
-    wait_until(lambda: stand.client.exists(resumed_key(request)), "it is told")
-    assert 0 < stand.client.ttl(resumed_key(request)) <= 3600
-    stand.client.delete(resumed_key(request))
+    wait_until(lambda: place_of(stand, request), "it is told")
+    place = place_of(stand, request)
+    assert 0 < stand.client.ttl(place) <= 3600
+    assert 0 <= int(place.removeprefix("agent:requests:resumed:")) < 16384 and len(stand.client.get(place)) == 60
+    stand.client.delete(place)
     again.close()
     stand.agent.wait_cancelled(request)
+
+
+def test_whose_place_another_request_has_taken_may_be_waited_for_still(stand, user):
+    """There are so many places for all; an agent then rather works in vain."""
+    reader, request = stand.started(user)
+    reader.close()
+    again = stand.chat(user, last_id=reader.last_id)
+    wait_until(lambda: place_of(stand, request), "it is told")
+    place = place_of(stand, request)
+    stand.client.set(place, "00000000-0000-4000-8000-000000000000" + "f" * 24)
+    again.close()
+    second, other = stand.started(user)
+    second.close()
+    stand.agent.wait_cancelled(other)
+    assert stand.agent.heard[-1] == other["request_id"] and request["request_id"] not in stand.agent.heard
 
 
 def test_so_many_that_have_left_are_waited_for(make_hall, user):
