@@ -82,6 +82,20 @@ test('events and what is of other boxes are no entries', async () => {
 
 /* -- changes -- */
 
+test('with events, those that are stored stand in the list as whole messages, and have nothing to be read', async () => {
+  const event = (id) => ({ type: 'progress', key: 'inbox:alice', id, timestamp: 'now', data: { percent: 40 } });
+  const { scene, inbox } = await start({ options: { events: true }, items: [item('100-0'), event('99-0')] });
+  assert.deepEqual(idsOf(inbox), ['100-0', '99-0']);
+  assert.deepEqual(inbox.state.items[1], { ...event('99-0'), is_read: true, is_archived: false });
+  await scene.receive(event('101-0'), { ...event(), id: undefined }, { ...event('102-0'), key: 'topic:news' });
+  await draw(scene);
+  assert.deepEqual(idsOf(inbox), ['101-0', '100-0', '99-0']);
+  assert.deepEqual(unreadOf(inbox), ['100-0']);
+  await scene.receive(change('deleted', ['99-0']));
+  await draw(scene);
+  assert.deepEqual(idsOf(inbox), ['101-0', '100-0']);
+});
+
 test('what is asked for is shown at once, and stays when it is done', async () => {
   const { scene, inbox } = await start();
   const done = inbox.markRead([inbox.state.items[0], '98-0']);

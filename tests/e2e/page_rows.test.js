@@ -250,6 +250,37 @@ test('a list that was looked through keeps its length, and is true again, after 
   assert.equal((await tab.titles()).length, 40);
 });
 
+/* -- what is listed -- */
+
+test('what is clicked looks read at once, though Redis takes its time', async () => {
+  const { redis, tab } = await openWith('one');
+  await tab.waitUnread(1);
+  await redis.cli('CLIENT', 'PAUSE', '60000', 'WRITE');
+  await tab.item('one').getByTestId('item-main').click();
+  await isRead(tab, 'one');
+  assert.equal(await tab.get('badge').getAttribute('data-unread'), '1', 'the count is Redis’ own');
+  await redis.cli('CLIENT', 'UNPAUSE');
+  await tab.waitUnread(0);
+});
+
+test('stored events and what was said to everybody before are there after a reload, and what is deleted from a topic goes', async () => {
+  const { redis, bridge, context } = await openWith();
+  await redis.cli('NOTIFY.SEND', 'topic:all', 'before bob came');
+  await redis.cli('NOTIFY.EVENT', 'inbox:bob', 'progress', 'DATA', '{"percent":40}');
+  const id = (await redis.cli('NOTIFY.SEND', 'topic:news', 'wrong')).replaceAll('"', '');
+  const tab = await Tab.open(context, `${bridge.page('bob')}&topics=news`);
+  await tab.waitTitles('wrong', 'progress', 'before bob came');
+  await redis.cli('NOTIFY.DEL', 'topic:news', id);
+  await tab.waitTitles('progress', 'before bob came');
+  for (let i = 0; i < 25; i++) await redis.cli('NOTIFY.SEND', 'topic:news', `news ${i}`);
+  await tab.reload();
+  await tab.get('filter-topics').click();
+  await eventually('a page of the topic is shown', async () => (await tab.titles()).length === 21);
+  await tab.get('load-older').click();
+  await eventually('all of it is shown', async () => (await tab.titles()).length === 26);
+  await tab.waitHidden('load-older');
+});
+
 /* -- boxes that end and begin -- */
 
 test('DEL in redis-cli empties the list and the badge, and what is sent then is shown', async () => {

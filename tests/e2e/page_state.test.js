@@ -132,13 +132,7 @@ test('a path that does not exist is tried with the longest pause after six attem
 /* A tab whose bridge has been away for so long that it would now wait for a minute. */
 async function longAway(options) {
   const all = await openAlice(options);
-  await all.tab.page.evaluate(() => {
-    client.close();
-    client = new NotifyClient('/ws', { user: 'alice', backoffMs: 10 ** 9, backoffMaxMs: 10 ** 9 });
-    client.on('status', onStatus);
-    client.on('ready', onReady);
-    client.open();
-  });
+  await all.tab.page.evaluate(() => start('alice', { backoffMs: 10 ** 9, backoffMaxMs: 10 ** 9 }));
   await all.tab.waitStatus('connected');
   await all.bridge.kill();
   await all.tab.waitStatus('waiting');

@@ -23,6 +23,11 @@ function makeEntry(data, key, isArchived = false) {
   return Object.freeze({ ...own, key: log || key, is_archived: isArchived });
 }
 
+/* Of an event the whole message; there is nothing to be read. */
+function makeEvent({ log, ...message }, isArchived = false) {
+  return Object.freeze({ ...message, is_read: true, is_archived: isArchived });
+}
+
 function nameOf({ key, id }) {
   return `${key} ${id}`;
 }
@@ -51,6 +56,7 @@ class Inbox {
   #filter;
   #pageSize;
   #wantsCounts;
+  #wantsEvents;
   #timers;
   #key; // of the inbox whose entries these are
   #entries = []; // frozen: whatever changes is replaced
@@ -67,11 +73,12 @@ class Inbox {
   #state = null; // as it was told last; null: to be made anew
   #offs;
 
-  constructor(client, clock, { pageSize = 20, counts = false, category, unreadOnly = false, archived: isArchive = false } = {}) {
+  constructor(client, clock, { pageSize = 20, counts = false, events = false, category, unreadOnly = false, archived: isArchive = false } = {}) {
     this.#client = client;
     this.#clock = clock;
     this.#pageSize = pageSize;
     this.#wantsCounts = counts;
+    this.#wantsEvents = events;
     this.#filter = { category, unreadOnly, isArchive };
     this.#timers = new Timers(clock);
     this.#offs = [
@@ -206,6 +213,7 @@ class Inbox {
     if (isId(message.replaces)) this.#alter((entry) => entry.key === key && entry.id === message.replaces, asGone);
     if (isNotification(message)) this.#insert(makeEntry(message.data, key));
     else if (!('data' in message)) this.#applyChange(message);
+    else if (this.#wantsEvents && isId(message.id)) this.#insert(makeEvent(message));
   }
 
   #applyChange(message) {
@@ -295,8 +303,10 @@ class Inbox {
     do {
       const limit = Math.min(count - entries.length, LIMITS.page);
       const page = await this.#client.request('request_notification_history', { ...filter, limit, before: next || undefined });
-      const items = page.items.filter(isEntry);
-      entries.push(...items.map((item) => makeEntry(item, this.#client.inboxKey, isArchive)));
+      for (const item of page.items) {
+        if (isEntry(item)) entries.push(makeEntry(item, this.#client.inboxKey, isArchive));
+        else if (this.#wantsEvents) entries.push(makeEvent(item, isArchive));
+      }
       next = page.next;
     } while (next !== null && entries.length < count);
     return { entries, next };

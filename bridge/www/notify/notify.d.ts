@@ -49,7 +49,8 @@ declare class NotifyClient {
   chat(message: string, options?: NotifyClient.ChatOptions): AsyncGenerator<NotifyClient.ChatEvent, void, void>;
 
   /** The inbox as a list that is always right. */
-  inbox(options?: NotifyClient.InboxOptions): NotifyClient.Inbox;
+  inbox(options?: NotifyClient.InboxOptions & { events?: false }): NotifyClient.Inbox;
+  inbox(options: NotifyClient.InboxOptions): NotifyClient.Inbox<NotifyClient.Item | NotifyClient.EventItem>;
 
   history(fields?: NotifyClient.HistoryFields): Promise<NotifyClient.Page>;
   markRead(ids: NotifyClient.Ids, fields?: NotifyClient.OfLog): Promise<NotifyClient.Changed>;
@@ -334,6 +335,8 @@ declare namespace NotifyClient {
     archived?: boolean;
     /** Keeps `counts` up to date, too: one request after each change. */
     counts?: boolean;
+    /** Lists events that are stored as well. */
+    events?: boolean;
   }
 
   interface Item<Data = unknown> extends Notification<Data> {
@@ -342,9 +345,17 @@ declare namespace NotifyClient {
     readonly is_archived: boolean;
   }
 
-  interface InboxState {
+  /** The whole message. */
+  interface EventItem<Data = unknown> extends Readonly<Message<Data>> {
+    readonly key: string;
+    readonly id: Id;
+    readonly is_read: true;
+    readonly is_archived: boolean;
+  }
+
+  interface InboxState<Listed = Item> {
     /** Newest first. */
-    readonly items: readonly Item[];
+    readonly items: readonly Listed[];
     readonly unread: number | null;
     readonly total: number | null;
     readonly counts: Readonly<Counts> | null;
@@ -355,13 +366,13 @@ declare namespace NotifyClient {
     readonly error: Error | null;
   }
 
-  type Items = Item | Id | readonly (Item | Id)[];
+  type Items = Item | EventItem | Id | readonly (Item | EventItem | Id)[];
 
-  interface Inbox {
+  interface Inbox<Listed = Item> {
     /** Frozen, and the same as long as nothing changes. */
-    readonly state: InboxState;
+    readonly state: InboxState<Listed>;
     /** Calls the listener at once and after each change. Returns a function that ends it. */
-    subscribe(listener: (state: InboxState) => void): () => void;
+    subscribe(listener: (state: InboxState<Listed>) => void): () => void;
     more(): Promise<void>;
     reload(): Promise<void>;
     markRead(items: Items): Promise<{ changed: number }>;

@@ -100,6 +100,7 @@ const end: () => void = inbox.subscribe(({ items, unread, total, counts: more, h
   for (const item of items) console.log(item.key, item.id, item.title, item.is_read, item.is_archived, item.created_at);
   console.log(unread, total, more?.unseen, hasMore, isLoaded, isLoading, isLive, error?.message);
 });
+for (const item of client.inbox({ events: true }).state.items) console.log(item.key, 'title' in item ? item.title : item.type);
 const [newest] = inbox.state.items;
 async function change(): Promise<void> {
   if (newest) await inbox.markRead(newest);
