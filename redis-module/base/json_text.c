@@ -11,6 +11,7 @@
 #define ESCAPE_PAIR_LEN 12 /* \ud83d\ude00 */
 
 #define BYTES(b) (UINT64_C(0x0101010101010101) * (b))
+#define WORD sizeof(uint64_t)
 #define BLOCK 32
 
 static struct notify_str skip_bytes(struct notify_str text, size_t n)
@@ -29,47 +30,68 @@ static bool word_is_special(uint64_t x)
     return (((x - BYTES(0x20)) | (quote - BYTES(1)) | (slash - BYTES(1)) | x) & BYTES(0x80)) != 0;
 }
 
-/* The same of a whole block, exactly. Compilers make vector instructions of it. */
+/* As a signed one, a byte that is not ASCII is below all characters, too. */
+static inline bool byte_is_special(signed char c)
+{
+    return (c < 0x20) | (c == '"') | (c == '\\');
+}
+
+/* The same of a whole block, exactly: what is special in its first half or in its second. Compilers
+ * make vector instructions of it. */
 static bool block_is_special(const char *block)
 {
-    unsigned char special = 0;
+    signed char special[BLOCK / 2];
+    uint64_t words[2];
 
-    for (size_t i = 0; i < BLOCK; i++) {
-        unsigned char c = (unsigned char)block[i];
-        special |= (unsigned char)((c < 0x20) | (c >= 0x80) | (c == '"') | (c == '\\'));
-    }
-    return special != 0;
+    _Static_assert(sizeof(words) == sizeof(special), "all of them are looked at");
+    for (size_t i = 0; i < BLOCK / 2; i++)
+        special[i] = (signed char)-(byte_is_special((signed char)block[i]) |
+                                    byte_is_special((signed char)block[i + BLOCK / 2]));
+    memcpy(words, special, sizeof(words));
+    return (words[0] | words[1]) != 0;
+}
+
+static bool is_special_at(const char *eight)
+{
+    uint64_t word;
+
+    memcpy(&word, eight, sizeof(word));
+    return word_is_special(word);
+}
+
+/* From n, before which all is plain, to the first eight bytes that may not be. What is left at the
+ * end is looked at together with what stands before it. */
+static size_t skip_words(struct notify_str text, size_t n)
+{
+    for (; text.len - n >= WORD; n += WORD)
+        if (is_special_at(text.ptr + n))
+            return n;
+    return n < text.len && text.len >= WORD && !is_special_at(text.ptr + text.len - WORD) ? text.len
+                                                                                          : n;
+}
+
+/* The length of the character at the start of text, which is not empty; 0: it does not stand for
+ * itself. */
+static size_t plain_char_len(struct notify_str text)
+{
+    if ((unsigned char)text.ptr[0] >= 0x80)
+        return utf8_char_len(text);
+    return byte_is_special((signed char)text.ptr[0]) ? 0 : 1;
 }
 
 /* How many bytes at the start of text are characters that stand for themselves in a JSON string. */
 static size_t plain_run(struct notify_str text)
 {
     size_t n = 0;
+    size_t len;
 
     while (text.len - n >= BLOCK && !block_is_special(text.ptr + n))
         n += BLOCK;
-    while (n < text.len) {
-        unsigned char c;
-        uint64_t word;
-        while (text.len - n >= sizeof(word)) {
-            memcpy(&word, text.ptr + n, sizeof(word));
-            if (word_is_special(word))
-                break;
-            n += sizeof(word);
-        }
-        if (n == text.len)
+    while ((n = skip_words(text, n)) < text.len) {
+        len = plain_char_len(skip_bytes(text, n));
+        if (len == 0)
             break;
-        c = (unsigned char)text.ptr[n];
-        if (c >= 0x80) {
-            size_t len = utf8_char_len(skip_bytes(text, n));
-            if (len == 0)
-                break;
-            n += len;
-        } else if (c < 0x20 || c == '"' || c == '\\') {
-            break;
-        } else {
-            n++;
-        }
+        n += len;
     }
     return n;
 }

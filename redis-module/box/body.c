@@ -62,19 +62,33 @@ static enum body_fault check_plain(const struct field_rule *rule, struct notify_
     return BODY_OK;
 }
 
-/* The length of a field is only known once it is written: puts tag and length before the bytes that
- * start at `start`. */
-static void insert_head(struct text_buf *out, size_t start, enum body_field field)
+/* Tag and length, before a text that is to have so many bytes. */
+static void add_head(struct text_buf *out, enum body_field field, size_t len)
 {
-    uint8_t head[1 + VARINT_MAX] = {(uint8_t)field};
-    size_t len = out->len - start;
-    size_t head_len = (size_t)(varint_put(head + 1, len) - head);
+    uint8_t *head = (uint8_t *)text_buf_room(out, 1 + VARINT_MAX);
 
-    if (text_buf_room(out, head_len) == NULL)
+    if (head == NULL)
         return;
-    memmove(out->ptr + start + head_len, out->ptr + start, len);
-    memcpy(out->ptr + start, head, head_len);
-    out->len += head_len;
+    *head = (uint8_t)field;
+    out->len += (size_t)(varint_put(head + 1, len) - head);
+}
+
+/* The length of a field is only known once it is written, from `start` on; the head was that of one
+ * of `guess` bytes, and most often fits. */
+static void mend_head(struct text_buf *out, size_t start, size_t guess)
+{
+    size_t had = varint_len(guess);
+    size_t len = out->len - start;
+    size_t needed = varint_len(len);
+    char *head;
+
+    if (len == guess || text_buf_room(out, VARINT_MAX) == NULL)
+        return;
+    head = out->ptr + start - had;
+    if (needed != had)
+        memmove(head + needed, head + had, len);
+    varint_put((uint8_t *)head, len);
+    out->len = out->len - had + needed;
 }
 
 static enum body_fault build_field(struct text_buf *out, enum body_field field,
@@ -82,15 +96,17 @@ static enum body_fault build_field(struct text_buf *out, enum body_field field,
 {
     const struct field_rule *rule = &rules[field];
     enum body_fault fault = check_plain(rule, text);
-    size_t start = out->len;
+    size_t start;
 
     if (fault != BODY_OK)
         return fault;
+    add_head(out, field, text.len);
+    start = out->len;
     if (rule->form == FORM_JSON && !json_text_minify(out, text))
         return BODY_NOT_JSON;
     if (rule->form != FORM_JSON && !json_text_escape(out, text))
         return BODY_NOT_UTF8;
-    insert_head(out, start, field);
+    mend_head(out, start, text.len);
     return out->failed ? BODY_NO_MEMORY : BODY_OK;
 }
 
@@ -139,19 +155,19 @@ static bool take_field(struct notify_str *stored, unsigned *ret_field, struct no
 
 bool body_parse(struct notify_str stored, struct body *ret_body)
 {
-    struct body body = {0};
     unsigned last = 0;
 
+    for (unsigned f = 0; f < BODY_FIELD_COUNT; f++)
+        ret_body->field[f] = notify_str_of(NULL, 0);
     while (stored.len > 0) {
         unsigned field;
         struct notify_str text;
         if (!take_field(&stored, &field, &text) || field <= last || field < BODY_COLLAPSE ||
             field >= BODY_FIELD_COUNT)
             return false;
-        body.field[field] = text;
+        ret_body->field[field] = text;
         last = field;
     }
-    *ret_body = body;
     return true;
 }
 

@@ -64,8 +64,9 @@ size_t body_field_max(enum body_field field);
  * *ret_error tells why, out is empty. */
 bool body_build(struct text_buf *out, const struct body *plain, struct body_error *ret_error);
 
-/* Splits a stored body. False when it is not well formed; never reads outside. Pointers go into the
- * bytes of stored. With a body that body_build made or body_is_sound accepted it always succeeds.
+/* Splits a stored body. False when it is not well formed: then *ret_body has what was well formed
+ * before the fault. Never reads outside. Pointers go into the bytes of stored. With a body that
+ * body_build made or body_is_sound accepted it always succeeds.
  */
 bool body_parse(struct notify_str stored, struct body *ret_body);
 

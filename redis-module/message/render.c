@@ -12,9 +12,12 @@
 #include "notify_wire.h"
 
 #define S_PER_DAY UINT64_C(86400)
-#define SECOND_LEN 20  /* of the text of a time, up to the milliseconds */
-#define HEAD_ROOM 1024 /* bytes of a message besides its key and its body, at most */
-#define NAMES_ROOM 512 /* bytes of data besides its category and its body, at most */
+#define SECOND_LEN 20 /* of the text of a time, up to the milliseconds */
+#define NUMBER_MAX 20
+#define START_ROOM 64   /* bytes before a key, at most, besides the type */
+#define COUNTS_ROOM 128 /* bytes of put_counts, at most */
+#define NAMES_ROOM                                                                                 \
+    1024 /* bytes behind a key of what comes from neither category nor body, at most */
 
 static const struct notify_str level_names[LEVEL_COUNT] = {
     [LEVEL_INFO] = NOTIFY_STR_INIT("info"),         [LEVEL_SUCCESS] = NOTIFY_STR_INIT("success"),
@@ -94,6 +97,59 @@ void render_time(char out[RENDER_TIME_LEN], uint64_t ms)
 
 /* ---- members ---- */
 
+/* Most members are put one behind the other into room that was made for all of them. Each of these
+ * returns where the next one goes. */
+
+static inline char *put(char *to, struct notify_str text)
+{
+    memcpy(to, text.ptr, text.len);
+    return to + text.len;
+}
+
+#define PUT(to, literal) put((to), NOTIFY_STR(literal))
+
+static inline char *put_quoted(char *to, struct notify_str name, struct notify_str escaped)
+{
+    to = put(to, name);
+    *to++ = '"';
+    to = put(to, escaped);
+    *to++ = '"';
+    return to;
+}
+
+static char *put_number(char *to, uint64_t value)
+{
+    char digits[NUMBER_MAX];
+    char *end = digits + sizeof(digits);
+    char *start;
+
+    if (value < 10) { /* as most are */
+        *to = (char)('0' + value);
+        return to + 1;
+    }
+    start = notify_id_put_number(end, value);
+    return put(to, notify_str_of(start, (size_t)(end - start)));
+}
+
+static char *put_id(char *to, struct notify_str name, struct notify_id id)
+{
+    to = put(to, name);
+    *to++ = '"';
+    to = put_number(to, id.ms);
+    *to++ = '-';
+    to = put_number(to, id.seq);
+    *to++ = '"';
+    return to;
+}
+
+static inline char *put_counts(char *to, const struct render_box *box)
+{
+    if (box->epoch != 0)
+        to = put_number(PUT(to, ",\"epoch\":"), box->epoch);
+    to = put_number(PUT(to, ",\"rev\":"), box->rev);
+    return put_number(PUT(to, ",\"unread\":"), box->unread);
+}
+
 static inline void add_quoted(struct text_buf *out, struct notify_str name,
                               struct notify_str escaped)
 {
@@ -114,22 +170,23 @@ static void add_id(struct text_buf *out, struct notify_str name, struct notify_i
 /* {"type":"...","key":"..." */
 static void add_start(struct text_buf *out, struct notify_str type, struct notify_str key)
 {
-    add_quoted(out, NOTIFY_STR("{\"type\":"), type);
-    TEXT_BUF_LITERAL(out, ",\"key\":\"");
+    char *to = text_buf_room(out, START_ROOM + type.len);
+
+    if (to == NULL)
+        return;
+    to = PUT(put_quoted(to, NOTIFY_STR("{\"type\":"), type), ",\"key\":\"");
+    out->len = (size_t)(to - out->ptr);
     json_text_escape_lossy(out, key);
     text_buf_add_char(out, '"');
 }
 
 static void add_counts(struct text_buf *out, const struct render_box *box)
 {
-    if (box->epoch != 0) {
-        TEXT_BUF_LITERAL(out, ",\"epoch\":");
-        text_buf_add_number(out, box->epoch);
-    }
-    TEXT_BUF_LITERAL(out, ",\"rev\":");
-    text_buf_add_number(out, box->rev);
-    TEXT_BUF_LITERAL(out, ",\"unread\":");
-    text_buf_add_number(out, box->unread);
+    char *room = text_buf_room(out, COUNTS_ROOM);
+
+    if (room == NULL)
+        return;
+    out->len += (size_t)(put_counts(room, box) - room);
     if (box->log.ptr == NULL)
         return;
     TEXT_BUF_LITERAL(out, ",\"log\":\"");
@@ -184,27 +241,10 @@ struct message_texts {
     char id[NOTIFY_ID_TEXT_MAX + 2];
 };
 
-/* The members of data are put one behind the other into room that was made for all of them: they
- * are most of a message. Each of these returns where the next one goes. */
-
-static char *put(char *to, struct notify_str text)
-{
-    memcpy(to, text.ptr, text.len);
-    return to + text.len;
-}
-
-#define PUT(to, literal) put((to), NOTIFY_STR(literal))
-
-/* A text of the body, or null. name includes the comma, the quotes and the colon. */
+/* A text of the body, or null. name includes the comma and the colon. */
 static inline char *put_text(char *to, struct notify_str name, struct notify_str escaped)
 {
-    to = put(to, name);
-    if (escaped.ptr == NULL)
-        return PUT(to, "null");
-    *to++ = '"';
-    to = put(to, escaped);
-    *to++ = '"';
-    return to;
+    return escaped.ptr == NULL ? PUT(put(to, name), "null") : put_quoted(to, name, escaped);
 }
 
 static inline char *put_json(char *to, struct notify_str name, struct notify_str json)
@@ -231,6 +271,14 @@ static char *put_time(char *to, uint64_t ms)
     return to;
 }
 
+static inline char *put_is_read(char *to, const struct box_entry *entry)
+{
+    if (!entry->is_read)
+        return PUT(to, ",\"is_read\":false");
+    to = PUT(to, ",\"is_read\":true");
+    return entry->read_ms == 0 ? to : put_time(PUT(to, ",\"read_at\":"), entry->read_ms);
+}
+
 static char *put_notification(char *to, const struct message *m)
 {
     const struct box_entry *entry = m->entry;
@@ -246,15 +294,7 @@ static char *put_notification(char *to, const struct message *m)
     to = put_json(to, NOTIFY_STR(",\"action\":"), field[BODY_ACTION]);
     to = put_entity(to, &m->body);
     to = put_json(to, NOTIFY_STR(",\"data\":"), field[BODY_DATA]);
-    if (entry->is_read) {
-        to = PUT(to, ",\"is_read\":true");
-        if (entry->read_ms > 0) {
-            to = PUT(to, ",\"read_at\":");
-            to = put_time(to, entry->read_ms);
-        }
-    } else {
-        to = PUT(to, ",\"is_read\":false");
-    }
+    to = put_is_read(to, entry);
     to = PUT(to, ",\"created_at\":");
     to = put(to, m->time);
     to = PUT(to, ",\"expires_at\":");
@@ -262,40 +302,28 @@ static char *put_notification(char *to, const struct message *m)
     return PUT(to, "}");
 }
 
-static void add_data(struct text_buf *out, const struct message *m)
+static char *put_event_data(char *to, const struct message *m)
 {
-    /* Every field of the body stands there once. */
-    size_t room = NAMES_ROOM + m->category.len + m->entry->body.len;
-    char *start = text_buf_room(out, room);
-    char *end;
+    struct notify_str data = m->body.field[BODY_DATA];
 
-    if (start == NULL)
-        return;
-    end = put_notification(start, m);
-    assert((size_t)(end - start) <= room);
-    out->len += (size_t)(end - start);
+    return data.ptr == NULL ? PUT(to, "{}") : put(to, data);
 }
 
 /* Everything behind the ids. */
-static void add_rest(struct text_buf *out, const struct render_box *box, const struct message *m)
+static char *put_rest(char *to, const struct render_box *box, const struct message *m)
 {
     if (m->body.field[BODY_EXCLUDE].ptr != NULL)
-        add_quoted(out, NOTIFY_STR(",\"exclude\":"), m->body.field[BODY_EXCLUDE]);
-    add_counts(out, box);
+        to = put_quoted(to, NOTIFY_STR(",\"exclude\":"), m->body.field[BODY_EXCLUDE]);
+    to = put_counts(to, box);
     if (m->category.ptr != NULL)
-        add_quoted(out, NOTIFY_STR(",\"category\":"), m->category);
-    add_quoted(out, NOTIFY_STR(",\"level\":"), level_names[m->entry->level]);
+        to = put_quoted(to, NOTIFY_STR(",\"category\":"), m->category);
+    to = put_quoted(to, NOTIFY_STR(",\"level\":"), level_names[m->entry->level]);
     if (m->entry->is_muted)
-        TEXT_BUF_LITERAL(out, ",\"muted\":true");
-    TEXT_BUF_LITERAL(out, ",\"timestamp\":");
-    text_buf_add(out, m->time);
-    TEXT_BUF_LITERAL(out, ",\"data\":");
-    if (m->entry->kind != ENTRY_EVENT)
-        add_data(out, m);
-    else
-        text_buf_add(out, m->body.field[BODY_DATA].ptr != NULL ? m->body.field[BODY_DATA]
-                                                               : NOTIFY_STR("{}"));
-    text_buf_add_char(out, '}');
+        to = PUT(to, ",\"muted\":true");
+    to = put(PUT(to, ",\"timestamp\":"), m->time);
+    to = PUT(to, ",\"data\":");
+    to = m->entry->kind == ENTRY_EVENT ? put_event_data(to, m) : put_notification(to, m);
+    return PUT(to, "}");
 }
 
 static struct notify_str quote_time(char out[RENDER_TIME_LEN + 2], uint64_t ms)
@@ -305,31 +333,40 @@ static struct notify_str quote_time(char out[RENDER_TIME_LEN + 2], uint64_t ms)
 
 static struct notify_str quote_id(char out[NOTIFY_ID_TEXT_MAX + 2], struct notify_id id)
 {
-    struct notify_str text = scratch_id(id);
-
-    out[0] = '"';
-    memcpy(out + 1, text.ptr, text.len);
-    out[text.len + 1] = '"';
-    return notify_str_of(out, text.len + 2);
+    return notify_str_of(out, (size_t)(put_quoted(out, NOTIFY_STR(""), scratch_id(id)) - out));
 }
 
-/* Fills in *ret and starts the message. */
-static void start_message(struct text_buf *out, const struct render_box *box,
-                          const struct box_entry *entry, uint64_t time_ms,
-                          struct message_texts *texts, struct message *ret)
+/* The category stands in a message twice, every field of the body once. */
+static size_t room_behind_key(const struct message *m)
+{
+    return NAMES_ROOM + 2 * m->category.len + m->entry->body.len;
+}
+
+/* Fills in *ret and starts the message. Returns where it goes on, with room for all of it; NULL:
+ * out has failed. */
+static char *start_message(struct text_buf *out, const struct render_box *box,
+                           const struct box_entry *entry, uint64_t time_ms,
+                           struct message_texts *texts, struct message *ret)
 {
     struct notify_str event;
 
-    *ret = (struct message){
-        .entry = entry,
-        .category = escape_category(texts->category, entry->category),
-        .id = NOTIFY_STR("null"),
-    };
+    ret->entry = entry;
     (void)body_parse(entry->body, &ret->body);
+    ret->category = escape_category(texts->category, entry->category);
     ret->time = quote_time(texts->time, time_ms);
-    (void)text_buf_room(out, HEAD_ROOM + box->key.len + entry->body.len);
+    ret->id = NOTIFY_STR("null");
     event = ret->body.field[BODY_EVENT];
+    (void)text_buf_room(out, box->key.len + room_behind_key(ret)); /* most often all at once */
     add_start(out, event.ptr != NULL ? event : NOTIFY_STR(NOTIFY_EVENT_DEFAULT), box->key);
+    return text_buf_room(out, room_behind_key(ret));
+}
+
+static void end_message(struct text_buf *out, const struct message *m, const char *end)
+{
+    size_t len = (size_t)(end - out->ptr) - out->len;
+
+    assert(len <= room_behind_key(m));
+    out->len += len;
 }
 
 void render_entry(struct text_buf *out, const struct render_box *box, const struct box_entry *entry,
@@ -337,15 +374,16 @@ void render_entry(struct text_buf *out, const struct render_box *box, const stru
 {
     struct message_texts texts;
     struct message m;
+    char *to = start_message(out, box, entry, entry->id.ms, &texts, &m);
 
-    start_message(out, box, entry, entry->id.ms, &texts, &m);
+    if (to == NULL)
+        return;
     m.id = quote_id(texts.id, entry->id);
-    TEXT_BUF_LITERAL(out, ",\"id\":");
-    text_buf_add(out, m.id);
-    add_id(out, NOTIFY_STR(",\"prev\":"), prev);
+    to = put(PUT(to, ",\"id\":"), m.id);
+    to = put_id(to, NOTIFY_STR(",\"prev\":"), prev);
     if (!notify_id_is_zero(replaces))
-        add_id(out, NOTIFY_STR(",\"replaces\":"), replaces);
-    add_rest(out, box, &m);
+        to = put_id(to, NOTIFY_STR(",\"replaces\":"), replaces);
+    end_message(out, &m, put_rest(to, box, &m));
 }
 
 void render_unstored(struct text_buf *out, const struct render_box *box,
@@ -353,9 +391,10 @@ void render_unstored(struct text_buf *out, const struct render_box *box,
 {
     struct message_texts texts;
     struct message m;
+    char *to = start_message(out, box, entry, now_ms, &texts, &m);
 
-    start_message(out, box, entry, now_ms, &texts, &m);
-    add_rest(out, box, &m);
+    if (to != NULL)
+        end_message(out, &m, put_rest(to, box, &m));
 }
 
 /* ---- state changes ---- */

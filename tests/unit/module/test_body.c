@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
+#include "base/varint.h"
 #include "box/body.h"
 #include "mem_testing.h"
 
@@ -90,6 +91,38 @@ Test(body, a_field_longer_than_127_bytes_has_a_longer_head)
     cr_assert(body_build(&out, &plain, &error));
     cr_assert_eq(body_find(text_buf_str(&out), BODY_CONTENT).len, sizeof(text));
     cr_assert(stored_is(BODY_TYPE, "behind it"));
+}
+
+/* A text that gets longer as it is rendered, and JSON that gets shorter. */
+static void check_rendered_length(size_t count)
+{
+    static char quotes[20000], blanks[20000];
+
+    memset(quotes, '"', count);
+    memset(blanks, ' ', count);
+    blanks[0] = '7';
+    plain.field[BODY_TITLE] = NOTIFY_STR("before");
+    plain.field[BODY_CONTENT] = notify_str_of(quotes, count);
+    plain.field[BODY_TYPE] = NOTIFY_STR("between");
+    plain.field[BODY_DATA] = notify_str_of(blanks, count);
+    plain.field[BODY_EXCLUDE] = NOTIFY_STR("behind");
+    cr_assert(body_build(&out, &plain, &error), "%zu", count);
+    cr_assert(body_is_sound(text_buf_str(&out)), "%zu", count);
+    cr_assert(stored_is(BODY_TITLE, "before") && stored_is(BODY_TYPE, "between") &&
+                  stored_is(BODY_DATA, "7") && stored_is(BODY_EXCLUDE, "behind"),
+              "%zu", count);
+    cr_assert_eq(body_find(text_buf_str(&out), BODY_CONTENT).len, 2 * count);
+    cr_assert_eq(out.len, 8 + 1 + varint_len(2 * count) + 2 * count + 9 + 3 + 8, "%zu", count);
+}
+
+Test(body, a_field_whose_length_changes_as_it_is_rendered_stands_beside_the_others)
+{
+    for (size_t count = 1; count < 300; count++)
+        check_rendered_length(count);
+    for (size_t count = 8190; count < 8195; count++) /* 2 * 8192: one more byte of length */
+        check_rendered_length(count);
+    for (size_t count = 16382; count < 16387; count++) /* so has 16384 */
+        check_rendered_length(count);
 }
 
 struct fault_row {

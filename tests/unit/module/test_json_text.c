@@ -39,16 +39,49 @@ Test(json_text, escapes_a_nul)
     cr_assert(out_is("a\\u0000b"));
 }
 
-Test(json_text, finds_a_special_character_at_every_distance_from_the_start)
+/* What becomes of x's around one other byte. */
+static void check_byte(size_t len, size_t at, unsigned char byte)
 {
-    for (size_t n = 0; n < 40; n++) {
-        char text[41];
-        memset(text, 'x', sizeof(text));
-        text[n] = n % 2 == 0 ? '"' : '\n';
-        text_buf_clear(&out);
-        cr_assert(json_text_escape(&out, notify_str_of(text, 40)));
-        cr_assert_eq(out.len, 41);
-        cr_assert_eq(out.ptr[n], '\\');
+    bool is_special = byte < 0x20 || byte == '"' || byte == '\\';
+    char text[80];
+
+    memset(text, 'x', len);
+    text[at] = (char)byte;
+    text_buf_clear(&out);
+    cr_assert_eq(json_text_escape(&out, notify_str_of(text, len)), byte < 0x80);
+    if (byte >= 0x80)
+        cr_assert_eq(out.len, 0, "0x%x at %zu of %zu", byte, at, len);
+    else if (is_special)
+        cr_assert(out.len > len && out.ptr[at] == '\\', "0x%x at %zu of %zu", byte, at, len);
+    else
+        cr_assert(notify_str_eq(text_buf_str(&out), notify_str_of(text, len)));
+}
+
+Test(json_text, finds_a_special_byte_wherever_it_stands_in_a_text_of_any_length)
+{
+    static const unsigned char bytes[] = {0x00, 0x01, 0x1f, ' ',  '!',  '"',  '#',  '[', '\\',
+                                          ']',  '~',  0x7f, 0x80, 0xa0, 0xa2, 0xdc, 0xff};
+
+    for (size_t len = 1; len < 80; len++)
+        for (size_t at = 0; at < len; at++)
+            for (size_t i = 0; i < sizeof(bytes); i++)
+                check_byte(len, at, bytes[i]);
+}
+
+Test(json_text, leaves_longer_characters_alone_wherever_they_stand)
+{
+    static const char *const characters[] = {"\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+
+    for (size_t i = 0; i < sizeof(characters) / sizeof(characters[0]); i++) {
+        struct notify_str character = notify_str_z(characters[i]);
+        for (size_t at = 0; at + character.len <= 80; at++) {
+            char text[80];
+            memset(text, 'x', sizeof(text));
+            memcpy(text + at, character.ptr, character.len);
+            text_buf_clear(&out);
+            cr_assert(json_text_escape(&out, notify_str_of(text, sizeof(text))));
+            cr_assert(notify_str_eq(text_buf_str(&out), notify_str_of(text, sizeof(text))));
+        }
     }
 }
 
