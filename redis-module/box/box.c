@@ -576,14 +576,9 @@ struct trim {
 static bool find_surplus(const struct box *box, const struct trim *trim, struct place *ret_place,
                          struct entry *ret_entry)
 {
-    struct walk walk;
-
     if (box->live == 0 || (trim->visible <= trim->maxlen && notify_id_is_zero(trim->upto)))
         return false;
-    walk_init(&walk, box);
-    if (!walk_next(&walk, ret_entry))
-        return false;
-    *ret_place = walk.place;
+    store_oldest(box, ret_place, ret_entry);
     return trim->visible > trim->maxlen || notify_id_cmp(ret_entry->id, trim->upto) <= 0;
 }
 
@@ -597,16 +592,19 @@ static int64_t run_trim(struct box **box, struct trim *trim, struct notify_id *r
 
     if (!find_surplus(*box, trim, &place, &e))
         return 0;
-    if (store_set_trimmed(box, store_trimmed_id(*box)) != 0)
-        return -ENOMEM;
-    while (find_surplus(*box, trim, &place, &e)) {
+    if (!store_has_trimmed(*box)) {
+        if (store_set_trimmed(box, last) != 0)
+            return -ENOMEM;
+        (void)find_surplus(*box, trim, &place, &e); /* it has moved */
+    }
+    do {
         if (!entry_is_expired(&e, trim->now_ms)) {
             trim->visible--;
             count++;
         }
         remove_entry(*box, &place, &e);
         last = e.id;
-    }
+    } while (find_surplus(*box, trim, &place, &e));
     (void)store_set_trimmed(box, last);
     store_shrink(box);
     if (ret_before != NULL)

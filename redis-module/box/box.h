@@ -142,6 +142,8 @@ struct box_counts {
 };
 
 struct box_counts box_count(const struct box *box, uint64_t now_ms);
+/* Entries that are stored, expired or not: box_count() of BOX_NEVER_EXPIRE, live. O(1). */
+uint64_t box_stored(const struct box *box);
 uint64_t box_unread(const struct box *box, uint64_t now_ms);
 
 /* Unread in one category: O(categories in the box). 0 when it is muted or unknown. */

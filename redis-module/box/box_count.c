@@ -22,6 +22,11 @@ void box_advance(struct box *box, uint64_t now_ms)
     counters_advance(box, now_ms);
 }
 
+uint64_t box_stored(const struct box *box)
+{
+    return box->live;
+}
+
 /* The counters of the box, and what a clock of now_ms makes of them. */
 static struct box_counts count_at(const struct box *box, uint64_t now_ms)
 {

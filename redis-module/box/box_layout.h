@@ -179,6 +179,11 @@ static inline struct segment *ring_segment(const struct ring *ring, uint32_t ind
     return (struct segment *)&ring->segments[(ring->head + index) & (ring->cap - 1)];
 }
 
+static inline bool store_has_trimmed(const struct box *box)
+{
+    return (box->flags & BOX_HAS_TRIMMED) != 0;
+}
+
 struct box_category *store_categories(const struct box *box);
 struct notify_id store_trimmed_id(const struct box *box);
 uint64_t store_key_end(const struct box *box); /* 0: none; see box_key_end_ms */

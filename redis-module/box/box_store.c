@@ -122,6 +122,15 @@ bool store_has_staying(const struct box *box)
 
 /* ---- searching and walking ---- */
 
+/* No span is empty, but that of an empty small box. */
+void store_oldest(const struct box *box, struct place *ret_place, struct entry *ret_entry)
+{
+    struct span span = store_span(box, 0);
+
+    *ret_place = (struct place){0, span.head, 0};
+    entry_unpack(span.bytes + span.head, span.base_ms, ret_entry);
+}
+
 void walk_init_at(struct walk *walk, const struct box *box, const struct place *place)
 {
     walk->box = box;

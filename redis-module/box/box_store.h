@@ -60,6 +60,9 @@ bool store_has_staying(const struct box *box);
 /* Counts an entry that is in the counters into (+1) or out of (-1) those of its span. */
 void store_count_in_span(struct box *box, uint32_t span, const struct entry *e, int direction);
 
+/* The oldest entry of a box that has one. */
+void store_oldest(const struct box *box, struct place *ret_place, struct entry *ret_entry);
+
 /* All allocations with the bytes that are known to belong to them. */
 void store_visit(const struct box *box, store_visit_fn visit, void *ctx);
 

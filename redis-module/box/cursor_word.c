@@ -150,7 +150,7 @@ static bool read_block(void *ctx, struct notify_str *ret_block)
 /* Whether nothing else is in it. */
 static bool carries_one_cursor(const struct box *box)
 {
-    return cursors_count(box_cursors(box)) == 1 && box_count(box, BOX_NEVER_EXPIRE).live == 0 &&
+    return cursors_count(box_cursors(box)) == 1 && box_stored(box) == 0 &&
            (box_tokens(box) == NULL || tokens_count(box_tokens(box)) == 0);
 }
 

@@ -51,7 +51,8 @@ bool send_check_box(struct box_key *bk, struct args *args, struct send_spec *spe
     return rc == 0 || fail_append(args, rc, bk->box);
 }
 
-static int append(struct box_key *bk, struct send_spec *spec, struct send_result *result)
+static int append(struct box_key *bk, struct send_spec *spec, uint64_t now_ms,
+                  struct send_result *result)
 {
     struct box_appended appended;
     int rc = 0;
@@ -62,7 +63,7 @@ static int append(struct box_key *bk, struct send_spec *spec, struct send_result
     if (rc == 0 && send_has(spec, SEND_IDEMPOTENT))
         rc = box_reserve_token(&bk->box, spec->token.text.len);
     if (rc == 0)
-        rc = box_append_collapsing(&bk->box, &spec->entry, box_key_now(bk), &appended);
+        rc = box_append_collapsing(&bk->box, &spec->entry, now_ms, &appended);
     if (rc != 0)
         return rc;
     result->replaces = appended.replaced;
@@ -82,10 +83,10 @@ static void remember(struct box *box, const struct send_spec *spec)
 }
 
 /* What has expired and is stored still does not count here, but where no clock has a say. */
-static void trim(struct box_key *bk, uint64_t maxlen, struct send_result *result)
+static void trim(struct box_key *bk, uint64_t maxlen, uint64_t now_ms, struct send_result *result)
 {
-    int64_t count = box_trim_maxlen(&bk->box, maxlen, box_key_now(bk), NULL);
-    uint64_t stored = box_count(bk->box, BOX_NEVER_EXPIRE).live;
+    int64_t count = box_trim_maxlen(&bk->box, maxlen, now_ms, NULL);
+    uint64_t stored = box_stored(bk->box);
 
     if (count > 0)
         info_count(INFO_TRIMMED, (uint64_t)count);
@@ -95,13 +96,14 @@ static void trim(struct box_key *bk, uint64_t maxlen, struct send_result *result
 static bool store(struct box_key *bk, struct args *args, struct send_spec *spec,
                   struct send_result *result)
 {
+    uint64_t now_ms = box_key_now(bk); /* the new entry has not expired, whatever it is */
     bool is_new = bk->box == NULL;
     int rc = -ENOMEM;
 
     if (is_new)
         bk->box = box_new();
     if (bk->box != NULL)
-        rc = append(bk, spec, result);
+        rc = append(bk, spec, now_ms, result);
     if (rc != 0) {
         fail_append(args, rc, bk->box);
         if (is_new) {
@@ -115,10 +117,10 @@ static bool store(struct box_key *bk, struct args *args, struct send_spec *spec,
     if (!notify_id_is_zero(result->replaces))
         info_count(INFO_COLLAPSED, 1);
     result->epoch = box_key_begin_epoch(bk, spec->epoch, result->prev);
-    trim(bk, spec->maxlen, result);
+    trim(bk, spec->maxlen, now_ms, result);
     result->id = spec->entry.id;
     result->rev = box_raise_rev(bk->box);
-    result->unread = box_unread(bk->box, box_key_now(bk));
+    result->unread = box_unread(bk->box, now_ms);
     box_key_settle(bk);
     return true;
 }

@@ -280,16 +280,12 @@ static const uint32_t exclusive[] = {
     BIT(SEND_ID) | BIT(SEND_AS),
     BIT(SEND_MAXLEN) | BIT(SEND_AS),
     BIT(SEND_EX) | BIT(SEND_PX) | BIT(SEND_EXAT) | BIT(SEND_PXAT),
-    BIT(SEND_NOSTORE) | BIT(SEND_NOPUBLISH),
-    BIT(SEND_NOSTORE) | BIT(SEND_ID),
-    BIT(SEND_NOSTORE) | BIT(SEND_MAXLEN),
-    BIT(SEND_NOSTORE) | BIT(SEND_EX),
-    BIT(SEND_NOSTORE) | BIT(SEND_PX),
-    BIT(SEND_NOSTORE) | BIT(SEND_EXAT),
-    BIT(SEND_NOSTORE) | BIT(SEND_PXAT),
-    BIT(SEND_NOSTORE) | BIT(SEND_COLLAPSE),
-    BIT(SEND_NOSTORE) | BIT(SEND_IDEMPOTENT),
 };
+
+/* What says how something is stored. */
+#define NOT_WITH_NOSTORE                                                                           \
+    (BIT(SEND_NOPUBLISH) | BIT(SEND_ID) | BIT(SEND_MAXLEN) | BIT(SEND_EX) | BIT(SEND_PX) |         \
+     BIT(SEND_EXAT) | BIT(SEND_PXAT) | BIT(SEND_COLLAPSE) | BIT(SEND_IDEMPOTENT))
 
 /* The name of the first option of the set, which loses it. */
 static const char *take_name(uint32_t *set)
@@ -303,6 +299,26 @@ static const char *take_name(uint32_t *set)
     return "";
 }
 
+static bool fail_exclusive(struct args *args, uint32_t given)
+{
+    const char *first = take_name(&given);
+
+    return args_fail(args, "ERR syntax error: %s and %s exclude each other", first,
+                     take_name(&given));
+}
+
+static bool check_exclusive(struct args *args, uint32_t seen)
+{
+    for (size_t i = 0; i < sizeof exclusive / sizeof exclusive[0]; i++) {
+        uint32_t given = seen & exclusive[i];
+        if ((given & (given - 1)) != 0)
+            return fail_exclusive(args, given);
+    }
+    if ((seen & BIT(SEND_NOSTORE)) == 0 || (seen & NOT_WITH_NOSTORE) == 0)
+        return true;
+    return fail_exclusive(args, seen & (BIT(SEND_NOSTORE) | NOT_WITH_NOSTORE));
+}
+
 static bool check_options(struct args *args, const struct send_spec *spec, const struct kind *kind)
 {
     uint32_t foreign = spec->seen & ~kind->options;
@@ -310,14 +326,8 @@ static bool check_options(struct args *args, const struct send_spec *spec, const
     if (foreign != 0)
         return args_fail(args, "ERR syntax error: %s is no option of %s", take_name(&foreign),
                          kind->command);
-    for (size_t i = 0; i < sizeof exclusive / sizeof exclusive[0]; i++) {
-        uint32_t given = spec->seen & exclusive[i];
-        if ((given & (given - 1)) != 0) {
-            const char *first = take_name(&given);
-            return args_fail(args, "ERR syntax error: %s and %s exclude each other", first,
-                             take_name(&given));
-        }
-    }
+    if (!check_exclusive(args, spec->seen))
+        return false;
     if (send_has(spec, SEND_REMEMBER) && !send_has(spec, SEND_IDEMPOTENT))
         return args_fail(args, "ERR syntax error: REMEMBER needs IDEMPOTENT");
     return true;

@@ -15,16 +15,10 @@
 
 enum { SWEEP_MAX = 256 }; /* entries that one command takes out */
 
-static uint64_t count_live(const struct box *box)
-{
-    return box_count(box, BOX_NEVER_EXPIRE).live;
-}
-
 static void open_key(struct box_key *bk, struct rm_ctx *ctx, struct rm_string *name, int mode)
 {
     *bk = (struct box_key){.ctx = ctx, .name = name, .key = rm_OpenKey(ctx, name, mode)};
-    if (bk->key == NULL || rm_KeyType(bk->key) != RM_KEYTYPE_MODULE ||
-        rm_ModuleTypeGetType(bk->key) != box_type_get())
+    if (rm_ModuleTypeGetType(bk->key) != box_type_get()) /* NULL: no key, or no module's */
         return;
     bk->box = bk->stored = rm_ModuleTypeGetValue(bk->key);
 }
@@ -46,7 +40,7 @@ bool box_key_check_or_reply(struct box_key *bk)
         return false;
     }
     if (bk->box != NULL) {
-        bk->live = count_live(bk->box);
+        bk->live = box_stored(bk->box);
         bk->end_ms = box_key_end_ms(bk->box);
     }
     bk->counted = true;
@@ -194,7 +188,7 @@ void box_key_close(struct box_key *bk)
     if (bk->settled)
         apply_end(bk);
     if (bk->box != NULL && bk->counted)
-        info_add_entries((long long)count_live(bk->box) - (long long)bk->live);
+        info_add_entries((long long)box_stored(bk->box) - (long long)bk->live);
     rm_CloseKey(bk->key);
     bk->key = NULL;
     if (bk->swept)

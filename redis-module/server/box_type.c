@@ -82,7 +82,7 @@ static struct box *count_in(struct box *box)
     if (box != NULL) {
         epoch_note_seen(box_epoch(box));
         info_add_box();
-        info_add_entries((long long)box_count(box, BOX_NEVER_EXPIRE).live);
+        info_add_entries((long long)box_stored(box));
     }
     return box;
 }
@@ -314,7 +314,7 @@ int box_type_restore(struct box **box, struct args *args)
 
 static void on_free(void *value)
 {
-    info_drop_box((long long)box_count(value, BOX_NEVER_EXPIRE).live);
+    info_drop_box((long long)box_stored(value));
     box_free(value);
 }
 
