@@ -68,21 +68,41 @@ static bool has_user(struct rm_ctx *ctx)
     return true;
 }
 
+/* The one user who is never deleted: ACL DELUSER refuses it, and ACL SETUSER and ACL LOAD change it
+ * where it is. So it is looked up once. */
+static struct rm_user *default_user(struct rm_string *name)
+{
+    static struct rm_user *user; /* owned, for good */
+
+    if (user == NULL)
+        user = rm_GetModuleUserFromUserName(name);
+    return user;
+}
+
+static bool may_publish(struct rm_ctx *ctx, struct rm_string *name, struct rm_string *key)
+{
+    bool is_default = notify_str_eq(rm_str(name), NOTIFY_STR("default"));
+    struct rm_user *user = is_default ? default_user(name) : rm_GetModuleUserFromUserName(name);
+    bool permitted;
+
+    if (user == NULL) /* deleted meanwhile */
+        return false;
+    permitted = rm_ACLCheckChannelPermissions(user, key, RM_CHANNEL_PUBLISH) == RM_OK;
+    if (!permitted)
+        rm_ACLAddLogEntry(ctx, user, key, RM_ACL_LOG_CHANNEL);
+    if (!is_default)
+        rm_FreeModuleUser(user);
+    return permitted;
+}
+
 static bool is_permitted(struct rm_ctx *ctx, struct rm_string *key)
 {
     struct rm_string *name = rm_GetCurrentUserName(ctx);
-    struct rm_user *user;
-    bool permitted = false;
+    bool permitted;
 
     if (name == NULL)
         return true; /* a context without a user, on a server that says so */
-    user = rm_GetModuleUserFromUserName(name);
-    if (user != NULL) { /* NULL: deleted meanwhile */
-        permitted = rm_ACLCheckChannelPermissions(user, key, RM_CHANNEL_PUBLISH) == RM_OK;
-        if (!permitted)
-            rm_ACLAddLogEntry(ctx, user, key, RM_ACL_LOG_CHANNEL);
-        rm_FreeModuleUser(user);
-    }
+    permitted = may_publish(ctx, name, key);
     rm_FreeString(ctx, name);
     return permitted;
 }

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from module_helpers import call, digest, error_of, pairs, raw_error
-from resp import Resp
+from resp import Resp, RespError
 from servers import REPLICA_SYNCED, RedisServer, module_path, wait_until
 
 KEY = "inbox:1"
@@ -183,6 +183,35 @@ def test_a_user_without_the_channel_changes_nothing(shared_redis, client, limite
     assert "channel" in str(entry) and KEY in str(entry) and "limited" in str(entry)
     assert user.call("NOTIFY.SEND", "topic:x", "t"), "the channel of this one is allowed"
     assert user.call("NOTIFY.SEND", KEY, "t", "NOPUBLISH"), "nothing is published"
+
+
+def may_publish(server, key=KEY):
+    with Resp(server.port) as resp:
+        resp.send("NOTIFY.SEND", key, "t")
+        reply = resp.read()
+    assert not isinstance(reply, RespError) or str(reply).startswith("NOPERM this user may not publish"), reply
+    return not isinstance(reply, RespError)
+
+
+def test_the_default_user_is_known_once_and_what_it_may_is_asked_each_time(programs, tmp_path):
+    """It is looked up once, since nobody can delete it: all else changes it where it is."""
+    users = tmp_path / "users.acl"
+    users.write_text("user default on nopass ~* &* +@all\n")
+    server = programs.redis(aclfile=users)
+    with Resp(server.port) as resp:
+        assert may_publish(server)
+        for channels, may in (["resetchannels", "&topic:*"], False), (["allchannels"], True):
+            assert resp.call("ACL", "SETUSER", "default", *channels) == "OK"
+            assert may_publish(server) == may and may_publish(server, "topic:x")
+        for channels, may in ("resetchannels &topic:*", False), ("&*", True), ("resetchannels &topic:*", False):
+            users.write_text(f"user default on nopass ~* {channels} +@all\n")
+            assert resp.call("ACL", "LOAD") == "OK"
+            assert may_publish(server) == may and may_publish(server, "topic:x")
+        assert "default" in raw_error(resp, "ACL", "DELUSER", "default")
+        resp.call("ACL", "SETUSER", "other", "on", "nopass", "~*", "&other:*", "+@all")
+        resp.call("AUTH", "other", "x")
+        assert raw_error(resp, "NOTIFY.SEND", "topic:x", "t").startswith("NOPERM"), "another one is another one"
+        resp.call("ACL", "DELUSER", "other")
 
 
 def test_a_user_without_the_key_is_refused_by_the_server(limited):

@@ -24,7 +24,7 @@ static struct {
     bool permits;
     bool user_exists;
     unsigned long long client;
-    int names_asked, denials_logged, errors, plain, sharded;
+    int names_asked, users_found, users_freed, denials_logged, errors, plain, sharded;
     unsigned long long replicas;
     char replicated[64];
 } server;
@@ -71,9 +71,16 @@ static struct rm_string *get_user_name(struct rm_ctx *c)
     return &user_name;
 }
 
+static const char *string_text(const struct rm_string *string, size_t *ret_len)
+{
+    *ret_len = string->text.len;
+    return string->text.ptr;
+}
+
 static struct rm_user *get_user(struct rm_string *name)
 {
-    (void)name;
+    cr_assert_eq(name, &user_name);
+    server.users_found++;
     return server.user_exists ? &user : NULL;
 }
 
@@ -94,6 +101,7 @@ static void log_denial(struct rm_ctx *c, struct rm_user *u, struct rm_string *ob
 static int free_user(struct rm_user *u)
 {
     (void)u;
+    server.users_freed++;
     return RM_OK;
 }
 
@@ -176,6 +184,7 @@ static void set_up(void)
     rm_GetServerVersion = get_version;
     rm_GetClientId = get_client_id;
     rm_GetClientInfoById = get_client_info;
+    rm_StringPtrLen = string_text;
     rm_GetCurrentUserName = get_user_name;
     rm_GetModuleUserFromUserName = get_user;
     rm_ACLCheckChannelPermissions = check_channel;
@@ -213,6 +222,30 @@ Test(publish, permission_is_asked_for_each_time)
     cr_assert(publish_permitted_or_reply(&ctx, &key));
     server.permits = false;
     cr_assert_not(publish_permitted_or_reply(&ctx, &key));
+}
+
+Test(publish, the_default_user_is_looked_up_once_and_asked_about_each_time)
+{
+    user_name.text = NOTIFY_STR("default");
+    cr_assert(publish_permitted_or_reply(&ctx, &key));
+    server.permits = false;
+    cr_assert_not(publish_permitted_or_reply(&ctx, &key));
+    cr_assert_eq(server.denials_logged, 1);
+    cr_assert_eq(server.users_found, 1);
+    cr_assert_eq(server.users_freed, 0, "it is kept");
+}
+
+Test(publish, any_other_user_is_looked_up_each_time_and_given_back)
+{
+    static const struct notify_str names[] = {NOTIFY_STR_INIT("bob"), NOTIFY_STR_INIT("defaults"),
+                                              NOTIFY_STR_INIT("Default"), NOTIFY_STR_INIT("")};
+
+    for (int i = 0; i < 4; i++) {
+        user_name.text = names[i];
+        cr_assert(publish_permitted_or_reply(&ctx, &key));
+        cr_assert_eq(server.users_found, i + 1);
+        cr_assert_eq(server.users_freed, i + 1);
+    }
 }
 
 Test(publish, a_user_that_was_deleted_meanwhile_may_not)
