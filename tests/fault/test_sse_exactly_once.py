@@ -5,8 +5,7 @@ import random
 import threading
 import time
 
-from crowd import PATIENCE_S, Crowd, Writer, new_seed, number_of
-from nginx import Nginx
+from crowd import PATIENCE_S, Writer, new_seed, number_of
 from servers import wait_until
 from sse_client import SseClient
 from ws_client import Refused
@@ -163,27 +162,3 @@ def test_readers_whose_queues_are_dropped_all_the_time_get_everything_once(progr
     crowd = Readers(server, [bridge], new_seed(), count=6)
     wait_until(lambda: crowd.reconnects() >= 150, "reconnects", 2 * PATIENCE_S)
     crowd.check()
-
-
-def test_behind_one_nginx_streams_and_websockets_lose_nothing_when_bridges_are_killed(programs, tmp_path):
-    """Without sticky sessions: whoever comes back goes to whichever bridge is next."""
-    server = programs.redis(config=BOXES)
-    bridges = [programs.bridge(server, name=f"bridge{n}") for n in range(2)]
-    nginx = programs.add(Nginx(str(tmp_path), bridges))
-    nginx.start()
-    readers = Readers(server, [nginx], new_seed(), count=6, log=False)
-    crowd = Crowd(server, [nginx], new_seed())
-    try:
-        crowd.add_walkers(4, roams=True)
-        crowd.start_writing()
-        for n in range(6):
-            readers.writer.wait_for_more(100)
-            bridges[n % 2].kill9()
-            readers.writer.wait_for_more(30)
-            crowd.wait_for_more(30)
-            bridges[n % 2].start()
-        readers.check()
-        crowd.finish()
-    finally:
-        crowd.stop()
-    assert readers.reconnects() > 50
