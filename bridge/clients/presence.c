@@ -1,5 +1,5 @@
-/* presence -- what is told of session sets: kicks to those who are meant, who has come and gone to
- * those who watch. */
+/* presence -- what is told of session sets: kicks to those who are meant (session_kicks.c), who has
+ * come and gone to those who watch. */
 #include "clients/sessions_private.h"
 
 #include <stdlib.h>
@@ -48,26 +48,22 @@ static void tell(struct session_place *place, struct notify_str message)
     text_release(&text);
 }
 
-static struct session_place *next_watcher(struct session_place *place)
-{
-    while (place != NULL && !place->watches)
-        place = TAILQ_NEXT(place, link);
-    return place;
-}
-
 static void tell_watchers(struct session_set *set, struct notify_str message)
 {
-    struct session_place *place = next_watcher(TAILQ_FIRST(&set->places));
+    struct session_place *place;
 
-    if (place == NULL)
+    if (set->watchers == 0)
         return;
     if (set->told == SESSIONS_TOLD_MAX) {
         counter_add(COUNTER_PRESENCE_MESSAGES, 1);
         return;
     }
     set->told++;
-    for (; place != NULL; place = next_watcher(TAILQ_NEXT(place, link)))
-        tell(place, message);
+    TAILQ_FOREACH(place, &set->places, link)
+    {
+        if (place->watches)
+            tell(place, message);
+    }
 }
 
 void presence_tell(struct session_set *set, int64_t sessions, int64_t connections)
@@ -91,28 +87,7 @@ void presence_tell(struct session_set *set, int64_t sessions, int64_t connection
     free(message);
 }
 
-/* Kicks. */
-
-/* What it had in Redis is gone, so nothing is to be closed there, nor opened again. */
-void session_place_kick(struct session_place *place)
-{
-    counter_add(COUNTER_KICKED, 1);
-    if (place->state != PLACE_OPENING) /* its answer is on its way: what that opened is closed */
-        session_place_set_state(place, PLACE_NONE);
-    place->set->all->config.handlers->on_kicked(place->client);
-}
-
-static void kick_session(struct session_set *set, struct notify_str session)
-{
-    struct session_place *place, *next;
-
-    for (place = TAILQ_FIRST(&set->places); place != NULL; place = next) {
-        next = TAILQ_NEXT(place, link);
-        if (place->client != NULL && place->state != PLACE_NONE &&
-            notify_str_eq(session_place_name(place), session))
-            session_place_kick(place);
-    }
-}
+/* What is heard. */
 
 static void act_on(struct session_set *set, const struct head *head)
 {
@@ -127,17 +102,17 @@ static void act_on(struct session_set *set, const struct head *head)
     if (set->kind != SESSIONS_OF_USER || !notify_str_eq(head->type, NOTIFY_STR("kick")))
         return;
     if (head->session.len > 0 && json_text_read(head->session, &session, &owner))
-        kick_session(set, session);
+        session_kicks_add(set, session);
     json_decref(owner);
 }
 
 /* Each who arrives has come to his own set, which hardly ever anybody watches. */
-static bool is_for_nobody(struct session_set *set, struct notify_str message)
+static bool is_for_nobody(const struct session_set *set, struct notify_str message)
 {
     const struct notify_str begin = NOTIFY_STR("{\"type\":\"presence\",");
 
     return message.len > begin.len && memcmp(message.ptr, begin.ptr, begin.len) == 0 &&
-           next_watcher(TAILQ_FIRST(&set->places)) == NULL;
+           set->watchers == 0;
 }
 
 void presence_on_message(struct session_set *set, struct notify_str message)

@@ -18,8 +18,9 @@
 
 #define IN_FLIGHT_MAX 128    /* commands */
 #define SET_IN_FLIGHT_MAX 16 /* and of one set */
-/* Of a set, before what is to be touched in it has its turn: when opening all of them takes longer
- * than a lease, those that are open must not be forgotten meanwhile, and so on without end. */
+/* Of a set, before what is to be touched in it has its turn; from then on one for one. When opening
+ * all of them takes longer than a lease, those that are open must not be forgotten meanwhile, and
+ * so on without end; nor may renewing keep anybody out. */
 #define OPENS_BEFORE_TOUCHES 16
 
 struct op;
@@ -276,11 +277,12 @@ static bool send_touch(struct session_set *set, struct session_command *command,
         if (place->state == PLACE_OPEN) {
             add_connection(command, place);
             op.count++;
-            holders += place->is_named;
+            holders += place->is_named && !(place->holds && set->all->knows_renew);
             renew_holder(place);
         }
         session_place_set_state(place, place->state); /* behind those that are still to be */
     }
+    set->opened -= (set->opened > 0);
     return send_command(set, command, &op);
 }
 

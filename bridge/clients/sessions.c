@@ -37,7 +37,7 @@ static uint64_t hash_of(const struct hash_table *table, const struct hash_node *
     return hash_bytes(&table->key, session_set_key((const struct session_set *)node));
 }
 
-static struct session_set *find_set(const struct sessions *all, struct notify_str key)
+struct session_set *sessions_find_set(struct sessions *all, struct notify_str key)
 {
     struct hash_node *n = hash_table_chain(&all->sets, hash_bytes(&all->sets.key, key));
 
@@ -179,7 +179,7 @@ static struct session_place *make_place(struct sessions *all, struct client *cli
                                         enum session_set_kind kind, struct notify_str key)
 {
     struct session_place *place = find_place(client, key);
-    struct session_set *set = find_set(all, key);
+    struct session_set *set = sessions_find_set(all, key);
 
     if (place != NULL)
         return place;
@@ -202,6 +202,15 @@ static struct session_place *make_place(struct sessions *all, struct client *cli
     return place;
 }
 
+static void set_watches(struct session_place *place, bool watches)
+{
+    if (watches && !place->watches)
+        place->set->watchers++;
+    if (!watches && place->watches)
+        place->set->watchers--;
+    place->watches = place->is_to_learn = watches;
+}
+
 /* Its client has nothing to do with it any more. What Redis has, or is about to have, is taken
  * back; when there is no link, or far too much to take back, by the end of the lease. */
 static void give_up(struct session_place *place)
@@ -210,7 +219,7 @@ static void give_up(struct session_place *place)
 
     session_holder_close(place);
     place->client = NULL;
-    place->watches = place->is_to_learn = false;
+    set_watches(place, false);
     if (place->state == PLACE_OPENING)
         return; /* its answer comes first */
     if (place->state != PLACE_OPEN || !redis_link_is_up(all->config.commands)) {
@@ -288,7 +297,7 @@ int sessions_watch(struct sessions *all, struct client *client, enum session_set
     if (place == NULL)
         return -ENOMEM;
     hear(place->set);
-    place->watches = place->is_to_learn = true;
+    set_watches(place, true);
     place->set->tells = true;
     session_line_add(place->set);
     return 0;
@@ -300,7 +309,7 @@ void sessions_unwatch(struct client *client, struct notify_str key)
 
     if (place == NULL)
         return;
-    place->watches = place->is_to_learn = false;
+    set_watches(place, false);
     if (place->state == PLACE_NONE)
         leave(client, place);
 }
@@ -464,8 +473,8 @@ struct sessions *sessions_new(const struct sessions_config *config)
     all->subscriptions = subscription_set_new(config->loop, &subscription_handlers);
     all->wheel =
         heartbeat_new(config->loop, tick_for(config->lease_ms), HEARTBEAT_AT_ONCE, on_beat);
-    if (hash_table_init(&all->sets, hash_of) == 0 && all->subscriptions != NULL &&
-        all->wheel != NULL)
+    if (hash_table_init(&all->sets, hash_of) == 0 && session_kicks_init(all) == 0 &&
+        all->subscriptions != NULL && all->wheel != NULL)
         return all;
     sessions_free(all);
     return NULL;
@@ -478,6 +487,7 @@ void sessions_free(struct sessions *all)
     if (all == NULL)
         return;
     session_line_stop(all);
+    session_kicks_release(all);
     while ((set = TAILQ_FIRST(&all->due)) != NULL)
         session_line_remove(set);
     if (all->sets.buckets != NULL)

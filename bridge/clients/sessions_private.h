@@ -1,6 +1,6 @@
 /* sessions_private -- one session set as this process holds it. For sessions.c, session_line.c,
- * session_holders.c and presence.c alone, which have the same object before them: who has a place,
- * what is sent, what is heard. */
+ * session_renewal.c, session_holders.c, session_kicks.c and presence.c alone, which have the same
+ * object before them: who has a place, what is sent, what is heard. */
 #ifndef SESSIONS_PRIVATE_H
 #define SESSIONS_PRIVATE_H
 
@@ -58,11 +58,12 @@ struct session_set {
      * round; then the rest. */
     struct session_places places;
     uint32_t in_flight; /* commands */
+    uint32_t watchers;  /* places */
     uint16_t key_len;
     uint8_t kind;
     uint8_t round;  /* of touching */
     uint8_t told;   /* messages about it, in this round, to those who watch */
-    uint8_t opened; /* OPENs since all that was to be touched had been */
+    uint8_t opened; /* OPENs that TOUCHes had to wait for, at most */
     bool due : 1;
     bool failing : 1;   /* Redis refused its last command: nothing is opened until touch_ms */
     bool dropping : 1;  /* all that this process has in it is to go */
@@ -80,6 +81,8 @@ struct sessions {
     size_t closing; /* places and holdings that Redis is still to be told of that they ended */
     TAILQ_HEAD(session_set_queue, session_set) due;
     TAILQ_HEAD(holding_queue, holding) ended;
+    STAILQ_HEAD(kicked_queue, kicked) kicked; /* sessions that are to be ended, in this turn */
+    struct hash_table kicked_names;           /* of those of one set, while it is looked through */
     size_t in_flight; /* commands; one that renews many leases counts as as many */
     int64_t counted;  /* sessions, of the set whose connections the next reply counts; -1: none */
     struct log_once said; /* of the log */
@@ -96,6 +99,8 @@ struct sessions {
 };
 
 struct notify_str session_set_key(const struct session_set *set);
+/* NULL: no client has to do with it. */
+struct session_set *sessions_find_set(struct sessions *all, struct notify_str key);
 /* What it is called in its set. Its client is there. */
 struct notify_str session_place_name(const struct session_place *place);
 /* Frees it; its set goes when nobody has to do with it any more. */
@@ -140,8 +145,13 @@ void session_holder_close(struct session_place *place);
 void session_holders_send_close(struct sessions *all);
 /* The link was lost: Redis forgets them. */
 void session_holders_forget_ended(struct sessions *all);
-/* presence.c: its session was ended. */
+/* session_kicks.c: its session was ended. */
 void session_place_kick(struct session_place *place);
+/* All that are of this session. */
+void session_kicks_add(struct session_set *set, struct notify_str session);
+/* 0 or -ENOMEM. */
+int session_kicks_init(struct sessions *all);
+void session_kicks_release(struct sessions *all);
 /* A message on its channel; the counts of two replies. */
 void presence_on_message(struct session_set *set, struct notify_str message);
 void presence_tell(struct session_set *set, int64_t sessions, int64_t connections);

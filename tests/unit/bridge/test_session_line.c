@@ -40,6 +40,7 @@ static struct redis_link subscriber, commands;
 static struct sessions *sessions;
 static uint64_t seed;
 static bool is_never_full; /* what a peer is sent has room */
+static unsigned names_asked;
 
 #define CHECK(condition, what)                                                                     \
     cr_assert(condition, "scenario %" PRIu64 ": %s (%s)", seed, what, #condition)
@@ -60,6 +61,7 @@ static struct notify_str numbered(char letter, int n)
 
 struct notify_str client_session(const struct client *client)
 {
+    names_asked++;
     return numbered('s', peer_of(client)->session);
 }
 
@@ -607,6 +609,47 @@ static size_t lose_session(const char *key, const char *session)
     return count;
 }
 
+static void push_kick(const char *key, const char *session)
+{
+    char text[128];
+
+    (void)snprintf(text, sizeof(text),
+                   "{\"type\":\"kick\",\"key\":\"%s\",\"rev\":7,\"session_id\":\"%s\"}", key,
+                   session);
+    push("message", notify_str_z(key), text);
+}
+
+Test(session_line, kicks_that_come_together_are_looked_for_together)
+{
+    char name[8];
+
+    begin(1);
+    wrong_percent = 0;
+    for (int i = 0; i < 4; i++)
+        arrive_as(&peers[i], 0, i / 2);
+    arrive_as(&peers[4], 1, 0);
+    arrive_as(&peers[5], 1, 1);
+    arrive_as(&peers[6], 2, 2);
+    settle_all();
+    names_asked = 0;
+    for (unsigned i = 0; i < 500; i++) {
+        (void)snprintf(name, sizeof(name), "x%u", i);
+        push_kick("sessions:u0", i == 250 ? "s1" : name);
+    }
+    push_kick("sessions:u1", "s0");
+    push_kick("sessions:u0", "s0");
+    push_kick("sessions:u2", "s2");
+    go(&peers[6]); /* and its set with it, or soon */
+    settle_all();
+    for (int i = 0; i < 5; i++)
+        cr_assert(peers[i].kicked, "peer %d", i);
+    cr_assert_not(peers[5].kicked);
+    cr_assert_not(peers[6].kicked, "it had gone before");
+    cr_assert_lt(names_asked, 60, "and not some for each kick: %u", names_asked);
+    push_kick("sessions:u1", "s1");
+    end(); /* before its turn */
+}
+
 Test(session_line, a_kick_meets_the_session_that_it_names_which_is_not_opened_again)
 {
     begin(1);
@@ -617,8 +660,8 @@ Test(session_line, a_kick_meets_the_session_that_it_names_which_is_not_opened_ag
     settle_all();
     cr_assert_eq(count_held("sessions:u0", NULL), 3);
     cr_assert_eq(lose_session("sessions:u0", "s0"), 2);
-    push("message", NOTIFY_STR("sessions:u0"),
-         "{\"type\":\"kick\",\"key\":\"sessions:u0\",\"rev\":7,\"session_id\":\"s0\"}");
+    push_kick("sessions:u0", "s0");
+    loop_testing_run_deferred();
     cr_assert(peers[0].kicked && peers[1].kicked && !peers[2].kicked);
     settle_all();
     cr_assert_eq(count_held("sessions:u0", "s0"), 0);
