@@ -5,6 +5,7 @@ import json
 import os
 import random
 import signal
+import threading
 import time
 
 import pytest
@@ -408,6 +409,40 @@ def test_who_may_kick_nobody_ends_nobodys_session(programs, redis_server, open_t
         assert mallory.request(type_, user_id="alice")["error"]["code"] == "FORBIDDEN"
     assert_served(redis_server, alice, "alice")
     assert mallory.request("kick", user_id="mallory")["type"] in ("ok", "error")
+
+
+def test_who_comes_back_at_each_kick_is_kicked_each_time_and_delays_nobody(programs, redis_server, open_tab):
+    bridges = [programs.bridge(redis_server, *JWT) for _ in range(2)]
+    alice, redis = open_tab(bridges[0], token("alice")), redis_server.client()
+    mallory, done, kicked, failures = token("mallory"), threading.Event(), [], []
+
+    def come_back(bridge):
+        try:
+            while not done.is_set():
+                with WsClient(bridge.port, f"/ws/tab?token={mallory}") as tab:
+                    code = tab.wait_closed(timeout=60).code
+                    assert code in (4409, 4410), code
+                    kicked.append(code)
+        except Exception as error:  # is raised by the test
+            failures.append(error)
+
+    threads = [threading.Thread(target=come_back, args=(bridge,)) for bridge in bridges for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    while len(kicked) < 200 and not failures:
+        redis.execute_command("NOTIFY.SESSION", "KICK", "sessions:mallory", "*")
+        if len(kicked) % 20 == 0:
+            assert_served(redis_server, alice, "alice")
+    done.set()
+
+    def all_have_ended():
+        redis.execute_command("NOTIFY.SESSION", "KICK", "sessions:mallory", "tab")
+        return not any(thread.is_alive() for thread in threads)
+
+    wait_until(all_have_ended, "each being kicked once more", timeout=60)
+    assert not failures, failures[0]
+    wait_until(lambda: redis.execute_command("NOTIFY.SESSION", "COUNT", "sessions:mallory") == 0, "nobody is left over")
+    assert_served(redis_server, alice, "alice")
 
 
 def test_who_calls_its_session_like_anothers_neither_shields_it_nor_learns_of_it(

@@ -146,6 +146,13 @@ def test_a_guest_has_the_rights_of_its_role_and_no_inbox(stand):
     assert stand.receivers(f"inbox:{tab.greeting['user_id']}") == 0
 
 
+def test_a_guest_follows_no_inbox_by_its_position_either(stand, user):
+    tab = stand.tab("/ws/kiosk")
+    for key in (f"inbox:{tab.greeting['user_id']}", f"inbox:{user}"):
+        assert refused(tab, "resume", positions={key: "0-0"}) == {"member": "positions"}
+        assert stand.receivers(key) == 0
+
+
 def test_a_guest_cannot_name_a_user_nor_become_one(stand, user):
     end = stand.tab(f"/ws?user={user}", greeted=False).wait_closed()
     assert end.code == 4403

@@ -14,7 +14,7 @@ import redis
 
 from bridge_helpers import Stand, id_before, ids_of, new_name, number_of
 from certificates import Certificate
-from servers import free_port, wait_until
+from servers import change_roles, free_port, wait_until
 from sse_client import PATH, Ended, SseClient
 from tokens import SECRET, token
 from ws_client import Refused
@@ -560,6 +560,25 @@ def test_something_is_written_at_each_interval(make_stand, user):
         return stream.parser.comments >= 4
 
     wait_until(are_several, "some beats")
+
+
+def test_a_category_that_a_role_loses_ends_on_a_stream_at_once_and_so_does_a_topic(make_stand, user, tmp_path):
+    roles = tmp_path / "roles"
+    may = "role *\n  categories {}\n  subscribe {}\n"
+    roles.write_text(may.format("kept lost", "kept lost"), encoding="utf-8")
+    stand = make_stand(*JWT, "--roles", str(roles), kind=Streams)
+    stream = stand.stream(token=token(user), topics="kept,lost")
+    stand.send("topic:all", "first", "CATEGORY", "lost")
+    assert stream.expect("notification").json["data"]["title"] == "first"
+    change_roles(roles, may.format("kept", "kept"), stand.daemon)
+    assert stream.expect("error").json["error"] | {"message": ""} == {
+        "code": "FORBIDDEN", "message": "", "details": {"key": "topic:lost"},
+    }  # fmt: skip
+    for key, category in (("topic:all", "lost"), ("topic:kept", "lost"), ("topic:lost", "kept")):
+        stand.send(key, "hidden", "CATEGORY", category)
+    stand.send("topic:kept", "last", "CATEGORY", "kept")
+    assert stream.expect("notification").json["data"]["title"] == "last"
+    assert not stream.parser.events
 
 
 def test_what_is_kept_back_by_a_filter_moves_the_id_with_the_next_beat(make_stand, user, tmp_path):
