@@ -19,7 +19,7 @@ static size_t cost(const struct frame *frame)
 
 bool outbox_fits(const struct outbox *outbox, size_t len, size_t other, size_t max_bytes)
 {
-    return outbox->len == 0 || outbox->bytes + len + OUTBOX_ITEM_BYTES + other <= max_bytes;
+    return outbox->len == 0 || (size_t)outbox->bytes + len + OUTBOX_ITEM_BYTES + other <= max_bytes;
 }
 
 static struct outbox_item *at(const struct outbox *outbox, uint32_t i)
@@ -43,14 +43,21 @@ static int grow(struct outbox *outbox)
     return 0;
 }
 
+static int make_room(struct outbox *outbox, const struct frame *frame)
+{
+    if (cost(frame) > UINT32_MAX - outbox->bytes)
+        return -ENOMEM;
+    return outbox->len < outbox->cap ? 0 : grow(outbox);
+}
+
 int outbox_push_item(struct outbox *outbox, const struct outbox_item *item)
 {
-    if (outbox->len == outbox->cap && grow(outbox) != 0)
+    if (make_room(outbox, item->frame) != 0)
         return -ENOMEM;
     (void)frame_ref(item->frame);
     *at(outbox, outbox->len) = *item;
     outbox->len++;
-    outbox->bytes += cost(item->frame);
+    outbox->bytes += (uint32_t)cost(item->frame);
     return 0;
 }
 
@@ -62,12 +69,12 @@ int outbox_push(struct outbox *outbox, struct frame *frame, void *source, struct
 
 int outbox_push_first(struct outbox *outbox, struct frame *frame)
 {
-    if (outbox->len == outbox->cap && grow(outbox) != 0)
+    if (make_room(outbox, frame) != 0)
         return -ENOMEM;
     outbox->head = (outbox->head + outbox->cap - 1) & (outbox->cap - 1);
     outbox->len++;
     *at(outbox, 0) = (struct outbox_item){.frame = frame_ref(frame)};
-    outbox->bytes += cost(frame);
+    outbox->bytes += (uint32_t)cost(frame);
     return 0;
 }
 
@@ -89,7 +96,7 @@ bool outbox_pop_item(struct outbox *outbox, struct outbox_item *ret)
     *ret = *at(outbox, 0);
     outbox->head = (outbox->head + 1) & (outbox->cap - 1);
     outbox->len--;
-    outbox->bytes -= cost(ret->frame);
+    outbox->bytes -= (uint32_t)cost(ret->frame);
     if (outbox->len == 0)
         give_back_memory(outbox);
     return true;
@@ -110,7 +117,7 @@ void outbox_drop(struct outbox *outbox, bool (*match)(void *ctx, const struct ou
     for (uint32_t i = 0; i < outbox->len; i++) {
         struct outbox_item *item = at(outbox, i);
         if (item->source != NULL && match(ctx, item)) {
-            outbox->bytes -= cost(item->frame);
+            outbox->bytes -= (uint32_t)cost(item->frame);
             frame_unref(item->frame);
         } else {
             *at(outbox, kept++) = *item;

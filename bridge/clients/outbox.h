@@ -31,7 +31,7 @@ struct outbox_item {
 struct outbox {
     struct outbox_item *items; /* owned ring of cap, a power of two; NULL while empty */
     uint32_t cap, head, len;
-    size_t bytes; /* that the queue costs: its frames, and OUTBOX_ITEM_BYTES for each of them */
+    uint32_t bytes; /* that the queue costs: its frames, and OUTBOX_ITEM_BYTES for each of them */
 };
 
 #define OUTBOX_ITEM_BYTES 64 /* its place in the ring, and what a frame has beside its bytes */
@@ -40,7 +40,8 @@ bool outbox_is_empty(const struct outbox *outbox);
 /* Would an event of len bytes stay within max_bytes, of which `other` are taken up already? Into an
  * empty outbox anything fits: refused, it would be read from Redis again for ever. */
 bool outbox_fits(const struct outbox *outbox, size_t len, size_t other, size_t max_bytes);
-/* Takes a reference of its own to its frame. 0 or -ENOMEM. */
+/* Takes a reference of its own to its frame. 0 or -ENOMEM: that, or it would be 4 GiB, which what
+ * outbox-bytes may be does not come to. */
 int outbox_push_item(struct outbox *outbox, const struct outbox_item *item);
 /* The same, where the epoch does not matter. */
 int outbox_push(struct outbox *outbox, struct frame *frame, void *source, struct notify_id id);

@@ -21,6 +21,8 @@
 #define WRITE_MAX_BYTES 65536
 #define STUCK_TICK_MS 100
 
+_Static_assert(DIALECT_COUNT <= 16, "a sender has four bits for its dialect");
+
 bool sender_is_idle(const struct sender *sender)
 {
     return sender->state == SENDER_READY && sender->outbox.len == 0 && !conn_is_busy(sender->conn);

@@ -49,11 +49,10 @@ struct sender {
     struct conn *conn;      /* borrowed; NULL once closed */
     struct senders *shared; /* borrowed */
     uint16_t calls;         /* requests without an answer yet, and asks */
-    uint8_t state, dialect;
     uint8_t in_line; /* commands of its calls that wait for their turn; then its input waits */
-    bool input_paused;
-    bool
-        marked; /* its frames are blocks of events, to be ended by how far it has come (progress) */
+    uint8_t state : 2, dialect : 4; /* of those enums */
+    bool input_paused : 1;
+    bool marked : 1;     /* its frames are blocks, to be ended by how far it has come (progress) */
     uint32_t call_bytes; /* of the calls and asks: what they and their answers may come to */
     struct outbox outbox;
     struct heartbeat_node stuck; /* set while its socket takes no more: until when it must */

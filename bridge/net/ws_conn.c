@@ -21,6 +21,7 @@
 #include "base/heartbeat.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/short_time.h"
 #include "net/addresses.h"
 #include "net/carrier.h"
 #include "net/conn_base.h"
@@ -40,8 +41,8 @@
 /* One per connection: keep it small. */
 struct ws_conn {
     struct conn conn;    /* first */
-    uint64_t heard_ms;   /* when the last frame came from the peer */
-    uint64_t ping_ms;    /* when the next ping is due */
+    uint32_t heard_at;   /* when the last frame came from the peer (short_time), */
+    uint32_t ping_at;    /* and when the next ping is due */
     uint64_t control_us; /* loop clock at which its allowance for control frames is whole again */
     struct ws_reader *reader; /* owned; in the middle of a message; or NULL */
 };
@@ -320,7 +321,7 @@ static void on_input(void *owner)
         return;
     }
     if (n > 0) {
-        ws_of(conn)->heard_ms = loop_now_ms(transport->loop);
+        ws_of(conn)->heard_at = short_time(loop_now_ms(transport->loop));
         conn->unanswered = 0;
     }
     handle_input(conn, &in);
@@ -351,8 +352,8 @@ static void want_input(struct conn *conn)
         update_input(conn);
         return;
     }
-    ws_of(conn)->heard_ms =
-        loop_now_ms(conn->transport->loop); /* what it said meanwhile is unread */
+    ws_of(conn)->heard_at =
+        short_time(loop_now_ms(conn->transport->loop)); /* what it said meanwhile is unread */
     resume_input(conn);
 }
 
@@ -361,10 +362,12 @@ static void want_input(struct conn *conn)
 static void plan_beat(struct conn *conn, uint64_t now_ms)
 {
     const struct transport_config *config = &conn->transport->config;
-    uint64_t due_ms = config->heartbeat_ms > 0 ? ws_of(conn)->ping_ms : UINT64_MAX;
+    const struct ws_conn *ws = ws_of(conn);
+    uint64_t due_ms = config->heartbeat_ms > 0 ? short_time_ms(ws->ping_at, now_ms) : UINT64_MAX;
+    uint64_t idle_ms = short_time_ms(ws->heard_at, now_ms) + config->idle_timeout_ms;
 
-    if (config->idle_timeout_ms > 0 && ws_of(conn)->heard_ms + config->idle_timeout_ms < due_ms)
-        due_ms = ws_of(conn)->heard_ms + config->idle_timeout_ms;
+    if (config->idle_timeout_ms > 0 && idle_ms < due_ms)
+        due_ms = idle_ms;
     if (due_ms != UINT64_MAX)
         conn_set_beat(conn, due_ms > now_ms ? due_ms - now_ms : 0);
 }
@@ -373,11 +376,12 @@ static void plan_beat(struct conn *conn, uint64_t now_ms)
  * it has not yet read. Whoever wrote so much to it watches over it. Nor do we hear a paused one. */
 static void ping(struct conn *conn, uint64_t now_ms)
 {
-    ws_of(conn)->ping_ms = now_ms + conn->transport->config.heartbeat_ms;
+    ws_of(conn)->ping_at = short_time(now_ms + conn->transport->config.heartbeat_ms);
     if (conn->busy || conn->paused)
         return;
     if (conn->unanswered >= UNANSWERED_PINGS) {
-        log_debug("ws_dead", "silent_ms", log_int((int64_t)(now_ms - ws_of(conn)->heard_ms)));
+        log_debug("ws_dead", "silent_ms",
+                  log_int((int64_t)(now_ms - short_time_ms(ws_of(conn)->heard_at, now_ms))));
         conn_end(conn);
         return;
     }
@@ -396,13 +400,14 @@ static void beat(struct conn *conn)
         return;
     }
     if (config->idle_timeout_ms > 0 && conn->paused)
-        ws_of(conn)->heard_ms = now_ms;
-    if (config->idle_timeout_ms > 0 && now_ms >= ws_of(conn)->heard_ms + config->idle_timeout_ms) {
+        ws_of(conn)->heard_at = short_time(now_ms);
+    if (config->idle_timeout_ms > 0 &&
+        now_ms >= short_time_ms(ws_of(conn)->heard_at, now_ms) + config->idle_timeout_ms) {
         conn_limit_met(conn, COUNTER_IDLE);
         conn_close(conn, CONN_CLOSE_IDLE, "idle");
         return;
     }
-    if (config->heartbeat_ms > 0 && now_ms >= ws_of(conn)->ping_ms)
+    if (config->heartbeat_ms > 0 && now_ms >= short_time_ms(ws_of(conn)->ping_at, now_ms))
         ping(conn, now_ms);
     if (conn->state == CONN_OPEN)
         plan_beat(conn, now_ms);
@@ -445,11 +450,12 @@ static struct conn *conn_new(struct transport *transport, struct stream *stream,
         return NULL;
     ws->conn.kind = CONN_WEBSOCKET;
     conn_begin(&ws->conn, transport, stream, &handlers, address);
-    ws->heard_ms = now_ms;
+    ws->heard_at = short_time(now_ms);
     /* When ten thousand clients connect in the same second, as they do after a restart, their pings
      * must not all be due in the same one: each would hold up everything else for as long as it
      * takes to send and to answer them all. */
-    ws->ping_ms = now_ms + heartbeat_spread(transport->opened, transport->config.heartbeat_ms);
+    ws->ping_at =
+        (uint32_t)(now_ms + heartbeat_spread(transport->opened, transport->config.heartbeat_ms));
     plan_beat(&ws->conn, now_ms);
     return &ws->conn;
 }
