@@ -101,6 +101,7 @@ export class PlayedBridge {
       },
       subscribe: ({ topic, channel, last_id, last }) => {
         const key = channel || `topic:${topic}`;
+        if (key === 'secret') return { type: 'error', error: { code: 'FORBIDDEN', message: 'no' } };
         socket.follows.add(key);
         if (channel) return { type: 'subscription', channel, status: 'subscribed' };
         if (last > 100) return { type: 'error', error: { code: 'INVALID_FIELD', message: 'last is too much' } };

@@ -86,6 +86,11 @@ class Connection {
   get channels() {
     return this.#wishes.channels;
   }
+  /* Or will as soon as there is a connection. */
+  follows(what) {
+    const wish = this.#wishes.get(this.#wishes.of(what).name);
+    return wish !== undefined && !wish.isRefused;
+  }
   get clockAhead() {
     return this.#clockAhead;
   }
@@ -743,8 +748,10 @@ class Connection {
   }
 
   /* What is rewound is complete as it comes, and no place is lost by what was trimmed. */
-  #followed({ name }, { last_id }, answer) {
+  #followed(wish, { last_id }, answer) {
+    const { name } = wish;
     const recovered = !last_id || Boolean(answer && answer.recovered !== false);
+    wish.isRefused = answer === null;
     if (!last_id) this.#wishes.rewound(name);
     this.#release(name, recovered, answer && answer.epoch);
     if (answer) this.#positions.start(name, answer.last, undefined, answer.epoch);
@@ -803,7 +810,7 @@ class Connection {
       if (epoch === this.#epoch) this.#followed(wish, from, answer);
       return answer;
     } catch (error) {
-      if (error.code !== 'DISCONNECTED') this.#wishes.undo(what, before);
+      this.#wishes.undo(what, before, error);
       if (epoch === this.#epoch) this.#release(name, true);
       throw error;
     }

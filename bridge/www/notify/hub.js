@@ -117,17 +117,13 @@ class Hub {
   /* What nobody has followed so far goes on where the tab has been. */
   #join(wishes, positions) {
     for (const { what, rewind } of wishes) {
-      if (this.#isFollowed(what) && !rewind) continue;
+      if (this.#connection.follows(what) && !rewind) continue;
       const lastId = positions[this.#wishes.of(what).name];
       this.#connection.subscribe(what, rewind || { lastId }).then(() => this.#tellPlaces(), (error) => {
         this.#tellEvent('error', { error, request: { type: 'subscribe', ...this.#wishes.of(what).subject } });
       });
     }
     this.#connection.wake();
-  }
-
-  #isFollowed(what) {
-    return typeof what === 'string' ? this.#connection.topics.includes(what) : this.#connection.channels.includes(what.channel);
   }
 
   #welcome(line, positions) {
@@ -201,6 +197,7 @@ class Hub {
     if (!tab) return false;
     tab.life.abort();
     for (const { what } of this.#wishes.all) this.#unfollow(what, line);
+    for (const lines of this.#rewinders.values()) lines.delete(line);
     return this.#tabs.delete(line);
   }
 
@@ -231,7 +228,7 @@ class Hub {
 
   /* The others have a place, and take no notice of what stands below. */
   #tellRewind(name) {
-    for (const line of this.#rewinders.get(name) || []) if (this.#tabs.has(line)) line.post({ kind: 'rewind', key: name });
+    for (const line of this.#rewinders.get(name) || []) line.post({ kind: 'rewind', key: name });
     this.#rewinders.delete(name);
   }
 
@@ -251,11 +248,11 @@ class Hub {
     const isNew = !this.#followers.has(name) || !this.#followers.get(name).has(line);
     this.#follow(what, line, rewind);
     const last = this.#connection.position(name);
-    const answer = this.#isFollowed(what) && lastId === undefined && !rewind
+    const answer = this.#connection.follows(what) && lastId === undefined && !rewind
       ? Promise.resolve({ type: 'subscription', ...subject, status: 'subscribed', last })
       : this.#connection.subscribe(what, from);
     this.#answer(line, n, answer.catch((error) => {
-      if (isNew && error.code !== 'DISCONNECTED') this.#unfollow(what, line);
+      if (error.code === 'FORBIDDEN' || (isNew && error.code !== 'DISCONNECTED')) this.#unfollow(what, line);
       throw error;
     }));
   }

@@ -407,7 +407,7 @@ class Tab {
       this.#positions.start(name, answer.last, undefined, answer.epoch);
       return answer;
     } catch (error) {
-      if (error.code !== 'DISCONNECTED') this.#wishes.undo(what, before);
+      this.#wishes.undo(what, before, error);
       if (!this.#positions.get(name)) this.#positions.take(name, place);
       throw error;
     }

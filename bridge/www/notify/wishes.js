@@ -37,9 +37,10 @@ class Wishes {
     return this.#all.delete(this.of(what).name);
   }
 
-  /* It was refused: all is as before, when there was this wish, or none. */
-  undo(what, before) {
-    if (before) this.add(what, before.rewind);
+  /* It was refused: all is as before, when there was this wish, or none; but what may not be followed is none. */
+  undo(what, before, { code }) {
+    if (code === 'DISCONNECTED') return;
+    if (before && code !== 'FORBIDDEN') this.add(what, before.rewind);
     else this.delete(what);
   }
 
