@@ -5,6 +5,7 @@ import json
 import random
 import signal
 import socket
+import struct
 import threading
 import time
 
@@ -255,6 +256,29 @@ def test_whatever_roles_change_to_under_load_in_the_end_all_get_what_they_may(pr
         tab.expect(type="connection")
         assert tab.request("subscribe", topic="run:1")["status"] == "subscribed"
         assert tab.request("subscribe", topic="run:2")["error"]["code"] == "FORBIDDEN"
+
+
+def test_who_goes_while_rights_are_looked_at_again_takes_nobody_elses_along(programs, redis_server, tmp_path, tabs):
+    """All are looked at few at a time: the next one may just be going."""
+    path = tmp_path / "roles"
+    path.write_text(ROLES[1])
+    bridge = programs.bridge(redis_server, "--auth", "jwt", "--jwt-secret", SECRET, "--roles", str(path), *FREE)
+    bearer, stays = token("alice"), token("bob")
+    for n in range(4):
+        replace_file(path, ROLES[1])
+        bridge.proc.send_signal(signal.SIGHUP)
+        goers = [WsClient(bridge.port, f"/ws?token={bearer}") for _ in range(300)]
+        tabs.append(last := WsClient(bridge.port, f"/ws?token={stays}"))
+        for tab in [*goers, last]:
+            tab.expect(type="connection")
+        assert last.request("subscribe", topic="run:1")["status"] == "subscribed"
+        replace_file(path, ROLES[0] + f"# {n}\n")
+        bridge.proc.send_signal(signal.SIGHUP)
+        for tab in goers:
+            tab.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            tab.sock.close()
+        assert last.expect(type="error")["error"]["details"]["key"] == "topic:run:1"
+        wait_until(lambda: bridge.metrics()['notify_connections{transport="websocket"}'] == len(tabs), "all the others having gone")
 
 
 def test_signals_without_end_delay_nobody(programs, redis_server, tmp_path, tabs):
