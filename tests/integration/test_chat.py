@@ -214,7 +214,7 @@ def test_a_bridge_that_is_killed_loses_nothing(make_hall, user):
 
 
 def test_a_bridge_that_ends_cuts_an_answer_off_and_the_other_one_goes_on(make_hall, user):
-    hall = make_hall("--agent-grace", "5s")
+    hall = make_hall("--agent-grace", "30s")
     reader, request = hall.started(user, at=1)
     hall.agent.say(request, "token", seq=1, content="a")
     assert reader.next()["content"] == "a"
@@ -227,7 +227,7 @@ def test_a_bridge_that_ends_cuts_an_answer_off_and_the_other_one_goes_on(make_ha
 
 
 def test_a_reader_that_takes_nothing_for_too_long_is_cut_off_and_may_go_on(make_hall, user):
-    hall = make_hall("--slow-client-timeout", "500ms", "--agent-grace", "5s", "--outbox-bytes", "64K")
+    hall = make_hall("--slow-client-timeout", "2s", "--agent-grace", "30s", "--outbox-bytes", "64K")
     reader, request = hall.started(user, receive_buffer=4096)
     say_much(hall, request, 400)
     wait_until(lambda: hall.metric("notify_agent_requests_waiting") == 0, "it is given up")
