@@ -1,6 +1,5 @@
 """subscribe with last or since: the newest entries, then what comes, without a seam."""
 
-import json
 import threading
 import time
 
@@ -105,7 +104,7 @@ def test_a_second_subscribe_rewinds_what_is_followed_already(stand, tab, topic):
 def test_the_rewind_has_no_seam_while_somebody_writes(stand, topic):
     """Whatever the moment: the entries are a run without holes that goes on live."""
     key = f"topic:{topic}"
-    stand.send_many(key, 200)
+    first = stand.send_many(key, 200)
     stop = threading.Event()
     sent = []
 
@@ -126,8 +125,7 @@ def test_the_rewind_has_no_seam_while_somebody_writes(stand, topic):
         wait_until(lambda: len(sent) > 300, "the writer")
         stop.set()
         writer.join()
-    everything = stand.call("NOTIFY.RANGE", key, "-", "+", "JSON", "COUNT", "10000")
-    ids = [json.loads(text)["id"] for text in everything]
+    ids = first + sent  # the box keeps a thousand, and a busy machine may have written more
     for n, tab in enumerate(tabs):
         got = []
         while not got or got[-1] != ids[-1]:
