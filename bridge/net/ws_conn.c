@@ -70,9 +70,10 @@ static void update_input(struct conn *conn)
  * the beginning of a message then, and nothing of them is kept. */
 static void take_reader(struct conn *conn)
 {
+    static const struct ws_reader fresh;
     struct ws_conn *ws = ws_of(conn);
 
-    conn->transport->reader = ws->reader == NULL ? (struct ws_reader){0} : *ws->reader;
+    conn->transport->reader = ws->reader == NULL ? fresh : *ws->reader;
     free(ws->reader);
     ws->reader = NULL;
 }
