@@ -49,6 +49,7 @@ static struct router *make_router(struct loop *loop, const struct config *config
     const struct router_plain plain = {.is_plain = is_plain, .ctx = (void *)channels};
     const struct router_limits limits = {
         .plain_bytes = config->channel_message_bytes,
+        .patterns = config->max_channel_patterns,
         .recent_events = config->recent_events,
         .recent_bytes = config->recent_bytes,
         .linger = {.ms = config->linger_ms,

@@ -29,8 +29,8 @@ struct config {
         outbox_bytes;
     uint64_t max_connections_per_address, connect_rate, connect_burst, max_addresses;
     uint64_t message_rate, message_burst, request_rate, request_burst;
-    uint64_t recent_events, recent_bytes, channel_message_bytes, max_lingering,
-        max_lingering_per_client;
+    uint64_t recent_events, recent_bytes, channel_message_bytes, max_channel_patterns,
+        max_lingering, max_lingering_per_client;
     char *agent_stream;
     uint64_t agent_stream_max, agent_timeout_ms, agent_grace_ms, max_agent_requests,
         max_agent_requests_per_client, max_agent_requests_per_user, max_agent_answer_bytes;

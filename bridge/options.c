@@ -651,6 +651,16 @@ const struct option options[] = {
      .max = 16 * MIB,
      .metavar = "SIZE",
      .help = "Of a message on such a channel; a longer one is dropped."},
+    {.name = "max-channel-patterns",
+     .type = OPTION_NUMBER,
+     .at = AT(max_channel_patterns),
+     .def = "1000",
+     .min = 0,
+     .max = 65536,
+     .metavar = "N",
+     .help =
+         "Patterns of such channels that clients of this bridge may follow, all together: Redis "
+         "compares with each of them whatever is published, on any channel."},
     {.name = "status-interval",
      .type = OPTION_TIME,
      .at = AT(status_interval_ms),

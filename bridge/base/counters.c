@@ -38,6 +38,7 @@ const struct counter_info counter_infos[COUNTERS] = {
     [COUNTER_REQUESTS_TOO_MANY] = LIMIT("request-rate"),
     [COUNTER_SUBSCRIPTIONS_REFUSED] = LIMIT("max-subscriptions"),
     [COUNTER_CHANNEL_MESSAGES_TOO_BIG] = LIMIT("max-channel-message"),
+    [COUNTER_CHANNEL_PATTERNS] = LIMIT("max-channel-patterns"),
     [COUNTER_IDLE] = LIMIT("ws-connection-timeout"),
     [COUNTER_SSE_INPUT] = LIMIT("sse-input-bytes"),
     [COUNTER_HTTP_TARGETS] = LIMIT("http-target-bytes"),

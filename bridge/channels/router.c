@@ -17,6 +17,7 @@ struct router {
     struct subscription_set *subscriptions, *patterns;
     struct control *control;
     struct linger *linger;
+    size_t max_patterns;
 };
 
 static void flush_all(struct router *router)
@@ -62,6 +63,12 @@ static bool may_make(struct router *router, const struct linger_account *account
     return linger_allows(router->linger, account);
 }
 
+/* Redis compares each message that anybody publishes with all of them. */
+static bool may_make_pattern(const struct router *router)
+{
+    return subscription_count(router->patterns) < router->max_patterns;
+}
+
 static struct channel *make_channel(struct router *router, struct notify_str key, bool plain,
                                     bool pattern)
 {
@@ -93,6 +100,8 @@ int router_add(struct router *router, struct follow *follow, struct notify_str k
         subscription_retry(set, channel->sub);
     else if (!may_make(router, account))
         return -EBUSY;
+    else if (pattern && !may_make_pattern(router))
+        return -EUSERS;
     else
         channel = make_channel(router, key, follow->plain, pattern);
     if (channel == NULL || channel_add(channel, follow) != 0)
@@ -202,6 +211,7 @@ struct router *router_new(struct loop *loop, const struct router_limits *limits,
     router->shared.recent.events_max = limits->recent_events;
     router->shared.stash_bytes_max = CHANNEL_STASH_BYTES_MAX;
     router->shared.plain_bytes_max = limits->plain_bytes;
+    router->max_patterns = limits->patterns;
     router->shared.is_plain = plain->is_plain;
     router->shared.ctx = plain->ctx;
     TAILQ_INIT(&router->shared.dirty);

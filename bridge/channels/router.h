@@ -25,6 +25,7 @@ struct router_limits {
     size_t recent_bytes;  /* and by all channels together */
     struct linger_limits linger;
     size_t plain_bytes; /* of a message on a plain channel; more is dropped */
+    size_t patterns;    /* of plain channels, in all */
 };
 
 /* Which channels may be followed without a box. */
@@ -42,7 +43,8 @@ void router_free(struct router *router);
 
 /* Has follow follow the key (1 to NOTIFY_KEY_MAX bytes). follow->client, pos, from_now and plain
  * are set; one with plain and a '*' in the key is a pattern. account: of its client, or NULL. 0,
- * -ENOMEM, or -EBUSY: Redis has yet to confirm too many others that were left. */
+ * -ENOMEM, -EBUSY: Redis has yet to confirm too many others that were left; or -EUSERS: it is one
+ * pattern too many. */
 int router_add(struct router *router, struct follow *follow, struct notify_str key,
                const struct linger_account *account);
 /* account: as in linger_begin(). */

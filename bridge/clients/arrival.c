@@ -175,10 +175,13 @@ static void follow_by_itself(struct auto_keys *keys, struct notify_str key,
     brought = keys->resumed != NULL && progress_find(client->sender.progress, key, &position);
     keys->error = client_follow(client, key, brought || from != NULL ? &position : NULL,
                                 brought ? keys->resumed : keys->ask);
-    if (keys->error != -E2BIG)
+    if (keys->error == -E2BIG)
+        client_tell_error(client, key, "TOO_MANY_SUBSCRIPTIONS", CLIENT_TOO_MANY_KEYS_TEXT);
+    else if (keys->error == -EUSERS)
+        client_tell_error(client, key, "UNAVAILABLE", CLIENT_TOO_MANY_PATTERNS_TEXT);
+    else
         return;
-    client_tell_error(client, key, "TOO_MANY_SUBSCRIPTIONS", CLIENT_TOO_MANY_KEYS_TEXT);
-    keys->error = 0; /* roles may name many */
+    keys->error = 0; /* the others are followed all the same: roles may name many */
 }
 
 static void tell_resumed(struct client *client, struct ask *ask)

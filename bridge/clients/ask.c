@@ -70,6 +70,16 @@ json_t *ask_resumed(json_t *results, json_t *epochs)
     return json_pack("{s:s, s:O, s:O*}", "type", "resumed", "results", results, "epochs", epochs);
 }
 
+void ask_forget(struct ask *ask, const struct follow *follow)
+{
+    for (size_t i = 0; i < ask->len; i++) {
+        if (ask->follows[i] != follow)
+            continue;
+        ask->follows[i] = NULL;
+        ask->pending--;
+    }
+}
+
 static bool refuse(struct ask *ask, const struct follow *follow)
 {
     for (size_t i = 0; i < ask->len; i++)

@@ -52,6 +52,8 @@ struct ask {
 struct ask *ask_new(const struct ask_kind *kind, size_t max, void *ctx, size_t bytes,
                     json_t *subject);
 void ask_await(struct ask *ask, struct follow *follow);
+/* No longer, without a result; of one that is not closed yet. */
+void ask_forget(struct ask *ask, const struct follow *follow);
 
 /* An ask belongs to its client from open on. It is done once it is closed and nothing is pending: a
  * follow may be live within the call that starts it, and even then is counted. */

@@ -426,6 +426,17 @@ static void forget_progress(struct client *client, const struct follow *follow)
         progress_remove(client->sender.progress, follow);
 }
 
+/* The one that was begun last: it cannot be followed. */
+static void take_back(struct client *client, struct follow *follow, struct ask *ask)
+{
+    if (ask != NULL)
+        ask_forget(ask, follow);
+    forget_progress(client, follow);
+    client->follows = follow->next;
+    client->follow_count--;
+    free(follow);
+}
+
 int client_follow(struct client *client, struct notify_str key, const struct position *from,
                   struct ask *ask)
 {
@@ -459,12 +470,10 @@ int client_follow(struct client *client, struct notify_str key, const struct pos
     if (ask != NULL)
         ask_await(ask, follow);
     error = router_add(client->shared->router, follow, key, client->left);
-    if (error == 0)
-        return 0;
-    forget_progress(client, follow);
-    client->follows = follow->next;
-    client->follow_count--;
-    free(follow);
+    if (error == -EUSERS)
+        client_limit_met(client, COUNTER_CHANNEL_PATTERNS);
+    if (error != 0)
+        take_back(client, follow, ask);
     return error;
 }
 

@@ -54,6 +54,7 @@ struct turns;
 #define CLIENT_FORBIDDEN_TEXT "Redis does not let the bridge listen to this key"
 #define CLIENT_NO_RIGHT_TEXT "this user may not follow it"
 #define CLIENT_TOO_MANY_KEYS_TEXT "this connection follows as many keys as it may"
+#define CLIENT_TOO_MANY_PATTERNS_TEXT "as many patterns of channels are followed as there may be"
 
 /* What all clients of a process share. */
 struct client_shared {

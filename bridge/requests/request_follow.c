@@ -147,6 +147,8 @@ static void fail_follow(struct request *r, int error)
     else if (error == -EBUSY)
         answer_error(r, ANSWER_UNAVAILABLE, NULL,
                      "Redis has not yet let go of what was left before; try again later");
+    else if (error == -EUSERS)
+        answer_error(r, ANSWER_UNAVAILABLE, NULL, CLIENT_TOO_MANY_PATTERNS_TEXT);
     else
         answer_error(r, ANSWER_PROCESSING_ERROR, NULL, "out of memory");
 }

@@ -104,6 +104,20 @@ def reach_connect_rate(front):
     return until_refused(front.get, lambda answer: answer == b"", free=3)
 
 
+def reach_channel_patterns(one):
+    """Of all clients together; what has no star is no pattern, and one that is followed may be followed by others."""
+    tabs = [one.tab(), one.tab()]
+    for tab in tabs:
+        for channel in ("a*", "b*", "c", "d"):
+            assert tab.request("subscribe", channel=channel)["status"] == "subscribed"
+    by_address = one.tab("/ws?channels=e,f*,a*")
+    told = by_address.expect(type="error")["error"]
+    assert told["details"] == {"key": "f*"}
+    one.server.client().publish("ab", "x")
+    assert by_address.expect(type="channel_message")["pattern"] == "a*"
+    return tabs[0].request("subscribe", channel="g*")["error"]["code"], told["code"]
+
+
 def reach_subscriptions(front):
     tab = front.tab()
     for n in range(20):
@@ -195,6 +209,9 @@ def reach_time(front):
 
 COUNT_ME = ("--exempt-addresses", "unix")
 LIMITS = {
+    "max-channel-patterns": (
+        ("--channel", "*", "--max-channel-patterns", "2"), reach_channel_patterns, ("UNAVAILABLE", "UNAVAILABLE"),
+    ),
     "max-connections": (("--max-connections", "2"), reach_connections, (503, "UNAVAILABLE")),
     "max-connections-per-address": (
         ("--max-connections-per-address", "2", *COUNT_ME), reach_connections_per_address, 4409,

@@ -539,6 +539,7 @@ static const char *const all_options[] = {
     "status-interval",
     "channel",
     "max-channel-message",
+    "max-channel-patterns",
     "version",
     "help",
     "help-markdown",
