@@ -14,6 +14,7 @@
 #include "requests/request.h"
 #include "requests/responder.h"
 #include "wire/inbound.h"
+#include "wire/json_copy.h"
 #include "wire/json_scan.h"
 #include "wire/json_text.h"
 
@@ -77,15 +78,8 @@ const struct http_call post_notification_call = {
 struct posted {
     struct notify_str type; /* raw */
     bool type_twice;
-    char *data;
-    size_t len;
+    struct json_copy data;
 };
-
-static void add(struct posted *posted, struct notify_str text)
-{
-    memcpy(posted->data + posted->len, text.ptr, text.len);
-    posted->len += text.len;
-}
 
 static void on_member(void *ctx, struct notify_str name, struct notify_str value)
 {
@@ -96,13 +90,10 @@ static void on_member(void *ctx, struct notify_str name, struct notify_str value
         posted->type = value;
         return;
     }
-    add(posted, posted->len == 0 ? NOTIFY_STR("{\"") : NOTIFY_STR(",\""));
-    add(posted, name);
-    add(posted, NOTIFY_STR("\":"));
-    add(posted, value);
+    json_copy_add(&posted->data, name, value);
 }
 
-/* Reads the body; data has room for all of it, and of two braces. False: r has been answered. */
+/* Reads the body; data has room for all of it. False: r has been answered. */
 static bool read_body(struct request *r, struct posted *posted)
 {
     struct notify_str body = http_call_request(r)->body;
@@ -112,7 +103,6 @@ static bool read_body(struct request *r, struct posted *posted)
         answer_bad_json(r, "the body", body, &fault);
         return false;
     }
-    add(posted, posted->len == 0 ? NOTIFY_STR("{}") : NOTIFY_STR("}"));
     if (posted->type_twice)
         answer_error(r, ANSWER_INVALID_FIELD, "type", "type is given twice");
     return !posted->type_twice;
@@ -165,7 +155,7 @@ static void on_replied(struct request *r, const struct resp *reply, void *ctx)
 static const struct call_kind event_kind = {
     .fn = on_replied, .answer_bytes = CALL_SMALL_ANSWER, .whatever = true};
 
-static void send_event(struct request *r, const struct posted *posted)
+static void send_event(struct request *r, struct posted *posted)
 {
     struct key_buffer buffer;
     struct notify_str key, type;
@@ -177,20 +167,20 @@ static void send_event(struct request *r, const struct posted *posted)
     if (words.at[1].len == 0)
         return;
     words_add(&words, type);
-    words_add_option(&words, NOTIFY_STR("DATA"), notify_str_of(posted->data, posted->len));
+    words_add_option(&words, NOTIFY_STR("DATA"), json_copy_end(&posted->data));
     http_call_status(r, STATUS_ACCEPTED, NULL);
     idempotency_send(r, &event_kind, NULL, &words, key);
 }
 
 static void handle_event(struct request *r)
 {
-    struct posted posted = {.data = malloc(http_call_request(r)->body.len + 2)};
+    struct posted posted = {.data.text = malloc(http_call_request(r)->body.len + JSON_COPY_MORE)};
 
-    if (posted.data == NULL)
+    if (posted.data.text == NULL)
         answer_error(r, ANSWER_PROCESSING_ERROR, NULL, "out of memory");
     else if (read_body(r, &posted))
         send_event(r, &posted);
-    free(posted.data);
+    free(posted.data.text);
 }
 
 const struct http_call post_event_call = {

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "wire/blanks.h"
 #include "wire/event.h"
 #include "wire/json_scan.h"
 
@@ -22,18 +23,11 @@ static void write_text(struct writing *to, struct notify_str text)
     to->len += text.len;
 }
 
+#define BLANKS NOTIFY_STR(" \t\n\r") /* of JSON */
+
 static bool is_blank(char c)
 {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static struct notify_str trim(struct notify_str text)
-{
-    while (text.len > 0 && is_blank(text.ptr[0]))
-        text = notify_str_of(text.ptr + 1, text.len - 1);
-    while (text.len > 0 && is_blank(text.ptr[text.len - 1]))
-        text.len--;
-    return text;
+    return memchr(BLANKS.ptr, c, BLANKS.len) != NULL;
 }
 
 /* Well-formed JSON without blanks outside strings, as in all other messages. */
@@ -82,7 +76,7 @@ static char *quote(struct notify_str text)
 /* What stands behind "data":. string: the payload quoted; or NULL. */
 static void write_data(struct writing *to, struct notify_str payload, const char *string)
 {
-    struct notify_str json = trim(payload);
+    struct notify_str json = blanks_trim(payload, BLANKS);
 
     if (json_scan_value(json)) {
         write_json(to, json);

@@ -8,6 +8,7 @@
 #include "wire/agent_event.h"
 #include "wire/dialect.h"
 #include "wire/frame.h"
+#include "wire/json_copy.h"
 #include "wire/json_scan.h"
 #include "wire/json_text.h"
 #include "wire/position.h"
@@ -168,15 +169,8 @@ struct event *event_decode(struct notify_str message)
 /* A text without some of the members of another one. */
 struct excerpt {
     const struct notify_str *without; /* their names; the last is empty */
-    char *text;
-    size_t len;
+    struct json_copy copy;
 };
-
-static void add_to(struct excerpt *excerpt, struct notify_str text)
-{
-    memcpy(excerpt->text + excerpt->len, text.ptr, text.len);
-    excerpt->len += text.len;
-}
 
 static void take_over_member(void *ctx, struct notify_str name, struct notify_str value)
 {
@@ -185,15 +179,12 @@ static void take_over_member(void *ctx, struct notify_str name, struct notify_st
     for (const struct notify_str *left_out = excerpt->without; left_out->len > 0; left_out++)
         if (notify_str_eq(name, *left_out))
             return;
-    add_to(excerpt, excerpt->len == 0 ? NOTIFY_STR("{\"") : NOTIFY_STR(",\""));
-    add_to(excerpt, name);
-    add_to(excerpt, NOTIFY_STR("\":"));
-    add_to(excerpt, value);
+    json_copy_add(&excerpt->copy, name, value);
 }
 
 static struct event *make_excerpt(const struct event *event, const struct notify_str *without)
 {
-    struct event *copy = calloc(1, sizeof(*copy) + event->len);
+    struct event *copy = calloc(1, sizeof(*copy) + event->len + JSON_COPY_MORE);
     struct excerpt excerpt = {.without = without};
     struct notify_str head[HEAD_COUNT] = {{NULL, 0}};
 
@@ -203,10 +194,9 @@ static struct event *make_excerpt(const struct event *event, const struct notify
     copy->refs = 1;
     memset(copy->frames, 0, sizeof(copy->frames));
     copy->discreet = copy->uncounted = NULL;
-    excerpt.text = copy->payload;
+    excerpt.copy.text = copy->payload;
     (void)json_scan_object(notify_str_of(event->payload, event->len), take_over_member, &excerpt);
-    add_to(&excerpt, NOTIFY_STR("}"));
-    copy->len = excerpt.len;
+    copy->len = json_copy_end(&excerpt.copy).len;
     (void)json_scan_object(notify_str_of(copy->payload, copy->len), on_head_member, head);
     point_to(copy, head);
     copy->counts_log = head[HEAD_LOG_UNREAD].len > 0;

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "wire/blanks.h"
+
 enum {
     STATUS_BAD_REQUEST = 400,
     STATUS_URI_TOO_LONG = 414,
@@ -276,19 +278,7 @@ static int parse_request_line(struct http_head *head, struct notify_str line)
 
 /* Fields. */
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static struct notify_str trim(struct notify_str text)
-{
-    while (text.len > 0 && is_blank(text.ptr[0]))
-        text = notify_str_of(text.ptr + 1, text.len - 1);
-    while (text.len > 0 && is_blank(text.ptr[text.len - 1]))
-        text.len--;
-    return text;
-}
+#define BLANKS NOTIFY_STR(" \t") /* "OWS" */
 
 /* Blanks before the colon, lines without one and folded lines are no names. */
 static int parse_field(struct http_head *head, struct notify_str line)
@@ -300,7 +290,7 @@ static int parse_field(struct http_head *head, struct notify_str line)
     if (!take_until(&line, ':', &field->name) || field->name.len == 0 ||
         !all_in(field->name, IN_TOKEN))
         return STATUS_BAD_REQUEST;
-    field->value = trim(line);
+    field->value = blanks_trim(line, BLANKS);
     head->field_count++;
     return 0;
 }
@@ -333,7 +323,7 @@ bool http_list_next(const struct http_head *head, const char *name, struct http_
 
             (void)take_until(&rest, ',', &element); /* or it is the last one */
             at->offset += element.len + 1;
-            *ret_element = trim(element);
+            *ret_element = blanks_trim(element, BLANKS);
             if (ret_element->len > 0)
                 return true;
         }

@@ -9,6 +9,7 @@ import zlib
 from urllib.parse import urlencode
 
 from patience import WAIT_TIMEOUT_S
+from receiving import receive
 from ws_client import Refused
 
 PATH = "/api/v1/notifications/stream"
@@ -174,16 +175,7 @@ class SseClient:
         return None
 
     def _more(self, deadline):
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("nothing arrived in time")
-        self.sock.settimeout(left)
-        try:
-            data = self.sock.recv(65536)
-        except socket.timeout:
-            raise TimeoutError("nothing arrived in time") from None
-        except (ConnectionResetError, BrokenPipeError):
-            data = b""
+        data = receive(self.sock, deadline)
         if self.status is None or self.status != 200:
             self._buf += data
         elif data:

@@ -10,6 +10,7 @@ import struct
 import time
 
 from patience import WAIT_TIMEOUT_S
+from receiving import receive
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
@@ -98,16 +99,7 @@ class WsClient:
     # -- receiving
 
     def _more(self, deadline):
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("nothing arrived in time")
-        self.sock.settimeout(left)
-        try:
-            data = self.sock.recv(65536)
-        except socket.timeout:
-            raise TimeoutError("nothing arrived in time") from None
-        except ConnectionResetError:
-            data = b""
+        data = receive(self.sock, deadline)
         if not data:
             raise Closed(1006)
         self._buf += data

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text_testing.h"
 #include "wire/agent_answer.h"
 #include "wire/agent_event.h"
 #include "wire/event.h"
@@ -129,19 +130,6 @@ static const struct said said[] = {
      ERROR("PROCESSING_ERROR", "the agent could not answer", "null"), false},
 };
 
-static const char *joined(const struct text *text)
-{
-    static char out[1024];
-    size_t len = 0;
-
-    for (size_t i = 0; i < text->len; i++) {
-        memcpy(out + len, text->parts[i].ptr, text->parts[i].len);
-        len += text->parts[i].len;
-    }
-    out[len] = '\0';
-    return out;
-}
-
 Test(agent_event, becomes_the_answer_with_what_it_must_have)
 {
     for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
@@ -149,7 +137,7 @@ Test(agent_event, becomes_the_answer_with_what_it_must_have)
         struct text text;
         cr_assert_eq(agent_answer_say(event, NOTIFY_STR(NOW), &text), said[i].good, "%s",
                      said[i].data);
-        cr_assert_str_eq(joined(&text), said[i].text);
+        cr_assert_str_eq(text_joined(&text), said[i].text);
         text_release(&text);
         event_unref(event);
     }
@@ -162,7 +150,7 @@ Test(agent_event, leaves_room_in_the_answer_for_the_requests_id)
 
     cr_assert(agent_answer_say(event, NOTIFY_STR(NOW), &text));
     text_add_member(&text, NOTIFY_STR(",\"request_id\":"), NOTIFY_STR("7"));
-    cr_assert_not_null(strstr(joined(&text), "\"},\"request_id\":7}"));
+    cr_assert_not_null(strstr(text_joined(&text), "\"},\"request_id\":7}"));
     text_release(&text);
     event_unref(event);
 }

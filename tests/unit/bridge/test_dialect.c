@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text_testing.h"
 #include "wire/dialect.h"
 #include "wire/frame.h"
 #include "wire/text.h"
@@ -107,29 +108,15 @@ Test(dialect, the_plain_one_of_a_dialect_is_plain_itself)
     }
 }
 
-/* The whole of a text. */
-static const char *joined(const struct text *text)
-{
-    static char out[256];
-    size_t len = 0;
-
-    for (size_t i = 0; i < text->len; i++) {
-        memcpy(out + len, text->parts[i].ptr, text->parts[i].len);
-        len += text->parts[i].len;
-    }
-    out[len] = '\0';
-    return out;
-}
-
 Test(dialect, a_text_takes_members_behind_those_it_has)
 {
     struct text text;
 
     cr_assert(text_of_json(&text, json_pack("{s:i}", "a", 1)));
-    cr_assert_str_eq(joined(&text), "{\"a\":1}");
+    cr_assert_str_eq(text_joined(&text), "{\"a\":1}");
     text_add_member(&text, NOTIFY_STR(",\"b\":"), NOTIFY_STR("[2]"));
     text_add_member(&text, NOTIFY_STR(",\"c\":"), NOTIFY_STR("3"));
-    cr_assert_str_eq(joined(&text), "{\"a\":1,\"b\":[2],\"c\":3}");
+    cr_assert_str_eq(text_joined(&text), "{\"a\":1,\"b\":[2],\"c\":3}");
     text_release(&text);
     cr_assert_eq(text.len, 0);
 }
