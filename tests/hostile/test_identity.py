@@ -5,12 +5,14 @@ import json
 import os
 import random
 import signal
+import socket
 import threading
 import time
 
 import pytest
 
 from key_host import KeyHost
+from rest_client import Rest
 from servers import Bridge, change_roles, wait_until
 from tokens import SECRET, Key, b64, claims, token
 from ws_client import WsClient
@@ -117,6 +119,48 @@ def test_a_renewal_never_makes_a_token_last_longer_than_the_newer_one(programs, 
     assert tab.request("auth", token=token("mallory", 4))["type"] == "authenticated"
     end = tab.wait_closed()
     assert (end.code, end.reason) == (4401, "the token has expired")
+
+
+PATHS = ["/api/v1/notifications", "/api/v1/nowhere", "/api/v1/notifications/stream?topics=%00&x=", "/api/v1/sessions/alice",
+         "/api/v1/chat/stream", "/metrics", "/ws", "/api/v1/ws/x", "/"]  # fmt: skip
+
+
+def heads_with(bearer):
+    """Requests that bring a token where it belongs, and where it does not; good ones and others."""
+    for path in PATHS:
+        mark = "&" if "?" in path else "?"
+        for method in ("GET", "POST", "BREW"):
+            yield f"{method} {path}{mark}token={bearer} HTTP/1.1"
+    for field in (
+        f"Authorization: Bearer {bearer} x",
+        f"Authorization: Bearer {bearer}\r\nOrigin: https://{bearer[:200]}.example",
+        f"Cookie: session={bearer}\r\nSec-Fetch-Site: same-origin",
+        f"Sec-WebSocket-Protocol: {bearer}, bearer",
+    ):
+        yield f"GET /api/v1/notifications HTTP/1.1\r\n{field}"
+    yield f"GET /api/v1/notifications?user={bearer[:100]} HTTP/1.1\r\nAuthorization: Bearer {bearer}"
+    yield f"GET /api/v1/notifications?token={bearer}%zz HTTP/1.1"
+    yield f"{bearer} / HTTP/1.1"
+
+
+def test_no_door_writes_a_token_into_its_log_or_says_it_to_anybody(programs, redis_server):
+    bridge = programs.bridge(redis_server, *JWT, "--jwt-cookie", "session", "--log-level", "debug")
+    good = token("alice", name="of this test alone")
+    said = b""
+    for bearer in (good, good[:-6] + "AAAAAA"):
+        for head in heads_with(bearer):
+            with socket.create_connection(("127.0.0.1", bridge.port), timeout=20) as sock:
+                sock.sendall(f"{head}\r\nHost: 127.0.0.1:{bridge.port}\r\nConnection: close\r\n\r\n".encode())
+                sock.shutdown(socket.SHUT_WR)
+                while data := sock.recv(65536):
+                    said += data
+    said += Rest(bridge.port).get("/metrics").body
+    last = "user-of-the-last-line"  # what is logged is read by a thread: up to here, it has been
+    WsClient(bridge.port, f"/ws?token={token(last)}").sock.close()
+    bridge.wait_line(f"event=client_known .*{last}")
+    for part in good.split(".")[1:]:
+        assert not [line for line in bridge.lines if part[:40] in line]
+        assert part[:40].encode() not in said
 
 
 NAMES = ["*", "{user}", "a:b", "../alice", "topic:all", "Alice", "alice ", " alice", "älice", "a/b", "%61lice", "alice\u200b"]
