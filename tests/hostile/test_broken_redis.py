@@ -161,6 +161,21 @@ def act(stage):
         assert tab.request("action_done", id=id_)["type"]
 
 
+def publish(stage):
+    """Without a key, or with one, which is remembered first."""
+    key = {"idempotency_key": "k"} if next(_names) % 2 else {}
+    assert stage.tab.request("publish", topic="all", title="x", **key)["type"]
+
+
+def look_up(stage):
+    """An entry, or what a key was used for."""
+    if next(_names) % 2:
+        act(stage)
+        return
+    for _ in range(2):
+        assert stage.tab.request("publish", topic="all", title="x", idempotency_key="k")["type"]
+
+
 def come(stage):
     """Its inbox is made to follow (some seconds after a refusal at the latest), its session is opened."""
     user = f"comes{next(_names)}"
@@ -196,11 +211,11 @@ REPLIES = {
     "NOTIFY.SEEN": ask("mark_seen"),
     "NOTIFY.MARK": ask("archive", id="1-0"),
     "NOTIFY.DEL": ask("delete_notification", id="1-0"),
-    "NOTIFY.SEND": ask("publish", topic="all", title="x"),
+    "NOTIFY.SEND": publish,
     "NOTIFY.MUTE": ask("mute", category="c"),
     "NOTIFY.UNMUTE": ask("unmute", category="c"),
     "NOTIFY.INFO": ask("categories"),
-    "NOTIFY.GET": act,
+    "NOTIFY.GET": look_up,
     "NOTIFY.EVENT": act,
     "NOTIFY.FOLLOW": come,
     "NOTIFY.SESSION": come,
