@@ -67,21 +67,30 @@ static bool read_name(struct member_value *value)
     return read_text(value) && key_name_is_valid(value->text);
 }
 
-/* What a UUID stands for, as text. NULL: text is none, or out of memory. */
-static json_t *id_of_uuid(struct notify_str text, struct member_value *value)
+static bool take_uuid(struct notify_str text, struct member_value *value)
 {
-    char id[NOTIFY_ID_TEXT_MAX + 1];
     struct entry_uuid uuid;
 
     if (entry_uuid_parse(text, &uuid) != ENTRY_UUID_ENTRY)
-        return NULL;
+        return false;
     value->id = uuid.id;
     value->is_uuid = true;
     value->tag = uuid.tag;
-    return json_stringn(id, notify_id_format(id, uuid.id));
+    return true;
 }
 
-/* As long as ids are: zeros before their numbers, of which there could be any number, are none. */
+/* What a UUID, or an id with any number of zeros before its numbers, stands for, as text. NULL:
+ * text is neither, or out of memory. */
+static json_t *id_meant(struct notify_str text, struct member_value *value)
+{
+    char id[NOTIFY_ID_TEXT_MAX + 1];
+
+    if (!notify_id_parse(text, 0, &value->id) && !take_uuid(text, value))
+        return NULL;
+    return json_stringn(id, notify_id_format(id, value->id));
+}
+
+/* As long as ids are, so that there is room for it wherever there is for one. */
 static bool is_id(struct notify_str text, struct notify_id *ret)
 {
     return text.len <= NOTIFY_ID_TEXT_MAX && notify_id_parse(text, 0, ret);
@@ -95,7 +104,7 @@ static bool read_id(struct member_value *value)
         return false;
     if (is_id(value->text, &value->id))
         return true;
-    id = id_of_uuid(value->text, value);
+    id = id_meant(value->text, value);
     if (id == NULL)
         return false;
     json_decref(value->json);
@@ -133,7 +142,7 @@ static bool read_position(struct member_value *value)
     return read_text(value) && position_parse(value->text, &value->position);
 }
 
-/* One of the array, which becomes an id if it is a UUID. */
+/* One of the array, which becomes the id that is meant. */
 static bool read_id_of(struct member_value *value, size_t i)
 {
     const json_t *item = json_array_get(value->json, i);
@@ -142,7 +151,7 @@ static bool read_id_of(struct member_value *value, size_t i)
     value->tag = 0;
     if (!json_is_string(item) ||
         (!is_id(json_text_of(item), &value->id) &&
-         json_array_set_new(value->json, i, id_of_uuid(json_text_of(item), value)) != 0))
+         json_array_set_new(value->json, i, id_meant(json_text_of(item), value)) != 0))
         return false;
     return i == 0 || value->tag == tag;
 }
