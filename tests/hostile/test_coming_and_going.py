@@ -124,13 +124,15 @@ def test_what_is_no_session_set_keeps_nobody_out(make, front):
 
     def spoil():
         for key in keys:
-            redis.delete(key)
+            pipe = redis.pipeline()  # so that no bridge opens it in between
+            pipe.delete(key)
             if make == "string":
-                redis.set(key, "x")
+                pipe.set(key, "x")
             elif make == "list":
-                redis.rpush(key, "x")
+                pipe.rpush(key, "x")
             elif make == "box":
-                redis.execute_command("NOTIFY.SEND", key, "x")
+                pipe.execute_command("NOTIFY.SEND", key, "x")
+            pipe.execute()
 
     for _ in range(10):
         spoil()
