@@ -447,13 +447,23 @@ def test_who_may_kick_nobody_ends_nobodys_session(programs, redis_server, open_t
     alice, mallory = open_tab(bridge, token("alice")), open_tab(bridge, token("mallory"))
     for members in ({"user_id": "alice"}, {"user_id": "alice", "session_id": "x"}):
         assert mallory.request("kick", **members)["error"]["code"] == "FORBIDDEN"
-    assert mallory.request("kick", session_id="x")["error"]["code"] == "FORBIDDEN", "it is not looked for, either"
-    for members in ({}, {"user_id": "*"}, {"user_id": ["alice"]}):
+    for members in ({}, {"session_id": "x"}, {"user_id": "*"}, {"user_id": ["alice"]}):
         assert mallory.request("kick", **members)["type"] == "error"
     for type_ in ("presence", "subscribe_presence"):
         assert mallory.request(type_, user_id="alice")["error"]["code"] == "FORBIDDEN"
     assert_served(redis_server, alice, "alice")
     assert mallory.request("kick", user_id="mallory")["type"] in ("ok", "error")
+
+
+def test_who_may_not_even_kick_himself_has_no_session_looked_for(programs, redis_server, open_tab, tmp_path):
+    roles = tmp_path / "roles"
+    roles.write_text("role *\n  subscribe x\n")
+    bridge = programs.bridge(redis_server, *JWT, "--roles", str(roles))
+    alice, mallory = open_tab(bridge, token("alice"), path="/ws/tab"), open_tab(bridge, token("mallory"))
+    for session in ("tab", "none"):
+        error = mallory.request("kick", session_id=session)["error"]
+        assert (error["code"], error["details"]["right"]) == ("FORBIDDEN", "kick")
+    assert_served(redis_server, alice, "alice")
 
 
 def test_who_comes_back_at_each_kick_is_kicked_each_time_and_delays_nobody(programs, redis_server, open_tab):
