@@ -31,7 +31,7 @@ static bool word_is_special(uint64_t x)
 }
 
 /* As a signed one, a byte that is not ASCII is below all characters, too. */
-static inline bool byte_is_special(signed char c)
+static inline int byte_is_special(signed char c)
 {
     return (c < 0x20) | (c == '"') | (c == '\\');
 }
