@@ -34,8 +34,8 @@ async function checkContrasts(tab, what) {
   assert.deepEqual([...new Set(told)], [], what);
 }
 
-test('all that is written stands out by 4.5 to 1 from what it is written on, and what is drawn by 3 to 1', async () => {
-  for (const colorScheme of SCHEMES) {
+for (const colorScheme of SCHEMES) {
+  test(`${colorScheme}: all that is written stands out by 4.5 to 1 from what it is written on, and what is drawn by 3 to 1`, async () => {
     const { redis, bridge, tab } = await openFull({ colorScheme, reducedMotion: 'reduce' });
     const check = (what) => checkContrasts(tab, `${colorScheme}, ${what}`);
     await check('as it opens');
@@ -69,8 +69,8 @@ test('all that is written stands out by 4.5 to 1 from what it is written on, and
     await check('with nothing to show');
     await tab.get('disconnect').click();
     await check('disconnected');
-  }
-});
+  });
+}
 
 test('the colour of the brand is not that of an error', async () => {
   for (const colorScheme of SCHEMES) {
