@@ -477,12 +477,12 @@ def test_without_a_token_nobody_is_asked(stand):
 
 def test_who_may_ask_is_said_by_the_roles(make_hall, tmp_path, user):
     roles = tmp_path / "roles.conf"
-    roles.write_text("role *\n  sessions {user}:*\n  agent {user}:*\n")
+    roles.write_text("role *\n  sessions {user}:*\n  agent {user}:* unread\n")
     hall = make_hall("--roles", str(roles))
-    for session in (None, "elsewhere"):
+    for session, right in ((None, "agent"), ("elsewhere", "agent"), ("unread", "sessions")):
         with pytest.raises(Refused) as refused:
             hall.chat(user, session=session)
-        assert refused.value.status == 403 and json.loads(refused.value.body)["error"]["details"]["right"] == "agent"
+        assert refused.value.status == 403 and json.loads(refused.value.body)["error"]["details"]["right"] == right
     reader, request = hall.started(user, session=f"{user}:1")
     say_all(hall.agent, request, [])
     reader.all()
