@@ -57,9 +57,11 @@ function ask(page, kind, address) {
 async function statusOf(page, address, act) {
   const wire = await page.context().newCDPSession(page);
   const asked = new Set();
-  wire.on('Network.requestWillBeSent', ({ requestId, request }) => request.url.startsWith(address) && asked.add(requestId));
+  const statuses = new Map();
   const status = new Promise((done) => {
-    wire.on('Network.responseReceivedExtraInfo', ({ requestId, statusCode }) => asked.has(requestId) && done(statusCode));
+    const look = (id) => asked.has(id) && statuses.has(id) && done(statuses.get(id)); // they are told in any order
+    wire.on('Network.requestWillBeSent', ({ requestId, request }) => request.url.startsWith(address) && look(asked.add(requestId) && requestId));
+    wire.on('Network.responseReceivedExtraInfo', ({ requestId, statusCode }) => look(statuses.set(requestId, statusCode) && requestId));
   });
   await wire.send('Network.enable');
   await act();
