@@ -123,6 +123,13 @@ void answer_lacks_right(struct request *r, const char *member, enum right right,
                "this user may not do that");
 }
 
+void answer_not_followed(struct request *r, const char *member, struct notify_str key)
+{
+    send_error(r, ANSWER_FORBIDDEN,
+               json_pack("{s:s, s:s%}", "member", member, "key", key.ptr, key.len),
+               "this client may not follow that key");
+}
+
 /* Errors of Redis, and of the module, that are more to a client than PROCESSING_ERROR with their
  * text. */
 static const struct redis_error {

@@ -39,6 +39,8 @@ void answer_timed_out(struct request *r, uint64_t after_ms);
 /* FORBIDDEN: who asks lacks a right to name, which member of the request holds. */
 void answer_lacks_right(struct request *r, const char *member, enum right right,
                         struct notify_str name);
+/* FORBIDDEN, with the member and the key of it that this client may not follow. */
+void answer_not_followed(struct request *r, const char *member, struct notify_str key);
 /* Tells of a reply that is no success: NULL (the link went down) or an error of Redis. */
 void answer_failed_reply(struct request *r, const struct resp *reply);
 /* The same for a command that was made of what the client said: what Redis has against that is

@@ -375,8 +375,7 @@ static bool check_positions(struct request *r, json_t *positions)
     {
         struct notify_str key = notify_str_z(name);
         if (!may_resume(r, key)) {
-            answer_error(r, ANSWER_FORBIDDEN, "positions",
-                         "positions holds a key that this client may not follow");
+            answer_not_followed(r, "positions", key);
             return false;
         }
         fresh += client_find_follow(r->client, key) == NULL;

@@ -60,6 +60,7 @@ def test_a_key_that_is_not_the_clients_is_forbidden_and_nothing_is_followed(stan
     own = f"topic:{topic}"
     answer = tab.request("resume", positions={own: "0-0", key: "0-0"})
     assert answer["error"]["code"] == "FORBIDDEN"
+    assert answer["error"]["details"] == {"member": "positions", "key": key}
     stand.send(own)
     stand.send(key)
     assert stand.drain(tab) == []

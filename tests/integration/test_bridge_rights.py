@@ -67,7 +67,7 @@ def test_topics_are_subscribed_by_patterns_with_the_users_id(stand, user):
         wanted = {"member": "topic", "right": "subscribe", "name": topic}
         assert refused(tab, "subscribe", topic=topic) == wanted
         assert refused(tab, "request_notification_history", topic=topic) == wanted
-        assert refused(tab, "resume", positions={f"topic:{topic}": "0-0"}) == {"member": "positions"}
+        assert refused(tab, "resume", positions={f"topic:{topic}": "0-0"}) == {"member": "positions", "key": f"topic:{topic}"}
     assert keys_of(stand, tab, "team:somebody", "run:7") == ["topic:run:7"]
 
 
@@ -149,7 +149,7 @@ def test_a_guest_has_the_rights_of_its_role_and_no_inbox(stand):
 def test_a_guest_follows_no_inbox_by_its_position_either(stand, user):
     tab = stand.tab("/ws/kiosk")
     for key in (f"inbox:{tab.greeting['user_id']}", f"inbox:{user}"):
-        assert refused(tab, "resume", positions={key: "0-0"}) == {"member": "positions"}
+        assert refused(tab, "resume", positions={key: "0-0"}) == {"member": "positions", "key": key}
         assert stand.receivers(key) == 0
 
 
