@@ -29,12 +29,15 @@ NARROW = "notify_narrow.so"
 SERVER = {"appendonly": "yes", "appendfsync": "always", "auto_aof_rewrite_percentage": "0",
           "slowlog_log_slower_than": LIMIT_MS * 1000}  # fmt: skip
 
-# Often the smallest that a setting can be. (A shorter window of tokens would let the writers repeat themselves.)
+# How wrong a clock is.
+OFFSETS_S = [-3600, 3600]
+# Often the smallest that a setting can be. (A window of tokens that two clocks do not both see would let the writers
+# repeat themselves.)
 SETTINGS = {
     "notify.max-entries": [1, 7, 1000, 100_000],
     "notify.max-entry-bytes": [1024, 65_536, 1_048_576],
     "notify.idempotency-max": [1, 5, 1000],
-    "notify.idempotency-window-ms": [600_000, 86_400_000],
+    "notify.idempotency-window-ms": [3 * max(OFFSETS_S) * 1000, 86_400_000],
     "notify.session-max-connections": [1, 10, 1024],
     "notify.max-reply-bytes": [65_536, 4_194_304],
 }
@@ -238,7 +241,7 @@ class Replicated(World):
             "plain": {}, "chained": {},
             "narrow": {"module": host_path(NARROW), "config": TIGHT},
             "older": {"module": older},
-            "clock": {"clock_offset_s": rng.choice([-3600, 3600])},
+            "clock": {"clock_offset_s": rng.choice(OFFSETS_S)},
         }[kind]  # fmt: skip
         self.nodes = [self._make(group, "one", **level), self._make(group, "two", **level), self._make(group, kind, **third)]
         self.primary, second, last = self.nodes
