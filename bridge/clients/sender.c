@@ -157,6 +157,15 @@ static size_t fill_piece(struct sender *sender, char piece[WRITE_MAX_BYTES])
     return len;
 }
 
+static enum conn_write write_events(struct sender *sender, const void *bytes, size_t len)
+{
+    enum conn_write written = conn_write(sender->conn, bytes, len);
+
+    if (written == CONN_DEAD) /* it reports itself */
+        sender->cut = true;
+    return written;
+}
+
 /* One that is too large for a piece. */
 static enum conn_write write_large(struct sender *sender)
 {
@@ -169,8 +178,9 @@ static enum conn_write write_large(struct sender *sender)
     if (whole == NULL)
         sender_close(sender, CONN_CLOSE_INTERNAL, "out of memory");
     else
-        written = conn_write(sender->conn, whole->data,
-                             sender->marked ? write_item(sender, &item, whole->data) : whole->len);
+        written =
+            write_events(sender, whole->data,
+                         sender->marked ? write_item(sender, &item, whole->data) : whole->len);
     frame_unref(whole);
     frame_unref(item.frame);
     return written;
@@ -185,7 +195,7 @@ void sender_drain(struct sender *sender)
     while (written != CONN_DEAD && sender->outbox.len > 0 && sender->state == SENDER_READY &&
            !conn_is_busy(sender->conn)) {
         size_t len = fill_piece(sender, piece);
-        written = len > 0 ? conn_write(sender->conn, piece, len) : write_large(sender);
+        written = len > 0 ? write_events(sender, piece, len) : write_large(sender);
     }
     look_after(sender);
 }
@@ -256,8 +266,8 @@ static bool deliver_marked(struct sender *sender, struct follow *source, struct 
         struct outbox_item item = item_of(event, source, event_frame(event, sender->dialect));
         len += write_block(sender, &item, piece + len);
     }
-    if (conn_write(sender->conn, piece, len) == CONN_BUSY)
-        look_after(sender); /* a dead one reports itself */
+    if (write_events(sender, piece, len) == CONN_BUSY)
+        look_after(sender);
     return true;
 }
 
@@ -270,8 +280,8 @@ bool sender_deliver(struct sender *sender, struct follow *source, struct batch *
     frame = batch_frame(batch, sender->dialect);
     if (frame == NULL || frame->len > WRITE_MAX_BYTES || !sender_is_idle(sender))
         return false;
-    if (conn_write(sender->conn, frame->data, frame->len) == CONN_BUSY)
-        look_after(sender); /* a dead one reports itself */
+    if (write_events(sender, frame->data, frame->len) == CONN_BUSY)
+        look_after(sender);
     return true;
 }
 

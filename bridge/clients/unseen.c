@@ -237,7 +237,8 @@ void unseen_on_greeted(struct client *client)
     struct inbox_start *start = client->inbox_start;
     struct key_buffer buffer;
 
-    if (start == NULL || notify_id_is_zero(start->unmarked) || !sender_is_idle(&client->sender))
+    if (start == NULL || notify_id_is_zero(start->unmarked) || !sender_is_idle(&client->sender) ||
+        client->sender.cut)
         return;
     mark_seen(client, client_inbox(client, &buffer), start->unmarked);
     start->unmarked = (struct notify_id){0, 0};
@@ -248,12 +249,14 @@ static bool has_more_to_mark(const struct inbox_start *start, struct notify_id p
     return !notify_id_is_zero(start->unmarked) || notify_id_cmp(pos, start->from) > 0;
 }
 
-/* The peer has said that it goes, so it has had what was sent before. */
+/* The peer has said that it goes, so it has had what was sent before. What comes between that and
+ * the end of its connection, it has not. */
 static bool has_had_all(const struct client *client, const struct follow *inbox, int code)
 {
     return (code == CONN_CLOSE_NORMAL || code == CONN_CLOSE_GOING_AWAY) && inbox != NULL &&
            inbox->state == FOLLOW_LIVE && client->sender.state == SENDER_READY &&
-           client->sender.outbox.len == 0 && has_more_to_mark(client->inbox_start, inbox->pos);
+           client->sender.outbox.len == 0 && !client->sender.cut &&
+           has_more_to_mark(client->inbox_start, inbox->pos);
 }
 
 void unseen_end(struct client *client, int code)

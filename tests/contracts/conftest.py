@@ -25,8 +25,11 @@ class Script(Program):
         return [one["args"] for one in said if one["call"] == name]
 
     def supported(self):
-        """False: this platform has no such thing, or not even the option for it. Waits for the first line."""
+        """False: this platform has no such thing, or not even the option for it, upon which it ends. Waits for the first
+        line."""
         first = self.wait_line(r"^\{|: bad option: ", timeout=60)
+        if not first.startswith("{"):
+            self.wait()
         return first.startswith("{") and '"unsupported"' not in first
 
 

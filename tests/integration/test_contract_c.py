@@ -3,6 +3,7 @@ of it, wrong ones included. What is named after a row stands in that row of the 
 
 import json
 import signal
+import struct
 
 import pytest
 
@@ -10,8 +11,9 @@ from bridge_helpers import new_name
 from contract_c_client import PLACES, Application, NotAuthenticated, Refused
 from servers import Group, change_roles, wait_until
 from tokens import SECRET, b64, claims, hs, token
-from ws_client import WsClient
+from ws_client import CLOSE, WsClient
 
+OPEN = 'notify_connections{transport="websocket"}'
 ROLES = """
 role *
   categories  system
@@ -389,6 +391,23 @@ def test_row_7_what_came_while_one_was_away_is_delivered_on_return_once(house):
     for application in (again, returned):
         application.wait_for("y")
     assert (again.titles(), returned.titles()) == (["y"], ["x", "y"])
+
+
+def test_what_comes_between_ones_close_and_the_end_of_tcp_is_delivered_on_return(house):
+    """It was marked as seen, though nobody had been sent it."""
+    name, beside = new_name(), new_name()
+    other, leaving = house.online(beside), house.online(name)
+    open_before = house.bridges[0].metrics()[OPEN]
+    leaving.socket.send_frame(CLOSE, struct.pack("!H", 1000))
+    while leaving.socket.recv_frame()[0] != CLOSE:  # its socket is open yet
+        pass
+    house.send(f"inbox:{name}", "late")
+    house.send(f"inbox:{beside}", "heard")
+    other.wait_for("heard")  # and so the bridge has had what came before
+    leaving.socket.sock.close()
+    wait_until(lambda: house.bridges[0].metrics()[OPEN] < open_before, "the end of its connection")
+    other.history()  # and so Redis has had what the bridge had to say of it
+    assert house.online(name, at=1).wait_for("late")["data"]["is_read"] is False
 
 
 def test_what_was_delivered_live_is_not_delivered_again_on_return(house):
