@@ -253,6 +253,16 @@ static bool is_piece(const struct sender *sender, const struct batch *batch)
     return true;
 }
 
+/* A connection that has ended reports itself. What was seen, say, is no loss to it. */
+static void after_batch(struct sender *sender, const struct batch *batch, enum conn_write written)
+{
+    if (written == CONN_BUSY)
+        look_after(sender);
+    for (size_t i = 0; i < batch->len && written == CONN_DEAD; i++)
+        if (batch->events[i]->kind == EVENT_ENTRY)
+            sender->cut = true;
+}
+
 /* Its frames are everybody's, but what ends them is its own. */
 static bool deliver_marked(struct sender *sender, struct follow *source, struct batch *batch)
 {
@@ -266,8 +276,7 @@ static bool deliver_marked(struct sender *sender, struct follow *source, struct 
         struct outbox_item item = item_of(event, source, event_frame(event, sender->dialect));
         len += write_block(sender, &item, piece + len);
     }
-    if (write_events(sender, piece, len) == CONN_BUSY)
-        look_after(sender);
+    after_batch(sender, batch, conn_write(sender->conn, piece, len));
     return true;
 }
 
@@ -280,8 +289,7 @@ bool sender_deliver(struct sender *sender, struct follow *source, struct batch *
     frame = batch_frame(batch, sender->dialect);
     if (frame == NULL || frame->len > WRITE_MAX_BYTES || !sender_is_idle(sender))
         return false;
-    if (write_events(sender, frame->data, frame->len) == CONN_BUSY)
-        look_after(sender);
+    after_batch(sender, batch, conn_write(sender->conn, frame->data, frame->len));
     return true;
 }
 

@@ -52,7 +52,7 @@ struct sender {
     uint8_t in_line; /* commands of its calls that wait for their turn; then its input waits */
     uint8_t state : 2, dialect : 4; /* of those enums */
     bool input_paused : 1;
-    bool cut : 1;        /* some of what was to be sent came to a connection that had ended */
+    bool cut : 1;        /* entries were to be sent when the connection had ended */
     bool marked : 1;     /* its frames are blocks, to be ended by how far it has come (progress) */
     uint32_t call_bytes; /* of the calls and asks: what they and their answers may come to */
     struct outbox outbox;
