@@ -6,35 +6,45 @@
 #include <stdbool.h>
 
 #include "identity/key_names.h"
-#include "redis/redis_address.h"
+#include "redis/topology.h"
 
 struct config;
 struct followings;
+struct keyspace;
 struct loop;
 struct module_check;
 struct plain_channels;
+struct poll_boxes;
 struct redis_link;
 struct router;
+struct session_journal;
 struct sessions;
 struct turns;
 
 struct backend {
-    struct redis_address address;
-    struct redis_link *subscriber, *commands; /* owned, like all of these */
-    struct turns *turns;                      /* of commands */
+    struct topology_config topology_config;
+    struct topology *topology;                /* owned */
+    struct redis_link *subscriber, *commands; /* owned, like most of these; commands: NULL in a
+                                               * cluster, like what is of it alone: */
+    struct keyspace *own_keys;
     struct module_check *module_check;
+    struct keyspace *keys; /* borrowed: own_keys, or of the topology */
+    struct turns *turns;   /* of commands */
     struct router *router;
     struct sessions *sessions; /* NULL: nobody keeps them */
+    struct poll_boxes *polls;  /* of Socket.IO */
     struct followings *followings;
     struct key_buffer check_key; /* what module_check asks about */
     void (*on_ready)(void *ctx);
     void *ctx;
 };
 
-/* channels: which are followed without a box, beside the keys of boxes. on_ready: called whenever
- * the server can be used, from now on or again. 0 or -ENOMEM: then it must still be released. */
+/* channels: which are followed without a box, beside the keys of boxes. journal: of sessions, may
+ * be NULL. on_ready: called whenever the server can be used, from now on or again. 0, -ENOMEM, or
+ * -EINVAL: files of TLS are no good, which has been logged. Then it must still be released. */
 int backend_init(struct backend *ret, struct loop *loop, const struct config *config,
-                 const struct plain_channels *channels, void (*on_ready)(void *ctx), void *ctx);
+                 const struct plain_channels *channels, struct session_journal *journal,
+                 void (*on_ready)(void *ctx), void *ctx);
 void backend_start(struct backend *backend);
 /* Both links are up, and the server lets us use our commands. */
 bool backend_is_ready(const struct backend *backend);

@@ -9,7 +9,7 @@
 set -eu
 
 # Changing a recipe below means changing this number, so that existing trees build anew.
-recipe=1
+recipe=2
 
 [ $# -eq 1 ] || { echo "usage: bridge/build_deps.sh PREFIX" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
@@ -73,4 +73,9 @@ build_quietly libwebsockets
 build_quietly hiredis
 rm -rf "${prefix:?}/include" "${prefix:?}/lib" "$prefix"/.built-*
 mv "$work/out/include" "$work/out/lib" "$prefix/"
+# Whose these are and under what licence, for packages of programs that have them in.
+for name in libwebsockets hiredis; do
+    mkdir -p "$prefix/share/doc/$name"
+    cp "$name/debian/copyright" "$prefix/share/doc/$name/copyright"
+done
 : >"$stamp"

@@ -12,8 +12,11 @@
 #include "identity/jwt_keys.h"
 #include "identity/key_names.h"
 #include "net/http_fetch.h"
-#include "net/listener.h"
+#include "net/listen_address.h"
+#include "net/server_tls_config.h"
 #include "options.h"
+#include "redis/redis_address.h"
+#include "redis/topology_config.h"
 #include "wire/entry_uuid.h"
 
 #define LINE_MAX_BYTES 4096
@@ -324,6 +327,9 @@ static bool is_name_of_option(const char *variable, size_t len)
     return false;
 }
 
+/* systemd's, for services (service.h): its name begins as ours do. */
+static const char *const not_ours = "NOTIFY_SOCKET";
+
 /* Variables that begin as ours and are none. */
 static int note_unknown(struct reading *r, char *const *envp)
 {
@@ -335,7 +341,8 @@ static int note_unknown(struct reading *r, char *const *envp)
         size_t len = strcspn(*envp, "=");
         char name[OPTION_ENVIRONMENT_NAME_MAX];
         if (strncmp(*envp, OPTION_ENVIRONMENT_PREFIX, strlen(OPTION_ENVIRONMENT_PREFIX)) != 0 ||
-            is_name_of_option(*envp, len))
+            is_name_of_option(*envp, len) ||
+            (len == strlen(not_ours) && memcmp(*envp, not_ours, len) == 0))
             continue;
         (void)snprintf(name, sizeof(name), "%.*s", (int)len, *envp); /* cut if too long */
         result = add_to_list(r, &unknown, name);
@@ -398,16 +405,6 @@ static int read_file(struct reading *r, const char *path)
     return result;
 }
 
-static bool needs_certificate(const struct config *config)
-{
-    struct listener_kind kind;
-
-    for (size_t i = 0; i < config->listen.len; i++)
-        if (listener_kind_of(config->listen.items[i], &kind) && kind.tls)
-            return true;
-    return false;
-}
-
 /* Whoever may follow a topic or a session must not by its name follow somebody's inbox. */
 static int check_keys_apart(const struct reading *r)
 {
@@ -451,7 +448,7 @@ static int check_no_auth(const struct reading *r)
     const struct config *c = r->config;
 
     for (size_t i = 0; !c->insecure_no_auth && i < c->listen.len; i++)
-        if (!listener_is_local(c->listen.items[i]))
+        if (!listen_address_is_local(c->listen.items[i]))
             return fail(r, "auth",
                         "is none, and other machines can connect to --listen: use "
                         "--auth jwt, or say --insecure-no-auth");
@@ -491,6 +488,100 @@ static int check_broadcast_logs(const struct reading *r)
     return 0;
 }
 
+/* What is given for TLS is not to be taken for TLS. */
+static int check_redis_tls(const struct reading *r)
+{
+    const struct config *c = r->config;
+    const char *const needing[][2] = {{"redis-tls-ca", c->redis_tls_ca},
+                                      {"redis-tls-cert", c->redis_tls_cert},
+                                      {"redis-tls-key", c->redis_tls_key},
+                                      {"redis-tls-name", c->redis_tls_name}};
+
+    if ((c->redis_tls_cert == NULL) != (c->redis_tls_key == NULL))
+        return fail(r, "redis-tls-cert, redis-tls-key", "must be given together");
+    if (topology_needs_tls((enum topology_mode)c->redis_mode, c->redis,
+                           (enum topology_sentinel_tls)c->sentinel_tls))
+        return 0;
+    for (size_t i = 0; i < sizeof(needing) / sizeof(needing[0]); i++)
+        if (needing[i][1] != NULL)
+            return fail(r, needing[i][0], "is given, but --redis does not begin with rediss://");
+    return 0;
+}
+
+static bool has_tls(const struct string_list *addresses)
+{
+    struct listen_kind kind;
+
+    for (size_t i = 0; i < addresses->len; i++)
+        if (listen_address_kind(addresses->items[i], &kind) && kind.tls)
+            return true;
+    return false;
+}
+
+static bool has_tls_listener(const struct config *config)
+{
+    return has_tls(&config->listen) || has_tls(&config->metrics_listen);
+}
+
+/* Who thinks that clients must show certificates is not to be wrong about it. */
+static int check_tls(const struct reading *r)
+{
+    const struct config *c = r->config;
+    bool asked =
+        c->tls_client_auth == SERVER_TLS_OPTIONAL || c->tls_client_auth == SERVER_TLS_REQUIRED;
+
+    if (asked && c->tls_client_ca == NULL)
+        return fail(r, "tls-client-auth",
+                    "needs --tls-client-ca, which says who may vouch for clients");
+    if (!has_tls_listener(c))
+        return c->tls_client_ca == NULL
+                   ? 0
+                   : fail(r, "tls-client-ca", "is given, but no address of --listen has ,tls");
+    if (c->tls_cert == NULL || c->tls_key == NULL)
+        return fail(r, has_tls(&c->listen) ? "listen" : "metrics-listen",
+                    "has ,tls: --tls-cert and --tls-key must be given, too");
+    return 0;
+}
+
+static int check_sentinel(const struct reading *r)
+{
+    const struct config *c = r->config;
+
+    if (redis_address_count(c->redis) == 0)
+        return fail(r, "redis", "must name Sentinels by host and port: --redis-mode is sentinel");
+    return c->sentinel_master != NULL && c->sentinel_master[0] != '\0'
+               ? 0
+               : fail(r, "sentinel-master", "must be given: --redis-mode is sentinel");
+}
+
+static int check_cluster(const struct reading *r)
+{
+    const char *url = r->config->redis;
+
+    if (redis_address_count(url) == 0)
+        return fail(r, "redis", "must name servers by host and port: --redis-mode is cluster");
+    return redis_address_database(url) == 0
+               ? 0
+               : fail(r, "redis", "names a database: a cluster has number 0 alone");
+}
+
+static int check_topology(const struct reading *r)
+{
+    const struct config *c = r->config;
+
+    if (c->redis_mode == TOPOLOGY_SENTINEL)
+        return check_sentinel(r);
+    if (c->sentinel_master != NULL || c->sentinel_user != NULL || c->sentinel_password != NULL)
+        return fail(r, "sentinel-master, sentinel-user, sentinel-password",
+                    "need --redis-mode sentinel");
+    if (c->redis_mode == TOPOLOGY_CLUSTER)
+        return check_cluster(r);
+    if (redis_address_count(c->redis) > 1)
+        return fail(r, "redis",
+                    "names several servers: that needs --redis-mode sentinel or cluster");
+    return 0;
+}
+
 /* What no option can be blamed for alone. */
 static int check_together(const struct reading *r)
 {
@@ -498,10 +589,9 @@ static int check_together(const struct reading *r)
 
     if (c->listen.len == 0)
         return fail(r, "listen", "must name at least one address");
-    if (check_auth(r) != 0 || check_broadcast_logs(r) != 0)
+    if (check_auth(r) != 0 || check_broadcast_logs(r) != 0 || check_redis_tls(r) != 0 ||
+        check_topology(r) != 0 || check_tls(r) != 0)
         return -EINVAL;
-    if (needs_certificate(c) && (c->tls_cert == NULL || c->tls_key == NULL))
-        return fail(r, "listen", "has ,tls: --tls-cert and --tls-key must be given, too");
     if (strcmp(c->inbox_key, c->topic_key) == 0 || strcmp(c->inbox_key, c->session_key) == 0 ||
         strcmp(c->topic_key, c->session_key) == 0)
         return fail(r, "inbox-key, topic-key, session-key", "must differ from each other");
@@ -514,7 +604,7 @@ int config_read(struct config *ret, char error[CONFIG_ERROR_MAX], int argc, char
     struct reading r = {.config = ret, .error = error};
     int result;
 
-    *ret = (struct config){0};
+    *ret = (struct config){.argc = argc, .argv = argv, .envp = envp};
     /* Strongest first, so that the file's name is known when its turn comes; set_option() keeps
      * what a stronger source has set. */
     if ((result = read_defaults(&r)) != 0 || (result = read_flags(&r, argc, argv)) != 0 ||
@@ -522,7 +612,10 @@ int config_read(struct config *ret, char error[CONFIG_ERROR_MAX], int argc, char
         return result;
     if (ret->config_file != NULL && (result = read_file(&r, ret->config_file)) != 0)
         return result;
-    return ret->help || ret->help_markdown || ret->version ? 0 : check_together(&r);
+    return ret->help || ret->help_markdown || ret->help_as != 0 || ret->metrics_markdown ||
+                   ret->version || ret->top != NULL || ret->probe != NULL
+               ? 0
+               : check_together(&r);
 }
 
 void config_release(struct config *config)
@@ -535,4 +628,88 @@ void config_release(struct config *config)
             free(*(char **)at);
     }
     clear_list(&config->unknown);
+}
+
+/* While a process runs. */
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool same_list(const struct string_list *a, const struct string_list *b)
+{
+    if (a->len != b->len)
+        return false;
+    for (size_t i = 0; i < a->len; i++)
+        if (strcmp(a->items[i], b->items[i]) != 0)
+            return false;
+    return true;
+}
+
+static size_t size_of_value(const struct option *o)
+{
+    if (is_list(o))
+        return sizeof(struct string_list);
+    return o->type == OPTION_TEXT   ? sizeof(char *)
+           : o->type == OPTION_FLAG ? sizeof(bool)
+                                    : sizeof(uint64_t);
+}
+
+static bool same_value(const struct option *o, const struct config *a, const struct config *b)
+{
+    const void *one = (const char *)a + o->at, *other = (const char *)b + o->at;
+
+    if (o->type == OPTION_TEXT)
+        return same_text(*(char *const *)one, *(char *const *)other);
+    return is_list(o) ? same_list(one, other) : memcmp(one, other, size_of_value(o)) == 0;
+}
+
+static void swap_value(const struct option *o, struct config *a, struct config *b)
+{
+    char *one = (char *)a + o->at, *other = (char *)b + o->at, kept[sizeof(struct string_list)];
+    size_t size = size_of_value(o);
+
+    memcpy(kept, one, size);
+    memcpy(one, other, size);
+    memcpy(other, kept, size);
+}
+
+static void swap_live(struct config *a, struct config *b)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (options[i].live)
+            swap_value(&options[i], a, b);
+}
+
+/* NULL: all that is different may be so. */
+static const struct option *find_fixed(const struct config *a, const struct config *b)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (!options[i].live && !same_value(&options[i], a, b))
+            return &options[i];
+    return NULL;
+}
+
+int config_reload(struct config *config, struct config *ret_old, char error[CONFIG_ERROR_MAX])
+{
+    const struct reading r = {.config = config, .error = error};
+    const struct option *fixed;
+    int result = config_read(ret_old, error, config->argc, config->argv, config->envp);
+
+    fixed = result == 0 ? find_fixed(config, ret_old) : NULL;
+    if (fixed != NULL)
+        result = fail(&r, fixed->name, "is another one than at the start: that needs a restart");
+    if (result != 0) {
+        config_release(ret_old);
+        return result;
+    }
+    swap_live(config, ret_old);
+    return 0;
+}
+
+void config_undo(struct config *config, struct config *old)
+{
+    swap_live(config, old);
+    config_release(old);
 }

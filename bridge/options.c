@@ -1,80 +1,31 @@
 #include "options.h"
 
-#include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include "base/number.h"
 #include "clients/credentials.h"
 #include "config.h"
 #include "identity/key_names.h"
-#include "identity/origins.h"
 #include "identity/plain_channels.h"
-#include "identity/roles.h"
 #include "net/http_fetch.h"
-#include "net/listener.h"
-#include "net/peer_address.h"
-#include "notify_wire.h"
+#include "net/listen_address.h"
+#include "net/server_tls_config.h"
+#include "option_checks.h"
+#include "redis/ears.h"
 #include "redis/redis_address.h"
-
-/* An empty one empties the list. */
-static const char *check_optional_key(const char *key)
-{
-    return strlen(key) <= NOTIFY_KEY_MAX ? NULL
-                                         : "a key has at most " TEXT_OF(NOTIFY_KEY_MAX) " bytes";
-}
-
-/* An empty one is none. */
-static const char *check_optional_pattern(const char *pattern)
-{
-    return pattern[0] == '\0' ? NULL : key_pattern_check(pattern);
-}
-
-static const char *check_origin(const char *origin)
-{
-    return origin_is_valid(origin) ? NULL : "must be like https://app.example.com, null or *";
-}
-
-static const char *check_host_name(const char *name)
-{
-    return host_name_is_valid(name) ? NULL
-                                    : "must be names like notify.example.com, without a port";
-}
-
-static const char *check_network(const char *network)
-{
-    struct peer_network parsed;
-
-    return peer_network_parse(notify_str_z(network), &parsed)
-               ? NULL
-               : "must be addresses, networks such as 10.0.0.0/8, or unix";
-}
-
-static const char *check_field_name(const char *name)
-{
-    static const char letters[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
-
-    return name[0] != '\0' && strspn(name, letters) == strlen(name)
-               ? NULL
-               : "must be the name of a header";
-}
-
-/* A path, or an address that keys may come from. */
-static const char *check_jwks(const char *value)
-{
-    return http_fetch_is_url(value) ? http_fetch_check(value) : NULL;
-}
-
-static const char *check_role(const char *role)
-{
-    return role[0] != '\0' && strlen(role) <= ROLE_NAME_MAX && strpbrk(role, " \t#*") == NULL
-               ? NULL
-               : "must be the name of a role";
-}
+#include "top/top.h"
 
 static const char *const auth_choices[] = {"", "none", "jwt", NULL};
 static const char *const level_choices[] = {"error", "warn", "info", "debug", NULL};
+static const char *const delivery_choices[] = {"info", "debug", "off", NULL};
+static const char *const mode_choices[] = {"standalone", "sentinel", "cluster",
+                                           NULL}; /* topology_mode */
+static const char *const sentinel_tls_choices[] = {"as-redis", "on", "off", NULL};
+static const char *const tls_choices[] = {"1.2", "1.3", NULL}; /* enum tls_version */
+static const char *const client_auth_choices[] = {"", "off", "optional", "required",
+                                                  NULL}; /* enum server_tls_clients */
+static const char *const page_choices[] = {"",     "man", "man-config", "config",
+                                           "bash", "zsh", "fish",       NULL}; /* option_page */
 static const char *const format_choices[] = {"logfmt", "json", NULL};
 
 #define AT(member) offsetof(struct config, member)
@@ -86,23 +37,104 @@ const struct option options[] = {
      .type = OPTION_LIST,
      .at = AT(listen),
      .def = "127.0.0.1:8080",
-     .check = listener_check,
+     .check = listen_address_check,
      .metavar = "ADDRESS",
      .help =
-         "Where clients connect: host:port or unix:/path. May be given several times. With ,tls "
-         "behind it clients speak TLS there (see --tls-cert); with ,proxy each connection must "
-         "begin with the header of the PROXY protocol, version 1 or 2."},
+         "Where clients connect: host:port, unix:/path, or systemd:NAME, a socket of that name "
+         "that "
+         "a service manager hands over. May be given several times. With ,tls behind it clients "
+         "speak TLS there (see --tls-cert); with ,proxy each connection must begin with the header "
+         "of the PROXY protocol, version 1 or 2."},
+    {.name = "metrics-listen",
+     .type = OPTION_LIST,
+     .at = AT(metrics_listen),
+     .check = check_metrics_address,
+     .metavar = "ADDRESS",
+     .help =
+         "Where /metrics, /healthz and /readyz are served and nothing else, as with --listen but "
+         "without ,proxy; whichever worker answers. /metrics is not served to clients then. May "
+         "be given several times."},
+    {.name = "workers",
+     .type = OPTION_NUMBER,
+     .at = AT(workers),
+     .def = "1",
+     .min = 0,
+     .max = 256,
+     .metavar = "N",
+     .help = "Processes that serve clients, all at these addresses; more than one are started, and "
+             "started again when they end, by another one. 0: as many as there are cores."},
+    {.name = "worker-timeout",
+     .type = OPTION_TIME,
+     .at = AT(worker_timeout_ms),
+     .def = "10s",
+     .min = 0,
+     .max = HOUR_MS,
+     .metavar = "TIME",
+     .help = "A worker that stands still for so long is killed, and another one is started. 0: "
+             "never."},
+    {.name = "takeover-timeout",
+     .type = OPTION_TIME,
+     .at = AT(takeover_timeout_ms),
+     .def = "60s",
+     .min = 1000,
+     .max = HOUR_MS,
+     .live = true,
+     .metavar = "TIME",
+     .help =
+         "On SIGUSR2 a new process of this program is handed the sockets that listen, and takes "
+         "over once it is ready; if that takes longer it is killed, and nothing changes."},
     {.name = "tls-cert",
      .type = OPTION_TEXT,
      .at = AT(tls_cert),
      .metavar = "FILE",
+     .live = true,
      .help = "The certificate for addresses with ,tls, in PEM, with those that vouch for it behind "
-             "it."},
+             "it. Read again on SIGHUP, as is the key."},
     {.name = "tls-key",
      .type = OPTION_TEXT,
      .at = AT(tls_key),
      .metavar = "FILE",
-     .help = "Its private key, in PEM."},
+     .live = true,
+     .help = "Its private key, in PEM, without a passphrase."},
+    {.name = "tls-min-version",
+     .type = OPTION_CHOICE,
+     .at = AT(tls_least),
+     .def = "1.2",
+     .choices = tls_choices,
+     .metavar = "VERSION",
+     .live = true,
+     .help = "1.2 or 1.3: the lowest version of TLS that is spoken with clients."},
+    {.name = "tls-ciphers",
+     .type = OPTION_TEXT,
+     .at = AT(tls_ciphers),
+     .check = server_tls_check_ciphers,
+     .metavar = "LIST",
+     .live = true,
+     .help = "Ciphers of TLS 1.2 that clients may choose from, best first, as openssl ciphers has "
+             "them, with colons between them; otherwise those that OpenSSL thinks good."},
+    {.name = "tls-ciphersuites",
+     .type = OPTION_TEXT,
+     .at = AT(tls_ciphersuites),
+     .check = server_tls_check_suites,
+     .metavar = "LIST",
+     .live = true,
+     .help = "The same of TLS 1.3: TLS_AES_128_GCM_SHA256 and so on."},
+    {.name = "tls-client-ca",
+     .type = OPTION_TEXT,
+     .at = AT(tls_client_ca),
+     .metavar = "FILE",
+     .live = true,
+     .help = "Certificates, in PEM, that may vouch for those of clients: then each must show one "
+             "where TLS is spoken (see --tls-client-auth). It lets them in, and does not say who "
+             "they are."},
+    {.name = "tls-client-auth",
+     .type = OPTION_CHOICE,
+     .at = AT(tls_client_auth),
+     .choices = client_auth_choices,
+     .metavar = "WHETHER",
+     .live = true,
+     .help = "required, which is so once --tls-client-ca is given; optional: who has no "
+             "certificate comes in as well, but none with a bad one; or off."},
     {.name = "trusted-proxies",
      .type = OPTION_ITEMS,
      .at = AT(trusted_proxies),
@@ -125,7 +157,83 @@ const struct option options[] = {
      .check = redis_address_check,
      .alias = "REDIS_URL",
      .metavar = "URL",
-     .help = "redis://[user:password@]host[:port][/db] or unix:///path[?db=n]."},
+     .help = "redis://[user:password@]host[:port][/db], the same with rediss:// for TLS, or "
+             "unix://[user:password@]/path[?db=n]. With Sentinels their addresses, with commas "
+             "between them, and the user, password and database of Redis; in a cluster some of its "
+             "servers, likewise."},
+    {.name = "redis-mode",
+     .type = OPTION_CHOICE,
+     .at = AT(redis_mode),
+     .def = "standalone",
+     .choices = mode_choices,
+     .metavar = "MODE",
+     .help = "standalone; sentinel: the servers of --redis are Sentinels, which say where the "
+             "primary is; or cluster: they are some of a Redis Cluster, and say where the others "
+             "are."},
+    {.name = "cluster-subscriber-links",
+     .type = OPTION_NUMBER,
+     .at = AT(cluster_subscriber_links),
+     .def = "1",
+     .min = 1,
+     .max = EARS_PER_PRIMARY_MAX,
+     .metavar = "N",
+     .help = "Links to each primary of a cluster that channels are heard over, which are spread "
+             "over them by slot: with more of them Redis takes longer to cut off a bridge that "
+             "cannot keep up (client-output-buffer-limit pubsub holds for each)."},
+    {.name = "sentinel-master",
+     .type = OPTION_TEXT,
+     .at = AT(sentinel_master),
+     .metavar = "NAME",
+     .help = "What Sentinels call the primary (sentinel monitor NAME …)."},
+    {.name = "sentinel-user",
+     .type = OPTION_TEXT,
+     .at = AT(sentinel_user),
+     .metavar = "NAME",
+     .help = "A user of the Sentinels; without it the password is that of the user default."},
+    {.name = "sentinel-password",
+     .type = OPTION_TEXT,
+     .at = AT(sentinel_password),
+     .metavar = "PASSWORD",
+     .help = "Its password; that of Redis stands in --redis. Better a variable or the file of "
+             "--config, as with --jwt-secret."},
+    {.name = "sentinel-tls",
+     .type = OPTION_CHOICE,
+     .at = AT(sentinel_tls),
+     .def = "as-redis",
+     .choices = sentinel_tls_choices,
+     .metavar = "WHEN",
+     .help = "as-redis, on or off: whether TLS is spoken with Sentinels, too; certificates are "
+             "those of --redis-tls-ca and so on."},
+    {.name = "redis-tls-ca",
+     .type = OPTION_TEXT,
+     .at = AT(redis_tls_ca),
+     .metavar = "PATH",
+     .help = "Certificates, in PEM, that may vouch for Redis instead of the system's: a file, or a "
+             "folder as openssl rehash leaves it. With rediss://, like those that follow; files "
+             "that have changed are read before the next connection."},
+    {.name = "redis-tls-cert",
+     .type = OPTION_TEXT,
+     .at = AT(redis_tls_cert),
+     .metavar = "FILE",
+     .help = "Our own certificate for Redis, in PEM, with those that vouch for it behind it."},
+    {.name = "redis-tls-key",
+     .type = OPTION_TEXT,
+     .at = AT(redis_tls_key),
+     .metavar = "FILE",
+     .help = "Its private key, in PEM, without a passphrase."},
+    {.name = "redis-tls-name",
+     .type = OPTION_TEXT,
+     .at = AT(redis_tls_name),
+     .metavar = "NAME",
+     .help = "The name or address that the certificate of Redis must have (and that it is asked "
+             "for, SNI), if it is not the one of --redis."},
+    {.name = "redis-tls-min-version",
+     .type = OPTION_CHOICE,
+     .at = AT(redis_tls_least),
+     .def = "1.2",
+     .choices = tls_choices,
+     .metavar = "VERSION",
+     .help = "1.2 or 1.3: the lowest version of TLS that is spoken with Redis."},
     {.name = "auth",
      .type = OPTION_CHOICE,
      .at = AT(auth),
@@ -229,13 +337,20 @@ const struct option options[] = {
     {.name = "dev",
      .type = OPTION_FLAG,
      .at = AT(dev),
-     .help = "Development mode: serves the test page /test-ws, and lets pages from this machine "
+     .help = "Development mode: serves the test page /test-ws, and what --docs does; lets pages "
+             "from this machine "
              "connect whatever their port."},
+    {.name = "docs",
+     .type = OPTION_FLAG,
+     .at = AT(docs),
+     .help = "Serves /docs (and /redoc), where the interfaces can be read, and judges messages at "
+             "POST /events/{name}/validate; so it is in development mode, too."},
     {.name = "cors-origins",
      .type = OPTION_ITEMS,
      .check = check_origin,
      .at = AT(cors_origins),
      .alias = "CORS_ORIGINS",
+     .live = true,
      .metavar = "ORIGIN",
      .help = "Web pages that may connect besides those of the bridge's own address, such as "
              "https://app.example.com; null for files, * for all. May be given several times, or "
@@ -244,6 +359,7 @@ const struct option options[] = {
      .type = OPTION_ITEMS,
      .check = check_host_name,
      .at = AT(host_names),
+     .live = true,
      .metavar = "NAME",
      .help = "Names by which a proxy in front calls a bridge that listens on this machine alone, "
              "besides localhost: others are refused (DNS rebinding). May be given several times, "
@@ -262,6 +378,7 @@ const struct option options[] = {
      .at = AT(log_level),
      .def = "info",
      .choices = level_choices,
+     .live = true,
      .metavar = "LEVEL",
      .help = "error, warn, info or debug."},
     {.name = "log-format",
@@ -269,8 +386,38 @@ const struct option options[] = {
      .at = AT(log_format),
      .def = "logfmt",
      .choices = format_choices,
+     .live = true,
      .metavar = "FORMAT",
      .help = "logfmt or json."},
+    {.name = "slow-turn",
+     .type = OPTION_TIME,
+     .at = AT(slow_turn_ms),
+     .def = "50ms",
+     .min = 0,
+     .max = 60000,
+     .live = true,
+     .metavar = "TIME",
+     .help = "A turn of the event loop that takes longer is told in the log with its cause, and "
+             "counted: nobody else is served meanwhile. 0: none is."},
+    {.name = "delivery-log",
+     .type = OPTION_CHOICE,
+     .at = AT(delivery_log),
+     .def = "info",
+     .choices = delivery_choices,
+     .live = true,
+     .metavar = "LEVEL",
+     .help = "info, debug or off: the level of the log's line about each event that clients are "
+             "handed. One that nobody gets has its line on debug."},
+    {.name = "delivery-log-rate",
+     .type = OPTION_NUMBER,
+     .at = AT(delivery_log_rate),
+     .def = "10",
+     .min = 0,
+     .max = 1000000,
+     .live = true,
+     .metavar = "N",
+     .help = "How many of these lines there may be in a second; ten times as many at once. Further "
+             "ones are counted. 0: no limit."},
     {.name = "inbox-key",
      .type = OPTION_TEXT,
      .at = AT(inbox_key),
@@ -358,6 +505,52 @@ const struct option options[] = {
      .max = HOUR_MS,
      .metavar = "TIME",
      .help = "How often something is written to a stream of events, so that proxies keep it."},
+    {.name = "socketio-namespace",
+     .type = OPTION_LIST,
+     .at = AT(socketio_namespaces),
+     .def = "/",
+     .check = check_namespace,
+     .metavar = "NAME",
+     .help = "Namespace that clients of Socket.IO may join, such as /admin; all are alike. May be "
+             "given several times; empty for none: nobody gets in by Socket.IO then."},
+    {.name = "socketio-ping-interval",
+     .type = OPTION_TIME,
+     .at = AT(socketio_ping_interval_ms),
+     .def = "25s",
+     .min = 100,
+     .max = HOUR_MS,
+     .metavar = "TIME",
+     .help = "How often a client of Socket.IO is pinged. Proxies in front must wait longer than "
+             "this and the next together."},
+    {.name = "socketio-ping-timeout",
+     .type = OPTION_TIME,
+     .at = AT(socketio_ping_timeout_ms),
+     .def = "20s",
+     .min = 100,
+     .max = HOUR_MS,
+     .metavar = "TIME",
+     .help = "A client of Socket.IO that has not answered a ping for so long is gone."},
+    {.name = "socketio-connect-timeout",
+     .type = OPTION_TIME,
+     .at = AT(socketio_connect_timeout_ms),
+     .def = "45s",
+     .min = 100,
+     .max = HOUR_MS,
+     .metavar = "TIME",
+     .help = "A client of Socket.IO that has joined no namespace by then is closed."},
+    {.name = "socketio-recovery",
+     .type = OPTION_FLAG,
+     .at = AT(socketio_recovery),
+     .help = "Connection state recovery for all clients of Socket.IO, whose events have one more "
+             "argument then; without it for those that ask for it."},
+    {.name = "socketio-recovery-time",
+     .type = OPTION_TIME,
+     .at = AT(socketio_recovery_ms),
+     .def = "2m",
+     .min = 0,
+     .max = 24 * HOUR_MS,
+     .metavar = "TIME",
+     .help = "A connection of Socket.IO that broke can be recovered for so long. 0: never."},
     {.name = "max-connections",
      .type = OPTION_NUMBER,
      .at = AT(max_connections),
@@ -475,6 +668,22 @@ const struct option options[] = {
      .max = 16 * MIB,
      .metavar = "BYTES",
      .help = "A larger message of a client closes its connection (1009)."},
+    {.name = "compress",
+     .type = OPTION_FLAG,
+     .at = AT(compress),
+     .live = true,
+     .help = "Messages over WebSocket may be compressed (permessage-deflate), ours and those of "
+             "clients, for clients that connect from then on and offer it. A message to many is "
+             "compressed once."},
+    {.name = "compress-min-bytes",
+     .type = OPTION_BYTES,
+     .at = AT(compress_min_bytes),
+     .def = "256",
+     .min = 32,
+     .max = MIB,
+     .metavar = "BYTES",
+     .live = true,
+     .help = "Shorter messages to clients are not compressed: that saves little, and takes time."},
     {.name = "max-control-frames",
      .type = OPTION_NUMBER,
      .at = AT(max_control_frames),
@@ -595,6 +804,16 @@ const struct option options[] = {
      .max = 1024 * 1024 * MIB,
      .metavar = "BYTES",
      .help = "The same for all keys together."},
+    {.name = "read-ahead-bytes",
+     .type = OPTION_BYTES,
+     .at = AT(read_ahead_bytes),
+     .def = "64M",
+     .min = 65536,
+     .max = 1024 * 1024 * MIB,
+     .metavar = "BYTES",
+     .help =
+         "Held of what Redis has published and clients have not been sent yet. Redis is read on "
+         "when it is more: what is stored is dropped and read from its box later."},
     {.name = "channel-linger",
      .type = OPTION_TIME,
      .at = AT(linger_ms),
@@ -619,12 +838,23 @@ const struct option options[] = {
      .max = 10000,
      .metavar = "N",
      .help = "Those among them that one connection has left."},
+    {.name = "drain-delay",
+     .type = OPTION_TIME,
+     .at = AT(drain_delay_ms),
+     .def = "0",
+     .min = 0,
+     .max = HOUR_MS,
+     .live = true,
+     .metavar = "TIME",
+     .help = "On shutdown /readyz is 503 for so long before anything else ends, so that balancers "
+             "send nobody here any more."},
     {.name = "restart-spread",
      .type = OPTION_TIME,
      .at = AT(restart_spread_ms),
      .def = "2s",
      .min = 0,
      .max = HOUR_MS,
+     .live = true,
      .metavar = "TIME",
      .help = "On shutdown clients are told to come back after a random part of this."},
     {.name = "shutdown-timeout",
@@ -633,6 +863,7 @@ const struct option options[] = {
      .def = "5s",
      .min = 0,
      .max = HOUR_MS,
+     .live = true,
      .metavar = "TIME",
      .help = "How long closing handshakes may take on shutdown."},
     {.name = "channel",
@@ -670,12 +901,49 @@ const struct option options[] = {
      .metavar = "TIME",
      .help = "How often system_status is said on the topic of that name, whichever bridge says it. "
              "0: never."},
+    {.name = "statistics-interval",
+     .type = OPTION_TIME,
+     .at = AT(statistics_interval_ms),
+     .def = "0",
+     .min = 0,
+     .max = 24 * HOUR_MS,
+     .metavar = "TIME",
+     .help = "How often each bridge says its statistics, as an event of that name on the topic of "
+             "that name, for those who may follow it. 0: never."},
     {.name = "version", .type = OPTION_FLAG, .at = AT(version), .help = "Prints the version."},
     {.name = "help", .type = OPTION_FLAG, .at = AT(help), .help = "Prints this."},
     {.name = "help-markdown",
      .type = OPTION_FLAG,
      .at = AT(help_markdown),
      .help = "Prints this as docs/options.md."},
+    {.name = "top",
+     .type = OPTION_TEXT,
+     .at = AT(top),
+     .check = top_check,
+     .metavar = "HOST:PORT",
+     .help = "Starts no bridge, but shows what the one there is doing, from its /metrics: on a "
+             "terminal again and again until q, into anything else once. Also a whole address, "
+             "https:// where that is spoken."},
+    {.name = "probe",
+     .type = OPTION_TEXT,
+     .at = AT(probe),
+     .check = http_fetch_check_open,
+     .metavar = "URL",
+     .help =
+         "Starts no bridge, but asks one whether all is well: status 0 if 200 is answered there "
+         "(/healthz, /readyz), else 1."},
+    {.name = "metrics-markdown",
+     .type = OPTION_FLAG,
+     .at = AT(metrics_markdown),
+     .help = "Prints the table of docs/metrics.md: what /metrics has."},
+    {.name = "help-as",
+     .type = OPTION_CHOICE,
+     .at = AT(help_as),
+     .choices = page_choices,
+     .metavar = "WHAT",
+     .help = "Prints this as a package has it: man or man-config, its pages of the manual; config, "
+             "a file for --config in which all is commented out; bash, zsh or fish, what these "
+             "shells complete by."},
 };
 
 const struct option *option_find(const char *name, size_t len)
@@ -684,65 +952,4 @@ const struct option *option_find(const char *name, size_t len)
         if (strlen(options[i].name) == len && memcmp(options[i].name, name, len) == 0)
             return &options[i];
     return NULL;
-}
-
-void option_environment_name(const struct option *o, char out[OPTION_ENVIRONMENT_NAME_MAX])
-{
-    int len = snprintf(out, OPTION_ENVIRONMENT_NAME_MAX, OPTION_ENVIRONMENT_PREFIX "%s", o->name);
-
-    for (int i = 0; i < len; i++)
-        out[i] = out[i] == '-' ? '_' : (char)toupper((unsigned char)out[i]);
-}
-
-/* Printing. */
-
-void options_print_help(FILE *out)
-{
-    fputs("Usage: notify-bridge --auth jwt|none [option …]\n\n"
-          "Forwards notifications from Redis to WebSocket clients.\n\n",
-          out);
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *o = &options[i];
-        fprintf(out, "  --%s%s%s\n        %s", o->name, o->metavar == NULL ? "" : " ",
-                o->metavar == NULL ? "" : o->metavar, o->help);
-        if (o->def != NULL)
-            fprintf(out, " Default: %s.", o->def);
-        fputs("\n", out);
-    }
-    fputs("\nEvery option can also be set in the environment (--outbox-bytes is "
-          "NOTIFY_OUTBOX_BYTES)\n"
-          "or in the file of --config. A flag beats the environment, which beats the file.\n"
-          "A variable that begins with NOTIFY_ and is no option's is warned of.\n"
-          "Times take ms, s, m or h (none: seconds), sizes K, M or G.\n"
-          "Exit status: 0 clean, 1 runtime failure, 2 wrong usage or configuration.\n",
-          out);
-}
-
-void options_print_markdown(FILE *out)
-{
-    char name[OPTION_ENVIRONMENT_NAME_MAX];
-
-    fputs(
-        "# Options of notify-bridge\n\n"
-        "Generated from the table that the program runs on: `notify-bridge --help-markdown`.\n\n"
-        "A flag beats the environment, which beats the file of `--config` (one `name value` per\n"
-        "line, `#` begins a comment), which beats the default. Times take `ms`, `s`, `m` or `h`\n"
-        "(none: seconds), sizes `K`, `M` or `G`. What is wrong is told with its place, "
-        "`file:line:`\n"
-        "or the variable; a variable that begins with `NOTIFY_` and is no option's is warned of.\n"
-        "`--check-config` says the same and starts nothing. Exit status: 0 clean, 1 runtime "
-        "failure,\n"
-        "2 wrong usage or configuration.\n\n"
-        "| flag | environment | default | meaning |\n| --- | --- | --- | --- |\n",
-        out);
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *o = &options[i];
-        option_environment_name(o, name);
-        fprintf(out, "| `--%s%s%s` | `%s`", o->name, o->metavar == NULL ? "" : " ",
-                o->metavar == NULL ? "" : o->metavar, name);
-        if (o->alias != NULL)
-            fprintf(out, ", `%s`", o->alias);
-        fprintf(out, " | %s%s%s | %s |\n", o->def == NULL ? "" : "`", o->def == NULL ? "" : o->def,
-                o->def == NULL ? "" : "`", o->help);
-    }
 }

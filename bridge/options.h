@@ -4,6 +4,7 @@
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@ enum option_type {
 struct option {
     const char *name;
     enum option_type type;
+    bool live;       /* it may change while the process runs: on SIGHUP */
     size_t at;       /* in struct config */
     const char *def; /* NULL: unset */
     uint64_t min, max;
@@ -33,7 +35,7 @@ struct option {
     const char *help;
 };
 
-#define OPTION_COUNT 78 /* the compiler compares it with the table */
+#define OPTION_COUNT 117 /* the compiler compares it with the table */
 #define OPTION_ENVIRONMENT_NAME_MAX 64
 
 extern const struct option options[OPTION_COUNT];

@@ -12,6 +12,7 @@
 #define FETCH_TIMEOUT_MS 5000
 
 struct trust {
+    struct loop *loop; /* borrowed */
     struct authority *authority;
     struct http_fetcher *fetcher; /* NULL: keys come from no address */
     struct loop_timer *timer;
@@ -102,6 +103,7 @@ static void on_files_due(void *ctx)
 {
     struct trust *trust = ctx;
 
+    loop_work(trust->loop, LOOP_FILES, "keys and roles");
     trust_check_files(trust);
     loop_timer_set(trust->timer, FILES_EVERY_MS);
 }
@@ -113,6 +115,7 @@ struct trust *trust_new(struct loop *loop, const struct config *config,
 
     if (trust == NULL)
         return NULL;
+    trust->loop = loop;
     trust->timer = loop_timer_new(loop, on_files_due, trust);
     if (trust->timer == NULL || build_fetcher(trust, loop, config) != 0 ||
         build_authority(trust, loop, config, handlers, ctx) != 0) {

@@ -47,4 +47,16 @@ static inline int notify_str_cmp(struct notify_str a, struct notify_str b)
     return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
 
+/* Copies text to *end, which moves on behind it, and returns the copy; what is absent stays so. The
+ * caller has made room. */
+static inline struct notify_str notify_str_keep(char **end, struct notify_str text)
+{
+    struct notify_str kept = {text.ptr == NULL ? NULL : *end, text.len};
+
+    if (text.len > 0)
+        memcpy(*end, text.ptr, text.len);
+    *end += text.len;
+    return kept;
+}
+
 #endif

@@ -1,6 +1,8 @@
 """Fixtures for everything under tests/ that runs in pytest (see support/servers.py)."""
 
+import faulthandler
 import os
+import signal
 import sys
 
 import pytest
@@ -11,6 +13,39 @@ from module_helpers import Listener  # noqa: E402  (needs the path above)
 from resp import Resp  # noqa: E402
 from servers import Group, wait_until  # noqa: E402
 from ws_client import WsClient  # noqa: E402
+
+
+# After so many seconds a test that stands still has failed; without this it takes the others of its part
+# along. 0: it may take what it needs (a run behind a name: a thousand disruptions).
+TEST_LIMIT_S = int(os.environ.get("NOTIFY_TEST_LIMIT", "300"))
+AGAIN_S = min(TEST_LIMIT_S, 60)  # what clears up behind the failure may stand still as well
+END_S = TEST_LIMIT_S + 5 * AGAIN_S  # where no signal is heard: the part ends, and says where
+STDERR = pytest.StashKey()
+
+
+def pytest_configure(config):
+    config.stash[STDERR] = os.dup(2)  # before the output of tests is caught
+
+
+def too_long(_signal, _frame):
+    faulthandler.dump_traceback(all_threads=True)
+    # No Exception: a test that tries again whatever happens would go on.
+    raise pytest.fail.Exception(f"this stands still: {TEST_LIMIT_S} s have passed")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def within_the_limit(item):
+    """Setting up, the test itself and clearing away each have it."""
+    signal.signal(signal.SIGALRM, too_long)
+    signal.setitimer(signal.ITIMER_REAL, TEST_LIMIT_S, AGAIN_S)
+    if TEST_LIMIT_S:
+        faulthandler.dump_traceback_later(END_S, exit=True, file=item.config.stash[STDERR])
+    yield
+    faulthandler.cancel_dump_traceback_later()
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+pytest_runtest_setup = pytest_runtest_call = pytest_runtest_teardown = within_the_limit
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -54,9 +89,9 @@ def session_programs():
 @pytest.fixture
 def shared_redis(session_programs):
     """One redis-server for all tests that only need it to be empty: cheaper than redis_server."""
-    if not session_programs.programs:
-        session_programs.redis(name="shared-redis")
-    server = session_programs.programs[0]
+    name = "shared-redis"  # whatever else a test has begun for all of its file
+    shared = [program for program in session_programs.programs if program.name == name]
+    server = shared[0] if shared else session_programs.redis(name=name)
     if not server.running():
         server.start()
     client = server.client()

@@ -1,5 +1,8 @@
 #include "base/hash.h"
 
+#include <endian.h>
+#include <string.h>
+
 #include <event2/util.h>
 
 struct hash_key hash_key_new(void)
@@ -34,6 +37,10 @@ static uint64_t word_at(const char *ptr, size_t len)
 {
     uint64_t word = 0;
 
+    if (len == sizeof(word)) {
+        memcpy(&word, ptr, sizeof(word));
+        return le64toh(word);
+    }
     for (size_t i = 0; i < len; i++)
         word |= (uint64_t)(unsigned char)ptr[i] << (8 * i);
     return word;

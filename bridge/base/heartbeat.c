@@ -143,8 +143,8 @@ static void on_tick(void *ctx)
     arm_next(heartbeat);
 }
 
-struct heartbeat *heartbeat_new(struct loop *loop, uint64_t tick_ms, unsigned at_once,
-                                heartbeat_fn fn)
+struct heartbeat *heartbeat_new_at(struct loop *loop, const char *place, uint64_t tick_ms,
+                                   unsigned at_once, heartbeat_fn fn)
 {
     struct heartbeat *heartbeat = calloc(1, sizeof(*heartbeat));
 
@@ -155,7 +155,7 @@ struct heartbeat *heartbeat_new(struct loop *loop, uint64_t tick_ms, unsigned at
     heartbeat->at_once = at_once;
     heartbeat->fn = fn;
     heartbeat->armed = NEVER;
-    heartbeat->timer = loop_timer_new(loop, on_tick, heartbeat);
+    heartbeat->timer = loop_timer_new_at(loop, place, on_tick, heartbeat);
     if (heartbeat->timer == NULL) {
         free(heartbeat);
         return NULL;

@@ -10,8 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/loop.h"
+
 struct heartbeat;
-struct loop;
 
 /* Embedded in what has the deadline. Zeroed: not set. */
 struct heartbeat_node {
@@ -26,8 +27,10 @@ typedef void (*heartbeat_fn)(struct heartbeat_node *node);
 
 /* at_once: so many are served in one turn of the loop; then everything else has its turn. Short
  * ticks are no substitute: each is a wake-up. NULL: out of memory. tick_ms and at_once > 0. */
-struct heartbeat *heartbeat_new(struct loop *loop, uint64_t tick_ms, unsigned at_once,
-                                heartbeat_fn fn);
+#define heartbeat_new(loop, tick_ms, at_once, fn)                                                  \
+    heartbeat_new_at(loop, LOOP_PLACE(fn), tick_ms, at_once, fn)
+struct heartbeat *heartbeat_new_at(struct loop *loop, const char *place, uint64_t tick_ms,
+                                   unsigned at_once, heartbeat_fn fn);
 /* Nodes still set are forgotten. NULL is fine. */
 void heartbeat_free(struct heartbeat *heartbeat);
 

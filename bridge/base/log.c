@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 static enum log_level max_level = LOG_INFO;
 static enum log_format line_format = LOG_LOGFMT;
+static int worker = -1;
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
 struct line {
@@ -27,6 +29,11 @@ void log_setup(enum log_level level, enum log_format format)
 {
     max_level = level;
     line_format = format;
+}
+
+void log_name_worker(int number)
+{
+    worker = number;
 }
 
 bool log_enabled(enum log_level level)
@@ -110,38 +117,75 @@ static void format_now(char out[ISO_TIME_LEN + 1])
     iso_time_format(out, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
 }
 
+static void begin_line(struct line *line, enum log_level level, const char *event)
+{
+    char now[ISO_TIME_LEN + 1], number[NUMBER_TEXT_MAX + 1];
+
+    line->len = 0;
+    format_now(now);
+    if (line_format == LOG_JSON)
+        line->text[line->len++] = '{';
+    /* Not put_field: the brace must not be followed by a comma. */
+    put_z(line, line_format == LOG_JSON ? "\"ts\":\"" : "ts=");
+    put_z(line, now);
+    if (line_format == LOG_JSON)
+        put(line, "\"", 1);
+    put_field(line, "level", level_names[level]);
+    put_field(line, "event", event);
+    if (worker >= 0) {
+        (void)number_text(number, worker);
+        put_field(line, "worker", number);
+    }
+}
+
+/* One write per line, so that lines of several workers do not mix. A log that cannot be written
+ * must not stop the service. */
+static void end_line(struct line *line)
+{
+    if (line_format == LOG_JSON)
+        line->text[line->len++] = '}';
+    line->text[line->len++] = '\n';
+    if (write(STDERR_FILENO, line->text, line->len) < 0)
+        return;
+}
+
 void log_write(enum log_level level, const char *event, ...)
 {
-    struct line line = {.len = 0};
-    char now[ISO_TIME_LEN + 1];
+    struct line line;
     va_list args;
     const char *key, *value;
 
     if (!log_enabled(level))
         return;
-    format_now(now);
-    if (line_format == LOG_JSON)
-        line.text[line.len++] = '{';
-    /* Not put_field: the brace must not be followed by a comma. */
-    put_z(&line, line_format == LOG_JSON ? "\"ts\":\"" : "ts=");
-    put_z(&line, now);
-    if (line_format == LOG_JSON)
-        put(&line, "\"", 1);
-    put_field(&line, "level", level_names[level]);
-    put_field(&line, "event", event);
+    begin_line(&line, level, event);
     va_start(args, event);
     while ((key = va_arg(args, const char *)) != NULL) {
         value = va_arg(args, const char *);
         put_field(&line, key, value == NULL ? "" : value);
     }
     va_end(args);
-    if (line_format == LOG_JSON)
-        line.text[line.len++] = '}';
-    line.text[line.len++] = '\n';
-    /* One write per line, so that lines of several workers do not mix. A log that cannot be written
-     * must not stop the service. */
-    if (write(STDERR_FILENO, line.text, line.len) < 0)
+    end_line(&line);
+}
+
+void log_fields(enum log_level level, const char *event, const struct log_field *fields, size_t len)
+{
+    struct line line;
+
+    if (!log_enabled(level))
         return;
+    begin_line(&line, level, event);
+    for (size_t i = 0; i < len; i++)
+        if (fields[i].value != NULL)
+            put_field(&line, fields[i].key, fields[i].value);
+    end_line(&line);
+}
+
+/* A pipe is writable when PIPE_BUF bytes have room in it, and no line is longer. */
+bool log_has_room(void)
+{
+    struct pollfd log = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    return poll(&log, 1, 0) > 0 && (log.revents & POLLOUT) != 0;
 }
 
 static char *next_buffer(void)

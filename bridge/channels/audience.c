@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/counters.h"
 #include "channels/follow.h"
 #include "channels/trail.h"
 
@@ -68,7 +69,7 @@ void audience_wait(struct audience *audience, struct follow *follow)
     if (follow->state != FOLLOW_WAITING)
         audience->waiting++;
     follow->state = FOLLOW_WAITING;
-    follow->in_read = follow->served = false;
+    follow->in_read = follow->served = follow->branched = false;
 }
 
 void audience_fall_behind(struct audience *audience, struct follow *follow)
@@ -168,6 +169,7 @@ void audience_judge(struct audience *audience, uint32_t epoch, struct notify_id 
         if (!is_known && !notify_id_is_zero(follow->pos))
             follow->gap = true;
         cut_at(follow, end);
+        follow->branched = epoch != 0 && now != epoch && !follow->gap;
     }
 }
 
@@ -197,6 +199,7 @@ static void hand_out(const struct follow_handlers *handlers, struct follow *foll
         struct batch one = {0};
         if (batch_push(&one, batch->events[i]) == 0)
             handlers->deliver(follow, &one, batch_last_id(&one));
+        batch_settle(&one);
         batch_release(&one);
     }
 }
@@ -214,16 +217,40 @@ static void look_ahead(const struct audience *audience, const struct follow_hand
         handlers->look_ahead_more(at(audience, i + 2));
 }
 
+/* What those miss, now or for good, who are not live. Who is about to be served for the first time
+ * was not there when an event was said that is not stored. */
+static void note_absent(const struct batch *batch, uint32_t behind, uint32_t waiting)
+{
+    for (size_t i = 0; i < batch->len; i++) {
+        struct event *event = batch->events[i];
+        if (event->kind == EVENT_ENTRY)
+            event->reach.of[REACH_LATER] += behind + waiting;
+        if (event->kind != EVENT_VOLATILE)
+            continue;
+        event->reach.of[REACH_TOO_SLOW] += behind;
+        counter_add(COUNTER_EVENTS_LOST_VOLATILE, behind);
+        counter_add(COUNTER_DROPPED_SLOW, behind);
+    }
+}
+
 void audience_deliver(struct audience *audience, const struct follow_handlers *handlers,
                       struct batch *batch)
 {
     struct notify_id newest = batch_last_id(batch);
+    uint32_t behind = 0, waiting = 0;
 
     for (uint32_t i = 0; i < audience->len; i++) {
+        struct follow *follow = at(audience, i);
         look_ahead(audience, handlers, i);
-        if (at(audience, i)->state == FOLLOW_LIVE)
-            hand_out(handlers, at(audience, i), batch, newest);
+        if (follow->state == FOLLOW_LIVE)
+            hand_out(handlers, follow, batch, newest);
+        else if (follow->state == FOLLOW_BEHIND)
+            behind++;
+        else
+            waiting += !follow->from_now;
     }
+    if (behind + waiting > 0)
+        note_absent(batch, behind, waiting);
 }
 
 /* False: out of memory. Half of it must not pass for all of it. */
@@ -241,6 +268,25 @@ static bool cut_from(struct audience_cut *cut, const struct batch *source, size_
     return true;
 }
 
+/* The first entry behind a position of an earlier epoch says the present one, so that whoever goes
+ * on from there can say under which it is. False: out of memory, and nothing is said. */
+static bool tell_epoch(const struct follow_handlers *handlers, struct follow *follow,
+                       const struct event *event)
+{
+    struct event *telling = event_with_epoch(event, follow->epoch);
+    struct batch one = {0};
+    bool told = telling != NULL && batch_push(&one, telling) == 0;
+
+    event_unref(telling);
+    follow->branched = false;
+    if (told) {
+        handlers->deliver(follow, &one, batch_last_id(&one));
+        batch_settle(&one);
+    }
+    batch_release(&one);
+    return told;
+}
+
 bool audience_serve(const struct follow_handlers *handlers, struct follow *follow,
                     const struct batch *source, struct audience_cut *cut)
 {
@@ -248,9 +294,14 @@ bool audience_serve(const struct follow_handlers *handlers, struct follow *follo
 
     if (start == source->len)
         return true;
-    if (!cut_from(cut, source, start))
-        return false;
-    handlers->deliver(follow, &cut->batch, batch_last_id(&cut->batch));
+    if (follow->branched && source->events[start]->kind == EVENT_ENTRY &&
+        source->events[start]->epoch == 0)
+        start += tell_epoch(handlers, follow, source->events[start]);
+    if (start < source->len && follow->state == FOLLOW_WAITING) {
+        if (!cut_from(cut, source, start))
+            return false;
+        handlers->deliver(follow, &cut->batch, batch_last_id(&cut->batch));
+    }
     follow->served = true;
     follow->epoch = 0;
     return follow->state == FOLLOW_WAITING;

@@ -18,8 +18,22 @@ struct batch_choices {
     struct choice at[BATCH_CHOICES_MAX];
 };
 
+/* What becomes of it. */
+
+void batch_settle(struct batch *batch)
+{
+    for (size_t i = 0; batch->choices != NULL && i < batch->choices->len; i++)
+        batch_settle(batch->choices->at[i].events);
+    if (batch->uncounted != NULL)
+        batch_settle(batch->uncounted);
+    for (size_t i = 0; i < batch->len; i++)
+        reach_add(&batch->events[i]->reach, &batch->reach);
+    batch->reach = (struct reach){{0}};
+}
+
 static void choice_release(struct choice *choice)
 {
+    batch_settle(choice->events);
     filter_unref(choice->filter);
     batch_free(choice->events);
 }
@@ -184,27 +198,47 @@ struct batch *batch_uncounted(struct batch *batch)
     return batch->uncounted;
 }
 
-/* A batch of one needs no joining: the event's own frame serves. */
-struct frame *batch_frame(struct batch *batch, enum dialect dialect)
+/* NULL: out of memory. */
+static struct frame *join_frames(const struct batch *batch, enum dialect dialect, bool deflated)
 {
-    struct frame **frames;
+    struct frame **frames = malloc((batch->len + 1) * sizeof(struct frame *));
+    struct frame *joined = NULL;
 
-    if (batch->joined[dialect] != NULL)
-        return batch->joined[dialect];
-    if (batch->len == 1)
-        return event_frame(batch->events[0], dialect);
-    frames = malloc((batch->len + 1) * sizeof(struct frame *));
     if (frames == NULL)
         return NULL;
     for (size_t i = 0; i < batch->len; i++) {
         frames[i] = event_frame(batch->events[i], dialect);
         if (frames[i] == NULL)
             goto out;
+        if (deflated)
+            frames[i] = frame_deflated(frames[i]);
     }
-    batch->joined[dialect] = frame_join(batch->len, frames);
+    joined = frame_join(batch->len, frames);
 out:
     free(frames);
+    return joined;
+}
+
+/* A batch of one needs no joining: the event's own frame serves. */
+struct frame *batch_frame(struct batch *batch, enum dialect dialect)
+{
+    if (batch->joined[dialect] != NULL)
+        return batch->joined[dialect];
+    if (batch->len == 1)
+        return event_frame(batch->events[0], dialect);
+    batch->joined[dialect] = join_frames(batch, dialect, false);
     return batch->joined[dialect];
+}
+
+struct frame *batch_deflated(struct batch *batch, enum dialect dialect)
+{
+    struct frame *frame = batch_frame(batch, dialect);
+
+    if (frame == NULL)
+        return NULL;
+    if (batch->len != 1 && !frame->deflate_tried)
+        frame_set_deflated(frame, join_frames(batch, dialect, true));
+    return frame_deflated(frame);
 }
 
 struct notify_id batch_last_id(const struct batch *batch)

@@ -22,9 +22,10 @@ struct batch {
     struct frame *joined[DIALECT_COUNT]; /* owned; made on demand, forgotten on change, */
     struct batch_choices *choices;       /* as are these; NULL until needed */
     struct batch *uncounted;             /* the same */
-    bool excludes;                       /* not all who follow get all of it */
-    bool ends_box;                       /* some of it tells that the box is another one, */
-    bool counts_log;                     /* or counts what is unread of a log */
+    struct reach reach; /* of those who were sent all of it at once: see batch_settle() */
+    bool excludes;      /* not all who follow get all of it */
+    bool ends_box;      /* some of it tells that the box is another one, */
+    bool counts_log;    /* or counts what is unread of a log */
 };
 
 /* Takes its own reference. 0 or -ENOMEM. */
@@ -45,8 +46,14 @@ struct batch *batch_for(struct batch *batch, struct filter *filter);
  * batch that is borrowed until this one changes. NULL: out of memory. */
 struct batch *batch_uncounted(struct batch *batch);
 
+/* Counts for each of its events what holds for the batch as a whole, or for what was chosen of it.
+ */
+void batch_settle(struct batch *batch);
+
 /* All frames one behind the other. Borrowed from the batch. NULL: out of memory. */
 struct frame *batch_frame(struct batch *batch, enum dialect dialect);
+/* The same for those who take compressed messages: those of its messages that are better so. */
+struct frame *batch_deflated(struct batch *batch, enum dialect dialect);
 
 /* The id of the last entry, 0-0 for none. */
 struct notify_id batch_last_id(const struct batch *batch);

@@ -9,14 +9,18 @@
 #include "base/counters.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/small.h"
 #include "redis/subscription.h"
 
+/* Beside the payloads of a batch: what stands in memory for each event, and for all of them. */
+#define AHEAD_EVENT_BYTES (sizeof(struct event) + 32)
+#define AHEAD_BATCH_BYTES (sizeof(struct batch) + 96)
 #define STASH_MAX_EVENTS 4096 /* then the hole is read again, up to a later end */
 #define FAR_MS 10000 /* an id may be ahead of the clock by so much, or is looked at twice */
 
 struct channel *channel_new(struct channel_shared *shared)
 {
-    struct channel *channel = calloc(1, sizeof(*channel));
+    struct channel *channel = small_take(sizeof(*channel));
 
     if (channel != NULL)
         channel->shared = shared;
@@ -52,19 +56,41 @@ static struct batch *take_off_stash(struct channel *channel)
     return stash;
 }
 
+/* What a batch takes in memory, about, before it is sent. */
+static size_t cost_of(const struct batch *batch)
+{
+    return batch == NULL ? 0 : AHEAD_BATCH_BYTES + batch->len * AHEAD_EVENT_BYTES + batch->bytes;
+}
+
+/* What was accepted, which is the caller's now; NULL: there is nothing. */
+static struct batch *take_off_fresh(struct channel *channel)
+{
+    struct batch *fresh = channel->fresh;
+
+    channel->shared->ahead_bytes -= cost_of(fresh);
+    channel->fresh = NULL;
+    return fresh;
+}
+
+static void leave_queue(struct channel *channel)
+{
+    if (channel->dirty)
+        TAILQ_REMOVE(&channel->shared->dirty, channel, dirty_link);
+    channel->dirty = false;
+}
+
 void channel_free(struct channel *channel)
 {
     if (channel == NULL)
         return;
-    if (channel->dirty)
-        TAILQ_REMOVE(&channel->shared->dirty, channel, dirty_link);
+    leave_queue(channel);
     channel_forget_recent(channel);
     trail_forget(&channel->trail);
-    batch_free(channel->fresh);
+    batch_free(take_off_fresh(channel));
     batch_free(take_off_stash(channel));
     free(channel->read);
     audience_release(&channel->audience);
-    free(channel);
+    small_give(channel, sizeof(*channel));
 }
 
 /* Asking Redis. */
@@ -130,21 +156,24 @@ void channel_read_from(struct channel *channel, struct notify_id own)
         log_error("out_of_memory", "at", "catchup");
 }
 
+void channel_stop(struct channel *channel, enum sync_reason reason)
+{
+    if (channel->state == CHANNEL_SYNCING)
+        return;
+    channel->state = CHANNEL_SYNCING;
+    channel->hole_rev = channel->known && reason == SYNC_HOLE ? channel->rev : 0;
+    channel->hole_entries = 0;
+}
+
 void channel_sync_up(struct channel *channel, enum sync_reason reason)
 {
-    bool begins = channel->state != CHANNEL_SYNCING;
-
-    channel->state = CHANNEL_SYNCING;
-    if (begins) {
-        channel->hole_rev = channel->known && reason == SYNC_HOLE ? channel->rev : 0;
-        channel->hole_entries = 0;
-    }
+    channel_stop(channel, reason);
     channel_read_from(channel, channel->known ? channel->last : NOWHERE);
 }
 
 /* Live. */
 
-static void mark_dirty(struct channel *channel)
+void channel_mark_dirty(struct channel *channel)
 {
     if (!channel->dirty)
         TAILQ_INSERT_TAIL(&channel->shared->dirty, channel, dirty_link);
@@ -160,16 +189,36 @@ static void remember(struct channel *channel, struct event *event, struct notify
         channel_forget_recent(channel);
 }
 
+void channel_tell_watch(struct channel *channel, struct event *event, size_t followers)
+{
+    const struct channel_watch *watch = &channel->shared->watch;
+
+    if (watch->fn != NULL)
+        watch->fn(watch->ctx, subscription_channel(channel->sub), event, followers);
+}
+
+static bool append_fresh(struct channel *channel, struct event *event)
+{
+    size_t before = cost_of(channel->fresh);
+    bool appended = batch_append(&channel->fresh, event) == 0;
+
+    channel->shared->ahead_bytes += cost_of(channel->fresh) - before;
+    return appended;
+}
+
 bool channel_accept(struct channel *channel, struct event *event)
 {
     struct notify_id before = channel->last;
 
     if (channel->audience.len > 0) {
-        if (batch_append(&channel->fresh, event) != 0) {
+        counter_add(COUNTER_NOTIFICATIONS_HEARD, event_is_notification(event));
+        if (!append_fresh(channel, event)) {
             log_error("out_of_memory", "at", "channel");
             return false;
         }
-        mark_dirty(channel);
+        channel_mark_dirty(channel);
+    } else {
+        channel_tell_watch(channel, event, 0);
     }
     if (event->kind == EVENT_ENTRY)
         channel->last = event->id;
@@ -183,7 +232,12 @@ bool channel_accept(struct channel *channel, struct event *event)
 /* Entries are in Redis as well: a read that is asked for later brings them. */
 static void give_up_stash(struct channel *channel)
 {
-    batch_free(take_off_stash(channel));
+    struct batch *stash = take_off_stash(channel);
+
+    for (size_t i = 0; stash != NULL && i < stash->len; i++)
+        if (stash->events[i]->kind == EVENT_VOLATILE)
+            channel_lose(channel, stash->events[i]);
+    batch_free(stash);
     if (channel->read != NULL)
         channel->read->told_begin = channel->read->told_end = 0;
     channel->doubts = false;
@@ -222,6 +276,8 @@ static void stash(struct channel *channel, struct event *event)
         channel->flushed |= event->whole_box != WHOLE_BOX_STAYS;
         channel->doubts &= stash_len(channel) > 0;
         channel->read_stale = true;
+        if (event->kind == EVENT_VOLATILE)
+            channel_lose(channel, event);
         return;
     }
     channel->shared->stash_bytes += event->len;
@@ -357,39 +413,69 @@ void channel_take_stash(struct channel *channel)
         channel->read->stash = stash_len(channel);
 }
 
+/* Counted, not told to anybody. */
+static bool is_foreign(const struct event *event, struct notify_str name)
+{
+    if (event != NULL && event_is_of(event, name))
+        return false;
+    counter_add(COUNTER_EVENTS_FOREIGN, 1);
+    counter_add(COUNTER_DROPPED_FOREIGN, 1);
+    log_debug("foreign_message", "channel", log_bytes(name.ptr, name.len));
+    return true;
+}
+
 void channel_on_message(void *owner, struct notify_str message)
 {
     struct channel *channel = owner;
     struct notify_str name = subscription_channel(channel->sub);
+    bool room = channel_has_room(channel);
     struct event *event;
 
     if (channel->plain) {
         channel_plain_message(channel, name, message);
         return;
     }
-    event = event_decode(message);
-    if (event == NULL || !event_is_of(event, name)) {
-        event_unref(event);
-        counter_add(COUNTER_EVENTS_FOREIGN, 1);
-        log_debug("foreign_message", "channel", log_bytes(name.ptr, name.len));
+    if (!room && event_looks_stored(message)) {
+        channel_miss(channel, NULL);
         return;
     }
-    take(channel, event);
+    event = event_decode(message);
+    if (!is_foreign(event, name)) {
+        room = room || event->whole_box != WHOLE_BOX_STAYS; /* that will not be said again */
+        (room ? take : channel_miss)(channel, event);
+    }
     event_unref(event);
+}
+
+/* The same, of what has been handed on: how far it has come. */
+static void tell_watch(struct channel *channel, struct batch *batch)
+{
+    if (channel->shared->watch.fn == NULL)
+        return;
+    batch_settle(batch);
+    for (size_t i = 0; i < batch->len; i++)
+        channel_tell_watch(channel, batch->events[i], channel->audience.len);
 }
 
 void channel_flush(struct channel *channel)
 {
-    struct batch *fresh = channel->fresh;
+    struct batch *fresh = take_off_fresh(channel);
 
-    if (channel->dirty)
-        TAILQ_REMOVE(&channel->shared->dirty, channel, dirty_link);
-    channel->dirty = false;
-    channel->fresh = NULL;
+    if (!channel->missed) /* else its turn is still to come */
+        leave_queue(channel);
     if (fresh == NULL)
         return;
     audience_deliver(&channel->audience, channel->shared->handlers, fresh);
+    tell_watch(channel, fresh);
     batch_free(fresh);
+}
+
+void channel_take_turn(struct channel *channel)
+{
+    leave_queue(channel);
+    channel_flush(channel);
+    if (channel->missed)
+        channel_repair(channel);
 }
 
 /* Who follows. */
@@ -442,7 +528,7 @@ void channel_on_lost(void *owner)
 
     channel->state = CHANNEL_JOINING;
     give_up_stash(channel);
-    channel->flushed = channel->own_only = false;
+    channel->missed = channel->flushed = channel->own_only = false;
 }
 
 void channel_on_flushed(void *owner)

@@ -43,6 +43,13 @@ struct subscription_handlers;
 
 #define CHANNEL_STASH_BYTES_MAX (UINT64_C(64) << 20) /* of the stashes of all channels */
 
+/* Whoever is told of each event when it has been handed to all who follow (wire/reach.h), or there
+ * was nobody. followers: whether they are to get it or not. */
+struct channel_watch {
+    void (*fn)(void *ctx, struct notify_str key, const struct event *event, size_t followers);
+    void *ctx;
+};
+
 /* What all channels of a process share; owned by the router. */
 struct channel_shared {
     const struct follow_handlers *handlers; /* of all follows */
@@ -51,10 +58,14 @@ struct channel_shared {
     TAILQ_HEAD(channel_queue, channel) dirty; /* have events that their follows have not got */
     struct recent_budget recent;              /* of all channels together */
     size_t stash_bytes, stash_bytes_max;      /* likewise, of what they have stashed */
-    size_t plain_bytes_max;                   /* of a message on a plain channel */
+    /* And of what was accepted and has not been handed on: what it takes in memory. At the most of
+     * it what comes is dropped (channel_missed.c). */
+    size_t ahead_bytes, ahead_bytes_max;
+    size_t plain_bytes_max;                                 /* of a message on a plain channel */
     bool (*is_plain)(void *ctx, struct notify_str channel); /* is none of ours */
     void *ctx;
-    struct log_once said; /* of the log */
+    struct log_once said;       /* of the log */
+    struct channel_watch watch; /* fn NULL: nobody */
 };
 
 enum channel_state { CHANNEL_JOINING, CHANNEL_SYNCING, CHANNEL_LIVE };
@@ -86,6 +97,7 @@ struct channel {
     bool branched;   /* the box has another epoch than before: changes of state may be lost */
     bool own_only;   /* the next read begins at last, whoever waits: to judge the box by it */
     bool flushed;    /* what is read differs from what is known: it is another box */
+    bool missed;     /* of what Redis published something was dropped since it was last asked */
     bool dirty, lingering;
     bool plain, pattern; /* no box stands behind it; and it is a pattern of such channels */
 };
@@ -118,6 +130,8 @@ void channel_on_flushed(void *owner);
 
 /* Hands what has been accepted to all live follows. */
 void channel_flush(struct channel *channel);
+/* The same, when its turn among all that are dirty has come: what it missed is read now. */
+void channel_take_turn(struct channel *channel);
 
 /* The key that it follows; borrowed from its channel. */
 struct notify_str follow_key(const struct follow *follow);

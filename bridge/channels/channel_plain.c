@@ -21,6 +21,7 @@ static void log_too_big(struct channel *channel, struct notify_str name)
     unsigned skipped;
 
     counter_add(COUNTER_CHANNEL_MESSAGES_TOO_BIG, 1);
+    counter_add(COUNTER_DROPPED_TOO_BIG, 1);
     if (log_once(&channel->shared->said, loop_now_ms(channel->shared->loop), "channel_message",
                  &skipped))
         log_warn("limit", "limit", "max-channel-message", "channel", log_bytes(name.ptr, name.len),
@@ -44,9 +45,13 @@ void channel_plain_message(struct channel *channel, struct notify_str name,
     event = channel_message_event(name, pattern, message);
     if (event == NULL) { /* a name that is no text, most likely */
         counter_add(COUNTER_EVENTS_FOREIGN, 1);
+        counter_add(COUNTER_DROPPED_FOREIGN, 1);
         return;
     }
-    (void)channel_accept(channel, event);
+    if (channel_has_room(channel))
+        (void)channel_accept(channel, event);
+    else
+        channel_miss(channel, event);
     event_unref(event);
 }
 

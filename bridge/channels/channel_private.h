@@ -28,7 +28,9 @@ enum sync_reason {
     SYNC_HOLE,  /* something has been missed, or may have been */
     SYNC_DOUBT, /* a message does not fit */
 };
-/* Reads what the channel itself lacks; it is not live until then. */
+/* It is not live until it has been read. */
+void channel_stop(struct channel *channel, enum sync_reason reason);
+/* The same, and reads what the channel itself lacks. */
 void channel_sync_up(struct channel *channel, enum sync_reason reason);
 
 /* event is the newest. False: out of memory; then last stays, and the next entry shows that one is
@@ -46,6 +48,21 @@ struct notify_id channel_sure(const struct channel *channel);
 void channel_plain_held(struct channel *channel);
 void channel_plain_message(struct channel *channel, struct notify_str name,
                            struct notify_str message);
+
+/* For another message, before those that wait have been handed on? */
+bool channel_has_room(const struct channel *channel);
+/* There is no room for a message: it is dropped. event: NULL for an entry; those need not be
+ * decoded for that. */
+void channel_miss(struct channel *channel, struct event *event);
+/* Its turn has come: asks for what was missed, unless something is being read; then that is done
+ * behind the answer. */
+void channel_repair(struct channel *channel);
+/* Whoever wants to know of all that is said is told what has become of it. */
+void channel_tell_watch(struct channel *channel, struct event *event, size_t followers);
+/* Something is to be done when its turn comes. */
+void channel_mark_dirty(struct channel *channel);
+/* An event that cannot be had again is dropped: nobody who follows gets it. */
+void channel_lose(struct channel *channel, struct event *event);
 
 bool channel_keeps_recent(const struct channel *channel);
 void channel_forget_recent(struct channel *channel);

@@ -176,6 +176,8 @@ static bool is_another_box(const struct channel *channel, const struct catchup_r
     struct notify_id sure = channel_sure(channel);
     const struct event *cause = cause_of_doubt(channel);
 
+    if (notify_id_cmp(sure, channel->read->last) > 0) /* believed for good since it was asked */
+        sure = channel->read->last;
     if (notify_id_cmp(result->last, sure) < 0 ||
         (result->rev != 0 && result->rev < channel->sure_rev))
         return true;
@@ -338,6 +340,18 @@ static bool accept_one(struct channel *channel, struct event *event)
     return accepted;
 }
 
+/* The first one behind where another epoch has begun says which: who goes on from there can say so,
+ * too. */
+static bool accept_first(struct channel *channel, struct event *event)
+{
+    bool tells = channel->branched && event->epoch == 0;
+    struct event *telling = tells ? event_with_epoch(event, channel->epoch) : event_ref(event);
+    bool accepted = telling != NULL && accept_one(channel, telling);
+
+    event_unref(telling);
+    return accepted;
+}
+
 /* Hands on the entries behind last as if they had just been published, but for those that have
  * been. False: out of memory. */
 static bool accept_missing(struct channel *channel, const struct batch *batch)
@@ -352,9 +366,9 @@ static bool accept_missing(struct channel *channel, const struct batch *batch)
         }
         if (is_first)
             leave_unreal(channel, event->id);
-        is_first = false;
-        if (!accept_one(channel, event))
+        if (!(is_first ? accept_first : accept_one)(channel, event))
             return false;
+        is_first = false;
     }
     return true;
 }
@@ -561,8 +575,9 @@ void channel_on_read(void *owner, const struct catchup_result *answer)
     struct channel *channel = owner;
     struct catchup_result taken = *answer, *result = &taken;
     struct batch batch = take_entries(channel, result);
+    bool missed = channel->missed;
 
-    channel->reading = false;
+    channel->reading = channel->missed = false;
     channel->read->on =
         result->more && !channel->read->judges ? batch_last_id(&batch) : (struct notify_id){0, 0};
     if (channel->state == CHANNEL_JOINING) /* asked again once subscribed */
@@ -577,9 +592,12 @@ void channel_on_read(void *owner, const struct catchup_result *answer)
     }
     channel->state = CHANNEL_LIVE;
     channel->doubts = channel->flushed = channel->own_only = false;
-    channel_take_stash(channel);
+    if (missed) /* meanwhile, and the answer may lack it: what is stashed may speak of that */
+        channel_sync_up(channel, SYNC_HOLE);
+    else
+        channel_take_stash(channel);
     channel_flush(channel);
-    if (channel->state == CHANNEL_LIVE)
+    if (channel->state == CHANNEL_LIVE || missed)
         channel_serve_from_memory(channel);
 out:
     batch_release(&batch);

@@ -64,6 +64,7 @@ static void on_message(void *owner, struct notify_str payload)
 
     if (!event_is_flushed(payload)) {
         counter_add(COUNTER_EVENTS_FOREIGN, 1);
+        counter_add(COUNTER_DROPPED_FOREIGN, 1);
         return;
     }
     counter_add(COUNTER_FLUSHED, 1);

@@ -5,27 +5,78 @@
 #include <string.h>
 
 #include "base/counters.h"
+#include "base/loop.h"
 #include "redis/catchup.h"
+#include "redis/ears.h"
 #include "channels/channel.h"
 #include "channels/control.h"
 #include "channels/follow.h"
+#include "redis/keyspace.h"
 #include "redis/redis_link.h"
 #include "redis/subscription.h"
 
+/* How long a turn of the loop hands on what was accepted; the rest waits for the next one, in which
+ * more may come for the same clients, and goes out with it. What Redis has to say is read for
+ * longer than that in between, if it has so much (REDIS_LINK_SLICE_US): a server cuts off whoever
+ * does not keep up. */
+#define FLUSH_SLICE_US 2000
+#define FLUSH_AT_ONCE 4 /* channels, then the clock is looked at */
+
 struct router {
     struct channel_shared shared;
-    struct subscription_set *subscriptions, *patterns;
+    bool flush_due;                         /* a deferred on_flush_due() is on its way */
+    struct subscription_set *subscriptions; /* of the channels of keys */
+    struct subscription_set *plain;         /* of those that are none; perhaps the same */
+    struct subscription_set *patterns;
+    bool has_ears; /* which hear those of keys */
     struct control *control;
     struct linger *linger;
     size_t max_patterns;
 };
 
+static void flush_some(struct router *router);
+
+static void on_flush_due(void *ctx)
+{
+    struct router *router = ctx;
+
+    router->flush_due = false;
+    flush_some(router);
+}
+
+/* In the order in which something first came for them. The clock is not looked at for a few. */
+static void flush_some(struct router *router)
+{
+    uint64_t until_us = 0, now_us = 0;
+    struct channel *channel;
+
+    if (TAILQ_EMPTY(&router->shared.dirty))
+        return;
+    loop_work(router->shared.loop, LOOP_DELIVERY, "channels");
+    for (unsigned n = 1; (channel = TAILQ_FIRST(&router->shared.dirty)) != NULL; n++) {
+        channel_take_turn(channel);
+        if (n % FLUSH_AT_ONCE == 0)
+            now_us = loop_clock_us();
+        if (until_us == 0 && now_us > 0)
+            until_us = now_us + FLUSH_SLICE_US;
+        if (now_us > until_us)
+            break;
+    }
+    if (TAILQ_EMPTY(&router->shared.dirty) || router->flush_due)
+        return;
+    router->flush_due = true;
+    loop_defer(router->shared.loop, on_flush_due, router);
+}
+
+/* What was missed is read once the channels are held again. */
 static void flush_all(struct router *router)
 {
     struct channel *channel;
 
-    while ((channel = TAILQ_FIRST(&router->shared.dirty)) != NULL)
+    while ((channel = TAILQ_FIRST(&router->shared.dirty)) != NULL) {
+        channel->missed = false;
         channel_flush(channel);
+    }
 }
 
 static void on_flushed(void *ctx)
@@ -35,17 +86,33 @@ static void on_flushed(void *ctx)
     subscription_each(router->subscriptions, channel_on_flushed);
 }
 
-static struct subscription_set *set_of(const struct router *router, bool pattern)
+static struct subscription_set *set_of(const struct router *router, bool plain, bool pattern)
 {
-    return pattern ? router->patterns : router->subscriptions;
+    return pattern ? router->patterns : plain ? router->plain : router->subscriptions;
 }
 
 static void remove_channel(void *ctx, struct channel *channel)
 {
     struct router *router = ctx;
 
-    subscription_drop(set_of(router, channel->pattern), channel->sub);
+    subscription_drop(set_of(router, channel->plain, channel->pattern), channel->sub);
     channel_free(channel);
+}
+
+void router_watch(struct router *router,
+                  void (*fn)(void *ctx, struct notify_str key, const struct event *event,
+                             size_t followers),
+                  void *ctx)
+{
+    router->shared.watch = (struct channel_watch){.fn = fn, .ctx = ctx};
+}
+
+static size_t count_all(const struct router *router,
+                        size_t (*count)(const struct subscription_set *set))
+{
+    size_t all = count(router->subscriptions) + count(router->patterns);
+
+    return router->has_ears ? all + count(router->plain) : all;
 }
 
 /* Following. */
@@ -54,9 +121,7 @@ static void remove_channel(void *ctx, struct channel *channel)
  * has not confirmed to be ended, would grow without end while Redis stands still. */
 static bool may_make(struct router *router, const struct linger_account *account)
 {
-    if (subscription_leaving_count(router->subscriptions) +
-            subscription_leaving_count(router->patterns) >=
-        SUBSCRIPTIONS_LEAVING_MAX) {
+    if (count_all(router, subscription_leaving_count) >= SUBSCRIPTIONS_LEAVING_MAX) {
         counter_add(COUNTER_SUBSCRIPTIONS_LEAVING, 1);
         return false;
     }
@@ -78,7 +143,7 @@ static struct channel *make_channel(struct router *router, struct notify_str key
         return NULL;
     channel->plain = plain;
     channel->pattern = pattern;
-    channel->sub = subscription_want(set_of(router, pattern), key, channel);
+    channel->sub = subscription_want(set_of(router, plain, pattern), key, channel);
     if (channel->sub == NULL) {
         channel_free(channel);
         return NULL;
@@ -93,7 +158,7 @@ int router_add(struct router *router, struct follow *follow, struct notify_str k
                const struct linger_account *account)
 {
     bool pattern = follow->plain && memchr(key.ptr, '*', key.len) != NULL;
-    struct subscription_set *set = set_of(router, pattern);
+    struct subscription_set *set = set_of(router, follow->plain, pattern);
     struct channel *channel = subscription_find(set, key);
 
     if (channel != NULL)
@@ -126,9 +191,24 @@ size_t router_lingering_count(const struct router *router)
     return linger_count(router->linger);
 }
 
+size_t router_ahead_bytes(const struct router *router)
+{
+    return router->shared.ahead_bytes;
+}
+
 size_t router_channel_count(const struct router *router)
 {
-    return subscription_count(router->subscriptions) + subscription_count(router->patterns);
+    return count_all(router, subscription_count);
+}
+
+size_t router_recent_bytes(const struct router *router)
+{
+    return router->shared.recent.bytes;
+}
+
+size_t router_stash_bytes(const struct router *router)
+{
+    return router->shared.stash_bytes;
 }
 
 /* The links. */
@@ -138,7 +218,7 @@ void router_subscriber_up(void *ctx, struct redis_link *link)
     struct router *router = ctx;
 
     control_up(router->control, link); /* first: see control.h */
-    subscription_set_up(router->subscriptions, link);
+    subscription_set_up(router->plain, link);
     subscription_set_up(router->patterns, link);
 }
 
@@ -148,7 +228,7 @@ void router_subscriber_down(void *ctx)
 
     flush_all(router);
     control_down(router->control);
-    subscription_set_down(router->subscriptions);
+    subscription_set_down(router->plain);
     subscription_set_down(router->patterns);
 }
 
@@ -158,7 +238,7 @@ void router_push(void *ctx, const struct resp *push)
 
     if (control_push(router->control, push))
         return;
-    subscription_set_push(router->subscriptions, push);
+    subscription_set_push(router->plain, push);
     subscription_set_push(router->patterns, push);
 }
 
@@ -166,22 +246,41 @@ void router_batch_end(void *ctx)
 {
     struct router *router = ctx;
 
-    flush_all(router);
+    if (!router->flush_due) /* else more waits than a turn can hand on */
+        flush_some(router);
 }
 
-void router_reader_up(void *ctx, struct redis_link *link)
+void router_reader_up(void *ctx, struct keyspace *keys, const struct keyspace_part *part)
 {
     struct router *router = ctx;
 
-    catchup_up(router->shared.catchup, link);
+    (void)part;
+    catchup_up(router->shared.catchup, keys);
 }
 
-void router_reader_down(void *ctx)
+void router_reader_down(void *ctx, struct keyspace *keys, const struct keyspace_part *part)
 {
     struct router *router = ctx;
 
-    catchup_down(router->shared.catchup);
+    (void)part;
+    if (!keyspace_is_up(keys))
+        catchup_down(router->shared.catchup);
 }
+
+/* Of some channels, whichever: before those are told that they are lost. */
+static void on_ear_down(void *ctx)
+{
+    struct router *router = ctx;
+    struct channel *channel;
+
+    while ((channel = TAILQ_FIRST(&router->shared.dirty)) != NULL)
+        channel_take_turn(channel);
+}
+
+const struct redis_link_handlers router_ears_handlers = {
+    .on_down = on_ear_down,
+    .on_batch_end = router_batch_end,
+};
 
 const struct redis_link_handlers router_subscriber_handlers = {
     .on_up = router_subscriber_up,
@@ -190,7 +289,7 @@ const struct redis_link_handlers router_subscriber_handlers = {
     .on_batch_end = router_batch_end,
 };
 
-const struct redis_link_handlers router_reader_handlers = {
+const struct keyspace_handlers router_reader_handlers = {
     .on_up = router_reader_up,
     .on_down = router_reader_down,
     .on_batch_end = router_batch_end,
@@ -198,7 +297,36 @@ const struct redis_link_handlers router_reader_handlers = {
 
 /* Life. */
 
-struct router *router_new(struct loop *loop, const struct router_limits *limits,
+static void configure(struct router *router, const struct router_limits *limits,
+                      const struct router_plain *plain, const struct follow_handlers *handlers)
+{
+    struct channel_shared *shared = &router->shared;
+
+    shared->handlers = handlers;
+    shared->recent.bytes_max = limits->recent_bytes;
+    shared->recent.events_max = limits->recent_events;
+    shared->stash_bytes_max = CHANNEL_STASH_BYTES_MAX;
+    shared->ahead_bytes_max = limits->ahead_bytes;
+    shared->plain_bytes_max = limits->plain_bytes;
+    shared->is_plain = plain->is_plain;
+    shared->ctx = plain->ctx;
+    TAILQ_INIT(&shared->dirty);
+    router->max_patterns = limits->patterns;
+}
+
+/* False: out of memory. */
+static bool make_sets(struct router *router, struct loop *loop, struct ears *ears)
+{
+    const struct subscription_handlers *handlers = &channel_subscription_handlers;
+
+    router->has_ears = ears != NULL;
+    router->plain = subscription_set_new(loop, handlers);
+    router->patterns = subscription_set_new_patterns(loop, handlers);
+    router->subscriptions = ears == NULL ? router->plain : ears_new_set(ears, handlers);
+    return router->plain != NULL && router->patterns != NULL && router->subscriptions != NULL;
+}
+
+struct router *router_new(struct loop *loop, struct ears *ears, const struct router_limits *limits,
                           const struct router_plain *plain, const struct follow_handlers *handlers)
 {
     struct router *router = calloc(1, sizeof(*router));
@@ -206,22 +334,12 @@ struct router *router_new(struct loop *loop, const struct router_limits *limits,
     if (router == NULL)
         return NULL;
     router->shared.loop = loop;
-    router->shared.handlers = handlers;
-    router->shared.recent.bytes_max = limits->recent_bytes;
-    router->shared.recent.events_max = limits->recent_events;
-    router->shared.stash_bytes_max = CHANNEL_STASH_BYTES_MAX;
-    router->shared.plain_bytes_max = limits->plain_bytes;
-    router->max_patterns = limits->patterns;
-    router->shared.is_plain = plain->is_plain;
-    router->shared.ctx = plain->ctx;
-    TAILQ_INIT(&router->shared.dirty);
+    configure(router, limits, plain, handlers);
     router->shared.catchup = catchup_new(loop, channel_on_read);
-    router->subscriptions = subscription_set_new(loop, &channel_subscription_handlers);
-    router->patterns = subscription_set_new_patterns(loop, &channel_subscription_handlers);
     router->control = control_new(loop, on_flushed, router);
     router->linger = linger_new(loop, &limits->linger, remove_channel, router);
-    if (router->shared.catchup == NULL || router->subscriptions == NULL ||
-        router->patterns == NULL || router->control == NULL || router->linger == NULL) {
+    if (!make_sets(router, loop, ears) || router->shared.catchup == NULL ||
+        router->control == NULL || router->linger == NULL) {
         router_free(router);
         return NULL;
     }
@@ -232,10 +350,13 @@ void router_free(struct router *router)
 {
     if (router == NULL)
         return;
+    loop_undefer(router->shared.loop, on_flush_due, router);
     catchup_free(router->shared.catchup); /* first: no answer reaches a channel any more */
     control_free(router->control);
     linger_free(router->linger);
-    subscription_set_free(router->subscriptions);
+    if (router->has_ears)
+        subscription_set_free(router->subscriptions);
+    subscription_set_free(router->plain);
     subscription_set_free(router->patterns);
     free(router);
 }

@@ -12,9 +12,14 @@
 #include "channels/linger.h"
 #include "notify_str.h"
 
+struct ears;
+struct event;
 struct follow;
 struct follow_handlers;
 struct loop;
+struct keyspace;
+struct keyspace_handlers;
+struct keyspace_part;
 struct redis_link;
 struct redis_link_handlers;
 struct resp;
@@ -23,6 +28,7 @@ struct router;
 struct router_limits {
     size_t recent_events; /* kept per channel for those who come back */
     size_t recent_bytes;  /* and by all channels together */
+    size_t ahead_bytes;   /* of what has come and not been handed on, of all channels */
     struct linger_limits linger;
     size_t plain_bytes; /* of a message on a plain channel; more is dropped */
     size_t patterns;    /* of plain channels, in all */
@@ -35,11 +41,18 @@ struct router_plain {
 };
 
 /* handlers: of all follows; borrowed for life. plain: asked about the channels that patterns fit.
- * NULL: out of memory. */
-struct router *router_new(struct loop *loop, const struct router_limits *limits,
+ * ears: where channels of keys are heard; NULL: where all are (router_subscriber_handlers). NULL:
+ * out of memory. */
+struct router *router_new(struct loop *loop, struct ears *ears, const struct router_limits *limits,
                           const struct router_plain *plain, const struct follow_handlers *handlers);
 /* No follow may be left. */
 void router_free(struct router *router);
+
+/* fn is told of every event that comes, as channel_watch (channels/channel.h). */
+void router_watch(struct router *router,
+                  void (*fn)(void *ctx, struct notify_str key, const struct event *event,
+                             size_t followers),
+                  void *ctx);
 
 /* Has follow follow the key (1 to NOTIFY_KEY_MAX bytes). follow->client, pos, from_now and plain
  * are set; one with plain and a '*' in the key is a pattern. account: of its client, or NULL. 0,
@@ -52,15 +65,22 @@ void router_remove(struct router *router, struct follow *follow, struct linger_a
 
 /* Channels that are followed, or were a moment ago. */
 size_t router_channel_count(const struct router *router);
+/* Bytes of messages that are kept: the newest ones, and what waits until Redis has been asked. */
+size_t router_recent_bytes(const struct router *router);
+size_t router_stash_bytes(const struct router *router);
 size_t router_lingering_count(const struct router *router);
+size_t router_ahead_bytes(const struct router *router); /* that have come and not been handed on */
 
-/* What the two links tell; ctx: the router, here too. */
-extern const struct redis_link_handlers router_subscriber_handlers, router_reader_handlers;
+/* What the link that hears tells, and whoever is asked; ctx: the router, here too. */
+extern const struct redis_link_handlers router_subscriber_handlers;
+/* And what ears tell, if there are some. */
+extern const struct redis_link_handlers router_ears_handlers;
+extern const struct keyspace_handlers router_reader_handlers;
 void router_subscriber_up(void *router, struct redis_link *link);
 void router_subscriber_down(void *router);
 void router_push(void *router, const struct resp *push);
 void router_batch_end(void *router);
-void router_reader_up(void *router, struct redis_link *link);
-void router_reader_down(void *router);
+void router_reader_up(void *router, struct keyspace *keys, const struct keyspace_part *part);
+void router_reader_down(void *router, struct keyspace *keys, const struct keyspace_part *part);
 
 #endif

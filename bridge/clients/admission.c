@@ -94,6 +94,19 @@ static void begin_validity(struct admission *admission)
     set_deadline(admission);
 }
 
+bool admission_has_warned(const struct client *client)
+{
+    return client->admission != NULL && client->admission->stage == STAGE_EXPIRING;
+}
+
+void admission_skip_warning(struct client *client)
+{
+    if (client->admission == NULL || client->admission->stage != STAGE_VALID)
+        return;
+    client->admission->stage = STAGE_EXPIRING;
+    set_deadline(client->admission);
+}
+
 static void watch_validity(struct admission *admission)
 {
     struct admissions *all = all_of(admission);

@@ -63,6 +63,10 @@ void admission_demand(struct client *client);
 /* The token's end as text, or JSON null. */
 json_t *admission_expiry(const struct client *client);
 
+/* Has the token's end been told? One who goes on (clients/client_state.h) is not told again. */
+bool admission_has_warned(const struct client *client);
+void admission_skip_warning(struct client *client);
+
 /* The client has gone. */
 void admission_end(struct client *client);
 

@@ -396,6 +396,42 @@ json_t *categories_permitted(const struct identity *identity)
     return tell_patterns(identity, true);
 }
 
+static json_t *array_of(const struct names *names)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < names->len; i++)
+        (void)json_array_append_new(array, json_stringn(names->at[i].ptr, names->at[i].len));
+    return array;
+}
+
+json_t *categories_chosen(const struct client *client)
+{
+    if (client->choice == NULL)
+        return json_null();
+    return json_pack("{s:o, s:o}", "joined", array_of(&client->choice->joined), "left",
+                     array_of(&client->choice->left));
+}
+
+static void choose_each(struct client *client, const json_t *names,
+                        enum category_answer (*choose_one)(struct client *, struct notify_str))
+{
+    const json_t *name;
+    size_t i;
+
+    json_array_foreach(names, i, name)
+    {
+        if (json_is_string(name) && json_string_length(name) > 0)
+            (void)choose_one(client, json_text_of(name));
+    }
+}
+
+void categories_choose_again(struct client *client, const json_t *chosen)
+{
+    choose_each(client, json_object_get(chosen, "joined"), categories_join);
+    choose_each(client, json_object_get(chosen, "left"), categories_leave);
+}
+
 void categories_forget(struct client *client)
 {
     if (client->choice == NULL)

@@ -46,6 +46,11 @@ json_t *categories_of_roles(const struct client *client);
 /* What somebody may get: likewise. */
 json_t *categories_permitted(const struct identity *identity);
 
+/* What it has joined and left: {"joined":[…],"left":[…]}, or null. NULL: out of memory. */
+json_t *categories_chosen(const struct client *client);
+/* Chooses that again, as far as it may and what it reads is that. */
+void categories_choose_again(struct client *client, const json_t *chosen);
+
 /* The client leaves. */
 void categories_forget(struct client *client);
 

@@ -2,16 +2,17 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 
 #include "base/counters.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/small.h"
 #include "channels/batch.h"
 #include "channels/channel.h"
 #include "channels/follow.h"
 #include "channels/router.h"
 #include "clients/inbox_start.h"
+#include "clients/outcome.h"
 #include "clients/progress.h"
 #include "identity/key_names.h"
 #include "identity/plain_channels.h"
@@ -56,11 +57,11 @@ void client_limit_met(struct client *client, enum counter limit)
         conn_limit_met(client->sender.conn, limit);
 }
 
+static const struct token_rate warning_rate = {WARNINGS_PER_S, WARNINGS_BURST};
+
 static bool is_warned_enough(struct client *client, uint64_t now_us)
 {
-    static const struct token_rate rate = {WARNINGS_PER_S, WARNINGS_BURST};
-
-    return token_bucket_take(&client->warnings, &rate, 1, now_us) != 0;
+    return token_bucket_take(&client->warnings, &warning_rate, 1, now_us) != 0;
 }
 
 uint64_t client_take_message(struct client *client)
@@ -78,6 +79,37 @@ uint64_t client_take_message(struct client *client)
         sender_close(&client->sender, CONN_CLOSE_RATE_LIMITED, "too many messages");
     client->warned = true;
     return (wait_us + 999) / 1000;
+}
+
+static uint64_t left_ms(const struct token_bucket *bucket, uint64_t now_us)
+{
+    return token_bucket_is_full(bucket, now_us) ? 0 : (bucket->full_us - now_us + 999) / 1000;
+}
+
+struct client_rate client_rate(const struct client *client)
+{
+    uint64_t now_us = loop_now_ms(client->shared->senders.loop) * 1000;
+
+    return (struct client_rate){.messages_ms = left_ms(&client->messages, now_us),
+                                .warnings_ms = left_ms(&client->warnings, now_us)};
+}
+
+/* No fuller than it can be. */
+static void fill_in(struct token_bucket *bucket, const struct token_rate *rate, uint64_t ms,
+                    uint64_t now_us)
+{
+    uint64_t all_us = rate->per_s == 0 ? 0 : UINT64_C(1000000) * rate->burst / rate->per_s;
+
+    bucket->full_us = now_us + (ms < all_us / 1000 ? ms * 1000 : all_us);
+}
+
+void client_set_rate(struct client *client, const struct client_rate *rate)
+{
+    uint64_t now_us = loop_now_ms(client->shared->senders.loop) * 1000;
+
+    fill_in(&client->messages, &client->shared->message_rate, rate->messages_ms, now_us);
+    fill_in(&client->warnings, &warning_rate, rate->warnings_ms, now_us);
+    client->warned = rate->warnings_ms > 0;
 }
 
 /* Falling behind. */
@@ -98,6 +130,7 @@ static bool drop_item(void *ctx, const struct outbox_item *item)
     struct follow *follow = item->source;
 
     leave_behind(client, follow);
+    counter_add(notify_id_is_zero(item->id) ? COUNTER_DROPPED_SLOW : COUNTER_DROPPED_BEHIND, 1);
     if (notify_id_is_zero(item->id))
         counter_add(COUNTER_EVENTS_LOST_VOLATILE, 1);
     else if (notify_id_cmp(item->id, OUTBOX_WHOLE_BOX) == 0)
@@ -105,6 +138,11 @@ static bool drop_item(void *ctx, const struct outbox_item *item)
     else
         follow_keep_before(follow, item->id);
     return true;
+}
+
+void client_drop_queue(struct client *client)
+{
+    outbox_drop(&client->sender.outbox, drop_item, client);
 }
 
 /* A live client's queue is dropped as a whole. Dropping only its oldest part would leave a hole in
@@ -115,7 +153,7 @@ static void fall_behind(struct client *client, struct follow *follow)
 {
     if (follow->state == FOLLOW_LIVE) {
         client_limit_met(client, COUNTER_CLIENTS_BEHIND);
-        outbox_drop(&client->sender.outbox, drop_item, client);
+        client_drop_queue(client);
         log_debug("client_behind", "client", log_int((int64_t)client->number));
     }
     leave_behind(client, follow);
@@ -156,10 +194,12 @@ static void note_had(struct follow *follow, const struct event *event)
     follow->count += follow->state == FOLLOW_WAITING;
 }
 
-static bool enqueue(struct client *client, struct follow *follow, struct event *event)
+static bool enqueue(struct client *client, struct follow *follow, struct event *event,
+                    struct outcome *outcome)
 {
     if (!sender_enqueue(&client->sender, follow, event))
         return false;
+    outcome_queued(outcome, event);
     note_had(follow, event);
     return true;
 }
@@ -181,12 +221,13 @@ static bool is_for(const struct follow *follow, const struct event *event)
 }
 
 /* What is not for the client is passed over. False: it does not fit. */
-static bool enqueue_if_for(struct client *client, struct follow *follow, struct event *event)
+static bool enqueue_if_for(struct client *client, struct follow *follow, struct event *event,
+                           struct outcome *outcome)
 {
     if (follow->picks)
         inquiries_hear_one(&client->inquiries, event);
     if (is_for(follow, event))
-        return enqueue(client, follow, event);
+        return enqueue(client, follow, event, outcome);
     if (event->kind == EVENT_ENTRY)
         follow->pos = event->id;
     return true;
@@ -197,20 +238,24 @@ static bool enqueue_if_for(struct client *client, struct follow *follow, struct 
 static void keep_before_rest(struct follow *follow, const struct batch *batch, size_t i)
 {
     for (; i < batch->len; i++) {
+        if (!follow->picks && is_for(follow, batch->events[i]))
+            outcome_missed(batch->events[i]);
         follow->gap |= batch->events[i]->whole_box != WHOLE_BOX_STAYS;
         if (batch->events[i]->kind == EVENT_ENTRY)
             follow_keep_before(follow, batch->events[i]->id);
     }
 }
 
-static void enqueue_all(struct client *client, struct follow *follow, const struct batch *batch)
+static void enqueue_all(struct client *client, struct follow *follow, const struct batch *batch,
+                        struct outcome *outcome)
 {
     for (size_t i = 0; i < batch->len; i++) {
-        if (enqueue_if_for(client, follow, batch->events[i]))
+        if (enqueue_if_for(client, follow, batch->events[i], outcome))
             continue;
         sender_drain(&client->sender);
-        if (enqueue_if_for(client, follow, batch->events[i]))
+        if (enqueue_if_for(client, follow, batch->events[i], outcome))
             continue;
+        outcome_drop(outcome, &client->sender);
         fall_behind(client, follow);
         keep_before_rest(follow, batch, i);
         return;
@@ -232,14 +277,17 @@ static bool is_whole_for(const struct batch *batch, const struct follow *follow)
 static void send_batch(struct follow *follow, struct batch *batch)
 {
     struct client *client = follow->client;
+    struct outcome outcome;
 
     if (is_whole_for(batch, follow) && sender_deliver(&client->sender, follow, batch)) {
         for (size_t i = 0; follow->state == FOLLOW_WAITING && i < batch->len; i++)
             note_had(follow, batch->events[i]);
         return;
     }
-    enqueue_all(client, follow, batch);
+    outcome_begin(&outcome, ++client->shared->turns);
+    enqueue_all(client, follow, batch, &outcome);
     sender_drain(&client->sender);
+    outcome_end(&outcome, batch, &client->sender);
 }
 
 /* What of it the client may be sent. Most have no filter: then nothing of the client is looked at
@@ -268,6 +316,7 @@ static void deliver(struct follow *follow, struct batch *batch, struct notify_id
     struct batch *chosen = choose(follow, batch);
 
     if (chosen == NULL) {
+        batch->reach.of[REACH_NO_MEMORY]++;
         sender_close(&follow->client->sender, CONN_CLOSE_INTERNAL, "out of memory");
         return;
     }
@@ -275,7 +324,6 @@ static void deliver(struct follow *follow, struct batch *batch, struct notify_id
         follow->client->shared->on_box_ended(follow->client);
     if (follow->session && !follow->picks && batch->excludes && is_of_own_session(follow))
         inquiries_hear(&follow->client->inquiries, batch);
-    counter_add(COUNTER_EVENTS_DELIVERED, chosen->len);
     if (chosen->len > 0)
         send_batch(follow, chosen);
     if (follow->state != FOLLOW_BEHIND && !notify_id_is_zero(newest))
@@ -353,6 +401,7 @@ static void on_live(struct follow *follow)
     shared->told++;
     if (follow->client->sender.marked)
         progress_on_live(follow->client->sender.progress, follow);
+    counter_add(COUNTER_REFILLS, follow->refilled);
     if (!asks_resolve(&follow->client->asks, follow) && follow->refilled)
         tell_resumed(follow, !follow->gap);
     follow->refilled = follow->gap = false;
@@ -426,6 +475,12 @@ static void forget_progress(struct client *client, const struct follow *follow)
         progress_remove(client->sender.progress, follow);
 }
 
+static void count_follows(struct client *client, int more)
+{
+    client->follow_count += (uint32_t)more;
+    client->shared->kinds.follows += (size_t)more;
+}
+
 /* The one that was begun last: it cannot be followed. */
 static void take_back(struct client *client, struct follow *follow, struct ask *ask)
 {
@@ -433,8 +488,8 @@ static void take_back(struct client *client, struct follow *follow, struct ask *
         ask_forget(ask, follow);
     forget_progress(client, follow);
     client->follows = follow->next;
-    client->follow_count--;
-    free(follow);
+    count_follows(client, -1);
+    small_give(follow, sizeof(*follow));
 }
 
 int client_follow(struct client *client, struct notify_str key, const struct position *from,
@@ -448,7 +503,7 @@ int client_follow(struct client *client, struct notify_str key, const struct pos
     assert(client->shared->told == 0);
     if (client->follow_count >= client->shared->max_subscriptions)
         return -E2BIG;
-    follow = calloc(1, sizeof(*follow));
+    follow = small_take(sizeof(*follow));
     if (follow == NULL)
         return -ENOMEM;
     follow->client = client;
@@ -461,12 +516,12 @@ int client_follow(struct client *client, struct notify_str key, const struct pos
     if (from != NULL)
         stand_at(follow, from);
     if (!count_progress(client, follow, key)) {
-        free(follow);
+        small_give(follow, sizeof(*follow));
         return -E2BIG;
     }
     follow->next = client->follows;
     client->follows = follow;
-    client->follow_count++;
+    count_follows(client, 1);
     if (ask != NULL)
         ask_await(ask, follow);
     error = router_add(client->shared->router, follow, key, client->left);
@@ -495,12 +550,12 @@ void client_unfollow(struct client *client, struct follow *follow)
     while (*at != follow)
         at = &(*at)->next;
     *at = follow->next;
-    client->follow_count--;
+    count_follows(client, -1);
     drop_follow_items(client, follow);
     (void)asks_resolve(&client->asks, follow);
     forget_progress(client, follow);
     router_remove(client->shared->router, follow, &client->left);
-    free(follow);
+    small_give(follow, sizeof(*follow));
 }
 
 void client_resume(struct client *client, struct follow *follow, const struct position *pos,
@@ -556,19 +611,49 @@ const struct follow_handlers client_follow_handlers = {
 
 struct client *client_new(struct client_shared *shared, struct conn *conn, struct notify_str id)
 {
-    struct client *client = calloc(1, sizeof(*client) + id.len);
+    struct client *client = small_take(sizeof(*client) + id.len);
 
     if (client == NULL)
         return NULL;
     client->sender.conn = conn;
+    client->sender.deflates = conn_deflates(conn);
     client->sender.shared = &shared->senders;
     client->shared = shared;
     client->id_len = (uint8_t)id.len;
     memcpy(client->id, id.ptr, id.len);
     client->number = ++shared->next_number;
     TAILQ_INSERT_TAIL(&shared->all, client, all_link);
+    client_kinds_add(&shared->kinds, client->sender.dialect);
     counter_add(COUNTER_CLIENTS_OPENED, 1);
     return client;
+}
+
+void client_speak(struct client *client, enum dialect dialect)
+{
+    client_kinds_remove(&client->shared->kinds, client->sender.dialect);
+    client->sender.dialect = (uint8_t)dialect & 15;
+    client_kinds_add(&client->shared->kinds, dialect);
+}
+
+void client_open_call(struct client *client, struct open_call *call)
+{
+    LIST_INSERT_HEAD(&client->calls, call, link);
+    call->open = true;
+}
+
+void client_end_call(struct open_call *call)
+{
+    if (!call->open)
+        return;
+    LIST_REMOVE(call, link);
+    call->open = false;
+}
+
+/* Whoever asked is not there any more. */
+static void forget_calls(struct client *client)
+{
+    while (!LIST_EMPTY(&client->calls))
+        client_end_call(LIST_FIRST(&client->calls));
 }
 
 void client_call_end(struct client *client, size_t bytes)
@@ -577,7 +662,7 @@ void client_call_end(struct client *client, size_t bytes)
     if (!client_is_closed(client) || client->sender.calls > 0)
         return;
     identity_unref(client->identity);
-    free(client);
+    small_give(client, sizeof(*client) + client->id_len);
 }
 
 void client_on_beat(void *peer)
@@ -592,6 +677,7 @@ void client_on_closed(void *peer, int code)
 
     log_debug("client_closed", "client", log_int((int64_t)client->number), "code", log_int(code));
     sender_call_begin(&client->sender, 0); /* it is needed until the end of this */
+    forget_calls(client);
     shared->on_leaving(client, code);
     sender_on_closed(&client->sender);
     asks_free(&client->asks);
@@ -600,6 +686,7 @@ void client_on_closed(void *peer, int code)
     linger_account_release(client->left);
     client->filter = filter_unref(client->filter);
     TAILQ_REMOVE(&shared->all, client, all_link);
+    client_kinds_remove(&shared->kinds, client->sender.dialect);
     client_call_end(client, 0);
     shared->on_closed(shared->ctx);
 }

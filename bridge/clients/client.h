@@ -19,6 +19,7 @@
 #include "base/counters.h"
 #include "base/token_bucket.h"
 #include "clients/ask.h"
+#include "clients/client_kinds.h"
 #include "clients/inquiries.h"
 #include "clients/sender.h"
 #include "identity/identity.h"
@@ -32,22 +33,24 @@ struct agent;
 struct category_choice;
 struct category_filters;
 struct client;
+struct client_origin;
 struct conn;
 struct filter;
 struct follow;
 struct follow_handlers;
 struct followings;
 struct inbox_start;
-struct kept_address;
 struct key_buffer;
 struct key_names;
 struct linger_account;
+struct opening;
 struct request_rate;
 struct partings;
 struct peer_handlers;
 struct plain_channels;
 struct router;
 struct session_place;
+struct session_return;
 struct sessions;
 struct turns;
 
@@ -63,10 +66,13 @@ struct client_shared {
     struct turns *commands;
     struct sessions *sessions; /* NULL: nobody keeps them */
     struct followings *followings;
+    const struct keyspace *keyspace; /* where keys are */
     const struct key_names *keys;
     const struct plain_channels *channels; /* that are followed without a box; NULL: none */
     const struct peer_handlers *handlers;  /* of their connections */
     size_t max_subscriptions;              /* keys that one client may follow */
+    uint64_t recovery_ms;                  /* how long a broken connection is kept (recovery.h), */
+    bool recovers_all;                     /* of all who come by Socket.IO; else who asks for it */
     struct token_rate message_rate;        /* of each client */
     const char *const *broadcast_logs;     /* keys that everyone follows; NULL-terminated */
     const char *token_cookie;              /* the name of one that may hold a token; or NULL */
@@ -83,9 +89,17 @@ struct client_shared {
     struct client *review_next; /* rights have changed: the next one to look at */
     bool reviewing;             /* a turn of that is on its way */
     uint64_t next_number;
+    struct client_kinds kinds; /* of those who are there */
+    uint32_t turns;            /* of clients for which something was queued */
     unsigned told; /* calls of on_live() under way: nothing leads back to channels then */
     void (*on_closed)(void *ctx); /* a client has gone */
     void *ctx;
+};
+
+/* A request of a client that must be answered before it goes, whoever minds (a responder). */
+struct open_call {
+    LIST_ENTRY(open_call) link;
+    bool open; /* it is in the list */
 };
 
 enum await {
@@ -98,14 +112,17 @@ struct client {
     struct client_shared *shared; /* borrowed */
     struct follow *follows;       /* owned list */
     struct asks asks;
-    struct inquiry_list inquiries;   /* list; what it has asked an agent */
-    struct session_place *places;    /* list; what it has to do with in session sets */
+    struct inquiry_list inquiries;          /* list; what it has asked an agent */
+    LIST_HEAD(open_calls, open_call) calls; /* what it is still to be told the end of */
+    struct session_place *places;           /* list; what it has to do with in session sets */
+    struct session_return *before;   /* owned; what its places are called, if it has come back */
     struct linger_account *left;     /* owned; channels that it has left; or NULL */
     struct filter *filter;           /* owned reference: what it gets of logs; NULL: everything */
     struct identity *identity;       /* a reference; NULL until it is known who it is */
     struct admission *admission;     /* owned by admission.c; NULL: nothing of it has an end */
     struct inbox_start *inbox_start; /* owned by unseen.c; or NULL */
-    struct kept_address *address;    /* owned by arrival.c: what it is opened by later; or NULL */
+    struct opening *opening;         /* owned by arrival.c: what it is opened by later; or NULL */
+    struct client_origin *origin;    /* owned by client_state.c; NULL: nobody wants to know */
     struct category_choice *choice;  /* owned by categories.c; NULL: it has chosen nothing */
     TAILQ_ENTRY(client) all_link;
     TAILQ_ENTRY(client) following_link; /* while its inbox is to be asked for (following.h) */
@@ -115,6 +132,7 @@ struct client {
     uint8_t id_len;
     uint8_t awaits;          /* of enum await: what Redis is to say before it is greeted */
     uint8_t following;       /* enum following */
+    uint8_t following_lane;  /* while FOLLOWING_DUE: whose line it stands in (following.c) */
     bool follows_logs : 1;   /* its inbox is to follow those of its user (logs.h), */
     bool follows_tells : 1;  /* its devices hear of that, */
     bool follows_singly : 1; /* and that log by log, since Redis refused them as a whole */
@@ -132,6 +150,9 @@ void client_shared_release(struct client_shared *shared);
 /* A client that follows nothing yet, is not known, and has not been greeted. id: at most
  * KEY_NAME_MAX bytes. NULL: out of memory. */
 struct client *client_new(struct client_shared *shared, struct conn *conn, struct notify_str id);
+/* It speaks dialect, and nothing was sent to it before. */
+void client_speak(struct client *client, enum dialect dialect);
+
 /* What its connection tells (net/conn.h); peer: the client. */
 void client_on_drained(void *peer);
 void client_on_beat(void *peer);
@@ -152,6 +173,13 @@ extern const struct follow_handlers client_follow_handlers;
 /* It has sent a message: 0, or in how many milliseconds it may send one, as this is more than it
  * may. It is to be told so; who goes on all the same is closed (4429). */
 uint64_t client_take_message(struct client *client);
+/* How many ms it will be until it may send as much as ever, and be told so as often as ever; of one
+ * that goes on (client_state.h): as it stood then. */
+struct client_rate {
+    uint64_t messages_ms, warnings_ms;
+};
+struct client_rate client_rate(const struct client *client);
+void client_set_rate(struct client *client, const struct client_rate *rate);
 /* It has met a limit (net/conn.h). */
 void client_limit_met(struct client *client, enum counter limit);
 /* {"type":"resumed"} without a request: what the bridge did by itself. results and epochs: as
@@ -177,6 +205,12 @@ void client_resume(struct client *client, struct follow *follow, const struct po
                    struct ask *ask);
 /* Those whose queue was dropped go on from where they were, if everything is out. */
 void client_refill(struct client *client);
+
+/* What waits for it of what it follows is dropped: its follows stand where it has been sent to. */
+void client_drop_queue(struct client *client);
+/* It has asked for something; and has been told, or will never be. */
+void client_open_call(struct client *client, struct open_call *call);
+void client_end_call(struct open_call *call);
 
 /* From now on it gets of logs what filter passes (NULL: everything); takes a reference. What waits
  * for it already is chosen anew. Of its own inbox it always gets all. */

@@ -1,5 +1,7 @@
 #include "clients/following.h"
 
+#include <assert.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 
@@ -10,32 +12,43 @@
 #include "channels/channel.h"
 #include "channels/follow.h"
 #include "clients/client.h"
+#include "clients/far_follow.h"
 #include "clients/logs.h"
 #include "identity/key_names.h"
-#include "redis/redis_link.h"
+#include "redis/keyspace.h"
 #include "redis/resp.h"
 
-#define IN_FLIGHT_MAX 128 /* commands; with those of one client */
+#define IN_FLIGHT_MAX 128 /* commands at one server; with those of one client */
 #define RETRY_MS 5000
 #define WORDS_MAX (4 + LOGS_MAX)
 
-struct followings {
-    struct loop *loop;           /* borrowed */
-    struct redis_link *commands; /* borrowed */
-    void (*on_answered)(struct client *client);
+/* Inboxes at one server. */
+struct following_lane {
+    struct followings *all;
     struct client_queue due;
     size_t in_flight;
+    bool held; /* it cannot do it now: nobody is sent for until retry */
+};
+
+struct followings {
+    struct loop *loop;         /* borrowed */
+    struct keyspace *commands; /* borrowed */
+    void (*on_answered)(struct client *client);
+    struct following_lane lanes[KEYSPACE_LANES_MAX];
+    size_t lane_count;        /* that may be used */
     struct loop_timer *retry; /* owned */
     struct log_once said;
-    bool held; /* Redis cannot do it now: nobody is sent for until retry */
     bool pump_due;
 };
 
-/* A command about an inbox and logs. */
+static_assert(KEYSPACE_LANES_MAX <= UINT8_MAX + 1, "a client notes its lane in a byte");
+
+/* NOTIFY.FOLLOW or UNFOLLOW of an inbox and logs. */
 struct command {
     struct key_buffer buffer;
     struct notify_str words[WORDS_MAX];
     size_t len;
+    bool ends; /* UNFOLLOW */
 };
 
 static void pump_soon(struct followings *all);
@@ -62,32 +75,55 @@ static void tell(struct followings *all, const struct resp *reply)
 /* Of a command that nobody waits for. */
 static void on_done(void *ctx, const struct resp *reply)
 {
-    struct followings *all = ctx;
+    struct following_lane *lane = ctx;
 
     if (reply != NULL && reply->kind == RESP_ERROR)
-        tell(all, reply);
-    all->in_flight--;
-    pump_soon(all);
+        tell(lane->all, reply);
+    lane->in_flight--;
+    pump_soon(lane->all);
+}
+
+static struct following_lane *lane_of(struct followings *all, const struct client_shared *shared,
+                                      const struct identity *identity)
+{
+    struct key_buffer buffer;
+
+    return &all->lanes[keyspace_lane(
+        all->commands, key_of(shared->keys, KEY_INBOX, identity_user(identity), &buffer))];
+}
+
+static struct following_lane *lane_of_client(struct followings *all, const struct client *client)
+{
+    return lane_of(all, client->shared, client->identity);
 }
 
 static void stand_in_line(struct followings *all, struct client *client)
 {
+    struct following_lane *lane = lane_of_client(all, client);
+
     client->following = FOLLOWING_DUE;
-    TAILQ_INSERT_TAIL(&all->due, client, following_link);
+    client->following_lane = (uint8_t)(lane - all->lanes);
+    TAILQ_INSERT_TAIL(&lane->due, client, following_link);
+}
+
+static void leave_line(struct followings *all, struct client *client)
+{
+    TAILQ_REMOVE(&all->lanes[client->following_lane].due, client, following_link);
+    client->following = FOLLOWING_NOTHING;
 }
 
 /* Whoever stands in the line is not to wait for that. */
-static void hold(struct followings *all)
+static void hold(struct following_lane *lane)
 {
     struct client *client;
 
-    if (all->held)
+    if (lane->held)
         return;
-    all->held = true;
-    loop_timer_set(all->retry, RETRY_MS);
-    TAILQ_FOREACH(client, &all->due, following_link)
+    lane->held = true;
+    loop_timer_set(lane->all->retry, RETRY_MS);
+    TAILQ_FOREACH(client, &lane->due, following_link)
     {
-        all->on_answered(client);
+        lane->all->on_answered(client);
     }
 }
 
@@ -97,6 +133,12 @@ static bool may_go_singly(const struct client *client)
     return !client->follows_singly && logs_of(client->shared, client->identity)->len > 1;
 }
 
+/* Did it, or the server of one of its logs, go? With one server the line waits for that. */
+static bool lost_a_part(const struct followings *all, const struct resp *reply)
+{
+    return reply == NULL && keyspace_is_split(all->commands);
+}
+
 /* Whether the client has been seen to. */
 static bool take_answer(struct followings *all, struct client *client, const struct resp *reply)
 {
@@ -104,26 +146,34 @@ static bool take_answer(struct followings *all, struct client *client, const str
 
     if (refused)
         tell(all, reply);
-    if (refused && may_pass(reply)) {
-        hold(all);
+    if ((refused && may_pass(reply)) || lost_a_part(all, reply)) {
+        hold(lane_of_client(all, client));
         return false;
     }
     client->follows_singly = refused && may_go_singly(client);
     return reply != NULL && !client->follows_singly;
 }
 
+/* What is under way for a client. */
+struct asking {
+    struct client *client;
+    struct following_lane *lane;
+};
+
 static void on_followed(void *ctx, const struct resp *reply)
 {
-    struct client *client = ctx;
-    struct followings *all = client->shared->followings;
+    struct asking asking = *(struct asking *)ctx;
+    struct client *client = asking.client;
+    struct followings *all = asking.lane->all;
     bool again = client->following == FOLLOWING_AGAIN;
 
-    all->in_flight--;
+    free(ctx);
+    asking.lane->in_flight--;
     client->following = FOLLOWING_NOTHING;
     if (!client_is_closed(client)) {
         if (!take_answer(all, client, reply) || again)
             stand_in_line(all, client);
-        if (reply != NULL)
+        if (reply != NULL || lost_a_part(all, reply))
             all->on_answered(client);
     }
     client_call_end(client, 0);
@@ -137,11 +187,12 @@ static void add(struct command *command, struct notify_str word)
     command->words[command->len++] = word;
 }
 
-static void begin(struct command *command, struct notify_str name,
-                  const struct client_shared *shared, const struct identity *identity)
+static void begin(struct command *command, bool ends, const struct client_shared *shared,
+                  const struct identity *identity)
 {
     command->len = 0;
-    add(command, name);
+    command->ends = ends;
+    add(command, ends ? NOTIFY_STR("NOTIFY.UNFOLLOW") : NOTIFY_STR("NOTIFY.FOLLOW"));
     add(command, key_of(shared->keys, KEY_INBOX, identity_user(identity), &command->buffer));
 }
 
@@ -151,89 +202,124 @@ static void add_logs(struct command *command, const struct logs *logs)
         add(command, logs->at[i]);
 }
 
-static bool send(struct followings *all, const struct command *command, redis_reply_fn fn,
-                 void *ctx)
+static int send_words(struct followings *all, struct command *command, bool tells,
+                      redis_reply_fn fn, void *ctx)
 {
-    if (redis_link_command(all->commands, fn, ctx, command->len, command->words) != 0)
+    const struct far_follow far = {.inbox = command->words[1],
+                                   .len = command->len - 2,
+                                   .logs = command->words + 2,
+                                   .tells = tells};
+
+    if (far_follow_is_far(all->commands, &far)) {
+        if (!command->ends)
+            return far_follow_begin(all->commands, fn, ctx, &far);
+        add(command, NOTIFY_STR("BYNAME"));
+    }
+    if (!tells)
+        add(command, NOTIFY_STR("NOPUBLISH"));
+    return keyspace_command(all->commands, fn, ctx, command->len, command->words);
+}
+
+/* All logs have been added. tells: the user's devices hear of it. */
+static bool send(struct following_lane *lane, struct command *command, bool tells,
+                 redis_reply_fn fn, void *ctx)
+{
+    if (send_words(lane->all, command, tells, fn, ctx) != 0)
         return false;
-    all->in_flight++;
+    lane->in_flight++;
     return true;
 }
 
 /* Those of roles that it has lost while it was away. */
-static void send_leave(struct followings *all, const struct client *client)
+static void send_leave(struct following_lane *lane, const struct client *client)
 {
     const struct logs *lost = logs_of_others(client->shared, client->identity);
     struct command command;
 
     if (lost->len == 0)
         return;
-    begin(&command, NOTIFY_STR("NOTIFY.UNFOLLOW"), client->shared, client->identity);
+    begin(&command, true, client->shared, client->identity);
     add_logs(&command, lost);
-    add(&command, NOTIFY_STR("NOPUBLISH"));
-    (void)send(all, &command, on_done, all);
+    (void)send(lane, &command, false, on_done, lane);
 }
 
-static void send_singly(struct followings *all, struct client *client)
+static void send_singly(struct following_lane *lane, struct client *client)
 {
     const struct logs *logs = logs_of(client->shared, client->identity);
     struct command command;
 
     client->follows_singly = false;
     for (size_t i = 0; i < logs->len; i++) {
-        begin(&command, NOTIFY_STR("NOTIFY.FOLLOW"), client->shared, client->identity);
+        begin(&command, false, client->shared, client->identity);
         add(&command, logs->at[i]);
-        (void)send(all, &command, on_done, all);
+        (void)send(lane, &command, true, on_done, lane);
     }
 }
 
-static void send_all(struct followings *all, struct client *client)
+static void send_all(struct following_lane *lane, struct client *client)
 {
+    struct asking *asking = malloc(sizeof(*asking));
     struct command command;
 
-    begin(&command, NOTIFY_STR("NOTIFY.FOLLOW"), client->shared, client->identity);
+    begin(&command, false, client->shared, client->identity);
     add_logs(&command, logs_of(client->shared, client->identity));
-    if (!client->follows_tells)
-        add(&command, NOTIFY_STR("NOPUBLISH"));
-    if (send(all, &command, on_followed, client)) {
+    if (asking != NULL)
+        *asking = (struct asking){client, lane};
+    if (asking != NULL && send(lane, &command, client->follows_tells, on_followed, asking)) {
         sender_call_begin(&client->sender, 0);
         client->following = FOLLOWING_SENT;
     } else {
-        stand_in_line(all, client);
-        hold(all);
+        free(asking);
+        stand_in_line(lane->all, client);
+        hold(lane);
     }
 }
 
 static void serve(struct followings *all, struct client *client)
 {
-    TAILQ_REMOVE(&all->due, client, following_link);
-    client->following = FOLLOWING_NOTHING;
+    struct following_lane *lane = lane_of_client(all, client); /* slots move */
+
+    leave_line(all, client);
     if (client->follows_singly) {
-        send_singly(all, client);
+        send_singly(lane, client);
         return;
     }
-    send_leave(all, client);
+    send_leave(lane, client);
     if (logs_of(client->shared, client->identity)->len > 0)
-        send_all(all, client);
+        send_all(lane, client);
     else
         all->on_answered(client);
 }
 
 /* The line. */
 
+static bool moves(const struct following_lane *lane)
+{
+    return !lane->held && !TAILQ_EMPTY(&lane->due);
+}
+
 static void pump(void *ctx)
 {
     struct followings *all = ctx;
 
     all->pump_due = false;
-    while (!all->held && redis_link_is_up(all->commands) && all->in_flight < IN_FLIGHT_MAX &&
-           !TAILQ_EMPTY(&all->due))
-        serve(all, TAILQ_FIRST(&all->due));
+    for (size_t i = 0; i < all->lane_count; i++)
+        while (moves(&all->lanes[i]) && keyspace_is_up(all->commands) &&
+               all->lanes[i].in_flight < IN_FLIGHT_MAX)
+            serve(all, TAILQ_FIRST(&all->lanes[i].due));
+}
+
+static bool is_due(const struct followings *all)
+{
+    for (size_t i = 0; i < all->lane_count; i++)
+        if (moves(&all->lanes[i]))
+            return true;
+    return false;
 }
 
 static void pump_soon(struct followings *all)
 {
-    if (all->pump_due || all->held || TAILQ_EMPTY(&all->due) || !redis_link_is_up(all->commands))
+    if (all->pump_due || !is_due(all) || !keyspace_is_up(all->commands))
         return;
     all->pump_due = true;
     loop_defer(all->loop, pump, all);
@@ -243,17 +329,19 @@ static void on_retry(void *ctx)
 {
     struct followings *all = ctx;
 
-    all->held = false;
+    for (size_t i = 0; i < all->lane_count; i++)
+        all->lanes[i].held = false;
     pump_soon(all);
 }
 
-static void on_commands_up(void *ctx, struct redis_link *link)
+static void on_commands_up(void *ctx, struct keyspace *keys, const struct keyspace_part *part)
 {
-    (void)link;    /* it was given before */
+    (void)keys; /* they were given before */
+    (void)part;
     on_retry(ctx); /* it may be another server */
 }
 
-const struct redis_link_handlers followings_commands_handlers = {.on_up = on_commands_up};
+const struct keyspace_handlers followings_commands_handlers = {.on_up = on_commands_up};
 
 /* Clients. */
 
@@ -268,13 +356,18 @@ static bool want(struct client *client, bool tells)
     else if (client->following == FOLLOWING_NOTHING)
         stand_in_line(all, client);
     pump_soon(all);
-    return !all->held;
+    return !lane_of_client(all, client)->held;
 }
 
 bool following_begin(struct client *client)
 {
     client->follows_logs = true;
     return want(client, false);
+}
+
+void following_go_on(struct client *client)
+{
+    client->follows_logs = true;
 }
 
 void following_note(struct client *client)
@@ -294,11 +387,12 @@ void following_renew(struct client *client)
 
 static void leave(struct client *client, struct notify_str log)
 {
+    struct following_lane *lane = lane_of_client(client->shared->followings, client);
     struct command command;
 
-    begin(&command, NOTIFY_STR("NOTIFY.UNFOLLOW"), client->shared, client->identity);
+    begin(&command, true, client->shared, client->identity);
     add(&command, log);
-    (void)send(client->shared->followings, &command, on_done, client->shared->followings);
+    (void)send(lane, &command, true, on_done, lane);
 }
 
 /* Whether it has one more than before. */
@@ -334,28 +428,27 @@ void following_begin_new(struct client *client)
 
 void following_ensure(const struct client_shared *shared, const struct identity *identity)
 {
-    struct followings *all = shared->followings;
+    struct following_lane *lane = lane_of(shared->followings, shared, identity);
     const struct logs *logs = logs_of(shared, identity);
     struct command command;
 
-    if (all->held || logs->len == 0)
+    if (lane->held || logs->len == 0)
         return;
-    begin(&command, NOTIFY_STR("NOTIFY.FOLLOW"), shared, identity);
+    begin(&command, false, shared, identity);
     add_logs(&command, logs);
-    add(&command, NOTIFY_STR("NOPUBLISH"));
-    (void)send(all, &command, on_done, all);
+    (void)send(lane, &command, false, on_done, lane);
 }
 
 void following_forget(struct client *client)
 {
     if (client->following == FOLLOWING_DUE)
-        TAILQ_REMOVE(&client->shared->followings->due, client, following_link);
+        leave_line(client->shared->followings, client);
     client->following = FOLLOWING_NOTHING;
 }
 
 /* All. */
 
-struct followings *followings_new(struct loop *loop, struct redis_link *commands,
+struct followings *followings_new(struct loop *loop, struct keyspace *commands,
                                   void (*on_answered)(struct client *client))
 {
     struct followings *all = calloc(1, sizeof(*all));
@@ -365,7 +458,11 @@ struct followings *followings_new(struct loop *loop, struct redis_link *commands
     all->loop = loop;
     all->commands = commands;
     all->on_answered = on_answered;
-    TAILQ_INIT(&all->due);
+    all->lane_count = keyspace_is_split(commands) ? KEYSPACE_LANES_MAX : 1;
+    for (size_t i = 0; i < all->lane_count; i++) {
+        all->lanes[i].all = all;
+        TAILQ_INIT(&all->lanes[i].due);
+    }
     all->retry = loop_timer_new(loop, on_retry, all);
     if (all->retry != NULL)
         return all;

@@ -1,5 +1,6 @@
 #include "clients/opening.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -61,15 +62,25 @@ static struct notify_str id_of_path(struct notify_str path)
     return notify_str_of(path.ptr + before, path.len - before);
 }
 
+static bool is_ascii(struct notify_str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.ptr[i] > 0x7F)
+            return false;
+    return true;
+}
+
 /* Names become parts of keys and of JSON: those that a client could not name in a request either
  * are refused. */
 static bool is_name(struct notify_str text)
 {
-    json_t *string = json_stringn(text.ptr == NULL ? "" : text.ptr, text.len);
-    bool is_utf8 = string != NULL;
+    json_t *string;
 
+    if (!key_name_is_valid(text) || is_ascii(text))
+        return key_name_is_valid(text);
+    string = json_stringn(text.ptr, text.len);
     json_decref(string);
-    return is_utf8 && key_name_is_valid(text);
+    return string != NULL;
 }
 
 /* An argument that is there must be one; out is empty when it is not there. */
@@ -80,13 +91,13 @@ static bool read_arg(const struct http_request *req, const char *name, char *out
 }
 
 /* A stream's stands in the query. */
-static bool read_id(struct opening *ret, const struct http_request *req)
+static bool read_id(struct opening *ret, struct opening_room *room, const struct http_request *req)
 {
     ret->client_id = id_of_path(req->path);
     if (is_stream(req->path)) {
-        if (!read_arg(req, "session_id", ret->session, sizeof(ret->session)))
+        if (!read_arg(req, "session_id", room->session, sizeof(room->session)))
             return false;
-        ret->client_id = notify_str_z(ret->session);
+        ret->client_id = notify_str_z(room->session);
     }
     return ret->client_id.len == 0 || is_name(ret->client_id);
 }
@@ -209,23 +220,25 @@ bool opening_is_path(struct notify_str path)
 
 #define IN_ALL ", at most " TEXT_OF(OPENING_TOPICS_MAX) " bytes in all"
 
-const char *opening_read(struct opening *ret, const struct http_request *req)
+/* What every door has. */
+static const char *read_wishes(struct opening *ret, struct opening_room *room,
+                               const struct http_request *req)
 {
-    const struct door *door = door_of(req->path);
-
-    ret->dialect = door->dialect;
-    ret->in_session = door->session;
-    if (!read_id(ret, req))
-        return is_stream(req->path) ? "session_id must have " A_NAME
-                                    : "the client id in the path must have " A_NAME;
-    if (notify_str_eq(ret->client_id, NOTIFY_STR("*"))) /* by that KICK means every one */
-        return "the client id must not be *";
-    if (!opening_read_user(ret->user, req))
+    ret->user = room->user;
+    ret->topics = room->topics;
+    ret->channels = room->channels;
+    if (!opening_read_user(room->user, req))
         return "user must have " A_NAME;
-    if (!read_names(ret->topics, "topics", req))
+    if (!read_names(room->topics, "topics", req))
         return "topics must be names of " A_NAME IN_ALL;
-    if (!read_names(ret->channels, "channels", req))
+    if (!read_names(room->channels, "channels", req))
         return "channels must be names of " A_NAME IN_ALL;
+    return NULL;
+}
+
+/* What only those have that lead to a path of their own. */
+static const char *read_beginning(struct opening *ret, const struct http_request *req)
+{
     if (!read_last_id(ret, req))
         return "last_event_id must be an id such as 1795208400123-0";
     if (!read_dialect(ret, req))
@@ -237,6 +250,70 @@ const char *opening_read(struct opening *ret, const struct http_request *req)
     if (ret->last > 0 && ret->since.ms > 0)
         return "last and since exclude each other";
     return NULL;
+}
+
+const char *opening_read(struct opening *ret, struct opening_room *room,
+                         const struct http_request *req)
+{
+    const struct door *door = door_of(req->path);
+    const char *why;
+
+    *ret = (struct opening){.dialect = door->dialect, .in_session = door->session};
+    if (!read_id(ret, room, req))
+        return is_stream(req->path) ? "session_id must have " A_NAME
+                                    : "the client id in the path must have " A_NAME;
+    if (notify_str_eq(ret->client_id, NOTIFY_STR("*"))) /* by that KICK means every one */
+        return "the client id must not be *";
+    why = read_wishes(ret, room, req);
+    return why != NULL ? why : read_beginning(ret, req);
+}
+
+const char *opening_read_socket(struct opening *ret, struct opening_room *room,
+                                const struct http_request *req)
+{
+    *ret = (struct opening){.dialect = DIALECT_SOCKETIO};
+    return read_wishes(ret, room, req);
+}
+
+/* Appends text with its NUL. */
+static const char *put(char **end, struct notify_str text)
+{
+    char *begin = *end;
+
+    if (text.len > 0)
+        memcpy(begin, text.ptr, text.len);
+    begin[text.len] = '\0';
+    *end += text.len + 1;
+    return begin;
+}
+
+struct opening *opening_copy(const struct opening *opening)
+{
+    struct notify_str user = notify_str_z(opening->user), topics = notify_str_z(opening->topics),
+                      channels = notify_str_z(opening->channels);
+    struct opening *copy = malloc(sizeof(*copy) + opening->client_id.len + opening->pid.len +
+                                  user.len + topics.len + channels.len + 5);
+    char *end;
+
+    if (copy == NULL)
+        return NULL;
+    *copy = *opening;
+    end = (char *)(copy + 1);
+    copy->client_id.ptr = put(&end, opening->client_id);
+    copy->pid.ptr = put(&end, opening->pid);
+    copy->user = put(&end, user);
+    copy->topics = put(&end, topics);
+    copy->channels = put(&end, channels);
+    (void)json_incref(copy->state.json);
+    return copy;
+}
+
+void opening_free(struct opening *opening)
+{
+    if (opening == NULL)
+        return;
+    client_state_release(&opening->state);
+    free(opening);
 }
 
 bool opening_next_name(const char **names, struct notify_str *ret_name)

@@ -61,12 +61,6 @@ int outbox_push_item(struct outbox *outbox, const struct outbox_item *item)
     return 0;
 }
 
-int outbox_push(struct outbox *outbox, struct frame *frame, void *source, struct notify_id id)
-{
-    return outbox_push_item(outbox,
-                            &(struct outbox_item){.frame = frame, .source = source, .id = id});
-}
-
 int outbox_push_first(struct outbox *outbox, struct frame *frame)
 {
     if (make_room(outbox, frame) != 0)

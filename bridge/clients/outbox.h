@@ -26,6 +26,8 @@ struct outbox_item {
     void *source;        /* NULL for an answer */
     struct notify_id id; /* 0-0: cannot be read again; or OUTBOX_WHOLE_BOX */
     uint32_t epoch;      /* of the box, as id was put in; 0: not known */
+    bool begins;         /* an answer to nothing but its owner's coming (sender_set_begins) */
+    bool live;           /* an event as it happened, and not what was read anew */
 };
 
 struct outbox {
@@ -43,8 +45,6 @@ bool outbox_fits(const struct outbox *outbox, size_t len, size_t other, size_t m
 /* Takes a reference of its own to its frame. 0 or -ENOMEM: that, or it would be 4 GiB, which what
  * outbox-bytes may be does not come to. */
 int outbox_push_item(struct outbox *outbox, const struct outbox_item *item);
-/* The same, where the epoch does not matter. */
-int outbox_push(struct outbox *outbox, struct frame *frame, void *source, struct notify_id id);
 /* Puts an answer before everything else. Takes its own reference. 0 or -ENOMEM. */
 int outbox_push_first(struct outbox *outbox, struct frame *frame);
 size_t

@@ -126,6 +126,7 @@ void presence_on_message(struct session_set *set, struct notify_str message)
     if (event == NULL || event->kind != EVENT_STATE || !event_is_of(event, session_set_key(set))) {
         event_unref(event);
         counter_add(COUNTER_EVENTS_FOREIGN, 1);
+        counter_add(COUNTER_DROPPED_FOREIGN, 1);
         return;
     }
     event_unref(event);

@@ -1,6 +1,5 @@
 #include "clients/progress.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +10,7 @@
 struct step {
     const struct follow *follow; /* borrowed */
     struct bookmark_key key;     /* where it stands, */
+    struct position begin;       /* and stood first, */
     bool known;                  /* if it stands anywhere yet */
 };
 
@@ -162,7 +162,7 @@ bool progress_add(struct progress *progress, struct follow *follow, struct notif
         !make_room(progress))
         return false;
     if (from != NULL)
-        step.key.position = *from;
+        step.key.position = step.begin = *from;
     memmove(&progress->steps[at + 1], &progress->steps[at],
             (progress->len - at) * sizeof(struct step));
     progress->steps[at] = step;
@@ -204,6 +204,8 @@ static void move_to(struct progress *progress, uint32_t at, struct notify_id id,
         position->epoch == epoch)
         return;
     *position = (struct position){.id = id, .epoch = epoch};
+    if (!progress->steps[at].known)
+        progress->steps[at].begin = *position;
     progress->steps[at].known = true;
     progress->moved = true;
 }
@@ -215,6 +217,17 @@ void progress_had(struct progress *progress, const struct follow *source, struct
 
     if (at < progress->len)
         move_to(progress, at, id, epoch);
+}
+
+bool progress_begin(const struct progress *progress, const struct follow *follow,
+                    struct position *ret_position)
+{
+    uint32_t at = find_step(progress, follow);
+
+    if (at == progress->len || !progress->steps[at].known)
+        return false;
+    *ret_position = progress->steps[at].begin;
+    return true;
 }
 
 /* The epoch that its position is of. */
@@ -264,11 +277,8 @@ struct notify_str progress_text(struct progress *progress)
 static json_t *position_text(const struct position *position)
 {
     char text[POSITION_TEXT_MAX + 1];
-    size_t len = notify_id_format(text, position->id);
 
-    if (position->epoch != 0)
-        (void)snprintf(text + len, sizeof(text) - len, "@@%u", (unsigned)position->epoch);
-    return json_string(text);
+    return json_stringn(text, position_format(text, position));
 }
 
 json_t *progress_positions(const struct progress *progress)

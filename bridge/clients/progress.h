@@ -58,6 +58,9 @@ void progress_forget_brought(struct progress *progress);
 bool progress_add(struct progress *progress, struct follow *follow, struct notify_str key,
                   const struct position *from);
 void progress_remove(struct progress *progress, const struct follow *follow);
+/* Where it began to be followed. False: that is not known yet. */
+bool progress_begin(const struct progress *progress, const struct follow *follow,
+                    struct position *ret_position);
 /* follow is live: what it stands at has been had, or was passed over. */
 void progress_on_live(struct progress *progress, const struct follow *follow);
 

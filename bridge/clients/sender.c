@@ -76,13 +76,28 @@ void sender_close_until(struct sender *sender, int code, const char *reason, uin
     conn_close_until(sender->conn, dialect_close_code(sender->dialect, code), reason, retry_ms);
 }
 
-static void send_answer(struct sender *sender, struct frame *frame)
+void sender_set_begins(struct sender *sender, bool begins)
 {
-    if (frame == NULL || sender->state == SENDER_CLOSED)
+    sender->begins = begins;
+}
+
+/* What goes out in place of a frame, which may be NULL; borrowed from it. */
+static struct frame *said_as(const struct sender *sender, struct frame *frame)
+{
+    return frame != NULL && sender->deflates ? frame_deflated(frame) : frame;
+}
+
+static void send_answer(struct sender *sender, struct frame *answer)
+{
+    struct frame *frame = sender->state == SENDER_CLOSED ? NULL : said_as(sender, answer);
+    const struct outbox_item item = {.frame = frame, .begins = sender->begins};
+
+    if (frame == NULL)
         return;
+    counter_add(COUNTER_ANSWERS_SENT, 1);
     if (sender_is_idle(sender) && !sender->marked)
         (void)conn_write(sender->conn, frame->data, frame->len); /* a dead one reports itself */
-    else if (outbox_push(&sender->outbox, frame, NULL, (struct notify_id){0, 0}) != 0)
+    else if (outbox_push_item(&sender->outbox, &item) != 0)
         sender_close(sender, CONN_CLOSE_INTERNAL, "out of memory");
     else if (sender->marked)
         sender_drain(sender);
@@ -110,24 +125,25 @@ void sender_send_json(struct sender *sender, json_t *answer)
     text_release(&text);
 }
 
-/* How much longer than its frame a block may be, once it is ended. */
+/* How much longer a frame may be, once it is ended. */
 static size_t end_max(const struct sender *sender)
 {
-    return sender->marked ? progress_text_max(sender->progress) + SSE_END_MAX : 0;
+    return sender->marked ? progress_text_max(sender->progress) + DIALECT_END_MAX : 0;
 }
 
-/* Writes the block of one that is marked and what ends it: how far its reader has come with it.
+/* Writes the frame of one that is marked and what ends it: how far its reader has come with it.
  * Returns the length; out has room for end_max() more than the frame has. */
-static size_t write_block(struct sender *sender, const struct outbox_item *item, char *out)
+static size_t write_marked(struct sender *sender, const struct outbox_item *item, char *out)
 {
-    size_t len = item->frame->len;
+    struct notify_str id = {NULL, 0};
 
-    memcpy(out, item->frame->data, len);
     if (notify_id_cmp(item->id, OUTBOX_WHOLE_BOX) != 0)
         progress_had(sender->progress, item->source, item->id, item->epoch);
     else if (sender->outbox.len == 0)
-        progress_settle(sender->progress); /* it stands in another box */
-    return len + sse_block_end(out + len, progress_text(sender->progress));
+        progress_settle(sender->progress);             /* it stands in another box */
+    if (dialect_is_open(sender->dialect, item->frame)) /* else the next one says it */
+        id = progress_text(sender->progress);
+    return dialect_end(sender->dialect, out, item->frame, id);
 }
 
 /* Writes what was taken off the queue. */
@@ -139,11 +155,34 @@ static size_t write_item(struct sender *sender, const struct outbox_item *item, 
     }
     if (sender->outbox.len == 0)
         progress_settle(sender->progress);
-    return write_block(sender, item, out);
+    return write_marked(sender, item, out);
+}
+
+/* What of a piece is events; the rest is answers. */
+struct contents {
+    size_t events;
+    bool entries; /* are there any? */
+};
+
+static void contents_add(struct contents *contents, const struct outbox_item *item)
+{
+    bool id = !notify_id_is_zero(item->id);
+
+    contents->events += item->source != NULL || id;
+    contents->entries |= id && notify_id_cmp(item->id, OUTBOX_WHOLE_BOX) != 0;
+}
+
+/* What has no id has no time. */
+static void note_latency(struct sender *sender, const struct outbox_item *item)
+{
+    if (item->live && !notify_id_is_zero(item->id) &&
+        notify_id_cmp(item->id, OUTBOX_WHOLE_BOX) != 0)
+        latency_note(&sender->shared->latency, item->id.ms);
 }
 
 /* As many whole frames as fit into one piece; 0 when the first alone is too large for it. */
-static size_t fill_piece(struct sender *sender, char piece[WRITE_MAX_BYTES])
+static size_t fill_piece(struct sender *sender, char piece[WRITE_MAX_BYTES],
+                         struct contents *contents)
 {
     struct outbox *outbox = &sender->outbox;
     struct outbox_item item;
@@ -151,59 +190,81 @@ static size_t fill_piece(struct sender *sender, char piece[WRITE_MAX_BYTES])
 
     while (outbox->len > 0 && len + outbox_first_bytes(outbox) + end <= WRITE_MAX_BYTES) {
         (void)outbox_pop_item(outbox, &item); /* there is one */
+        contents_add(contents, &item);
+        note_latency(sender, &item);
         len += write_item(sender, &item, piece + len);
         frame_unref(item.frame);
     }
     return len;
 }
 
-static enum conn_write write_events(struct sender *sender, const void *bytes, size_t len)
+/* A connection that has ended reports itself. What was seen, say, is no loss to it. */
+static void note_written(struct sender *sender, struct contents contents, enum conn_write written)
+{
+    if (written != CONN_DEAD) {
+        counter_add(COUNTER_EVENTS_DELIVERED, contents.events);
+        return;
+    }
+    sender->broken = true;
+    sender->cut |= contents.entries;
+}
+
+static enum conn_write write_piece(struct sender *sender, const void *bytes, size_t len,
+                                   struct contents contents)
 {
     enum conn_write written = conn_write(sender->conn, bytes, len);
 
-    if (written == CONN_DEAD) /* it reports itself */
-        sender->cut = true;
+    note_written(sender, contents, written);
     return written;
 }
 
 /* One that is too large for a piece. */
 static enum conn_write write_large(struct sender *sender)
 {
+    struct contents contents = {0};
     struct outbox_item item;
     struct frame *whole;
     enum conn_write written = CONN_DEAD;
 
     (void)outbox_pop_item(&sender->outbox, &item); /* there is one */
+    contents_add(&contents, &item);
+    note_latency(sender, &item);
     whole = sender->marked ? frame_new(item.frame->len + end_max(sender)) : frame_ref(item.frame);
     if (whole == NULL)
         sender_close(sender, CONN_CLOSE_INTERNAL, "out of memory");
     else
-        written =
-            write_events(sender, whole->data,
-                         sender->marked ? write_item(sender, &item, whole->data) : whole->len);
+        written = write_piece(sender, whole->data,
+                              sender->marked ? write_item(sender, &item, whole->data) : whole->len,
+                              contents);
     frame_unref(whole);
     frame_unref(item.frame);
     return written;
 }
 
+static enum conn_write write_some(struct sender *sender)
+{
+    static char piece[WRITE_MAX_BYTES]; /* one thread; nothing in it outlives the call */
+    struct contents contents = {0};
+    size_t len = fill_piece(sender, piece, &contents);
+
+    return len > 0 ? write_piece(sender, piece, len, contents) : write_large(sender);
+}
+
 /* Hands the queue to the socket in pieces of many frames, until the socket is full. */
 void sender_drain(struct sender *sender)
 {
-    static char piece[WRITE_MAX_BYTES]; /* one thread; nothing in it outlives the call */
     enum conn_write written = CONN_SENT;
 
     while (written != CONN_DEAD && sender->outbox.len > 0 && sender->state == SENDER_READY &&
-           !conn_is_busy(sender->conn)) {
-        size_t len = fill_piece(sender, piece);
-        written = len > 0 ? write_events(sender, piece, len) : write_large(sender);
-    }
+           !conn_is_busy(sender->conn))
+        written = write_some(sender);
     look_after(sender);
 }
 
 static void begin(struct sender *sender, struct frame *first)
 {
     sender->state = SENDER_READY;
-    if (first == NULL || outbox_push_first(&sender->outbox, first) != 0)
+    if (first == NULL || outbox_push_first(&sender->outbox, said_as(sender, first)) != 0)
         sender_close(sender, CONN_CLOSE_INTERNAL, "out of memory");
     frame_unref(first);
     sender_drain(sender);
@@ -228,6 +289,11 @@ void sender_begin(struct sender *sender, const struct text *text)
 
 /* Events. */
 
+static bool is_live(const struct follow *source)
+{
+    return source != NULL && source->state == FOLLOW_LIVE;
+}
+
 /* What goes out with the event, if it is an entry, and where it came from. */
 static struct outbox_item item_of(struct event *event, struct follow *source, struct frame *frame)
 {
@@ -236,10 +302,11 @@ static struct outbox_item item_of(struct event *event, struct follow *source, st
     return (struct outbox_item){.frame = frame,
                                 .source = source,
                                 .id = id,
-                                .epoch = source == NULL ? 0 : follow_box_epoch(source)};
+                                .epoch = source == NULL ? 0 : follow_box_epoch(source),
+                                .live = is_live(source)};
 }
 
-/* Whether all of it fits into one piece, with what ends its blocks; its frames are there then. */
+/* Whether all of it fits into one piece, with what ends its events; its frames are there then. */
 static bool is_piece(const struct sender *sender, const struct batch *batch)
 {
     size_t len = 0, end = end_max(sender);
@@ -253,14 +320,26 @@ static bool is_piece(const struct sender *sender, const struct batch *batch)
     return true;
 }
 
-/* A connection that has ended reports itself. What was seen, say, is no loss to it. */
-static void after_batch(struct sender *sender, const struct batch *batch, enum conn_write written)
+static void note_latency_of(struct sender *sender, const struct batch *batch)
 {
+    for (size_t i = 0; i < batch->len; i++)
+        if (batch->events[i]->kind == EVENT_ENTRY)
+            latency_note(&sender->shared->latency, batch->events[i]->id.ms);
+}
+
+static void after_batch(struct sender *sender, const struct follow *source, struct batch *batch,
+                        enum conn_write written)
+{
+    struct contents contents = {.events = batch->len};
+
+    if (written != CONN_DEAD && is_live(source))
+        note_latency_of(sender, batch);
     if (written == CONN_BUSY)
         look_after(sender);
     for (size_t i = 0; i < batch->len && written == CONN_DEAD; i++)
-        if (batch->events[i]->kind == EVENT_ENTRY)
-            sender->cut = true;
+        contents.entries |= batch->events[i]->kind == EVENT_ENTRY;
+    batch->reach.of[written == CONN_DEAD ? REACH_ENDED : REACH_DELIVERED]++;
+    note_written(sender, contents, written);
 }
 
 /* Its frames are everybody's, but what ends them is its own. */
@@ -274,9 +353,9 @@ static bool deliver_marked(struct sender *sender, struct follow *source, struct 
     for (size_t i = 0; i < batch->len; i++) {
         struct event *event = batch->events[i];
         struct outbox_item item = item_of(event, source, event_frame(event, sender->dialect));
-        len += write_block(sender, &item, piece + len);
+        len += write_marked(sender, &item, piece + len);
     }
-    after_batch(sender, batch, conn_write(sender->conn, piece, len));
+    after_batch(sender, source, batch, conn_write(sender->conn, piece, len));
     return true;
 }
 
@@ -286,16 +365,16 @@ bool sender_deliver(struct sender *sender, struct follow *source, struct batch *
 
     if (sender->marked)
         return deliver_marked(sender, source, batch);
-    frame = batch_frame(batch, sender->dialect);
+    frame = (sender->deflates ? batch_deflated : batch_frame)(batch, sender->dialect);
     if (frame == NULL || frame->len > WRITE_MAX_BYTES || !sender_is_idle(sender))
         return false;
-    after_batch(sender, batch, conn_write(sender->conn, frame->data, frame->len));
+    after_batch(sender, source, batch, conn_write(sender->conn, frame->data, frame->len));
     return true;
 }
 
 bool sender_enqueue(struct sender *sender, struct follow *source, struct event *event)
 {
-    struct frame *frame = event_frame(event, sender->dialect);
+    struct frame *frame = said_as(sender, event_frame(event, sender->dialect));
     struct outbox_item item;
 
     if (frame == NULL || !outbox_fits(&sender->outbox, frame->len, held_elsewhere(sender),
@@ -361,6 +440,29 @@ void sender_call_goes_on(struct sender *sender)
 {
     sender->in_line--;
     pause_input(sender);
+}
+
+/* Whoever has not been greeted is sent what he missed once he is, and then told that it was all. */
+static void keep_answers(struct sender *sender)
+{
+    struct outbox_item item;
+
+    for (size_t count = sender->outbox.len; count > 0; count--) {
+        (void)outbox_pop_item(&sender->outbox, &item); /* there is one */
+        if (notify_id_is_zero(item.id) && !item.begins)
+            (void)outbox_push_item(&sender->outbox, &item); /* there was room */
+        frame_unref(item.frame);
+    }
+}
+
+void sender_park(struct sender *sender)
+{
+    enum conn_write written = CONN_SENT;
+
+    if (sender->state == SENDER_OPENING)
+        keep_answers(sender);
+    while (written != CONN_DEAD && sender->outbox.len > 0)
+        written = write_some(sender);
 }
 
 void sender_on_closed(struct sender *sender)

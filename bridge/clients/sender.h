@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 #include "base/heartbeat.h"
+#include "clients/latency.h"
 #include "clients/outbox.h"
 #include "notify_id.h"
 #include "notify_str.h"
@@ -36,6 +37,7 @@ struct senders {
     size_t outbox_bytes;      /* see above */
     uint64_t slow_timeout_ms; /* how long a socket may take nothing of what waits */
     struct heartbeat *stuck;  /* owned; of those whose socket takes no more */
+    struct latency latency;   /* of what connections take */
 };
 
 enum sender_state {
@@ -53,11 +55,14 @@ struct sender {
     uint8_t state : 2, dialect : 4; /* of those enums */
     bool input_paused : 1;
     bool cut : 1;        /* entries were to be sent when the connection had ended */
-    bool marked : 1;     /* its frames are blocks, to be ended by how far it has come (progress) */
+    bool broken : 1;     /* the connection has taken nothing more: it is ending */
+    bool marked : 1;     /* its frames are open, to be ended by how far it has come (progress) */
+    bool begins : 1;     /* see sender_set_begins() */
+    bool deflates : 1;   /* its peer takes compressed messages */
     uint32_t call_bytes; /* of the calls and asks: what they and their answers may come to */
     struct outbox outbox;
     struct heartbeat_node stuck; /* set while its socket takes no more: until when it must */
-    struct progress *progress;   /* owned; NULL unless marked */
+    struct progress *progress;   /* owned; of one that is marked, or has brought some; or NULL */
 };
 
 /* loop and the limits are set. 0 or -ENOMEM. */
@@ -69,6 +74,10 @@ void senders_release(struct senders *senders);
 void sender_send(struct sender *sender, const struct text *answer);
 /* The same; answer is taken over. NULL: out of memory. */
 void sender_send_json(struct sender *sender, json_t *answer);
+/* What is sent from now on, or no longer, tells of how it begins: of what it has missed, or may not
+ * follow. One that is parked before it is greeted begins once more, and is told all of that then.
+ */
+void sender_set_begins(struct sender *sender, bool begins);
 /* The first thing that the peer hears: from now on the queue goes out. */
 void sender_greet(struct sender *sender, const struct greeting *greeting);
 
@@ -103,6 +112,10 @@ void sender_call_end(struct sender *sender, size_t bytes);
 /* A command of it waits for its turn (redis/turns.h), and waits no more. */
 void sender_call_waits(struct sender *sender);
 void sender_call_goes_on(struct sender *sender);
+
+/* Its connection is about to end between two polls, and takes whatever it is given: what waits and
+ * cannot be had again goes out. What has been queued by sources must have been dropped. */
+void sender_park(struct sender *sender);
 
 /* The connection has gone: nothing is sent any more. */
 void sender_on_closed(struct sender *sender);

@@ -8,7 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/number.h"
 #include "clients/sessions.h"
 #include "net/addresses.h"
 #include "notify_str.h"
@@ -16,7 +15,6 @@
 struct client;
 
 #define SESSION_COMMAND_PLACES 64 /* connections in one TOUCH or CLOSE */
-#define SESSIONS_CONNECTION_MAX (SESSIONS_NODE_MAX + 1 + NUMBER_TEXT_MAX)
 #define SESSION_COMMAND_WORDS (16 + SESSION_COMMAND_PLACES)
 
 struct session_command {

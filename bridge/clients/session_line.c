@@ -2,7 +2,8 @@
  *
  * Sets that have something to say stand in a line; each sends one command when its turn comes and
  * goes to the end, so that one of thousands of places does not hold up the others. So much is under
- * way at a time: whatever else uses the link waits for no more than that. */
+ * way at a time: whatever else uses the link waits for no more than that. Each server of a cluster
+ * has a line of its own: one that stands still holds up its own sets alone. */
 #include "clients/sessions_private.h"
 
 #include <stdlib.h>
@@ -12,11 +13,11 @@
 #include "base/loop.h"
 #include "clients/client.h"
 #include "clients/session_command.h"
-#include "redis/redis_link.h"
+#include "redis/keyspace.h"
 #include "redis/resp.h"
 #include "redis/subscription.h"
 
-#define IN_FLIGHT_MAX 128    /* commands */
+#define IN_FLIGHT_MAX 128    /* commands, at one server */
 #define SET_IN_FLIGHT_MAX 16 /* and of one set */
 /* Of a set, before what is to be touched in it has its turn; from then on one for one. When opening
  * all of them takes longer than a lease, those that are open must not be forgotten meanwhile, and
@@ -29,9 +30,12 @@ typedef void (*op_fn)(struct op *op, const struct resp *reply);
 /* A command under way. */
 struct op {
     struct session_set *set;
+    struct session_lane *lane;
     struct session_place *place; /* of OPEN */
+    struct op *other;            /* of COUNT: that of the connections, which comes behind */
     op_fn fn;
-    int64_t count; /* of TOUCH: connections that were named; of OPEN: 1: it said AGAIN */
+    int64_t count; /* of TOUCH: connections that were named; of OPEN: 1: it said AGAIN; of COUNT:
+                    * sessions, -1: not known */
 };
 
 static void begin(struct session_command *command, const struct session_set *set,
@@ -48,7 +52,26 @@ static void add_lease(struct session_command *command, const struct sessions *al
 
 static void add_connection(struct session_command *command, const struct session_place *place)
 {
-    session_command_add_connection(command, place->set->all->node, place->number);
+    session_command_add_connection(command, session_place_node(place), place->number);
+}
+
+/* Lanes. */
+
+struct session_lane *session_lane_of(struct sessions *all, struct notify_str key)
+{
+    return &all->lanes[keyspace_lane(all->config.commands, key)];
+}
+
+void session_lane_sent(struct sessions *all, struct session_lane *lane, size_t count)
+{
+    lane->in_flight += count;
+    all->in_flight += count;
+}
+
+void session_lane_answered(struct sessions *all, struct session_lane *lane, size_t count)
+{
+    lane->in_flight -= count;
+    all->in_flight -= count;
 }
 
 /* Sending. */
@@ -67,31 +90,39 @@ static void on_reply(void *ctx, const struct resp *reply)
     struct sessions *all = set->all;
 
     op->fn(op, reply);
+    session_lane_answered(all, op->lane, 1);
     free(op);
-    all->in_flight--;
     session_line_answered(set);
     session_line_pump_soon(all);
     session_line_check_drained(all);
+}
+
+/* NULL: it cannot be sent now. */
+static struct op *send_op(struct session_set *set, const struct session_command *command,
+                          const struct op *like)
+{
+    struct sessions *all = set->all;
+    struct op *op = malloc(sizeof(*op));
+
+    if (op == NULL)
+        return NULL;
+    *op = *like;
+    op->set = set;
+    op->lane = session_lane_of(all, session_set_key(set));
+    if (keyspace_command(all->config.commands, on_reply, op, command->len, command->words) != 0) {
+        free(op);
+        return NULL;
+    }
+    session_lane_sent(all, op->lane, 1);
+    set->in_flight++;
+    return op;
 }
 
 /* False: it cannot be sent now. */
 static bool send_command(struct session_set *set, const struct session_command *command,
                          const struct op *like)
 {
-    struct sessions *all = set->all;
-    struct op *op = malloc(sizeof(*op));
-
-    if (op == NULL)
-        return false;
-    *op = *like;
-    op->set = set;
-    if (redis_link_command(all->config.commands, on_reply, op, command->len, command->words) != 0) {
-        free(op);
-        return false;
-    }
-    all->in_flight++;
-    set->in_flight++;
-    return true;
+    return send_op(set, command, like) != NULL;
 }
 
 void sessions_failed(struct sessions *all, struct notify_str key, const struct resp *reply)
@@ -149,7 +180,7 @@ static void on_opened(struct op *op, const struct resp *reply)
 {
     struct session_place *place = op->place;
 
-    if (place->client == NULL && reply == NULL) {
+    if (place->client == NULL && (reply == NULL || place->stays)) {
         session_place_free(place);
     } else if (place->client == NULL) {
         session_place_set_state(place, PLACE_CLOSING);
@@ -248,13 +279,11 @@ static void renew_holder(struct session_place *place)
 }
 
 /* The one place that a set has: together with those of other sets. */
-static bool renew_only(struct session_place *place)
+static void renew_only(struct session_place *place)
 {
-    if (!session_renewal_add(place))
-        return false;
+    session_renewal_add(place);
     renew_holder(place);
     session_place_set_state(place, PLACE_OPEN);
-    return true;
 }
 
 static bool send_touch(struct session_set *set, struct session_command *command,
@@ -264,8 +293,10 @@ static bool send_touch(struct session_set *set, struct session_command *command,
     unsigned holders = 0; /* each of them may be a command of its own */
 
     if (set->all->knows_renew &&
-        TAILQ_FIRST(&set->places) == TAILQ_LAST(&set->places, session_places))
-        return renew_only(place);
+        TAILQ_FIRST(&set->places) == TAILQ_LAST(&set->places, session_places)) {
+        renew_only(place);
+        return true;
+    }
     begin(command, set, NOTIFY_STR("TOUCH"));
     add_lease(command, set->all);
     for (struct session_place *next;
@@ -337,15 +368,20 @@ static bool send_drop(struct session_set *set, struct session_command *command)
 
 static void on_sessions_counted(struct op *op, const struct resp *reply)
 {
-    op->set->all->counted = resp_integer(reply, -1);
+    if (op->other != NULL) {
+        op->other->count = resp_integer(reply, -1);
+        op->other->other = NULL;
+    }
     fail_if_refused(op->set, reply);
 }
 
 static void on_connections_counted(struct op *op, const struct resp *reply)
 {
     struct session_set *set = op->set;
-    int64_t sessions = set->all->counted, connections = resp_integer(reply, -1);
+    int64_t sessions = op->count, connections = resp_integer(reply, -1);
 
+    if (op->other != NULL) /* it comes ahead of the other one */
+        op->other->other = NULL;
     set->counting = false;
     fail_if_refused(set, reply);
     if (reply == NULL)
@@ -358,12 +394,18 @@ static void on_connections_counted(struct op *op, const struct resp *reply)
 
 static bool send_count(struct session_set *set, struct session_command *command)
 {
+    struct op *first, *second = NULL;
+
     set->tells = false;
     begin(command, set, NOTIFY_STR("COUNT"));
-    if (send_command(set, command, &(struct op){.fn = on_sessions_counted})) {
+    first = send_op(set, command, &(struct op){.fn = on_sessions_counted});
+    if (first != NULL) {
         session_command_add(command, NOTIFY_STR("CONNECTIONS"));
-        set->counting = send_command(set, command, &(struct op){.fn = on_connections_counted});
+        second = send_op(set, command,
+                         &(struct op){.fn = on_connections_counted, .other = first, .count = -1});
+        first->other = second;
     }
+    set->counting = second != NULL;
     set->uncounted = !set->counting;
     return set->counting;
 }
@@ -414,7 +456,7 @@ void session_line_remove(struct session_set *set)
     struct sessions *all = set->all;
 
     if (set->due)
-        TAILQ_REMOVE(&all->due, set, due_link);
+        TAILQ_REMOVE(&all->lanes[set->lane].due, set, due_link);
     else
         heartbeat_cancel(all->wheel, &set->beat);
     set->due = false;
@@ -451,6 +493,24 @@ static void take_off(struct session_set *set, uint64_t now_ms)
     session_set_free_if_idle(set);
 }
 
+/* In the line of the server that its key is at now. */
+static void join_lane(struct session_set *set)
+{
+    set->lane = (uint8_t)keyspace_lane(set->all->config.commands, session_set_key(set));
+    TAILQ_INSERT_TAIL(&set->all->lanes[set->lane].due, set, due_link);
+}
+
+static void go_behind(struct session_set *set)
+{
+    TAILQ_REMOVE(&set->all->lanes[set->lane].due, set, due_link);
+    join_lane(set);
+}
+
+static bool stands_right(const struct session_set *set)
+{
+    return set->lane == keyspace_lane(set->all->config.commands, session_set_key(set));
+}
+
 static void serve(struct session_set *set)
 {
     struct sessions *all = set->all;
@@ -460,21 +520,49 @@ static void serve(struct session_set *set)
     if (now_ms >= set->touch_ms)
         begin_due_round(set, now_ms);
     set->in_flight++; /* it stays until the end of this */
-    if (!TAILQ_EMPTY(&set->places) && set->in_flight <= SET_IN_FLIGHT_MAX)
+    if (!TAILQ_EMPTY(&set->places) && set->in_flight <= SET_IN_FLIGHT_MAX &&
+        keyspace_has(all->config.commands, session_set_key(set)))
         step = send_next(set);
     set->in_flight--;
     set->failing |= step == STEP_FAILED;
-    if (step != STEP_SENT) {
-        take_off(set, now_ms);
-        return;
-    }
-    TAILQ_REMOVE(&all->due, set, due_link);
-    TAILQ_INSERT_TAIL(&all->due, set, due_link);
+    if (step == STEP_SENT)
+        go_behind(set);
+    else
+        take_off(set,
+                 now_ms); /* if its server is away: until that is there, or its leases are due */
+}
+
+static bool lane_has_more(const struct session_lane *lane)
+{
+    return !TAILQ_EMPTY(&lane->due) || !TAILQ_EMPTY(&lane->ended);
 }
 
 static bool has_more(const struct sessions *all)
 {
-    return !TAILQ_EMPTY(&all->due) || !TAILQ_EMPTY(&all->ended);
+    for (size_t i = 0; i < all->lane_count; i++)
+        if (lane_has_more(&all->lanes[i]))
+            return true;
+    return false;
+}
+
+static void pump_lane(struct sessions *all, struct session_lane *lane)
+{
+    struct session_set *set;
+
+    while (keyspace_is_up(all->config.commands) && lane->in_flight < IN_FLIGHT_MAX &&
+           lane_has_more(lane)) {
+        if (!TAILQ_EMPTY(&lane->ended))
+            session_holders_send_close(lane);
+        set = TAILQ_FIRST(&lane->due);
+        if (set == NULL)
+            continue;
+        if (stands_right(set)) {
+            serve(set);
+        } else {
+            go_behind(set);
+            session_line_pump_soon(all); /* that lane may have been before this one */
+        }
+    }
 }
 
 static void pump(void *ctx)
@@ -482,20 +570,15 @@ static void pump(void *ctx)
     struct sessions *all = ctx;
 
     all->pump_due = false;
-    while (redis_link_is_up(all->config.commands) && all->in_flight < IN_FLIGHT_MAX &&
-           has_more(all)) {
-        if (!TAILQ_EMPTY(&all->ended))
-            session_holders_send_close(all);
-        if (!TAILQ_EMPTY(&all->due))
-            serve(TAILQ_FIRST(&all->due));
-    }
+    for (size_t i = 0; i < all->lane_count; i++)
+        pump_lane(all, &all->lanes[i]);
     session_renewal_send(all);
     session_line_check_drained(all);
 }
 
 void session_line_pump_soon(struct sessions *all)
 {
-    if (all->pump_due || !has_more(all) || !redis_link_is_up(all->config.commands))
+    if (all->pump_due || !keyspace_is_up(all->config.commands) || !has_more(all))
         return;
     all->pump_due = true;
     loop_defer(all->config.loop, pump, all);
@@ -514,7 +597,7 @@ void session_line_add(struct session_set *set)
 
     if (!set->due) {
         heartbeat_cancel(all->wheel, &set->beat);
-        TAILQ_INSERT_TAIL(&all->due, set, due_link);
+        join_lane(set);
         set->due = true;
     }
     session_line_pump_soon(all);
@@ -526,7 +609,7 @@ void session_line_check_drained(struct sessions *all)
 
     if (fn == NULL)
         return;
-    if (redis_link_is_up(all->config.commands) && (all->in_flight > 0 || has_more(all)))
+    if (keyspace_is_up(all->config.commands) && (all->in_flight > 0 || has_more(all)))
         return;
     all->on_drained = NULL;
     fn(all->ctx);

@@ -2,8 +2,9 @@
  *
  * With ten thousand connections a command for each set was half of what they cost while nothing
  * happens. Pairs of a set and a connection are put together while the line is served, and sent at
- * its end; what Redis does not know any more is opened again. A server that is too old for it, or
- * refuses it for one of the sets, is told of each set by itself. */
+ * its end, in a cluster those of each slot by themselves; what Redis does not know any more is
+ * opened again. A server that is too old for it, or refuses it for one of the sets, is told of each
+ * set by itself. */
 #include "clients/sessions_private.h"
 
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 #include "clients/client.h"
 #include "clients/session_command.h"
 #include "identity/key_names.h"
-#include "redis/redis_link.h"
+#include "redis/keyspace.h"
 #include "redis/resp.h"
 
 #define PAIRS 64 /* as many as RENEW takes */
@@ -24,17 +25,22 @@
 /* What is under way. */
 struct session_renewal {
     struct sessions *all;
+    struct session_lane *lane;
     size_t len;
     struct renewed {
         struct session_set *set;
         bool of_holder; /* not in the set itself, but in that of those who hold its session */
-    } at[PAIRS];
+    } at[];
 };
 
 /* What is put together; nothing in it outlives a turn of the line. */
 static struct gathering {
-    struct session_renewal *renewal; /* owned; NULL: nothing yet */
-    struct notify_str words[FIRST_WORDS + 2 * PAIRS];
+    size_t len;
+    struct gathered {
+        struct renewed renewed;
+        unsigned slot;
+        struct notify_str key, name;
+    } at[PAIRS];
     char names[PAIRS][SESSIONS_CONNECTION_MAX];
     char keys[KEYS_BYTES];
     size_t keys_len;
@@ -81,13 +87,16 @@ static void on_reply(void *ctx, const struct resp *reply)
 
     if (reply != NULL && reply->kind == RESP_ARRAY) {
         take_reply(renewal, reply);
+    } else if (resp_splits(reply) || resp_is_passing_error(reply)) {
+        if (resp_splits(reply)) /* their slot moves */
+            touch_each(renewal);
     } else if (reply != NULL) {
         log_debug("sessions_not_renewed", "text",
                   reply->kind == RESP_ERROR ? log_bytes(reply->str.ptr, reply->str.len) : "");
         all->knows_renew = false;
         touch_each(renewal);
     }
-    all->in_flight -= renewal->len;
+    session_lane_answered(all, renewal->lane, renewal->len);
     for (size_t i = 0; i < renewal->len; i++)
         session_line_answered(renewal->at[i].set);
     free(renewal);
@@ -95,61 +104,83 @@ static void on_reply(void *ctx, const struct resp *reply)
     session_line_check_drained(all);
 }
 
-/* What cannot be sent ends as when the link was lost: its leases are renewed in the next round. */
-void session_renewal_send(struct sessions *all)
+static bool is_before(const struct gathered *a, const struct gathered *b)
 {
-    struct session_renewal *renewal = gathering.renewal;
+    return a->slot < b->slot;
+}
 
-    gathering.renewal = NULL;
-    if (renewal == NULL)
+/* Those of one slot stand together; with one server they do anyway. Few: by insertion. */
+static void sort(void)
+{
+    for (size_t i = 1; i < gathering.len; i++) {
+        struct gathered moved = gathering.at[i];
+        size_t at = i;
+        for (; at > 0 && is_before(&moved, &gathering.at[at - 1]); at--)
+            gathering.at[at] = gathering.at[at - 1];
+        gathering.at[at] = moved;
+    }
+}
+
+/* One command for len of them. What cannot be sent ends as when the link was lost: its leases are
+ * renewed in the next round. */
+static void send_some(struct sessions *all, const struct gathered *first, size_t len)
+{
+    struct session_renewal *renewal = malloc(sizeof(*renewal) + len * sizeof(renewal->at[0]));
+    struct notify_str words[FIRST_WORDS + 2 * PAIRS] = {NOTIFY_STR("NOTIFY.SESSION"),
+                                                        NOTIFY_STR("RENEW"), NOTIFY_STR("LEASE"),
+                                                        notify_str_z(all->texts.lease)};
+
+    if (renewal == NULL) {
+        for (size_t i = 0; i < len; i++)
+            session_line_answered(first[i].renewed.set);
         return;
-    all->in_flight += renewal->len;
-    if (redis_link_command(all->config.commands, on_reply, renewal, FIRST_WORDS + 2 * renewal->len,
-                           gathering.words) != 0)
+    }
+    *renewal =
+        (struct session_renewal){.all = all, .lane = session_lane_of(all, first->key), .len = len};
+    for (size_t i = 0; i < len; i++) {
+        renewal->at[i] = first[i].renewed;
+        words[FIRST_WORDS + 2 * i] = first[i].key;
+        words[FIRST_WORDS + 2 * i + 1] = first[i].name;
+    }
+    session_lane_sent(all, renewal->lane, len);
+    if (keyspace_command(all->config.commands, on_reply, renewal, FIRST_WORDS + 2 * len, words) !=
+        0)
         on_reply(renewal, NULL);
 }
 
-static bool begin(struct sessions *all)
+void session_renewal_send(struct sessions *all)
 {
-    if (gathering.renewal != NULL)
-        return true;
-    gathering.renewal = malloc(sizeof(*gathering.renewal));
-    if (gathering.renewal == NULL)
-        return false;
-    gathering.renewal->all = all;
-    gathering.renewal->len = 0;
-    gathering.keys_len = 0;
-    gathering.words[0] = NOTIFY_STR("NOTIFY.SESSION");
-    gathering.words[1] = NOTIFY_STR("RENEW");
-    gathering.words[2] = NOTIFY_STR("LEASE");
-    gathering.words[3] = notify_str_z(all->texts.lease);
-    return true;
+    const struct gathered *at = gathering.at;
+    size_t end;
+
+    sort();
+    for (size_t i = 0; i < gathering.len; i = end) {
+        for (end = i + 1; end < gathering.len && at[end].slot == at[i].slot; end++)
+            ;
+        send_some(all, &at[i], end - i);
+    }
+    gathering.len = gathering.keys_len = 0;
 }
 
-static bool add(const struct session_place *place, struct notify_str key, bool of_holder)
+static void add(const struct session_place *place, struct notify_str key, bool of_holder)
 {
     struct sessions *all = place->set->all;
-    struct session_renewal *renewal;
-    struct notify_str *words;
-    size_t i;
+    size_t i = gathering.len++;
 
-    if (!begin(all))
-        return false;
-    renewal = gathering.renewal;
-    i = renewal->len++;
-    words = &gathering.words[FIRST_WORDS + 2 * i];
-    words[0] = key;
-    words[1] = session_connection_name(gathering.names[i], all->node, place->number);
-    renewal->at[i] = (struct renewed){place->set, of_holder};
+    gathering.at[i] =
+        (struct gathered){.renewed = {place->set, of_holder},
+                          .slot = keyspace_slot(all->config.commands, key),
+                          .key = key,
+                          .name = session_connection_name(
+                              gathering.names[i], session_place_node(place), place->number)};
     place->set->in_flight++;
-    if (renewal->len == PAIRS)
+    if (gathering.len == PAIRS)
         session_renewal_send(all);
-    return true;
 }
 
-bool session_renewal_add(const struct session_place *place)
+void session_renewal_add(const struct session_place *place)
 {
-    return add(place, session_set_key(place->set), false);
+    add(place, session_set_key(place->set), false);
 }
 
 void session_renewal_add_holder(const struct session_place *place)
@@ -159,12 +190,10 @@ void session_renewal_add_holder(const struct session_place *place)
     struct notify_str key =
         key_of(all->config.keys, KEY_SESSION_USERS, client_session(place->client), &buffer);
 
-    if (gathering.renewal != NULL && gathering.keys_len + key.len > KEYS_BYTES)
+    if (gathering.keys_len + key.len > KEYS_BYTES)
         session_renewal_send(all);
-    if (!begin(all))
-        return;
     memcpy(gathering.keys + gathering.keys_len, key.ptr, key.len);
     key.ptr = gathering.keys + gathering.keys_len;
     gathering.keys_len += key.len;
-    (void)add(place, key, true);
+    add(place, key, true);
 }

@@ -7,8 +7,13 @@
 #include "base/counters.h"
 #include "base/loop.h"
 #include "base/random_hex.h"
+#include "base/small.h"
 #include "clients/client.h"
+#include "clients/session_journal.h"
+#include "clients/session_legacy.h"
 #include "clients/sessions_private.h"
+#include "redis/ears.h"
+#include "redis/keyspace.h"
 #include "redis/redis_link.h"
 #include "redis/subscription.h"
 
@@ -19,6 +24,8 @@
 #define TICK_MIN_MS 5
 #define TICK_MAX_MS 250
 
+static_assert(SESSIONS_NODE_MAX == SESSION_JOURNAL_NODE_MAX, "our node goes into the journal");
+
 struct notify_str session_set_key(const struct session_set *set)
 {
     return notify_str_of(set->key, set->key_len);
@@ -28,6 +35,11 @@ struct notify_str session_place_name(const struct session_place *place)
 {
     return place->set->kind == SESSIONS_OF_USER ? client_session(place->client)
                                                 : client_user(place->client);
+}
+
+const char *session_place_node(const struct session_place *place)
+{
+    return place->node == NULL ? place->set->all->node : place->node;
 }
 
 /* The table of sets. */
@@ -69,7 +81,7 @@ static uint64_t first_touch_after(struct sessions *all)
 static struct session_set *set_new(struct sessions *all, enum session_set_kind kind,
                                    struct notify_str key)
 {
-    struct session_set *set = calloc(1, sizeof(*set) + key.len);
+    struct session_set *set = small_take(sizeof(*set) + key.len);
     uint64_t after_ms;
 
     if (set == NULL)
@@ -82,6 +94,7 @@ static struct session_set *set_new(struct sessions *all, enum session_set_kind k
     TAILQ_INIT(&set->places);
     set->touch_ms = loop_now_ms(all->config.loop) + after_ms;
     heartbeat_set(all->wheel, &set->beat, after_ms);
+    set->entry = session_journal_add(all->config.journal, key);
     hash_table_add(&all->sets, &set->node);
     return set;
 }
@@ -104,7 +117,8 @@ void session_set_free_if_idle(struct session_set *set)
         return;
     session_line_remove(set); /* which may not move for long, while Redis is away */
     hash_table_remove(&all->sets, &set->node);
-    free(set);
+    session_journal_remove(all->config.journal, set->entry);
+    small_give(set, sizeof(*set) + set->key_len);
 }
 
 /* Somebody has to hear of what is said on its channel. Without that, for lack of room, kicks are
@@ -170,7 +184,9 @@ void session_place_free(struct session_place *place)
 
     set->all->closing -= (place->state == PLACE_CLOSING);
     TAILQ_REMOVE(&set->places, place, link);
-    free(place);
+    session_journal_remove(set->all->config.journal, place->entry);
+    free(place->node);
+    small_give(place, sizeof(*place));
     session_set_free_if_idle(set);
 }
 
@@ -183,18 +199,19 @@ static struct session_place *make_place(struct sessions *all, struct client *cli
 
     if (place != NULL)
         return place;
-    place = calloc(1, sizeof(*place));
+    place = small_take(sizeof(*place));
     if (place == NULL)
         return NULL;
     if (set == NULL)
         set = set_new(all, kind, key);
     if (set == NULL) {
-        free(place);
+        small_give(place, sizeof(*place));
         return NULL;
     }
     place->set = set;
     place->client = client;
     place->number = client->number;
+    session_return_name(place);
     place->round = set->round;
     place->next = client->places;
     client->places = place;
@@ -211,18 +228,26 @@ static void set_watches(struct session_place *place, bool watches)
     place->watches = place->is_to_learn = watches;
 }
 
+/* Redis may have it: it was open, or is to be opened again. */
+static bool may_be_there(const struct session_place *place)
+{
+    return place->state == PLACE_OPEN || (place->state == PLACE_WANTED && place->again);
+}
+
 /* Its client has nothing to do with it any more. What Redis has, or is about to have, is taken
  * back; when there is no link, or far too much to take back, by the end of the lease. */
 static void give_up(struct session_place *place)
 {
     struct sessions *all = place->set->all;
 
+    /* One that came back for a moment was named by the bridge that it was at. */
+    place->holds |= place->is_named && place->again && place->state != PLACE_NONE;
     session_holder_close(place);
     place->client = NULL;
     set_watches(place, false);
     if (place->state == PLACE_OPENING)
         return; /* its answer comes first */
-    if (place->state != PLACE_OPEN || !redis_link_is_up(all->config.commands)) {
+    if (!may_be_there(place) || !keyspace_has(all->config.commands, session_set_key(place->set))) {
         session_place_free(place);
     } else if (all->closing >= SESSIONS_CLOSING_MAX) {
         counter_add(COUNTER_SESSIONS_CLOSING, 1);
@@ -289,17 +314,39 @@ void sessions_leave(struct client *client, struct notify_str key)
     give_up(place);
 }
 
-int sessions_watch(struct sessions *all, struct client *client, enum session_set_kind kind,
-                   struct notify_str key)
+/* NULL: out of memory. */
+static struct session_place *watch(struct sessions *all, struct client *client,
+                                   enum session_set_kind kind, struct notify_str key)
 {
     struct session_place *place = make_place(all, client, kind, key);
 
     if (place == NULL)
-        return -ENOMEM;
+        return NULL;
     hear(place->set);
     set_watches(place, true);
+    return place;
+}
+
+int sessions_watch(struct sessions *all, struct client *client, enum session_set_kind kind,
+                   struct notify_str key)
+{
+    struct session_place *place = watch(all, client, kind, key);
+
+    if (place == NULL)
+        return -ENOMEM;
     place->set->tells = true;
     session_line_add(place->set);
+    return 0;
+}
+
+int sessions_watch_again(struct sessions *all, struct client *client, enum session_set_kind kind,
+                         struct notify_str key)
+{
+    struct session_place *place = watch(all, client, kind, key);
+
+    if (place == NULL)
+        return -ENOMEM;
+    place->is_to_learn = false;
     return 0;
 }
 
@@ -327,6 +374,24 @@ void sessions_forget(struct client *client)
 {
     while (client->places != NULL)
         leave(client, client->places);
+    session_return_forget(client);
+}
+
+static void park(struct client *client, struct session_place *place)
+{
+    unlink_place(client, place);
+    set_watches(place, false);
+    place->client = NULL;
+    place->stays = true;
+    if (place->state != PLACE_OPENING) /* its answer comes first */
+        session_place_free(place);
+}
+
+void sessions_park(struct client *client)
+{
+    while (client->places != NULL)
+        park(client, client->places);
+    session_return_forget(client);
 }
 
 /* The links. */
@@ -403,13 +468,20 @@ static void touch_now(struct session_set *set)
     session_line_add(set);
 }
 
-static void on_commands_up(void *ctx, struct redis_link *link)
+static void on_commands_up(void *ctx, struct keyspace *keys, const struct keyspace_part *part)
 {
     struct sessions *all = ctx;
+    struct hash_node *node, *next;
 
-    (void)link; /* it was given before */
+    (void)keys; /* they were given before */
     all->knows_again = all->knows_renew = true;
-    for_each_set(all, touch_now);
+    session_legacy_go_on(all->legacy);
+    HASH_TABLE_FOREACH(node, next, &all->sets)
+    {
+        struct session_set *set = (struct session_set *)node;
+        if (keyspace_part_has(part, session_set_key(set)))
+            touch_now(set);
+    }
 }
 
 /* What was to be closed is forgotten by Redis. */
@@ -427,17 +499,24 @@ static void forget_closing(struct session_set *set)
     session_set_free_if_idle(set);
 }
 
-static void on_commands_down(void *ctx)
+static void on_commands_down(void *ctx, struct keyspace *keys, const struct keyspace_part *part)
 {
     struct sessions *all = ctx;
+    struct hash_node *node, *next;
 
-    for_each_set(all, forget_closing);
-    session_holders_forget_ended(all);
+    HASH_TABLE_FOREACH(node, next, &all->sets)
+    {
+        struct session_set *set = (struct session_set *)node;
+        if (keyspace_part_has(part, session_set_key(set)))
+            forget_closing(set);
+    }
+    (void)keys; /* they were given before */
+    session_holders_forget_ended(all, part);
     session_line_check_drained(all);
 }
 
-const struct redis_link_handlers sessions_commands_handlers = {.on_up = on_commands_up,
-                                                               .on_down = on_commands_down};
+const struct keyspace_handlers sessions_commands_handlers = {.on_up = on_commands_up,
+                                                             .on_down = on_commands_down};
 
 /* Life. */
 
@@ -464,13 +543,22 @@ struct sessions *sessions_new(const struct sessions_config *config)
     if (all == NULL)
         return NULL;
     all->config = *config;
-    TAILQ_INIT(&all->due);
-    TAILQ_INIT(&all->ended);
+    all->lane_count = keyspace_is_split(config->commands) ? KEYSPACE_LANES_MAX : 1;
+    for (size_t i = 0; i < all->lane_count; i++) {
+        TAILQ_INIT(&all->lanes[i].due);
+        TAILQ_INIT(&all->lanes[i].ended);
+    }
     random_hex(all->node, (SESSIONS_NODE_MAX - 1) / 2);
+    if (config->journal != NULL) {
+        all->legacy = session_legacy_new(config->commands, config->journal);
+        session_journal_begin(config->journal, all->node);
+    }
     (void)number_text(all->texts.lease, (int64_t)config->lease_ms);
     (void)number_text(all->texts.per_session, config->connections_per_session);
     (void)number_text(all->texts.per_user, config->sessions_per_user);
-    all->subscriptions = subscription_set_new(config->loop, &subscription_handlers);
+    all->subscriptions = config->ears != NULL
+                             ? ears_new_set(config->ears, &subscription_handlers)
+                             : subscription_set_new(config->loop, &subscription_handlers);
     all->wheel =
         heartbeat_new(config->loop, tick_for(config->lease_ms), HEARTBEAT_AT_ONCE, on_beat);
     if (hash_table_init(&all->sets, hash_of) == 0 && session_kicks_init(all) == 0 &&
@@ -488,20 +576,38 @@ void sessions_free(struct sessions *all)
         return;
     session_line_stop(all);
     session_kicks_release(all);
-    while ((set = TAILQ_FIRST(&all->due)) != NULL)
-        session_line_remove(set);
+    for (size_t i = 0; i < all->lane_count; i++)
+        while ((set = TAILQ_FIRST(&all->lanes[i].due)) != NULL)
+            session_line_remove(set);
     if (all->sets.buckets != NULL)
         for_each_set(all, forget_closing);
-    session_holders_forget_ended(all);
+    session_holders_forget_ended(all, NULL);
     assert(all->sets.count == 0 && all->in_flight == 0);
     subscription_set_free(all->subscriptions);
+    session_legacy_free(all->legacy);
     heartbeat_free(all->wheel);
     hash_table_release(&all->sets);
     free(all);
 }
 
+/* Is there one that others go on with? */
+static bool has_parked(const struct session_set *set)
+{
+    const struct session_place *place;
+
+    TAILQ_FOREACH(place, &set->places, link)
+    {
+        if (place->stays)
+            return true;
+    }
+    return false;
+}
+
+/* Those beside one that stays are closed one by one, as their clients go. */
 static void drop(struct session_set *set)
 {
+    if (has_parked(set))
+        return;
     set->dropping = true;
     session_line_add(set);
 }

@@ -18,14 +18,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/number.h"
 #include "notify_str.h"
 
 struct client;
 struct key_names;
 struct loop;
-struct redis_link;
+struct ears;
+struct keyspace;
+struct keyspace_handlers;
 struct redis_link_handlers;
 struct resp;
+struct session_journal;
 struct session_place;
 struct sessions;
 
@@ -48,10 +52,12 @@ struct session_handlers {
 };
 
 struct sessions_config {
-    struct loop *loop;           /* borrowed, as are the next three */
-    struct redis_link *commands; /* what is sent goes there */
+    struct loop *loop;         /* borrowed, as are the next three */
+    struct keyspace *commands; /* what is sent goes there */
+    struct ears *ears;         /* where sets are heard; NULL: where all is */
     const struct key_names *keys;
     const struct session_handlers *handlers;
+    struct session_journal *journal; /* where its sets are noted; NULL: nowhere. Borrowed */
     uint64_t lease_ms;
     unsigned connections_per_session, sessions_per_user; /* 0: as many as a set holds */
 };
@@ -66,9 +72,10 @@ struct sessions *sessions_new(const struct sessions_config *config);
 /* No client may have a place; the links must have been freed, or be down. */
 void sessions_free(struct sessions *sessions);
 
-/* What the links tell (redis/redis_link.h); ctx: the sessions. */
+/* What the link that hears, and commands, tell (redis/redis_link.h, redis/keyspace.h); ctx: the
+ * sessions. */
 extern const struct redis_link_handlers sessions_subscriber_handlers;
-extern const struct redis_link_handlers sessions_commands_handlers;
+extern const struct keyspace_handlers sessions_commands_handlers;
 
 /* Gives client a place in the set, of a user or a topic. 0 or -ENOMEM. */
 int sessions_enter(struct sessions *sessions, struct client *client, enum session_set_kind kind,
@@ -81,10 +88,27 @@ void sessions_leave(struct client *client, struct notify_str key);
 int sessions_watch(struct sessions *sessions, struct client *client, enum session_set_kind kind,
                    struct notify_str key);
 void sessions_unwatch(struct client *client, struct notify_str key);
+/* The same for one who was told that before he went (below): first he hears of what changes. */
+int sessions_watch_again(struct sessions *sessions, struct client *client,
+                         enum session_set_kind kind, struct notify_str key);
 /* The sets that client has to do with. */
 size_t sessions_count_of(const struct client *client);
 /* It has gone. */
 void sessions_forget(struct client *client);
+
+/* A client that goes and comes back, to this bridge or another one, as one over polling does
+ * between two polls: nobody sees that. Its places stay in Redis, until their leases end; whoever
+ * comes back says what they were called before he enters them. */
+#define SESSIONS_CONNECTION_MAX (SESSIONS_NODE_MAX + 1 + NUMBER_TEXT_MAX)
+struct notify_str sessions_connection(const struct sessions *sessions, const struct client *client,
+                                      char out[SESSIONS_CONNECTION_MAX]);
+void sessions_park(struct client *client);
+/* Tells fn of each set that client has to do with: as one who has a place there, or watches it. */
+typedef void (*session_fn)(void *ctx, enum session_set_kind kind, struct notify_str key,
+                           bool has_place, bool watches);
+void sessions_each(const struct client *client, session_fn fn, void *ctx);
+/* 0, -EINVAL (it is no such name) or -ENOMEM: then it enters as a new one. */
+int sessions_return(struct client *client, struct notify_str connection);
 
 /* This process ends: gives up all places at once, and gives no new ones. fn is called, once, when
  * Redis has been told, or there is no link to tell it by; it may be called within. */

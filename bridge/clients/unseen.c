@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/counters.h"
 #include "base/log.h"
 #include "base/number.h"
 #include "channels/batch.h"
@@ -45,10 +46,10 @@ static void end_question(struct unseen *unseen)
 /* They are seen when they are delivered. Nobody waits for the reply: if it is lost, they come
  * again.
  */
-static void ignore_reply(void *ctx, const struct resp *reply)
+static void on_marked(void *ctx, const struct resp *reply)
 {
     (void)ctx;
-    (void)reply;
+    counter_add(COUNTER_MARKED_SEEN, (uint64_t)resp_integer(reply, 0));
 }
 
 static void mark_seen(const struct client *client, struct notify_str inbox, struct notify_id upto)
@@ -57,7 +58,7 @@ static void mark_seen(const struct client *client, struct notify_str inbox, stru
     const struct notify_str words[] = {NOTIFY_STR("NOTIFY.SEEN"), inbox, NOTIFY_STR("UPTO"),
                                        notify_str_of(id, notify_id_format(id, upto))};
     const struct turn turn = {
-        .argc = 4, .argv = words, .reply_bytes = 64, .fn = ignore_reply, .ctx = NULL};
+        .argc = 4, .argv = words, .reply_bytes = 64, .fn = on_marked, .ctx = NULL};
 
     if (turns_command(client->shared->commands, &turn) < 0)
         log_debug("not_marked_seen", "client", log_int((int64_t)client->number));

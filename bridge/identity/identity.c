@@ -1,9 +1,9 @@
 #include "identity/identity.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/number.h"
+#include "base/small.h"
 #include "identity/key_names.h"
 #include "identity/pattern.h"
 #include "wire/json_text.h"
@@ -32,11 +32,13 @@ static const struct list_rule list_rules[IDENTITY_LISTS] = {
 static struct identity *identity_new(struct notify_str user, size_t names_bytes,
                                      const struct roles *book)
 {
-    struct identity *identity = calloc(1, sizeof(*identity) + user.len + 1 + names_bytes);
+    size_t bytes = sizeof(struct identity) + user.len + 1 + names_bytes;
+    struct identity *identity = small_take(bytes);
 
     if (identity == NULL)
         return NULL;
     identity->refs = 1;
+    identity->bytes = (uint32_t)bytes;
     identity->book = book;
     identity->expires_ms = UINT64_MAX;
     identity->user_len = (uint8_t)user.len;
@@ -174,7 +176,7 @@ struct identity *identity_unref(struct identity *identity)
 {
     if (identity == NULL || --identity->refs > 0)
         return NULL;
-    free(identity);
+    small_give(identity, identity->bytes);
     return NULL;
 }
 

@@ -28,6 +28,7 @@ struct identity {
     uint8_t counts[IDENTITY_LISTS]; /* names of each list */
     bool everything;                /* auth=none: may all that can be asked for */
     bool anonymous;                 /* has no token: the user is a made up id, and has no inbox */
+    uint32_t bytes;                 /* that it takes */
     const struct roles
         *book;           /* borrowed; or NULL: no roles file, and nothing is filtered by category */
     uint64_t expires_ms; /* wall clock; UINT64_MAX: never */

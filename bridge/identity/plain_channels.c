@@ -37,7 +37,8 @@ bool plain_channels_have(const struct plain_channels *channels, struct notify_st
     static const struct notify_str nobody = {NULL, 0};
     bool is_pattern = plain_channel_is_pattern(name);
 
-    if (channels == NULL || name.len == 0 || name.len > NOTIFY_KEY_MAX ||
+    if (channels == NULL || channels->patterns[0] == NULL || name.len == 0 ||
+        name.len > NOTIFY_KEY_MAX ||
         (is_pattern ? has_other_wildcards(name) : is_box(channels, name)))
         return false;
     for (const char *const *pattern = channels->patterns; *pattern != NULL; pattern++)

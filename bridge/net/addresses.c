@@ -11,7 +11,7 @@
 
 #define FORGET_AT_ONCE 2 /* looked at whenever one more is remembered: so they get fewer again */
 
-static_assert(COUNTER_CONNECTIONS <= 64, "address.told has a bit for each limit");
+static_assert(COUNTER_CONNECTIONS <= 128, "address.told has a bit for each limit");
 
 struct address {
     struct hash_node node;          /* first */
@@ -19,9 +19,10 @@ struct address {
     TAILQ_ENTRY(address) idle_link; /* while it has no connection */
     uint64_t key;
     struct token_bucket attempts;
-    uint64_t told;    /* limits that the log has told of, one bit each, */
-    uint64_t told_ms; /* since then */
-    uint32_t connections;
+    uint64_t told[2];     /* limits that the log has told of, one bit each, */
+    uint64_t told_ms;     /* since then */
+    uint32_t connections; /* and who keeps it besides: */
+    uint32_t kept;
     bool exempt; /* part of the key: of one /64 some may be, and others not */
 };
 
@@ -97,12 +98,17 @@ static void forget_idle(struct address *address)
     forget(address);
 }
 
+static bool has_told(const struct address *address)
+{
+    return (address->told[0] | address->told[1]) != 0;
+}
+
 static bool has_something_to_remember(const struct address *address)
 {
     const struct addresses *all = address->all;
 
     return !token_bucket_is_full(&address->attempts, now_us(all)) ||
-           (address->told != 0 && loop_now_ms(all->loop) - address->told_ms < ADDRESS_LINE_MS);
+           (has_told(address) && loop_now_ms(all->loop) - address->told_ms < ADDRESS_LINE_MS);
 }
 
 static void remember(struct address *address)
@@ -186,13 +192,29 @@ void address_release(struct address *address)
         forget(address);
 }
 
+struct address *address_keep(struct address *address)
+{
+    if (address == NULL)
+        return NULL;
+    address->connections++;
+    address->kept++;
+    return address;
+}
+
+void address_unkeep(struct address *address)
+{
+    if (address != NULL)
+        address->kept--;
+    address_release(address);
+}
+
 /* Limits. */
 
 bool address_is_crowded(const struct address *address, size_t beside)
 {
     size_t most = address == NULL ? 0 : address->all->limits.connections;
 
-    return most != 0 && !address->exempt && address->connections > most + beside;
+    return most != 0 && !address->exempt && address->connections - address->kept > most + beside;
 }
 
 uint64_t address_try(struct address *address, uint32_t cost)
@@ -211,15 +233,16 @@ uint64_t address_try(struct address *address, uint32_t cost)
 static bool is_news(struct address *address, enum counter limit)
 {
     struct addresses *all = address->all;
-    uint64_t now_ms = loop_now_ms(all->loop), bit = UINT64_C(1) << limit;
+    uint64_t now_ms = loop_now_ms(all->loop), bit = UINT64_C(1) << limit % 64;
+    uint64_t *told = &address->told[limit / 64];
 
-    if (address->told == 0 || now_ms - address->told_ms >= ADDRESS_LINE_MS) {
-        address->told = 0;
+    if (!has_told(address) || now_ms - address->told_ms >= ADDRESS_LINE_MS) {
+        address->told[0] = address->told[1] = 0;
         address->told_ms = now_ms;
     }
-    if ((address->told & bit) != 0)
+    if ((*told & bit) != 0)
         return false;
-    address->told |= bit;
+    *told |= bit;
     return true;
 }
 

@@ -44,6 +44,11 @@ size_t addresses_count(const struct addresses *addresses);
 struct address *addresses_take(struct addresses *addresses, const struct peer_address *addr);
 void address_release(struct address *address);
 
+/* It is known as long as somebody keeps it, too; who does so is no connection. address may be NULL,
+ * and is returned. */
+struct address *address_keep(struct address *address);
+void address_unkeep(struct address *address);
+
 /* Has it more connections than it may, and so many beside? */
 bool address_is_crowded(const struct address *address, size_t beside);
 /* It tries to connect: 0, or in how many milliseconds it may try again. cost: attempts that this

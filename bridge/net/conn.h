@@ -21,12 +21,14 @@
 #include "wire/close_code.h"
 
 struct conn;
+struct socketio_packet;
 
 /* What was found out while an upgrade was asked for travels to on_open. */
 struct conn_accept {
     void *arrival; /* for on_open, or else on_unopened */
     const char
-        *protocol; /* the sub-protocol that was chosen of those offered; static text or NULL */
+        *protocol;    /* the sub-protocol that was chosen of those offered; static text or NULL */
+    bool may_deflate; /* messages may be compressed, if the transport and the peer do so */
 };
 
 /* How a transport tells of upgrades. */
@@ -51,8 +53,30 @@ struct peer_handlers {
      * was received or sent, 1006 for none (RFC 6455, 7.1.5). */
     void (*on_closed)(void *peer, int code);
     /* A stream of events has been open for another interval: something is to be written to it, so
-     * that proxies do not take it for dead. NULL: a comment is written. */
+     * that proxies do not take it for dead. NULL: a comment is written. Of a WebSocket that
+     * beats_itself: what conn_set_alarm() was set for has come. */
     void (*on_beat)(void *peer);
+
+    /* Of a WebSocket alone. */
+
+    /* One complete binary message. NULL: binary is refused (1003). */
+    void (*on_binary)(void *peer, struct notify_str bytes);
+    /* It has become busy by what was not written by its peer (a pong, say). NULL: he asks. */
+    void (*on_busy)(void *peer);
+    /* Close has been said, by whomever: what is written now does not go out. on_closed follows. */
+    void (*on_closing)(void *peer, int code);
+    size_t max_message_bytes; /* 0: what the transport is configured for */
+    bool beats_itself;        /* no pings, no time-out of silence: its peer sees to that */
+
+    /* Of a socket of Socket.IO alone (socketio/socketio.h). */
+
+    /* An event or an acknowledgement, with or without attachments, of which all are there. */
+    void (*on_packet)(void *peer, const struct socketio_packet *packet,
+                      const struct notify_str *attachments);
+    /* The poll that carries it is about to be answered: what it is to go on with at the next one,
+     * as text in UTF-8, malloc'ed; NULL: out of memory. on_closed follows with CONN_CLOSE_PARKED.
+     * It may still be written to. */
+    char *(*on_park)(void *peer);
 };
 
 /* From now on peer is told; who was before is not any more. handlers is borrowed for life. */
@@ -70,13 +94,23 @@ enum conn_write {
  * called while busy. May be called from anywhere on the loop's thread. */
 enum conn_write conn_write(struct conn *conn, const void *frames, size_t len);
 bool conn_is_busy(const struct conn *conn);
+/* Has it been agreed on that messages may be compressed (wire/deflate.h)? */
+bool conn_deflates(const struct conn *conn);
 /* Bytes that wait in this process for the socket. */
 size_t conn_unsent(const struct conn *conn);
 /* Fetches into the cache what conn_write() will look at. conn may be NULL. */
 void conn_prefetch(const struct conn *conn);
 
+/* Within on_open alone, of a WebSocket: something will be written to it soon. The answer that opens
+ * it goes out with that, or after a fifth of a second; else, as soon as on_open returns. */
+void conn_hold_answer(struct conn *conn);
+
 /* Stops and restarts on_message. What the peer sends meanwhile waits in the kernel. */
 void conn_pause_input(struct conn *conn, bool paused);
+
+/* Of one whose peer's handlers say beats_itself: has on_beat called once, after so many ms, instead
+ * of what it was set for before. */
+void conn_set_alarm(struct conn *conn, uint64_t after_ms);
 
 /* The peer has met a limit: it is counted, and told in the log, once a minute for each address. */
 void conn_limit_met(struct conn *conn, enum counter limit);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/counters.h"
 #include "base/loop.h"
 #include "net/addresses.h"
 #include "net/carrier.h"
@@ -23,7 +24,7 @@ static const struct conn_kind *const kinds[] = {
 
 static const struct conn_kind *kind_of(const struct conn *conn)
 {
-    return kinds[conn->kind];
+    return conn->kind == CONN_CARRIED ? ((const struct carried *)conn)->carrier : kinds[conn->kind];
 }
 
 /* The end. */
@@ -37,11 +38,10 @@ void conn_end(struct conn *conn)
     if (conn->state == CONN_ENDED)
         return;
     conn->state = CONN_ENDED;
-    if (!conn->reading) /* else it is looked at again when that is over */
+    if (!conn->reading && conn->kind != CONN_CARRIED) /* else it is looked at again after that */
         stream_want_input(conn->stream, false);
     heartbeat_cancel(transport->beats, &conn->beat);
-    if (TAILQ_EMPTY(&transport->ended))
-        loop_timer_set(transport->ended_timer, 0);
+    transport_end_soon(transport);
     TAILQ_INSERT_TAIL(&transport->ended, conn, ended_link);
     conn->ended_queued = true;
 }
@@ -55,22 +55,71 @@ static void unqueue_ended(struct conn *conn)
     conn->beat = (struct heartbeat_node){0}; /* not set */
 }
 
-/* The last of a connection. */
-static void take_down(struct conn *conn)
+/* At once: other processes count with it when somebody connects there. */
+static void tell_count(const struct transport *transport)
+{
+    counter_set(COUNTER_CONNECTIONS, transport->count - transport->streams);
+    counter_set(COUNTER_STREAMS, transport->streams);
+}
+
+/* As it was said; a dialect, or a peer, may have others. */
+static void count_close(int code)
+{
+    static const struct {
+        int code;
+        enum counter counter;
+    } codes[] = {
+        {CONN_CLOSE_NORMAL, COUNTER_CLOSED_NORMAL},
+        {CONN_CLOSE_GOING_AWAY, COUNTER_CLOSED_GOING_AWAY},
+        {CONN_CLOSE_ABNORMAL, COUNTER_CLOSED_ABNORMAL},
+        {CONN_CLOSE_POLICY, COUNTER_CLOSED_POLICY},
+        {CONN_CLOSE_TOO_BIG, COUNTER_CLOSED_TOO_BIG},
+        {CONN_CLOSE_INTERNAL, COUNTER_CLOSED_INTERNAL},
+        {CONN_CLOSE_RESTART, COUNTER_CLOSED_RESTART},
+        {CONN_CLOSE_TRY_AGAIN, COUNTER_CLOSED_TRY_AGAIN},
+        {CONN_CLOSE_ABUSE, COUNTER_CLOSED_ABUSE},
+        {CONN_CLOSE_UNAUTHORIZED, COUNTER_CLOSED_UNAUTHORIZED},
+        {CONN_CLOSE_FORBIDDEN, COUNTER_CLOSED_FORBIDDEN},
+        {CONN_CLOSE_IDLE, COUNTER_CLOSED_IDLE},
+        {CONN_CLOSE_TOO_MANY, COUNTER_CLOSED_TOO_MANY},
+        {CONN_CLOSE_KICKED, COUNTER_CLOSED_KICKED},
+        {CONN_CLOSE_TOO_SLOW, COUNTER_CLOSED_TOO_SLOW},
+        {CONN_CLOSE_RATE_LIMITED, COUNTER_CLOSED_RATE_LIMITED},
+    };
+
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+        if (codes[i].code == code) {
+            counter_add(codes[i].counter, 1);
+            return;
+        }
+    counter_add(COUNTER_CLOSED_OTHERWISE, 1);
+}
+
+static void count_out(struct conn *conn)
 {
     struct transport *transport = conn->transport;
 
-    unqueue_ended(conn);
-    heartbeat_cancel(transport->beats, &conn->beat);
     TAILQ_REMOVE(&transport->all, conn, all_link);
     transport->count--;
     transport->streams -= conn->kind == CONN_EVENTS;
     transport->sockets--;
+    count_close(conn->code);
+    tell_count(transport);
+}
+
+void conn_take_down(struct conn *conn)
+{
+    unqueue_ended(conn);
+    heartbeat_cancel(conn->transport->beats, &conn->beat);
+    if (conn->kind != CONN_CARRIED)
+        count_out(conn);
     conn->state = CONN_ENDED;
     if (conn->peer != NULL)
         conn->handlers->on_closed(conn->peer, conn->code);
-    address_release(conn->address);
-    stream_free(conn->stream);
+    if (conn->kind != CONN_CARRIED) {
+        address_release(conn->address);
+        stream_free(conn->stream);
+    }
     conn->stream = NULL;
     kind_of(conn)->release(conn);
 }
@@ -78,13 +127,13 @@ static void take_down(struct conn *conn)
 void conn_end_some(struct transport *transport)
 {
     for (int i = 0; i < CARRIER_ENDED_AT_ONCE && !TAILQ_EMPTY(&transport->ended); i++)
-        take_down(TAILQ_FIRST(&transport->ended));
+        conn_take_down(TAILQ_FIRST(&transport->ended));
 }
 
 void conn_free_all(struct transport *transport)
 {
     while (!TAILQ_EMPTY(&transport->all))
-        take_down(TAILQ_FIRST(&transport->all));
+        conn_take_down(TAILQ_FIRST(&transport->all));
 }
 
 /* Output. */
@@ -99,7 +148,16 @@ static ssize_t send_directly(struct conn *conn, const void *bytes, size_t len)
     if (conn->busy || conn->fd < 0)
         return 0;
     n = send(conn->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n > 0)
+        counter_add(COUNTER_BYTES_SENT, (uint64_t)n);
     return n < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS) ? 0 : n;
+}
+
+static void become_busy(struct conn *conn)
+{
+    conn->busy = true;
+    if (kind_of(conn)->stuck != NULL)
+        kind_of(conn)->stuck(conn);
 }
 
 enum conn_write conn_write_raw(struct conn *conn, const void *bytes, size_t len)
@@ -112,10 +170,13 @@ enum conn_write conn_write_raw(struct conn *conn, const void *bytes, size_t len)
     written = sent < 0 ? STREAM_DEAD
                        : stream_write(conn->stream, (const char *)bytes + sent, len - (size_t)sent);
     if (written == STREAM_DEAD) {
-        conn_end(conn);
+        (kind_of(conn)->spoilt == NULL ? conn_end : kind_of(conn)->spoilt)(conn);
         return CONN_DEAD;
     }
-    conn->busy = written == STREAM_BUSY;
+    if (written == STREAM_BUSY && !conn->busy)
+        become_busy(conn);
+    else
+        conn->busy = written == STREAM_BUSY;
     return conn->busy ? CONN_BUSY : CONN_SENT;
 }
 
@@ -128,12 +189,13 @@ enum conn_write conn_flush(struct conn *conn)
     return len == 0 ? CONN_SENT : conn_write_raw(conn, transport->gather, len);
 }
 
-/* Pongs and answers cost a peer less to ask for than us to send one by one. */
-enum conn_write conn_put(struct conn *conn, const void *bytes, size_t len)
+/* Pongs and answers cost a peer less to ask for than us to send one by one. There is one place for
+ * that, so it is for the bytes of one stream: anybody else's would go to its peer. */
+static enum conn_write put(struct conn *conn, const void *bytes, size_t len)
 {
     struct transport *transport = conn->transport;
 
-    if (!conn->reading)
+    if (transport->gathers == NULL || conn->stream != transport->gathers)
         return conn_write_raw(conn, bytes, len);
     transport->spent += (unsigned)(len / BYTES_PER_UNIT);
     if (len > sizeof(transport->gather) - transport->gathered) {
@@ -154,7 +216,7 @@ static enum conn_write write_chunk(struct conn *conn, const char *bytes, size_t 
     memcpy(chunk + head, bytes, len);
     chunk[head + len] = '\r';
     chunk[head + len + 1] = '\n';
-    return conn_write_raw(conn, chunk, head + len + 2);
+    return put(conn, chunk, head + len + 2);
 }
 
 static enum conn_write write_chunks(struct conn *conn, const char *bytes, size_t len)
@@ -168,14 +230,49 @@ static enum conn_write write_chunks(struct conn *conn, const char *bytes, size_t
     return ret;
 }
 
-enum conn_write conn_write_framed(struct conn *conn, const void *bytes, size_t len)
+void conn_say_first(struct conn *conn)
 {
-    if (conn->framing == CONN_NOT_BEGUN)
+    if (conn->framing == CONN_NOT_BEGUN && conn->state != CONN_ENDED)
         kind_of(conn)->begin(conn);
+}
+
+static enum conn_write write_begun(struct conn *conn, const void *bytes, size_t len)
+{
     if (conn->state == CONN_ENDED)
         return CONN_DEAD;
-    return conn->framing == CONN_CHUNKED ? write_chunks(conn, bytes, len)
-                                         : conn_put(conn, bytes, len);
+    return conn->framing == CONN_CHUNKED ? write_chunks(conn, bytes, len) : put(conn, bytes, len);
+}
+
+/* What goes before it leaves in the same write. */
+static enum conn_write write_first(struct conn *conn, const void *bytes, size_t len)
+{
+    struct transport *transport = conn->transport;
+    bool gathers = transport->gathers == NULL;
+    enum conn_write ret, flushed = CONN_SENT;
+
+    if (gathers)
+        transport->gathers = conn->stream;
+    conn_say_first(conn);
+    ret = write_begun(conn, bytes, len);
+    if (gathers) {
+        transport->gathers = NULL;
+        flushed = conn->state == CONN_ENDED ? CONN_DEAD : conn_flush(conn);
+        transport->gathered = 0;
+    }
+    return flushed == CONN_SENT ? ret : flushed;
+}
+
+enum conn_write conn_put(struct conn *conn, const void *bytes, size_t len)
+{
+    return conn->framing == CONN_NOT_BEGUN ? write_first(conn, bytes, len) : put(conn, bytes, len);
+}
+
+enum conn_write conn_write_framed(struct conn *conn, const void *bytes, size_t len)
+{
+    if (conn->framing == CONN_RELAYED)
+        return kind_of(conn)->relay(conn, bytes, len);
+    return conn->framing == CONN_NOT_BEGUN ? write_first(conn, bytes, len)
+                                           : write_begun(conn, bytes, len);
 }
 
 enum conn_write conn_write(struct conn *conn, const void *frames, size_t len)
@@ -192,6 +289,11 @@ void conn_prefetch(const struct conn *conn)
     __builtin_prefetch(conn, 1);
 }
 
+bool conn_deflates(const struct conn *conn)
+{
+    return conn->deflates;
+}
+
 bool conn_is_busy(const struct conn *conn)
 {
     return conn->busy;
@@ -199,7 +301,7 @@ bool conn_is_busy(const struct conn *conn)
 
 size_t conn_unsent(const struct conn *conn)
 {
-    return conn->busy ? stream_kept(conn->stream) : 0;
+    return conn->busy && conn->stream != NULL ? stream_kept(conn->stream) : 0;
 }
 
 void conn_drained(struct conn *conn)
@@ -250,6 +352,12 @@ void conn_close(struct conn *conn, int code, const char *reason)
 
 /* Beginning. */
 
+void conn_set_alarm(struct conn *conn, uint64_t after_ms)
+{
+    if (conn->state == CONN_OPEN)
+        conn_set_beat(conn, after_ms);
+}
+
 void conn_set_beat(struct conn *conn, uint64_t after_ms)
 {
     heartbeat_set(conn->transport->beats, &conn->beat, after_ms);
@@ -276,5 +384,6 @@ void conn_begin(struct conn *conn, struct transport *transport, struct stream *s
     transport->count++;
     transport->streams += conn->kind == CONN_EVENTS;
     transport->sockets++;
+    tell_count(transport);
     stream_hand_over(stream, handlers, conn);
 }

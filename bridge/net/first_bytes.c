@@ -29,7 +29,7 @@ struct first_bytes {
     struct peer_address peer;
     struct address *address; /* owned; NULL: not known yet, or handed on */
     int fd;                  /* owned; -1 once handed on */
-    bool proxy, tls;
+    bool proxy, tls, operators;
     uint64_t until_ms; /* loop clock: libevent's own time-out begins anew with each byte */
     TAILQ_ENTRY(first_bytes) link;
     struct event event;
@@ -39,6 +39,7 @@ static void release(struct first_bytes *first)
 {
     TAILQ_REMOVE(&first->transport->first, first, link);
     first->transport->sockets--;
+    first->transport->operators -= first->operators;
     address_release(first->address);
     (void)event_del(&first->event); /* was assigned, so cannot fail */
     if (first->fd >= 0)
@@ -101,7 +102,7 @@ static void hand_on(struct first_bytes *first)
     else
         stream = stream_new(transport->poller, first->fd, NULL, NULL);
     first->fd = -1;
-    http_conn_open(transport, stream, &first->peer, first->address);
+    http_conn_open(transport, stream, &first->peer, first->address, first->operators);
     first->address = NULL;
     release(first);
 }
@@ -154,6 +155,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
     struct first_bytes *first = arg;
 
     (void)fd;
+    loop_work(first->transport->loop, LOOP_ACCEPT, "first bytes");
     if ((what & EV_TIMEOUT) || loop_now_ms(first->transport->loop) >= first->until_ms) {
         release(first);
         return;
@@ -167,7 +169,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 }
 
 void first_bytes_open(struct transport *transport, int fd, const struct peer_address *peer,
-                      const struct listener_kind *kind, struct address *address)
+                      const struct listen_kind *kind, struct address *address)
 {
     const struct timeval deadline = {.tv_sec = FIRST_BYTES_SECS};
     struct first_bytes *first = calloc(1, sizeof(*first));
@@ -183,9 +185,11 @@ void first_bytes_open(struct transport *transport, int fd, const struct peer_add
                                   .fd = fd,
                                   .proxy = kind->proxy,
                                   .tls = kind->tls,
+                                  .operators = kind->operators,
                                   .until_ms = loop_now_ms(transport->loop) +
                                               FIRST_BYTES_SECS * UINT64_C(1000)};
     transport->sockets++;
+    transport->operators += kind->operators;
     TAILQ_INSERT_TAIL(&transport->first, first, link);
     (void)event_assign(&first->event, loop_base(transport->loop), fd, EV_READ | EV_PERSIST,
                        on_event, first); /* fails only for arguments that are none */

@@ -8,13 +8,13 @@
 
 struct address;
 struct first_bytes;
-struct listener_kind;
+struct listen_kind;
 struct transport;
 
 /* Takes fd and address over, in every case. address: of the peer; NULL: the first bytes say whose
  * connection it is. */
 void first_bytes_open(struct transport *transport, int fd, const struct peer_address *peer,
-                      const struct listener_kind *kind, struct address *address);
+                      const struct listen_kind *kind, struct address *address);
 void first_bytes_free(struct first_bytes *first);
 
 #endif

@@ -30,6 +30,7 @@ struct http_request {
     struct notify_str body;   /* empty while only the head is there */
     struct peer_address peer; /* the same as addr */
     bool tls;
+    bool operators;               /* it came where those connect who run the bridge */
     struct address *address;      /* borrowed: what limits count it by; or NULL */
     const struct http_head *head; /* all other fields */
 };
@@ -63,9 +64,13 @@ struct http_plan {
     char allow[HTTP_ALLOW_MAX]; /* with 405: "GET, HEAD" */
     const char *why;  /* with any status: what the error says (static text); NULL: what it always
                        * says */
-    bool readable;    /* by the pages of the request's Origin: they are told so, */
-    bool credentials; /* and that they may send their cookies */
-    void *ctx;        /* for on_request() */
+    const char *body; /* with any status: what is said instead of the error's JSON (static text), */
+    const char *body_type; /* and what that is */
+    const char *headers;   /* with any status: further lines, each ended by CR LF; or NULL */
+    bool readable;         /* by the pages of the request's Origin: they are told so, */
+    bool credentials;      /* and that they may send their cookies */
+    bool held; /* the answer may be long in coming: a peer that ends its side has gone */
+    void *ctx; /* for on_request() */
 };
 
 /* How whoever reads an answer sees where its body ends. */
@@ -98,6 +103,9 @@ void exchange_refuse(struct exchange *exchange, int status, const char *headers)
  * the address has too many connections, or there is no memory. */
 struct conn *exchange_open_events(struct exchange *exchange);
 void exchange_forget(struct exchange *exchange);
+/* Answers with a WebSocket, or what is wrong with asking for one: on_upgrade() and on_open() of
+ * struct conn_handlers follow within. */
+void exchange_upgrade(struct exchange *exchange);
 /* The answer to HEAD where GET would bring a stream. */
 void exchange_answer_events_head(struct exchange *exchange);
 /* Calls fn(ctx) when the peer has gone before it was answered; the exchange must not be used any
@@ -109,6 +117,9 @@ struct http_handlers {
     /* The head of a request. Fills *ret_plan; 0, or the status to refuse it with. */
     int (*on_head)(void *ctx, const struct http_request *req, struct http_plan *ret_plan);
     void (*on_request)(void *ctx, struct exchange *exchange);
+    /* Whatever was handed up has been answered, or its peer has gone. NULL: nobody wants to know.
+     */
+    void (*on_idle)(void *ctx);
 };
 
 #endif

@@ -10,6 +10,7 @@ struct status_text {
 };
 
 static const struct status_text statuses[] = {
+    {101, "Switching Protocols", "OK", ""},
     {200, "OK", "OK", ""},
     {201, "Created", "OK", ""},
     {202, "Accepted", "OK", ""},
@@ -116,6 +117,11 @@ int http_answer_head(char out[HTTP_ANSWER_HEAD_MAX], const struct http_response 
                    response->status == 426 ? ", Upgrade" : "", /* RFC 9110, 7.8 */
                    readers, response->headers == NULL ? "" : response->headers);
     return len < HTTP_ANSWER_HEAD_MAX ? len : -1;
+}
+
+const char *http_status_reason(int status)
+{
+    return find_status(status)->reason;
 }
 
 size_t http_answer_error(char out[HTTP_ERROR_MAX], int status, const char *why)

@@ -21,6 +21,8 @@ struct http_reader {
  * Date. close: the connection ends after this answer. */
 int http_answer_head(char out[HTTP_ANSWER_HEAD_MAX], const struct http_response *response,
                      const struct http_reader *reader, uint64_t wall_ms, bool close);
+/* How a status is called: "Not Found". */
+const char *http_status_reason(int status);
 /* Writes the JSON body of an error; returns its length. why: as in struct http_plan. */
 size_t http_answer_error(char out[HTTP_ERROR_MAX], int status, const char *why);
 

@@ -53,6 +53,7 @@ struct exchange {
     bool last; /* the answer ends the connection */
     void (*on_gone)(void *ctx);
     void *ctx;
+    bool handed_up;
     char bytes[]; /* of the head, which head points to; then of the decoded path */
 };
 
@@ -66,6 +67,7 @@ struct http_conn {
     bool input_ended; /* the peer has said all that it will say */
     bool processing;  /* in process(): who answers within need not call it */
     bool has_asked;   /* it has had a request */
+    bool operators;   /* it is one of theirs */
     struct heartbeat_node deadline;
     TAILQ_ENTRY(http_conn) link;
     struct http_scan scan;
@@ -115,11 +117,27 @@ static void forget_caller(struct http_conn *conn)
 static void release(struct http_conn *conn)
 {
     TAILQ_REMOVE(&conn->transport->http_ended, conn, link);
-    conn->transport->sockets--;
+    if (conn->stream != NULL)
+        conn->transport->sockets--;
+    conn->transport->operators -= conn->operators;
     address_release(conn->address);
     stream_free(conn->stream);
     free(conn->buf);
     free(conn);
+}
+
+/* It is the connection's no more. */
+static void part(struct http_conn *conn)
+{
+    struct transport *transport = conn->transport;
+    bool handed_up = conn->exchange->handed_up;
+
+    conn->exchange = NULL;
+    if (!handed_up)
+        return;
+    transport->asked--;
+    if (transport->asked == 0 && transport->config.http.on_idle != NULL)
+        transport->config.http.on_idle(transport->config.ctx);
 }
 
 static void lose_exchange(struct http_conn *conn)
@@ -128,7 +146,7 @@ static void lose_exchange(struct http_conn *conn)
 
     if (exchange == NULL)
         return;
-    conn->exchange = NULL;
+    part(conn);
     exchange->conn = NULL;
     if (exchange->on_gone != NULL)
         exchange->on_gone(exchange->ctx);
@@ -147,10 +165,10 @@ static void end(struct http_conn *conn)
     if (conn->stream != NULL)
         stream_want_input(conn->stream, false);
     TAILQ_REMOVE(&transport->http, conn, link);
+    transport_end_soon(transport);
     TAILQ_INSERT_TAIL(&transport->http_ended, conn, link);
-    loop_timer_set(transport->ended_timer, 0);
-    forget_caller(conn);
     lose_exchange(conn);
+    forget_caller(conn);
 }
 
 void http_conn_end_some(struct transport *transport)
@@ -267,14 +285,20 @@ static void send_answer(struct http_conn *conn, const struct http_response *resp
 }
 
 /* An error that is told before, or instead of, an exchange: nothing after it can be trusted. */
-static void refuse(struct http_conn *conn, int status, const char *headers, const char *why,
-                   const struct recipient *to)
+static void refuse(struct http_conn *conn, int status, const char *headers,
+                   const struct http_plan *plan, const struct recipient *to)
 {
     char body[HTTP_ERROR_MAX];
     struct http_response response = {.status = status,
                                      .headers = headers,
                                      .body = body,
-                                     .len = http_answer_error(body, status, why)};
+                                     .len = http_answer_error(body, status, plan->why)};
+
+    if (plan->body != NULL) {
+        response.content_type = plan->body_type;
+        response.body = plan->body;
+        response.len = strlen(plan->body);
+    }
 
     counter_add(COUNTER_HTTP_REFUSED, 1);
     note_limit(conn, status);
@@ -285,7 +309,9 @@ static void refuse(struct http_conn *conn, int status, const char *headers, cons
 /* Nobody knows whose request it was. */
 static void refuse_stranger(struct http_conn *conn, int status)
 {
-    refuse(conn, status, NULL, NULL, &(struct recipient){.head_only = false});
+    static const struct http_plan none;
+
+    refuse(conn, status, NULL, &none, &(struct recipient){.head_only = false});
 }
 
 const struct http_request *exchange_request(const struct exchange *exchange)
@@ -296,6 +322,11 @@ const struct http_request *exchange_request(const struct exchange *exchange)
 const struct http_plan *exchange_plan(const struct exchange *exchange)
 {
     return &exchange->plan;
+}
+
+struct transport *exchange_transport(const struct exchange *exchange)
+{
+    return exchange->conn->transport;
 }
 
 void exchange_on_gone(struct exchange *exchange, void (*fn)(void *ctx), void *ctx)
@@ -310,18 +341,20 @@ void exchange_answer(struct exchange *exchange, const struct http_response *resp
 
     const struct recipient to = recipient_of(&exchange->req, &exchange->plan);
 
-    conn->exchange = NULL;
+    part(conn);
     send_answer(conn, response, &to, exchange->last || conn->input_ended);
     exchange_forget(exchange);
 }
 
 /* The connection is a stream's from now on: its address is handed over, that of whom it speaks for
- * if there is one, and it ends as what it was. */
+ * if there is one, and it ends as what it was. It counts as the stream's socket alone at once: what
+ * is left of it here may stay for some turns when thousands come together. */
 static struct stream *give_up_stream(struct http_conn *conn)
 {
     struct stream *stream = conn->stream;
 
     conn->stream = NULL;
+    conn->transport->sockets--;
     if (conn->caller == NULL)
         conn->address = NULL;
     conn->caller = NULL;
@@ -339,9 +372,32 @@ struct conn *exchange_open_events(struct exchange *exchange)
                                         .in_chunks = exchange->head.minor > 0,
                                         .input_len = conn->len - conn->at};
 
-    conn->exchange = NULL;
+    part(conn);
     exchange->conn = NULL;
     return sse_conn_open(transport, give_up_stream(conn), &opening);
+}
+
+void exchange_upgrade(struct exchange *exchange)
+{
+    struct http_conn *conn = exchange->conn;
+    struct transport *transport = conn->transport;
+    struct ws_opening opening = {.req = &exchange->req,
+                                 .address = caller_of(conn),
+                                 .input = (const uint8_t *)conn->buf + conn->at,
+                                 .input_len = conn->len - conn->at};
+    const char *headers;
+    int status = ws_handshake_check(&exchange->req, &headers);
+
+    if (status == 0)
+        status = ws_handshake_ask(transport, &opening);
+    if (status != 0) {
+        exchange_refuse(exchange, status, headers);
+        return;
+    }
+    part(conn);
+    exchange->conn = NULL;
+    ws_handshake_open(transport, give_up_stream(conn), &opening);
+    exchange_forget(exchange);
 }
 
 void exchange_forget(struct exchange *exchange)
@@ -389,6 +445,7 @@ static struct exchange *exchange_new(struct http_conn *conn, const struct http_p
     exchange->body_cap = 0;
     exchange->on_gone = NULL;
     exchange->ctx = NULL;
+    exchange->handed_up = false;
     exchange->texts.path = exchange->bytes + conn->scan.end;
     memcpy(exchange->bytes, conn->buf + conn->at, conn->scan.end);
     /* It was parsed once already, so neither can fail. */
@@ -396,6 +453,7 @@ static struct exchange *exchange_new(struct http_conn *conn, const struct http_p
     (void)http_request_read(&exchange->req, &exchange->texts, &exchange->head, &conn->peer,
                             stream_is_secure(conn->stream), &transport->config.forwarding);
     exchange->req.address = caller_of(conn);
+    exchange->req.operators = conn->operators;
     exchange->last = exchange->head.close;
     return exchange;
 }
@@ -406,6 +464,8 @@ static void hand_up(struct http_conn *conn)
 
     conn->state = HTTP_WAIT;
     heartbeat_cancel(conn->transport->deadlines, &conn->deadline);
+    conn->exchange->handed_up = true;
+    conn->transport->asked++;
     config->http.on_request(config->ctx, conn->exchange);
 }
 
@@ -426,7 +486,7 @@ static void begin_body(struct http_conn *conn)
 }
 
 static void upgrade(struct http_conn *conn, const struct http_request *req,
-                    const struct recipient *to)
+                    const struct http_plan *plan, const struct recipient *to)
 {
     struct transport *transport = conn->transport;
     const char *headers;
@@ -439,7 +499,7 @@ static void upgrade(struct http_conn *conn, const struct http_request *req,
     if (status == 0)
         status = ws_handshake_ask(transport, &opening);
     if (status != 0) {
-        refuse(conn, status, headers, NULL, to);
+        refuse(conn, status, headers, plan, to);
         return;
     }
     ws_handshake_open(transport, give_up_stream(conn), &opening);
@@ -486,6 +546,7 @@ static void begin_request(struct http_conn *conn)
     if (status == 0)
         status = http_request_read(&req, &transport->texts, &transport->head, &conn->peer,
                                    stream_is_secure(conn->stream), &config->forwarding);
+    req.operators = conn->operators;
     if (status == 0)
         status = admit(conn, &req, headers);
     if (status == 0)
@@ -494,16 +555,18 @@ static void begin_request(struct http_conn *conn)
     if (status != 0) {
         if (plan.allow[0] != '\0')
             (void)snprintf(headers, sizeof(headers), "Allow: %s\r\n", plan.allow);
-        refuse(conn, status, headers, plan.why, &to);
+        else if (plan.headers != NULL)
+            (void)snprintf(headers, sizeof(headers), "%s", plan.headers);
+        refuse(conn, status, headers, &plan, &to);
         return;
     }
     if (plan.carrier == HTTP_WEBSOCKET) {
         conn->at += conn->scan.end;
-        upgrade(conn, &req, &to);
+        upgrade(conn, &req, &plan, &to);
         return;
     }
     if (transport->head.bad_escape) {
-        refuse(conn, STATUS_BAD_REQUEST, NULL, NULL, &to);
+        refuse(conn, STATUS_BAD_REQUEST, NULL, &plan, &to);
         return;
     }
     conn->exchange = exchange_new(conn, &plan);
@@ -608,6 +671,8 @@ static void process(struct http_conn *conn)
     compact(conn);
     if (conn->input_ended && (conn->state == HTTP_HEAD || conn->state == HTTP_BODY))
         end(conn); /* it will never be whole */
+    else if (conn->input_ended && conn->state == HTTP_WAIT && conn->exchange->plan.held)
+        end(conn); /* and this one will not be waited for */
     else
         stream_want_input(conn->stream, !conn->input_ended && conn->len < BUFFER_MAX);
 }
@@ -701,7 +766,7 @@ void http_conn_due(struct heartbeat_node *node)
 }
 
 void http_conn_open(struct transport *transport, struct stream *stream,
-                    const struct peer_address *peer, struct address *address)
+                    const struct peer_address *peer, struct address *address, bool operators)
 {
     struct http_conn *conn = stream == NULL ? NULL : calloc(1, sizeof(*conn));
 
@@ -714,7 +779,9 @@ void http_conn_open(struct transport *transport, struct stream *stream,
     conn->stream = stream;
     conn->peer = *peer;
     conn->address = address;
+    conn->operators = operators;
     transport->sockets++;
+    transport->operators += operators;
     TAILQ_INSERT_TAIL(&transport->http, conn, link);
     stream_hand_over(stream, &handlers, conn);
     set_deadline(conn, CARRIER_HEAD_SECS);

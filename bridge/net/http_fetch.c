@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/tls_files.h"
 
 #define MAX_HEADERS_BYTES 16384
 #define HTTP_OK_STATUS 200
@@ -75,7 +76,7 @@ static char *bare_host(const char *host)
 }
 
 /* NULL, or what is wrong; *ret must then still be released. */
-static const char *address_read(struct address *ret, const struct evhttp_uri *uri)
+static const char *address_read(struct address *ret, const struct evhttp_uri *uri, bool open)
 {
     const char *scheme = uri == NULL ? NULL : evhttp_uri_get_scheme(uri);
     const char *host = uri == NULL ? NULL : evhttp_uri_get_host(uri);
@@ -91,30 +92,40 @@ static const char *address_read(struct address *ret, const struct evhttp_uri *ur
         ret->target = NULL;
         return "out of memory";
     }
-    if (!ret->tls && (strcmp(scheme, "http") != 0 || !is_loopback(ret->host)))
+    if (!ret->tls && (strcmp(scheme, "http") != 0 || (!open && !is_loopback(ret->host))))
         return "https is needed (http only from this machine)";
     return NULL;
 }
 
-static const char *address_parse(struct address *ret, const char *url)
+static const char *address_parse(struct address *ret, const char *url, bool open)
 {
     struct evhttp_uri *uri = evhttp_uri_parse(url);
     const char *why;
 
     *ret = (struct address){.host = NULL};
-    why = address_read(ret, uri);
+    why = address_read(ret, uri, open);
     if (uri != NULL)
         evhttp_uri_free(uri);
     return why;
 }
 
-const char *http_fetch_check(const char *url)
+static const char *check(const char *url, bool open)
 {
     struct address address;
-    const char *why = address_parse(&address, url);
+    const char *why = address_parse(&address, url, open);
 
     address_release(&address);
     return why;
+}
+
+const char *http_fetch_check(const char *url)
+{
+    return check(url, false);
+}
+
+const char *http_fetch_check_open(const char *url)
+{
+    return check(url, true);
 }
 
 /* The end of a fetch. */
@@ -269,7 +280,9 @@ static void put_headers(struct http_fetcher *fetcher, struct evhttp_request *req
     (void)snprintf(host, sizeof(host), v6 ? "[%.250s]:%u" : "%.250s:%u", address->host,
                    (unsigned)address->port);
     (void)evhttp_add_header(headers, "Host", host); /* without it the server answers 400 */
-    (void)evhttp_add_header(headers, "Accept", "application/json");
+    (void)evhttp_add_header(headers, "Accept",
+                            fetcher->limits.accept == NULL ? "application/json"
+                                                           : fetcher->limits.accept);
     (void)evhttp_add_header(headers, "Connection", "close");
 }
 
@@ -303,15 +316,15 @@ int http_fetcher_start(struct http_fetcher *fetcher, http_fetch_fn fn, void *ctx
     return 0;
 }
 
-static SSL_CTX *make_tls(const char *ca_file)
+static SSL_CTX *make_tls(const char *ca)
 {
+    char why[TLS_WHY_MAX] = "out of memory";
     SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
 
-    if (tls == NULL || !SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION) ||
-        (ca_file == NULL ? !SSL_CTX_set_default_verify_paths(tls)
-                         : !SSL_CTX_load_verify_file(tls, ca_file))) {
+    if (tls == NULL || tls_files_least(tls, TLS_1_2, why) != 0 ||
+        tls_files_trust(tls, ca, why) != 0) {
+        log_error("certificates_unusable", "reason", why);
         SSL_CTX_free(tls);
-        ERR_clear_error();
         return NULL;
     }
     SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
@@ -328,14 +341,13 @@ struct http_fetcher *http_fetcher_new(struct loop *loop, const char *url, const 
     fetcher->loop = loop;
     fetcher->limits = *limits;
     fetcher->deadline = loop_timer_new(loop, on_deadline, fetcher);
-    if (fetcher->deadline == NULL || address_parse(&fetcher->address, url) != NULL)
+    if (fetcher->deadline == NULL || address_parse(&fetcher->address, url, limits->open) != NULL)
         goto fail;
     if (!fetcher->address.tls)
         return fetcher;
     fetcher->tls = make_tls(ca_file);
     if (fetcher->tls != NULL)
         return fetcher;
-    log_error("certificates_unusable", "file", ca_file == NULL ? "the system's" : ca_file);
 fail:
     http_fetcher_free(fetcher);
     return NULL;

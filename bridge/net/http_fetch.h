@@ -25,6 +25,8 @@ typedef void (*http_fetch_fn)(void *ctx, const struct http_fetch_result *result)
 struct http_fetch_limits {
     uint32_t timeout_ms; /* for all of it: a peer may say a byte now and then for ever */
     uint32_t max_bytes;  /* of the body */
+    const char *accept;  /* kinds of it; NULL: application/json */
+    bool open; /* it is nothing that must be kept from others: http will do from anywhere */
 };
 
 /* Is it the address of a document, rather than the path of a file? */
@@ -36,6 +38,8 @@ static inline bool http_fetch_is_url(const char *text)
 /* Checks https://host[:port]/path, or http:// where the host is a loopback address or "localhost":
  * a key that came over an open network is nobody's. NULL, or what is wrong (static text). */
 const char *http_fetch_check(const char *url);
+/* The same where http will do. */
+const char *http_fetch_check_open(const char *url);
 
 /* url: checked; copied. ca_file: certificates to trust instead of the system's, or NULL. NULL with
  * the reason logged. */

@@ -119,6 +119,7 @@ static void on_socket(evutil_socket_t fd, short what, void *arg)
     struct loop_lws *glue = watch->glue;
     struct lws_pollfd pollfd = {.fd = fd};
 
+    loop_work(glue->loop, LOOP_CLIENTS, "tls");
     if ((what & EV_READ) && watch->input_fn != NULL) {
         watch->input_fn(watch->input_ctx);
         what &= ~EV_READ;

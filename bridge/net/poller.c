@@ -1,6 +1,7 @@
 #include "net/poller.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "base/loop.h"
 
 struct poller {
+    struct loop *loop; /* borrowed */
     int fd;
     struct event *event; /* owned: the set itself */
     poller_fn fn;
@@ -17,15 +19,39 @@ struct poller {
     struct epoll_event batch[POLLER_AT_ONCE];
 };
 
+/* 0 or -errno. To be told of less needs no memory. */
+static int tell_kernel(const struct poller *poller, struct polled *polled, unsigned wishes)
+{
+    struct epoll_event event = {.events = (wishes & POLLER_INPUT ? EPOLLIN : 0U) |
+                                          (wishes & POLLER_OUTPUT ? EPOLLOUT : 0U),
+                                .data.ptr = polled};
+    int op = polled->told == 0 ? EPOLL_CTL_ADD : wishes == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+
+    if (epoll_ctl(poller->fd, op, polled->fd, &event) != 0 && op != EPOLL_CTL_DEL)
+        return -errno;
+    polled->told = (uint8_t)wishes;
+    return 0;
+}
+
 /* Unless it was forgotten, or has changed its mind, since the kernel said so. */
 static void call(struct poller *poller, const struct epoll_event *event, enum poller_wish wish)
 {
     static const uint32_t signs[] = {[POLLER_INPUT] = EPOLLIN | EPOLLHUP | EPOLLERR,
                                      [POLLER_OUTPUT] = EPOLLOUT | EPOLLHUP | EPOLLERR};
+    static const char *const places[] = {[POLLER_INPUT] = "input", [POLLER_OUTPUT] = "output"};
     struct polled *polled = event->data.ptr;
 
-    if (polled != NULL && (event->events & signs[wish]) && (polled->wishes & wish))
-        poller->fn(polled, wish);
+    if (polled == NULL || !(event->events & signs[wish]) || !(polled->wishes & wish))
+        return;
+    loop_work(poller->loop, LOOP_CLIENTS, places[wish]);
+    poller->fn(polled, wish);
+}
+
+/* It would be said again and again. */
+static void forgo(const struct poller *poller, struct polled *polled)
+{
+    if (polled != NULL && polled->told != polled->wishes)
+        (void)tell_kernel(poller, polled, polled->wishes);
 }
 
 static void on_ready(evutil_socket_t fd, short what, void *arg)
@@ -35,6 +61,7 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
     (void)what;
     poller->len = epoll_wait(fd, poller->batch, POLLER_AT_ONCE, 0);
     for (poller->at = 0; poller->at < poller->len; poller->at++) {
+        forgo(poller, poller->batch[poller->at].data.ptr);
         call(poller, &poller->batch[poller->at], POLLER_OUTPUT);
         call(poller, &poller->batch[poller->at], POLLER_INPUT);
     }
@@ -47,6 +74,7 @@ struct poller *poller_new(struct loop *loop, poller_fn fn)
 
     if (poller == NULL)
         return NULL;
+    poller->loop = loop;
     poller->fn = fn;
     poller->fd = epoll_create1(EPOLL_CLOEXEC);
     if (poller->fd >= 0)
@@ -77,19 +105,28 @@ static void forget(struct poller *poller, const struct polled *polled)
             poller->batch[i].data.ptr = NULL;
 }
 
+/* What it does not want any more may stand with the kernel until there is some; but there is always
+ * room to write. */
+static bool must_tell(const struct polled *polled, unsigned wishes)
+{
+    unsigned too_much = polled->told & ~wishes;
+
+    return (wishes & ~(unsigned)polled->told) != 0 || (too_much & POLLER_OUTPUT) != 0;
+}
+
 int poller_wish(struct poller *poller, struct polled *polled, unsigned wishes)
 {
-    struct epoll_event event = {.events = (wishes & POLLER_INPUT ? EPOLLIN : 0U) |
-                                          (wishes & POLLER_OUTPUT ? EPOLLOUT : 0U),
-                                .data.ptr = polled};
-    int op = polled->wishes == 0 ? EPOLL_CTL_ADD : wishes == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+    int ret = must_tell(polled, wishes) ? tell_kernel(poller, polled, wishes) : 0;
 
-    if (wishes == polled->wishes)
-        return 0;
-    if (epoll_ctl(poller->fd, op, polled->fd, &event) != 0 && op != EPOLL_CTL_DEL)
-        return -errno;
-    if (wishes == 0)
-        forget(poller, polled);
-    polled->wishes = (uint8_t)wishes;
-    return 0;
+    if (ret == 0)
+        polled->wishes = (uint8_t)wishes;
+    return ret;
+}
+
+/* With its last descriptor a socket leaves all sets (epoll(7)). */
+void poller_close(struct poller *poller, struct polled *polled)
+{
+    forget(poller, polled);
+    (void)close(polled->fd); /* what was written is the kernel's */
+    *polled = (struct polled){.fd = -1};
 }

@@ -16,10 +16,11 @@ struct poller;
 
 enum poller_wish { POLLER_INPUT = 1, POLLER_OUTPUT = 2 };
 
-/* Embedded in whoever is called. wishes: enum poller_wish, or-ed; 0 as long as it is in no set. */
+/* Embedded in whoever is called. */
 struct polled {
     int fd;
-    uint8_t wishes;
+    uint8_t wishes; /* enum poller_wish, or-ed */
+    uint8_t told;   /* those that the kernel has been told of; the poller's own */
 };
 
 /* wish: one of those that it has, which would not wait now; of a broken socket each, output first.
@@ -28,11 +29,14 @@ typedef void (*poller_fn)(struct polled *polled, enum poller_wish wish);
 
 /* NULL: out of memory or descriptors. */
 struct poller *poller_new(struct loop *loop, poller_fn fn);
-/* None may have a wish any more. NULL is fine. */
+/* All must have been closed. NULL is fine. */
 void poller_free(struct poller *poller);
 
-/* From now on it wishes for this: for nothing at all before it is freed, or its socket closed. 0,
- * or -errno for lack of kernel memory: then its wishes are what they were. */
+/* From now on it wishes for this. 0, or -errno for lack of kernel memory: then its wishes are what
+ * they were. To rest from input and to go on soon costs nothing: the kernel is told when there is
+ * some. */
 int poller_wish(struct poller *poller, struct polled *polled, unsigned wishes);
+/* Closes its socket, of which no other descriptor may be there: it is never called again. */
+void poller_close(struct poller *poller, struct polled *polled);
 
 #endif

@@ -52,7 +52,7 @@ static void write_head(struct conn *conn, const struct http_response *response)
     if (len < 0)
         conn_end(conn);
     else
-        (void)conn_write_raw(conn, head, (size_t)len); /* its death is seen by the caller */
+        (void)conn_put(conn, head, (size_t)len); /* its death is seen by the caller */
 }
 
 static void begin(struct conn *conn)
@@ -103,6 +103,7 @@ static void refuse(struct conn *conn, const struct ending *ending, const char *r
                                            .len = http_answer_error(body, ending->status, reason)};
 
     log_debug("sse_refused", "status", log_int(ending->status));
+    conn->framing = CONN_BARE; /* this is said in place of what goes first */
     write_head(conn, &response);
     if (conn->state != CONN_ENDED)
         (void)conn_write_raw(conn, body, response.len); /* its death is seen by the caller */

@@ -8,6 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/counters.h"
+#include "base/small.h"
+
 /* Bytes that wait for the socket. */
 struct stream_rest {
     size_t len, at; /* at: so many of len are gone */
@@ -17,7 +20,7 @@ struct stream_rest {
 struct stream *stream_new(struct poller *poller, int fd, const struct stream_handlers *handlers,
                           void *owner)
 {
-    struct stream *stream = calloc(1, sizeof(*stream));
+    struct stream *stream = small_take(sizeof(*stream));
 
     if (stream == NULL) {
         (void)close(fd); /* nothing was written to it */
@@ -60,8 +63,13 @@ ssize_t stream_read(struct stream *stream, void *buf, size_t cap)
     ssize_t n;
 
     if (stream->kind != NULL)
-        return stream->kind->read(stream->carried, buf, cap);
-    n = recv(stream->socket.fd, buf, cap, 0);
+        n = stream->kind->read(stream->carried, buf, cap);
+    else
+        n = recv(stream->socket.fd, buf, cap, 0);
+    if (n > 0)
+        counter_add(COUNTER_BYTES_RECEIVED, (uint64_t)n);
+    if (stream->kind != NULL)
+        return n;
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     return n > 0 ? n : -1;
@@ -74,6 +82,8 @@ static ssize_t send_some(const struct stream *stream, const void *bytes, size_t 
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
         return 0;
+    if (n > 0)
+        counter_add(COUNTER_BYTES_SENT, (uint64_t)n);
     return n;
 }
 
@@ -134,12 +144,22 @@ static bool keep(struct stream *stream, const char *bytes, size_t len)
     return wish_again(stream) == 0;
 }
 
+/* What it keeps counts already. */
+static enum stream_written write_carried(struct stream *stream, const void *bytes, size_t len)
+{
+    enum stream_written written = stream->kind->write(stream->carried, bytes, len);
+
+    if (written != STREAM_DEAD)
+        counter_add(COUNTER_BYTES_SENT, len);
+    return written;
+}
+
 enum stream_written stream_write(struct stream *stream, const void *bytes, size_t len)
 {
     ssize_t sent = 0;
 
     if (stream->kind != NULL)
-        return stream->kind->write(stream->carried, bytes, len);
+        return write_carried(stream, bytes, len);
     if (stream->rest == NULL) {
         sent = send_some(stream, bytes, len);
         if (sent == (ssize_t)len)
@@ -186,9 +206,8 @@ void stream_free(struct stream *stream)
     if (stream->kind != NULL) {
         stream->kind->free(stream->carried);
     } else {
-        (void)poller_wish(stream->poller, &stream->socket, 0);
-        (void)close(stream->socket.fd); /* what was written is the kernel's */
+        poller_close(stream->poller, &stream->socket);
     }
     drop_rest(stream);
-    free(stream);
+    small_give(stream, sizeof(*stream));
 }

@@ -1,5 +1,7 @@
 #include "net/tls_carrier.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -11,7 +13,9 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/small.h"
 #include "net/loop_lws.h"
+#include "net/server_tls.h"
 
 #define HANDSHAKE_SECS 5
 #define KEPT_MAX_BYTES 16384 /* decrypted and not yet read; then libwebsockets reads no more */
@@ -26,6 +30,7 @@ struct tls_carrier {
     struct loop *loop;           /* borrowed */
     struct loop_lws *glue;       /* owned */
     struct lws_context *context; /* owned */
+    struct server_tls *tls;      /* owned: what handshakes begin with */
 };
 
 struct tls_stream {
@@ -220,11 +225,19 @@ static int on_writable(struct tls_stream *tls)
     return leave_callback(tls);
 }
 
-static void on_closed(struct tls_stream *tls)
+/* A handshake whose first flight is no good ends within adopt(), whose caller sees to the rest. */
+static void on_closed(struct tls_stream *tls, struct lws *wsi)
 {
-    lws_set_opaque_user_data(tls->wsi, NULL);
+    lws_set_opaque_user_data(wsi, NULL);
+    if (tls->wsi == NULL)
+        return;
     tls->wsi = NULL;
     tell_later(tls);
+}
+
+static void attach(struct tls_carrier *carrier, void *ssl_ctx)
+{
+    server_tls_attach(carrier->tls, ssl_ctx);
 }
 
 static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
@@ -232,7 +245,6 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 {
     struct tls_stream *tls;
 
-    (void)user;
     switch (reason) {
     case LWS_CALLBACK_RAW_RX:
         tls = lws_get_opaque_user_data(wsi);
@@ -243,7 +255,10 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
     case LWS_CALLBACK_RAW_CLOSE:
         tls = lws_get_opaque_user_data(wsi);
         if (tls != NULL)
-            on_closed(tls);
+            on_closed(tls, wsi);
+        return 0;
+    case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS: /* here user is the SSL_CTX */
+        attach(lws_context_user(lws_get_context(wsi)), user);
         return 0;
     default:
         return 0;
@@ -291,20 +306,18 @@ static void clamp_descriptor_limit(void)
         log_warn("descriptor_limit", "error", "it could not be lowered");
 }
 
-static struct lws_context *make_context(struct tls_carrier *carrier, const char *cert_file,
-                                        const char *key_file)
+/* Without files: lws reads no certificate, but asks us to set one up (on_lws). */
+static struct lws_context *make_context(struct tls_carrier *carrier)
 {
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .protocols = protocols,
-        .options =
-            LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
+        .options = LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME |
+                   LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX,
         .user = carrier,
         .gid = (gid_t)-1,
         .uid = (uid_t)-1,
         .alpn = "http/1.1",
-        .ssl_cert_filepath = cert_file,
-        .ssl_private_key_filepath = key_file,
         .retry_and_idle_policy = &no_validity_checks,
         .pt_serv_buf_size = READ_BYTES,
         .timeout_secs = HANDSHAKE_SECS,
@@ -316,24 +329,29 @@ static struct lws_context *make_context(struct tls_carrier *carrier, const char 
     return lws_create_context(&info);
 }
 
-struct tls_carrier *tls_carrier_new(struct loop *loop, const char *cert_file, const char *key_file)
+struct tls_carrier *tls_carrier_new(struct loop *loop, const struct server_tls_config *config)
 {
     struct tls_carrier *carrier = calloc(1, sizeof(*carrier));
+    char why[TLS_WHY_MAX] = "out of memory";
 
     if (carrier == NULL)
         goto fail;
     carrier->loop = loop;
+    carrier->tls = server_tls_new();
     carrier->glue = loop_lws_new(loop);
-    if (carrier->glue == NULL)
+    if (carrier->glue == NULL || carrier->tls == NULL)
         goto fail;
-    carrier->context = make_context(carrier, cert_file, key_file);
+    if (server_tls_read(carrier->tls, config, why) != 0)
+        goto fail;
+    (void)server_tls_take(carrier->tls); /* there is something */
+    (void)snprintf(why, sizeof(why), "libwebsockets cannot be set up");
+    carrier->context = make_context(carrier);
     if (carrier->context == NULL || lws_get_vhost_by_name(carrier->context, "default") == NULL)
         goto fail;
     return carrier;
 
 fail:
-    log_error("tls_failed", "cert", cert_file, "key", key_file, "text",
-              "the certificate or its key could not be used");
+    log_error("tls_failed", "reason", why);
     tls_carrier_free(carrier);
     return NULL;
 }
@@ -344,8 +362,28 @@ void tls_carrier_free(struct tls_carrier *carrier)
         return;
     if (carrier->context != NULL)
         lws_context_destroy(carrier->context);
+    server_tls_free(carrier->tls);
     loop_lws_free(carrier->glue);
     free(carrier);
+}
+
+int tls_carrier_read(struct tls_carrier *carrier, const struct server_tls_config *config)
+{
+    char why[TLS_WHY_MAX];
+
+    if (server_tls_read(carrier->tls, config, why) != 0) {
+        log_warn("certificate_unusable", "reason", why);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+void tls_carrier_take(struct tls_carrier *carrier)
+{
+    const char *cert = server_tls_take(carrier->tls);
+
+    if (cert != NULL)
+        log_info("certificate_read", "cert", cert);
 }
 
 static struct lws *adopt(struct tls_carrier *carrier, int fd, struct tls_stream *tls)
@@ -367,7 +405,7 @@ struct stream *tls_stream_new(struct tls_carrier *carrier, int fd,
                               const struct stream_handlers *handlers, void *owner)
 {
     struct tls_stream *tls = calloc(1, sizeof(*tls));
-    struct stream *stream = tls == NULL ? NULL : calloc(1, sizeof(*stream));
+    struct stream *stream = tls == NULL ? NULL : small_take(sizeof(*stream));
 
     if (stream == NULL) {
         free(tls);
@@ -387,6 +425,6 @@ struct stream *tls_stream_new(struct tls_carrier *carrier, int fd,
         return stream;
     }
     free(tls);
-    free(stream);
+    small_give(stream, sizeof(*stream));
     return NULL;
 }

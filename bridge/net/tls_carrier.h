@@ -11,11 +11,16 @@
 #include "net/stream.h"
 
 struct loop;
+struct server_tls_config;
 struct tls_carrier;
 
-/* The files of the certificate (with its chain) and of its key, in PEM. NULL with the reason
- * logged. */
-struct tls_carrier *tls_carrier_new(struct loop *loop, const char *cert_file, const char *key_file);
+/* config is read, and borrowed for the call. NULL with the reason logged. */
+struct tls_carrier *tls_carrier_new(struct loop *loop, const struct server_tls_config *config);
+/* Reads config, perhaps another one, and its files. -EINVAL with the reason logged; then it stays
+ * as it was. */
+int tls_carrier_read(struct tls_carrier *carrier, const struct server_tls_config *config);
+/* What was read counts for who comes from now on. */
+void tls_carrier_take(struct tls_carrier *carrier);
 /* After its streams. NULL is fine. */
 void tls_carrier_free(struct tls_carrier *carrier);
 

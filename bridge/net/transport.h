@@ -18,11 +18,22 @@ struct transport;
 struct transport *transport_new(struct loop *loop, const struct transport_config *config);
 /* Hands over a connected, non-blocking stream socket of a client; it is closed on failure. A
  * listener_fn: ctx is the transport. */
-void transport_adopt(void *ctx, int fd, const struct listener_kind *kind);
+void transport_adopt(void *ctx, int fd, const struct peer_address *peer,
+                     const struct listen_kind *kind);
 /* Open WebSockets and streams of events. */
 size_t transport_count(const struct transport *transport);
 size_t transport_stream_count(const struct transport *transport); /* of events alone */
-size_t transport_socket_count(const struct transport *transport); /* of every kind */
+/* Requests that are under way above. */
+size_t transport_asked_count(const struct transport *transport);
+size_t transport_socket_count(const struct transport *transport); /* of every kind, */
+size_t transport_sockets_max(const struct transport *transport);  /* and how many there may be */
+/* Reads how TLS is spoken from now on, and the files of that, if there are listeners with TLS.
+ * config is borrowed for the call. -EINVAL with the reason logged; */
+int transport_read_tls(struct transport *transport, const struct server_tls_config *config);
+/* else it is what counts from now on, and connections that are there stay. */
+void transport_take_tls(struct transport *transport);
+/* Whether those who come from now on may have their messages compressed. */
+void transport_set_deflate(struct transport *transport, bool deflate);
 /* Closes every connection at once, without handshake, calling on_closed for each, and frees all. */
 void transport_free(struct transport *transport);
 

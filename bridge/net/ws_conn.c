@@ -22,10 +22,12 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/short_time.h"
+#include "base/small.h"
 #include "net/addresses.h"
 #include "net/carrier.h"
 #include "net/conn_base.h"
 #include "net/stream.h"
+#include "net/ws_answer.h"
 #include "wire/ws_reader.h"
 
 #define CODE_NONE_GIVEN 1005
@@ -36,6 +38,7 @@
  * microsecond: to look at a frame, to carry 1 KiB. */
 #define TURN_UNITS 64
 #define TEXT_UNITS 8
+#define BYTES_PER_UNIT 1024
 #define CONTROL_PERIOD_MS 10000 /* of max_control_frames */
 
 /* One per connection: keep it small. */
@@ -44,7 +47,10 @@ struct ws_conn {
     uint32_t heard_at;   /* when the last frame came from the peer (short_time), */
     uint32_t ping_at;    /* and when the next ping is due */
     uint64_t control_us; /* loop clock at which its allowance for control frames is whole again */
-    struct ws_reader *reader; /* owned; in the middle of a message; or NULL */
+    union {
+        struct ws_answer *answer; /* owned; until it has been said (CONN_NOT_BEGUN); then */
+        struct ws_reader *reader; /* owned; in the middle of a message; or NULL */
+    };
 };
 
 static struct ws_conn *ws_of(struct conn *conn)
@@ -74,6 +80,8 @@ static void take_reader(struct conn *conn)
     struct ws_conn *ws = ws_of(conn);
 
     conn->transport->reader = ws->reader == NULL ? fresh : *ws->reader;
+    conn->transport->reader.takes_binary = conn->peer != NULL && conn->handlers->on_binary != NULL;
+    conn->transport->reader.inflates = conn->deflates;
     free(ws->reader);
     ws->reader = NULL;
 }
@@ -86,7 +94,7 @@ static size_t take_kept(struct conn *conn)
 
 static bool has_kept(struct conn *conn)
 {
-    const struct ws_reader *reader = ws_of(conn)->reader;
+    const struct ws_reader *reader = conn->framing == CONN_NOT_BEGUN ? NULL : ws_of(conn)->reader;
 
     return reader != NULL && ws_reader_kept(reader) > 0;
 }
@@ -115,25 +123,46 @@ fail:
 
 /* Output. */
 
-/* A control frame may go out behind a remainder. But then no more input is taken until that has
+static void begin(struct conn *conn)
+{
+    struct ws_answer *answer = ws_of(conn)->answer;
+
+    conn->framing = CONN_BARE;
+    ws_of(conn)->reader = NULL;
+    (void)conn_put(conn, answer->bytes, answer->len); /* its death is seen by the caller */
+    ws_answer_free(answer);
+}
+
+void conn_hold_answer(struct conn *conn)
+{
+    if (conn->kind == CONN_WEBSOCKET && conn->framing == CONN_NOT_BEGUN)
+        ws_answer_hold(ws_of(conn)->answer);
+}
+
+/* What is answered may go out behind a remainder. But then no more input is taken until that has
  * gone: a peer that sends pings and does not read must not fill our memory. */
+enum conn_write conn_put_answer(struct conn *conn, const void *bytes, size_t len)
+{
+    enum conn_write ret = conn_put(conn, bytes, len);
+
+    if (ret == CONN_BUSY && conn->state == CONN_OPEN) {
+        conn->choked = true;
+        update_input(conn);
+    }
+    return ret;
+}
+
 static enum conn_write write_control(struct conn *conn, uint8_t opcode, const void *payload,
                                      size_t len)
 {
     uint8_t frame[2 + 125];
-    enum conn_write ret;
 
     assert(len <= 125);
     frame[0] = 0x80 | opcode;
     frame[1] = (uint8_t)len;
     if (len > 0)
         memcpy(frame + 2, payload, len);
-    ret = conn_put(conn, frame, 2 + len);
-    if (ret == CONN_BUSY && conn->state == CONN_OPEN) {
-        conn->choked = true;
-        update_input(conn);
-    }
-    return ret;
+    return conn_put_answer(conn, frame, 2 + len);
 }
 
 /* Closing. */
@@ -149,6 +178,12 @@ static void send_close(struct conn *conn, int code, const char *reason, size_t r
     (void)write_control(conn, 0x8, payload, code == CODE_NONE_GIVEN ? 0 : 2 + reason_len);
 }
 
+static void tell_closing(struct conn *conn)
+{
+    if (conn->peer != NULL && conn->handlers->on_closing != NULL)
+        conn->handlers->on_closing(conn->peer, conn->code);
+}
+
 static void close_it(struct conn *conn, int code, const char *reason, uint32_t retry_ms)
 {
     char text[MAX_REASON_BYTES + 1] = "";
@@ -160,6 +195,7 @@ static void close_it(struct conn *conn, int code, const char *reason, uint32_t r
     else if (reason != NULL)
         (void)snprintf(text, sizeof(text), "%s", reason);
     send_close(conn, code, text, strlen(text));
+    tell_closing(conn);
     if (conn->state == CONN_ENDED)
         return;
     conn_set_beat(conn, CARRIER_CLOSE_MS);
@@ -183,6 +219,7 @@ static void on_peer_close(struct conn *conn, const struct ws_item *item)
         conn->state = CONN_CLOSING;
         conn->code = (uint16_t)item->code;
         send_close(conn, item->code, NULL, 0);
+        tell_closing(conn);
     }
     if (conn->state != CONN_ENDED)
         linger(conn);
@@ -196,6 +233,8 @@ static void on_fault(struct conn *conn, const struct ws_item *item)
     log_debug("ws_fault", "code", log_int(item->code), "reason", item->data);
     if (item->code == CONN_CLOSE_TOO_BIG)
         conn_limit_met(conn, COUNTER_MESSAGES_TOO_BIG);
+    if (item->code == CONN_CLOSE_POLICY)
+        conn_limit_met(conn, COUNTER_MESSAGE_BLOCKS);
     if (conn->state == CONN_OPEN)
         conn_close(conn, item->code, item->data);
     if (conn->state == CONN_CLOSING)
@@ -234,6 +273,10 @@ static void handle_item(struct conn *conn, enum ws_item_kind kind, const struct 
         if (conn->state == CONN_OPEN && conn->peer != NULL)
             conn->handlers->on_message(conn->peer, notify_str_of(item->data, item->len));
         break;
+    case WS_BINARY: /* of one that takes it */
+        if (conn->state == CONN_OPEN && conn->peer != NULL)
+            conn->handlers->on_binary(conn->peer, notify_str_of(item->data, item->len));
+        break;
     case WS_PING:
         if (conn->state == CONN_OPEN)
             (void)write_control(conn, 0xA, item->data, item->len); /* its death is seen below */
@@ -251,6 +294,23 @@ static void handle_item(struct conn *conn, enum ws_item_kind kind, const struct 
     }
 }
 
+static size_t max_message_bytes(const struct conn *conn)
+{
+    size_t own = conn->peer == NULL ? 0 : conn->handlers->max_message_bytes;
+
+    return own > 0 ? own : conn->transport->config.max_message_bytes;
+}
+
+/* What a message has been inflated to comes out of a few bytes: nothing else bounds how much of it
+ * one read brings. */
+static unsigned units_of(const struct conn *conn, enum ws_item_kind kind,
+                         const struct ws_item *item)
+{
+    if (kind != WS_TEXT && kind != WS_BINARY)
+        return 1;
+    return TEXT_UNITS + (conn->deflates ? (unsigned)(item->len / BYTES_PER_UNIT) : 0);
+}
+
 /* Handles items until there is no whole one, or input is stopped, or the turn is over. */
 static enum ws_item_kind handle_items(struct conn *conn, struct ws_input *in)
 {
@@ -260,10 +320,10 @@ static enum ws_item_kind handle_items(struct conn *conn, struct ws_input *in)
 
     transport->spent = 0;
     while (conn->state < CONN_LINGERING && wants_input(conn) && transport->spent < TURN_UNITS) {
-        kind = ws_reader_next(&transport->reader, transport->config.max_message_bytes, in, &item);
+        kind = ws_reader_next(&transport->reader, max_message_bytes(conn), in, &item);
         if (kind == WS_MORE)
             break;
-        transport->spent += kind == WS_TEXT ? TEXT_UNITS : 1;
+        transport->spent += units_of(conn, kind, &item);
         handle_item(conn, kind, &item);
     }
     return kind;
@@ -285,7 +345,9 @@ static void handle_input(struct conn *conn, struct ws_input *in)
     enum ws_item_kind last;
 
     conn->reading = true;
+    conn->transport->gathers = conn->stream;
     last = handle_items(conn, in);
+    conn->transport->gathers = NULL;
     conn->reading = false;
     if (conn->state != CONN_ENDED)
         (void)conn_flush(conn); /* its death is seen below */
@@ -312,10 +374,16 @@ static void on_input(void *owner)
 {
     struct conn *conn = owner;
     struct transport *transport = conn->transport;
-    size_t kept = take_kept(conn);
-    ssize_t n = read_stream(conn, transport->input, kept);
-    struct ws_input in = {transport->input, transport->input + kept + (n > 0 ? n : 0)};
+    struct ws_input in = {.ptr = transport->input};
+    size_t kept;
+    ssize_t n;
 
+    conn_say_first(conn);
+    if (conn->state == CONN_ENDED)
+        return;
+    kept = take_kept(conn);
+    n = read_stream(conn, transport->input, kept);
+    in.end = in.ptr + kept + (n > 0 ? n : 0);
     if (n < 0) {
         ws_reader_release(&transport->reader);
         conn_end(conn);
@@ -336,7 +404,7 @@ static void on_resume(void *ctx)
 
     conn->resuming = false;
     if (conn->stream == NULL) { /* closed meanwhile: only this call was still to come */
-        free(conn);
+        small_give(ws_of(conn), sizeof(struct ws_conn));
         return;
     }
     if (wants_input(conn) && has_kept(conn)) {
@@ -387,8 +455,14 @@ static void ping(struct conn *conn, uint64_t now_ms)
         return;
     }
     conn->unanswered++;
+    conn_say_first(conn);
     (void)conn_write_raw(conn, ping_frame,
                          sizeof(ping_frame)); /* its death is seen by the caller */
+}
+
+static bool beats_itself(const struct conn *conn)
+{
+    return conn->peer != NULL && conn->handlers->beats_itself;
 }
 
 static void beat(struct conn *conn)
@@ -398,6 +472,11 @@ static void beat(struct conn *conn)
 
     if (conn->state != CONN_OPEN) { /* the peer had its time to close */
         conn_end(conn);
+        return;
+    }
+    if (beats_itself(conn)) {
+        if (conn->handlers->on_beat != NULL)
+            conn->handlers->on_beat(conn->peer);
         return;
     }
     if (config->idle_timeout_ms > 0 && conn->paused)
@@ -416,14 +495,28 @@ static void beat(struct conn *conn)
 
 static void release(struct conn *conn)
 {
-    take_reader(conn);
-    ws_reader_release(&conn->transport->reader);
+    if (conn->framing == CONN_NOT_BEGUN) {
+        ws_answer_free(ws_of(conn)->answer);
+    } else {
+        take_reader(conn);
+        ws_reader_release(&conn->transport->reader);
+    }
     if (!conn->resuming)
-        free(conn);
+        small_give(ws_of(conn), sizeof(struct ws_conn));
 }
 
-const struct conn_kind conn_kind_websocket = {
-    .close = close_it, .beat = beat, .want_input = want_input, .release = release};
+static void stuck(struct conn *conn)
+{
+    if (conn->peer != NULL && conn->handlers->on_busy != NULL)
+        conn->handlers->on_busy(conn->peer);
+}
+
+const struct conn_kind conn_kind_websocket = {.close = close_it,
+                                              .beat = beat,
+                                              .want_input = want_input,
+                                              .begin = begin,
+                                              .stuck = stuck,
+                                              .release = release};
 
 /* Opening. */
 
@@ -442,15 +535,22 @@ static void on_drained(void *owner)
 static const struct stream_handlers handlers = {on_input, on_drained};
 
 static struct conn *conn_new(struct transport *transport, struct stream *stream,
-                             struct address *address)
+                             const struct ws_opening *opening, struct notify_str answer)
 {
-    struct ws_conn *ws = calloc(1, sizeof(*ws));
+    struct ws_conn *ws = small_take(sizeof(*ws));
     uint64_t now_ms = loop_now_ms(transport->loop);
 
     if (ws == NULL)
         return NULL;
+    ws->answer = ws_answer_new(&ws->conn, answer.ptr, answer.len);
+    if (ws->answer == NULL) {
+        small_give(ws, sizeof(*ws));
+        return NULL;
+    }
     ws->conn.kind = CONN_WEBSOCKET;
-    conn_begin(&ws->conn, transport, stream, &handlers, address);
+    ws->conn.deflates = opening->deflates;
+    ws->conn.framing = CONN_NOT_BEGUN;
+    conn_begin(&ws->conn, transport, stream, &handlers, opening->address);
     ws->heard_at = short_time(now_ms);
     /* When ten thousand clients connect in the same second, as they do after a restart, their pings
      * must not all be due in the same one: each would hold up everything else for as long as it
@@ -466,17 +566,19 @@ static void keep_input(struct conn *conn, const struct ws_opening *opening)
 {
     struct ws_input in = {conn->transport->input, conn->transport->input + opening->input_len};
 
-    if (opening->input_len > 0)
-        memcpy(in.ptr, opening->input, opening->input_len);
+    if (opening->input_len == 0)
+        return;
+    conn_say_first(conn);
+    memcpy(in.ptr, opening->input, opening->input_len);
     if (keep_reader(conn, &in) != 0)
         conn_close(conn, CONN_CLOSE_INTERNAL, "out of memory");
 }
 
 void ws_conn_open(struct transport *transport, struct stream *stream,
-                  const struct ws_opening *opening)
+                  const struct ws_opening *opening, struct notify_str answer)
 {
     const struct transport_config *config = &transport->config;
-    struct conn *conn = conn_new(transport, stream, opening->address);
+    struct conn *conn = conn_new(transport, stream, opening, answer);
 
     if (conn == NULL) {
         config->ws.on_unopened(config->ctx, opening->accept.arrival);
@@ -494,6 +596,8 @@ void ws_conn_open(struct transport *transport, struct stream *stream,
     config->ws.on_open(config->ctx, conn, opening->req, opening->accept.arrival);
     if (conn->peer == NULL)
         conn_close(conn, CONN_CLOSE_INTERNAL, "refused");
+    if (conn->framing == CONN_NOT_BEGUN && !ws_of(conn)->answer->held)
+        conn_say_first(conn);
     if (conn->state != CONN_ENDED)
         resume_input(conn);
 }

@@ -15,7 +15,7 @@ void ws_handshake_hash_free(struct evp_md_ctx_st *hash); /* NULL is fine */
 /* What the standard asks of the request: 0, or the status to refuse it with, and header lines for
  * that answer (static text, each with CR LF; or NULL). */
 int ws_handshake_check(const struct http_request *req, const char **ret_headers);
-/* Asks the layers above. 0 or the status to refuse it with. */
+/* Asks the layers above, and agrees on compression. 0 or the status to refuse it with. */
 int ws_handshake_ask(struct transport *transport, struct ws_opening *opening);
 /* Says 101 and makes the connection. Takes stream over, in every case. */
 void ws_handshake_open(struct transport *transport, struct stream *stream,

@@ -8,11 +8,15 @@
 #include "base/log_once.h"
 #include "base/loop.h"
 #include "base/number.h"
-#include "redis/redis_link.h"
+#include "redis/keyspace.h"
 #include "redis/resp.h"
+#include "redis/slot.h"
 
 #define QUESTIONS_PER_COMMAND 64
-#define COMMANDS_MAX 4 /* under way */
+#define COMMANDS_MAX 4 /* under way, with one server */
+/* And at each server of a cluster, where a command is about the keys of one slot: so after a loss
+ * there are thousands of small ones, which together bring no more than those few. */
+#define LANE_COMMANDS_MAX 64
 #define RETRY_MS 250
 
 /* What the questions of one command may bring together: */
@@ -33,22 +37,43 @@ struct question {
 
 TAILQ_HEAD(question_queue, question);
 
+/* Questions that may stand in one command: those of a slot, or with one server all. */
+struct group {
+    TAILQ_ENTRY(group) link; /* while it has any: of its lane */
+    struct question_queue questions;
+};
+
+TAILQ_HEAD(group_queue, group);
+
+/* What one server is asked. */
+struct lane {
+    struct group_queue groups; /* that have questions for it */
+    size_t waiting;            /* these */
+    size_t asked;              /* commands without an answer */
+};
+
 struct catchup {
     struct loop *loop;
     catchup_fn fn;
-    struct redis_link *link; /* borrowed; NULL while down */
-    struct question_queue queue;
+    struct keyspace *keys;       /* borrowed; NULL while down */
+    struct question_queue queue; /* join their groups when they are sent for */
     struct question_queue later; /* were refused for now: join the queue when retry rings */
+    struct group *groups;        /* owned, by slot, from the first time on that keys are up */
+    struct lane lanes[KEYSPACE_LANES_MAX];
+    struct lane away;  /* of groups whose server is not there: until catchup_up() */
+    size_t lane_count; /* that may be used */
     struct loop_timer *retry;
     struct log_once said; /* of the log */
     size_t asked;         /* commands without an answer */
     size_t entry_bytes;   /* how large an entry is expected to be */
+    size_t each;          /* how many entries a question is expected to bring */
     bool send_due, freed;
 };
 
 /* The questions of one command, in its order. */
 struct command {
     struct catchup *catchup;
+    struct lane *lane; /* where it counts */
     size_t len;
     struct question *questions[QUESTIONS_PER_COMMAND];
 };
@@ -73,8 +98,12 @@ struct catchup *catchup_new(struct loop *loop, catchup_fn fn)
     catchup->loop = loop;
     catchup->fn = fn;
     catchup->entry_bytes = ENTRY_BYTES_FIRST;
+    catchup->each = 1;
     TAILQ_INIT(&catchup->queue);
     TAILQ_INIT(&catchup->later);
+    for (size_t i = 0; i < KEYSPACE_LANES_MAX; i++)
+        TAILQ_INIT(&catchup->lanes[i].groups);
+    TAILQ_INIT(&catchup->away.groups);
     catchup->retry = loop_timer_new(loop, on_retry, catchup);
     if (catchup->retry == NULL) {
         free(catchup);
@@ -85,8 +114,29 @@ struct catchup *catchup_new(struct loop *loop, catchup_fn fn)
 
 static void free_when_idle(struct catchup *catchup)
 {
-    if (catchup->freed && catchup->asked == 0)
-        free(catchup);
+    if (!catchup->freed || catchup->asked > 0)
+        return;
+    free(catchup->groups);
+    free(catchup);
+}
+
+static void leave_lane(struct catchup *catchup, struct lane *lane)
+{
+    struct group *group;
+
+    while ((group = TAILQ_FIRST(&lane->groups)) != NULL) {
+        TAILQ_REMOVE(&lane->groups, group, link);
+        TAILQ_CONCAT(&catchup->queue, &group->questions, queue);
+    }
+    lane->waiting = 0;
+}
+
+/* All questions are in the queue again: servers may have other keys now. */
+static void leave_groups(struct catchup *catchup)
+{
+    for (size_t i = 0; i < catchup->lane_count; i++)
+        leave_lane(catchup, &catchup->lanes[i]);
+    leave_lane(catchup, &catchup->away);
 }
 
 void catchup_free(struct catchup *catchup)
@@ -95,19 +145,27 @@ void catchup_free(struct catchup *catchup)
 
     if (catchup == NULL)
         return;
+    leave_groups(catchup);
     TAILQ_CONCAT(&catchup->queue, &catchup->later, queue);
     while ((q = TAILQ_FIRST(&catchup->queue)) != NULL) {
         TAILQ_REMOVE(&catchup->queue, q, queue);
         free(q);
     }
     loop_timer_free(catchup->retry);
-    catchup->link = NULL;
+    catchup->keys = NULL;
     loop_undefer(catchup->loop, on_send_due, catchup);
     catchup->freed = true;
     free_when_idle(catchup);
 }
 
 /* Portions. */
+
+static uint64_t number_of(const struct resp *map, const char *name)
+{
+    int64_t number = resp_integer(resp_member(map, name), 0);
+
+    return number < 0 ? 0 : (uint64_t)number;
+}
 
 static size_t entries_wanted(const struct catchup *catchup)
 {
@@ -125,13 +183,26 @@ static void count_entries(const struct resp *map, size_t *count, size_t *bytes)
     *count += entries == NULL ? 0 : entries->len;
 }
 
+/* Where most boxes have more to tell than they could, fewer are asked at a time: what one brings
+ * goes out together, so that thousands that are far behind do not get it by twos. */
+static void expect(struct catchup *catchup, size_t answers, size_t unfinished)
+{
+    if (unfinished * 2 > answers && catchup->each < ENTRIES_MAX)
+        catchup->each *= 2;
+    else if (unfinished * 8 < answers && catchup->each > 1)
+        catchup->each /= 2;
+}
+
 /* Entries that are larger than expected are believed at once, smaller ones by and by. */
 static void adapt(struct catchup *catchup, const struct resp *reply)
 {
-    size_t count = 0, bytes = 0, least;
+    size_t count = 0, bytes = 0, unfinished = 0, least;
 
-    for (size_t i = 0; i < reply->len; i++)
+    for (size_t i = 0; i < reply->len; i++) {
         count_entries(reply->items[i], &count, &bytes);
+        unfinished += number_of(reply->items[i], "more") != 0;
+    }
+    expect(catchup, reply->len, unfinished);
     least = catchup->entry_bytes - catchup->entry_bytes / (count == 0 ? 16 : 4);
     catchup->entry_bytes = count == 0 || bytes / count < least ? least : bytes / count;
 }
@@ -141,13 +212,6 @@ static void adapt(struct catchup *catchup, const struct resp *reply)
 static bool parse_id_of(const struct resp *map, const char *name, struct notify_id *ret)
 {
     return notify_id_parse(resp_str(resp_member(map, name)), 0, ret);
-}
-
-static uint64_t number_of(const struct resp *map, const char *name)
-{
-    int64_t number = resp_integer(resp_member(map, name), 0);
-
-    return number < 0 ? 0 : (uint64_t)number;
 }
 
 static void answer(struct catchup *catchup, struct question *q, const struct catchup_result *result)
@@ -265,6 +329,10 @@ static void on_answered(struct command *command, const struct resp *reply)
 {
     const struct resp *maps[QUESTIONS_PER_COMMAND];
 
+    if (resp_splits(reply) && command->len > 1) { /* their slot moves */
+        ask_again(command, true);
+        return;
+    }
     if (!find_maps(command, reply, maps)) {
         on_refused(command, reply);
         return;
@@ -293,6 +361,7 @@ static void on_reply(void *ctx, const struct resp *reply)
     struct catchup *catchup = command->catchup;
 
     catchup->asked--;
+    command->lane->asked--;
     if (catchup->freed)
         free_questions(command);
     else if (reply == NULL)
@@ -338,17 +407,29 @@ static struct notify_str position_text(char out[POSITION_TEXT_MAX + 1], const st
     return notify_str_of(out, len);
 }
 
-/* Takes questions off the queue: as many as may bring an entry each, and those that bring none; one
- * that must be alone gets a command of its own. Returns how many entries each may bring. */
-static size_t choose_questions(struct catchup *catchup, struct command *command)
+/* Where many commands are under way, or are to be, each may bring less. */
+static size_t entries_wanted_in(const struct catchup *catchup, const struct lane *lane)
 {
-    size_t wanted = entries_wanted(catchup);
-    struct question *q;
-    size_t bringing = 0;
+    size_t commands = lane->asked + lane->waiting, wanted = entries_wanted(catchup);
 
-    while ((q = TAILQ_FIRST(&catchup->queue)) != NULL && command->len < QUESTIONS_PER_COMMAND &&
-           (command->len == 0 || !q->alone) && (q->from_now || bringing < wanted)) {
-        TAILQ_REMOVE(&catchup->queue, q, queue);
+    if (commands > LANE_COMMANDS_MAX)
+        commands = LANE_COMMANDS_MAX;
+    if (commands > COMMANDS_MAX)
+        wanted = wanted * COMMANDS_MAX / commands;
+    return wanted < 1 ? 1 : wanted;
+}
+
+/* Takes questions off the group: as many as may bring an entry each, and those that bring none; one
+ * that must be alone gets a command of its own. Returns how many entries each may bring. */
+static size_t choose_questions(struct group *group, struct command *command, size_t wanted)
+{
+    size_t bringing = 0, each = command->catchup->each;
+    struct question *q;
+
+    while ((q = TAILQ_FIRST(&group->questions)) != NULL && command->len < QUESTIONS_PER_COMMAND &&
+           (command->len == 0 || !q->alone) &&
+           (q->from_now || bringing == 0 || (bringing + 1) * each <= wanted)) {
+        TAILQ_REMOVE(&group->questions, q, queue);
         command->questions[command->len++] = q;
         bringing += !q->from_now;
         if (q->alone)
@@ -370,20 +451,60 @@ static int send_questions(struct command *command, size_t count)
     }
     argv[argc++] = NOTIFY_STR("COUNT");
     argv[argc++] = number_text(number, (int64_t)count);
-    return redis_link_command(command->catchup->link, on_reply, command, argc, argv);
+    return keyspace_command(command->catchup->keys, on_reply, command, argc, argv);
 }
 
-static bool send_one(struct catchup *catchup)
+/* Lanes. */
+
+static struct lane *lane_of(struct catchup *catchup, const struct group *group)
+{
+    return &catchup->lanes[keyspace_lane(catchup->keys, TAILQ_FIRST(&group->questions)->key)];
+}
+
+static void stand_in_lane(struct lane *lane, struct group *group)
+{
+    TAILQ_INSERT_TAIL(&lane->groups, group, link);
+    lane->waiting++;
+}
+
+static void take_off_lane(struct lane *lane, struct group *group)
+{
+    TAILQ_REMOVE(&lane->groups, group, link);
+    lane->waiting--;
+}
+
+static void join_groups(struct catchup *catchup)
+{
+    struct question *q;
+
+    while ((q = TAILQ_FIRST(&catchup->queue)) != NULL) {
+        struct group *group = &catchup->groups[keyspace_slot(catchup->keys, q->key)];
+        bool stands = group->questions.tqh_last != NULL && !TAILQ_EMPTY(&group->questions);
+        TAILQ_REMOVE(&catchup->queue, q, queue);
+        if (!stands)
+            TAILQ_INIT(&group->questions);
+        TAILQ_INSERT_TAIL(&group->questions, q, queue);
+        if (!stands)
+            stand_in_lane(lane_of(catchup, group), group);
+    }
+}
+
+static bool send_one(struct catchup *catchup, struct lane *lane, struct group *group)
 {
     struct command *command = calloc(1, sizeof(*command));
-    size_t count;
+    size_t wanted = entries_wanted_in(catchup, lane), count;
 
     if (command == NULL)
         return false;
     command->catchup = catchup;
-    count = choose_questions(catchup, command);
+    command->lane = lane;
+    take_off_lane(lane, group);
+    count = choose_questions(group, command, wanted);
+    if (!TAILQ_EMPTY(&group->questions))
+        stand_in_lane(lane, group); /* behind the others */
     if (send_questions(command, count) == 0) {
         catchup->asked++;
+        lane->asked++;
         return true;
     }
     ask_later(command, false);
@@ -391,34 +512,84 @@ static bool send_one(struct catchup *catchup)
     return false;
 }
 
+static size_t commands_max(const struct catchup *catchup)
+{
+    return keyspace_is_split(catchup->keys) ? LANE_COMMANDS_MAX : COMMANDS_MAX;
+}
+
+/* Where the group is to stand now: slots move, and servers go. */
+static struct lane *lane_now(struct catchup *catchup, const struct group *group)
+{
+    bool there = keyspace_has(catchup->keys, TAILQ_FIRST(&group->questions)->key);
+
+    return there ? lane_of(catchup, group) : &catchup->away;
+}
+
+static void send_lane(struct catchup *catchup, struct lane *lane)
+{
+    struct group *group;
+
+    while ((group = TAILQ_FIRST(&lane->groups)) != NULL && lane->asked < commands_max(catchup)) {
+        struct lane *now = lane_now(catchup, group);
+        if (now == lane) {
+            if (!send_one(catchup, lane, group))
+                break;
+        } else {
+            take_off_lane(lane, group);
+            stand_in_lane(now, group);
+            send_soon(catchup); /* that lane may have been before this one */
+        }
+    }
+}
+
 static void on_send_due(void *ctx)
 {
     struct catchup *catchup = ctx;
 
     catchup->send_due = false;
-    while (catchup->link != NULL && !TAILQ_EMPTY(&catchup->queue) && catchup->asked < COMMANDS_MAX)
-        if (!send_one(catchup))
-            break;
+    if (catchup->keys == NULL)
+        return;
+    join_groups(catchup);
+    for (size_t i = 0; i < catchup->lane_count; i++)
+        send_lane(catchup, &catchup->lanes[i]);
+}
+
+static bool has_questions(const struct catchup *catchup)
+{
+    if (!TAILQ_EMPTY(&catchup->queue))
+        return true;
+    for (size_t i = 0; i < catchup->lane_count; i++)
+        if (catchup->lanes[i].waiting > 0 && catchup->lanes[i].asked < commands_max(catchup))
+            return true;
+    return false;
 }
 
 static void send_soon(struct catchup *catchup)
 {
-    if (catchup->send_due || catchup->link == NULL || TAILQ_EMPTY(&catchup->queue))
+    if (catchup->send_due || catchup->keys == NULL || !has_questions(catchup))
         return;
     catchup->send_due = true;
     loop_defer(catchup->loop, on_send_due, catchup);
 }
 
-void catchup_up(struct catchup *catchup, struct redis_link *link)
+void catchup_up(struct catchup *catchup, struct keyspace *keys)
 {
-    catchup->link = link;
+    bool split = keyspace_is_split(keys);
+
+    if (catchup->groups == NULL)
+        catchup->groups = calloc(split ? SLOTS : 1, sizeof(*catchup->groups));
+    if (catchup->groups == NULL)
+        abort(); /* as the loop does: whoever waits could not be told */
+    catchup->lane_count = split ? KEYSPACE_LANES_MAX : 1;
+    catchup->keys = keys;
+    leave_groups(catchup);
     TAILQ_CONCAT(&catchup->queue, &catchup->later, queue);
     send_soon(catchup);
 }
 
 void catchup_down(struct catchup *catchup)
 {
-    catchup->link = NULL;
+    catchup->keys = NULL;
 }
 
 int catchup_ask(struct catchup *catchup, struct notify_str key, const struct notify_id *from,

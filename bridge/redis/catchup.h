@@ -1,14 +1,16 @@
 /* catchup -- asks Redis what stands in a box after a position (NOTIFY.SINCE, docs/protocol.md §2).
  *
- * Questions of one turn of the loop share one command. A question is asked until it is answered:
- * over losses of the link, a server that loads its data, a module that is not there yet. Whoever
- * asks need not handle failure, only wait.
+ * Questions of one turn of the loop share one command; in a cluster those about keys of one slot,
+ * and each server is asked by itself: one that is away keeps nobody from the others. A question is
+ * asked until it is answered: over losses of the link, a server that loads its data, a module that
+ * is not there yet. Whoever asks need not handle failure, only wait.
  *
  * Answers come in portions, so that Redis, which stands still while it writes one, does not do so
  * for long, and so that none is large in memory. How large entries are shows only when they come:
  * how many the questions of a command may bring together grows from a few while they are small, and
- * shrinks at once when they were large. Whoever got a portion and lacks more asks
- * again, behind all others: nobody waits for another's whole box. */
+ * shrinks at once when they were large; how many questions share that, as those were that had more
+ * to tell. Whoever got a portion and lacks more asks again, behind all others: nobody waits for
+ * another's whole box. */
 #ifndef CATCHUP_H
 #define CATCHUP_H
 
@@ -20,7 +22,7 @@
 
 struct catchup;
 struct loop;
-struct redis_link;
+struct keyspace;
 struct resp;
 
 struct catchup_result {
@@ -41,8 +43,9 @@ typedef void (*catchup_fn)(void *owner, const struct catchup_result *result);
 struct catchup *catchup_new(struct loop *loop, catchup_fn fn);
 void catchup_free(struct catchup *catchup);
 
-/* What the command link reports. Borrowed; up until catchup_down(). */
-void catchup_up(struct catchup *catchup, struct redis_link *link);
+/* Where it can ask, from now on until catchup_down(): all of the keys, or one part more, or another
+ * one. Borrowed, and always the same. */
+void catchup_up(struct catchup *catchup, struct keyspace *keys);
 void catchup_down(struct catchup *catchup);
 
 /* Asks for what follows *from in the box key, and for its revision when that is not rev (0: not

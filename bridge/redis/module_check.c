@@ -52,10 +52,12 @@ void module_check_free(struct module_check *check)
     free(check);
 }
 
-/* An error that stands for the whole: a key of another type is a matter of that key. */
+/* An error that stands for the whole: a key of another type is a matter of that key, and a server
+ * of a cluster that has not got the key, or is about to, would take the command. */
 static bool is_failure(const struct resp *reply)
 {
-    return reply->kind == RESP_ERROR && !resp_is_error(reply, "WRONGTYPE");
+    return reply->kind == RESP_ERROR && !resp_is_error(reply, "WRONGTYPE") &&
+           !resp_is_error(reply, "MOVED") && !resp_is_error(reply, "ASK");
 }
 
 static bool has_prefix(const struct resp *reply, const char *prefix)

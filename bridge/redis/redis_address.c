@@ -1,5 +1,6 @@
 #include "redis/redis_address.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -7,7 +8,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-#define REDIS_DEFAULT_PORT 6379
+#include "base/number.h"
 
 static int hex_digit(char c)
 {
@@ -62,10 +63,9 @@ static bool parse_number(const char *text, size_t len, long max, int *ret)
     return true;
 }
 
-/* "user:password@" or ":password@" or "password@" at the start of *text. */
-static const char *parse_credentials(struct redis_address *a, const char **text)
+/* "user:password@" or ":password@" or "password@" at the start of *text; at: the '@', or NULL. */
+static const char *parse_credentials(struct redis_address *a, const char **text, const char *at)
 {
-    const char *at = strrchr(*text, '@');
     const char *colon;
 
     if (at == NULL)
@@ -116,7 +116,7 @@ static const char *parse_host_and_port(struct redis_address *a, const char *text
 
 static const char *parse_tcp(struct redis_address *a, const char *text)
 {
-    const char *why = parse_credentials(a, &text);
+    const char *why = parse_credentials(a, &text, strrchr(text, '@'));
     const char *slash;
 
     if (why != NULL)
@@ -130,9 +130,14 @@ static const char *parse_tcp(struct redis_address *a, const char *text)
 
 static const char *parse_unix(struct redis_address *a, const char *text)
 {
+    /* In a path, too, there may be an '@'. */
+    const char *at = text[0] == '/' ? NULL : strstr(text, "@/");
+    const char *why = parse_credentials(a, &text, at);
     const char *query = strchr(text, '?');
     size_t len = query == NULL ? strlen(text) : (size_t)(query - text);
 
+    if (why != NULL)
+        return why;
     if (len == 0 || text[0] != '/')
         return "the path of the socket must be absolute: unix:///path";
     if (len >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
@@ -144,13 +149,26 @@ static const char *parse_unix(struct redis_address *a, const char *text)
     return a->path == NULL ? "out of memory" : NULL;
 }
 
+bool redis_address_is_tls(const char *url)
+{
+    return strncmp(url, "rediss://", 9) == 0;
+}
+
+bool redis_address_is_numeric(const char *host)
+{
+    unsigned char out[sizeof(struct in6_addr)];
+
+    return inet_pton(AF_INET, host, out) == 1 || inet_pton(AF_INET6, host, out) == 1;
+}
+
 int redis_address_parse(struct redis_address *ret, const char **ret_why, const char *url)
 {
     struct redis_address a = {.port = REDIS_DEFAULT_PORT};
-    const char *why = "a Redis URL begins with redis:// or unix://";
+    const char *why = "a Redis URL begins with redis://, rediss:// (TLS) or unix://";
 
-    if (strncmp(url, "rediss://", 9) == 0)
-        why = "TLS (rediss://) is not supported yet";
+    a.tls = redis_address_is_tls(url);
+    if (a.tls)
+        why = parse_tcp(&a, url + 9);
     else if (strncmp(url, "redis://", 8) == 0)
         why = parse_tcp(&a, url + 8);
     else if (strncmp(url, "unix://", 7) == 0)
@@ -164,13 +182,148 @@ int redis_address_parse(struct redis_address *ret, const char **ret_why, const c
     return 0;
 }
 
-const char *redis_address_check(const char *url)
+/* Several. Before the hosts: scheme, user and password; behind them: the database. */
+struct url_parts {
+    const char *hosts, *tail; /* from where on */
+};
+
+static struct url_parts parts_of(const char *url)
 {
-    struct redis_address a;
+    const char *start = strstr(url, "://");
+    const char *at = strrchr(url, '@');
+    struct url_parts parts = {.hosts = at != NULL ? at + 1 : start == NULL ? url : start + 3};
+
+    parts.tail = parts.hosts + strcspn(parts.hosts, "/");
+    return parts;
+}
+
+size_t redis_address_count(const char *url)
+{
+    struct url_parts parts = parts_of(url);
+    size_t count = 1;
+
+    if (strncmp(url, "unix://", 7) == 0)
+        return 0;
+    for (const char *p = parts.hosts; p < parts.tail; p++)
+        count += *p == ',';
+    return count;
+}
+
+/* The URL with one of its hosts alone. */
+static const char *parse_one(struct redis_address *ret, const char *url, struct url_parts parts,
+                             const char *host, size_t len)
+{
+    const char *why = "out of memory";
+    char *one;
+
+    if (asprintf(&one, "%.*s%.*s%s", (int)(parts.hosts - url), url, (int)len, host, parts.tail) < 0)
+        return why;
+    (void)redis_address_parse(ret, &why, one);
+    free(one);
+    return ret->host == NULL ? why : NULL;
+}
+
+static bool says_port(const char *host, size_t len)
+{
+    const char *bracket = memchr(host, ']', len);
+    const char *from = bracket == NULL ? host : bracket;
+
+    return memchr(from, ':', len - (size_t)(from - host)) != NULL;
+}
+
+static const char *parse_hosts(struct redis_addresses *list, const char *url, int port)
+{
+    struct url_parts parts = parts_of(url);
     const char *why = NULL;
 
-    if (redis_address_parse(&a, &why, url) == 0)
-        redis_address_release(&a);
+    for (const char *host = parts.hosts; why == NULL; host++) {
+        size_t len = strcspn(host, ",/");
+        struct redis_address *a = &list->items[list->len];
+        if (list->len == REDIS_ADDRESSES_MAX)
+            return "too many servers: at most " TEXT_OF(REDIS_ADDRESSES_MAX);
+        why = parse_one(a, url, parts, host, len);
+        if (why != NULL)
+            break;
+        list->len++;
+        if (!says_port(host, len))
+            a->port = port;
+        host += len;
+        if (*host != ',')
+            break;
+    }
+    return why;
+}
+
+int redis_addresses_parse(struct redis_addresses *ret, const char **ret_why, const char *url,
+                          int port)
+{
+    struct redis_addresses list = {.items = calloc(REDIS_ADDRESSES_MAX, sizeof(*list.items))};
+
+    *ret_why = "out of memory";
+    if (list.items == NULL)
+        return -ENOMEM;
+    if (redis_address_count(url) > 0)
+        *ret_why = parse_hosts(&list, url, port);
+    else if (redis_address_parse(list.items, ret_why, url) == 0) {
+        list.len = 1;
+        *ret_why = NULL;
+    }
+    if (*ret_why != NULL) {
+        redis_addresses_release(&list);
+        return -EINVAL;
+    }
+    *ret = list;
+    return 0;
+}
+
+int redis_address_database(const char *url)
+{
+    struct redis_addresses list;
+    const char *why;
+    int db;
+
+    if (redis_addresses_parse(&list, &why, url, REDIS_DEFAULT_PORT) != 0)
+        return 0;
+    db = list.items[0].db;
+    redis_addresses_release(&list);
+    return db;
+}
+
+void redis_addresses_release(struct redis_addresses *addresses)
+{
+    for (size_t i = 0; i < addresses->len; i++)
+        redis_address_release(&addresses->items[i]);
+    free(addresses->items);
+    *addresses = (struct redis_addresses){0};
+}
+
+static int copy_text(char **ret, const char *text)
+{
+    *ret = text == NULL ? NULL : strdup(text);
+    return text != NULL && *ret == NULL ? -ENOMEM : 0;
+}
+
+int redis_address_copy(struct redis_address *ret, const struct redis_address *address)
+{
+    struct redis_address copy = {.port = address->port, .db = address->db, .tls = address->tls};
+
+    if (copy_text(&copy.host, address->host) != 0 || copy_text(&copy.path, address->path) != 0 ||
+        copy_text(&copy.user, address->user) != 0 ||
+        copy_text(&copy.password, address->password) != 0) {
+        redis_address_release(&copy);
+        return -ENOMEM;
+    }
+    *ret = copy;
+    return 0;
+}
+
+const char *redis_address_check(const char *url)
+{
+    struct redis_addresses list;
+    const char *why = NULL;
+
+    if (redis_addresses_parse(&list, &why, url, REDIS_DEFAULT_PORT) == 0)
+        redis_addresses_release(&list);
     return why;
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include <event2/dns.h>
@@ -13,20 +14,25 @@
 #include <event2/util.h>
 #include <hiredis/hiredis.h>
 
+#include "base/histograms.h"
+#include "base/jitter.h"
 #include "base/log.h"
 #include "base/log_once.h"
 #include "base/loop.h"
 #include "base/number.h"
+#include "redis/command_text.h"
 #include "redis/pending.h"
 #include "redis/redis_address.h"
 #include "redis/redis_reader.h"
+#include "redis/redis_route.h"
+#include "redis/redis_tls.h"
 #include "redis/resp.h"
 
+#define CHUNK_BYTES 16384 /* that hiredis reads at a time */
 #define BACKOFF_MIN_MS 50
 #define BACKOFF_MAX_MS 2000
 #define GOOD_AFTER_MS 5000 /* up for so long, it begins with the least back-off again */
 #define CONNECT_TIMEOUT_MS 3000
-#define COUNT_BYTES (NUMBER_TEXT_MAX + 6) /* that a count in RESP takes, with a word's end */
 #define BEAT "beat"
 #define BEAT_INTERVAL_MS 3000 /* without any byte from the server */
 #define SILENCE_MAX_MS 8000   /* then the link counts as dead */
@@ -45,7 +51,9 @@ enum link_state {
 struct redis_link {
     struct loop *loop;                   /* borrowed */
     const char *name;                    /* borrowed */
-    const struct redis_address *address; /* borrowed */
+    const struct redis_route *route;     /* borrowed */
+    const struct redis_address *address; /* borrowed: of the latest attempt; NULL: none yet */
+    char where[REDIS_ADDRESS_TEXT_MAX];  /* the same as text */
     struct listener {
         const struct redis_link_handlers *handlers; /* borrowed */
         void *ctx;
@@ -53,21 +61,26 @@ struct redis_link {
     size_t listener_count;
     enum link_state state;
     redisContext *context;              /* owned; NULL when down */
+    struct ssl_st *ssl;                 /* of the context; NULL: none */
     struct redis_reply_size reply_size; /* of the reply that is being read */
     struct event *readable, *writable;
     struct evdns_base *dns; /* owned; made when a host name is first looked up */
     struct evdns_getaddrinfo_request *lookup;
     struct loop_timer *timer; /* back-off, connect timeout and beat, by state */
     struct pending pending;
-    char *text; /* owned; of the command that is put together */
-    size_t text_cap;
-    uint64_t heard_ms; /* loop clock of the last byte from the server */
-    uint64_t up_ms;    /* and of when the link came up */
+    struct command_text text; /* of the command that is put together */
+    uint64_t heard_ms;        /* loop clock of the last byte from the server */
+    uint64_t up_ms;           /* and of when the link came up */
     uint64_t backoff_ms;
     unsigned attempts; /* failed, ever */
     unsigned greeting; /* replies of the greeting that are still to come */
+    bool reads_ahead;  /* redis_link_read_ahead() */
     bool broken;       /* half a command could not be sent: nothing fits together any more */
     bool flush_due;    /* a deferred flush is on its way */
+    bool flush_stuck;  /* until something has been read: so it is within a handshake */
+    uint64_t sent;     /* commands, ever */
+    uint64_t timed;    /* the number of one whose reply is timed; 0: none is, */
+    uint64_t timed_us; /* and when it was sent */
     uint64_t beat_ms;  /* since when a beat is on its way; 0: none is */
     char failure[LOG_ONCE_TEXT_MAX]; /* why the link must go down; empty: it need not */
     struct log_once said;            /* of the log */
@@ -77,7 +90,7 @@ static void on_timer(void *ctx);
 static void begin_connect(struct redis_link *link, const char *host);
 
 struct redis_link *redis_link_new(struct loop *loop, const char *name,
-                                  const struct redis_address *address)
+                                  const struct redis_route *route)
 {
     struct redis_link *link = calloc(1, sizeof(*link));
 
@@ -85,7 +98,7 @@ struct redis_link *redis_link_new(struct loop *loop, const char *name,
         return NULL;
     link->loop = loop;
     link->name = name;
-    link->address = address;
+    link->route = route;
     link->backoff_ms = BACKOFF_MIN_MS;
     link->timer = loop_timer_new(loop, on_timer, link);
     if (link->timer == NULL) {
@@ -100,6 +113,11 @@ void redis_link_listen(struct redis_link *link, const struct redis_link_handlers
 {
     assert(link->listener_count < REDIS_LINK_LISTENERS_MAX);
     link->listeners[link->listener_count++] = (struct listener){handlers, ctx};
+}
+
+void redis_link_read_ahead(struct redis_link *link)
+{
+    link->reads_ahead = true;
 }
 
 bool redis_link_is_up(const struct redis_link *link)
@@ -156,28 +174,20 @@ static void drop_connection(struct redis_link *link)
     if (link->context != NULL)
         redisFree(link->context);
     link->context = NULL;
-}
-
-static uint64_t jittered(uint64_t ms)
-{
-    uint32_t random;
-
-    evutil_secure_rng_get_bytes(&random, sizeof(random));
-    return ms / 2 + random % (ms / 2 + 1);
+    link->ssl = NULL;
+    link->flush_stuck = false;
 }
 
 /* A link that was up is always worth a line; one that does not come up is so once in a while. */
 static void log_down(struct redis_link *link, bool was_up, const char *why)
 {
-    char address[REDIS_ADDRESS_TEXT_MAX];
     unsigned skipped;
 
     if (was_up)
         log_once_forget(&link->said);
     if (log_once(&link->said, loop_now_ms(link->loop), why, &skipped))
-        log_warn("redis_link_down", "link", link->name, "addr",
-                 redis_address_text(link->address, address), "reason", why, "attempts",
-                 log_int(skipped + 1));
+        log_warn("redis_link_down", "link", link->name, "addr", link->where, "reason", why,
+                 "attempts", log_int(skipped + 1));
 }
 
 static void choose_backoff(struct redis_link *link, bool was_up)
@@ -201,19 +211,35 @@ static void go_down(struct redis_link *link, const char *why)
     link->broken = false;
     link->failure[0] = '\0';
     choose_backoff(link, was_up);
+    link->timed = 0;
     pending_fail(&link->pending);
     if (was_up)
         tell_down(link);
+    if (link->route->on_doubt != NULL)
+        link->route->on_doubt(link->route->ctx);
 }
 
-/* Of an error while reading or writing. An end is told by one text, whether or not the server had
- * read all that we wrote: one reset and one end in turns would fill the log. */
-static const char *io_error(const redisContext *context)
+/* An end is told by one text, whether or not the server had read all that we wrote: one reset and
+ * one end in turns would fill the log. */
+static bool has_ended(const redisContext *context)
 {
-    bool has_ended = context->err == REDIS_ERR_EOF ||
-                     (context->err == REDIS_ERR_IO && (errno == ECONNRESET || errno == EPIPE));
+    return context->err == REDIS_ERR_EOF ||
+           (context->err == REDIS_ERR_IO && (errno == ECONNRESET || errno == EPIPE));
+}
 
-    return has_ended ? "the server closed the connection" : context->errstr;
+/* The server could not be read from, or written to. */
+static void go_down_by_error(struct redis_link *link)
+{
+    bool ended = has_ended(link->context);
+    char why[TLS_WHY_MAX];
+
+    if (link->ssl != NULL && link->state == LINK_GREETING)
+        go_down(link, redis_tls_failure(link->ssl, ended, why));
+    else if (ended && link->state == LINK_GREETING)
+        go_down(link, "the server closed the connection at HELLO: perhaps it speaks RESP2 alone, "
+                      "as some proxies do, or TLS (rediss://)");
+    else
+        go_down(link, ended ? "the server closed the connection" : link->context->errstr);
 }
 
 /* From within a callback of a reply, where the connection cannot be dropped: it is, behind it. */
@@ -235,11 +261,15 @@ static void flush(struct redis_link *link)
         go_down(link, "out of memory");
         return;
     }
+    if (link->ssl != NULL)
+        redis_tls_prepare();
     if (redisBufferWrite(link->context, &done) != REDIS_OK) {
-        go_down(link, io_error(link->context));
+        go_down_by_error(link);
         return;
     }
-    if (!done)
+    link->flush_stuck = !done && link->ssl != NULL && redis_tls_wants_read(link->ssl);
+    if (!done &&
+        !link->flush_stuck) /* else a socket that can be written to would wake us for ever */
         event_add(link->writable, NULL);
 }
 
@@ -259,61 +289,31 @@ static void flush_soon(struct redis_link *link)
     loop_defer(link->loop, on_flush_due, link);
 }
 
-/* Room for a command as text. 0 or -ENOMEM. */
-static int reserve(struct redis_link *link, size_t cap)
-{
-    char *text;
-
-    if (cap <= link->text_cap)
-        return 0;
-    text = realloc(link->text, cap);
-    if (text == NULL)
-        return -ENOMEM;
-    link->text = text;
-    link->text_cap = cap;
-    return 0;
-}
-
-static char *put_end(char *at)
-{
-    *at++ = '\r';
-    *at++ = '\n';
-    return at;
-}
-
-static char *put_count(char *at, char mark, size_t count)
-{
-    *at++ = mark;
-    at += number_text(at, (int64_t)count).len;
-    return put_end(at);
-}
-
-static char *put_word(char *at, struct notify_str word)
-{
-    at = put_count(at, '$', word.len);
-    if (word.len > 0)
-        memcpy(at, word.ptr, word.len);
-    return put_end(at + word.len);
-}
-
-/* hiredis can put a command together, too, but takes memory for each, and as long as all the rest
- * of sending it. */
 static int append(struct redis_link *link, size_t argc, const struct notify_str *argv)
 {
-    size_t cap = COUNT_BYTES;
-    char *at;
+    struct notify_str text;
 
-    for (size_t i = 0; i < argc; i++)
-        cap += COUNT_BYTES + argv[i].len;
-    if (reserve(link, cap) != 0)
+    if (command_text_make(&link->text, argc, argv, &text) != 0)
         return -ENOMEM;
-    at = put_count(link->text, '*', argc);
-    for (size_t i = 0; i < argc; i++)
-        at = put_word(at, argv[i]);
-    return redisAppendFormattedCommand(link->context, link->text, (size_t)(at - link->text)) ==
-                   REDIS_OK
-               ? 0
-               : -ENOMEM;
+    return redisAppendFormattedCommand(link->context, text.ptr, text.len) == REDIS_OK ? 0 : -ENOMEM;
+}
+
+/* One at a time: that costs next to nothing, and is enough. */
+static void begin_timing(struct redis_link *link)
+{
+    link->sent++;
+    if (link->timed != 0)
+        return;
+    link->timed = link->sent;
+    link->timed_us = loop_clock_us();
+}
+
+static void end_timing(struct redis_link *link)
+{
+    if (link->timed == 0 || link->sent - link->pending.len < link->timed)
+        return;
+    link->timed = 0;
+    histogram_add(HISTOGRAM_ROUND_TRIP, loop_clock_us() - link->timed_us, 1);
 }
 
 static int send_command(struct redis_link *link, redis_reply_fn fn, void *ctx, size_t argc,
@@ -323,9 +323,11 @@ static int send_command(struct redis_link *link, redis_reply_fn fn, void *ctx, s
 
     if (result == 0 && (result = append(link, argc, argv)) != 0)
         pending_drop_last(&link->pending);
-    if (result == 0)
-        flush_soon(link);
-    return result;
+    if (result != 0)
+        return result;
+    begin_timing(link);
+    flush_soon(link);
+    return 0;
 }
 
 int redis_link_command(struct redis_link *link, redis_reply_fn fn, void *ctx, size_t argc,
@@ -336,10 +338,16 @@ int redis_link_command(struct redis_link *link, redis_reply_fn fn, void *ctx, si
     return send_command(link, fn, ctx, argc, argv);
 }
 
+/* What a server repeats: one that loads its data does by ECHO alone, a Sentinel knows no ECHO. */
+static struct notify_str probe(const struct redis_link *link)
+{
+    return link->route->role == REDIS_SENTINEL ? NOTIFY_STR("PING") : NOTIFY_STR("ECHO");
+}
+
 int redis_link_push_command(struct redis_link *link, redis_reply_fn fn, void *ctx, size_t argc,
                             const struct notify_str *argv)
 {
-    struct notify_str echo[2] = {NOTIFY_STR("ECHO")};
+    struct notify_str echo[2] = {probe(link)};
     char fence[PENDING_FENCE_MAX];
     int result;
 
@@ -353,6 +361,8 @@ int redis_link_push_command(struct redis_link *link, redis_reply_fn fn, void *ct
         pending_drop_last(&link->pending);
     else
         link->broken = append(link, 2, echo) != 0;
+    if (result == 0)
+        begin_timing(link);
     flush_soon(link);
     return result;
 }
@@ -364,6 +374,9 @@ static void on_reply(struct redis_link *link, const struct resp *reply)
     if (reply->kind != RESP_PUSH) {
         if (!pending_answer(&link->pending, reply))
             fail(link, "a reply that nobody waits for");
+        else if (link->route->role == REDIS_PRIMARY && resp_is_error(reply, "READONLY"))
+            fail(link, "it takes no writes: it has become a replica");
+        end_timing(link);
     } else if (link->state == LINK_UP) {
         tell_push(link, reply);
     }
@@ -380,57 +393,136 @@ static void work_off_replies(struct redis_link *link)
             on_reply(link, reply);
             redis_reader_free_reply(reply);
         } else if (found < 0) {
-            fail(link, found == -E2BIG ? "a reply is too large" : "bad protocol");
+            fail(link, found == -E2BIG                ? "a reply is too large"
+                       : link->state == LINK_GREETING ? "what it answers is no RESP: perhaps TLS "
+                                                        "(rediss://), or no Redis at all"
+                                                      : "bad protocol");
         }
     }
+}
+
+/* Reads a chunk and works it off. False: the link has gone down. *ret_more: there may be more. */
+static bool read_chunk(struct redis_link *link, bool *ret_more)
+{
+    size_t before = link->context->reader->len, got;
+
+    if (link->ssl != NULL)
+        redis_tls_prepare();
+    if (redisBufferRead(link->context) != REDIS_OK) {
+        go_down_by_error(link);
+        return false;
+    }
+    got = link->context->reader->len - before;
+    *ret_more = link->ssl != NULL ? got > 0 : got >= CHUNK_BYTES; /* a record may be short */
+    if (link->flush_stuck)
+        flush_soon(link);
+    work_off_replies(link);
+    if (link->failure[0] != '\0')
+        go_down(link, link->failure);
+    return link->context != NULL;
+}
+
+/* Whether there is time for another chunk. The clock is not looked at for a single one. */
+static bool may_go_on(const struct redis_link *link, uint64_t *until_us)
+{
+    uint64_t now_us;
+
+    if (!link->reads_ahead || link->state != LINK_UP)
+        return false;
+    now_us = loop_clock_us();
+    if (*until_us == 0)
+        *until_us = now_us + REDIS_LINK_SLICE_US;
+    return now_us < *until_us;
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *ctx)
 {
     struct redis_link *link = ctx;
+    uint64_t until_us = 0;
+    bool more = true;
 
     (void)fd;
     (void)what;
+    loop_work(link->loop, LOOP_REDIS, link->name);
     link->heard_ms = loop_now_ms(link->loop);
-    if (redisBufferRead(link->context) != REDIS_OK) {
-        go_down(link, io_error(link->context));
-        return;
-    }
-    work_off_replies(link);
-    if (link->failure[0] != '\0') {
-        go_down(link, link->failure);
-        return;
-    }
+    do
+        if (!read_chunk(link, &more))
+            return;
+    while (more && may_go_on(link, &until_us));
     if (link->state == LINK_UP)
         tell_batch_end(link);
 }
 
-/* Greeting: HELLO; SELECT; an ECHO, since fences and beats need it. */
+/* Greeting: HELLO; SELECT; a probe, since fences and beats need it. */
 
-/* What a server says of itself that it cannot be used for. */
+/* What a server has to say of itself, by what it is taken for; and what is wrong where it says
+ * something else. One that says nothing of it is believed. */
+#define IS_SENTINEL                                                                                \
+    {                                                                                              \
+        "sentinel", "the server is a Sentinel: see --redis-mode and --sentinel-master"             \
+    }
+#define IS_OF_CLUSTER                                                                              \
+    {                                                                                              \
+        "cluster", "the server belongs to a Redis Cluster: see --redis-mode"                       \
+    }
 static const struct {
     const char *mode, *why;
-} unusable_modes[] = {
-    {"cluster", "the server belongs to a Redis Cluster, which this bridge does not support yet"},
-    {"sentinel", "the server is a Sentinel, which this bridge does not support yet"},
+} modes[][2] = {
+    [REDIS_ANY] = {IS_OF_CLUSTER, IS_SENTINEL},
+    [REDIS_PRIMARY] = {IS_OF_CLUSTER, IS_SENTINEL},
+    [REDIS_CLUSTER] = {{"standalone", "the server belongs to no Redis Cluster (cluster-enabled), "
+                                      "as --redis-mode says"},
+                       IS_SENTINEL},
 };
 
-static const char *find_fault(const struct resp *hello)
+/* How servers and proxies that do not know HELLO answer it. */
+static const char *const no_resp3_errors[] = {"NOPROTO", "ERR unknown command",
+                                              "ERR unsupported command"};
+
+#define NO_RESP3 "this is no server that speaks RESP3 (Redis 6.0 or newer, without a proxy)"
+
+static bool speaks_no_resp3(const struct resp *hello)
+{
+    if (hello->kind != RESP_ERROR)
+        return hello->kind != RESP_MAP;
+    for (size_t i = 0; i < sizeof(no_resp3_errors) / sizeof(no_resp3_errors[0]); i++)
+        if (strncasecmp(hello->str.ptr, no_resp3_errors[i], strlen(no_resp3_errors[i])) == 0)
+            return true;
+    return false;
+}
+
+static const char *find_wrong_mode(enum redis_role role, struct notify_str mode)
+{
+    for (size_t i = 0; i < sizeof(modes[role]) / sizeof(modes[role][0]); i++)
+        if (notify_str_eq(mode, notify_str_z(modes[role][i].mode)))
+            return modes[role][i].why;
+    return NULL;
+}
+
+/* NULL: none, or an error that tells by itself. */
+static const char *find_fault(const struct redis_link *link, const struct resp *hello)
 {
     struct notify_str mode = resp_str(resp_member(hello, "mode"));
+    const char *why;
 
-    if (hello->kind != RESP_MAP)
-        return "this is no Redis server that speaks RESP3 (6.0 or newer)";
-    for (size_t i = 0; i < sizeof(unusable_modes) / sizeof(unusable_modes[0]); i++)
-        if (notify_str_eq(mode, notify_str_z(unusable_modes[i].mode)))
-            return unusable_modes[i].why;
-    return NULL;
+    if (speaks_no_resp3(hello))
+        return NO_RESP3;
+    if (hello->kind == RESP_ERROR)
+        return NULL;
+    if (link->route->role == REDIS_SENTINEL)
+        return notify_str_eq(mode, NOTIFY_STR("sentinel"))
+                   ? NULL
+                   : "this is no Sentinel, as --redis-mode says: is it the port of Redis itself?";
+    why = find_wrong_mode(link->route->role, mode);
+    if (why == NULL && link->route->role == REDIS_PRIMARY &&
+        !notify_str_eq(resp_str(resp_member(hello, "role")), NOTIFY_STR("master")))
+        return "it is a replica, not the primary that Sentinel says it is";
+    return why;
 }
 
 static void on_greeting_reply(void *ctx, const struct resp *reply)
 {
     struct redis_link *link = ctx;
-    char address[REDIS_ADDRESS_TEXT_MAX];
 
     if (reply == NULL)
         return;
@@ -443,14 +535,13 @@ static void on_greeting_reply(void *ctx, const struct resp *reply)
     link->state = LINK_UP;
     link->up_ms = loop_now_ms(link->loop);
     loop_timer_set(link->timer, BEAT_INTERVAL_MS);
-    log_info("redis_link_up", "link", link->name, "addr",
-             redis_address_text(link->address, address));
+    log_info("redis_link_up", "link", link->name, "addr", link->where);
     tell_up(link);
 }
 
 static void on_hello(void *ctx, const struct resp *reply)
 {
-    const char *fault = reply == NULL || reply->kind == RESP_ERROR ? NULL : find_fault(reply);
+    const char *fault = reply == NULL ? NULL : find_fault(ctx, reply);
 
     if (fault != NULL)
         fail(ctx, fault);
@@ -479,7 +570,7 @@ static int greet(struct redis_link *link)
     char db[NUMBER_TEXT_MAX + 1];
     const struct notify_str select[] = {NOTIFY_STR("SELECT"),
                                         number_text(db, (int64_t)link->address->db)};
-    const struct notify_str echo[] = {NOTIFY_STR("ECHO"), NOTIFY_STR("hello")};
+    const struct notify_str echo[] = {probe(link), NOTIFY_STR("hello")};
     int result = say_hello(link);
 
     link->greeting = 2;
@@ -503,6 +594,7 @@ static int socket_error(int fd)
 static void on_connected(struct redis_link *link)
 {
     int error = socket_error(link->context->fd);
+    char why[TLS_WHY_MAX];
 
     if (error != 0) {
         go_down(link, strerror(error));
@@ -510,6 +602,13 @@ static void on_connected(struct redis_link *link)
     }
     link->state = LINK_GREETING;
     link->heard_ms = loop_now_ms(link->loop);
+    if (link->route->tls != NULL && link->address->host != NULL) {
+        link->ssl = redis_tls_begin(link->route->tls, link->context, link->address->host, why);
+        if (link->ssl == NULL) {
+            go_down(link, why);
+            return;
+        }
+    }
     if (event_add(link->readable, NULL) != 0 || greet(link) != 0)
         go_down(link, "out of memory");
 }
@@ -520,6 +619,7 @@ static void on_writable(evutil_socket_t fd, short what, void *ctx)
 
     (void)fd;
     (void)what;
+    loop_work(link->loop, LOOP_REDIS, link->name);
     if (link->state == LINK_CONNECTING)
         on_connected(link);
     else
@@ -553,6 +653,7 @@ static void begin_connect(struct redis_link *link, const char *host)
         go_down(link, link->context == NULL ? "out of memory" : link->context->errstr);
         return;
     }
+    (void)evutil_make_socket_closeonexec(link->context->fd); /* hiredis does not */
     redis_reader_setup(link->context->reader, &link->reply_size);
     if (host != NULL)
         (void)redisEnableKeepAlive(link->context); /* helps, is not relied on */
@@ -619,16 +720,15 @@ static void resolve(struct redis_link *link)
         link->lookup = request; /* otherwise on_resolved() has been called already */
 }
 
-static bool is_numeric(const char *host)
-{
-    unsigned char out[sizeof(struct in6_addr)];
-
-    return evutil_inet_pton(AF_INET, host, out) == 1 || evutil_inet_pton(AF_INET6, host, out) == 1;
-}
-
 static void connect_now(struct redis_link *link)
 {
-    if (link->address->host == NULL || is_numeric(link->address->host))
+    link->address = link->route->where(link->route->ctx);
+    if (link->address == NULL) { /* redis_link_reroute() goes on */
+        link->state = LINK_DOWN;
+        return;
+    }
+    (void)redis_address_text(link->address, link->where);
+    if (link->address->host == NULL || redis_address_is_numeric(link->address->host))
         begin_connect(link, link->address->host);
     else
         resolve(link);
@@ -638,6 +738,16 @@ void redis_link_start(struct redis_link *link)
 {
     if (link->state == LINK_STOPPED)
         connect_now(link);
+}
+
+void redis_link_reroute(struct redis_link *link, const char *why)
+{
+    if (link->state == LINK_STOPPED)
+        return;
+    if (link->state != LINK_DOWN)
+        go_down(link, why);
+    link->backoff_ms = BACKOFF_MIN_MS;
+    loop_timer_set(link->timer, 0);
 }
 
 /* Keeping an eye on the server. */
@@ -657,7 +767,7 @@ static void on_beat(void *ctx, const struct resp *reply)
 
 static void send_beat(struct redis_link *link)
 {
-    const struct notify_str echo[] = {NOTIFY_STR("ECHO"), NOTIFY_STR(BEAT)};
+    const struct notify_str echo[] = {probe(link), NOTIFY_STR(BEAT)};
 
     if (send_command(link, on_beat, link, 2, echo) == 0) /* if not, the next one */
         link->beat_ms = loop_now_ms(link->loop);
@@ -694,7 +804,10 @@ static void on_timer(void *ctx)
     case LINK_RESOLVING:
     case LINK_CONNECTING:
     case LINK_GREETING:
-        go_down(link, "timeout while connecting");
+        go_down(link, link->ssl != NULL && !redis_tls_is_up(link->ssl)
+                          ? "no TLS handshake came about: perhaps the server speaks none at this "
+                            "port"
+                          : "timeout while connecting");
         break;
     case LINK_UP:
         check_alive(link);
@@ -714,6 +827,6 @@ void redis_link_free(struct redis_link *link)
     if (link->dns != NULL)
         evdns_base_free(link->dns, 0);
     loop_undefer(link->loop, on_flush_due, link);
-    free(link->text);
+    command_text_release(&link->text);
     free(link);
 }

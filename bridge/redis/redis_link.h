@@ -17,8 +17,8 @@
 #include "redis/pending.h"
 
 struct loop;
-struct redis_address;
 struct redis_link;
+struct redis_route;
 struct resp;
 
 /* What a link tells. Each may be NULL; none may free the link. */
@@ -29,21 +29,28 @@ struct redis_link_handlers {
     void (*on_down)(void *ctx);
     /* A push message (RESP_PUSH). */
     void (*on_push)(void *ctx, const struct resp *push);
-    /* What one read from the socket brought has been worked off. */
+    /* What was read from the socket in this turn of the loop has been worked off. */
     void (*on_batch_end)(void *ctx);
 };
 
 #define REDIS_LINK_LISTENERS_MAX 6
+#define REDIS_LINK_SLICE_US 8000
 
-/* name: what logs and CLIENT LIST call it. address is borrowed for the life of the link. NULL: out
- * of memory. */
+/* name: what logs and CLIENT LIST call it. Both are borrowed for the life of the link. NULL: out of
+ * memory. */
 struct redis_link *redis_link_new(struct loop *loop, const char *name,
-                                  const struct redis_address *address);
+                                  const struct redis_route *route);
 /* Has another one told, behind those before it. More than REDIS_LINK_LISTENERS_MAX is our own
  * mistake. handlers and ctx are borrowed for the life of the link. */
 void redis_link_listen(struct redis_link *link, const struct redis_link_handlers *handlers,
                        void *ctx);
+/* It takes in all that the server has written, within REDIS_LINK_SLICE_US of a turn, and not one
+ * buffer of it: a server cuts off whoever lets too much wait (client-output-buffer-limit). */
+void redis_link_read_ahead(struct redis_link *link);
 void redis_link_start(struct redis_link *link);
+/* Its route leads elsewhere now: it leaves at once whatever it has, and goes there. Not from within
+ * a callback of its own. */
+void redis_link_reroute(struct redis_link *link, const char *why);
 /* Answers what is waiting with NULL, without calling on_down. */
 void redis_link_free(struct redis_link *link);
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,10 +30,103 @@ static bool is_too_deep(const redisReadTask *task)
     return depth > REDIS_REPLY_DEPTH_MAX;
 }
 
-/* Hangs node into the array that is being read, and hands it back to hiredis. */
-static struct resp *attach(const redisReadTask *task, struct resp *node)
+/* A reply lies in few blocks, one behind the other, and not each node of it in memory of its own:
+ * what Redis says to one who connects alone has fifty. */
+struct block {
+    struct block *before;
+    size_t used, cap; /* bytes */
+    max_align_t room[];
+};
+
+#define BLOCK_BYTES 1024 /* of the first, but for a reply that is one node; then twice as many, */
+#define BLOCK_MAX 65536  /* up to this, unless one node alone is larger */
+
+/* Stands first in the first block. */
+struct reply {
+    struct block *last;
+    struct resp root;
+};
+
+static struct block *block_new(struct block *before, size_t cap)
 {
-    if (node != NULL && task->parent != NULL) {
+    struct block *block = malloc(sizeof(*block) + cap);
+
+    if (block == NULL)
+        return NULL;
+    block->before = before;
+    block->used = 0;
+    block->cap = cap;
+    return block;
+}
+
+static struct reply *reply_of(struct resp *root)
+{
+    return (void *)((char *)root - offsetof(struct reply, root));
+}
+
+static void *take_bytes(struct block *block, size_t bytes)
+{
+    void *at = (char *)block->room + block->used;
+
+    block->used +=
+        (bytes + _Alignof(struct resp) - 1) / _Alignof(struct resp) * _Alignof(struct resp);
+    return at;
+}
+
+static size_t room_of(const struct block *block)
+{
+    return block->used < block->cap ? block->cap - block->used : 0;
+}
+
+static size_t next_cap(const struct block *block, size_t bytes)
+{
+    size_t cap = block->cap < BLOCK_MAX / 2 ? block->cap * 2 : BLOCK_MAX;
+
+    return bytes > cap ? bytes : cap;
+}
+
+/* In the reply that task belongs to. */
+static void *take_more(const redisReadTask *task, size_t bytes)
+{
+    struct reply *reply;
+    struct block *block;
+
+    while (task->parent != NULL)
+        task = task->parent;
+    reply = reply_of(task->obj);
+    if (room_of(reply->last) < bytes) {
+        block = block_new(reply->last, next_cap(reply->last, bytes));
+        if (block == NULL)
+            return NULL;
+        reply->last = block;
+    }
+    return take_bytes(reply->last, bytes);
+}
+
+/* more: bytes behind the root that are needed at once; items: does more belong to it? */
+static struct resp *root_new(size_t more, bool has_items)
+{
+    size_t bytes = sizeof(struct reply) - sizeof(struct resp) + more;
+    struct block *block = block_new(NULL, has_items && bytes < BLOCK_BYTES ? BLOCK_BYTES : bytes);
+    struct reply *reply;
+
+    if (block == NULL)
+        return NULL;
+    reply = take_bytes(block, bytes);
+    reply->last = block;
+    return &reply->root;
+}
+
+/* A node with bytes behind it, hung into the array that is being read. They are not zeroed. */
+static struct resp *node_new(const redisReadTask *task, size_t behind, bool has_items)
+{
+    size_t bytes = sizeof(struct resp) + behind;
+    struct resp *node = task->parent == NULL ? root_new(bytes, has_items) : take_more(task, bytes);
+
+    if (node == NULL)
+        return NULL;
+    *node = (struct resp){.kind = RESP_NIL};
+    if (task->parent != NULL) {
         struct resp *parent = task->parent->obj;
         parent->items[task->idx] = node;
     }
@@ -66,14 +160,15 @@ static void *create_string(const redisReadTask *task, char *text, size_t len)
 
     if (!take_room(task, 0, len))
         return NULL;
-    node = malloc(sizeof(*node) + len - skip + 1);
+    node = node_new(task, len - skip + 1, false);
     if (node == NULL)
         return NULL;
     bytes = (char *)(node + 1);
     memcpy(bytes, text + skip, len - skip);
     bytes[len - skip] = '\0';
-    *node = (struct resp){.kind = kind_of(task->type), .str = {bytes, len - skip}};
-    return attach(task, node);
+    node->kind = kind_of(task->type);
+    node->str = notify_str_of(bytes, len - skip);
+    return node;
 }
 
 static void *create_array(const redisReadTask *task, size_t elements)
@@ -82,30 +177,25 @@ static void *create_array(const redisReadTask *task, size_t elements)
 
     if (is_too_deep(task) || !take_room(task, elements, 0))
         return NULL;
-    node = calloc(1, sizeof(*node));
+    node = node_new(task, elements * sizeof(struct resp *), true);
     if (node == NULL)
         return NULL;
     node->kind = kind_of(task->type);
     node->len = elements;
-    if (elements > 0) {
-        node->items = calloc(elements, sizeof(struct resp *));
-        if (node->items == NULL) {
-            free(node);
-            return NULL;
-        }
-    }
-    return attach(task, node);
+    if (elements > 0)
+        node->items = (struct resp **)(node + 1);
+    return node;
 }
 
 static void *create_number(const redisReadTask *task, long long value)
 {
-    struct resp *node = take_room(task, 0, 0) ? calloc(1, sizeof(*node)) : NULL;
+    struct resp *node = take_room(task, 0, 0) ? node_new(task, 0, false) : NULL;
 
     if (node == NULL)
         return NULL;
     node->kind = RESP_INTEGER;
     node->integer = value;
-    return attach(task, node);
+    return node;
 }
 
 static void *create_double(const redisReadTask *task, double value, char *text, size_t len)
@@ -116,9 +206,7 @@ static void *create_double(const redisReadTask *task, double value, char *text, 
 
 static void *create_nil(const redisReadTask *task)
 {
-    if (!take_room(task, 0, 0))
-        return NULL;
-    return attach(task, calloc(1, sizeof(struct resp))); /* RESP_NIL is 0 */
+    return take_room(task, 0, 0) ? node_new(task, 0, false) : NULL;
 }
 
 static void *create_bool(const redisReadTask *task, int value)
@@ -133,12 +221,12 @@ static void free_object(void *reply)
 
 void redis_reader_free_reply(struct resp *reply)
 {
-    if (reply == NULL)
-        return;
-    for (size_t i = 0; i < reply->len; i++)
-        redis_reader_free_reply(reply->items[i]); /* REDIS_REPLY_DEPTH_MAX levels */
-    free(reply->items);
-    free(reply);
+    struct block *block = reply == NULL ? NULL : reply_of(reply)->last, *before;
+
+    for (; block != NULL; block = before) {
+        before = block->before;
+        free(block);
+    }
 }
 
 static redisReplyObjectFunctions functions = {

@@ -24,6 +24,7 @@ void redis_reader_setup(struct redisReader *reader, struct redis_reply_size *siz
 /* The next whole reply of what was fed: 1 and *ret, to be freed; 0 when there is none yet; -E2BIG
  * when one passes the bounds; -EPROTO for bytes that are none. */
 int redis_reader_next(struct redisReader *reader, struct resp **ret);
+/* All of it, by its root. NULL is fine. */
 void redis_reader_free_reply(struct resp *reply);
 
 #endif

@@ -48,6 +48,13 @@ bool resp_is_passing_error(const struct resp *reply)
     return is_one_of(reply, words, sizeof(words) / sizeof(words[0]));
 }
 
+bool resp_splits(const struct resp *reply)
+{
+    static const char *const words[] = {"TRYAGAIN", "CROSSSLOT"};
+
+    return is_one_of(reply, words, sizeof(words) / sizeof(words[0]));
+}
+
 bool resp_refuses_writes(const struct resp *reply)
 {
     static const char *const words[] = {"OOM", "READONLY", "MISCONF", "NOREPLICAS"};

@@ -39,6 +39,9 @@ bool resp_is_error(const struct resp *reply, const char *word);
 /* An error that says "not now": the server loads its data, runs a long script, has lost its
  * primary. */
 bool resp_is_passing_error(const struct resp *reply);
+/* An error to a command of several keys of which some are elsewhere just now: each by itself would
+ * be answered. */
+bool resp_splits(const struct resp *reply);
 /* An error that says "no writes until somebody acts": its memory or disk is full, it has become a
  * replica, or has too few of them. */
 bool resp_refuses_writes(const struct resp *reply);

@@ -11,6 +11,11 @@
  *
  * A channel that Redis forbids is refused alone: the command that it shared is said again channel
  * by channel. Whatever else a command is refused for passes: it is said again after a while.
+ *
+ * In a cluster the channels of keys are sharded: those of a slot are heard at the server that has
+ * it (SSUBSCRIBE, one command for each slot), and slots move. So there are lanes, each a link, and
+ * each slot has one of them. A server takes back by itself what it has confirmed when a slot leaves
+ * it; and where lanes change, what was held elsewhere is lost, and asked for anew.
  */
 #ifndef SUBSCRIPTION_H
 #define SUBSCRIPTION_H
@@ -26,6 +31,9 @@ struct redis_link;
 struct resp;
 struct subscription;
 struct subscription_set;
+
+#define SUBSCRIPTION_LANES_MAX 1024
+#define SUBSCRIPTION_NO_LANE SUBSCRIPTION_LANES_MAX /* of a slot that nobody has */
 
 struct subscription_handlers {
     /* Redis has confirmed: whatever is published from now on arrives. Comes again after each loss
@@ -47,12 +55,40 @@ struct subscription_set *subscription_set_new(struct loop *loop,
 /* The same for patterns of channels (PSUBSCRIBE), which are called channels below. */
 struct subscription_set *
 subscription_set_new_patterns(struct loop *loop, const struct subscription_handlers *handlers);
+/* The same for channels of keys in a cluster. */
+struct subscription_lanes {
+    /* The lane of a slot, or SUBSCRIPTION_NO_LANE. */
+    unsigned (*of_slot)(void *ctx, unsigned slot);
+    /* A server does not take channels of this slot just now. Within, the slot may be given another
+     * lane (subscription_set_reroute_slot()). */
+    void (*on_refused)(void *ctx, unsigned slot, const struct resp *error);
+    /* A server has taken back what it had confirmed: the slot is leaving it. */
+    void (*on_taken)(void *ctx, unsigned slot);
+    /* Nothing is to be told it any more. */
+    void (*on_freed)(void *ctx, const struct subscription_set *set);
+    void *ctx;
+};
+/* lanes is copied. */
+struct subscription_set *subscription_set_new_sharded(struct loop *loop,
+                                                      const struct subscription_handlers *handlers,
+                                                      const struct subscription_lanes *lanes);
 void subscription_set_free(struct subscription_set *set);
 
 /* What the link reports. The link is not owned; it must be up from set_up to set_down. */
 void subscription_set_up(struct subscription_set *set, struct redis_link *link);
 void subscription_set_down(struct subscription_set *set);
 void subscription_set_push(struct subscription_set *set, const struct resp *push);
+
+/* The same of one lane. */
+void subscription_set_lane_up(struct subscription_set *set, unsigned lane, struct redis_link *link);
+void subscription_set_lane_down(struct subscription_set *set, unsigned lane);
+void subscription_set_lane_push(struct subscription_set *set, unsigned lane,
+                                const struct resp *push);
+/* Slots may have other lanes now: of_slot() is asked about each. */
+void subscription_set_reroute(struct subscription_set *set);
+/* This slot has: what its old server had confirmed it takes back by itself, or the next
+ * subscription_set_reroute() does. */
+void subscription_set_reroute_slot(struct subscription_set *set, unsigned slot);
 
 /* The owner of the wanted subscription to this channel, or NULL. */
 void *subscription_find(const struct subscription_set *set, struct notify_str channel);

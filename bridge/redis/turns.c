@@ -9,27 +9,40 @@
 #include "base/counters.h"
 
 struct command {
-    struct turns *turns;
+    struct lane *lane;
     STAILQ_ENTRY(command) line;
     struct turn turn;         /* its argv: NULL once sent */
     struct notify_str argv[]; /* while it is in the line; its bytes follow */
 };
 
-struct turns {
-    struct redis_link *link; /* borrowed */
+/* One server. */
+struct lane {
+    struct turns *turns;
     STAILQ_HEAD(command_line, command) line;
-    size_t in_line, under_way, reply_bytes;
+    size_t under_way, reply_bytes;
     bool moving; /* the line */
 };
 
-struct turns *turns_new(struct redis_link *link)
+struct turns {
+    struct keyspace *keys; /* borrowed */
+    size_t in_line;        /* of all lanes */
+    size_t lane_count;
+    struct lane lanes[];
+};
+
+struct turns *turns_new(struct keyspace *keys)
 {
-    struct turns *turns = calloc(1, sizeof(*turns));
+    size_t lanes = keyspace_is_split(keys) ? KEYSPACE_LANES_MAX : 1;
+    struct turns *turns = calloc(1, sizeof(*turns) + lanes * sizeof(struct lane));
 
     if (turns == NULL)
         return NULL;
-    turns->link = link;
-    STAILQ_INIT(&turns->line);
+    turns->keys = keys;
+    turns->lane_count = lanes;
+    for (size_t i = 0; i < lanes; i++) {
+        turns->lanes[i].turns = turns;
+        STAILQ_INIT(&turns->lanes[i].line);
+    }
     return turns;
 }
 
@@ -37,12 +50,13 @@ void turns_free(struct turns *turns)
 {
     if (turns == NULL)
         return;
-    assert(turns->under_way == 0 && STAILQ_EMPTY(&turns->line));
+    for (size_t i = 0; i < turns->lane_count; i++)
+        assert(turns->lanes[i].under_way == 0 && STAILQ_EMPTY(&turns->lanes[i].line));
     free(turns);
 }
 
 /* The words are copied when it has to wait. */
-static struct command *command_new(struct turns *turns, const struct turn *turn, bool waits)
+static struct command *command_new(struct lane *lane, const struct turn *turn, bool waits)
 {
     size_t len = 0, argc = waits ? turn->argc : 0;
     struct command *command;
@@ -53,7 +67,7 @@ static struct command *command_new(struct turns *turns, const struct turn *turn,
     command = calloc(1, sizeof(*command) + argc * sizeof(struct notify_str) + len);
     if (command == NULL)
         return NULL;
-    command->turns = turns;
+    command->lane = lane;
     command->turn = *turn;
     if (!waits)
         return command;
@@ -68,12 +82,11 @@ static struct command *command_new(struct turns *turns, const struct turn *turn,
     return command;
 }
 
-static bool has_room(const struct turns *turns, size_t reply_bytes)
+static bool has_room(const struct lane *lane, size_t reply_bytes)
 {
-    if (turns->under_way == 0)
+    if (lane->under_way == 0)
         return true;
-    return turns->under_way < TURNS_COMMANDS &&
-           turns->reply_bytes + reply_bytes <= TURNS_REPLY_BYTES;
+    return lane->under_way < TURNS_COMMANDS && lane->reply_bytes + reply_bytes <= TURNS_REPLY_BYTES;
 }
 
 static void answer(struct command *command, const struct resp *reply)
@@ -85,64 +98,63 @@ static void answer(struct command *command, const struct resp *reply)
     fn(ctx, reply);
 }
 
-static void move_line(struct turns *turns);
+static void move_line(struct lane *lane);
 
 static void on_reply(void *ctx, const struct resp *reply)
 {
     struct command *command = ctx;
-    struct turns *turns = command->turns;
+    struct lane *lane = command->lane;
 
-    turns->under_way--;
-    turns->reply_bytes -= command->turn.reply_bytes;
+    lane->under_way--;
+    lane->reply_bytes -= command->turn.reply_bytes;
     answer(command, reply);
-    move_line(turns);
+    move_line(lane);
 }
 
-static int send(struct turns *turns, struct command *command)
+static int send(struct lane *lane, struct command *command)
 {
-    int ret =
-        redis_link_command(turns->link, on_reply, command, command->turn.argc, command->turn.argv);
+    int ret = keyspace_command(lane->turns->keys, on_reply, command, command->turn.argc,
+                               command->turn.argv);
 
     if (ret != 0)
         return ret;
-    turns->under_way++;
-    turns->reply_bytes += command->turn.reply_bytes;
+    lane->under_way++;
+    lane->reply_bytes += command->turn.reply_bytes;
     return 0;
 }
 
 /* What a command's owner does when it is answered may ask for more: that stands behind the others,
  * and this loop comes to it. */
-static void move_line(struct turns *turns)
+static void move_line(struct lane *lane)
 {
     struct command *first;
 
-    if (turns->moving)
+    if (lane->moving)
         return;
-    turns->moving = true;
-    while ((first = STAILQ_FIRST(&turns->line)) != NULL &&
-           has_room(turns, first->turn.reply_bytes)) {
+    lane->moving = true;
+    while ((first = STAILQ_FIRST(&lane->line)) != NULL && has_room(lane, first->turn.reply_bytes)) {
         bool wanted = first->turn.on_turn == NULL || first->turn.on_turn(first->turn.ctx);
-        STAILQ_REMOVE_HEAD(&turns->line, line);
-        turns->in_line--;
-        if (!wanted || send(turns, first) != 0)
+        STAILQ_REMOVE_HEAD(&lane->line, line);
+        lane->turns->in_line--;
+        if (!wanted || send(lane, first) != 0)
             answer(first, NULL);
     }
-    turns->moving = false;
+    lane->moving = false;
 }
 
-static int stand_in_line(struct turns *turns, const struct turn *turn)
+static int stand_in_line(struct lane *lane, const struct turn *turn)
 {
     struct command *command;
 
-    if (turns->in_line >= TURNS_LINE_MAX) {
+    if (lane->turns->in_line >= TURNS_LINE_MAX) {
         counter_add(COUNTER_COMMANDS_REFUSED, 1);
         return -EBUSY;
     }
-    command = command_new(turns, turn, true);
+    command = command_new(lane, turn, true);
     if (command == NULL)
         return -ENOMEM;
-    STAILQ_INSERT_TAIL(&turns->line, command, line);
-    turns->in_line++;
+    STAILQ_INSERT_TAIL(&lane->line, command, line);
+    lane->turns->in_line++;
     counter_add(COUNTER_COMMANDS_WAITED, 1);
     return 1;
 }
@@ -150,16 +162,18 @@ static int stand_in_line(struct turns *turns, const struct turn *turn)
 int turns_command(struct turns *turns, const struct turn *turn)
 {
     struct command *command;
+    struct lane *lane;
     int ret;
 
-    if (!redis_link_is_up(turns->link))
+    if (!keyspace_is_up(turns->keys))
         return -ENOTCONN;
-    if (!STAILQ_EMPTY(&turns->line) || !has_room(turns, turn->reply_bytes))
-        return stand_in_line(turns, turn);
-    command = command_new(turns, turn, false);
+    lane = &turns->lanes[keyspace_command_lane(turns->keys, turn->argc, turn->argv)];
+    if (!STAILQ_EMPTY(&lane->line) || !has_room(lane, turn->reply_bytes))
+        return stand_in_line(lane, turn);
+    command = command_new(lane, turn, false);
     if (command == NULL)
         return -ENOMEM;
-    ret = send(turns, command);
+    ret = send(lane, command);
     if (ret != 0)
         free(command);
     return ret;

@@ -1,8 +1,9 @@
-/* turns -- one link shared fairly: so much is under way, and the rest stands in a line.
+/* turns -- a server shared fairly: so much is under way there, and the rest stands in a line.
  *
- * What goes to the link by itself (reads of what clients missed, checks) is answered behind what is
- * under way at most, however long the line is. Who sends for many has each of them stand in the
- * line once only, and they have the link in turn. */
+ * What goes there by itself (reads of what clients missed, checks) is answered behind what is under
+ * way at most, however long the line is. Who sends for many has each of them stand in the line once
+ * only, and they have the server in turn. Each server of a cluster has a line of its own: one that
+ * stands still holds up nobody who wants another. */
 #ifndef TURNS_H
 #define TURNS_H
 
@@ -10,13 +11,13 @@
 #include <stddef.h>
 
 #include "notify_str.h"
-#include "redis/redis_link.h"
+#include "redis/keyspace.h"
 
 struct turns;
 
-#define TURNS_COMMANDS 128        /* under way at a time */
+#define TURNS_COMMANDS 128        /* under way at a server at a time */
 #define TURNS_REPLY_BYTES 4194304 /* that their replies may have; one alone may have more */
-#define TURNS_LINE_MAX 100000     /* commands in the line */
+#define TURNS_LINE_MAX 100000     /* commands in all lines */
 
 /* Whoever reads entries for one client asks for so many at once: how large they are is only known
  * once they are there, and one reply for all that it may have of the largest would hold up
@@ -36,13 +37,14 @@ struct turn {
     void *ctx; /* of both */
 };
 
-/* link is borrowed, and must be freed before (it answers what is under way). NULL: no memory. */
-struct turns *turns_new(struct redis_link *link);
+/* keys is borrowed; it, or its link, must be freed before (that answers what is under way). NULL:
+ * no memory. */
+struct turns *turns_new(struct keyspace *keys);
 /* Nothing may be under way or in the line. NULL is fine. */
 void turns_free(struct turns *turns);
 
 /* 0: it is under way. 1: it is in the line, on_turn will be called. Otherwise as
- * redis_link_command(): fn is not called. Commands go out in the order of the calls; one that then
+ * keyspace_command(): fn is not called. Commands go out in the order of the calls; one that then
  * cannot be sent is told so at once, perhaps before those ahead of it have their replies. */
 int turns_command(struct turns *turns, const struct turn *turn);
 

@@ -1,38 +1,31 @@
 #include "requests/call.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "clients/client.h"
 #include "redis/resp.h"
 #include "redis/turns.h"
 #include "requests/answer.h"
+#include "requests/far_logs.h"
 #include "requests/request.h"
+
+/* Words that are kept. */
+struct kept {
+    struct words words;
+    char bytes[];
+};
 
 struct call {
     struct request *request; /* owned reference */
     const struct call_kind *kind;
-    void *ctx;       /* owned until kind->fn is called */
-    size_t bytes;    /* set aside for it */
-    uint8_t left;    /* replies to come */
-    bool two;        /* there is a second one */
-    bool failed;     /* has been answered */
-    int64_t integer; /* of the first of two: such a command answers a number */
+    void *ctx;           /* owned until kind->fn is called */
+    size_t bytes;        /* set aside for it */
+    struct kept *second; /* owned: to be sent once the first has its reply; or NULL */
+    uint8_t left;        /* replies to come */
+    bool two;            /* there is a second one */
+    bool failed;         /* has been answered */
+    int64_t integer;     /* of the first of two: such a command answers a number */
 };
-
-void words_add(struct words *words, struct notify_str word)
-{
-    assert(words->len < WORDS_MAX);
-    words->at[words->len++] = word;
-}
-
-void words_add_option(struct words *words, struct notify_str name, struct notify_str value)
-{
-    if (value.len == 0)
-        return;
-    words_add(words, name);
-    words_add(words, value);
-}
 
 static bool is_gone(const struct call *call)
 {
@@ -56,6 +49,7 @@ static void finish(struct call *call)
         call->kind->release(call->ctx);
     call->request->responder->end(call->request, call->bytes);
     request_unref(call->request);
+    free(call->second);
     free(call);
 }
 
@@ -63,17 +57,6 @@ static void end_reply(struct call *call)
 {
     if (--call->left == 0)
         finish(call);
-}
-
-static void on_first(void *ctx, const struct resp *reply)
-{
-    struct call *call = ctx;
-
-    if (reply == NULL || reply->kind == RESP_ERROR)
-        fail(call, reply);
-    else
-        call->integer = resp_integer(reply, 0);
-    end_reply(call);
 }
 
 static void succeed(struct call *call, const struct resp *reply)
@@ -160,11 +143,42 @@ static int send(struct call *call, redis_reply_fn fn, size_t reply_bytes, const 
                               .fn = fn,
                               .on_turn = on_turn,
                               .ctx = call};
-    int ret = turns_command(call->request->shared->commands, &turn);
+    const struct client_shared *shared = call->request->shared;
+    int ret = far_logs_are_named(shared->keyspace, &turn)
+                  ? far_logs_command(shared->commands, &turn)
+                  : turns_command(shared->commands, &turn);
 
     if (ret == 1)
         call->request->responder->waits(call->request);
     return ret;
+}
+
+static size_t reply_bytes(const struct call_kind *kind)
+{
+    return kind->reply_bytes > 0 ? kind->reply_bytes : kind->answer_bytes;
+}
+
+/* If it cannot follow the first (limit of pending commands), that was done all the same, which is
+ * what a missing reply says. */
+static void send_second(struct call *call, const struct words *words)
+{
+    if (send(call, on_last, reply_bytes(call->kind), words) < 0)
+        on_last(call, NULL);
+}
+
+static void on_first(void *ctx, const struct resp *reply)
+{
+    struct call *call = ctx;
+
+    if (reply == NULL || reply->kind == RESP_ERROR)
+        fail(call, reply);
+    else
+        call->integer = resp_integer(reply, 0);
+    if (call->second != NULL && call->failed)
+        call->left--; /* it will not be sent */
+    else if (call->second != NULL)
+        send_second(call, &call->second->words);
+    end_reply(call);
 }
 
 /* It could not be sent. */
@@ -177,11 +191,6 @@ static void unsent(struct request *r, struct call *call)
     finish(call);
 }
 
-static size_t reply_bytes(const struct call_kind *kind)
-{
-    return kind->reply_bytes > 0 ? kind->reply_bytes : kind->answer_bytes;
-}
-
 void call_send(struct request *r, const struct call_kind *kind, void *ctx,
                const struct words *words)
 {
@@ -191,19 +200,39 @@ void call_send(struct request *r, const struct call_kind *kind, void *ctx,
         unsent(r, call);
 }
 
+/* NULL: out of memory. */
+static struct kept *keep(const struct words *words)
+{
+    struct kept *kept = malloc(sizeof(*kept) + bytes_of(words));
+    char *to;
+
+    if (kept == NULL)
+        return NULL;
+    to = kept->bytes;
+    kept->words.len = words->len;
+    for (size_t i = 0; i < words->len; i++)
+        kept->words.at[i] = notify_str_keep(&to, words->at[i]);
+    return kept;
+}
+
+/* A command about logs in other slots is several: others are not in order with it. */
+static bool names_far_logs(const struct request *r, const struct words *words)
+{
+    return far_logs_are_named(r->shared->keyspace,
+                              &(struct turn){.argc = words->len, .argv = words->at});
+}
+
 void call_send_two(struct request *r, const struct call_kind *kind, void *ctx,
                    const struct words *first, const struct words *second)
 {
+    bool waits = names_far_logs(r, first) || names_far_logs(r, second);
     struct call *call = call_new(r, kind, ctx, 2, bytes_of(first) + bytes_of(second));
 
     if (call == NULL)
         return;
-    if (send(call, on_first, CALL_SMALL_ANSWER, first) < 0) {
+    call->second = waits ? keep(second) : NULL;
+    if ((waits && call->second == NULL) || send(call, on_first, CALL_SMALL_ANSWER, first) < 0)
         unsent(r, call);
-        return;
-    }
-    /* The first is on its way; if the second cannot follow it (limit of pending commands), it was
-     * done all the same, which is what a missing reply says. */
-    if (send(call, on_last, reply_bytes(kind), second) < 0)
-        on_last(call, NULL);
+    else if (!waits)
+        send_second(call, second);
 }

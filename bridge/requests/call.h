@@ -9,26 +9,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "notify_str.h"
+#include "requests/words.h"
 
 struct request;
 struct resp;
 
-#define WORDS_MAX 192
-
 /* An answer that needs no other bound: a few numbers, an id. */
 #define CALL_SMALL_ANSWER 512
-
-/* The words of a command. All borrowed until call_send() has returned. */
-struct words {
-    size_t len;
-    struct notify_str at[WORDS_MAX];
-};
-
-/* More than WORDS_MAX is our own mistake: handlers bound what clients send. */
-void words_add(struct words *words, struct notify_str word);
-/* name and value, or nothing at all when value is empty. */
-void words_add_option(struct words *words, struct notify_str name, struct notify_str value);
 
 /* A successful reply: r is to be answered. ctx: as given to call_send(), and now the callee's. With
  * `whatever` any reply: an error, NULL (none will come), and when nobody waits any more. */

@@ -388,7 +388,7 @@ static struct chat *chat_new(struct request *r, const struct chat_request *reque
     }
     memcpy(chat->message, message.ptr, message.len);
     chat->message_len = message.len;
-    chat->client->sender.dialect = DIALECT_CHAT;
+    client_speak(chat->client, DIALECT_CHAT);
     chat->client->identity = identity_ref(r->identity);
     chat->client->in_session = chat->client->streams = true;
     chat->inquiry.streams = true;

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "clients/categories.h"
+#include "clients/client.h"
 #include "clients/logs.h"
 #include "identity/identity.h"
 #include "identity/key_names.h"
+#include "redis/keyspace.h"
 #include "redis/resp.h"
 #include "redis/turns.h"
 #include "requests/answer.h"
@@ -172,7 +174,7 @@ static void add_feed_words(struct words *words, const struct request *r,
     words->at[0] = NOTIFY_STR("NOTIFY.FEED");
     history_add_logs(words, r, history, numbers->logs);
     words_add_option(words, NOTIFY_STR("BEFORE"), notify_str_z(history->from));
-    if (history->skip > 0 && !history->chosen)
+    if (history->skip > 0 && history->skips_there)
         words_add_option(words, NOTIFY_STR("OFFSET"),
                          number_text(numbers->skip, (int64_t)history->skip));
     if (history->asks_total)
@@ -182,7 +184,9 @@ static void add_feed_words(struct words *words, const struct request *r,
 /* One entry more than is wanted tells whether there are more. */
 static void choose_count(struct history *history)
 {
-    size_t wanted = history->chosen ? TURNS_ENTRIES : (size_t)history->limit - history->count + 1;
+    size_t wanted = history->chosen || (history->skip > 0 && !history->skips_there)
+                        ? TURNS_ENTRIES
+                        : (size_t)history->limit - history->count + 1;
 
     history->asked = (uint8_t)(wanted < TURNS_ENTRIES ? wanted : TURNS_ENTRIES);
 }
@@ -240,7 +244,7 @@ static const struct resp *take_reply(struct history *history, const struct resp 
     if (history->asks_total)
         history->total += resp_integer(resp_member(reply, "total"), 0);
     history->asks_total = false;
-    if (!history->chosen)
+    if (history->skips_there)
         history->skip = 0; /* Redis has passed them over */
     return resp_member(reply, "entries");
 }
@@ -344,17 +348,6 @@ static void begin_inbox(struct request *r, struct history *history)
 
 /* Beginning. */
 
-/* Copies text to *at, which moves on. */
-static struct notify_str keep(char **at, struct notify_str text)
-{
-    struct notify_str kept = {*at, text.len};
-
-    if (text.len > 0)
-        memcpy(*at, text.ptr, text.len);
-    *at += text.len;
-    return kept;
-}
-
 /* "(id", or as it was when there is none. The id was read, and so is written anew: it may have had
  * leading zeros. */
 static void set_bound(char *out, struct notify_str text)
@@ -374,7 +367,7 @@ static void set_bounds(struct history *history, const struct history_ask *ask)
 
     if (ask->feed) {
         assert(ask->before.len <= HISTORY_POSITION_MAX);
-        (void)keep(&at, ask->before);
+        (void)notify_str_keep(&at, ask->before);
         return;
     }
     memcpy(history->from, ask->forward ? "-" : "+", 2);
@@ -403,13 +396,14 @@ static struct history *history_new(const struct request *r, const struct history
     history->bytes = ask->bytes > 0 ? ask->bytes : HISTORY_PAGE_BYTES;
     history->chosen = (ask->feed || ask->log.len > 0 || ask->topic_key.len > 0) &&
                       !identity_sees_all(r->identity);
+    history->skips_there = !history->chosen && !keyspace_is_split(r->shared->keyspace);
     history->own_only = ask->category.len > 0 && !categories_may_get(r->identity, ask->category);
     set_bounds(history, ask);
     at = history->texts;
-    history->topic_key = keep(&at, ask->topic_key);
-    history->log = keep(&at, ask->log);
-    history->category = keep(&at, ask->category);
-    history->type = keep(&at, ask->type);
+    history->topic_key = notify_str_keep(&at, ask->topic_key);
+    history->log = notify_str_keep(&at, ask->log);
+    history->category = notify_str_keep(&at, ask->category);
+    history->type = notify_str_keep(&at, ask->type);
     return history;
 }
 

@@ -14,6 +14,7 @@ struct history {
     bool feed, forward, unread_only, archived_only, notifications_only, wants_total;
     bool asks_total;             /* with the next portion */
     bool chosen;                 /* not all of it may be seen, perhaps */
+    bool skips_there;            /* Redis passes over what is to be, in one command */
     bool own_only;               /* a feed to which the logs have nothing to add */
     uint8_t limit, count, asked; /* items of the page, those it has, entries of this portion */
     size_t bytes;                /* of the items, at most */

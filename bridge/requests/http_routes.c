@@ -5,18 +5,22 @@
 #include <string.h>
 
 #include "base/counters.h"
-#include "clients/arrival.h"
+#include "clients/arrival_request.h"
 #include "net/addresses.h"
 #include "net/conn.h"
 #include "net/http.h"
+#include "requests/catalogue_pages.h"
 #include "requests/chat_stream.h"
 #include "requests/http_call.h"
 #include "requests/http_pattern.h"
+#include "requests/http_route.h"
 #include "requests/metrics_page.h"
 #include "requests/post_calls.h"
+#include "requests/readiness.h"
 #include "requests/responder_http.h"
 #include "requests/rest_calls.h"
 #include "requests/www_files.h"
+#include "socketio/engineio.h"
 
 enum {
     STATUS_NOT_FOUND = 404,
@@ -26,45 +30,68 @@ enum {
     STATUS_UNAVAILABLE = 503,
 };
 
+/* Where it is served. */
+enum audience {
+    EVERYWHERE,
+    IN_DEVELOPMENT,
+    WITH_DOCS,
+    FOR_METRICS, /* not to clients if there is a place of their own for those who want them */
+};
+
 /* One method of one path; GET is HEAD, too. Of several patterns that fit the first counts. */
 struct route {
     const char *method;
     struct notify_str path; /* or a pattern (http_pattern.h) */
-    bool below;             /* and what is below it */
-    bool dev_only;
+    const char *below;      /* and what is below it, which is shown so; or NULL */
+    enum audience audience;
+    bool operators; /* where these connect as well; nothing else is served there */
+    bool socketio;  /* whatever the method: its engine says what becomes of it */
     enum http_carrier carrier;
+    size_t body_max;              /* bytes, of those that are no call */
     const char *file;             /* of www/; or */
     const struct http_call *call; /* of the API; or */
     void (*answer)(const struct http_state *state, struct exchange *exchange);
 };
 
-static void answer_json(struct exchange *exchange, int status, const char *json)
+/* Takes text over; NULL: out of memory. */
+static void answer_json(struct exchange *exchange, int status, char *text, size_t len)
 {
-    const struct http_response response = {.status = status, .body = json, .len = strlen(json)};
+    const struct http_response response = {.status = status, .body = text, .len = len};
 
-    exchange_answer(exchange, &response);
+    if (text == NULL)
+        exchange_refuse(exchange, STATUS_INTERNAL, NULL);
+    else
+        exchange_answer(exchange, &response);
+    free(text);
 }
 
 static void answer_healthz(const struct http_state *state, struct exchange *exchange)
 {
+    size_t len = 0;
+    char *text = readiness_health_text(&len);
+
     (void)state; /* the process answers: that is all that is asked */
-    answer_json(exchange, 200, "{\"status\":\"up\"}\n");
+    answer_json(exchange, 200, text, len);
 }
 
 static void answer_readyz(const struct http_state *state, struct exchange *exchange)
 {
-    if (state->ready)
-        answer_json(exchange, 200, "{\"status\":\"ready\"}\n");
-    else
-        answer_json(exchange, 503, "{\"status\":\"not ready\"}\n");
+    size_t len = 0;
+    char *text = readiness_ready_text(state->ready, &len);
+
+    answer_json(exchange, state->ready ? 200 : STATUS_UNAVAILABLE, text, len);
 }
 
 static void answer_metrics(const struct http_state *state, struct exchange *exchange)
 {
+    enum metrics_format format = metrics_format_for(exchange_request(exchange)->head);
     size_t len = 0;
-    char *page = metrics_page(&len);
-    const struct http_response response = {
-        .status = 200, .content_type = METRICS_CONTENT_TYPE, .body = page, .len = len};
+    char *page = metrics_page(format, &len);
+    const struct http_response response = {.status = 200,
+                                           .content_type = metrics_content_type(format),
+                                           .headers = "Vary: Accept\r\n",
+                                           .body = page,
+                                           .len = len};
 
     (void)state;
     if (page == NULL)
@@ -105,18 +132,60 @@ static void answer_root(const struct http_state *state, struct exchange *exchang
     exchange_answer(exchange, &response);
 }
 
+/* The catalogue. */
+
+static void answer_catalogue(const struct http_state *state, struct exchange *exchange)
+{
+    catalogue_answer_events(state->pages, exchange);
+}
+
+static void answer_event(const struct http_state *state, struct exchange *exchange)
+{
+    catalogue_answer_event(state->pages, exchange);
+}
+
+static void answer_validation(const struct http_state *state, struct exchange *exchange)
+{
+    catalogue_answer_validation(state->pages, exchange);
+}
+
+/* Below the table, of which it tells. */
+static bool route_at(const struct http_state *state, size_t i, struct http_route *ret);
+
+static void answer_openapi(const struct http_state *state, struct exchange *exchange)
+{
+    catalogue_answer_openapi(state->pages, exchange, route_at, state);
+}
+
+static void answer_asyncapi(const struct http_state *state, struct exchange *exchange)
+{
+    catalogue_answer_asyncapi(state->pages, exchange);
+}
+
 #define PATH(text) .path = NOTIFY_STR_INIT(text)
 
 static const struct route routes[] = {
-    {"GET", PATH("/ws"), .below = true, .carrier = HTTP_WEBSOCKET},
+    {"GET", PATH("/ws"), .below = "/{client_id}", .carrier = HTTP_WEBSOCKET},
     {"GET", PATH("/api/v1/notifications/stream"), .carrier = HTTP_EVENTS, .answer = answer_events},
-    {"GET", PATH("/api/v1/ws"), .below = true, .carrier = HTTP_WEBSOCKET},
-    {"GET", PATH("/"), .answer = answer_root, .dev_only = true},
-    {"GET", PATH("/healthz"), .answer = answer_healthz},
-    {"GET", PATH("/readyz"), .answer = answer_readyz},
-    {"GET", PATH("/metrics"), .answer = answer_metrics},
+    {"GET", PATH("/api/v1/ws"), .below = "/{session_id}", .carrier = HTTP_WEBSOCKET},
+    {"GET", PATH("/socket.io/"), .socketio = true},
+    {"POST", PATH("/socket.io/"), .socketio = true},
+    {"GET", PATH("/socket.io"), .socketio = true},
+    {"POST", PATH("/socket.io"), .socketio = true},
+    {"GET", PATH("/"), .answer = answer_root, .audience = IN_DEVELOPMENT},
+    {"GET", PATH("/healthz"), .answer = answer_healthz, .operators = true},
+    {"GET", PATH("/readyz"), .answer = answer_readyz, .operators = true},
+    {"GET", PATH("/metrics"), .answer = answer_metrics, .operators = true, .audience = FOR_METRICS},
     {"GET", PATH("/notify.js"), .file = "notify.js"},
-    {"GET", PATH(TEST_PAGE), .file = "test-ws.html", .dev_only = true},
+    {"GET", PATH(TEST_PAGE), .file = "test-ws.html", .audience = IN_DEVELOPMENT},
+    {"GET", PATH("/docs"), .file = "docs.html", .audience = WITH_DOCS},
+    {"GET", PATH("/redoc"), .file = "docs.html", .audience = WITH_DOCS},
+    {"GET", PATH("/events"), .answer = answer_catalogue},
+    {"GET", PATH("/events/{name}"), .answer = answer_event},
+    {"POST", PATH("/events/{name}/validate"), .answer = answer_validation, .audience = WITH_DOCS,
+     .body_max = CATALOGUE_BODY_MAX},
+    {"GET", PATH("/openapi.json"), .answer = answer_openapi},
+    {"GET", PATH("/asyncapi.json"), .answer = answer_asyncapi},
     {"OPTIONS", PATH("*")},
     {"GET", PATH("/api/v1/notifications"), .call = &rest_list},
     {"POST", PATH("/api/v1/notifications"), .call = &post_notification_call},
@@ -136,7 +205,7 @@ static const struct route routes[] = {
 
 static bool is_below(const struct route *route, struct notify_str path)
 {
-    return route->below && path.len > route->path.len &&
+    return route->below != NULL && path.len > route->path.len &&
            memcmp(path.ptr, route->path.ptr, route->path.len) == 0 &&
            path.ptr[route->path.len] == '/';
 }
@@ -146,11 +215,39 @@ static bool fits(const struct route *route, struct notify_str path)
     return http_pattern_fits(route->path, path, NULL, NULL) || is_below(route, path);
 }
 
+static bool is_served(const struct http_state *state, const struct route *route)
+{
+    if (route->socketio && state->engine == NULL)
+        return false;
+    if (state->operators)
+        return route->operators;
+    if (route->audience == FOR_METRICS)
+        return !state->metrics_apart;
+    return route->audience == EVERYWHERE || state->dev ||
+           (route->audience == WITH_DOCS && state->docs);
+}
+
+static bool route_at(const struct http_state *state, size_t i, struct http_route *ret)
+{
+    for (size_t row = 0; row < ROUTES; row++) {
+        const struct route *route = &routes[row];
+        if (!is_served(state, route) || i-- > 0)
+            continue;
+        *ret = (struct http_route){.method = route->method,
+                                   .path = route->path,
+                                   .below = route->below,
+                                   .carrier = route->carrier,
+                                   .call = route->call};
+        return true;
+    }
+    return false;
+}
+
 /* The first row of the path; those for its other methods have the same pattern. */
 static const struct route *find_path(const struct http_state *state, struct notify_str path)
 {
     for (size_t i = 0; i < ROUTES; i++)
-        if (fits(&routes[i], path) && (state->dev || !routes[i].dev_only))
+        if (fits(&routes[i], path) && is_served(state, &routes[i]))
             return &routes[i];
     return NULL;
 }
@@ -205,11 +302,13 @@ int http_route_plan(const struct http_state *state, const struct http_request *r
 
     if (path == NULL)
         return STATUS_NOT_FOUND;
+    if (path->socketio && !notify_str_eq(req->method, NOTIFY_STR("OPTIONS")))
+        return engineio_plan(state->engine, req, ret_plan);
     route = find_method(path, req->method);
     ret_plan->carrier = path->carrier;
     ret_plan->ctx = (void *)route;
     if (route != NULL) {
-        ret_plan->body_max = route->call == NULL ? 0 : route->call->body_max;
+        ret_plan->body_max = route->call == NULL ? route->body_max : route->call->body_max;
         return 0;
     }
     list_methods(ret_plan->allow, path);
@@ -272,12 +371,22 @@ static void refuse_full(const struct http_state *state, struct exchange *exchang
     exchange_refuse(exchange, STATUS_UNAVAILABLE, "Retry-After: 5\r\n");
 }
 
+bool http_route_is_socketio(struct notify_str path)
+{
+    for (size_t i = 0; i < ROUTES; i++)
+        if (routes[i].socketio && notify_str_eq(routes[i].path, path))
+            return true;
+    return false;
+}
+
 void http_route_answer(const struct http_state *state, struct exchange *exchange)
 {
-    const struct route *route = exchange_plan(exchange)->ctx;
+    const struct route *route = exchange_plan(exchange)->ctx; /* not of Socket.IO */
 
     if (notify_str_eq(exchange_request(exchange)->method, NOTIFY_STR("OPTIONS")))
         answer_options(route, exchange);
+    else if (http_route_is_socketio(exchange_request(exchange)->path))
+        engineio_request(state->engine, exchange);
     else if (route->file != NULL)
         answer_file(route->file, exchange);
     else if (route->call != NULL && route->call->streams && state->full != NULL)

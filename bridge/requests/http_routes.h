@@ -4,7 +4,11 @@
 
 #include <stdbool.h>
 
+#include "notify_str.h"
+
+struct catalogue_pages;
 struct client_shared;
+struct engineio;
 struct exchange;
 struct http_call;
 struct http_plan;
@@ -12,12 +16,19 @@ struct http_request;
 
 struct http_state {
     struct client_shared *clients; /* borrowed */
+    struct engineio *engine;       /* of Socket.IO, borrowed; NULL: there is none */
+    struct catalogue_pages *pages; /* the same */
     bool dev;                      /* the test page is served */
+    bool docs;                     /* and what explains the interfaces; so it is with dev, too */
     bool ready;                    /* the Redis links are up and the module answers */
-    const char *full; /* why nobody can come in just now (static text); NULL: they can */
-    bool crowded;     /* there are as many connections as there may be */
+    const char *full;   /* why nobody can come in just now (static text); NULL: they can */
+    bool operators;     /* whoever asks runs the bridge */
+    bool metrics_apart; /* numbers are shown to these alone */
+    bool crowded;       /* there are as many connections as there may be */
 };
 
+/* Is this Socket.IO's? */
+bool http_route_is_socketio(struct notify_str path);
 /* What is to become of a request: 0 and *ret_plan, or the status to refuse it with: 404 for a path
  * that is not there, 405 with the methods that are, 501 for a method that is known nowhere. */
 int http_route_plan(const struct http_state *state, const struct http_request *req,

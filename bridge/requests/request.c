@@ -35,6 +35,7 @@ void request_unref(void *ctx)
     if (r->responder->release != NULL)
         r->responder->release(r);
     (void)identity_unref(r->identity);
+    free(r->marked);
     free(r);
 }
 

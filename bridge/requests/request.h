@@ -12,6 +12,7 @@
 struct client;
 struct client_shared;
 struct identity;
+struct marked;
 struct member_value;
 struct request_type;
 struct responder;
@@ -23,6 +24,7 @@ struct request {
     struct identity *identity;    /* a reference: who asks, as of then; NULL: it is not known */
     struct client *client; /* whose connection it came by, borrowed as long as it waits (see begin);
                             * NULL: by none that stays */
+    struct marked *marked; /* owned: what it marks, for those who count that; or NULL */
     size_t bytes;          /* that it holds itself, with what of it comes back */
     /* While it is handled: */
     const struct request_type *type;

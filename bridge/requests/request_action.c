@@ -11,13 +11,16 @@
 
 #include <jansson.h>
 
+#include "base/counters.h"
 #include "base/hash.h"
+#include "clients/client.h"
 #include "clients/logs.h"
 #include "redis/resp.h"
 #include "redis/turns.h"
 #include "requests/answer.h"
 #include "requests/call.h"
 #include "requests/item.h"
+#include "requests/marked.h"
 #include "requests/request.h"
 #include "requests/request_box.h"
 #include "requests/request_members.h"
@@ -73,6 +76,12 @@ static void release_id(void *id)
     json_decref(id);
 }
 
+static void count_read(const struct request *r, const struct action *action, int64_t changed)
+{
+    counter_add(COUNTER_MARKED_READ, (uint64_t)changed);
+    marked_one_read(member_of(action, "notification_id"), changed, r->shared->senders.loop);
+}
+
 static void on_done(struct request *r, const struct resp *both, void *ctx)
 {
     struct action *action = ctx;
@@ -80,6 +89,8 @@ static void on_done(struct request *r, const struct resp *both, void *ctx)
     struct logs logs = {.len = log.len > 0, .at = {log}};
     struct tally *tally = tally_new(r, &logs, answer_done);
 
+    if (tally != NULL)
+        count_read(r, action, resp_integer(both->items[0], 0));
     action_free(action);
     if (tally == NULL)
         return;

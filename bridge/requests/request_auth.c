@@ -4,6 +4,7 @@
 #include "channels/follow.h"
 #include "clients/admission.h"
 #include "clients/client.h"
+#include "clients/client_state.h"
 #include "requests/answer.h"
 #include "requests/request.h"
 #include "requests/request_members.h"
@@ -66,6 +67,7 @@ static void on_judged(void *ctx, enum admission_answer answer)
 
     switch (answer) {
     case ADMISSION_GOOD:
+        client_origin_renew(r->client);
         answer_once_live(r);
         break;
     case ADMISSION_BAD:
@@ -86,5 +88,6 @@ static void on_judged(void *ctx, enum admission_answer answer)
 
 void request_handle_auth(struct request *r)
 {
+    client_origin_offer(r->client, request_text(r, "token"));
     admission_offer(r->client, request_text(r, "token"), on_judged, request_ref(r));
 }

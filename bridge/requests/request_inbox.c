@@ -4,13 +4,16 @@
 
 #include <string.h>
 
+#include "base/counters.h"
 #include "base/number.h"
 #include "clients/categories.h"
+#include "clients/client.h"
 #include "clients/logs.h"
 #include "identity/identity.h"
 #include "requests/answer.h"
 #include "requests/box_info.h"
 #include "requests/call.h"
+#include "requests/marked.h"
 #include "requests/marking.h"
 #include "requests/request.h"
 #include "requests/request_box.h"
@@ -47,12 +50,32 @@ static void keep(struct tally *tally, json_t *json)
     tally->release = release_json;
 }
 
+/* How many have been seen, or read, is known to whoever operates this. */
+static void count_marked(const struct request *r, int64_t changed)
+{
+    static const struct {
+        const char *type;
+        enum counter counter;
+        void (*note)(const struct marked *marked, int64_t changed, const struct loop *loop);
+    } counted[] = {{"mark_read", COUNTER_MARKED_READ, marked_read},
+                   {"mark_all_read", COUNTER_MARKED_READ, marked_read},
+                   {"mark_seen", COUNTER_MARKED_SEEN, marked_seen}};
+
+    for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++) {
+        if (strcmp(r->type->name, counted[i].type) != 0)
+            continue;
+        counter_add(counted[i].counter, (uint64_t)changed);
+        counted[i].note(r->marked, changed, r->shared->senders.loop);
+    }
+}
+
 /* The answer to a change. */
 
 static void answer_change(struct request *r, struct tally *tally)
 {
     json_t *logs = tally->logs_len == 0 ? NULL : tally_logs(tally);
 
+    count_marked(r, tally->changed);
     answer_json(r, json_pack("{s:s, s:I, s:O, s:o*}", "type", "ok", "changed",
                              (json_int_t)tally->changed, "unread",
                              json_object_get(tally->badge, "unread"), "logs", logs));
@@ -71,10 +94,12 @@ static void change_at_once(struct request *r, const struct words *change, const 
 
 static void on_changed(struct request *r, const struct resp *both, void *ctx)
 {
+    int64_t changed = resp_integer(both->items[0], 0);
+
     (void)ctx;
-    answer_json(r, json_pack("{s:s, s:I, s:I}", "type", "ok", "changed",
-                             (json_int_t)resp_integer(both->items[0], 0), "unread",
-                             (json_int_t)resp_integer(both->items[1], 0)));
+    count_marked(r, changed);
+    answer_json(r, json_pack("{s:s, s:I, s:I}", "type", "ok", "changed", (json_int_t)changed,
+                             "unread", (json_int_t)resp_integer(both->items[1], 0)));
 }
 
 static const struct call_kind change_kind = {.fn = on_changed, .answer_bytes = CALL_SMALL_ANSWER};
@@ -166,6 +191,8 @@ void request_handle_mark(struct request *r)
     struct words words = {
         .len = 3, .at = {NOTIFY_STR("NOTIFY.MARK"), request_inbox_of(r, &buffer), state_of(r)}};
 
+    if (strcmp(r->type->name, "mark_read") == 0)
+        r->marked = marked_new(request_text(r, "id"), request_value(r, "ids")->json);
     change_ids(r, &words);
 }
 
@@ -368,6 +395,8 @@ void request_handle_sweep(struct request *r)
 
     if (!request_takes_log(r, &log))
         return;
+    if (strcmp(r->type->name, "mark_seen") == 0)
+        r->marked = marked_new(request_text(r, "upto"), NULL);
     if (log.len == 0 && notify_str_eq(request_text(r, "log"), request_inbox_of(r, &inbox_buffer)))
         change_inbox(r, &words);
     else

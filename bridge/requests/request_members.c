@@ -242,35 +242,77 @@ static bool read_json(struct member_value *value)
     return true;
 }
 
+/* The same as a JSON Schema, for the catalogue. Lengths are counted in characters there: a name may
+ * fit, and have too many bytes all the same. */
+
+#define AN_INTEGER(min, max)                                                                       \
+    "{\"type\":\"integer\",\"minimum\":" TEXT_OF(min) ",\"maximum\":" TEXT_OF(max) "}"
+#define A_STRING(max) "{\"type\":\"string\",\"minLength\":1,\"maxLength\":" TEXT_OF(max) "}"
+#define A_PATTERN(pattern) "{\"type\":\"string\",\"pattern\":\"" pattern "\"}"
+#define ID_PATTERN "[0-9]+(-[0-9]+)?"
+#define UUID_PATTERN                                                                               \
+    "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}"
+#define ID_SCHEMA A_PATTERN("^(" ID_PATTERN "|" UUID_PATTERN ")$")
+#define POSITION_SCHEMA A_PATTERN("^" ID_PATTERN "(@@[0-9]+)?$")
+
 struct kind {
     bool (*read)(struct member_value *value);
-    const char *expected;
+    const char *expected, *schema;
 };
 
 static const struct kind kinds[] = {
     [MEMBER_NAME] = {read_name,
-                     "a string of 1 to " TEXT_OF(KEY_NAME_MAX) " bytes without control characters"},
-    [MEMBER_WORD] = {read_word, "a string that is not empty"},
-    [MEMBER_TEXT] = {read_text, "a string"},
-    [MEMBER_TITLE] = {read_title, "a string of 1 to " TEXT_OF(NOTIFY_TITLE_MAX) " characters"},
-    [MEMBER_LABEL] = {read_label, "a string of 1 to " TEXT_OF(
-                                      MEMBER_LABEL_MAX) " bytes without control characters"},
-    [MEMBER_LEVEL] = {read_level, "info, success, warning, error or critical"},
-    [MEMBER_ID] = {read_id, "an id " AN_ID},
-    [MEMBER_BEFORE] = {read_before, "an id " AN_ID ", or what a feed says comes next"},
-    [MEMBER_KEY] = {read_key, "a key of 1 to " TEXT_OF(NOTIFY_KEY_MAX) " bytes"},
-    [MEMBER_OFFSET] = {read_offset, "an integer from 0 to " TEXT_OF(REQUEST_OFFSET_MAX)},
-    [MEMBER_POSITION] = {read_position, "an id " AN_ID},
-    [MEMBER_IDS] = {read_ids, "an array of 1 to " TEXT_OF(REQUEST_IDS_MAX) " ids " AN_ID},
-    [MEMBER_POSITIONS] = {read_positions, "an object of at most " TEXT_OF(
-                                              REQUEST_POSITIONS_MAX) " keys with ids " AN_ID},
-    [MEMBER_LIMIT] = {read_limit, "an integer from 1 to " TEXT_OF(REQUEST_LIMIT_MAX)},
-    [MEMBER_PAGE] = {read_page, "a number from 1 to " TEXT_OF(REQUEST_PAGE_MAX)},
-    [MEMBER_SINCE] = {read_since, SINCE_EXPECTED},
-    [MEMBER_FLAG] = {read_flag, "true or false"},
-    [MEMBER_TRUE] = {read_true, "true"},
-    [MEMBER_JSON] = {read_json, "JSON"},
+                     "a string of 1 to " TEXT_OF(KEY_NAME_MAX) " bytes without control characters",
+                     A_STRING(KEY_NAME_MAX)},
+    [MEMBER_WORD] = {read_word, "a string that is not empty",
+                     "{\"type\":\"string\",\"minLength\":1}"},
+    [MEMBER_TEXT] = {read_text, "a string", "{\"type\":\"string\"}"},
+    [MEMBER_TITLE] = {read_title, "a string of 1 to " TEXT_OF(NOTIFY_TITLE_MAX) " characters",
+                      A_STRING(NOTIFY_TITLE_MAX)},
+    [MEMBER_LABEL] = {read_label,
+                      "a string of 1 to " TEXT_OF(
+                          MEMBER_LABEL_MAX) " bytes without control characters",
+                      A_STRING(MEMBER_LABEL_MAX)},
+    [MEMBER_LEVEL] = {read_level, "info, success, warning, error or critical",
+                      "{\"enum\":[\"info\",\"success\",\"warning\",\"error\",\"critical\"]}"},
+    [MEMBER_ID] = {read_id, "an id " AN_ID, ID_SCHEMA},
+    [MEMBER_BEFORE] = {read_before, "an id " AN_ID ", or what a feed says comes next",
+                       A_PATTERN("^(" ID_PATTERN "(:.+)?|" UUID_PATTERN ")$")},
+    [MEMBER_KEY] = {read_key, "a key of 1 to " TEXT_OF(NOTIFY_KEY_MAX) " bytes",
+                    A_STRING(NOTIFY_KEY_MAX)},
+    [MEMBER_OFFSET] = {read_offset, "an integer from 0 to " TEXT_OF(REQUEST_OFFSET_MAX),
+                       AN_INTEGER(0, REQUEST_OFFSET_MAX)},
+    [MEMBER_POSITION] = {read_position, "an id " AN_ID, POSITION_SCHEMA},
+    [MEMBER_IDS] = {read_ids, "an array of 1 to " TEXT_OF(REQUEST_IDS_MAX) " ids " AN_ID,
+                    "{\"type\":\"array\",\"minItems\":1,\"maxItems\":" TEXT_OF(
+                        REQUEST_IDS_MAX) ",\"items\":" ID_SCHEMA "}"},
+    [MEMBER_POSITIONS] =
+        {read_positions,
+         "an object of at most " TEXT_OF(REQUEST_POSITIONS_MAX) " keys with ids " AN_ID,
+         "{\"type\":\"object\",\"maxProperties\":" TEXT_OF(
+             REQUEST_POSITIONS_MAX) ",\"additionalProperties\":{\"anyOf\":[" POSITION_SCHEMA
+                                    ",{\"type\":\"null\"}]}}"},
+    [MEMBER_LIMIT] = {read_limit, "an integer from 1 to " TEXT_OF(REQUEST_LIMIT_MAX),
+                      AN_INTEGER(1, REQUEST_LIMIT_MAX)},
+    [MEMBER_PAGE] = {read_page, "a number from 1 to " TEXT_OF(REQUEST_PAGE_MAX),
+                     AN_INTEGER(1, REQUEST_PAGE_MAX)},
+    [MEMBER_SINCE] = {read_since, SINCE_EXPECTED,
+                      "{\"anyOf\":[{\"type\":\"integer\",\"minimum\":1},"
+                      "{\"type\":\"string\",\"pattern\":\"^[0-9]+(ms|s|m|h|d)$\"}]}"},
+    [MEMBER_FLAG] = {read_flag, "true or false", "{\"type\":\"boolean\"}"},
+    [MEMBER_TRUE] = {read_true, "true", "{\"const\":true}"},
+    [MEMBER_JSON] = {read_json, "JSON", "{}"},
 };
+
+const char *member_kind_expected(enum member_kind kind)
+{
+    return kinds[kind].expected;
+}
+
+const char *member_kind_schema(enum member_kind kind)
+{
+    return kinds[kind].schema;
+}
 
 /* What is wrong. */
 

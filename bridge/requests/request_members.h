@@ -97,6 +97,10 @@ struct member_value {
     bool flag;
 };
 
+/* What a member of this kind must be: in words, and as a JSON Schema. */
+const char *member_kind_expected(enum member_kind kind);
+const char *member_kind_schema(enum member_kind kind);
+
 /* Fills r->values, r->type being set. False: the client has been answered with an error. Either way
  * they must be released. */
 bool request_members_read(struct request *r, const struct inbound *inbound);

@@ -82,9 +82,16 @@ static const struct request_type request_types[] = {
      MEMBERS(PUBLICATION_MEMBERS("notification_type"), MAY("idempotency_key", MEMBER_NAME))},
 };
 
-static const struct request_type *find_type(struct notify_str name)
+#define REQUEST_TYPES (sizeof(request_types) / sizeof(request_types[0]))
+
+const struct request_type *request_type_at(size_t i)
 {
-    for (size_t i = 0; i < sizeof(request_types) / sizeof(request_types[0]); i++)
+    return i < REQUEST_TYPES ? &request_types[i] : NULL;
+}
+
+const struct request_type *request_type_find(struct notify_str name)
+{
+    for (size_t i = 0; i < REQUEST_TYPES; i++)
         if (notify_str_eq(name, notify_str_z(request_types[i].name)))
             return &request_types[i];
     return NULL;
@@ -103,7 +110,7 @@ static bool read_type(struct request *r, struct notify_str value)
         answer_error(r, ANSWER_INVALID_FIELD, "type", "type must be a string");
         return false;
     }
-    r->type = find_type(name);
+    r->type = request_type_find(name);
     json_decref(json);
     if (r->type == NULL)
         answer_error(r, ANSWER_UNKNOWN_TYPE, "type", "no message of this type is known");
@@ -128,6 +135,7 @@ static void run(struct request *r, const struct inbound *inbound)
     struct member_value *outer = r->values; /* a request may hold another (rest_calls.c) */
 
     r->values = values;
+    loop_work(r->shared->senders.loop, LOOP_CLIENTS, r->type->name);
     if (request_members_read(r, inbound))
         handle(r);
     request_members_release(r);

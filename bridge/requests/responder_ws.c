@@ -4,19 +4,18 @@
 #include <string.h>
 
 #include "base/counters.h"
-#include "base/number.h"
 #include "clients/admission.h"
 #include "clients/client.h"
 #include "net/conn.h"
 #include "requests/answer.h"
+#include "requests/request_id.h"
 #include "requests/request_run.h"
 #include "requests/responder.h"
+#include "requests/responder_client.h"
 #include "wire/dialect.h"
 #include "wire/inbound.h"
 #include "wire/json_scan.h"
 #include "wire/text.h"
-
-#define REQUEST_ID_MAX 256 /* bytes as JSON text: kept while a request is under way */
 
 /* The id is kept as it was written, and so comes back: what it stands for is the client's business.
  */
@@ -35,31 +34,6 @@ static void answer(struct request *r, enum answer_code code, struct text *text)
     sender_send(&r->client->sender, text);
 }
 
-static bool is_gone(const struct request *r)
-{
-    return client_is_closed(r->client);
-}
-
-static void begin(struct request *r, size_t bytes)
-{
-    sender_call_begin(&r->client->sender, bytes);
-}
-
-static void end(struct request *r, size_t bytes)
-{
-    client_call_end(r->client, bytes);
-}
-
-static void waits(struct request *r)
-{
-    sender_call_waits(&r->client->sender);
-}
-
-static void goes_on(struct request *r)
-{
-    sender_call_goes_on(&r->client->sender);
-}
-
 static void release(struct request *r)
 {
     free((char *)((struct ws_request *)r)->id.ptr);
@@ -68,11 +42,7 @@ static void release(struct request *r)
 static const struct responder responder_ws = {
     .request_bytes = sizeof(struct ws_request),
     .answer = answer,
-    .is_gone = is_gone,
-    .begin = begin,
-    .end = end,
-    .waits = waits,
-    .goes_on = goes_on,
+    RESPONDER_OF_CLIENT,
     .release = release,
 };
 
@@ -97,33 +67,6 @@ struct request *responder_ws_request(struct client *client, struct notify_str re
 
 /* A message becomes a request. */
 
-static bool is_integer(struct notify_str value)
-{
-    size_t at = value.len > 0 && value.ptr[0] == '-';
-
-    for (size_t i = at; i < value.len; i++)
-        if (value.ptr[i] < '0' || value.ptr[i] > '9')
-            return false;
-    return value.len > at;
-}
-
-/* Can it be repeated? */
-static bool is_id(struct notify_str value)
-{
-    return value.len > 0 && (value.ptr[0] == '"' || is_integer(value)) && json_scan_value(value);
-}
-
-static bool check_id(struct request *r, struct notify_str id)
-{
-    if (id.len == 0 || notify_str_eq(id, NOTIFY_STR("null")) ||
-        (is_id(id) && id.len <= REQUEST_ID_MAX))
-        return true;
-    answer_error(
-        r, ANSWER_INVALID_FIELD, "request_id",
-        "request_id must be an integer, or a string of at most " TEXT_OF(REQUEST_ID_MAX) " bytes");
-    return false;
-}
-
 static void answer_fault(struct client *client, struct request *r, struct notify_str text,
                          const struct json_fault *fault)
 {
@@ -136,14 +79,12 @@ static void answer_fault(struct client *client, struct request *r, struct notify
  * same, or else its sender would wait for an answer that it has had. */
 void responder_ws_message(void *peer, struct notify_str text)
 {
-    static const struct notify_str no_id = {NULL, 0};
     struct client *client = peer;
     struct inbound inbound = {.len = 0};
     struct json_fault fault;
     bool good = dialect_read(client->sender.dialect, text, &inbound, &fault);
     uint64_t wait_ms = client_take_message(client);
-    struct request *r =
-        responder_ws_request(client, is_id(inbound.id.value) ? inbound.id.value : no_id);
+    struct request *r = responder_ws_request(client, request_id_of(&inbound));
 
     counter_add(COUNTER_MESSAGES_RECEIVED, 1);
     if (r == NULL) {
@@ -154,7 +95,7 @@ void responder_ws_message(void *peer, struct notify_str text)
         answer_rate_limited(r, wait_ms);
     else if (!good)
         answer_fault(client, r, text, &fault);
-    else if (check_id(r, inbound.id.value))
+    else if (request_id_check(r, inbound.id.value))
         request_run(r, &inbound);
     admission_demand(client);
     request_unref(r);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/counters.h"
+#include "clients/client.h"
 #include "clients/logs.h"
 #include "identity/key_names.h"
 #include "redis/resp.h"
@@ -14,6 +16,7 @@
 #include "requests/answer.h"
 #include "requests/call.h"
 #include "requests/item.h"
+#include "requests/marked.h"
 #include "requests/request.h"
 #include "requests/request_box.h"
 #include "requests/rest_id.h"
@@ -119,6 +122,9 @@ static void on_read(struct request *r, const struct resp *both, void *ctx)
     struct wanted *wanted = ctx;
     const struct resp *message = find(r, both->items[1]);
 
+    counter_add(COUNTER_MARKED_READ, (uint64_t)resp_integer(both->items[0], 0));
+    marked_one_read(notify_str_z(wanted->id), resp_integer(both->items[0], 0),
+                    r->shared->senders.loop);
     if (message == NULL)
         not_found(r);
     else

@@ -211,17 +211,6 @@ static void check_tag(struct request *r, struct listing *listing)
 
 /* What is asked for. */
 
-/* Copies text to *at, which moves on. */
-static struct notify_str keep(char **at, struct notify_str text)
-{
-    struct notify_str kept = {*at, text.len};
-
-    if (text.len > 0)
-        memcpy(*at, text.ptr, text.len);
-    *at += text.len;
-    return kept;
-}
-
 static size_t number_of(const struct request *r, const char *member, size_t otherwise)
 {
     const struct member_value *value = request_value(r, member);
@@ -239,9 +228,9 @@ static struct listing *listing_new(const struct request *r, struct notify_str be
     if (listing == NULL)
         return NULL;
     at = listing->texts;
-    listing->before = keep(&at, before);
-    listing->category = keep(&at, category);
-    listing->type = keep(&at, type);
+    listing->before = notify_str_keep(&at, before);
+    listing->category = notify_str_keep(&at, category);
+    listing->type = notify_str_keep(&at, type);
     listing->page = before.len > 0 ? 0 : number_of(r, "page", 1);
     listing->page_size = number_of(r, "page_size", PAGE_SIZE_DEFAULT);
     listing->unread_only = request_value(r, "unread_only")->flag;

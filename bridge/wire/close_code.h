@@ -4,6 +4,7 @@
 #define CLOSE_CODE_H
 
 enum conn_close_code {
+    CONN_CLOSE_PARKED = 1, /* of no WebSocket: it goes on at the next poll, maybe elsewhere */
     CONN_CLOSE_NORMAL = 1000,
     CONN_CLOSE_GOING_AWAY = 1001,
     CONN_CLOSE_UNSUPPORTED = 1003,

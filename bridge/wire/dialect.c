@@ -1,6 +1,9 @@
 #include "wire/dialect.h"
 
+#include <string.h>
+
 #include "wire/frame.h"
+#include "wire/socketio_frame.h"
 #include "wire/sse_block.h"
 #include "wire/text.h"
 #include "wire/vocabulary.h"
@@ -9,19 +12,34 @@ struct row {
     const struct vocabulary *vocabulary;
     struct frame *(*frame)(const struct text *text);
     enum dialect plain;
+    size_t (*end)(char *out, const struct frame *frame, struct notify_str id); /* of open ones */
+    bool (*is_open)(const struct frame *frame); /* NULL: all are that have an end */
 };
+
+_Static_assert(SSE_END_MAX <= DIALECT_END_MAX && SOCKETIO_FRAME_MORE <= DIALECT_END_MAX,
+               "any frame may be ended");
 
 static struct frame *frame_ws(const struct text *text)
 {
     return frame_new_ws(text->len, text->parts);
 }
 
+static size_t end_block(char *out, const struct frame *frame, struct notify_str id)
+{
+    memcpy(out, frame->data, frame->len);
+    return frame->len + sse_block_end(out + frame->len, id);
+}
+
 static const struct row rows[DIALECT_COUNT] = {
-    [DIALECT_CANONICAL] = {&vocabulary_canonical, frame_ws, DIALECT_CANONICAL},
-    [DIALECT_TOPIC] = {&vocabulary_topic, frame_ws, DIALECT_CANONICAL},
-    [DIALECT_SESSION] = {&vocabulary_session, frame_ws, DIALECT_CANONICAL},
-    [DIALECT_EVENTS] = {&vocabulary_canonical, sse_block_new, DIALECT_EVENTS},
-    [DIALECT_CHAT] = {&vocabulary_chat, sse_block_bare, DIALECT_CHAT},
+    [DIALECT_CANONICAL] = {&vocabulary_canonical, frame_ws, DIALECT_CANONICAL, NULL, NULL},
+    [DIALECT_TOPIC] = {&vocabulary_topic, frame_ws, DIALECT_CANONICAL, NULL, NULL},
+    [DIALECT_SESSION] = {&vocabulary_session, frame_ws, DIALECT_CANONICAL, NULL, NULL},
+    [DIALECT_EVENTS] = {&vocabulary_canonical, sse_block_new, DIALECT_EVENTS, end_block, NULL},
+    [DIALECT_CHAT] = {&vocabulary_chat, sse_block_bare, DIALECT_CHAT, NULL, NULL},
+    [DIALECT_SOCKETIO] = {&vocabulary_socketio, socketio_frame_new, DIALECT_SOCKETIO, NULL, NULL},
+    [DIALECT_SOCKETIO_MARKED] = {&vocabulary_socketio, socketio_frame_new_open,
+                                 DIALECT_SOCKETIO_MARKED, socketio_frame_end,
+                                 socketio_frame_is_open},
 };
 
 bool dialect_event(enum dialect dialect, const struct event *event, struct text *ret)
@@ -60,6 +78,18 @@ struct frame *dialect_greeting(enum dialect dialect, const struct greeting *gree
     }
     text_release(&text);
     return frame;
+}
+
+bool dialect_is_open(enum dialect dialect, const struct frame *frame)
+{
+    const struct row *row = &rows[dialect];
+
+    return row->end != NULL && (row->is_open == NULL || row->is_open(frame));
+}
+
+size_t dialect_end(enum dialect dialect, char *out, const struct frame *frame, struct notify_str id)
+{
+    return rows[dialect].end(out, frame, id);
 }
 
 int dialect_close_code(enum dialect dialect, int code)

@@ -21,11 +21,13 @@ struct text;
 #define DIALECT_RETRY_MS 3000
 
 enum dialect {
-    DIALECT_CANONICAL, /* the published bytes */
-    DIALECT_TOPIC,     /* /ws: notifications carry their title as "message", too */
-    DIALECT_EVENTS,    /* the published bytes in blocks of a stream of events (sse_block.h) */
-    DIALECT_SESSION,   /* /api/v1/ws/{session_id}: ids of entries are UUIDs */
-    DIALECT_CHAT,      /* answers of an agent that come piece by piece (dialect_chat.c) */
+    DIALECT_CANONICAL,       /* the published bytes */
+    DIALECT_TOPIC,           /* /ws: notifications carry their title as "message", too */
+    DIALECT_EVENTS,          /* the published bytes in blocks of a stream of events (sse_block.h) */
+    DIALECT_SESSION,         /* /api/v1/ws/{session_id}: ids of entries are UUIDs */
+    DIALECT_CHAT,            /* answers of an agent that come piece by piece (dialect_chat.c) */
+    DIALECT_SOCKETIO,        /* events of Socket.IO (socketio_frame.h) */
+    DIALECT_SOCKETIO_MARKED, /* the same, each to be ended by how far its reader has come */
     DIALECT_COUNT,
 };
 
@@ -44,12 +46,23 @@ bool dialect_item(enum dialect dialect, struct notify_str key, struct notify_str
 struct frame *dialect_frame(enum dialect dialect, const struct text *text);
 struct frame *dialect_greeting(enum dialect dialect, const struct greeting *greeting);
 
+/* A frame of a dialect whose frames are open: what ends it is its reader's own, how far he has come
+ * with it (a bookmark, or empty: it is not said). False: this one is whole, and cannot say it. */
+bool dialect_is_open(enum dialect dialect, const struct frame *frame);
+/* Writes it with its end, up to DIALECT_END_MAX bytes more than both have; or a whole one as it is.
+ * Returns how many bytes were written. */
+#define DIALECT_END_MAX 16
+size_t dialect_end(enum dialect dialect, char *out, const struct frame *frame,
+                   struct notify_str id);
+
 /* What code (close_code.h) is to a peer. */
 int dialect_close_code(enum dialect dialect, int code);
 
 /* How the keys of inboxes look: text with one %s in it, borrowed for life. To be said once, before
  * anything else; until then there are none. */
 void dialect_name_inboxes(const char *pattern);
+/* The same of the logs of sessions. */
+void dialect_name_sessions(const char *pattern);
 
 /* What a peer says, in canonical words. As inbound_read() (inbound.h). */
 bool dialect_read(enum dialect dialect, struct notify_str text, struct inbound *ret,

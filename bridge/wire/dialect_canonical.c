@@ -18,18 +18,23 @@ static void add_json(struct json_writer *writer, struct notify_str name, const j
     json_writer_add_json(writer, value);
 }
 
+void greeting_add_who(struct json_writer *writer, const struct greeting *greeting)
+{
+    add_string(writer, NOTIFY_STR("\"client_id\":"), greeting->client_id);
+    add_string(writer, NOTIFY_STR(",\"user_id\":"), greeting->user_id);
+    add_json(writer, NOTIFY_STR(",\"roles\":"), greeting->roles);
+    add_json(writer, NOTIFY_STR(",\"categories\":"), greeting->categories);
+    add_json(writer, NOTIFY_STR(",\"positions\":"), greeting->positions);
+    add_string(writer, NOTIFY_STR(",\"timestamp\":"), notify_str_z(greeting->timestamp));
+    json_writer_add(writer, NOTIFY_STR("}"));
+}
+
 bool greeting_of_connection(const struct greeting *greeting, struct text *ret)
 {
     struct json_writer writer = {.len = 0};
 
-    json_writer_add(&writer, NOTIFY_STR("{\"type\":\"connection\",\"status\":\"connected\""));
-    add_string(&writer, NOTIFY_STR(",\"client_id\":"), greeting->client_id);
-    add_string(&writer, NOTIFY_STR(",\"user_id\":"), greeting->user_id);
-    add_json(&writer, NOTIFY_STR(",\"roles\":"), greeting->roles);
-    add_json(&writer, NOTIFY_STR(",\"categories\":"), greeting->categories);
-    add_json(&writer, NOTIFY_STR(",\"positions\":"), greeting->positions);
-    add_string(&writer, NOTIFY_STR(",\"timestamp\":"), notify_str_z(greeting->timestamp));
-    json_writer_add(&writer, NOTIFY_STR("}"));
+    json_writer_add(&writer, NOTIFY_STR("{\"type\":\"connection\",\"status\":\"connected\","));
+    greeting_add_who(&writer, greeting);
     return json_writer_end(&writer, ret);
 }
 

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "base/number.h"
 #include "wire/agent_event.h"
 #include "wire/dialect.h"
 #include "wire/frame.h"
@@ -166,9 +167,37 @@ struct event *event_decode(struct notify_str message)
     return event;
 }
 
-/* A text without some of the members of another one. */
+/* Takes a beginning off; false: it is another one. */
+static bool skip(struct notify_str *text, struct notify_str begin)
+{
+    if (text->len < begin.len || memcmp(text->ptr, begin.ptr, begin.len) != 0)
+        return false;
+    *text = notify_str_of(text->ptr + begin.len, text->len - begin.len);
+    return true;
+}
+
+/* Up to the end of a string that has no escapes before that. */
+static bool skip_string(struct notify_str *text)
+{
+    const char *end = text->len == 0 ? NULL : memchr(text->ptr, '"', text->len);
+
+    if (end == NULL || end == text->ptr || end[-1] == '\\')
+        return false;
+    *text = notify_str_of(end, text->len - (size_t)(end - text->ptr));
+    return true;
+}
+
+bool event_looks_stored(struct notify_str message)
+{
+    return skip(&message, NOTIFY_STR("{\"type\":\"")) && skip_string(&message) &&
+           skip(&message, NOTIFY_STR("\",\"key\":\"")) && skip_string(&message) &&
+           skip(&message, NOTIFY_STR("\",\"id\":\""));
+}
+
+/* A text without some of the members of another one, or with an epoch. */
 struct excerpt {
     const struct notify_str *without; /* their names; the last is empty */
+    struct notify_str epoch;          /* stands before the revision; empty: none is added */
     struct json_copy copy;
 };
 
@@ -179,13 +208,19 @@ static void take_over_member(void *ctx, struct notify_str name, struct notify_st
     for (const struct notify_str *left_out = excerpt->without; left_out->len > 0; left_out++)
         if (notify_str_eq(name, *left_out))
             return;
+    if (excerpt->epoch.len > 0 && notify_str_eq(name, NOTIFY_STR("rev")))
+        json_copy_add(&excerpt->copy, NOTIFY_STR("epoch"), excerpt->epoch);
     json_copy_add(&excerpt->copy, name, value);
 }
 
-static struct event *make_excerpt(const struct event *event, const struct notify_str *without)
+#define EPOCH_ROOM (sizeof(",\"epoch\":") + NUMBER_TEXT_MAX)
+
+/* epoch: empty, or at most NUMBER_TEXT_MAX bytes. */
+static struct event *make_excerpt(const struct event *event, const struct notify_str *without,
+                                  struct notify_str epoch)
 {
-    struct event *copy = calloc(1, sizeof(*copy) + event->len + JSON_COPY_MORE);
-    struct excerpt excerpt = {.without = without};
+    struct event *copy = calloc(1, sizeof(*copy) + event->len + JSON_COPY_MORE + EPOCH_ROOM);
+    struct excerpt excerpt = {.without = without, .epoch = epoch};
     struct notify_str head[HEAD_COUNT] = {{NULL, 0}};
 
     if (copy == NULL)
@@ -194,6 +229,7 @@ static struct event *make_excerpt(const struct event *event, const struct notify
     copy->refs = 1;
     memset(copy->frames, 0, sizeof(copy->frames));
     copy->discreet = copy->uncounted = NULL;
+    copy->reach = (struct reach){{0}};
     excerpt.copy.text = copy->payload;
     (void)json_scan_object(notify_str_of(event->payload, event->len), take_over_member, &excerpt);
     copy->len = json_copy_end(&excerpt.copy).len;
@@ -212,7 +248,7 @@ struct event *event_discreet(struct event *event)
                                                    {NULL, 0}};
 
     if (event->discreet == NULL)
-        event->discreet = make_excerpt(event, indiscreet);
+        event->discreet = make_excerpt(event, indiscreet, (struct notify_str){NULL, 0});
     return event->discreet;
 }
 
@@ -223,8 +259,19 @@ struct event *event_uncounted(struct event *event)
     if (!event->counts_log)
         return event;
     if (event->uncounted == NULL)
-        event->uncounted = make_excerpt(event, counts);
+        event->uncounted = make_excerpt(event, counts, (struct notify_str){NULL, 0});
     return event->uncounted;
+}
+
+struct event *event_with_epoch(const struct event *event, uint32_t epoch)
+{
+    static const struct notify_str nothing = {NULL, 0};
+    char text[NUMBER_TEXT_MAX + 1];
+    struct event *copy = make_excerpt(event, &nothing, number_text(text, epoch));
+
+    if (copy != NULL)
+        copy->epoch = epoch;
+    return copy;
 }
 
 bool event_is_flushed(struct notify_str message)
@@ -328,6 +375,17 @@ static struct frame *make_frame(struct event *event, enum dialect dialect)
         return published_frame(event, dialect);
     frame = event_frame(event, plain);
     return frame == NULL ? NULL : frame_ref(frame);
+}
+
+struct reach event_reach(const struct event *event)
+{
+    struct reach reach = event->reach;
+
+    if (event->discreet != NULL)
+        reach_add(&reach, &event->discreet->reach);
+    if (event->uncounted != NULL)
+        reach_add(&reach, &event->uncounted->reach);
+    return reach;
 }
 
 struct frame *event_frame(struct event *event, enum dialect dialect)

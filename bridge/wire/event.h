@@ -1,7 +1,8 @@
 /* event -- one message of the module (docs/protocol.md, "The message"), decoded as far as routing
  * needs it, immutable, and shared by all receivers.
  *
- * Its frames are made when the first client of a dialect needs them, once for all clients. */
+ * Its frames are made when the first client of a dialect needs them, once for all clients. Beside
+ * what it says stands how far it has come. */
 #ifndef EVENT_H
 #define EVENT_H
 
@@ -12,6 +13,7 @@
 #include "notify_id.h"
 #include "notify_str.h"
 #include "wire/dialect.h"
+#include "wire/reach.h"
 
 struct frame;
 
@@ -47,6 +49,8 @@ struct event {
     struct frame *frames[DIALECT_COUNT]; /* owned; NULL until needed */
     struct event *discreet;              /* owned; NULL until needed */
     struct event *uncounted;             /* the same */
+    struct reach reach; /* of it alone: those who were sent another part of it count there */
+    uint32_t turn;      /* of the client for which it was queued last (clients/outcome.h) */
     size_t len;
     char payload[];
 };
@@ -62,6 +66,9 @@ struct event *event_plain(struct notify_str text);
 struct event *event_changed(struct notify_str key, uint32_t epoch, uint64_t rev, uint64_t unread);
 struct event *event_ref(struct event *event);
 struct event *event_unref(struct event *event); /* returns NULL */
+
+/* Does a message begin as an entry does? A look that costs little, for whoever drops it then. */
+bool event_looks_stored(struct notify_str message);
 
 /* Does it speak of this key? A channel carries what is said of the key of its name, nothing else.
  */
@@ -86,6 +93,13 @@ struct event *event_discreet(struct event *event);
 /* What of a change in an inbox is for whoever may not see all of the log that it is about: it does
  * not count that (log_unread). As above. */
 struct event *event_uncounted(struct event *event);
+
+/* An entry as it is told to those who come from an earlier epoch of its box: it says the present
+ * one. One reference. NULL: out of memory. */
+struct event *event_with_epoch(const struct event *event, uint32_t epoch);
+
+/* How far it has come, in whichever form. */
+struct reach event_reach(const struct event *event);
 
 /* Borrowed from the event. NULL: out of memory. */
 struct frame *event_frame(struct event *event, enum dialect dialect);

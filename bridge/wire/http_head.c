@@ -25,7 +25,7 @@ enum {
     IN_VALUE = 8, /* RFC 9110, 5.5, with blanks and obs-text */
 };
 
-static unsigned class_of(unsigned char c)
+static unsigned find_class(unsigned char c)
 {
     if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
         return IN_TOKEN | IN_TARGET | IN_HOST | IN_VALUE;
@@ -63,6 +63,24 @@ static unsigned class_of(unsigned char c)
     default:
         return c == '\t' || (c >= ' ' && c != 0x7F) ? IN_VALUE : 0;
     }
+}
+
+/* Looked up: there are hundreds of bytes in a head. */
+static uint8_t classes[UINT8_MAX + 1];
+
+/* Called before any is looked at. */
+static void learn_classes(void)
+{
+    static bool known;
+
+    for (unsigned i = 0; !known && i <= UINT8_MAX; i++)
+        classes[i] = (uint8_t)find_class((unsigned char)i);
+    known = true;
+}
+
+static unsigned class_of(unsigned char c)
+{
+    return classes[c];
 }
 
 static bool all_in(struct notify_str text, unsigned class)
@@ -117,9 +135,24 @@ static int check_size(const struct http_scan *scan)
     return scan->at > HTTP_HEAD_MAX ? STATUS_HEADER_TOO_LARGE : HTTP_SCAN_MORE;
 }
 
+/* Bytes of a line that neither end it nor pass a limit. */
+static void skip_plain(struct http_scan *scan, const char *bytes, size_t len)
+{
+    size_t most = scan->has_request_line || scan->line + HTTP_LINE_MAX > HTTP_HEAD_MAX
+                      ? HTTP_HEAD_MAX
+                      : scan->line + HTTP_LINE_MAX;
+
+    if (scan->at > scan->line && bytes[scan->at - 1] == '\r')
+        return;
+    while (scan->at < len && scan->at < most &&
+           (class_of((unsigned char)bytes[scan->at]) & IN_VALUE))
+        scan->at++;
+}
+
 int http_scan(struct http_scan *scan, const char *bytes, size_t len)
 {
-    while (scan->at < len) {
+    learn_classes();
+    while (skip_plain(scan, bytes, len), scan->at < len) {
         unsigned char c = (unsigned char)bytes[scan->at];
         bool after_cr = scan->at > scan->line && bytes[scan->at - 1] == '\r';
         int status;
@@ -422,6 +455,7 @@ int http_head_parse(struct http_head *ret, const char *bytes, size_t len)
     struct notify_str rest = notify_str_of(bytes, len), line = take_line(&rest);
     int status;
 
+    learn_classes();
     memset(ret, 0, offsetof(struct http_head, fields));
     if (line.len == 0)
         line = take_line(&rest);

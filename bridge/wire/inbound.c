@@ -55,3 +55,8 @@ bool inbound_read(struct notify_str text, struct inbound *ret, struct json_fault
     json_skim_object(text, on_id_alone, ret);
     return false;
 }
+
+bool inbound_read_members(struct notify_str object, struct inbound *ret)
+{
+    return json_scan_object(object, on_member, ret);
+}

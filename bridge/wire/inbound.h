@@ -27,6 +27,10 @@ struct inbound {
 /* Reads a canonical message. False: it is no well-formed JSON object, and nothing but its id is
  * read, as far as that can be told; *ret_fault says why. ret is all zero before. */
 bool inbound_read(struct notify_str text, struct inbound *ret, struct json_fault *ret_fault);
+/* Reads the members of what goes with a type that stands elsewhere: raw, and known to be
+ * well-formed. ret->type may be set before, and counts as one that the object has. False: it is no
+ * object. */
+bool inbound_read_members(struct notify_str object, struct inbound *ret);
 /* Compares a name as what it stands for. */
 bool inbound_is_named(struct notify_str raw, const char *name);
 

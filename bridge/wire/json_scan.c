@@ -290,6 +290,42 @@ bool json_scan_object(struct notify_str text, json_member_fn fn, void *ctx)
     return text.len > 0 && take_text(&s, text, fn, ctx);
 }
 
+static bool take_element(struct scan *s, json_element_fn fn, void *ctx)
+{
+    const unsigned char *value;
+
+    skip_blanks(s);
+    value = s->at;
+    if (!take_value(s))
+        return false;
+    fn(ctx, notify_str_of((const char *)value, (size_t)(s->at - value)));
+    skip_blanks(s);
+    return true;
+}
+
+bool json_scan_array(struct notify_str text, json_element_fn fn, void *ctx)
+{
+    struct scan s;
+
+    if (text.len == 0)
+        return false;
+    begin(&s, text);
+    skip_blanks(&s);
+    if (!take(&s, '['))
+        return false;
+    skip_blanks(&s);
+    if (!take(&s, ']')) {
+        do {
+            if (!take_element(&s, fn, ctx))
+                return false;
+        } while (take(&s, ','));
+        if (!take(&s, ']'))
+            return false;
+    }
+    skip_blanks(&s);
+    return s.at == s.end;
+}
+
 bool json_scan_message(struct notify_str text, json_member_fn fn, void *ctx,
                        struct json_fault *ret_fault)
 {

@@ -23,6 +23,10 @@ typedef void (*json_member_fn)(void *ctx, struct notify_str name, struct notify_
  * well-formed object; fn may have been called before that was found out. */
 bool json_scan_object(struct notify_str text, json_member_fn fn, void *ctx);
 
+/* The same for an array: fn is called for each of its elements, raw. */
+typedef void (*json_element_fn)(void *ctx, struct notify_str value);
+bool json_scan_array(struct notify_str text, json_element_fn fn, void *ctx);
+
 /* Where a text was found to be no object, and why. */
 struct json_fault {
     size_t at;     /* byte */

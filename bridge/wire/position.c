@@ -1,5 +1,6 @@
 #include "wire/position.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool parse_epoch(struct notify_str text, uint32_t *ret)
@@ -29,4 +30,14 @@ bool position_parse(struct notify_str text, struct position *ret)
         return false;
     *ret = position;
     return true;
+}
+
+size_t position_format(char out[POSITION_TEXT_MAX + 1], const struct position *position)
+{
+    size_t len = notify_id_format(out, position->id);
+
+    if (position->epoch != 0)
+        len += (size_t)snprintf(out + len, POSITION_TEXT_MAX + 1 - len, "@@%u",
+                                (unsigned)position->epoch);
+    return len;
 }

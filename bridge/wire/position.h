@@ -5,6 +5,7 @@
 #define POSITION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "notify_id.h"
@@ -18,6 +19,8 @@ struct position {
     uint32_t epoch; /* 0: not known */
 };
 
+/* Writes it with a NUL; returns the length. */
+size_t position_format(char out[POSITION_TEXT_MAX + 1], const struct position *position);
 /* False, and *ret untouched, for anything else. */
 bool position_parse(struct notify_str text, struct position *ret);
 

@@ -4,20 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void text_add(struct text *text, struct notify_str part)
-{
-    assert(text->len < TEXT_PARTS_MAX);
-    text->parts[text->len++] = part;
-}
-
-void text_add_member(struct text *text, struct notify_str name, struct notify_str value)
-{
-    text->parts[text->len - 1].len--; /* the brace, which comes last now */
-    text_add(text, name);
-    text_add(text, value);
-    text_add(text, NOTIFY_STR("}"));
-}
-
 /* {"type":"pong",…: none of those has an escape. */
 static struct notify_str type_of(struct notify_str json)
 {
@@ -32,9 +18,25 @@ static struct notify_str type_of(struct notify_str json)
                        : notify_str_of(json.ptr, (size_t)(end + 1 - json.ptr));
 }
 
+void text_add(struct text *text, struct notify_str part)
+{
+    assert(text->len < TEXT_PARTS_MAX);
+    if (text->len == 0 && text->type.len == 0)
+        text->type = type_of(part);
+    text->parts[text->len++] = part;
+}
+
+void text_add_member(struct text *text, struct notify_str name, struct notify_str value)
+{
+    text->parts[text->len - 1].len--; /* the brace, which comes last now */
+    text_add(text, name);
+    text_add(text, value);
+    text_add(text, NOTIFY_STR("}"));
+}
+
 struct text text_of(struct notify_str json)
 {
-    struct text text = {.type = type_of(json)};
+    struct text text = {.len = 0};
 
     text_add(&text, json);
     return text;

@@ -13,6 +13,7 @@
 struct event;
 struct inbound;
 struct json_fault;
+struct json_writer;
 struct text;
 
 /* What somebody who has come is told. */
@@ -42,9 +43,11 @@ struct vocabulary {
 };
 
 extern const struct vocabulary vocabulary_canonical, vocabulary_topic, vocabulary_session,
-    vocabulary_chat;
+    vocabulary_chat, vocabulary_socketio;
 
 /* The greeting of /ws (docs/protocol.md). */
 bool greeting_of_connection(const struct greeting *greeting, struct text *ret);
+/* Its members, from "client_id" on, and the brace that ends it. */
+void greeting_add_who(struct json_writer *writer, const struct greeting *greeting);
 
 #endif

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/counters.h"
+#include "wire/deflate.h"
+
 /* RFC 6455, 5.2 */
 enum opcode {
     OP_CONTINUATION = 0x0,
@@ -16,6 +19,7 @@ enum opcode {
 };
 
 #define OP_CONTROL_BIT 0x8
+#define RSV1 0x40 /* of the first frame of a message: it is compressed (RFC 7692, 6) */
 #define MAX_CONTROL_BYTES 125
 #define FIRST_MESSAGE_BYTES 512
 
@@ -25,6 +29,7 @@ enum {
     CODE_UNSUPPORTED = 1003,
     CODE_NONE = 1005,
     CODE_INVALID_DATA = 1007,
+    CODE_POLICY = 1008,
     CODE_TOO_BIG = 1009,
     CODE_INTERNAL = 1011,
 };
@@ -78,7 +83,8 @@ static const char *find_fault(const struct ws_reader *reader, const struct frame
 {
     bool control = (head->opcode & OP_CONTROL_BIT) != 0;
 
-    if (head->rsv != 0)
+    if (head->rsv != 0 &&
+        (head->rsv != RSV1 || !reader->inflates || control || head->opcode == OP_CONTINUATION))
         return "reserved bits set";
     if (head->opcode > (control ? OP_PONG : OP_BINARY))
         return "unknown opcode";
@@ -236,8 +242,11 @@ static enum ws_item_kind read_control(const struct frame_head *head, struct ws_i
 
 static void begin_payload(struct ws_reader *reader, const struct frame_head *head)
 {
-    if (head->opcode != OP_CONTINUATION)
+    if (head->opcode != OP_CONTINUATION) {
         reader->utf8_need = 0;
+        reader->is_binary = head->opcode == OP_BINARY;
+        reader->is_deflated = head->rsv == RSV1;
+    }
     reader->in_message = true;
     reader->in_frame = true;
     reader->final = head->final;
@@ -246,9 +255,73 @@ static void begin_payload(struct ws_reader *reader, const struct frame_head *hea
     reader->mask_at = 0;
 }
 
+static enum ws_item_kind whole(struct ws_reader *reader, const char *data, size_t len,
+                               struct ws_item *ret_item)
+{
+    if (reader->utf8_need > 0)
+        return fail(ret_item, CODE_INVALID_DATA, "text ends within a character");
+    *ret_item = (struct ws_item){.data = data, .len = len};
+    return reader->is_binary ? WS_BINARY : WS_TEXT;
+}
+
+static enum ws_item_kind inflating_failed(int error, struct ws_item *ret_item)
+{
+    static const struct {
+        int error, code;
+        const char *why;
+    } rows[] = {
+        {-EMSGSIZE, CODE_TOO_BIG, "message too big"},
+        {-E2BIG, CODE_POLICY, "too many blocks in a compressed message"},
+        {-EBADMSG, CODE_INVALID_DATA, "message is not compressed as it says"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (rows[i].error == error)
+            return fail(ret_item, rows[i].code, rows[i].why);
+    return fail(ret_item, CODE_INTERNAL, "out of memory");
+}
+
+/* All of a compressed message is there. What it is inflated to takes the place of what was kept. */
+static enum ws_item_kind inflate_whole(struct ws_reader *reader, struct notify_str deflated,
+                                       size_t max_bytes, struct ws_item *ret_item)
+{
+    char *text;
+    size_t len;
+    int result = deflate_inflate(deflated, max_bytes, &text, &len);
+
+    if (result != 0)
+        return inflating_failed(result, ret_item);
+    counter_add(COUNTER_INFLATED, 1);
+    counter_add(COUNTER_INFLATED_BYTES, deflated.len);
+    counter_add(COUNTER_INFLATED_PLAIN_BYTES, len);
+    drop_message(reader);
+    reader->message = text;
+    reader->spent = true;
+    if (!reader->is_binary && !check_utf8(reader, (const uint8_t *)text, len))
+        return fail(ret_item, CODE_INVALID_DATA, "text is not UTF-8");
+    return whole(reader, text, len, ret_item);
+}
+
+/* The message ends with data, which is what is there of it, or the end of that. */
+static enum ws_item_kind end_message(struct ws_reader *reader, struct notify_str data,
+                                     size_t max_bytes, struct ws_item *ret_item)
+{
+    bool at_once = reader->len == 0; /* all of it in this buffer: no copy */
+
+    reader->in_message = false;
+    if (!at_once && append(reader, (const uint8_t *)data.ptr, data.len) != 0)
+        return fail(ret_item, CODE_INTERNAL, "out of memory");
+    if (!at_once)
+        data = notify_str_of(reader->message, reader->len);
+    if (reader->is_deflated)
+        return inflate_whole(reader, data, max_bytes, ret_item);
+    reader->spent = !at_once;
+    return whole(reader, data.ptr, data.len, ret_item);
+}
+
 /* Takes what there is of the payload. WS_MORE: the frame goes on. */
-static enum ws_item_kind read_payload(struct ws_reader *reader, struct ws_input *in,
-                                      struct ws_item *ret_item)
+static enum ws_item_kind read_payload(struct ws_reader *reader, size_t max_bytes,
+                                      struct ws_input *in, struct ws_item *ret_item)
 {
     size_t have = (size_t)(in->end - in->ptr);
     size_t len = have < reader->left ? have : reader->left;
@@ -259,28 +332,25 @@ static enum ws_item_kind read_payload(struct ws_reader *reader, struct ws_input 
     reader->left -= (uint32_t)len;
     in->ptr += len;
     reader->in_frame = reader->left > 0;
-    if (!check_utf8(reader, data, len))
+    if (!reader->is_binary && !reader->is_deflated && !check_utf8(reader, data, len))
         return fail(ret_item, CODE_INVALID_DATA, "text is not UTF-8");
-    if (!reader->in_frame && reader->final) {
-        if (reader->utf8_need > 0)
-            return fail(ret_item, CODE_INVALID_DATA, "text ends within a character");
-        reader->in_message = false;
-        if (reader->len == 0) { /* all of it in this buffer: no copy */
-            *ret_item = (struct ws_item){.data = (const char *)data, .len = len};
-            return WS_TEXT;
-        }
-    }
+    if (!reader->in_frame && reader->final)
+        return end_message(reader, notify_str_of((const char *)data, len), max_bytes, ret_item);
     if (append(reader, data, len) != 0)
         return fail(ret_item, CODE_INTERNAL, "out of memory");
     if (reader->in_frame)
         return WS_MORE;
-    if (reader->in_message) {
-        *ret_item = (struct ws_item){.len = len};
-        return WS_PART;
-    }
-    reader->spent = true;
-    *ret_item = (struct ws_item){.data = reader->message, .len = reader->len};
-    return WS_TEXT;
+    *ret_item = (struct ws_item){.len = len};
+    return WS_PART;
+}
+
+/* What may come of a message that begins, or goes on, with head. */
+static size_t payload_max(const struct ws_reader *reader, const struct frame_head *head,
+                          size_t max_bytes)
+{
+    bool deflated = head->opcode == OP_CONTINUATION ? reader->is_deflated : head->rsv == RSV1;
+
+    return (deflated ? deflate_bound(max_bytes) : max_bytes) - reader->len;
 }
 
 enum ws_item_kind ws_reader_next(struct ws_reader *reader, size_t max_bytes, struct ws_input *in,
@@ -299,14 +369,14 @@ enum ws_item_kind ws_reader_next(struct ws_reader *reader, size_t max_bytes, str
             return fail(ret_item, CODE_PROTOCOL_ERROR, fault);
         if (head.opcode & OP_CONTROL_BIT)
             return read_control(&head, in, ret_item);
-        if (head.opcode == OP_BINARY)
+        if (head.opcode == OP_BINARY && !reader->takes_binary)
             return fail(ret_item, CODE_UNSUPPORTED, "binary frames are not supported");
-        if (head.len > max_bytes - reader->len)
+        if (head.len > payload_max(reader, &head, max_bytes))
             return fail(ret_item, CODE_TOO_BIG, "message too big");
         in->ptr += head.size;
         begin_payload(reader, &head);
     }
-    return read_payload(reader, in, ret_item);
+    return read_payload(reader, max_bytes, in, ret_item);
 }
 
 int ws_reader_keep(struct ws_reader *reader, const struct ws_input *in)

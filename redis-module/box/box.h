@@ -29,6 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/mover.h"
 #include "box/box_types.h"
 
 /* ---- life ---- */
@@ -307,7 +308,7 @@ size_t box_segments(const struct box *box);    /* 1 for a small box, also an emp
 
 /* Hands every allocation to the mover, from *cursor on (0: the beginning). True: it was told to
  * stop, and *cursor says where to go on; the box may change until then. */
-bool box_move(struct box **box, const struct box_mover *mover, unsigned long *cursor);
+bool box_move(struct box **box, const struct mover *mover, unsigned long *cursor);
 
 /* ---- payloads ---- */
 

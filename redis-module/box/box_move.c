@@ -6,37 +6,29 @@
 
 enum { SEGMENTS_PER_CHECK = 16 }; /* moved between two looks at the clock */
 
-static void *moved(const struct box_mover *mover, void *ptr)
-{
-    void *new_ptr = mover->move(mover->ctx, ptr);
-
-    return new_ptr != NULL ? new_ptr : ptr;
-}
-
 /* What there is once: the box itself and its extra. */
-static void move_frame(struct box **box, const struct box_mover *mover)
+static void move_frame(struct box **box, const struct mover *mover)
 {
     struct box_extra *extra;
 
-    *box = moved(mover, *box);
+    *box = mover_moved(mover, *box);
     extra = box_extra(*box);
     if (extra != NULL) {
-        extra = moved(mover, extra);
+        extra = mover_moved(mover, extra);
         (void)store_set_extra(box, extra); /* it has the field: nothing moves */
-        box_extra_move(extra, mover->move, mover->ctx);
+        box_extra_move(extra, mover);
     }
 }
 
-static void move_segment(struct segment *segment, const struct box_mover *mover)
+static void move_segment(struct segment *segment, const struct mover *mover)
 {
-    segment->bytes = moved(mover, segment->bytes);
-    if (segment->marks != NULL)
-        segment->marks = moved(mover, segment->marks);
+    segment->bytes = mover_moved(mover, segment->bytes);
+    segment->marks = mover_moved_if(mover, segment->marks);
 }
 
 /* The cursor is 0, or 1 + the number of the segment to go on with. Between two calls segments may
  * have come and gone: then one is moved twice or left for the next time, which does no harm. */
-bool box_move(struct box **box, const struct box_mover *mover, unsigned long *cursor)
+bool box_move(struct box **box, const struct mover *mover, unsigned long *cursor)
 {
     if (*cursor == 0) {
         move_frame(box, mover);

@@ -99,15 +99,4 @@ struct box_past_epoch {
     struct notify_id end; /* the last id of it */
 };
 
-/* ---- memory ---- */
-
-/* Moving allocations, for active defragmentation. move returns NULL (it stays) or the new address.
- */
-typedef void *(*box_move_fn)(void *ctx, void *ptr);
-struct box_mover {
-    box_move_fn move;
-    bool (*should_stop)(void *ctx); /* asked now and then; NULL: never */
-    void *ctx;
-};
-
 #endif

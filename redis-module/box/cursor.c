@@ -279,16 +279,9 @@ void cursor_visit(const struct cursor *cursor, void (*visit)(void *ctx, void *pt
         visit(ctx, cursor->covers, cursor_covers_bytes(cursor->covers));
 }
 
-void cursor_move(struct cursor **cursor, box_move_fn move, void *ctx)
+void cursor_move(struct cursor **cursor, const struct mover *mover)
 {
-    void *moved = move(ctx, *cursor);
-
-    if (moved != NULL)
-        *cursor = moved;
-    moved = (*cursor)->marks == NULL ? NULL : move(ctx, (*cursor)->marks);
-    if (moved != NULL)
-        (*cursor)->marks = moved;
-    moved = (*cursor)->covers == NULL ? NULL : move(ctx, (*cursor)->covers);
-    if (moved != NULL)
-        (*cursor)->covers = moved;
+    *cursor = mover_moved(mover, *cursor);
+    (*cursor)->marks = mover_moved_if(mover, (*cursor)->marks);
+    (*cursor)->covers = mover_moved_if(mover, (*cursor)->covers);
 }

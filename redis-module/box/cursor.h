@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/mover.h"
 #include "base/text_buf.h"
 #include "box/box_types.h"
 
@@ -79,7 +80,7 @@ struct cursor *cursor_load(struct notify_str bytes, const char **ret_why);
 /* Every allocation with the bytes that are known to belong to it; as box_extra_visit. */
 void cursor_visit(const struct cursor *cursor, void (*visit)(void *ctx, void *ptr, size_t bytes),
                   void *ctx);
-/* Hands every allocation to move (see struct box_mover). */
-void cursor_move(struct cursor **cursor, box_move_fn move, void *ctx);
+/* Hands every allocation to the mover. */
+void cursor_move(struct cursor **cursor, const struct mover *mover);
 
 #endif

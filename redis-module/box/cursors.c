@@ -190,15 +190,11 @@ void cursors_visit(const struct cursors *cursors, void (*visit)(void *ctx, void 
         cursor_visit(cursors->list[i], visit, ctx);
 }
 
-void cursors_move(struct cursors **cursors, box_move_fn move, void *ctx)
+void cursors_move(struct cursors **cursors, const struct mover *mover)
 {
-    struct cursors *moved;
-
+    *cursors = mover_moved_if(mover, *cursors);
     if (*cursors == NULL)
         return;
-    moved = move(ctx, *cursors);
-    if (moved != NULL)
-        *cursors = moved;
     for (uint32_t i = 0; i < (*cursors)->count; i++)
-        cursor_move(&(*cursors)->list[i], move, ctx);
+        cursor_move(&(*cursors)->list[i], mover);
 }

@@ -37,6 +37,6 @@ bool cursors_are_sound(const struct cursors *cursors);
 /* As cursor_visit and cursor_move, of everything. */
 void cursors_visit(const struct cursors *cursors, void (*visit)(void *ctx, void *ptr, size_t bytes),
                    void *ctx);
-void cursors_move(struct cursors **cursors, box_move_fn move, void *ctx);
+void cursors_move(struct cursors **cursors, const struct mover *mover);
 
 #endif

@@ -57,17 +57,10 @@ void box_extra_visit(const struct box_extra *extra, box_extra_visit_fn visit, vo
         visit(ctx, extra->tokens.bytes, extra->tokens.cap);
 }
 
-static void *moved(void *ptr, void *(*move)(void *ctx, void *ptr), void *ctx)
+void box_extra_move(struct box_extra *extra, const struct mover *mover)
 {
-    void *new_ptr = ptr == NULL ? NULL : move(ctx, ptr);
-
-    return new_ptr != NULL ? new_ptr : ptr;
-}
-
-void box_extra_move(struct box_extra *extra, void *(*move)(void *ctx, void *ptr), void *ctx)
-{
-    cursors_move(&extra->cursors, move, ctx);
-    extra->collapse.slots = moved(extra->collapse.slots, move, ctx);
-    extra->tokens.table.slots = moved(extra->tokens.table.slots, move, ctx);
-    extra->tokens.bytes = moved(extra->tokens.bytes, move, ctx);
+    cursors_move(&extra->cursors, mover);
+    extra->collapse.slots = mover_moved_if(mover, extra->collapse.slots);
+    extra->tokens.table.slots = mover_moved_if(mover, extra->tokens.table.slots);
+    extra->tokens.bytes = mover_moved_if(mover, extra->tokens.bytes);
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/id_table.h"
+#include "base/mover.h"
 #include "box/tokens.h"
 
 struct box;
@@ -32,7 +33,7 @@ typedef void (*box_extra_visit_fn)(void *ctx, void *ptr, size_t bytes);
 /* Every allocation with the bytes that are known to belong to it. */
 void box_extra_visit(const struct box_extra *extra, box_extra_visit_fn visit, void *ctx);
 
-/* Hands every allocation but extra itself to move (see struct box_mover). */
-void box_extra_move(struct box_extra *extra, void *(*move)(void *ctx, void *ptr), void *ctx);
+/* Hands every allocation but extra itself to the mover. */
+void box_extra_move(struct box_extra *extra, const struct mover *mover);
 
 #endif

@@ -1,13 +1,9 @@
 /* cmd_unread -- NOTIFY.UNREAD: how much somebody has not read, as one number or by groups. */
 #include "commands/commands.h"
 
-#include <errno.h>
-
-#include "base/limits.h"
 #include "base/scratch.h"
-#include "box/body.h"
 #include "commands/filter_args.h"
-#include "commands/group.h"
+#include "commands/unread_groups.h"
 #include "commands/inbox.h"
 #include "commands/log_count.h"
 #include "server/args.h"
@@ -63,58 +59,6 @@ static int run_number(struct rm_ctx *ctx, struct rm_string *key, const struct fi
 
 /* ---- by groups ---- */
 
-/* 0, or an error of groups_add. */
-static int group_part(struct groups *groups, struct feed_source *source,
-                      const struct box_filter *filter)
-{
-    struct box_range range = {
-        .to = NOTIFY_ID_GREATEST, .now_ms = source->now_ms, .filter = *filter};
-    struct box_entry entry;
-    int rc = 0;
-
-    range.filter.state = BOX_UNREAD;
-    box_view_iter_init(&source->iter, source->view, &range);
-    while (rc == 0 && box_view_iter_next(&source->iter, &entry))
-        rc = entry.is_muted ? 0 : groups_add(groups, &entry);
-    return rc;
-}
-
-static void reply_text(struct rm_ctx *ctx, const struct groups *groups, enum body_field field,
-                       struct notify_str stored)
-{
-    bool is_escaped = groups->by == GROUP_TYPE || groups->by == GROUP_ENTITY;
-
-    if (is_escaped && stored.ptr != NULL)
-        stored = body_plain(scratch_body(), field, stored);
-    reply_str(ctx, stored);
-}
-
-static void reply_groups(struct rm_ctx *ctx, const struct groups *groups)
-{
-    bool is_entity = groups->by == GROUP_ENTITY;
-
-    if (is_entity)
-        rm_ReplyWithArray(ctx, (long)groups->count);
-    else
-        rm_ReplyWithMap(ctx, (long)groups->count);
-    for (size_t i = 0; i < groups->count; i++) {
-        if (is_entity)
-            rm_ReplyWithArray(ctx, 3);
-        reply_text(ctx, groups, is_entity ? BODY_ENTITY_TYPE : BODY_TYPE, groups->list[i].name);
-        if (is_entity)
-            reply_text(ctx, groups, BODY_ENTITY_ID, groups->list[i].id);
-        rm_ReplyWithLongLong(ctx, (long long)groups->list[i].count);
-    }
-}
-
-static int reply_failed(struct rm_ctx *ctx, struct args *args, int error)
-{
-    if (error != -ENOSPC)
-        return reply_no_memory(ctx);
-    args_fail(args, "LIMIT what is unread is of more than %d groups", LIMIT_GROUPS);
-    return reply_args_error(ctx, args);
-}
-
 static int run_groups(struct rm_ctx *ctx, struct args *args, const struct filter_args *wanted)
 {
     struct groups groups;
@@ -125,11 +69,12 @@ static int run_groups(struct rm_ctx *ctx, struct args *args, const struct filter
         return RM_OK;
     groups_init(&groups, wanted->by);
     for (size_t i = 0; rc == 0 && i < inbox.count; i++)
-        rc = group_part(&groups, &inbox.sources[i], &wanted->filter);
+        rc = groups_add_unread(&groups, inbox.sources[i].view, inbox.sources[i].now_ms,
+                               &wanted->filter);
     if (rc == 0)
-        reply_groups(ctx, &groups);
+        groups_reply(ctx, &groups);
     else
-        (void)reply_failed(ctx, args, rc);
+        (void)groups_reply_failed(ctx, args, rc);
     groups_release(&groups);
     inbox_close(&inbox);
     scratch_shrink();

@@ -236,8 +236,10 @@ static struct rm_arg directions[] = {
 struct rm_arg command_args_view[] = {
     KEY,
     ARG("cursor", RM_ARG_STRING, NULL, 0),
+    OPTION_ONEOF("group", "BY", group_names),
     OPTION_ONEOF("entries", NULL, directions),
     OPTION_INT("count", "COUNT"),
+    OPTION("total", "TOTAL"),
     FILTERS,
     OPTION("json", "JSON"),
     END,

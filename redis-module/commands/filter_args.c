@@ -249,6 +249,8 @@ static const struct arg_option view_options[] = {
     ARG_OPTION("JSON", take_json),
     ARG_OPTION("RANGE", take_range),
     ARG_OPTION("REVRANGE", take_revrange),
+    ARG_OPTION("TOTAL", take_total),
+    ARG_OPTION("BY", take_by),
 };
 static const struct arg_option unread_options[] = {CATEGORIES, ARG_OPTION("LOGS", take_logs),
                                                    ARG_OPTION("BY", take_by)};
@@ -270,11 +272,13 @@ static const struct {
 /* What chooses entries says nothing where none are asked for. */
 static bool check_view(const struct filter_args *wanted, struct args *args)
 {
-    if (wanted->has_range ||
-        (filter_args_are_plain(wanted) && !wanted->json && wanted->count == REPLY_ENTRIES_MAX))
+    bool chooses = !filter_args_are_plain(wanted) || wanted->json || wanted->total ||
+                   wanted->count != REPLY_ENTRIES_MAX;
+
+    if (wanted->has_range || !chooses)
         return true;
-    return args_fail(args,
-                     "ERR syntax error: RANGE or REVRANGE is needed with filters, COUNT and JSON");
+    return args_fail(args, "ERR syntax error: RANGE or REVRANGE is needed with filters, COUNT, "
+                           "TOTAL and JSON");
 }
 
 bool filter_args_take(struct filter_args *wanted, enum filter_use use, struct args *args)

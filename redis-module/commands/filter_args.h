@@ -25,7 +25,8 @@ enum filter_use {
     FILTER_FEED,   /* those of COUNT without LOG, and COUNT, JSON, LOGS, BEFORE, OFFSET, TOTAL */
     FILTER_UNREAD, /* CATEGORY, LOGS, BY */
     FILTER_BADGE,  /* CATEGORY, LOGS */
-    FILTER_VIEW, /* those of RANGE without LOG, and RANGE, REVRANGE, which all but CATEGORY need */
+    FILTER_VIEW, /* those of RANGE without LOG, and RANGE, REVRANGE, TOTAL, BY; all but CATEGORY and
+                  * BY need one of the first two */
 };
 
 /* What has not been given is NULL, 0 or false. */

@@ -93,6 +93,21 @@ void log_view_reply(struct log_view *lv, const struct box_entry *entry, bool jso
         reply_entry(ctx, entry);
 }
 
+uint64_t log_view_total(struct log_view *lv, const struct filter_args *wanted,
+                        struct box_range *range)
+{
+    struct box_view_iter iter;
+    struct box_entry entry;
+    uint64_t total = 0;
+
+    range->now_ms = lv->now_ms;
+    range->filter = wanted->filter;
+    box_view_iter_init(&iter, &lv->view, range);
+    while (box_view_iter_next(&iter, &entry))
+        total++;
+    return total;
+}
+
 void log_view_reply_range(struct log_view *lv, const struct filter_args *wanted,
                           struct box_range *range)
 {

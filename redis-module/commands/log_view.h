@@ -29,6 +29,9 @@ void log_view_close(struct log_view *lv);
 
 /* In one of the two forms: of RANGE JSON, or of RANGE. */
 void log_view_reply(struct log_view *lv, const struct box_entry *entry, bool json);
+/* How many there are between the range's ends that wanted lets through. */
+uint64_t log_view_total(struct log_view *lv, const struct filter_args *wanted,
+                        struct box_range *range);
 /* An array of those between the range's ends that wanted lets through, at most wanted->count. */
 void log_view_reply_range(struct log_view *lv, const struct filter_args *wanted,
                           struct box_range *range);

@@ -127,6 +127,15 @@ static bool store(struct box_key *bk, struct args *args, struct send_spec *spec,
 
 /* ---- publishing and answering ---- */
 
+/* The epoch that the message says. The first entry says the box's, too: that may have begun with a
+ * change of which nothing was published, and whoever does not know it learns of no loss. */
+static uint32_t told_epoch(const struct box_key *bk, const struct send_result *result)
+{
+    bool is_first = result->outcome != SEND_PUBLISHED && notify_id_is_zero(result->prev);
+
+    return is_first ? box_epoch(bk->box) : result->epoch;
+}
+
 static int announce(struct box_key *bk, const struct send_spec *spec,
                     const struct send_result *result)
 {
@@ -134,7 +143,7 @@ static int announce(struct box_key *bk, const struct send_spec *spec,
     struct render_box box = {.key = box_key_name(bk),
                              .rev = result->rev,
                              .unread = result->unread,
-                             .epoch = result->epoch};
+                             .epoch = told_epoch(bk, result)};
 
     if (result->outcome == SEND_PUBLISHED)
         render_unstored(message, &box, &spec->entry, spec->now_ms);

@@ -523,21 +523,16 @@ size_t sessions_allocations(const struct sessions *set)
     return 1 + (size_t)set->count;
 }
 
-bool sessions_move(struct sessions **set, const struct sessions_mover *mover, unsigned long *cursor)
+bool sessions_move(struct sessions **set, const struct mover *mover, unsigned long *cursor)
 {
-    struct sessions *moved = *cursor == 0 ? mover->move(mover->ctx, *set) : NULL;
-
-    if (moved != NULL)
-        *set = moved;
+    if (*cursor == 0)
+        *set = mover_moved(mover, *set);
     for (uint32_t i = (uint32_t)*cursor; i < (*set)->count; i++) {
-        struct sessions_record *record;
         if (i > *cursor && mover->should_stop != NULL && mover->should_stop(mover->ctx)) {
             *cursor = i;
             return true;
         }
-        record = mover->move(mover->ctx, (*set)->slots[i].record);
-        if (record != NULL)
-            (*set)->slots[i].record = record;
+        (*set)->slots[i].record = mover_moved(mover, (*set)->slots[i].record);
     }
     return false;
 }

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/mover.h"
 #include "base/text_buf.h"
 #include "sessions/sessions_types.h"
 
@@ -83,15 +84,7 @@ struct sessions *sessions_load(struct notify_str payload, const char **ret_why);
 size_t sessions_bytes(const struct sessions *set);       /* of all allocations */
 size_t sessions_allocations(const struct sessions *set); /* effort to free */
 
-/* Hands allocations to move (NULL: it stays, or the new address), from *cursor on (0: the
- * beginning), until should_stop (NULL: never) says so: then true, and *cursor says where to go on;
- * the set may change until then. */
-struct sessions_mover {
-    void *(*move)(void *ctx, void *ptr);
-    bool (*should_stop)(void *ctx);
-    void *ctx;
-};
-bool sessions_move(struct sessions **set, const struct sessions_mover *mover,
-                   unsigned long *cursor);
+/* Hands allocations to the mover (see there). */
+bool sessions_move(struct sessions **set, const struct mover *mover, unsigned long *cursor);
 
 #endif

@@ -1,5 +1,6 @@
 /* fanout -- what it costs the bridge to bring one message to very many clients: of WebSockets, or,
- * with NOTIFY_CARRIER=sse, of streams of events.
+ * with NOTIFY_CARRIER=sse, of streams of events, or =deflate, of WebSockets with compressed
+ * messages.
  *
  * Measures connecting, user-space memory per connection, and CPU time per delivery of real
  * NOTIFY.SENDs and NOTIFY.EVENTs to the broadcast log, one at a time and eight in flight, in turns
@@ -30,6 +31,24 @@ struct load {
 
 /* Before the names of figures, so that those of two carriers are told apart. */
 static const char *figure_prefix = "";
+
+static const struct carrier {
+    const char *name, *title, *prefix;
+    enum crowd_speech speech;
+} carriers[] = {
+    {"websocket", "WebSocket", "", CROWD_WEBSOCKET},
+    {"sse", "SSE", "SSE: ", CROWD_EVENTS},
+    {"deflate", "WebSocket, compressed", "compressed: ", CROWD_DEFLATED},
+};
+
+/* name: NULL for the first of them. */
+static const struct carrier *find_carrier(const char *name)
+{
+    for (size_t i = 0; name != NULL && i < sizeof(carriers) / sizeof(carriers[0]); i++)
+        if (strcmp(carriers[i].name, name) == 0)
+            return &carriers[i];
+    return &carriers[0];
+}
 
 /* One row of the table: a load and how much of it is on its way at a time. */
 struct row {
@@ -185,7 +204,7 @@ static void print_all(const struct bench_options *options, const struct connecti
     printf("fanout over %s: %ld clients, %ld rounds of %ld messages; bridge on core %d, generator "
            "and Redis "
            "on core %d\n",
-           figure_prefix[0] == '\0' ? "WebSocket" : "SSE", options->clients, options->rounds,
+           find_carrier(getenv("NOTIFY_CARRIER"))->title, options->clients, options->rounds,
            options->operations, options->server_core, options->generator_core);
     print_connecting(connecting);
     print_rows(rows, row_count);
@@ -207,18 +226,15 @@ int main(int argc, char **argv)
     struct connecting connecting = {.private_dirty = 0};
     struct crowd crowd;
 
-    const char *name = getenv("NOTIFY_CARRIER");
-    enum swarm_carrier carrier =
-        name != NULL && strcmp(name, "sse") == 0 ? SWARM_EVENTS : SWARM_WEBSOCKET;
+    const struct carrier *carrier = find_carrier(getenv("NOTIFY_CARRIER"));
 
-    if (carrier == SWARM_EVENTS)
-        figure_prefix = "SSE: ";
+    figure_prefix = carrier->prefix;
     bench_parse(&options, argc, argv, description);
     proc_need_descriptors((size_t)options.clients + 64);
     struct floor *floor =
         floor_new((uint32_t)options.clients, options.server_core, options.generator_core);
     proc_pin_self(options.generator_core);
-    crowd_init_over(carrier, &crowd, (uint32_t)options.clients, options.bridge_port,
+    crowd_init_over(carrier->speech, &crowd, (uint32_t)options.clients, options.bridge_port,
                     options.bridge_pid, options.redis_port);
     RESP_TEXT_ADD(&send.command, "NOTIFY.SEND", CROWD_LOG, "Build finished");
 

@@ -24,7 +24,7 @@ export const phone = (width = 375) => ({
   deviceScaleFactor: 2,
 });
 
-function launch(flags, ignoreDefaultArgs) {
+export function launch(flags = [], ignoreDefaultArgs = false) {
   return chromium.launch({ executablePath: EXECUTABLE, args: [...FLAGS, ...flags], ignoreDefaultArgs });
 }
 

@@ -5,6 +5,7 @@ const cleanups = [];
 const lastCleanups = [];
 
 export const WAIT_MS = 60000; // whoever waits so long has failed: a busy machine is slow
+const CLEAN_UP_MS = 2 * WAIT_MS; // longer than a program is given to end
 
 /* name: a sentence that says what holds. */
 export function test(name, fn) {
@@ -21,22 +22,39 @@ export function afterAll(fn) {
   lastCleanups.push(fn);
 }
 
-/* Ends what all tests share. */
-export async function cleanUpAll() {
-  for (const fn of lastCleanups.splice(0)) await fn();
+/* Resolves as `work` does, or rejects: nothing may take the tests behind it along. */
+async function inTime(work, timeoutMs) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`still running after ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
-/* Ends what the present test has started. Returns the first error, having tried everything. */
-export async function cleanUp() {
+async function callAll(fns) {
   let first = null;
-  while (cleanups.length > 0) {
+  while (fns.length > 0) {
     try {
-      await cleanups.pop()();
+      await inTime(fns.pop()(), CLEAN_UP_MS);
     } catch (error) {
       first ||= error;
     }
   }
   return first;
+}
+
+/* Ends what the present test has started. Returns the first error, having tried everything. */
+export function cleanUp() {
+  return callAll(cleanups);
+}
+
+/* Ends what all tests share; as cleanUp(). */
+export function cleanUpAll() {
+  return callAll(lastCleanups);
 }
 
 /* Asks until `probe` says true, and returns what it said; for what cannot be waited for otherwise. */
@@ -52,18 +70,13 @@ export async function eventually(what, probe, timeoutMs = WAIT_MS) {
 }
 
 async function runOne({ name, fn }, timeoutMs) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`still running after ${timeoutMs} ms`)), timeoutMs);
-  });
   const began = Date.now();
   let error = null;
   try {
-    await Promise.race([fn(), late]);
+    await inTime(fn(), timeoutMs);
   } catch (thrown) {
     error = thrown;
   }
-  clearTimeout(timer);
   error = (await cleanUp()) || error;
   console.log(`${error ? 'FAILED' : 'ok'}  ${name} (${Date.now() - began} ms)`);
   if (error) console.log(String(error.stack || error).replace(/^/gm, '        '));

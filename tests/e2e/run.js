@@ -41,6 +41,10 @@ process.on('unhandledRejection', (error) => {
 
 await loadTests();
 const { passed, failed } = await runTests(process.argv[2] || '', TEST_TIMEOUT_MS);
-await cleanUpAll();
+const left = await cleanUpAll();
+if (left) {
+  console.log(`FAILED  what all tests share did not end\n${left.stack || left}`);
+  broken++;
+}
 console.log(`${passed} passed, ${failed + broken} failed`);
 process.exit(failed + broken > 0 || passed === 0 ? 1 : 0);

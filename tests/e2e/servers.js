@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { after, eventually } from './harness.js';
+import { after, eventually, WAIT_MS } from './harness.js';
 
 const ROOT = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const MODULE = process.env.NOTIFY_SO || join(ROOT, 'build', 'notify.so');
@@ -20,7 +20,7 @@ const BRIDGE = process.env.NOTIFY_BRIDGE || join(ROOT, 'build', 'notify-bridge')
 const REDIS_SERVER = process.env.REDIS_SERVER || join(ROOT, 'tests', 'support', 'redis-server');
 const REDIS_CLI = process.env.REDIS_CLI || 'redis-cli';
 const TAIL_LINES = 30;
-const STOP_MS = 30000;
+const STOP_MS = WAIT_MS;
 
 const runFile = promisify(execFile);
 
@@ -151,13 +151,15 @@ export class Bridge extends Program {
   }
 
   /* The connections that it has by now. */
-  async connections() {
+  async connections(transport = 'websocket') {
     const metrics = await (await fetch(`http://127.0.0.1:${this.port}/metrics`)).text();
-    return Number(/^notify_connections\{transport="websocket"\} (\d+)/m.exec(metrics)[1]);
+    return Number(new RegExp(`^notify_connections\\{transport="${transport}"\\} (\\d+)`, 'm').exec(metrics)[1]);
   }
 
+  /* Of clients, which on a slow machine may go on by stream behind a restart. */
   waitConnections(count) {
-    return eventually(`the bridge has ${count} connections`, async () => (await this.connections()) === count);
+    const all = async () => (await this.connections()) + (await this.connections('sse'));
+    return eventually(`the bridge has ${count} connections`, async () => (await all()) === count);
   }
 
   page(user) {

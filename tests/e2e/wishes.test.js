@@ -296,6 +296,11 @@ for (const [kind, options] of Object.entries(KINDS)) {
     };
     await hears('prices:eur', '{"bid":1.09}', ['prices:eur', { bid: 1.09 }]);
     await hears('prices:usd', 'plain', ['prices:usd', 'plain']);
+    if (kind !== 'by event stream') { // before the restart, behind which a slow machine may go on by stream, where no refusal is told
+      const refusal = () => page.ask(() => client.subscribe({ channel: 'secret' }).then(({ status }) => status, ({ code }) => code));
+      await eventually('another channel is refused', async () => (await refusal()) === 'FORBIDDEN');
+      assert.deepEqual(await page.ask(() => client.channels), ['prices:*']);
+    }
     await bridge.kill();
     await bridge.start('--channel', 'prices:*');
     await hears('prices:gbp', '7', ['prices:gbp', 7]);
@@ -309,10 +314,6 @@ for (const [kind, options] of Object.entries(KINDS)) {
       await page.waitFor('the inbox is heard', ({ titles }) => titles.includes(`heard ${before}`));
       return (await channelsOf(page)).length === before;
     });
-    if (kind === 'by event stream') return;
-    const refusal = () => page.ask(() => client.subscribe({ channel: 'secret' }).then(({ status }) => status, ({ code }) => code));
-    await eventually('another channel is refused', async () => (await refusal()) === 'FORBIDDEN');
-    assert.deepEqual(await page.ask(() => client.channels), []);
   });
 }
 

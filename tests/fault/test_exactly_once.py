@@ -141,13 +141,11 @@ def test_a_redis_that_stands_still_is_noticed_and_nothing_is_lost(programs, star
     mark = bridge.mark()
     server.proc.send_signal(signal.SIGSTOP)
     try:
-        for link in ("subscriber", "commands"):
-            bridge.wait_line(f"redis_link_down link=notify-bridge:{link} .*reason=silent", since=mark)
+        bridge.wait_links("down", ".*reason=silent", since=mark)
     finally:
         server.proc.send_signal(signal.SIGCONT)
     mark = bridge.mark()
-    for link in ("subscriber", "commands"):
-        bridge.wait_line(f"redis_link_up link=notify-bridge:{link}", since=mark)
+    bridge.wait_links("up", since=mark)
     crowd.wait_for_more(300)
     crowd.finish()
     assert_nobody_was_told_of_a_loss(crowd)

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from flood import COMPRESSED_KINDS
 from raw_peer import CONT, frame
 from ws_client import PING, PONG, TEXT, WsClient
 
@@ -19,6 +20,10 @@ KINDS = [
     "request",
     "bad JSON",
     "empty message",
+    "event of Socket.IO",
+    "refusal of Socket.IO",
+    "pong of Socket.IO",
+    "attachment of Socket.IO",
 ]
 
 
@@ -60,6 +65,19 @@ def test_a_flood_delays_nobody_else(kind, count, bridge, redis_server, probe, fl
     newcomer.expect(type="connection")
     assert newcomer.request("unread_count")["unread"] == 0
     newcomer.close()
+
+
+@pytest.mark.parametrize("count", [1, 10])
+@pytest.mark.parametrize("kind", COMPRESSED_KINDS)
+def test_a_flood_of_what_is_to_be_inflated_delays_nobody_else(kind, count, programs, redis_server, flood):
+    bridge = programs.bridge(redis_server, "--compress")
+    redis = redis_server.client()
+    probe = WsClient(bridge.port, "/ws?user=probe")
+    probe.expect(type="connection")
+    goal = p99(probe, redis) + ABOVE_IDLE_S
+    flood(bridge, kind, count)
+    assert best_p99(probe, redis, goal) <= goal
+    probe.close()
 
 
 def test_what_the_bridge_does_by_itself_goes_on_under_a_flood(programs, redis_server, flood):

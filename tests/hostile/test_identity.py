@@ -13,7 +13,7 @@ import pytest
 
 from key_host import KeyHost
 from rest_client import Rest
-from servers import Bridge, change_roles, wait_until
+from servers import Bridge, change_roles, read_files_again, replace_file, wait_until
 from tokens import SECRET, Key, b64, claims, token
 from ws_client import WsClient
 
@@ -246,12 +246,9 @@ def test_a_file_of_roles_that_is_wrong_is_told_of_once_and_not_each_time_it_is_l
     path.write_text(ROLES)
     bridge = programs.bridge(redis_server, *JWT, "--roles", str(path))
     mark = bridge.mark()
-    fresh = tmp_path / "fresh.conf"  # a file that is written in place may be looked at half way
-    fresh.write_text("role *\n  everything *\n")
-    fresh.rename(path)
-    for _ in range(5):
-        bridge.proc.send_signal(signal.SIGHUP)
-        bridge.wait_line("event=roles_unusable", since=mark)
+    replace_file(path, "role *\n  everything *\n")  # a file that is written in place may be looked at half way
+    for _ in range(3):
+        read_files_again(bridge)
     change_roles(path, ROLES, bridge)
     assert len([line for line in bridge.lines[mark:] if "roles_unusable" in line]) == 1
 
@@ -413,12 +410,8 @@ def test_a_file_of_keys_that_is_ruined_changes_nothing_until_it_is_mended(progra
         path.rmdir()
     else:
         path.unlink(missing_ok=True)
-    mark = bridge.mark()
-    fresh = tmp_path / "fresh.json"
-    fresh.write_text(json.dumps({"keys": [two.jwk()]}))
-    fresh.rename(path)
-    bridge.proc.send_signal(signal.SIGHUP)
-    bridge.wait_line("event=jwt_keys_read", since=mark)
+    replace_file(path, json.dumps({"keys": [two.jwk()]}))
+    read_files_again(bridge)
     assert open_tab(bridge, two.sign(claims("bob")))
 
 
@@ -481,7 +474,7 @@ def test_who_comes_back_at_each_kick_is_kicked_each_time_and_delays_nobody(progr
         except Exception as error:  # is raised by the test
             failures.append(error)
 
-    threads = [threading.Thread(target=come_back, args=(bridge,)) for bridge in bridges for _ in range(2)]
+    threads = [threading.Thread(target=come_back, args=(bridge,), daemon=True) for bridge in bridges for _ in range(2)]
     for thread in threads:
         thread.start()
     while len(kicked) < 200 and not failures:

@@ -13,12 +13,12 @@ import pytest
 
 from key_host import KeyHost
 from rest_client import Rest
-from servers import change_roles, wait_until
+from servers import change_roles, read_files_again, replace_file, wait_until
 from sse_client import SseClient
 from tokens import SECRET, Key, claims, token
 from ws_client import Refused, WsClient
 
-FREE = ["--message-rate", "0", "--max-sessions-per-user", "0", "--auth-timeout", "60s"]
+FREE = ["--message-rate", "0", "--request-rate", "0", "--max-sessions-per-user", "0", "--auth-timeout", "60s"]
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +41,6 @@ def tabs():
     yield opened
     for tab in opened:
         tab.sock.close()
-
-
-def replace_file(path, text):
-    """As whole as its readers see it."""
-    fresh = path.with_name("fresh")
-    fresh.write_text(text)
-    fresh.rename(path)
 
 
 def set_of(*keys):
@@ -163,14 +156,12 @@ def test_who_comes_and_renews_while_a_file_of_keys_changes_is_never_refused(prog
                 failures.append(error)
                 return
 
-    threads = [threading.Thread(target=come_and_renew, args=(user,)) for user in range(4)]
+    threads = [threading.Thread(target=come_and_renew, args=(user,), daemon=True) for user in range(4)]
     for thread in threads:
         thread.start()
     for n in range(1, 25):
-        mark = bridge.mark()
         replace_file(path, set_of(keys[n % 4], keys[(n + 1) % 4]))
-        bridge.proc.send_signal(signal.SIGHUP)
-        bridge.wait_line("event=jwt_keys_read", since=mark)
+        read_files_again(bridge)
         before = judged(bridge)
         at[0] = (n + 1) % 4
         wait_until(lambda: judged(bridge) >= before + 20 or failures, "the new key having been used")
@@ -188,10 +179,8 @@ def test_a_key_that_is_taken_away_renews_nobody_but_ends_nobodys_connection(prog
     before = old.sign(claims("alice"))
     tabs.append(alice := WsClient(bridge.port, f"/ws?token={before}"))
     alice.expect(type="connection")
-    mark = bridge.mark()
     replace_file(path, set_of(new))
-    bridge.proc.send_signal(signal.SIGHUP)
-    bridge.wait_line("event=jwt_keys_read", since=mark)
+    read_files_again(bridge)
     assert alice.request("auth", token=before)["error"]["code"] == "UNAUTHORIZED"
     tabs.append(late := WsClient(bridge.port, f"/ws?token={before}"))
     assert late.wait_closed().code == 4401
@@ -236,7 +225,7 @@ def test_whatever_roles_change_to_under_load_in_the_end_all_get_what_they_may(pr
         except Exception as error:
             failures.append(error)
 
-    threads = [threading.Thread(target=live, args=(seed,)) for seed in range(6)]
+    threads = [threading.Thread(target=live, args=(seed,), daemon=True) for seed in range(6)]
     for thread in threads:
         thread.start()
     for n in range(60):
@@ -246,7 +235,6 @@ def test_whatever_roles_change_to_under_load_in_the_end_all_get_what_they_may(pr
         if n % 3 == 0:  # the others while the one before is still being looked through
             before = judged(bridge)
             wait_until(lambda: judged(bridge) > before + 5 or failures, "some having come")
-    replace_file(path, ALWAYS + "# other\n")
     change_roles(path, ROLES[3], bridge)
     done.set()
     for thread in threads:
@@ -265,8 +253,7 @@ def test_who_goes_while_rights_are_looked_at_again_takes_nobody_elses_along(prog
     bridge = programs.bridge(redis_server, "--auth", "jwt", "--jwt-secret", SECRET, "--roles", str(path), *FREE)
     bearer, stays = token("alice"), token("bob")
     for n in range(4):
-        replace_file(path, ROLES[1])
-        bridge.proc.send_signal(signal.SIGHUP)
+        change_roles(path, ROLES[1], bridge)
         goers = [WsClient(bridge.port, f"/ws?token={bearer}") for _ in range(300)]
         tabs.append(last := WsClient(bridge.port, f"/ws?token={stays}"))
         for tab in [*goers, last]:
@@ -293,7 +280,8 @@ def test_signals_without_end_delay_nobody(programs, redis_server, tmp_path, tabs
         while not done.is_set():
             bridge.proc.send_signal(signal.SIGHUP)
 
-    thread = threading.Thread(target=storm)
+    thread = threading.Thread(target=storm, daemon=True)
+    first = time.monotonic()
     thread.start()
     try:
         for n in range(20):
@@ -305,6 +293,8 @@ def test_signals_without_end_delay_nobody(programs, redis_server, tmp_path, tabs
     finally:
         done.set()
         thread.join()
+    times = sum("event=config_read" in line for line in bridge.lines)
+    assert 1 <= times <= 2 + (time.monotonic() - first) / 0.1, "it is read ten times a second at most"
     change_roles(path, ALWAYS + "  subscribe last\n", bridge)
     assert alice.request("subscribe", topic="last")["status"] == "subscribed"
 
@@ -343,7 +333,7 @@ def test_who_comes_about_when_its_token_ends_never_stays(programs, redis_server,
         except Exception as error:
             failures.append((offset_ms, error))
 
-    threads = [threading.Thread(target=come, args=(offset,)) for offset in (-900, -300, -40, -20, -10, -5, -2, 0, 2, 10, 40)]
+    threads = [threading.Thread(target=come, args=(offset,), daemon=True) for offset in (-900, -300, -40, -20, -10, -5, -2, 0, 2, 10, 40)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -40,6 +40,8 @@ def ids_of(messages, key=None):
 class Stand(Group):
     """A Group of one server and one bridge with what tests do with them."""
 
+    sees_logs = True  # whoever changes an inbox sees the logs that it follows
+
     def __init__(self, *args, redis_options=None, **options):
         super().__init__()
         self.server = self.redis(**(redis_options or {}))
@@ -58,6 +60,14 @@ class Stand(Group):
 
     def call(self, *words):
         return self.client.execute_command(*words)
+
+    def raw(self, _key):
+        """A client, whose replies are bytes, of the server that has the key."""
+        return self.server.client(decode_responses=False)
+
+    def unread(self, inbox, log):
+        """What it has not read, and of a log that it follows."""
+        return self.call("NOTIFY.UNREAD", inbox, "LOGS", 1, log)
 
     def send(self, key, title="hello", *options):
         return self.call("NOTIFY.SEND", key, title, *options)

@@ -1,7 +1,10 @@
 """What the tests of sessions and agents share: two bridges that ask for tokens, and clients that come to talk in a session."""
 
+import functools
 import re
 import uuid
+
+import pytest
 
 from bridge_helpers import Stand
 from tokens import SECRET, token
@@ -28,6 +31,19 @@ class Cockpit(Stand):
         tab = self.open(user, session, **options)
         tab.greeting = tab.expect(type="connection_established")
         return tab
+
+
+@pytest.fixture(scope="module")
+def shared_stand():
+    """For a file that takes it in: one cockpit for all its tests."""
+    group = Cockpit()
+    yield group
+    group.close()
+
+
+@pytest.fixture
+def make_cockpit(make_stand):
+    return functools.partial(make_stand, kind=Cockpit)
 
 
 def is_uuid4(text):

@@ -8,6 +8,7 @@ import redis
 
 from agent import Agent
 from chat_client import Chat
+from poll_box import Box
 from resp import Resp
 from rest_client import Rest
 from servers import ROOT, Bridge, wait_until
@@ -38,6 +39,8 @@ REQUESTS = {
 LOGS = {"notify.follow", "notify.unfollow"}
 # What asking an agent needs besides.
 AGENTS = {"xadd", "xdel", "get", "set"}
+# And connection state recovery of Socket.IO.
+RECOVERY = {"getdel"}
 # The others, and what the log says without them.
 BASICS = {
     "echo": "NOPERM .*'echo'",
@@ -56,8 +59,22 @@ def line_of(user):
         return re.search(rf"(?m)^ACL SETUSER {user} on >secret (.*)$", file.read()).group(1).split()
 
 
+def selector_of(rules, first):
+    """The rules in the brackets that begin with this one, without them."""
+    begin = rules.index("(" + first)
+    end = next(i for i in range(begin, len(rules)) if rules[i].endswith(")"))
+    return " ".join(rules[begin : end + 1]).strip("()").split()
+
+
+def without(rules, command):
+    """The same rules, in and outside of brackets, as what they make of a user who had others."""
+    return ["reset", "on", ">secret", *re.sub(rf"\+{command}(?=[ )]|$)", "", " ".join(rules)).split()]
+
+
 def commands_in(rules):
-    return {rule[1:] for rule in rules if rule.startswith("+")}
+    """Those that stand in no brackets."""
+    outside = re.sub(r"\([^)]*\)", "", " ".join(rules)).split()
+    return {rule[1:] for rule in outside if rule.startswith("+")}
 
 
 class As:
@@ -80,7 +97,7 @@ def stage(programs, redis_server):
 
 
 def test_every_right_of_the_bridge_is_looked_at_here():
-    assert commands_in(line_of("bridge")) == set(REQUESTS) | LOGS | set(BASICS) | AGENTS
+    assert commands_in(line_of("bridge")) == set(REQUESTS) | LOGS | set(BASICS) | AGENTS | RECOVERY
 
 
 def test_with_the_documented_rights_the_bridge_can_do_everything(stage):
@@ -146,6 +163,49 @@ def test_with_the_documented_rights_who_comes_back_for_an_answer_and_leaves_agai
     assert not any("NOPERM" in line for line in bridge.lines)
 
 
+def poll_all(box):
+    """Everything that is done to the box of a session over polling."""
+    box.open()
+    box.push("4a", pong=True)
+    box.take("aa:1", t="t1")
+    box.look("aa:1")
+    box.give("aa:1", "state", "42", pinged=True)
+    box.probe("aa")
+    box.unprobe("aa")
+    box.take("bb:1")
+    box.give("bb:1", keeps=True)
+    box.close("cc:1")
+    box.drop()
+    box.open()
+    box.take("aa:1")
+    box.give("aa:1", keeps=True)
+    box.take("bb:1")
+    box.ask("bb:1")
+    box.finish("bb:1")
+    box.drop()
+    box.open()
+    box.probe("aa")
+    box.upgrade("aa")
+    box.drop()
+
+
+def test_with_the_documented_rights_sessions_are_polled_and_with_one_less_they_are_not(redis_server):
+    admin = redis_server.client()
+    rules = selector_of(line_of("bridge"), "~eio:*")
+    commands = [rule for rule in rules if rule.startswith("+")]
+    for missing in [None, *set(commands) - {"+evalsha", "+subscribe", "+unsubscribe"}]:
+        admin.flushall()
+        granted = " ".join(rule for rule in rules if rule != missing)
+        admin.execute_command("ACL", "SETUSER", "bridge", "reset", "on", ">secret", "-@all", f"({granted})")
+        box = Box(redis.Redis.from_url(As(redis_server, "bridge").url, decode_responses=True))
+        if missing is None:
+            poll_all(box)
+            continue
+        with pytest.raises(redis.exceptions.RedisError):
+            poll_all(box)
+            pytest.fail(f"{missing} is not needed")
+
+
 def test_without_the_right_to_ask_an_agent_a_message_is_forbidden(stage):
     admin, bridge = stage
     admin.execute_command("ACL", "SETUSER", "bridge", "-xadd")
@@ -169,7 +229,7 @@ def test_without_its_right_a_request_is_forbidden_and_the_bridge_goes_on(command
 @pytest.mark.parametrize("command", BASICS)
 def test_without_a_right_that_nothing_works_without_the_log_says_so(command, stage):
     admin, bridge = stage
-    admin.execute_command("ACL", "SETUSER", "bridge", "-" + command)
+    admin.execute_command("ACL", "SETUSER", "bridge", *without(line_of("bridge"), command))
     if command == "unsubscribe":
         with WsClient(bridge.port, "/ws?user=alice") as tab:
             tab.request("subscribe", topic="t")

@@ -1,14 +1,19 @@
 """Who a client is, how it is greeted, and what it follows without asking."""
 
+import contextlib
 import http.client
 import json
+import signal
+import socket
 import urllib.parse
 
 import pytest
 
 from bridge_helpers import ISO_TIME, ids_of, new_name, number_of
+from patience import WAIT_TIMEOUT_S
+from raw_peer import frame
 from servers import wait_until
-from ws_client import Refused, WsClient
+from ws_client import TEXT, Refused, WsClient
 
 # -- the greeting
 
@@ -25,6 +30,59 @@ def test_the_first_message_is_the_greeting(stand, user):
         "roles": [],
         "categories": ["*"],
     }
+
+
+UPGRADE = (
+    "GET /ws?user={} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+def first_piece(port):
+    """What the first read brings of somebody who has asked for a WebSocket."""
+    with socket.create_connection(("127.0.0.1", port), timeout=WAIT_TIMEOUT_S) as sock:
+        sock.sendall(UPGRADE.format(new_name()).encode())
+        return sock.recv(65536)
+
+
+def test_the_greeting_comes_in_one_piece_with_the_answer_to_the_upgrade(stand):
+    """Unless it takes the machine longer than the answer waits."""
+    pieces = [first_piece(stand.daemon.port) for _ in range(20)]
+    assert all(piece.startswith(b"HTTP/1.1 101 ") for piece in pieces), pieces[0]
+    assert any(b'"type":"connection"' in piece for piece in pieces)
+
+
+def test_while_redis_says_nothing_the_upgrade_is_answered_all_the_same(programs, redis_server):
+    bridge = programs.bridge(redis_server)
+    redis_server.proc.send_signal(signal.SIGSTOP)
+    try:
+        tabs = [WsClient(bridge.port, f"/ws?user={new_name()}") for _ in range(5)]
+    finally:
+        redis_server.proc.send_signal(signal.SIGCONT)
+    assert all(tab.recv()["type"] == "connection" for tab in tabs)
+
+
+def test_who_ends_before_the_upgrade_is_answered_leaves_nothing_behind(programs, redis_server):
+    bridge = programs.bridge(redis_server)
+    before = bridge.open_fds()
+    redis_server.proc.send_signal(signal.SIGSTOP)
+    try:
+        for _ in range(50):
+            with socket.create_connection(("127.0.0.1", bridge.port), timeout=WAIT_TIMEOUT_S) as sock:
+                sock.sendall(UPGRADE.format(new_name()).encode())
+    finally:
+        redis_server.proc.send_signal(signal.SIGCONT)
+    wait_until(lambda: bridge.open_fds() <= before, "all of them to be closed")
+    assert WsClient(bridge.port, "/ws?user=after").recv()["type"] == "connection"
+
+
+def test_what_is_said_right_behind_the_request_is_answered(stand, user):
+    with socket.create_connection(("127.0.0.1", stand.daemon.port), timeout=WAIT_TIMEOUT_S) as sock:
+        sock.sendall(UPGRADE.format(user).encode() + frame(TEXT, b'{"type":"ping"}'))
+        heard = b""
+        while b'"pong"' not in heard:
+            heard += sock.recv(65536)
+    assert heard.startswith(b"HTTP/1.1 101 ")
 
 
 def test_without_a_user_the_client_id_is_the_user(stand):
@@ -170,6 +228,23 @@ def test_more_connections_than_allowed_are_refused_with_503(make_stand):
     assert status() == 503
     second.close()
     wait_until(lambda: status() == 101, "room for another one")
+
+
+def test_as_many_as_are_allowed_get_in_also_when_they_come_all_together(make_stand):
+    stand = make_stand("--max-connections", "500")
+    answers = []
+    with contextlib.ExitStack() as opened:
+        for n in range(500):
+            one = opened.enter_context(socket.create_connection(("127.0.0.1", stand.daemon.port), 60))
+            with contextlib.suppress(OSError):  # who is refused shows below
+                one.sendall(UPGRADE.format(f"u{n}").encode())
+            answers.append(one)
+        for n, one in enumerate(answers):
+            try:
+                answers[n] = one.recv(12)
+            except OSError as refused:
+                answers[n] = refused
+    assert answers == [b"HTTP/1.1 101"] * 500
 
 
 # -- what is followed at once

@@ -101,6 +101,37 @@ def test_an_open_page_that_had_nothing_that_was_lost_gets_what_comes_and_no_gap(
     assert not any(m["type"] == "resumed" for m in tab.drain())
 
 
+def test_what_is_lost_of_a_box_that_has_begun_without_a_message_is_told(failover):
+    """As inboxes do when the bridge has them follow a log, after Redis came back without them. The first entry must say
+    the epoch, or nobody can see from what came later that something was lost."""
+    tab, key = failover.tab(), "topic:news"
+    tab.request("subscribe", topic="news")
+    failover.client.execute_command("NOTIFY.FOLLOW", key, "topic:all", "NOPUBLISH")
+    failover.cut_off()
+    for id_ in ("1000-0", "2000-0"):
+        failover.send("ID", id_, key=key)
+        assert tab.expect(key=key)["id"] == id_
+    failover.client = failover.new.client()
+    others = [failover.send("ID", f"{n}000-0", key=key) for n in (3, 4, 5)]
+    failover.fail_over()
+    assert tab.expect(type="resumed")["results"][key]["recovered"] is False
+    assert [tab.expect(type="notification")["id"] for _ in others] == others
+def test_who_catches_up_behind_a_place_of_an_earlier_epoch_learns_the_present_one_with_the_first_entry(failover):
+    """Or it would say the next place under the earlier epoch, and be told of a loss if it is cut off half way."""
+    tab, ids = start(failover)
+    place = f"{ids[-1]}@@{tab.request('unread_count')['epoch']}"
+    failover.cut_off()
+    failover.client = failover.new.client()
+    missed = [failover.send("ID", f"{n}000-0") for n in (4, 5)]
+    failover.fail_over()
+    for one in (tab, failover.tab(f"/ws?user=alice&last_event_id={place.replace('@', '%40')}")):
+        got = [one.expect(type="notification") for _ in missed]
+        assert [message["id"] for message in got] == missed
+        assert [message.get("epoch") for message in got] == [one.request("unread_count")["epoch"], None]
+    again = failover.tab(f"/ws?user=alice&last_event_id={missed[0]}%40%40{got[0]['epoch']}")
+    assert again.expect(type="resumed")["results"] == {KEY: {"recovered": True, "count": 1}}
+
+
 def position_of(tab):
     """As the bridge tells it."""
     answer = tab.request("unread_count")

@@ -6,6 +6,7 @@ import random
 import pytest
 
 from bridge_helpers import Stand, number_of
+from cluster_stand import ClusterStand
 
 LOGS = ("topic:all", "topic:ops")
 INBOX = "inbox:alice"
@@ -197,9 +198,9 @@ class Play:
         self.rest()
 
 
-@pytest.fixture(scope="module")
-def two():
-    group = Stand("--broadcast-log", LOGS[0], "--broadcast-log", LOGS[1])
+@pytest.fixture(scope="module", params=[Stand, ClusterStand], ids=["one-server", "cluster"])
+def two(request):
+    group = request.param("--broadcast-log", LOGS[0], "--broadcast-log", LOGS[1])
     group.other = group.bridge(group.server, "--broadcast-log", LOGS[0], "--broadcast-log", LOGS[1], name="other")
     yield group
     group.close()

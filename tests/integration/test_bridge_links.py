@@ -45,7 +45,7 @@ def test_a_node_of_a_cluster_is_refused_clearly_and_once(programs):
     for link in LINKS:
         (line,) = down_lines(bridge, f":{link} ")
         assert f"addr=127.0.0.1:{node.port} " in line
-        assert "belongs to a Redis Cluster, which this bridge does not support yet" in line
+        assert "belongs to a Redis Cluster: see --redis-mode" in line
     assert not bridge.has_line("event=ready|CROSSSLOT|redis_link_up")
     assert not is_ready(bridge)
 

@@ -147,7 +147,7 @@ def test_names_of_older_systems_work_in_the_environment():
     assert status == 2 and "ws-heartbeat-interval" in text
 
 
-NO_URLS = ["http://x", "redis://", "redis://x:70000", "redis://x:0", "redis://x/y", "unix:/", "rediss://x"]
+NO_URLS = ["http://x", "redis://", "redis://x:70000", "redis://x:0", "redis://x/y", "unix:/", "rediss://x:0"]
 
 
 @pytest.mark.parametrize("url", NO_URLS)
@@ -319,6 +319,48 @@ def test_sigterm_tells_clients_to_come_back_after_a_random_delay(make_stand):
     assert stand.daemon.lines[-1].endswith("event=stopped")
 
 
+def test_before_the_end_it_is_not_ready_for_a_while_and_serves_all_the_same(make_stand):
+    stand = make_stand("--drain-delay", "1h")
+    tab = stand.tab("/ws?user=alice")
+    mark = stand.daemon.mark()
+    stand.daemon.proc.send_signal(signal.SIGTERM)
+    stand.daemon.wait_line("event=leaving delay_ms=3600000", since=mark)
+    assert get(stand.daemon, "/readyz")[0] == 503
+    assert get(stand.daemon, "/healthz")[0] == 200
+    late = stand.tab("/ws?user=alice")
+    sent = stand.send("inbox:alice")
+    assert tab.expect(type="notification")["id"] == late.expect(type="notification")["id"] == sent
+    stand.daemon.proc.send_signal(signal.SIGTERM)  # at once
+    assert stand.daemon.wait() == 0
+
+
+def test_after_the_delay_it_ends_as_ever(make_stand):
+    stand = make_stand("--drain-delay", "300ms", "--restart-spread", "0")
+    tab = stand.tab()
+    mark = stand.daemon.mark()
+    stand.daemon.proc.send_signal(signal.SIGTERM)
+    stand.daemon.wait_line("event=leaving", since=mark)
+    assert tab.wait_closed().code == 1012
+    tab.close()
+    assert stand.daemon.wait() == 0
+
+
+def test_a_request_that_is_under_way_is_answered_before_the_end(make_stand):
+    stand = make_stand("--shutdown-timeout", "60s")
+    with socket.create_connection(("127.0.0.1", stand.daemon.port), timeout=60) as sock:
+        sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
+        stand.call("CLIENT", "PAUSE", 2000, "ALL")
+        sock.sendall(b"GET /api/v1/notifications/unread/count?user=alice HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert get(stand.daemon, "/healthz")[0] == 200  # what came before that has been read
+        mark = stand.daemon.mark()
+        stand.daemon.proc.send_signal(signal.SIGTERM)
+        stand.daemon.wait_line("event=stopping", since=mark)
+        answer = sock.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 200 ") and b'"unread":0' in answer
+    assert stand.daemon.wait() == 0
+
+
 def test_no_new_client_gets_in_while_it_ends(make_stand):
     stand = make_stand("--shutdown-timeout", "20s")
     tab = stand.tab()  # holds the end up: it does not answer the close
@@ -350,14 +392,28 @@ def test_a_second_signal_ends_it_at_once(make_stand):
     tab.sock.close()
 
 
+def test_a_second_signal_ends_it_at_once_while_redis_says_nothing(make_stand):
+    """What it still was to be told is told in vain, while all is taken down."""
+    stand = make_stand("--shutdown-timeout", "1h")
+    tab = stand.tab()
+    stand.call("CLIENT", "PAUSE", 3000, "ALL")
+    mark = stand.daemon.mark()
+    stand.daemon.proc.send_signal(signal.SIGTERM)
+    stand.daemon.wait_line("event=stopping", since=mark)
+    tab.wait_closed()
+    stand.daemon.proc.send_signal(signal.SIGTERM)
+    assert stand.daemon.wait() == 0
+    tab.sock.close()
+
+
 def test_a_log_that_nobody_reads_any_more_does_not_end_it(redis_server):
     """Nor does a link to Redis that is closed while something is written: it is the same signal."""
     port = free_port()
     words = ["--listen", f"127.0.0.1:{port}", "--redis", redis_server.url, "--auth", "none"]
     bridge = subprocess.Popen([bridge_path(), *words], stderr=subprocess.PIPE)
     try:
-        while b"event=ready" not in bridge.stderr.readline():
-            pass
+        while b"event=ready" not in (line := bridge.stderr.readline()):
+            assert line, "it has ended"
         bridge.stderr.close()
         client = redis_server.client()  # a link that has subscribed to something is no normal one
         assert sum(client.execute_command("CLIENT", "KILL", "TYPE", kind) for kind in ("normal", "pubsub")) >= 2
@@ -418,7 +474,7 @@ def test_metrics_tell_who_is_there_and_what_limits_have_met(programs, redis_serv
     clients = [WsClient(bridge.port, "/ws?user=alice") for _ in range(3)]
     for client in clients:
         client.expect(type="connection")
-    with urllib.request.urlopen(bridge.http_url + "/metrics") as answer:
+    with urllib.request.urlopen(bridge.http_url + "/metrics", timeout=60) as answer:
         assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     before = bridge.metrics()
     assert before['notify_connections{transport="websocket"}'] == 3

@@ -898,8 +898,7 @@ def test_while_redis_is_away_requests_are_unavailable_and_nothing_is_done(make_s
     assert tab.recv()["id"] == id_
     mark = stand.daemon.mark()
     assert stand.server.terminate() == 0
-    for link in ("subscriber", "commands"):
-        stand.daemon.wait_line(f"redis_link_down link=notify-bridge:{link}", since=mark)
+    stand.daemon.wait_links("down", since=mark)
     for type_, members in REQUESTS_FOR_REDIS:
         assert error_of(tab.request(type_, **members)) == "UNAVAILABLE", type_
     assert tab.request("ping")["type"] == "pong"
@@ -948,7 +947,7 @@ def test_a_server_that_is_still_loading_counts_as_away(make_stand):
         if not stand.server.has_line("[Rr]eady to accept", since=heard):
             answers.extend(got)
 
-    asking = threading.Thread(target=ask_meanwhile)
+    asking = threading.Thread(target=ask_meanwhile, daemon=True)
     stand.server.kill9()
     asking.start()
     stand.server.start()  # returns when it has loaded

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bridge_helpers import Stand, ids_of, new_name
-from servers import Bridge, change_roles, wait_until
+from servers import Bridge, change_roles, replace_file, wait_until
 from tokens import SECRET, token
 
 ROLES = """
@@ -191,7 +191,7 @@ def test_what_is_permitted_no_more_ends_and_is_told_and_what_is_new_begins(make_
     tab.request("subscribe", topic="run:1")
     tab.request("subscribe", topic="team:alice")
     mark = stand.daemon.mark()
-    path.write_text("role *\n  follow fresh\n  subscribe team:{user}\n")
+    replace_file(path, "role *\n  follow fresh\n  subscribe team:{user}\n")
     stand.daemon.wait_line("event=roles_read", since=mark)  # without a signal, too
     ended = {tab.expect(type="error")["error"]["details"]["key"] for _ in range(2)}
     assert ended == {"topic:run:1", "topic:news"}

@@ -1,27 +1,14 @@
 """/api/v1/ws/{session_id}: what is different there (docs/protocol.md, "In a session")."""
 
-import functools
 import uuid
 
 import pytest
 
 from bridge_helpers import ISO_TIME, new_name, number_of
-from cockpit_helpers import Cockpit, is_uuid4
+from cockpit_helpers import is_uuid4, make_cockpit, shared_stand  # noqa: F401  (two are fixtures)
 from servers import wait_until
 from tokens import claims, hs, token
 from ws_client import Refused
-
-
-@pytest.fixture(scope="module")
-def shared_stand():
-    group = Cockpit()
-    yield group
-    group.close()
-
-
-@pytest.fixture
-def make_cockpit(make_stand):
-    return functools.partial(make_stand, kind=Cockpit)
 
 
 def test_the_greeting_names_the_session_and_the_user_and_nothing_else(stand, user):

@@ -1,30 +1,17 @@
 """Ids as UUIDs over the door of sessions: of the inbox and of logs, in requests, messages and pages (docs/protocol.md, "In a session")."""
 
-import functools
 import itertools
 import random
 import subprocess
 
 import pytest
 
-from cockpit_helpers import Cockpit, is_uuid4, tag_of, uuid_of
+from cockpit_helpers import is_uuid4, make_cockpit, shared_stand, tag_of, uuid_of  # noqa: F401  (two are fixtures)
 from rest_client import Rest
 from servers import bridge_path, wait_until
 from tokens import token
 
 LOG = "topic:all"
-
-
-@pytest.fixture(scope="module")
-def shared_stand():
-    group = Cockpit()
-    yield group
-    group.close()
-
-
-@pytest.fixture
-def make_cockpit(make_stand):
-    return functools.partial(make_stand, kind=Cockpit)
 
 
 @pytest.fixture

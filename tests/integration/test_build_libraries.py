@@ -22,7 +22,15 @@ PROGRAMS = {
     "bin/cmake": 'echo "cmake $*" | grep -e -S >>"$LOG"\nmkdir -p out/include out/lib\n',
 }
 NOTHING_INSTALLED = {"bin/dpkg-query": "exit 1\n"}
-BUILDS_LIBRARIES = {"bridge/fetch_deps.sh": 'echo "fetch_deps: fetching" >&2\necho "fetch" >>"$LOG"\n'}
+# What it fetches are folders with what Debian says of whose they are.
+FETCHES = """echo "fetch_deps: fetching" >&2
+echo "fetch" >>"$LOG"
+for name in libwebsockets hiredis; do
+    mkdir -p "$1/$name/debian"
+    echo "whose $name is" >"$1/$name/debian/copyright"
+done
+"""
+BUILDS_LIBRARIES = {"bridge/fetch_deps.sh": FETCHES}
 
 
 class Checkout:

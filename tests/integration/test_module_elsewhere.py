@@ -122,9 +122,19 @@ class Ways:
         page = self.view(name, *words)
         assert page.pop("entries") == call(self.client, f"NOTIFY.{name}", NEAR, *words, "LOG", LOG), words
         assert {field: page[field] for field in shown} == shown
+        self.check_totals(categories)
         if rng.random() < 0.1:  # what it says may be read makes no difference but in size
             self.box("NOTIFY.READALL", self.far, "UPTO", read, "LOG", self.far_log, "BYNAME")
             assert self.view(name, *words)["entries"] == call(self.client, f"NOTIFY.{name}", NEAR, *words, "LOG", LOG)
+
+    def check_totals(self, categories):
+        """What VIEW counts besides: what is unread by groups, and entries on all pages."""
+        by = self.rng.choice(["CATEGORY", "TYPE", "LEVEL", "ENTITY"])
+        near = call(self.client, "NOTIFY.UNREAD", NEAR, "BY", by, *categories, "LOGS", 1, LOG)
+        assert self.view("BY", by, *categories)["groups"] == near
+        words = [*self.rng.choice([["-", "+"], [self.next // 2, self.next]]), *self.rng.choice([[state] for state in STATES])]
+        found = self.view("RANGE", *words, *categories, "COUNT", 1, "TOTAL")
+        assert found["total"] == len(call(self.client, "NOTIFY.RANGE", NEAR, *words, *categories, "LOG", LOG))
 
 
 def walk(ways, steps):
@@ -284,9 +294,11 @@ def test_errors_change_nothing(shared_redis):
         (["VIEW", LOG, ""], "cursor must be a word of NOTIFY.CURSORS (not a word of this kind)"),
         (["VIEW", LOG, words["other"]], "cursor must be one of this log"),
         (["VIEW", "string", word_of(client.execute_command, FAR, LOG)], "cursor must be one of this log"),
-        (["VIEW", LOG, word, "COUNT", 5], "syntax error: RANGE or REVRANGE is needed with filters, COUNT and JSON"),
-        (["VIEW", LOG, word, "JSON"], "syntax error: RANGE or REVRANGE is needed with filters, COUNT and JSON"),
-        (["VIEW", LOG, word, "UNREAD"], "syntax error: RANGE or REVRANGE is needed with filters, COUNT and JSON"),
+        (["VIEW", LOG, word, "COUNT", 5], "syntax error: RANGE or REVRANGE is needed with filters, COUNT, TOTAL and JSON"),
+        (["VIEW", LOG, word, "JSON"], "syntax error: RANGE or REVRANGE is needed with filters, COUNT, TOTAL and JSON"),
+        (["VIEW", LOG, word, "TOTAL"], "syntax error: RANGE or REVRANGE is needed with filters, COUNT, TOTAL and JSON"),
+        (["VIEW", LOG, word, "BY", "age"], "BY must be category, type, level or entity"),
+        (["VIEW", LOG, word, "UNREAD"], "syntax error: RANGE or REVRANGE is needed with filters, COUNT, TOTAL and JSON"),
         (["VIEW", LOG, word, "RANGE", "-", "+", "REVRANGE", "+", "-"], "syntax error: only one of RANGE and REVRANGE"),
         (["VIEW", LOG, word, "RANGE", "x", "+"], "start must be"),
     ):  # fmt: skip

@@ -46,6 +46,15 @@ def restart(server):
 # -- who begins one
 
 
+def test_the_first_entry_of_a_box_says_its_epoch_also_if_that_began_without_a_message(client, listen, shared_redis):
+    call(client, "NOTIFY.FOLLOW", KEY, "topic:all", "NOPUBLISH")
+    listener = listen(shared_redis, KEY)
+    call(client, "NOTIFY.EVENT", KEY, "passing", "NOSTORE")
+    for title in "ab":
+        call(client, "NOTIFY.SEND", KEY, title)
+    assert [message.get("epoch") for message in listener.messages()] == [None, epoch_of(client), None]
+
+
 def test_each_start_is_an_epoch_and_a_box_is_told_with_its_first_change(saved, listen):
     client = saved.client()
     first = epoch_of(client)

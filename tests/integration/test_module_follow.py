@@ -434,8 +434,7 @@ def test_expired_entries_of_a_log_are_not_counted(shared_redis):
     call(client, "NOTIFY.FOLLOW", INBOX, LOG)
     send(client, LOG, "PX", 1)
     number = send(client)
-    while call(client, "NOTIFY.LEN", LOG) > 1:
-        pass
+    wait_until(lambda: call(client, "NOTIFY.LEN", LOG) == 1, "the end of the first")
     assert unread(client) == 1
     assert call(client, "NOTIFY.READALL", INBOX, "LOG", LOG) == 1
     assert cursors(client)[LOG]["read"] == number

@@ -131,7 +131,8 @@ def test_random_commands_end_equal_on_a_replica_with_lower_limits(programs, narr
     for _ in range(1500):
         model.step()
     replica.wait_synced()
-    assert contents(replica.client()) == contents(primary.client())
+    # Sets of sessions end by themselves, so there may be one fewer at the primary just now.
+    wait_until(lambda: contents(replica.client()) == contents(primary.client()), "both being equal")
 
 
 # -- state that is fuller

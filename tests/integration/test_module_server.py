@@ -262,8 +262,7 @@ def test_without_memory_one_can_still_read_and_delete(redis_server):
 def test_a_key_that_expires_takes_its_box_along(redis_server, client):
     call(client, "NOTIFY.SEND", KEY, "t")
     client.pexpire(KEY, 1)
-    while client.exists(KEY):
-        pass
+    wait_until(lambda: not client.exists(KEY), "the key's end")
     assert call(client, "NOTIFY.UNREAD", KEY) == 0
     reply = call(client, "NOTIFY.SEND", KEY, "t", "ID", "1")
     assert reply == "1-0", "it is a new box"

@@ -203,7 +203,7 @@ def test_limits_hold_for_many_clients_at_once(shared_redis, client):
             if n % 2 == 0:
                 session(mine, "CLOSE", KEY, name)
 
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(20)]
+    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:

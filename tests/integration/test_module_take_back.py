@@ -6,7 +6,7 @@ import pytest
 
 from module_helpers import call, digest, error_of, ids, pairs, verify
 from resp import Resp
-from servers import host_path
+from servers import host_path, wait_until
 
 BOX, LOG, TWIN = "inbox:1", "topic:1", "inbox:twin"
 MARKS = ["READ", "UNREAD", "SEEN", "ARCHIVED", "UNARCHIVED"]
@@ -133,8 +133,7 @@ def test_what_has_expired_or_was_withdrawn_is_not_found(redis_server):
     client = redis_server.client()
     call(client, "NOTIFY.FOLLOW", BOX, LOG)
     send(client, BOX, "COLLAPSE", "a", "ENTITY", "task", 1, "PX", 1)
-    while call(client, "NOTIFY.LEN", BOX):
-        pass
+    wait_until(lambda: call(client, "NOTIFY.LEN", BOX) == 0, "its end")
     for name in (["TOKEN", "a"], ["ENTITY", "task", 1]):
         assert call(client, "NOTIFY.MARK", BOX, "SEEN", *name) == call(client, "NOTIFY.DEL", BOX, *name) == 0
     send(client, LOG, "COLLAPSE", "a")

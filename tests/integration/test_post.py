@@ -189,7 +189,7 @@ def test_a_crash_between_leaves_nothing_half_done(make_stand, user):
                     break
                 assert status == 503, answer
 
-    senders = [threading.Thread(target=send, args=(first,)) for first in (0, 1)]
+    senders = [threading.Thread(target=send, args=(first,), daemon=True) for first in (0, 1)]
     for sender in senders:
         sender.start()
     for bridge in (stand.daemon, other, stand.daemon):

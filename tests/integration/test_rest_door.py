@@ -168,7 +168,7 @@ def test_a_token_whose_key_has_to_be_fetched_waits_and_nobody_else_does(programs
     bridge = programs.bridge(programs.redis(), "--auth", "jwt", "--jwt-jwks", keys.url)
     keys.keys = [old, new]
     waiting, answers = Rest(bridge.port, token=new.sign(claims("alice"))), []
-    thread = threading.Thread(target=lambda: answers.append(waiting.post(REQUESTS, PING)))
+    thread = threading.Thread(target=lambda: answers.append(waiting.post(REQUESTS, PING)), daemon=True)
     thread.start()
     assert keys.asked.wait(10)
     assert Rest(bridge.port, token=old.sign(claims("bob"))).post(REQUESTS, PING).status == 200

@@ -113,7 +113,7 @@ def test_the_rewind_has_no_seam_while_somebody_writes(stand, topic):
         while not stop.is_set():
             sent.append(client.execute_command("NOTIFY.SEND", key, "x"))
 
-    writer = threading.Thread(target=write)
+    writer = threading.Thread(target=write, daemon=True)
     writer.start()
     try:
         tabs = []

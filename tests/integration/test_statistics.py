@@ -8,10 +8,12 @@ from bridge_helpers import new_name, wait_ready
 from cockpit_helpers import Cockpit
 from rest_client import Rest
 from servers import change_roles, wait_until
+from socketio_peer import SocketIo
 from tokens import token
 
 ROLES = "role *\n  presence {user} run:*\n  subscribe *\n  sessions *\n  agent *\nrole admin\n  presence *\nrole guest\n  presence *\n"
 PATH = "/api/v1/statistics"
+KINDS = ("notify", "topic", "session", "events", "chat", "socketio")
 
 
 class Watch(Cockpit):
@@ -44,7 +46,8 @@ def watch(make_stand, tmp_path):
 def test_connections_users_and_sessions_are_counted_apart_on_each_bridge(watch):
     assert watch.asked(list="true") | {"node": "x", "channels": 0} == {
         "type": "statistics", "node": "x", "connections": 0, "streams": 0, "users": 0, "sessions": 0, "channels": 0,
-        "agent_requests_waiting": 0, "redis": {"subscriber": True, "commands": True}, "list": [],
+        "clients": dict.fromkeys(KINDS, 0), "subscriptions": 0, "agent_requests_waiting": 0,
+        "notification_service_connected": True, "redis": {"subscriber": True, "commands": True}, "list": [],
     }
     alice = [watch.talk("alice", session) for session in ("one", "one", "two")]
     watch.talk("bob", "one")
@@ -107,10 +110,96 @@ def test_that_redis_is_away_is_in_it(watch):
     tab = watch.tab(f"/ws?token={token('root', roles=['admin'])}")
     watch.server.kill9()
     wait_until(lambda: tab.request("statistics")["redis"] == {"subscriber": False, "commands": False}, "both links are down")
+    assert tab.request("statistics")["notification_service_connected"] is False
     assert watch.asked()["redis"] == {"subscriber": False, "commands": False}
     watch.server.start()
     wait_ready(watch)
     assert tab.request("statistics")["redis"] == {"subscriber": True, "commands": True}
+
+
+def test_clients_are_counted_by_what_they_speak_and_what_they_follow(watch):
+    """Whoever leaves takes all of it along."""
+    admin = token("root", roles=["admin"])
+    canonical = watch.tab(f"/ws?protocol=notify.v1&token={admin}")
+    topic = watch.tab(f"/ws?token={admin}&topics=a,b,c")
+    watch.talk("alice", "one")
+    answer = watch.asked()
+    assert answer["clients"] == {**dict.fromkeys(KINDS, 0), "notify": 1, "topic": 1, "session": 1}
+    before = answer["subscriptions"]
+    topic.request("unsubscribe", topic="b")
+    assert watch.asked()["subscriptions"] == before - 1
+    topic.close()
+    wait_until(lambda: watch.asked()["clients"]["topic"] == 0, "it has gone")
+    # The other two follow an inbox and topic:all each, and one of them the log of its session.
+    assert watch.asked()["subscriptions"] == 5
+    metrics = watch.daemon.metrics()
+    assert metrics['notify_clients{kind="session"}'] == 1 and metrics["notify_subscriptions"] == 5
+    canonical.close()
+
+
+def test_what_was_seen_and_read_is_counted_whoever_asks_for_it_and_however(watch):
+    tab = watch.tab(f"/ws?token={token('alice')}")
+    ids = [watch.send("inbox:alice") for _ in range(6)]
+    for _ in ids:
+        tab.expect(type="notification")
+    marked = "notify_notifications_marked_total"
+
+    def counts():
+        metrics = watch.daemon.metrics()
+        return metrics[f'{marked}{{state="seen"}}'], metrics[f'{marked}{{state="read"}}']
+
+    assert counts() == (0, 0)
+    tab.request("mark_seen", upto=ids[3])
+    assert counts() == (4, 0)
+    tab.request("mark_read", id=ids[0])
+    tab.request("mark_read", id=ids[0])  # changes nothing
+    assert counts() == (4, 1)
+    rest = Rest(watch.daemon.port, token=token("alice"))
+    assert rest.call("PATCH", f"/api/v1/notifications/{ids[1]}/read").status == 200
+    tab.request("action_done", id=ids[2])
+    assert counts() == (4, 3)
+    tab.request("mark_all_read")
+    assert counts() == (4, 6)
+    tab.request("archive", id=ids[5])
+    assert counts() == (4, 6)
+
+
+def test_each_bridge_says_its_statistics_as_an_event_for_those_who_may_follow_that(make_stand, tmp_path):
+    roles = ROLES.replace("  subscribe *\n", "  subscribe run:*\n") + "role operator\n  subscribe statistics\n"
+    stand = make_stand(tmp_path, "--statistics-interval", "200ms", kind=Watch)
+    change_roles(stand.roles, roles, *stand.bridges)
+    tab = stand.tab(f"/ws?token={token('root', roles=['operator'])}")
+    tab.request("subscribe", topic="statistics")
+    heard = {}
+
+    def both():
+        event = tab.expect(type="statistics")
+        heard[event["data"]["node"]] = event["data"]
+        return len(heard) == len(stand.bridges)
+
+    wait_until(both, "each bridge has said it")
+    assert sum(data["connections"] for data in heard.values()) == 1
+    assert all(data["notification_service_connected"] and data["clients"].keys() == set(KINDS) for data in heard.values())
+    assert stand.call("NOTIFY.LEN", "topic:statistics") == len(stand.bridges), "the newest of each is kept"
+    user = stand.tab(f"/ws?token={token('alice')}")
+    assert user.request("subscribe", topic="statistics")["error"]["code"] == "FORBIDDEN"
+
+
+def test_over_socketio_statistics_are_asked_for_and_heard_as_events_and_its_clients_are_counted(make_stand):
+    stand = make_stand("--statistics-interval", "200ms")
+    client = SocketIo(stand.daemon.port)
+    try:
+        counts = dict.fromkeys(KINDS, 0) | {"socketio": 1}
+        assert client.call("statistics")["clients"] == counts
+        client.emit("statistics")
+        assert client.expect("statistics")["clients"] == counts
+        client.call("subscribe", {"topic": "statistics"})
+        event = client.expect("statistics", key="topic:statistics")
+        assert event["clients"] == counts and event["subscriptions"] > 0 and event["notification_service_connected"] is True
+        assert stand.daemon.metrics()['notify_clients{kind="socketio"}'] == 1
+    finally:
+        client.close()
+    wait_until(lambda: stand.daemon.metrics()['notify_clients{kind="socketio"}'] == 0, "it has gone")
 
 
 def test_metrics_count_messages_deliveries_and_errors_by_code(watch):

@@ -1,5 +1,7 @@
 """What the tests themselves rely on."""
 
+import os
+import socket
 import subprocess
 import sys
 import threading
@@ -7,7 +9,11 @@ import time
 
 import pytest
 
-from servers import RedisServer, at_some_pace, free_port, until_refused
+from echo_target import EngineSocket
+from judge import fault_of
+from patience import OnlyPings
+from servers import ROOT, RedisServer, at_some_pace, free_port, until_refused
+from ws_client import PING, TEXT, WsClient
 
 
 def test_a_replica_is_synced_while_its_primary_goes_on_writing(programs):
@@ -22,7 +28,7 @@ def test_a_replica_is_synced_while_its_primary_goes_on_writing(programs):
         while not end.is_set():
             client.set("k", "x" * 1000)
 
-    writer = threading.Thread(target=write)
+    writer = threading.Thread(target=write, daemon=True)
     writer.start()
     try:
         for asked in range(1, 6):
@@ -101,3 +107,124 @@ def test_a_refusal_must_not_come_too_early_and_must_come():
         until_refused(iter([1, 2, 0]).__next__, lambda answer: answer == 0, free=3)
     with pytest.raises(AssertionError, match="were granted"):
         until_refused(lambda: 1, lambda answer: answer == 0, free=3)
+
+
+class Pinger:
+    """A WebSocket server that says the same frame again and again, and nothing else."""
+
+    def __init__(self, frame):
+        self.frame = frame
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        peer, _ = self.listener.accept()
+        try:
+            peer.recv(4096)
+            peer.sendall(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+            while True:
+                peer.sendall(self.frame)
+                time.sleep(0.02)
+        except OSError:
+            peer.close()
+
+
+def test_who_waits_and_is_only_pinged_has_waited_in_vain_in_time():
+    client = WsClient(Pinger(bytes([0x80 | PING, 0])).port, timeout=0.3)
+    with pytest.raises(TimeoutError):
+        client.recv_text()
+    assert client.pings > 1
+    client = EngineSocket(Pinger(bytes([0x80 | TEXT, 1]) + b"2").port, timeout=0.3)
+    with pytest.raises(TimeoutError, match="nothing but pings"):
+        client.packet_but_ping()
+
+
+def test_what_comes_between_pings_gives_more_time():
+    only_pings = OnlyPings(limit_s=0)
+    for _ in range(3):
+        only_pings.heard(True)
+        only_pings.heard(False)
+    only_pings.heard(True)
+    with pytest.raises(TimeoutError):
+        only_pings.heard(True)
+
+
+STUBBORN = """
+import socket, time, threading
+def test_one_that_goes_on_whatever_happens():
+    while True:
+        try:
+            time.sleep(1000)
+        except Exception:
+            pass
+def test_one_that_clears_away_for_ever():
+    try:
+        time.sleep(1000)
+    finally:
+        time.sleep(1000)
+"""
+DEAF = """
+import os, threading
+def test_one_that_hears_no_signal():
+    read, write = os.pipe()
+    file = os.fdopen(read, "rb")
+    threading.Thread(target=file.read, args=(1,), daemon=True).start()
+    file.peek()
+def test_another():
+    pass
+"""
+
+
+def run_pytest(folder, text):
+    """(status, what it said) of these tests, each of which may take one second."""
+    file = folder / "test_these.py"
+    file.write_text(text)
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "conftest", "-p", "no:cacheprovider", "--rootdir", str(folder), str(file)]
+    env = {**os.environ, "PYTHONPATH": os.path.join(ROOT, "tests"), "NOTIFY_TEST_LIMIT": "1"}
+    done = subprocess.run(argv, env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    return done.returncode, done.stdout
+
+
+def test_a_test_that_stands_still_fails_and_the_others_run(tmp_path):
+    status, said = run_pytest(tmp_path, STUBBORN + "def test_another():\n    pass\n")
+    assert status == 1 and "2 failed, 1 passed" in said and said.count("this stands still: 1 s have passed") >= 2, said
+    assert "test_these.py" in said and "Current thread" in said, said
+
+
+def test_where_a_test_hears_no_signal_its_part_ends_and_says_where(tmp_path):
+    status, said = run_pytest(tmp_path, DEAF)
+    assert status == 1 and "Timeout" in said and "in test_one_that_hears_no_signal" in said, said
+
+
+class Had:
+    """A record, as tests/soak keeps them: gaps are how much had been had when they were told."""
+
+    def __init__(self, titles, gaps):
+        self.had, self.gaps = [(f"{title[1:]}-0", title) for title in titles.split()], gaps
+
+
+@pytest.mark.parametrize(
+    "titles, gaps, fault",
+    [
+        ("e0 e1 e2 e3 e4", [], None),
+        ("e0 e1 e3 e4", [], "3-0 is number 3"),  # one is lost
+        ("e1 e2 e3 e4", [], "1-0 is number 1"),  # the first one
+        ("e0 e1 e1 e2 e3 e4", [], "twice"),
+        ("e0 e2 e1 e3 e4", [], "2-0 is number 2"),  # out of order
+        ("e0 e1 e9 e2 e3 e4", [], "9-0 is not in Redis"),
+        ("e0 e1 e2 e3 e4 e9", [], "9-0 is not in Redis"),
+        ("e0 e1 e3 e4", [2], None),  # told before what came next,
+        ("e0 e1 e3 e4", [4], None),  # or behind it
+        ("e0 e1 e3 e4", [1], "3-0 is number 3"),  # but not before it was lost
+        ("e0 e1 e9 e2 e3 e4", [3], None),
+        ("e0 e1 e2 e3 e4 e9", [6], None),
+        ("e0 e2 e4", [3], "4-0 is number 4"),  # told once, lost twice
+        ("e0 e2 e4", [2, 3], None),
+        ("e0 e9 e2 e3 e2 e3 e4", [6], None),  # cut off while it was told, and told again
+        ("e0 e9 e2 e3 e2 e3 e4", [2], "twice"),
+    ],
+)
+def test_the_judge_finds_what_is_lost_twice_out_of_order_or_not_told(titles, gaps, fault):
+    said = fault_of(Had(titles, gaps), [(f"{n}-0", f"e{n}") for n in range(5)])
+    assert said is None if fault is None else fault in str(said), said

@@ -176,6 +176,22 @@ def test_a_handshake_that_does_not_end_is_given_up_and_disturbs_nobody(tls_port,
     assert time.monotonic() - started < 15
 
 
+HELLO_OF_1_1 = bytes.fromhex(
+    "16030100340100003003020000000000000000000000000000000000000000000000000000000000000000000004c013c0090100000300ff01"
+)
+
+
+@pytest.mark.parametrize("hello", [b"\x16\x03\x01\x00\x05hello", b"\x16" * 100, HELLO_OF_1_1])
+def test_a_handshake_that_is_refused_by_its_first_bytes_ends_that_connection_alone(tls_port, certificate, hello):
+    with tls_port.open() as refused:
+        refused.sendall(hello)
+        assert read_all(refused)[:1] in (b"", b"\x15")  # an alert, if anything
+    context = ssl.create_default_context(cafile=certificate.cert)
+    with context.wrap_socket(tls_port.open(), server_hostname="localhost") as sock:
+        sock.sendall(LAST)
+        assert b"hello" in read_all(sock)
+
+
 def test_a_connection_over_tls_outlives_the_time_for_its_handshake(tls_port, certificate):
     context = ssl.create_default_context(cafile=certificate.cert)
     with context.wrap_socket(tls_port.open(), server_hostname="localhost") as sock:

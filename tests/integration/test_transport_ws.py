@@ -15,6 +15,7 @@ import urllib.request
 import pytest
 import websockets
 
+from patience import WAIT_TIMEOUT_S
 from raw_peer import CONT, frame
 from servers import at_some_pace, wait_until
 from ws_client import BINARY, CLOSE, PING, PONG, TEXT, Closed, WsClient
@@ -32,7 +33,7 @@ class TransportHost:
         return WsClient(self.port, path, **options)
 
     def stats(self):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/stats") as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/stats", timeout=WAIT_TIMEOUT_S) as answer:
             return json.load(answer)
 
     def open_fds(self):

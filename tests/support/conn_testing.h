@@ -8,13 +8,14 @@
 #include <string.h>
 
 #include "net/conn.h"
+#include "socketio/socketio.h"
 
 struct conn {
     char *out; /* owned: what was written and not taken yet */
     size_t len, cap;
     bool busy, next_is_busy; /* next_is_busy: after the next write */
     size_t unsent;           /* while busy */
-    bool paused;
+    bool paused, deflates;
     int close_code; /* 0: not closed */
     const struct peer_handlers *handlers;
     void *peer;
@@ -47,6 +48,11 @@ void conn_set_peer(struct conn *conn, const struct peer_handlers *handlers, void
     conn->peer = peer;
 }
 
+bool conn_deflates(const struct conn *conn)
+{
+    return conn->deflates;
+}
+
 bool conn_is_busy(const struct conn *conn)
 {
     return conn->busy;
@@ -60,6 +66,11 @@ size_t conn_unsent(const struct conn *conn)
 void conn_prefetch(const struct conn *conn)
 {
     (void)conn; /* for speed alone */
+}
+
+void conn_hold_answer(struct conn *conn)
+{
+    (void)conn; /* there is none */
 }
 
 void conn_pause_input(struct conn *conn, bool paused)
@@ -90,6 +101,20 @@ void conn_close_until(struct conn *conn, int code, const char *reason, uint32_t 
 void conn_close(struct conn *conn, int code, const char *reason)
 {
     conn_close_until(conn, code, reason, 0);
+}
+
+/* Of Socket.IO, whose connections these are not. */
+void socketio_accept(struct conn *conn, struct notify_str sid, struct notify_str pid)
+{
+    (void)conn;
+    (void)sid;
+    (void)pid;
+}
+
+void socketio_hold(struct conn *conn, bool hold)
+{
+    (void)conn;
+    (void)hold;
 }
 
 /* Takes the oldest whole message off what was written, NUL-terminated; the caller frees it. NULL:

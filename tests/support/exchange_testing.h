@@ -59,6 +59,12 @@ void exchange_forget(struct exchange *exchange)
     (void)exchange;
 }
 
+void exchange_upgrade(struct exchange *exchange)
+{
+    exchange->answers++;
+    exchange->response = (struct http_response){.status = 101};
+}
+
 void exchange_answer_events_head(struct exchange *exchange)
 {
     (void)exchange_open_events(exchange);

@@ -9,12 +9,14 @@ again when it is closed. A process of its own, so that it takes no time from tho
 
 import json
 import os
+import random
 import selectors
 import signal
 import sys
+import zlib
 
 from raw_peer import CONT, RawPeer, frame
-from ws_client import PING, PONG, TEXT, Closed, Refused
+from ws_client import BINARY, PING, PONG, TEXT, Closed, Refused, deflated
 
 CHUNK_BYTES = 65536
 
@@ -43,16 +45,49 @@ KINDS = {
 }
 
 
+
+def compressed(message):
+    return frame(TEXT, deflated(message), rsv=4)
+
+
+def in_blocks(message, size):
+    """The same in as many blocks as there may be: each costs its reader a table."""
+    maker = zlib.compressobj(9, zlib.DEFLATED, -15, 9)
+    made = b"".join(maker.compress(message[at : at + size]) + maker.flush(zlib.Z_BLOCK) for at in range(0, len(message), size))
+    return frame(TEXT, (made + maker.flush(zlib.Z_SYNC_FLUSH))[:-4], rsv=4)
+
+
+# The same of those who compress, if the bridge does.
+BLANKS = b" " * 60000
+LETTERS = "".join(random.Random(1).choices("etaoinshrdlu", k=60000)).encode()
+COMPRESSED_KINDS = {
+    "compressed request": (b"", compressed(b'{"type":"ping"}' + BLANKS)),
+    "compressed message that is too long": (b"", compressed(BLANKS * 20)),
+    "compressed message of many blocks": (b"", in_blocks(LETTERS, 128)),
+}
+
+JOIN = frame(TEXT, b'40{"user":"flood"}')
+# The same of those who come by Socket.IO.
+SOCKETIO_KINDS = {
+    "event of Socket.IO": (JOIN, frame(TEXT, b'420["ping"]')),
+    "refusal of Socket.IO": (b"", frame(TEXT, b"40/x,")),
+    "pong of Socket.IO": (JOIN, frame(TEXT, b"3")),
+    "attachment of Socket.IO": (JOIN, frame(TEXT, b'451-["x"]') + frame(BINARY, b"x")),
+}
+
+
 class Flooder:
     def __init__(self, port, kind, selector):
         self.port = port
-        self.first, again = KINDS[kind]
+        self.path = f"/ws?user=flood{os.getpid()}" if kind not in SOCKETIO_KINDS else "/socket.io/?EIO=4&transport=websocket"
+        self.offer = "permessage-deflate" if kind in COMPRESSED_KINDS else None
+        self.first, again = KINDS.get(kind) or COMPRESSED_KINDS.get(kind) or SOCKETIO_KINDS[kind]
         self.chunk = again * (CHUNK_BYTES // len(again) + 1)
         self.selector = selector
         self.connect()
 
     def connect(self):
-        self.peer = RawPeer(self.port, f"/ws?user=flood{os.getpid()}", receive_buffer=None)
+        self.peer = RawPeer(self.port, self.path, receive_buffer=None, offer=self.offer)
         self.peer.send_raw(self.first)
         self.peer.sock.setblocking(False)
         self.rest = self.chunk

@@ -44,16 +44,22 @@ uint64_t loop_wall_ms(const struct loop *loop)
     return loop_testing_wall_ms + loop_testing_now_ms;
 }
 
+uint64_t loop_wall_us(void)
+{
+    return loop_wall_ms(NULL) * 1000;
+}
+
 uint64_t loop_clock_us(void)
 {
     return loop_testing_now_ms * 1000;
 }
 
-struct loop_timer *loop_timer_new(struct loop *loop, loop_fn fn, void *ctx)
+struct loop_timer *loop_timer_new_at(struct loop *loop, const char *place, loop_fn fn, void *ctx)
 {
     struct loop_timer *timer = calloc(1, sizeof(*timer));
 
     (void)loop;
+    (void)place;
     if (timer == NULL)
         return NULL;
     *timer = (struct loop_timer){.next = loop_testing_timers, .fn = fn, .ctx = ctx};
@@ -83,9 +89,10 @@ void loop_timer_free(struct loop_timer *timer)
     free(timer);
 }
 
-void loop_defer(struct loop *loop, loop_fn fn, void *ctx)
+void loop_defer_at(struct loop *loop, const char *place, loop_fn fn, void *ctx)
 {
     (void)loop;
+    (void)place;
     if (loop_testing_deferred_len == LOOP_TESTING_DEFERRED_MAX)
         abort(); /* a test that defers so much does not run it */
     loop_testing_deferred[loop_testing_deferred_len++] = (struct loop_testing_call){fn, ctx};
@@ -97,6 +104,13 @@ void loop_undefer(struct loop *loop, loop_fn fn, const void *ctx)
     for (size_t i = 0; i < loop_testing_deferred_len; i++)
         if (loop_testing_deferred[i].fn == fn && loop_testing_deferred[i].ctx == ctx)
             loop_testing_deferred[i].fn = NULL;
+}
+
+void loop_work(struct loop *loop, enum loop_work work, const char *place)
+{
+    (void)loop;
+    (void)work;
+    (void)place;
 }
 
 /* Runs what was deferred, and what that defers. */

@@ -1,5 +1,6 @@
 """Debian's nginx in front of bridges, with what it does if nobody tells it otherwise: HTTP/1.0 to the bridge,
-buffering, one bridge after the other; and compression. Only WebSockets need their three lines."""
+buffering, one bridge after the other; and compression. Only WebSockets need their three lines, and Socket.IO those that its
+documentation gives, but for what keeps a client with one server."""
 
 import os
 import shutil
@@ -27,6 +28,10 @@ http {{
     server {{
         listen 127.0.0.1:{port};
         location / {{ proxy_pass http://bridges; proxy_set_header Host $http_host; }}
+        location /socket.io/ {{
+            proxy_pass http://bridges; proxy_set_header Host $http_host; proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";
+        }}
         location /ws {{
             proxy_pass http://bridges; proxy_set_header Host $http_host; proxy_http_version 1.1;
             proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;

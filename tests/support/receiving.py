@@ -4,6 +4,11 @@ import socket
 import time
 
 
+def until(deadline):
+    """The time that is left, as a time-out; a moment at least, for what is there already."""
+    return max(0.001, deadline - time.monotonic())
+
+
 def receive(sock, deadline):
     """What comes next before deadline (time.monotonic()); empty: the other side has gone."""
     left = deadline - time.monotonic()

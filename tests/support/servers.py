@@ -6,6 +6,7 @@ sleeping, and so that a sanitizer's report fails the test that caused it."""
 
 import collections
 import ctypes
+import datetime
 import os
 import random
 import re
@@ -152,22 +153,24 @@ class Program:
         self.proc = None
         self.lines = []  # everything it has written since the first start
         self._news = threading.Condition()
+        self.pass_fds = ()
         self._reader = None
         self._ended = True
 
     # -- life
 
-    def _spawn(self, argv, env=None, cwd=None):
+    def _spawn(self, argv, env=None, cwd=None, stdin=subprocess.DEVNULL):
         assert not self.running(), f"{self.name} runs already"
         self._ended = False
         self.proc = subprocess.Popen(
             argv,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=_quiet_limits(dict(os.environ if env is None else env)),
             cwd=cwd,
             preexec_fn=_die_with_parent,
+            pass_fds=self.pass_fds,
         )
         self._reader = threading.Thread(target=self._read, args=(self.proc.stdout,), daemon=True)
         self._reader.start()
@@ -425,10 +428,11 @@ class RedisServer(Program):
 class Bridge(Program):
     """notify-bridge in front of a RedisServer. `args` are further command line words. Tests ask faster
     than clients may, so there is no limit on that unless one is given (an older bridge takes no notice
-    of the variable)."""
+    of the variable). program: that of another version."""
 
-    def __init__(self, server, *args, name="bridge", port=None, env=None):
+    def __init__(self, server, *args, name="bridge", port=None, env=None, program=None):
         super().__init__(name)
+        self.program = program or bridge_path()
         self.server = server
         self.port = port or free_port()
         self.args = list(args)
@@ -436,7 +440,7 @@ class Bridge(Program):
 
     def start(self, wait_ready=True):
         mark = self.mark()
-        argv = [bridge_path(), "--listen", f"127.0.0.1:{self.port}", "--redis", url_for_bridge(self.server)]
+        argv = [self.program, "--listen", f"127.0.0.1:{self.port}", "--redis", url_for_bridge(self.server)]
         argv += ["--auth", "none", "--dev"] + self.args
         self._spawn(argv, env={**os.environ, **self.env})
         if wait_ready:
@@ -445,6 +449,11 @@ class Bridge(Program):
 
     def wait_ready(self, since=0):
         return self.wait_line(r"\bevent=ready\b", since=since, timeout=START_TIMEOUT_S)
+
+    def wait_links(self, state, more="", since=0):
+        """Returns once both links to Redis have said that they are "up", or "down", with what else the pattern says."""
+        for link in ("subscriber", "commands"):
+            self.wait_line(f"event=redis_link_{state} link=notify-bridge:{link} {more}", since=since)
 
     def restart(self):
         if self.running():
@@ -457,10 +466,14 @@ class Bridge(Program):
 
     def metrics(self):
         """What /metrics says: {name with its labels: value}."""
-        with urllib.request.urlopen(self.http_url + "/metrics") as answer:
+        with urllib.request.urlopen(self.http_url + "/metrics", timeout=WAIT_TIMEOUT_S) as answer:
             lines = answer.read().decode().splitlines()
         pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
-        return {name: int(value) for name, value in pairs}
+        return {name: float(value) if "." in value else int(value) for name, value in pairs}
+
+    def processes(self):
+        """That serve clients: workers."""
+        return int(self.args[self.args.index("--workers") + 1]) if "--workers" in self.args else 1
 
     def open_fds(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
@@ -472,15 +485,43 @@ class Bridge(Program):
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def change_roles(path, text, *bridges):
-    """Another text for the file of roles, which is at no time half written; returns once the bridges have it."""
-    marks = [bridge.mark() for bridge in bridges]
-    fresh = path.with_suffix(".new")
+READING = re.compile(r"ts=(\S+) level=\w+ event=config_read(?: worker=(\d+))?")
+
+
+def readings(bridge, since, later_than):
+    """How often the one of its processes that did so least has read its files and said so later than that."""
+    count = collections.Counter()
+    for line in bridge.lines[since:]:
+        found = READING.match(line)
+        if found and found[1] > later_than:
+            count[found[2]] += 1
+    return min(count.values()) if len(count) == bridge.processes() else 0
+
+
+def read_files_again(*bridges):
+    """Returns once each has read all its files, and began to when this had been called. The first reading that is told
+    of after that may have begun before, for a signal of earlier, which may wait for a tenth of a second; so there is a
+    second one."""
+    for bridge in bridges:
+        since, now = bridge.mark(), datetime.datetime.now(datetime.timezone.utc)
+        later_than = now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03}Z"
+        time.sleep(0.002)  # so that the log's clock has gone on
+        for n in (1, 2):
+            bridge.proc.send_signal(signal.SIGHUP)
+            wait_until(lambda: readings(bridge, since, later_than) >= n, f"{bridge.name}'s having read its files")
+
+
+def replace_file(path, text):
+    """At no time half written, for whoever reads it."""
+    fresh = path.with_name(path.name + ".new")
     fresh.write_text(text)
     fresh.rename(path)
-    for bridge, mark in zip(bridges, marks):
-        bridge.proc.send_signal(signal.SIGHUP)
-        bridge.wait_line("event=roles_read", since=mark)
+
+
+def change_roles(path, text, *bridges):
+    """Another text for the file of roles; returns once the bridges have it."""
+    replace_file(path, text)
+    read_files_again(*bridges)
 
 
 class Host(Program):

@@ -121,15 +121,15 @@ class SseClient:
     """One connection. options: of the query."""
 
     def __init__(self, port, path=PATH, headers=(), last_event_id=None, version="1.1", timeout=WAIT_TIMEOUT_S,
-                 receive_buffer=None, tls=None, method="GET", host=None, behind=b"", **query):
+                 receive_buffer=None, tls=None, method="GET", host=None, behind=b"", address="127.0.0.1", **query):
         if query:
             path += "?" + urlencode(query)
         self.timeout = timeout
-        self.sock = socket.socket()
+        self.sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
         if receive_buffer is not None:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.sock.settimeout(timeout)
-        self.sock.connect(("127.0.0.1", port))
+        self.sock.connect((address, port))
         if tls is not None:
             self.sock = tls.wrap_socket(self.sock, server_hostname="localhost")
         lines = [f"{method} {path} HTTP/{version}", f"Host: {host or f'127.0.0.1:{port}'}",
@@ -142,6 +142,7 @@ class SseClient:
         self.sock.sendall(("\r\n".join(lines) + "\r\n\r\n").encode() + behind)
         self._buf = b""
         self.ended = False
+        self.heard_at = time.monotonic()  # when something has come, if only a comment
         self.head = self.status = None
 
     def read_head(self):
@@ -176,6 +177,7 @@ class SseClient:
 
     def _more(self, deadline):
         data = receive(self.sock, deadline)
+        self.heard_at = time.monotonic()
         if self.status is None or self.status != 200:
             self._buf += data
         elif data:

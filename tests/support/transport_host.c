@@ -10,6 +10,8 @@
  *     twice               two messages in one write: "one", "two"
  *     pause MS            no input for so long, then "resumed"
  *
+ * Compressed messages are taken with HOST_DEFLATE; what is sent is never compressed.
+ *
  * HTTP: /hello, /big (4 MiB), /echo (what the request was, argument "a" decoded), /stats, /late
  * (after 100 ms), POST /post (the body comes back). TLS with HOST_CERT and HOST_KEY; HOST_FORWARDED
  * names the header that peers on loopback are believed. */
@@ -19,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/bound.h"
 #include "net/listener.h"
 #include "base/counters.h"
 #include "base/log.h"
@@ -129,7 +132,7 @@ static bool run_command(struct peer *peer, const char *text)
 static int on_upgrade(void *ctx, const struct http_request *req, struct conn_accept *ret)
 {
     (void)ctx;
-    (void)ret;
+    ret->may_deflate = true;
     return notify_str_eq(req->path, NOTIFY_STR("/ws/forbidden")) ? 403 : 0;
 }
 
@@ -331,9 +334,10 @@ static void on_request(void *ctx, struct exchange *exchange)
     exchange_answer(exchange, &response);
 }
 
-static void on_accepted(void *ctx, int fd, const struct listener_kind *kind)
+static void on_accepted(void *ctx, int fd, const struct peer_address *peer,
+                        const struct listen_kind *kind)
 {
-    transport_adopt(ctx, fd, kind);
+    transport_adopt(ctx, fd, peer, kind);
 }
 
 static void on_stop(void *ctx)
@@ -366,13 +370,14 @@ int main(int argc, char **argv)
         .idle_timeout_ms = number_arg(words, argv, 4, 300000),
         .max_control_frames = number_arg(words, argv, 5, 1000000),
         .max_sockets = 100000,
-        .cert_file = getenv("HOST_CERT"),
-        .key_file = getenv("HOST_KEY"),
+        .deflate = getenv("HOST_DEFLATE") != NULL,
+        .tls = {.cert = getenv("HOST_CERT"), .key = getenv("HOST_KEY")},
         .forwarding = {.trust = {&trusted, 1}, .header = getenv("HOST_FORWARDED")},
         .ws = {on_upgrade, on_open, on_unopened},
-        .http = {on_head, on_request},
+        .http = {.on_head = on_head, .on_request = on_request},
         .ctx = &host,
     };
+    struct bound *bound = NULL;
     struct listener *listener = NULL;
     int ret = 1;
 
@@ -384,15 +389,19 @@ int main(int argc, char **argv)
     host.transport = transport_new(host.loop, &config);
     if (host.transport == NULL)
         goto end;
-    listener = listener_new(host.loop, argv[1], on_accepted, host.transport);
+    bound = bound_new(argv[1], 1, NULL);
+    if (bound == NULL)
+        goto end;
+    listener = listener_new(host.loop, bound, 0, on_accepted, host.transport);
     if (listener == NULL || loop_on_signal(host.loop, SIGTERM, on_stop, host.loop) != 0)
         goto end;
-    printf("ready %s\n", listener_address(listener));
+    printf("ready %s\n", bound_text(bound));
     (void)fflush(stdout); /* if nobody reads it, the tests will notice */
     ret = loop_run(host.loop) == 0 ? 0 : 1;
 
 end:
     listener_free(listener);
+    bound_free(bound);
     transport_free(host.transport);
     loop_free(host.loop);
     free(host.big);

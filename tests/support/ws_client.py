@@ -8,11 +8,29 @@ import os
 import socket
 import struct
 import time
+import zlib
 
 from patience import WAIT_TIMEOUT_S
-from receiving import receive
+from receiving import receive, until
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+RSV1 = 0x40  # a compressed message begins (RFC 7692)
+TAIL = b"\0\0\xff\xff"
+
+
+def deflated(text):
+    """As clients compress a message, with the largest window and nothing kept from the one before."""
+    maker = zlib.compressobj(6, zlib.DEFLATED, -15)
+    made = maker.compress(text.encode() if isinstance(text, str) else text) + maker.flush(zlib.Z_SYNC_FLUSH)
+    assert made.endswith(TAIL)
+    return made[: -len(TAIL)]
+
+
+def inflated(payload, bits=15):
+    reader = zlib.decompressobj(-bits)
+    text = reader.decompress(payload + TAIL)
+    assert not reader.unconsumed_tail and not reader.unused_data
+    return text
 
 
 class Closed(Exception):
@@ -35,12 +53,14 @@ class Refused(Exception):
 
 
 class WsClient:
-    def __init__(self, port, path="/ws", headers=(), timeout=WAIT_TIMEOUT_S, receive_buffer=None, host=None, address="127.0.0.1", tls=None):
-        """host: as in the Host header. receive_buffer: bytes that the kernel keeps for a client that
+    def __init__(self, port, path="/ws", headers=(), timeout=WAIT_TIMEOUT_S, receive_buffer=None, host=None, address="127.0.0.1", tls=None, offer=None):
+        """offer: of Sec-WebSocket-Extensions; what was answered is in .agreed, and how many messages came compressed in
+        .inflated. host: as in the Host header. receive_buffer: bytes that the kernel keeps for a client that
         does not read (SO_RCVBUF). tls: an ssl.SSLContext."""
         self.timeout = timeout
         self.messages = []  # received while something else was waited for
         self.pings = 0
+        self.offer, self.agreed, self.inflated = offer, None, 0
         self._buf = bytearray()  # linear, however many pieces a frame comes in
         self.sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
         if receive_buffer is not None:
@@ -67,6 +87,8 @@ class WsClient:
             "Sec-WebSocket-Version: 13",
             *headers,
         ]
+        if self.offer is not None:
+            lines.append(f"Sec-WebSocket-Extensions: {self.offer}")
         self.sock.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         while b"\r\n\r\n" not in self._buf:
             self._more(time.monotonic() + self.timeout)
@@ -75,6 +97,9 @@ class WsClient:
         status = int(head.split(b" ", 2)[1])
         if status != 101:
             raise Refused(status, bytes(self._buf), self.head)
+        for line in head.decode().split("\r\n"):
+            if line.lower().startswith("sec-websocket-extensions: "):
+                self.agreed = line.split(": ", 1)[1]
 
     # -- sending
 
@@ -83,9 +108,14 @@ class WsClient:
         text = message if isinstance(message, str) else json.dumps(message)
         self.send_frame(TEXT, text.encode())
 
-    def send_frame(self, opcode, payload=b"", fin=True):
+    def send_deflated(self, message):
+        """The same, compressed."""
+        text = message if isinstance(message, (str, bytes)) else json.dumps(message)
+        self.send_frame(TEXT, deflated(text), rsv=RSV1)
+
+    def send_frame(self, opcode, payload=b"", fin=True, rsv=0):
         mask = os.urandom(4)
-        head = bytes([(0x80 if fin else 0) | opcode])
+        head = bytes([(0x80 if fin else 0) | rsv | opcode])
         if len(payload) < 126:
             head += bytes([0x80 | len(payload)])
         elif len(payload) < 65536:
@@ -105,7 +135,8 @@ class WsClient:
         self._buf += data
 
     def recv_frame(self, timeout=None):
-        """Returns (opcode, fin, payload)."""
+        """Returns (opcode, fin, payload), inflated where it came compressed: a server that sends no fragments ends
+        each message with its frame."""
         deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
         while True:
             size = self._frame_size()
@@ -115,7 +146,12 @@ class WsClient:
         head, length = size
         frame = bytes(self._buf[: head + length])
         del self._buf[: head + length]
-        return frame[0] & 0x0F, bool(frame[0] & 0x80), frame[head:]
+        payload = frame[head:]
+        if frame[0] & 0x70:
+            assert frame[0] & 0x7F == RSV1 | TEXT and self.agreed, f"first byte {frame[0]:02x}"
+            payload = inflated(payload, 12 if "server_max_window_bits=12" in self.agreed else 15)
+            self.inflated += 1
+        return frame[0] & 0x0F, bool(frame[0] & 0x80), payload
 
     def _frame_size(self):
         if len(self._buf) < 2:
@@ -128,10 +164,11 @@ class WsClient:
         return (10, struct.unpack("!Q", self._buf[2:10])[0]) if len(self._buf) >= 10 else None
 
     def recv_text(self, timeout=None):
-        """The next text message; answers pings, raises Closed at the end."""
+        """The next text message; answers pings, raises Closed at the end. Pings give it no more time."""
+        deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
         whole = b""
         while True:
-            opcode, fin, payload = self.recv_frame(timeout)
+            opcode, fin, payload = self.recv_frame(until(deadline))
             if opcode == PING:
                 self.pings += 1
                 self.send_frame(PONG, payload)
@@ -167,7 +204,7 @@ class WsClient:
         deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
         while True:
             try:
-                message = json.loads(self.recv_text(max(0.001, deadline - time.monotonic())))
+                message = json.loads(self.recv_text(until(deadline)))
             except TimeoutError:
                 raise AssertionError(
                     f"no message with {members}; there were {self.messages}"

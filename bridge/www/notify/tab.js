@@ -340,6 +340,8 @@ class Tab {
       this.#positions.noteEpoch(message.key, message.epoch);
       this.#recent.add(message);
       if (this.#options.storage && !this.#timers.has('save')) this.#timers.set('save', 250, () => this.#positions.save());
+    } else if (typeof message.key === 'string') {
+      this.#positions.noteEpoch(message.key, message.epoch); // a change of state may begin one
     }
     this.#hears.message(message);
   }

@@ -27,6 +27,10 @@ static const struct bench_option option_table[] = {
     {"rounds", 'r', true, OPTION_AT(rounds), 1, BENCH_ROUNDS_MAX, "how often it is all repeated"},
     {"operations", 'o', true, OPTION_AT(operations), 1, 100000000, "operations per round"},
     {"maxlen", 'l', true, OPTION_AT(maxlen), 1, 1000000, "entries kept per box"},
+    {"publishers", 'p', true, OPTION_AT(publishers), 1, 1000, "connections that send"},
+    {"outstanding", 'w', true, OPTION_AT(outstanding), 1, 100000000, "on their way at a time"},
+    {"body", 'b', true, OPTION_AT(body), 0, 1000000, "bytes of content of what is sent"},
+    {"seconds", 's', true, OPTION_AT(seconds), 1, 3600, "for what is measured by time"},
     {"redis-port", 256, false, OPTION_AT(redis_port), 1, 65535, "where Redis listens (127.0.0.1)"},
     {"redis-pid", 257, false, OPTION_AT(redis_pid), 1, 1 << 30, "its process"},
     {"bridge-port", 258, false, OPTION_AT(bridge_port), 1, 65535, "where the bridge listens"},
@@ -78,7 +82,7 @@ void bench_parse(struct bench_options *options, int argc, char **argv, const cha
             (struct option){option_table[i].name, required_argument, NULL, option_table[i].letter};
     longs[OPTION_COUNT] = (struct option){"help", no_argument, NULL, 'h'};
 
-    while ((letter = getopt_long(argc, argv, "n:r:o:l:h", longs, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, "n:r:o:l:p:w:b:s:h", longs, NULL)) != -1) {
         const struct bench_option *found = NULL;
         for (size_t i = 0; i < OPTION_COUNT; i++) {
             if (option_table[i].letter == letter)

@@ -24,6 +24,10 @@ struct bench_options {
     long rounds;        /* -r */
     long operations;    /* -o: how many per round; the program says of what */
     long maxlen;        /* -l: entries kept per box */
+    long publishers;    /* -p: connections that send */
+    long outstanding;   /* -w: what is on its way at a time */
+    long body;          /* -b: bytes of content of what is sent */
+    long seconds;       /* -s: how long what is measured by time takes */
 };
 
 /* Reads the command line over the defaults that *options holds on entry. --help and wrong usage end

@@ -31,6 +31,10 @@ void ledger_sent(struct ledger *ledger, struct notify_str id);
 /* The same id reached a client. Returns how many ids that client has now. */
 uint64_t ledger_received(struct ledger *ledger, uint32_t client, struct notify_str id);
 
+/* Of a log for each: ends the program unless client i of got has exactly what page i / share of
+ * sent has, in that order. */
+void ledger_compare(const struct ledger *sent, const struct ledger *got, uint32_t share,
+                    const char *when);
 /* Ends the program unless every client got exactly what was sent, in that order. */
 void ledger_check(const struct ledger *ledger, const char *when);
 

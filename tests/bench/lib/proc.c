@@ -1,6 +1,7 @@
 /* proc -- CPU time, memory and core of a process; see proc.h. */
 #include "proc.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
@@ -11,6 +12,8 @@
 
 #include "bench.h"
 
+#define SPARE_DESCRIPTORS 16 /* that a server may have more of than before, for its own use */
+#define CLOSED_STEP_MS 50
 #define IDLE_STEP_MS 10
 #define IDLE_STEPS 20
 #define IDLE_STEP_CPU_NS UINT64_C(1000000) /* a tenth of the step */
@@ -23,6 +26,33 @@ uint64_t proc_cpu_ns(pid_t pid)
     if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0)
         bench_die("process %d is gone", (int)pid);
     return (uint64_t)used.tv_sec * UINT64_C(1000000000) + (uint64_t)used.tv_nsec;
+}
+
+size_t proc_children_of(pid_t pid, pid_t *ret, size_t max)
+{
+    char path[64];
+    size_t count = 0;
+    int child;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        bench_die("%s: %s", path, strerror(errno));
+    while (count < max && fscanf(file, "%d", &child) == 1)
+        ret[count++] = (pid_t)child;
+    (void)fclose(file); /* only read from */
+    return count;
+}
+
+uint64_t proc_family_cpu_ns(pid_t pid)
+{
+    pid_t children[PROC_CHILDREN_MAX];
+    size_t count = proc_children_of(pid, children, PROC_CHILDREN_MAX);
+    uint64_t ns = proc_cpu_ns(pid);
+
+    for (size_t i = 0; i < count; i++)
+        ns += proc_cpu_ns(children[i]);
+    return ns;
 }
 
 static void take_kilobytes(const char *line, const char *name, size_t *ret_bytes)
@@ -79,10 +109,46 @@ void proc_need_descriptors(size_t needed)
         bench_die("setrlimit: %s", strerror(errno));
 }
 
+size_t proc_descriptors_of(pid_t pid)
+{
+    char path[64];
+    size_t count = 0;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+    DIR *folder = opendir(path);
+    if (folder == NULL)
+        bench_die("%s: %s", path, strerror(errno));
+    while (readdir(folder) != NULL)
+        count++;
+    (void)closedir(folder); /* only read from */
+    return count;
+}
+
+size_t proc_family_descriptors(pid_t pid)
+{
+    pid_t children[PROC_CHILDREN_MAX];
+    size_t count = proc_children_of(pid, children, PROC_CHILDREN_MAX);
+    size_t descriptors = proc_descriptors_of(pid);
+
+    for (size_t i = 0; i < count; i++)
+        descriptors += proc_descriptors_of(children[i]);
+    return descriptors;
+}
+
+void proc_wait_closed(pid_t pid, size_t descriptors, int timeout_ms)
+{
+    for (int waited = 0; proc_family_descriptors(pid) > descriptors + SPARE_DESCRIPTORS;
+         waited += CLOSED_STEP_MS) {
+        if (waited > timeout_ms)
+            bench_die("connections that were cut are still open after %d ms", timeout_ms);
+        (void)poll(NULL, 0, CLOSED_STEP_MS); /* no descriptor: only the time */
+    }
+}
+
 void proc_wait_idle(pid_t pid, int timeout_ms, void (*idle)(void *ctx), void *ctx)
 {
     int quiet = 0;
-    uint64_t before = proc_cpu_ns(pid);
+    uint64_t before = proc_family_cpu_ns(pid);
 
     for (int waited = 0; quiet < IDLE_STEPS; waited += IDLE_STEP_MS) {
         if (waited > timeout_ms)
@@ -90,7 +156,7 @@ void proc_wait_idle(pid_t pid, int timeout_ms, void (*idle)(void *ctx), void *ct
         (void)poll(NULL, 0, IDLE_STEP_MS); /* no descriptor: only the time */
         if (idle != NULL)
             idle(ctx);
-        uint64_t now = proc_cpu_ns(pid);
+        uint64_t now = proc_family_cpu_ns(pid);
         quiet = now - before < IDLE_STEP_CPU_NS ? quiet + 1 : 0;
         before = now;
     }

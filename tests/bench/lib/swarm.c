@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <zlib.h>
+
 #include "bench.h"
 
 #define OPENING_MAX 256 /* connections being opened at a time; far below the listen backlog */
@@ -27,6 +29,10 @@
 #define UPGRADE                                                                                    \
     "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"                   \
     "Sec-WebSocket-Key: " HANDSHAKE_KEY "\r\n"
+
+#define EXTENSIONS "Sec-WebSocket-Extensions: "
+#define OFFER EXTENSIONS "permessage-deflate\r\n"
+#define COMPRESSED 0x40 /* RSV1 */
 
 enum member_state {
     MEMBER_CLOSED,
@@ -54,6 +60,8 @@ struct swarm {
     void (*watch_fn)(void *ctx);
     void *watch_ctx;
     char *in;               /* owned, IN_BYTES */
+    char *text;             /* owned, IN_BYTES: what was inflated last */
+    z_stream inflater;      /* of all: nothing is kept from one message to the next */
     struct member *members; /* owned, count of them */
 };
 
@@ -65,7 +73,7 @@ enum opcode {
 };
 
 struct frame {
-    bool is_final;
+    bool is_final, is_deflated;
     unsigned opcode;
     const char *payload; /* borrowed */
     size_t len;
@@ -97,7 +105,8 @@ static size_t frame_read(const char *bytes, size_t len, struct frame *ret_frame)
         return SIZE_MAX;
     if (len < header + payload)
         return 0;
-    *ret_frame = (struct frame){(head[0] & 0x80) != 0, head[0] & 0x0f, bytes + header, payload};
+    *ret_frame = (struct frame){(head[0] & 0x80) != 0, (head[0] & COMPRESSED) != 0, head[0] & 0x0f,
+                                bytes + header, payload};
     return header + payload;
 }
 
@@ -129,12 +138,37 @@ static void send_frame(struct swarm *swarm, uint32_t client, enum opcode opcode,
         bench_die("client %u: cannot send: %s", client, strerror(errno));
 }
 
-static void handle_frame(struct swarm *swarm, uint32_t client, const struct frame *frame)
+/* Writes what is at in to the end of the room that is left. */
+static bool inflate_more(z_stream *z, const void *in, size_t len)
 {
+    z->next_in = (z_const Bytef *)(uintptr_t)in;
+    z->avail_in = (uInt)len;
+    return inflate(z, Z_SYNC_FLUSH) == Z_OK && z->avail_in == 0 && z->avail_out > 0;
+}
+
+static void inflate_frame(struct swarm *swarm, uint32_t client, struct frame *frame)
+{
+    z_stream *z = &swarm->inflater;
+
+    z->next_out = (Bytef *)swarm->text;
+    z->avail_out = IN_BYTES;
+    if (inflateReset(z) != Z_OK || !inflate_more(z, frame->payload, frame->len) ||
+        !inflate_more(z, "\0\0\xff\xff", 4))
+        bench_die("client %u: what is compressed cannot be read", client);
+    frame->payload = swarm->text;
+    frame->len = IN_BYTES - z->avail_out;
+}
+
+static void handle_frame(struct swarm *swarm, uint32_t client, struct frame *frame)
+{
+    if (frame->is_deflated)
+        inflate_frame(swarm, client, frame);
     if (frame->opcode == OPCODE_TEXT && frame->is_final) {
         swarm->handlers.on_text(swarm->handlers.ctx, client, frame->payload, frame->len);
     } else if (frame->opcode == OPCODE_PING) {
         send_frame(swarm, client, OPCODE_PONG, frame->payload, frame->len);
+        if (swarm->handlers.on_ping != NULL)
+            swarm->handlers.on_ping(swarm->handlers.ctx);
     } else if (frame->opcode == OPCODE_CLOSE) {
         const uint8_t *body = (const uint8_t *)frame->payload;
         bench_die("client %u was closed with code %d: %.*s", client,
@@ -159,7 +193,7 @@ static size_t chunk_read(const char *bytes, size_t len, struct frame *ret)
         return SIZE_MAX;
     if (len < head + size + 2)
         return 0;
-    *ret = (struct frame){true, OPCODE_TEXT, bytes + head, size};
+    *ret = (struct frame){true, false, OPCODE_TEXT, bytes + head, size};
     return head + size + 2;
 }
 
@@ -199,14 +233,25 @@ static size_t take_one(struct swarm *swarm, uint32_t client, const char *bytes, 
     return taken;
 }
 
+/* What is said of each way to come, and what must be answered. */
+static const struct {
+    const char *lines, *status, *proof, *further_proof;
+} carriers[] = {
+    [SWARM_WEBSOCKET] = {UPGRADE, "HTTP/1.1 101 ", HANDSHAKE_ACCEPT, ""},
+    [SWARM_DEFLATED] = {UPGRADE OFFER, "HTTP/1.1 101 ", HANDSHAKE_ACCEPT,
+                        EXTENSIONS "permessage-deflate"},
+    [SWARM_EVENTS] = {"", "HTTP/1.1 200 ", "chunked", ""},
+};
+
 static bool is_good_answer(const struct swarm *swarm, const char *bytes, size_t len)
 {
-    const char *status =
-        swarm->handlers.carrier == SWARM_EVENTS ? "HTTP/1.1 200 " : "HTTP/1.1 101 ";
-    const char *proof = swarm->handlers.carrier == SWARM_EVENTS ? "chunked" : HANDSHAKE_ACCEPT;
+    const char *status = carriers[swarm->handlers.carrier].status;
+    const char *proof = carriers[swarm->handlers.carrier].proof;
+    const char *further = carriers[swarm->handlers.carrier].further_proof;
 
     return len > strlen(status) && memcmp(bytes, status, strlen(status)) == 0 &&
-           memmem(bytes, len, proof, strlen(proof)) != NULL;
+           memmem(bytes, len, proof, strlen(proof)) != NULL &&
+           memmem(bytes, len, further, strlen(further)) != NULL;
 }
 
 /* The upgrade's answer at bytes: its length, or 0 if it is not complete. */
@@ -313,7 +358,7 @@ static void on_connected(struct swarm *swarm, uint32_t client)
         bench_die("client %u: connect: %s", client, strerror(error));
     swarm->handlers.path_of(swarm->handlers.ctx, client, path, sizeof(path));
     int len = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n",
-                       path, swarm->handlers.carrier == SWARM_EVENTS ? "" : UPGRADE);
+                       path, carriers[swarm->handlers.carrier].lines);
     if (send(member->fd, request, (size_t)len, MSG_NOSIGNAL) != len)
         bench_die("client %u: cannot send its request: %s", client, strerror(errno));
     member->state = MEMBER_UPGRADING;
@@ -331,11 +376,14 @@ struct swarm *swarm_new(int port, uint32_t clients, struct swarm_handlers handle
         .count = clients,
         .next = clients,
         .in = bench_alloc(IN_BYTES),
+        .text = bench_alloc(IN_BYTES),
         .members = bench_alloc(clients * sizeof(struct member)),
     };
     swarm->address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (swarm->epoll < 0)
         bench_die("epoll_create1: %s", strerror(errno));
+    if (inflateInit2(&swarm->inflater, -15) != Z_OK)
+        bench_die("zlib cannot be had");
     for (uint32_t i = 0; i < clients; i++)
         swarm->members[i] = (struct member){.fd = -1, .state = MEMBER_CLOSED};
     return swarm;
@@ -349,6 +397,8 @@ void swarm_free(struct swarm *swarm)
     (void)close(swarm->epoll); /* nothing can be lost */
     free(swarm->members);
     free(swarm->in);
+    free(swarm->text);
+    (void)inflateEnd(&swarm->inflater); /* it was made */
     free(swarm);
 }
 

@@ -1,5 +1,5 @@
-/* swarm -- very many clients in one thread, on one epoll: of WebSockets (RFC 6455), or readers of
- * streams of events.
+/* swarm -- very many clients in one thread, on one epoll: of WebSockets (RFC 6455), with or without
+ * compressed messages (RFC 7692), or readers of streams of events.
  *
  * Made to cost little per message, so that the generator is not what is measured: one recv() brings
  * whatever is there, frames are looked at where they lie, and nothing is kept per client but a few
@@ -16,7 +16,7 @@
 
 struct swarm;
 
-enum swarm_carrier { SWARM_WEBSOCKET, SWARM_EVENTS };
+enum swarm_carrier { SWARM_WEBSOCKET, SWARM_DEFLATED, SWARM_EVENTS };
 
 struct swarm_handlers {
     enum swarm_carrier carrier;
@@ -24,6 +24,8 @@ struct swarm_handlers {
     void (*path_of)(void *ctx, uint32_t client, char *out, size_t cap);
     /* One text message, or the data of one event, borrowed for the length of the call. */
     void (*on_text)(void *ctx, uint32_t client, const char *text, size_t len);
+    /* A ping frame was answered. NULL: nobody counts. */
+    void (*on_ping)(void *ctx);
     void *ctx;
 };
 

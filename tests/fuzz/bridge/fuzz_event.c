@@ -2,10 +2,14 @@
 #include <assert.h>
 #include <jansson.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "wire/event.h"
 #include "wire/frame.h"
+#include "wire/json_scan.h"
+#include "wire/socketio_packet.h"
+#include "wire/ws_frame.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -47,12 +51,40 @@ static void check_block(const struct frame *frame)
     assert(names <= 1 && lines > names && memchr(frame->data, '\r', frame->len) == NULL);
 }
 
+/* One packet of Socket.IO, of a name that any client takes and with one argument: whatever stands
+ * in the message, over polling nothing of it is a packet of its own. */
+static void check_packet(const struct event *event, const struct frame *frame)
+{
+    struct notify_str rest = notify_str_of(frame->data, frame->len), text;
+    struct socketio_packet packet;
+
+    assert(memchr(frame->data + 10, '\x1e', frame->len < 10 ? 0 : frame->len - 10) == NULL);
+    assert(ws_frame_take(&rest, &text) && rest.len == 0 && text.ptr[0] == '4');
+    if (event->len >= JSON_SCAN_MAX_DEPTH)
+        return; /* it may be one level too deep for ourselves */
+    assert(socketio_read(notify_str_of(text.ptr + 1, text.len - 1), &packet));
+    assert(packet.type == SOCKETIO_EVENT && packet.argc == 1 && packet.arg.ptr[0] == '{');
+}
+
+static void check_open(const struct frame *whole, const struct frame *open)
+{
+    char *out = malloc(open->len + 4 + DIALECT_END_MAX);
+    size_t len = dialect_end(DIALECT_SOCKETIO_MARKED, out, open, NOTIFY_STR(""));
+
+    assert(out != NULL && len == whole->len && memcmp(out, whole->data, len) == 0);
+    len = dialect_end(DIALECT_SOCKETIO_MARKED, out, open, NOTIFY_STR("AbC-"));
+    assert(len <= open->len + 4 + DIALECT_END_MAX);
+    assert(memcmp(out + len - 8, ",\"AbC-\"]", 8) == 0);
+    free(out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct event *event = event_decode(notify_str_of((const char *)data, size));
     json_t *plain, *topic, *session;
 
     dialect_name_inboxes("inbox:%s");
+    dialect_name_sessions("session:%s");
     if (event == NULL)
         return 0;
     plain = parse_frame(event_frame(event, DIALECT_CANONICAL));
@@ -65,6 +97,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_ours(plain, topic);
     session = parse_frame(event_frame(event, DIALECT_SESSION));
     assert(plain == NULL || session != NULL);
+    check_packet(event, event_frame(event, DIALECT_SOCKETIO));
+    check_open(event_frame(event, DIALECT_SOCKETIO), event_frame(event, DIALECT_SOCKETIO_MARKED));
     json_decref(session);
     json_decref(plain);
     json_decref(topic);

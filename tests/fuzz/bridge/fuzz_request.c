@@ -7,6 +7,7 @@
 
 #include "clients/admission.h"
 #include "clients/arrival.h"
+#include "clients/arrival_request.h"
 #include "clients/categories.h"
 #include "clients/client.h"
 #include "clients/following.h"
@@ -47,8 +48,10 @@ static void on_closed(void *ctx)
 static void stage_open(struct stage *stage)
 {
     static const char *const logs[] = {"topic:all", NULL};
-    const struct router_limits limits = {
-        .recent_events = 16, .recent_bytes = 4096, .linger = {.channels = 64, .per_client = 4}};
+    const struct router_limits limits = {.recent_events = 16,
+                                         .recent_bytes = 4096,
+                                         .ahead_bytes = 65536,
+                                         .linger = {.channels = 64, .per_client = 4}};
     struct http_request req = {.path = NOTIFY_STR("/ws/fuzz"), .query = NOTIFY_STR("user=u")};
 
     char error[AUTHORITY_ERROR_MAX];
@@ -56,10 +59,11 @@ static void stage_open(struct stage *stage)
     *stage = (struct stage){.names = {{"inbox:%s", "topic:%s", "session:%s"}}};
     link_testing_init(&stage->subscriber);
     link_testing_init(&stage->commands);
-    stage->turns = turns_new(&stage->commands);
-    stage->router = router_new(LOOP_TESTING, &limits, &(struct router_plain){NULL, NULL},
+    stage->turns = turns_new(&stage->commands.keys);
+    stage->router = router_new(LOOP_TESTING, NULL, &limits, &(struct router_plain){NULL, NULL},
                                &client_follow_handlers);
-    stage->followings = followings_new(LOOP_TESTING, &stage->commands, arrival_on_logs_followed);
+    stage->followings =
+        followings_new(LOOP_TESTING, &stage->commands.keys, arrival_on_logs_followed);
     stage->authority = authority_new(LOOP_TESTING, &(struct authority_config){.open = true}, error);
     assert(stage->turns != NULL && stage->router != NULL && stage->followings != NULL &&
            stage->authority != NULL);
@@ -72,6 +76,7 @@ static void stage_open(struct stage *stage)
         .followings = stage->followings,
         .router = stage->router,
         .commands = stage->turns,
+        .keyspace = &stage->commands.keys,
         .keys = &stage->names,
         .max_subscriptions = 8,
         .broadcast_logs = logs,
@@ -83,7 +88,7 @@ static void stage_open(struct stage *stage)
     initialised = admissions_init(&stage->admissions);
     assert(initialised == 0);
     router_subscriber_up(stage->router, &stage->subscriber);
-    router_reader_up(stage->router, &stage->commands);
+    router_reader_up(stage->router, &stage->commands.keys, &link_testing_everything);
     arrival_open(&stage->shared, &stage->conn, &req);
     stage->client = stage->conn.peer;
     assert(stage->client != NULL);
@@ -166,7 +171,7 @@ static void stage_close(struct stage *stage)
     client_on_closed(stage->client, 1000);
     link_testing_go_down(&stage->commands);
     turns_free(stage->turns);
-    router_reader_down(stage->router);
+    router_reader_down(stage->router, &stage->commands.keys, &link_testing_everything);
     router_free(stage->router);
     followings_free(stage->followings);
     client_shared_release(&stage->shared);

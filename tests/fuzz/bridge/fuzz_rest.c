@@ -61,8 +61,8 @@ static void stage_open(struct stage *stage)
 
     *stage = (struct stage){.names = {{"inbox:%s", "topic:%s", "session:%s", "sessions:%s"}}};
     link_testing_init(&stage->commands);
-    stage->turns = turns_new(&stage->commands);
-    stage->followings = followings_new(LOOP_TESTING, &stage->commands, on_answered);
+    stage->turns = turns_new(&stage->commands.keys);
+    stage->followings = followings_new(LOOP_TESTING, &stage->commands.keys, on_answered);
     stage->authority = authority_new(LOOP_TESTING, &(struct authority_config){.open = true}, error);
     assert(stage->turns != NULL && stage->authority != NULL && stage->followings != NULL);
     stage->admissions = (struct admissions){.loop = LOOP_TESTING, .authority = stage->authority};
@@ -70,6 +70,7 @@ static void stage_open(struct stage *stage)
     assert(initialised == 0);
     stage->shared = (struct client_shared){.senders = {.loop = LOOP_TESTING},
                                            .commands = stage->turns,
+                                           .keyspace = &stage->commands.keys,
                                            .keys = &stage->names,
                                            .admissions = &stage->admissions,
                                            .followings = stage->followings,

@@ -1,5 +1,5 @@
-/* Fuzzes ws_reader: any bytes, in any pieces. The first byte chooses the size of the pieces and how
- * often the reader of items stops in between. */
+/* Fuzzes ws_reader: any bytes, in any pieces. The first byte chooses the size of the pieces,
+ * whether compressed messages are taken, and how often the reader of items stops in between. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1)
         return 0;
     piece = 1 + data[0] % 64;
+    reader.inflates = data[0] % 2 == 1;
     stop = data[0] / 64;
     data++;
     size--;

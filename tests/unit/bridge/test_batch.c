@@ -176,6 +176,27 @@ Test(batch, a_filter_passes_what_is_of_its_categories_and_changes_of_state)
     cr_assert_eq(chosen->events[2], event_discreet(batch.events[batch.len - 1]));
 }
 
+Test(batch, who_was_sent_all_of_a_choice_counts_for_each_event_of_it_also_when_it_has_been_given_up)
+{
+    struct reach reach;
+
+    push_text("\"0\"");
+    push_text("\"a\"");
+    for (size_t i = 0; i < BATCH_CHOICES_MAX + 3; i++) {
+        filters[i] = filter_testing_of(NOTIFY_STR("a"));
+        batch_for(&batch, &filters[i].filter)->reach.of[REACH_DELIVERED] += 2;
+    }
+    batch.reach.of[REACH_DELIVERED] = 5;
+    batch.events[0]->reach.of[REACH_WAITING] = 1;
+    batch_settle(&batch);
+    batch_settle(&batch); /* counts nothing twice */
+    reach = event_reach(batch.events[0]);
+    cr_assert_eq(reach.of[REACH_DELIVERED], 5);
+    cr_assert_eq(reach.of[REACH_WAITING], 1);
+    reach = event_reach(batch.events[1]);
+    cr_assert_eq(reach.of[REACH_DELIVERED], 5 + 2 * (BATCH_CHOICES_MAX + 3));
+}
+
 Test(batch, what_has_no_category_is_asked_for_by_an_empty_name)
 {
     none = filter_testing_of((struct notify_str){NULL, 0});
@@ -266,4 +287,45 @@ Test(batch, more_filters_than_are_kept_get_what_is_theirs_and_are_let_go)
     batch_clear(&batch);
     for (size_t i = 0; i < n; i++)
         cr_assert_eq(filters[i].filter.refs, 1);
+}
+
+/* Compression. */
+
+static void push_long(void)
+{
+    char text[1200];
+    int len = snprintf(text, sizeof(text),
+                       "{\"type\":\"t\",\"key\":\"k\",\"data\":{\"a\":\"%0*d\"}}", 1000, 7);
+
+    push(event_decode(notify_str_of(text, (size_t)len)));
+}
+
+Test(batch, compressed_messages_stand_among_short_ones_and_are_made_once)
+{
+    const struct frame *joined, *middle;
+    size_t len;
+
+    push(entry_new(1));
+    push_long();
+    push(entry_new(2));
+    joined = batch_deflated(&batch, DIALECT_CANONICAL);
+    cr_assert_eq(batch_deflated(&batch, DIALECT_CANONICAL), joined);
+    cr_assert_lt(joined->len, batch_frame(&batch, DIALECT_CANONICAL)->len);
+    len = event_frame(batch.events[0], DIALECT_CANONICAL)->len;
+    middle = frame_deflated(event_frame(batch.events[1], DIALECT_CANONICAL));
+    cr_assert_eq(joined->len,
+                 len + middle->len + event_frame(batch.events[2], DIALECT_CANONICAL)->len);
+    cr_assert_eq((uint8_t)joined->data[0], 0x81);
+    cr_assert_eq((uint8_t)joined->data[len], 0xC1);
+    cr_assert_eq((uint8_t)joined->data[len + middle->len], 0x81);
+    cr_assert_eq(memcmp(joined->data + len, middle->data, middle->len), 0);
+    push(entry_new(3)); /* and anew when it has changed */
+    cr_assert_gt(batch_deflated(&batch, DIALECT_CANONICAL)->len, len + middle->len + len);
+}
+
+Test(batch, a_single_message_is_shared_with_all_that_hold_it)
+{
+    push_long();
+    cr_assert_eq(batch_deflated(&batch, DIALECT_CANONICAL),
+                 frame_deflated(event_frame(batch.events[0], DIALECT_CANONICAL)));
 }

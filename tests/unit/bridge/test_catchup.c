@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "redis/catchup.h"
+#include "redis/slot.h"
 #include "link_testing.h"
 #include "loop_testing.h"
 
@@ -41,7 +42,7 @@ static void setup(void)
         (void)snprintf(owners[i].key, sizeof(owners[i].key), "k%d", i);
     link_testing_init(&redis_link);
     catchup = catchup_new(LOOP_TESTING, on_answer);
-    catchup_up(catchup, &redis_link);
+    catchup_up(catchup, &redis_link.keys);
 }
 
 static void teardown(void)
@@ -263,7 +264,7 @@ Test(catchup, a_question_whose_link_goes_down_is_asked_again)
     cr_assert_null(sent());
     cr_assert_eq(owners[0].answers, 0);
     redis_link.up = true;
-    catchup_up(catchup, &redis_link);
+    catchup_up(catchup, &redis_link.keys);
     map_fill(&m, "k0", "9-3", 0, 1);
     for (int n = 0; n < 2; n++) {
         command = sent();
@@ -453,6 +454,28 @@ Test(catchup, entries_that_are_suddenly_large_make_portions_small_at_once)
     cr_assert_leq(total, COUNT_MAX * entry_size + 19 * PORTION_BYTES);
 }
 
+/* What one brings at a time goes out in one write, too. */
+Test(catchup, of_many_boxes_that_have_much_to_tell_each_tells_more_at_a_time)
+{
+    struct link_testing_command *command;
+    size_t keys = 64, count = 0;
+
+    entry_size = 400;
+    box_end.ms = 3000;
+    for (int i = 0; i < OWNERS; i++)
+        ask(i, &owners[i].at);
+    for (int rounds = 0; rounds < 200 && (command = sent()) != NULL; rounds++) {
+        keys = (command->argc - 3) / 2;
+        count = number_at(command->argv[command->argc - 1]);
+        (void)work_off(command);
+        for (int i = 0; i < OWNERS; i++)
+            if (owners[i].answers > 0 && owners[i].answers-- > 0)
+                ask_on(&owners[i]);
+    }
+    cr_assert_leq(keys, 2, "%zu", keys);
+    cr_assert_geq(count, COUNT_MAX / 2, "%zu", count);
+}
+
 Test(catchup, few_commands_are_under_way_and_nobody_waits_for_anothers_whole_box)
 {
     struct link_testing_command *under_way[8];
@@ -490,4 +513,152 @@ Test(catchup, an_answer_that_was_lost_is_asked_for_entry_by_entry)
     struct link_testing_command *command = sent();
     check_words(command, "NOTIFY.SINCE k0 0-0 COUNT 1");
     link_testing_answer(command, NULL);
+}
+
+/* A cluster of two servers, the second of which has the upper half of the slots. */
+
+static bool server_up[2];
+static unsigned moved_slot = SLOTS; /* which the other server has */
+
+static unsigned lane_of(const struct keyspace *keys, struct notify_str key)
+{
+    unsigned slot = slot_of_key(key);
+
+    (void)keys;
+    return (slot >= SLOTS / 2) != (slot == moved_slot);
+}
+
+static bool has_key(const struct keyspace *keys, struct notify_str key)
+{
+    return server_up[lane_of(keys, key)];
+}
+
+static const struct keyspace_kind split_kind = {
+    .command = link_testing_command, .is_up = link_testing_is_up, .has = has_key, .lane = lane_of};
+
+static void split_up(void)
+{
+    catchup_free(catchup);
+    catchup = catchup_new(LOOP_TESTING, on_answer);
+    redis_link.keys.kind = &split_kind;
+    server_up[0] = server_up[1] = true;
+    catchup_up(catchup, &redis_link.keys);
+}
+
+static void ask_of(int i, const char *key)
+{
+    (void)snprintf(owners[i].key, sizeof(owners[i].key), "%s", key);
+    ask(i, &five);
+}
+
+/* a: slot 15495, b: 3300. */
+
+Test(catchup, in_a_cluster_a_command_is_about_keys_of_one_slot)
+{
+    split_up();
+    ask_of(0, "{a}1");
+    ask_of(1, "{b}1");
+    ask_of(2, "{a}2");
+    struct link_testing_command *lower = sent(), *upper = sent();
+    check_words(lower, "NOTIFY.SINCE {b}1 5-1 COUNT 4");
+    check_words(upper, "NOTIFY.SINCE {a}1 5-1 {a}2 5-1 COUNT 2");
+    cr_assert_null(sent());
+    answer_maps(upper, NULL, 0);
+    cr_assert_eq(owners[0].answers + owners[2].answers, 2);
+    cr_assert_eq(owners[1].answers, 0, "each is answered by itself");
+    answer_maps(lower, NULL, 0);
+    cr_assert_eq(owners[1].answers, 1);
+}
+
+Test(catchup, keys_whose_slot_moves_are_asked_for_one_by_one)
+{
+    static const char *const errors[] = {"TRYAGAIN Multiple keys request during rehashing of slot",
+                                         "CROSSSLOT Keys in request don't hash to the same slot"};
+
+    split_up();
+    for (size_t n = 0; n < 2; n++) {
+        for (int i = 0; i < 3; i++)
+            ask_of(i, i == 0 ? "{a}0" : i == 1 ? "{a}1" : "{a}2");
+        answer_error(sent(), errors[n]);
+        for (int i = 0; i < 3; i++) {
+            struct link_testing_command *command = sent();
+            cr_assert_not_null(command, "at once");
+            cr_assert_eq(command->argc, 5, "each on its own");
+            answer_maps(command, NULL, 0);
+            cr_assert_eq(owners[i].answers, (int)n + 1);
+            cr_assert_not(owners[i].unreadable);
+        }
+        cr_assert_null(sent());
+    }
+}
+
+Test(catchup, a_server_that_is_away_keeps_nobody_from_the_others)
+{
+    split_up();
+    server_up[1] = false;
+    ask_of(0, "{a}1");
+    ask_of(1, "{b}1");
+    answer_maps(sent(), NULL, 0);
+    cr_assert_eq(owners[1].answers, 1);
+    loop_testing_advance(10 * RETRY_MS);
+    cr_assert_null(sent(), "nothing is tried in vain");
+    server_up[1] = true;
+    catchup_up(catchup, &redis_link.keys);
+    answer_maps(sent(), NULL, 0);
+    cr_assert_eq(owners[0].answers, 1);
+}
+
+Test(catchup, one_group_that_fails_is_asked_again_and_the_others_are_answered)
+{
+    split_up();
+    ask_of(0, "{a}1");
+    ask_of(1, "{b}1");
+    struct link_testing_command *lower = sent();
+    link_testing_answer(sent(), NULL);
+    answer_maps(lower, NULL, 0);
+    cr_assert_eq(owners[1].answers, 1);
+    cr_assert_eq(owners[0].answers, 0);
+    answer_error(sent(), "CLUSTERDOWN The cluster is down");
+    cr_assert_null(sent(), "not at once");
+    loop_testing_advance(RETRY_MS);
+    answer_maps(sent(), NULL, 0);
+    cr_assert_eq(owners[0].answers, 1);
+}
+
+Test(catchup, a_slot_that_moves_while_it_waits_is_asked_where_it_is)
+{
+    split_up();
+    server_up[1] = false;
+    ask_of(0, "{a}1");
+    cr_assert_null(sent());
+    moved_slot = slot_of_key(NOTIFY_STR("{a}1"));
+    catchup_up(catchup, &redis_link.keys);
+    answer_maps(sent(), NULL, 0);
+    cr_assert_eq(owners[0].answers, 1);
+    moved_slot = SLOTS;
+}
+
+Test(catchup, many_slots_are_many_commands_which_bring_no_more_than_few)
+{
+    static struct link_testing_command *commands[OWNERS];
+    size_t n = 0, entries = 0;
+
+    split_up();
+    entry_size = 62 * 1024;
+    box_end.ms = 250;
+    for (int i = 0; i < OWNERS; i++)
+        ask(i, &owners[i].at);
+    while ((commands[n] = sent()) != NULL)
+        entries +=
+            (commands[n]->argc - 3) / 2 * number_at(commands[n]->argv[commands[n]->argc - 1]),
+            n++;
+    cr_assert_leq(n, 2 * 64, "%zu", n);
+    cr_assert_gt(n, 2 * 32, "%zu", n);
+    cr_assert_leq(entries, n, "%zu entries of 62 KB in %zu commands", entries, n);
+    for (size_t i = 0; i < n; i++)
+        (void)work_off(commands[i]);
+    while ((commands[0] = sent()) != NULL)
+        (void)work_off(commands[0]);
+    for (int i = 0; i < OWNERS; i++)
+        cr_assert_eq(owners[i].answers, 1);
 }

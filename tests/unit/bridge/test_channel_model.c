@@ -28,7 +28,7 @@
 
 #define BOXES 2
 #define CLIENTS 4
-#define ENTRIES_MAX 512
+#define ENTRIES_MAX 1400 /* more than a trail holds */
 #define PIPE_MAX 2048
 #define QUEUE_MAX 16
 #define ANSWER_MAX 8
@@ -1110,7 +1110,7 @@ static void step(void)
     else if (dice < 45)
         receive(side);
     else if (dice < 52)
-        channel_flush(side->channel);
+        channel_take_turn(side->channel);
     else if (dice < 56)
         change_state(side);
     else if (dice < 58)
@@ -1160,10 +1160,10 @@ static void settle_side(struct side *side)
     subscribe(side);
     while (side->pipe.len > 0)
         receive(side);
-    channel_flush(side->channel);
+    channel_take_turn(side->channel);
     work_off(side);
     answer(side);
-    channel_flush(side->channel);
+    channel_take_turn(side->channel);
 }
 
 static void settle(void)
@@ -1231,6 +1231,7 @@ static void scenario_begin(uint64_t seed)
 {
     static const size_t recent_bytes[] = {0, 600, 1500, 1000000};
     static const size_t stash_bytes[] = {0, 300, 1500, 1000000};
+    static const size_t ahead_bytes[] = {0, 1, 2000, 5000};
 
     memset(&model, 0, sizeof(model));
     model.seed = seed;
@@ -1249,6 +1250,7 @@ static void scenario_begin(uint64_t seed)
     model.shared.recent.bytes_max = recent_bytes[below(4)];
     model.shared.recent.events_max = chance(50) ? 1 + below(6) : 64;
     model.shared.stash_bytes_max = chance(70) ? 10000000 : stash_bytes[below(4)];
+    model.shared.ahead_bytes_max = chance(60) ? 10000000 : ahead_bytes[below(4)];
     for (int i = 0; i < BOXES; i++) {
         struct side *side = &model.sides[i];
         side->channel = channel_new(&model.shared);
@@ -1271,6 +1273,7 @@ static void scenario_end(void)
         channel_free(side->channel);
     CHECK(model.shared.recent.bytes == 0, "what is kept is counted");
     CHECK(model.shared.stash_bytes == 0, "and so is what is stashed");
+    CHECK(model.shared.ahead_bytes == 0, "and what waits to be handed on");
     CHECK(TAILQ_EMPTY(&model.shared.dirty), "a freed channel is not dirty");
 }
 
@@ -1299,7 +1302,7 @@ static struct side *story_begin(void)
 {
     scenario_begin(0);
     model.has_rollbacks = model.has_unreadable = model.has_foreign = false;
-    model.shared.stash_bytes_max = 10000000;
+    model.shared.stash_bytes_max = model.shared.ahead_bytes_max = 10000000;
     return &model.sides[0];
 }
 
@@ -1403,6 +1406,96 @@ Test(channel_model, what_all_channels_stash_together_has_a_limit)
         cr_assert_leq(model.shared.stash_bytes, 1000);
     }
     cr_assert_gt(counter_values[COUNTER_STASHED_BYTES], 0);
+    story_end();
+}
+
+Test(channel_model, what_there_is_no_room_for_is_read_when_the_turn_of_its_channel_comes)
+{
+    struct side *sides = story_begin();
+    uint64_t dropped = counter_values[COUNTER_AHEAD_DROPPED];
+    struct watched *w[BOXES];
+
+    for (int i = 0; i < BOXES; i++) {
+        w[i] = follow_from((size_t)i, &sides[i], NULL);
+        let_run(&sides[i]);
+    }
+    model.shared.ahead_bytes_max = 1000;
+    for (int i = 0; i < 100; i++) {
+        publish(&sides[i % BOXES], false);
+        receive(&sides[i % BOXES]);
+        cr_assert_leq(model.shared.ahead_bytes, 1000 + 1000, "by one more at the most");
+    }
+    cr_assert_gt(counter_values[COUNTER_AHEAD_DROPPED] - dropped, 80);
+    cr_assert(!sides[0].question.asked && !sides[1].question.asked, "nothing is asked before");
+    settle();
+    cr_assert_eq(model.shared.ahead_bytes, 0);
+    for (int i = 0; i < BOXES; i++) {
+        cr_assert_eq(w[i]->seen, 50);
+        cr_assert_not(w[i]->told_gap);
+    }
+    story_end();
+}
+
+Test(channel_model, what_is_dropped_while_redis_is_read_is_read_behind_that)
+{
+    struct side *side = story_begin();
+    struct watched *w = follow_from(0, side, NULL);
+
+    let_run(side);
+    side->subscribed = false; /* its message is lost */
+    publish(side, false);
+    side->subscribed = true;
+    publish(side, false);
+    receive(side);
+    cr_assert(side->question.asked);
+    work_off(side);
+    model.shared.ahead_bytes_max = 0;
+    publish(side, false); /* after Redis has looked */
+    receive(side);
+    model.shared.ahead_bytes_max = 10000000;
+    answer(side);
+    cr_assert_eq(w->seen, 2, "what was read is handed on");
+    cr_assert(side->question.asked, "and Redis asked for the rest");
+    let_run(side);
+    cr_assert_eq(w->seen, 3);
+    story_end();
+}
+
+/* As when much has been read ahead: the older half of the trail is believed for good meanwhile. */
+Test(channel_model, an_answer_behind_more_messages_than_a_trail_holds_is_none_of_another_box)
+{
+    struct side *side = story_begin();
+    struct watched *w = follow_from(0, side, NULL);
+
+    let_run(side);
+    for (int i = 0; i < TRAIL_CHECK; i++) {
+        publish(side, false);
+        receive(side);
+    }
+    cr_assert(side->question.asked);
+    work_off(side);
+    for (int i = 0; i < TRAIL_MAX + TRAIL_MAX / 8; i++) {
+        publish(side, false);
+        receive(side);
+    }
+    answer(side);
+    cr_assert_not(w->told_gap);
+    story_end();
+}
+
+Test(channel_model, an_event_that_is_not_stored_and_has_no_room_counts_as_lost)
+{
+    struct side *side = story_begin();
+    uint64_t lost = counter_values[COUNTER_EVENTS_LOST_VOLATILE];
+
+    (void)follow_from(0, side, NULL);
+    (void)follow_from(1, side, NULL);
+    let_run(side);
+    model.shared.ahead_bytes_max = 0;
+    channel_on_message(side->channel, NOTIFY_STR("{\"type\":\"t\",\"key\":\"box0\",\"data\":{}}"));
+    cr_assert_eq(counter_values[COUNTER_EVENTS_LOST_VOLATILE] - lost, 2);
+    cr_assert_not(side->channel->dirty, "there is nothing to be read");
+    cr_assert_eq(side->channel->state, CHANNEL_LIVE);
     story_end();
 }
 

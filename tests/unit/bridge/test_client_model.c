@@ -16,6 +16,7 @@
 #include "channels/channel.h"
 #include "clients/admission.h"
 #include "clients/arrival.h"
+#include "clients/arrival_request.h"
 #include "clients/categories.h"
 #include "clients/client.h"
 #include "clients/following.h"
@@ -455,8 +456,8 @@ static void commands_up(void)
         return;
     trace("commands up");
     commands.up = true;
-    router_reader_up(router, &commands);
-    followings_commands_handlers.on_up(followings, &commands);
+    router_reader_up(router, &commands.keys, &link_testing_everything);
+    followings_commands_handlers.on_up(followings, &commands.keys, &link_testing_everything);
 }
 
 static void commands_down(void)
@@ -472,7 +473,7 @@ static void commands_down(void)
         node_free(first.root);
     }
     link_testing_go_down(&commands);
-    router_reader_down(router);
+    router_reader_down(router, &commands.keys, &link_testing_everything);
 }
 
 /* What connections get. */
@@ -511,6 +512,9 @@ static bool is_for(const struct peer *peer, int key, struct notify_id id)
     return key < 2 || peer->filter < 0 || (int)(id.ms % 3) == peer->filter;
 }
 
+/* All that clients were sent of boxes, to be compared with what was counted. */
+static uint64_t entries_got, delivered_before;
+
 static void get_entry(struct peer *peer, const char *text)
 {
     int key = key_of_text(member_of(text, "\"key\":\""));
@@ -518,6 +522,7 @@ static void get_entry(struct peer *peer, const char *text)
     struct notify_id id;
     size_t i = 0;
 
+    entries_got++;
     CHECK(peer->greeted, "nothing comes before the greeting");
     CHECK(key < KEYS, "entries have a key");
     CHECK(notify_id_parse(member_of(text, "\"id\":\""), 0, &id), "entries have an id");
@@ -639,6 +644,7 @@ static void connect_peer(struct peer *peer)
     peer->client = peer->conn.peer;
     if (peer->conn.close_code != 0) { /* too many channels that cannot go yet */
         CHECK(linger_hits() > 0, "such a client is let in");
+        CHECK(peer->conn.close_code == CONN_CLOSE_TRY_AGAIN, "it is told to come again");
         client_on_closed(peer->client, 1011);
         peer->client = NULL;
         conn_testing_release(&peer->conn);
@@ -886,6 +892,24 @@ static void check_all(void)
         for (int k = 0; k < KEYS; k++)
             check_promise(peer, k);
     }
+    CHECK(counter_values[COUNTER_EVENTS_DELIVERED] - delivered_before == entries_got,
+          "what connections took is counted, and nothing else");
+}
+
+/* Of each entry that is handed on it is known at once what becomes of it, at those who have not had
+ * it. */
+static void on_handed_on(void *ctx, struct notify_str key, const struct event *event,
+                         size_t followers)
+{
+    struct reach reach = event_reach(event);
+    uint64_t sum = 0;
+
+    (void)ctx;
+    (void)key;
+    for (size_t i = 0; i < REACH_PARTS; i++)
+        sum += reach.of[i];
+    CHECK(sum <= followers, "nobody counts twice, or who does not follow");
+    CHECK(reach.of[REACH_ENDED] + reach.of[REACH_TOO_SLOW] == 0, "entries are read anew");
 }
 
 static void on_client_closed(void *ctx)
@@ -914,13 +938,17 @@ static void begin(uint64_t number)
     limits = (struct router_limits){
         .recent_events = 1 + below(20),
         .recent_bytes = chance(50) ? 1000000 : below(4000),
+        .ahead_bytes = chance(60) ? 10000000 : below(4000),
         .linger = {.ms = below(300), .channels = 2 + below(4), .per_client = below(3)}};
-    router = router_new(LOOP_TESTING, &limits, &(struct router_plain){NULL, NULL},
+    router = router_new(LOOP_TESTING, NULL, &limits, &(struct router_plain){NULL, NULL},
                         &client_follow_handlers);
     cr_assert_not_null(router);
-    turns = turns_new(&commands);
+    router_watch(router, on_handed_on, NULL);
+    entries_got = 0;
+    delivered_before = counter_values[COUNTER_EVENTS_DELIVERED];
+    turns = turns_new(&commands.keys);
     cr_assert_not_null(turns);
-    followings = followings_new(LOOP_TESTING, &commands, arrival_on_logs_followed);
+    followings = followings_new(LOOP_TESTING, &commands.keys, arrival_on_logs_followed);
     cr_assert_not_null(followings);
     authority = authority_new(LOOP_TESTING, &(struct authority_config){.open = true}, error);
     cr_assert_not_null(authority);
@@ -936,6 +964,7 @@ static void begin(uint64_t number)
                                     .followings = followings,
                                     .router = router,
                                     .commands = turns,
+                                    .keyspace = &commands.keys,
                                     .keys = &names,
                                     .max_subscriptions = 16,
                                     .broadcast_logs = logs,

@@ -290,7 +290,17 @@ static const struct refusal refusals[] = {
     {"--redis=", "redis: a Redis URL begins with"},
     {"--redis=http://h", "redis: a Redis URL begins with"},
     {"--redis=redis://h:0", "redis: the port must be"},
-    {"--redis=rediss://h", "redis: TLS"},
+    {"--redis=rediss://h:0", "redis: the port must be"},
+    {"--redis-tls-ca=x", "redis-tls-ca: is given, but"},
+    {"--redis=redis://a,b", "redis: names several servers"},
+    {"--tls-ciphers=NONSENSE", "tls-ciphers: must be names of ciphers of TLS 1.2"},
+    {"--tls-ciphersuites=ECDHE-RSA-AES128-GCM-SHA256", "tls-ciphersuites: must be names of"},
+    {"--tls-client-auth=required", "tls-client-auth: needs --tls-client-ca"},
+    {"--tls-client-ca=x", "tls-client-ca: is given, but no address of --listen has ,tls"},
+    {"--redis-mode=sentinel", "sentinel-master: must be given"},
+    {"--redis=unix:///s --redis-mode=sentinel --sentinel-master=m", "redis: must name Sentinels"},
+    {"--sentinel-user=u", "need --redis-mode sentinel"},
+    {"--redis=rediss://h --redis-tls-cert=x", "redis-tls-cert, redis-tls-key: must be given"},
     {"--topic-key=inbox:%s", "must differ from each other"},
     {"--topic-key=x:%s --session-key=x:%s", "must differ from each other"},
     {"--session-key=inbox:%s", "must differ from each other"},
@@ -466,7 +476,21 @@ static char *printed(void (*print)(FILE *out))
 
 static const char *const all_options[] = {
     "listen",
+    "workers",
+    "worker-timeout",
+    "takeover-timeout",
     "redis",
+    "redis-tls-ca",
+    "redis-tls-cert",
+    "redis-tls-key",
+    "redis-tls-name",
+    "redis-tls-min-version",
+    "cluster-subscriber-links",
+    "redis-mode",
+    "sentinel-master",
+    "sentinel-user",
+    "sentinel-password",
+    "sentinel-tls",
     "auth",
     "insecure-no-auth",
     "jwt-secret",
@@ -483,6 +507,7 @@ static const char *const all_options[] = {
     "roles",
     "anonymous-role",
     "dev",
+    "docs",
     "cors-origins",
     "host-names",
     "config",
@@ -501,6 +526,11 @@ static const char *const all_options[] = {
     "broadcast-log",
     "tls-cert",
     "tls-key",
+    "tls-min-version",
+    "tls-ciphers",
+    "tls-ciphersuites",
+    "tls-client-ca",
+    "tls-client-auth",
     "trusted-proxies",
     "proxy-header",
     "max-connections",
@@ -524,25 +554,44 @@ static const char *const all_options[] = {
     "ws-heartbeat-interval",
     "sse-heartbeat-interval",
     "ws-connection-timeout",
+    "socketio-namespace",
+    "socketio-ping-interval",
+    "socketio-ping-timeout",
+    "socketio-connect-timeout",
+    "socketio-recovery",
+    "socketio-recovery-time",
     "max-message-bytes",
+    "compress",
+    "compress-min-bytes",
     "max-control-frames",
     "max-subscriptions",
     "outbox-bytes",
     "slow-client-timeout",
     "recent-events",
     "recent-bytes",
+    "read-ahead-bytes",
     "channel-linger",
     "max-lingering",
     "max-lingering-per-client",
+    "drain-delay",
     "restart-spread",
     "shutdown-timeout",
     "status-interval",
+    "statistics-interval",
+    "delivery-log",
+    "delivery-log-rate",
     "channel",
     "max-channel-message",
     "max-channel-patterns",
+    "slow-turn",
+    "metrics-listen",
+    "top",
+    "metrics-markdown",
     "version",
     "help",
     "help-markdown",
+    "help-as",
+    "probe",
 };
 
 Test(bridge_config, help_names_every_option)
@@ -576,4 +625,42 @@ Test(bridge_config, docs_tell_what_the_program_runs_on)
     cr_assert_str_eq(docs, markdown, "run notify-bridge --help-markdown > docs/options.md");
     free(docs);
     free(markdown);
+}
+
+Test(bridge_config, what_may_change_is_changed_as_a_whole)
+{
+    char flag[] = "--config", auth[] = "--auth=none", *argv[] = {flag, flag, file_name, auth},
+         *envp[] = {NULL};
+    struct config old;
+
+    write_file("cors-origins https://one.example\nrestart-spread 1s\n");
+    cr_assert_eq(config_read(&config, error, 4, argv, envp), 0, "%s", error);
+    write_file("cors-origins https://two.example\nrestart-spread 3s\n");
+    cr_assert_eq(config_reload(&config, &old, error), 0, "%s", error);
+    cr_expect_str_eq(config.cors_origins.items[0], "https://two.example");
+    cr_expect_str_eq(old.cors_origins.items[0], "https://one.example");
+    cr_expect_eq(config.restart_spread_ms, 3000);
+    config_release(&old);
+}
+
+Test(bridge_config, what_is_wrong_or_needs_a_restart_changes_nothing)
+{
+    static const char *const texts[] = {"cors-origins https://two.example\nmax-connections 7\n",
+                                        "cors-origins https://two.example\nlisten :1,tls\n",
+                                        "cors-origins https://two.example\nredis redis://other\n",
+                                        "cors-origins https://two.example\ndocs yes\n",
+                                        "cors-origins https://two.example\nnonsense\n"};
+    char flag[] = "--config", auth[] = "--auth=none", *argv[] = {flag, flag, file_name, auth},
+         *envp[] = {NULL};
+    struct config old;
+
+    write_file("cors-origins https://one.example\n");
+    cr_assert_eq(config_read(&config, error, 4, argv, envp), 0, "%s", error);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        write_file(texts[i]);
+        cr_expect_eq(config_reload(&config, &old, error), -EINVAL, "%s", texts[i]);
+        cr_expect_gt(strlen(error), 0);
+        cr_expect_str_eq(config.cors_origins.items[0], "https://one.example");
+        cr_expect_eq(config.max_connections, 1000000);
+    }
 }

@@ -129,6 +129,23 @@ Test(event, tells_whether_the_box_as_a_whole_is_gone_or_another)
     }
 }
 
+Test(event, looks_stored_before_it_is_decoded_if_it_is_an_entry_as_the_module_writes_it)
+{
+    static const char *const others[] = {
+        "", "{", "{\"type\":\"t", "{\"type\":\"t\",\"key\":\"k\",\"id\":", "[1]",
+        "{\"type\":\"t\",\"key\":\"k\",\"data\":{\"id\":\"5-1\"}}",
+        "{\"key\":\"k\",\"type\":\"t\",\"id\":\"5-1\"}",
+        /* Here it is not worth the trouble: they are decoded. */
+        "{\"type\":\"a\\\"\",\"key\":\"k\",\"id\":\"5-1\",\"prev\":\"0-0\",\"data\":{}}"};
+
+    cr_assert(event_looks_stored(NOTIFY_STR(ENTRY)));
+    for (size_t i = 0; i < sizeof(wholes) / sizeof(wholes[0]); i++)
+        cr_assert_eq(event_looks_stored(notify_str_z(wholes[i].text)),
+                     strstr(wholes[i].text, "\"id\"") != NULL, "%s", wholes[i].text);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        cr_assert_not(event_looks_stored(notify_str_z(others[i])), "%s", others[i]);
+}
+
 Test(event, keeps_a_copy_of_the_bytes)
 {
     char text[] = ENTRY;
@@ -294,6 +311,22 @@ Test(event, what_is_discreet_speaks_of_no_other_entries_and_is_the_same_else)
         cr_assert(event_is_of(discreet, NOTIFY_STR("k")));
         event_unref(discreet);
     }
+}
+
+Test(event, an_entry_that_tells_an_epoch_is_the_same_else)
+{
+    struct event *event = event_decode(notify_str_z(
+        HEAD ",\"id\":\"5-1\",\"prev\":\"4-0\",\"rev\":9,\"unread\":7,\"data\":{\"rev\":2}}"));
+    struct event *telling = event_with_epoch(event, 16777215);
+
+    cr_assert(notify_str_eq(notify_str_of(telling->payload, telling->len),
+                            notify_str_z(HEAD ",\"id\":\"5-1\",\"prev\":\"4-0\",\"epoch\":16777215,"
+                                              "\"rev\":9,\"unread\":7,\"data\":{\"rev\":2}}")));
+    cr_assert(telling->epoch == 16777215 && event->epoch == 0 && telling->rev == 9);
+    cr_assert_eq(notify_id_cmp(telling->id, event->id), 0);
+    event_unref(event);
+    cr_assert(event_is_of(telling, NOTIFY_STR("k")));
+    event_unref(telling);
 }
 
 Test(event, what_does_not_count_a_log_is_the_same_else)

@@ -2,6 +2,8 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+#include "deflate_testing.h"
+#include "wire/deflate.h"
 #include "wire/frame.h"
 #include "wire/ws_frame.h"
 
@@ -83,4 +85,102 @@ Test(frame, nothing_joined_is_an_empty_frame)
 
     cr_assert_eq(joined->len, 0);
     frame_unref(joined);
+}
+
+Test(frame, whole_frames_are_taken_apart_again)
+{
+    static const size_t totals[] = {0, 3, 125, 126, 65535, 65536};
+    static char bytes[3 * 65536], text[65536];
+    struct notify_str frames = {bytes, 0}, payload;
+
+    memset(text, 'x', sizeof(text));
+    for (size_t i = 0; i < sizeof(totals) / sizeof(totals[0]); i++) {
+        frames.len += ws_frame_header((uint8_t *)bytes + frames.len, totals[i]);
+        memcpy(bytes + frames.len, text, totals[i]);
+        frames.len += totals[i];
+    }
+    for (size_t i = 0; i < sizeof(totals) / sizeof(totals[0]); i++) {
+        cr_assert(ws_frame_take(&frames, &payload));
+        cr_assert(notify_str_eq(payload, notify_str_of(text, totals[i])));
+    }
+    cr_assert_not(ws_frame_take(&frames, &payload));
+}
+
+/* Compression. */
+
+static struct frame *frame_of(const char *text, size_t len)
+{
+    struct notify_str part = notify_str_of(text, len);
+
+    return frame_new_ws(1, &part);
+}
+
+static struct notify_str payload_of(const struct frame *frame)
+{
+    struct notify_str rest = notify_str_of(frame->data, frame->len), payload;
+
+    cr_assert(ws_frame_take(&rest, &payload));
+    cr_assert_eq(rest.len, 0);
+    return payload;
+}
+
+Test(frame, a_compressed_one_is_made_once_and_says_so_by_its_first_bit)
+{
+    char *text = deflate_testing_text(2000), *read;
+    struct frame *frame = frame_of(text, 2000), *deflated = frame_deflated(frame);
+    size_t len;
+
+    cr_assert_eq(frame_deflated(frame), deflated);
+    cr_assert_neq(deflated, frame);
+    cr_assert_lt(deflated->len, frame->len / 2);
+    cr_assert_eq((uint8_t)deflated->data[0], 0xC1);
+    cr_assert_eq((uint8_t)frame->data[0], 0x81);
+    read = deflate_testing_read(payload_of(deflated), DEFLATE_WINDOW_BITS, 2000, &len);
+    cr_assert(len == 2000 && memcmp(read, text, len) == 0);
+    cr_assert_eq(frame_deflated(deflated), deflated);
+    free(read);
+    free(text);
+    cr_assert_null(frame_unref(frame));
+}
+
+Test(frame, a_compressed_one_can_outlive_the_plain_one)
+{
+    char *text = deflate_testing_text(2000);
+    struct frame *frame = frame_of(text, 2000), *deflated = frame_ref(frame_deflated(frame));
+
+    frame_unref(frame);
+    cr_assert_eq(deflated->refs, 1);
+    cr_assert_gt(payload_of(deflated).len, 0);
+    frame_unref(deflated);
+    free(text);
+}
+
+Test(frame, what_is_better_off_plain_stays_so)
+{
+    char *text = deflate_testing_text(DEFLATE_MOST_BYTES + 1);
+    char noise[1000];
+    struct frame *frames[6];
+
+    for (size_t i = 0; i < sizeof(noise); i++)
+        noise[i] = (char)rand();
+    frame_deflate_from(300);
+    frames[0] = frame_of(text, 299);
+    frames[1] = frame_of(text, DEFLATE_MOST_BYTES + 1);
+    frames[2] = frame_of(noise, sizeof(noise));
+    frames[3] = frame_of("", 0);
+    frames[4] = frame_join(1, frames); /* not one message for all it knows */
+    frames[5] = frame_new(1000);
+    memset(frames[5]->data, 'x', 1000);
+    for (size_t i = 0; i < 6; i++) {
+        cr_expect_eq(frame_deflated(frames[i]), frames[i], "%zu", i);
+        cr_expect_eq(frame_deflated(frames[i]), frames[i], "%zu", i);
+        frame_unref(frames[i]);
+    }
+    frames[0] = frame_of(text, 300);
+    frames[1] = frame_of(text, DEFLATE_MOST_BYTES);
+    for (size_t i = 0; i < 2; i++) {
+        cr_expect_neq(frame_deflated(frames[i]), frames[i], "%zu", i);
+        frame_unref(frames[i]);
+    }
+    free(text);
 }

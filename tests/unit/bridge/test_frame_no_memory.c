@@ -166,17 +166,17 @@ Test(no_memory, an_outbox_stays_as_it_was)
     struct outbox outbox = {0};
     struct notify_str part = NOTIFY_STR("{}");
     struct frame *frame = frame_new_ws(1, &part);
-    const struct notify_id none = {0, 0};
+    const struct outbox_item item = {.frame = frame};
 
     fail_at = 1;
-    cr_assert_eq(outbox_push(&outbox, frame, NULL, none), -ENOMEM);
+    cr_assert_eq(outbox_push_item(&outbox, &item), -ENOMEM);
     fail_at = 1;
     cr_assert_eq(outbox_push_first(&outbox, frame), -ENOMEM);
     cr_assert(outbox_is_empty(&outbox) && outbox.items == NULL && outbox.bytes == 0);
     for (int i = 0; i < FIRST_ITEMS; i++)
-        cr_assert_eq(outbox_push(&outbox, frame, NULL, none), 0);
+        cr_assert_eq(outbox_push_item(&outbox, &item), 0);
     fail_at = 1;
-    cr_assert_eq(outbox_push(&outbox, frame, NULL, none), -ENOMEM);
+    cr_assert_eq(outbox_push_item(&outbox, &item), -ENOMEM);
     fail_at = 1;
     cr_assert_eq(outbox_push_first(&outbox, frame), -ENOMEM);
     cr_assert_eq(outbox.len, FIRST_ITEMS);

@@ -277,8 +277,9 @@ Test(http_fetch, one_that_is_given_up_says_nothing_more)
     http_fetcher_free(fetcher);
     (void)event_base_loop(loop_base(world.loop), EVLOOP_NONBLOCK);
     cr_expect_eq(world.calls, 0);
-    cr_expect_null(http_fetcher_new(world.loop, "https://localhost/", "/nonexistent",
-                                    &(struct http_fetch_limits){1000, 1000}));
+    cr_expect_null(
+        http_fetcher_new(world.loop, "https://localhost/", "/nonexistent",
+                         &(struct http_fetch_limits){.timeout_ms = 1000, .max_bytes = 1000}));
     finish(&world);
 }
 

@@ -7,7 +7,24 @@
 #include "loop_testing.h"
 #include "requests/http_call.h"
 #include "requests/http_routes.h"
+#include "socketio/engineio.h"
 #include "requests/www_files.h"
+
+/* Of Socket.IO, which is not there. */
+int engineio_plan(struct engineio *engine, const struct http_request *req,
+                  struct http_plan *ret_plan)
+{
+    (void)engine;
+    (void)req;
+    (void)ret_plan;
+    return 501;
+}
+
+void engineio_request(struct engineio *engine, struct exchange *exchange)
+{
+    (void)engine;
+    (void)exchange;
+}
 
 static struct exchange exchange;
 
@@ -30,6 +47,22 @@ static int ask_by(const char *method, const char *path, bool dev, bool ready)
     return exchange.response.status;
 }
 
+/* As ask(), where operators connect; or of a client, where these have a place of their own. */
+static int ask_apart(const char *path, bool operators)
+{
+    struct http_state state = {
+        .dev = true, .ready = true, .operators = operators, .metrics_apart = true};
+    int status;
+
+    exchange = (struct exchange){
+        .req = {.method = NOTIFY_STR("GET"), .path = notify_str_z(path), .operators = operators}};
+    status = http_route_plan(&state, &exchange.req, &exchange.plan);
+    if (status != 0 || exchange.plan.carrier == HTTP_WEBSOCKET)
+        return status;
+    http_route_answer(&state, &exchange);
+    return exchange.response.status;
+}
+
 static int ask(const char *path, bool dev, bool ready)
 {
     return ask_by("GET", path, dev, ready);
@@ -40,13 +73,34 @@ Test(http_routes, healthz_is_up_whatever_is_ready)
     cr_assert_eq(ask("/healthz", false, false), 200);
     cr_assert_null(exchange.response.content_type, "JSON");
     cr_assert_null(exchange.response.cache_control, "not to be stored");
-    cr_assert_eq(exchange.response.len, strlen(exchange.response.body));
+    cr_assert_eq(exchange.response.len, strlen(exchange.body));
 }
 
 Test(http_routes, readyz_tells_whether_clients_can_be_served)
 {
     cr_assert_eq(ask("/readyz", false, true), 200);
     cr_assert_eq(ask("/readyz", true, false), 503);
+}
+
+Test(http_routes, operators_have_numbers_and_states_and_nothing_else)
+{
+    static const char *const others[] = {
+        "/ws",     "/",           "/notify.js",           "/openapi.json",
+        "/events", "/socket.io/", "/api/v1/notifications"};
+
+    cr_assert_eq(ask_apart("/metrics", true), 200);
+    cr_assert_eq(ask_apart("/healthz", true), 200);
+    cr_assert_eq(ask_apart("/readyz", true), 200);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        cr_assert_eq(ask_apart(others[i], true), 404, "%s", others[i]);
+}
+
+Test(http_routes, clients_have_no_numbers_where_these_have_a_place_of_their_own)
+{
+    cr_assert_eq(ask_apart("/metrics", false), 404);
+    cr_assert_eq(ask_apart("/healthz", false), 200);
+    cr_assert_eq(ask_apart("/notify.js", false), 200);
+    cr_assert_eq(ask("/metrics", false, true), 200);
 }
 
 static bool has_file(const char *name, const struct http_response *as)

@@ -449,3 +449,39 @@ Test(json_scan, agrees_with_jansson_on_mutated_texts)
     cr_assert_gt(accepted, compared / 20, "%zu of %zu", accepted, compared);
     cr_assert_lt(accepted, compared - compared / 20, "%zu of %zu", accepted, compared);
 }
+
+static void join_elements(void *ctx, struct notify_str value)
+{
+    (void)fprintf(ctx, "<%.*s>", (int)value.len, value.ptr);
+}
+
+static bool scan_elements(const char *text, char *out, size_t cap)
+{
+    FILE *file = fmemopen(out, cap, "w");
+    bool whole = json_scan_array(notify_str_z(text), join_elements, file);
+
+    (void)fclose(file);
+    return whole;
+}
+
+Test(json_scan, an_array_shows_its_elements_raw)
+{
+    char out[128] = "";
+
+    cr_assert(scan_elements(" [1, \"a\" ,[2,3],{\"b\":[]}\n] ", out, sizeof(out)));
+    cr_expect_str_eq(out, "<1><\"a\"><[2,3]><{\"b\":[]}>");
+    out[0] = '\0';
+    cr_assert(scan_elements("[ ]", out, sizeof(out)));
+    cr_expect_str_eq(out, "");
+}
+
+Test(json_scan, what_is_not_exactly_one_array_is_none)
+{
+    static const char *const bad[] = {"",      "[",     "]",    "[1",   "[1,]",   "[,]",
+                                      "[1 2]", "[1]]",  "[1]x", "{}",   "1",      "[1}",
+                                      "[x]",   "[\"a]", "[[1]", "[1],", "[\x1e]", "[\"\x1e\"]"};
+    char out[128];
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        cr_expect_not(scan_elements(bad[i], out, sizeof(out)), "%s", bad[i]);
+}

@@ -72,6 +72,28 @@ Test(log, only_what_is_wanted_is_written)
     cr_assert_not_null(strstr(out, "level=error event=error\n"));
 }
 
+Test(log, fields_that_are_not_known_before_are_left_out_without_a_value)
+{
+    const struct log_field fields[] = {{"a", "1"}, {"b", NULL}, {"c", "x y"}};
+
+    log_fields(LOG_DEBUG, "hidden", fields, 3);
+    log_fields(LOG_INFO, "shown", fields, 3);
+    cr_assert_str_eq(behind_time(written()), "level=info event=shown a=1 c=\"x y\"\n");
+}
+
+Test(log, a_log_that_nobody_reads_has_no_room_for_another_line_before_it_is_full)
+{
+    size_t lines = 0;
+
+    while (log_has_room() && lines < 100000) {
+        log_info("line", "text", "0123456789", NULL);
+        lines++;
+    }
+    cr_assert(lines > 100 && lines < 100000, "%zu", lines);
+    cr_assert_gt(read(ends[0], (char[OUT_MAX]){0}, OUT_MAX), 0);
+    cr_assert(log_has_room());
+}
+
 Test(log, debug_lines_can_be_had)
 {
     log_setup(LOG_DEBUG, LOG_LOGFMT);

@@ -7,13 +7,15 @@
 #include "net/conn.h"
 
 static struct opening opening;
+static struct opening_room room;
 
 static const char *read_address(const char *path, const char *query)
 {
     const struct http_request req = {.path = notify_str_z(path), .query = notify_str_z(query)};
 
     memset(&opening, 'x', sizeof(opening)); /* nothing of it may stay */
-    return opening_read(&opening, &req);
+    memset(&room, 'x', sizeof(room));
+    return opening_read(&opening, &room, &req);
 }
 
 Test(opening, says_nothing_on_the_bare_path)
@@ -88,7 +90,7 @@ Test(opening, a_client_is_spoken_to_in_what_it_offers)
                                                    notify_str_z(offers[i].offered)}}};
         const struct http_request req = {.path = NOTIFY_STR("/ws"), .head = &head};
         const char *chosen = opening_protocol(&req);
-        cr_assert_null(opening_read(&opening, &req));
+        cr_assert_null(opening_read(&opening, &room, &req));
         cr_assert_eq(opening.dialect, offers[i].dialect, "%s", offers[i].offered);
         cr_assert_eq(chosen == NULL, offers[i].chosen == NULL, "%s", offers[i].offered);
         if (chosen != NULL)
@@ -241,8 +243,9 @@ Test(opening, lists_topics_between_commas)
 {
     for (size_t i = 0; i < sizeof(listed) / sizeof(listed[0]); i++) {
         struct notify_str topic;
-        const char *rest = opening.topics;
+        const char *rest;
         cr_assert_null(read_address("/ws", listed[i].query));
+        rest = opening.topics;
         cr_assert_eq(opening_name_count(&opening), listed[i].count, "%s", listed[i].query);
         for (size_t n = 0; n < listed[i].count; n++) {
             cr_assert(opening_next_name(&rest, &topic));

@@ -27,10 +27,10 @@ static struct frame *frame_of(size_t payload)
 /* number: the frame's payload is so long, which tells it from the others. */
 static void push(size_t number, void *source)
 {
-    struct frame *frame = frame_of(number);
+    struct outbox_item item = {.frame = frame_of(number), .source = source, .id = {number, 0}};
 
-    cr_assert_eq(outbox_push(&outbox, frame, source, (struct notify_id){number, 0}), 0);
-    frame_unref(frame);
+    cr_assert_eq(outbox_push_item(&outbox, &item), 0);
+    frame_unref(item.frame);
 }
 
 static size_t number_of(const struct frame *frame)

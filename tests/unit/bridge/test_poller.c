@@ -51,8 +51,7 @@ static struct peer *peer_new(void)
 
 static void peer_free(struct peer *peer)
 {
-    cr_assert_eq(poller_wish(poller, &peer->polled, 0), 0);
-    (void)close(peer->polled.fd);
+    poller_close(poller, &peer->polled);
     if (peer->other >= 0)
         (void)close(peer->other);
     free(peer);
@@ -134,6 +133,28 @@ Test(poller, a_broken_socket_is_all_that_is_wished_for_and_none_wakes_who_wishes
     turn();
     cr_assert(peers[0]->inputs == 1 && peers[1]->outputs == 1 && called == 2);
     end(3);
+}
+
+Test(poller, who_rests_from_input_is_not_called_and_is_told_to_the_kernel_when_there_is_some)
+{
+    begin(2);
+    wish(peers[0], POLLER_INPUT);
+    wish(peers[1], POLLER_INPUT);
+    for (int i = 0; i < 3; i++) {
+        wish(peers[0], 0);
+        wish(peers[1], 0);
+        cr_assert(peers[0]->polled.told == POLLER_INPUT && peers[1]->polled.told == POLLER_INPUT);
+        wish(peers[1], POLLER_INPUT);
+    }
+    say(peers[0]);
+    say(peers[1]);
+    turn();
+    cr_assert(peers[0]->inputs == 0 && peers[1]->inputs == 1);
+    cr_assert(peers[0]->polled.told == 0, "it wakes the loop again and again");
+    wish(peers[0], POLLER_INPUT);
+    turn();
+    cr_assert_eq(peers[0]->inputs, 1);
+    end(2);
 }
 
 Test(poller, of_very_many_some_are_called_in_a_turn_and_all_before_any_is_called_again)

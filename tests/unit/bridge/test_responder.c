@@ -90,9 +90,10 @@ static void setup(void)
     static const char *const no_logs[] = {NULL};
 
     link_testing_init(&redis);
-    turns = turns_new(&redis);
+    turns = turns_new(&redis.keys);
     shared = (struct client_shared){.senders = {.loop = LOOP_TESTING},
                                     .commands = turns,
+                                    .keyspace = &redis.keys,
                                     .keys = &names,
                                     .broadcast_logs = no_logs};
     client = calloc(1, sizeof(*client));

@@ -34,12 +34,13 @@ static void setup(void)
     char error[AUTHORITY_ERROR_MAX];
 
     link_testing_init(&redis);
-    turns = turns_new(&redis);
+    turns = turns_new(&redis.keys);
     authority = authority_new(LOOP_TESTING, &(struct authority_config){.open = true}, error);
     admissions = (struct admissions){.loop = LOOP_TESTING, .authority = authority};
     cr_assert_eq(admissions_init(&admissions), 0);
     shared = (struct client_shared){.senders = {.loop = LOOP_TESTING},
                                     .commands = turns,
+                                    .keyspace = &redis.keys,
                                     .keys = &names,
                                     .broadcast_logs = no_logs,
                                     .admissions = &admissions};

@@ -313,13 +313,13 @@ static void lose_commands(void)
             (void)carry_out(command);
         link_testing_answer(command, NULL);
     }
-    sessions_commands_handlers.on_down(sessions);
+    sessions_commands_handlers.on_down(sessions, &commands.keys, &link_testing_everything);
 }
 
 static void find_commands(void)
 {
     commands.up = true;
-    sessions_commands_handlers.on_up(sessions, &commands);
+    sessions_commands_handlers.on_up(sessions, &commands.keys, &link_testing_everything);
 }
 
 /* Clients. */
@@ -450,7 +450,7 @@ static void begin(uint64_t scenario)
 {
     static const struct key_names keys = {.patterns = {[KEY_SESSION_USERS] = "ws:session:%s"}};
     const struct sessions_config config = {.loop = LOOP_TESTING,
-                                           .commands = &commands,
+                                           .commands = &commands.keys,
                                            .keys = &keys,
                                            .handlers = &handlers,
                                            .lease_ms = LEASE_MS,
@@ -717,6 +717,111 @@ Test(session_line, a_session_that_redis_refuses_is_nobodys)
     end();
 }
 
+/* Its places stay; it is there no more. */
+static struct notify_str park(struct peer *peer, char out[SESSIONS_CONNECTION_MAX])
+{
+    struct notify_str name = sessions_connection(sessions, &peer->client, out);
+
+    sessions_park(&peer->client);
+    peer->here = false;
+    return name;
+}
+
+static void come_back(struct peer *peer, struct notify_str name)
+{
+    *peer = (struct peer){.here = true};
+    peer->client.number = 1000000;
+    cr_assert_eq(sessions_return(&peer->client, name), 0);
+    cr_assert_eq(
+        sessions_enter(sessions, &peer->client, SESSIONS_OF_USER, NOTIFY_STR("sessions:u0")), 0);
+    sessions_name_holder(&peer->client);
+}
+
+Test(session_line, who_is_parked_keeps_his_place_and_comes_back_to_it)
+{
+    char buffer[SESSIONS_CONNECTION_MAX], again[SESSIONS_CONNECTION_MAX];
+    struct notify_str name;
+
+    begin(1);
+    arrive_as(&peers[0], 0, 0);
+    settle_all();
+    for (int i = 0; i < 3; i++) {
+        name = park(&peers[0], buffer);
+        settle_all();
+        cr_assert_eq(held_len, 2, "his session's, and whose it is");
+        cr_assert_eq(sessions_set_count(sessions), 0);
+        come_back(&peers[0], name);
+        cr_assert(notify_str_eq(sessions_connection(sessions, &peers[0].client, again), name));
+        settle_all();
+        cr_assert_eq(held_len, 2);
+        cr_assert(peers[0].settled);
+    }
+    go(&peers[0]);
+    settle_all();
+    cr_assert_eq(held_len, 0);
+    end();
+}
+
+Test(session_line, who_is_parked_before_redis_has_answered_keeps_what_it_opens)
+{
+    char buffer[SESSIONS_CONNECTION_MAX];
+    struct notify_str name;
+
+    begin(1);
+    arrive_as(&peers[0], 0, 0);
+    loop_testing_run_deferred();
+    (void)answer_subscriber();
+    loop_testing_run_deferred();
+    name = park(&peers[0], buffer);
+    settle_all();
+    cr_assert_eq(held_len, 1);
+    come_back(&peers[0], name);
+    settle_all();
+    go(&peers[0]);
+    settle_all();
+    cr_assert_eq(held_len, 0);
+    end();
+}
+
+Test(session_line, who_was_kicked_while_he_was_parked_hears_of_it_when_he_comes_back)
+{
+    char buffer[SESSIONS_CONNECTION_MAX];
+    struct notify_str name;
+
+    begin(1);
+    arrive_as(&peers[0], 0, 0);
+    settle_all();
+    name = park(&peers[0], buffer);
+    settle_all();
+    held_len = 0;
+    kicked_session = "s0";
+    come_back(&peers[0], name);
+    settle_all();
+    cr_assert(peers[0].kicked && held_len == 0);
+    kicked_session = NULL;
+    end();
+}
+
+Test(session_line, what_is_no_name_of_a_place_is_not_come_back_to)
+{
+    const char *names[] = {"",
+                           ":",
+                           "0123456789abcdef",
+                           "0123456789abcdef:",
+                           "0123456789abcdef:x",
+                           "0123456789abcdef:-1",
+                           "0123456789abcdef:99999999999999999999",
+                           "0123456789abcdef:9999999999999999999",
+                           "0123456789ABCDEF:1",
+                           "0123456789abcde:1",
+                           "0123456789abcdef0:1"};
+    struct client client = {0};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        cr_assert_eq(sessions_return(&client, notify_str_z(names[i])), -EINVAL, "%s", names[i]);
+    cr_assert_null(client.before);
+}
+
 Test(session_line, a_kick_that_was_not_heard_is_learned_of_when_it_is_opened_again)
 {
     begin(1);
@@ -748,16 +853,24 @@ Test(session_line, an_older_server_that_knows_no_again_opens_what_was_lost_all_t
     end();
 }
 
-/* Watches one topic after the other, and leaves each at once. */
+#define AT_ONCE 256 /* in one SUBSCRIBE: so many of those may be under way */
+
+/* Watches topics, and leaves each at once. */
 static void look_into_topics(struct peer *peer, unsigned topics)
 {
     char key[32];
 
-    for (unsigned i = 0; i < topics; i++) {
-        (void)snprintf(key, sizeof(key), "presence:t%u", i);
-        cr_assert_eq(sessions_watch(sessions, &peer->client, USERS_OF_TOPIC, notify_str_z(key)), 0);
+    for (unsigned i = 0; i < topics; i += AT_ONCE) {
+        for (unsigned n = i; n < topics && n < i + AT_ONCE; n++) {
+            (void)snprintf(key, sizeof(key), "presence:t%u", n);
+            cr_assert_eq(sessions_watch(sessions, &peer->client, USERS_OF_TOPIC, notify_str_z(key)),
+                         0);
+        }
         loop_testing_run_deferred();
-        sessions_unwatch(&peer->client, notify_str_z(key));
+        for (unsigned n = i; n < topics && n < i + AT_ONCE; n++) {
+            (void)snprintf(key, sizeof(key), "presence:t%u", n);
+            sessions_unwatch(&peer->client, notify_str_z(key));
+        }
     }
 }
 

@@ -22,7 +22,7 @@ static void setup(void)
 {
     memset(owners, 0, sizeof(owners));
     link_testing_init(&redis);
-    turns = turns_new(&redis);
+    turns = turns_new(&redis.keys);
 }
 
 static void teardown(void)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "deflate_testing.h"
 #include "wire/ws_reader.h"
 
 #define MAX_BYTES 4096
@@ -54,12 +55,14 @@ static size_t log_item(char *log, enum ws_item_kind kind, const struct ws_item *
                             item->data);
 }
 
+static bool inflates; /* compressed messages are taken */
+
 /* Feeds the stream in pieces of 1..max_piece bytes; stops looking after stop_every items, as a
  * paused connection does, and goes on with what was kept. Returns all items as text. */
 static void read_in_pieces(const struct stream *stream, size_t max_piece, unsigned stop_every,
                            char *log)
 {
-    struct ws_reader reader = {0};
+    struct ws_reader reader = {.inflates = inflates};
     uint8_t buf[sizeof(stream->bytes)];
     size_t at = 0;
     size_t logged = 0;
@@ -257,6 +260,28 @@ Test(ws_reader, hands_out_one_item_for_each_frame_and_says_which_are_empty)
     }
 }
 
+Test(ws_reader, takes_binary_messages_of_any_bytes_if_told_to)
+{
+    struct ws_reader reader = {.takes_binary = true};
+    struct stream stream = {.len = 0};
+    struct ws_input in;
+    struct ws_item item;
+
+    add_frame(&stream, 0x82, (const uint8_t *)"\xff\x00", 2);
+    add_frame(&stream, 0x02, (const uint8_t *)"\xe2", 1);
+    add_text(&stream, 0x80, "x");
+    add_text(&stream, 0x81, "text");
+    in = (struct ws_input){stream.bytes, stream.bytes + stream.len};
+    cr_assert_eq(ws_reader_next(&reader, MAX_BYTES, &in, &item), WS_BINARY);
+    cr_assert(item.len == 2 && memcmp(item.data, "\xff\x00", 2) == 0);
+    cr_assert_eq(ws_reader_next(&reader, MAX_BYTES, &in, &item), WS_PART);
+    cr_assert_eq(ws_reader_next(&reader, MAX_BYTES, &in, &item), WS_BINARY);
+    cr_assert(item.len == 2 && memcmp(item.data, "\xe2x", 2) == 0);
+    cr_assert_eq(ws_reader_next(&reader, MAX_BYTES, &in, &item), WS_TEXT);
+    cr_assert(item.len == 4 && memcmp(item.data, "text", 4) == 0);
+    ws_reader_release(&reader);
+}
+
 Test(ws_reader, allocates_by_what_has_arrived_not_by_what_was_announced)
 {
     struct ws_reader reader = {0};
@@ -269,4 +294,150 @@ Test(ws_reader, allocates_by_what_has_arrived_not_by_what_was_announced)
     cr_assert_eq(reader.len, 4);
     cr_assert_leq(reader.cap, 4096);
     ws_reader_release(&reader);
+}
+
+/* Compressed messages. */
+
+static void add_deflated(struct stream *stream, uint8_t first, const char *text)
+{
+    size_t len;
+    char *made = deflate_testing_make(text, strlen(text), &len);
+
+    add_frame(stream, first, made, len);
+    free(made);
+}
+
+Test(ws_reader, compressed_messages_come_out_as_they_were_however_the_stream_is_cut)
+{
+    struct stream stream = {.len = 0};
+    char *long_text = deflate_testing_text(MAX_BYTES), expected[2 * MAX_BYTES];
+    size_t len;
+    char *made = deflate_testing_make(long_text, MAX_BYTES, &len);
+
+    inflates = true;
+    add_deflated(&stream, 0xC1, "compressed");
+    add_text(&stream, 0x81, "plain");
+    add_frame(&stream, 0x41, made, 100); /* in fragments, with others between them */
+    add_text(&stream, 0x89, "ping");
+    add_frame(&stream, 0x00, made + 100, 0);
+    add_frame(&stream, 0x00, made + 100, 50);
+    add_frame(&stream, 0x80, made + 150, len - 150);
+    add_deflated(&stream, 0xC1, "");
+    add_text(&stream, 0x81, "");
+    add_deflated(&stream, 0xC1, "a\xC3\xA4z");
+    snprintf(expected, sizeof(expected),
+             "T0:compressed\nT0:plain\nP0:ping\nT0:%s\nT0:\nT0:\nT0:a\xC3\xA4z\n", long_text);
+    expect_always(&stream, expected);
+    free(made);
+    free(long_text);
+}
+
+struct bad_case {
+    uint8_t first;
+    const char *payload;
+    const char *expected;
+};
+
+#define RESERVED "E1002:reserved bits set\n"
+
+Test(ws_reader, the_reserved_bit_stands_where_a_compressed_message_begins_and_nowhere_else)
+{
+    static const struct bad_case cases[] = {
+        {0xA1, "x", RESERVED}, {0x91, "x", RESERVED}, {0xE1, "x", RESERVED}, {0xD1, "x", RESERVED},
+        {0xC0, "x", RESERVED}, {0xC9, "x", RESERVED}, {0xCA, "x", RESERVED}, {0xC8, "", RESERVED},
+    };
+
+    inflates = true;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct stream stream = {.len = 0};
+        if (cases[i].first == 0xC0)
+            add_deflated(&stream, 0x41, "first");
+        add_text(&stream, cases[i].first, cases[i].payload);
+        expect_always(&stream, cases[i].expected);
+    }
+}
+
+Test(ws_reader, who_has_not_agreed_on_it_may_not_compress)
+{
+    struct stream stream = {.len = 0};
+
+    add_deflated(&stream, 0xC1, "compressed");
+    expect_always(&stream, RESERVED);
+}
+
+Test(ws_reader, what_a_message_is_inflated_to_is_judged_as_any_other)
+{
+    static const struct bad_case cases[] = {
+        {0, "a\xFF", "E1007:text is not UTF-8\n"},
+        {0, "a\xC3", "E1007:text ends within a character\n"},
+    };
+
+    inflates = true;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct stream stream = {.len = 0};
+        add_deflated(&stream, 0xC1, cases[i].payload);
+        expect_always(&stream, cases[i].expected);
+    }
+}
+
+Test(ws_reader, what_is_inflated_may_be_no_longer_than_a_message)
+{
+    struct stream stream = {.len = 0}, bomb = {.len = 0}, long_one = {.len = 0};
+    char *text = deflate_testing_text(MAX_BYTES + 1), *zeros = calloc(1, 4000000), *made;
+    static const char noise[MAX_BYTES + 1000];
+    size_t len;
+
+    inflates = true;
+    add_deflated(&stream, 0xC1, text);
+    expect_always(&stream, "E1009:message too big\n");
+    made = deflate_testing_make(zeros, 4000000, &len);
+    cr_assert_lt(len, MAX_BYTES);
+    add_frame(&bomb, 0xC1, made, len);
+    expect_always(&bomb, "E1009:message too big\n");
+    add_frame(&long_one, 0x41, noise, MAX_BYTES);
+    add_frame(&long_one, 0x80, noise, 1000); /* nor may what is compressed be much longer */
+    expect_always(&long_one, "E1009:message too big\n");
+    free(made);
+    free(zeros);
+    free(text);
+}
+
+Test(ws_reader, what_no_compressor_makes_is_refused_by_what_is_wrong)
+{
+    struct stream garbage = {.len = 0}, blocks = {.len = 0};
+    char empty[2000] = {0};
+
+    inflates = true;
+    add_text(&garbage, 0xC1, "this is no block");
+    expect_always(&garbage, "E1007:message is not compressed as it says\n");
+    for (size_t i = 3; i < sizeof(empty); i += 5)
+        empty[i] = empty[i + 1] = (char)0xFF;
+    add_frame(&blocks, 0xC1, empty, sizeof(empty));
+    expect_always(&blocks, "E1008:too many blocks in a compressed message\n");
+}
+
+Test(ws_reader, of_a_compressed_message_in_fragments_is_held_what_has_come_of_it)
+{
+    struct ws_reader reader = {.inflates = true};
+    struct stream stream = {.len = 0};
+    char *zeros = calloc(1, MAX_BYTES);
+    size_t len;
+    char *made = deflate_testing_make(zeros, MAX_BYTES, &len);
+    struct ws_input in;
+    struct ws_item item;
+
+    add_frame(&stream, 0x41, made, len - 1);
+    in = (struct ws_input){stream.bytes, stream.bytes + stream.len};
+    cr_assert_eq(ws_reader_next(&reader, MAX_BYTES, &in, &item), WS_PART);
+    cr_assert_eq(reader.len, len - 1);
+    cr_assert_leq(reader.cap, 512);
+    stream.len = 0;
+    add_frame(&stream, 0x80, made + len - 1, 1);
+    in = (struct ws_input){stream.bytes, stream.bytes + stream.len};
+    cr_assert_eq(ws_reader_next(&reader, MAX_BYTES, &in, &item), WS_TEXT);
+    cr_assert_eq(item.len, MAX_BYTES);
+    cr_assert_eq(ws_reader_keep(&reader, &in), 0);
+    cr_assert(ws_reader_is_idle(&reader));
+    free(made);
+    free(zeros);
 }

@@ -634,7 +634,7 @@ Test(box, every_allocation_can_be_moved)
 {
     struct box *copy;
     struct moves moves = {0};
-    struct box_mover mover = {.move = move_allocation, .ctx = &moves};
+    struct mover mover = {.move = move_allocation, .ctx = &moves};
     unsigned long cursor = 0;
 
     append_many(300);
@@ -650,7 +650,7 @@ Test(box, every_allocation_can_be_moved)
 Test(box, moving_goes_on_where_it_was_stopped_and_the_box_may_change_meanwhile)
 {
     struct moves moves = {0};
-    struct box_mover mover = {.move = move_allocation, .should_stop = stop_now, .ctx = &moves};
+    struct mover mover = {.move = move_allocation, .should_stop = stop_now, .ctx = &moves};
     unsigned long cursor = 0;
     unsigned long before = 0;
     int steps = 1;

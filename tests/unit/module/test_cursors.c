@@ -136,7 +136,7 @@ Test(cursors, every_allocation_is_measured_and_moved)
     for (unsigned n = 0; n < 10; n++)
         cr_assert_eq(add_number(n), 1);
     cursors_visit(cursors, sum_bytes, &bytes);
-    cursors_move(&cursors, move_allocation, &moved);
+    cursors_move(&cursors, &(struct mover){.move = move_allocation, .ctx = &moved});
     cr_assert_eq((long)moved, mem_testing_live);
     cr_assert_gt(bytes, 10 * sizeof(struct cursor));
 }

@@ -1,0 +1,124 @@
+-- The box of a session that is polled, between its polls: a hash, written by these scripts alone.
+-- Each of them is run with this text in front, and does one thing that must not come in pieces.
+--
+--   v         of this format; a box of another one is none that is known
+--   pi, pt    ping interval and time-out that its client was told
+--   d, p      when it is dead, and when the next ping is due (0: one is under way), in ms of Redis' clock
+--   s         the state that whoever takes the box goes on from
+--   h, ht     whose GET is held: <node of the bridge>:<number>, whose channel is eio:<node>; and what names it
+--   k, kg     who keeps the session in memory between its polls, since which g: an older bridge knows nothing of that
+--   g         how often it has been opened or given back
+--   i1, i2 …  input: what was POSTed; i: the last one, hs: the last that the holder was given,
+--   c         the last that was dealt with, b: bytes of those behind it
+--   a, at     the last answer, and what names the request that it was for
+--   ah        whose GET that was, at another bridge than who answered it, until he has heard of it
+--   u, ue     the node over which it is about to go over to a WebSocket, and until when that holds
+--   uw        it is about to be taken over: who keeps it gives it away
+--   lt        when its client was last told that what is not stored may have passed it by
+--   w         it has gone over: nothing else is there then
+local key = KEYS[1]
+local VERSION = '1'
+local ITEMS_MAX = 1024 -- more is nothing that these scripts have written
+
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- Why nothing can be done with a box that is polled: there is none that is known, or it is none any more; else nil.
+local function fault(v, w)
+  return v ~= VERSION and 'UNKNOWN' or w and 'UPGRADED' or nil
+end
+
+-- Is a WebSocket about to take it over?
+local function is_probed(u, ue)
+  return u and tonumber(ue) > now()
+end
+
+-- A bridge that is gone listens to nothing: 0.
+local function wake(holder, why)
+  local node, number = string.match(holder, '^(%x+):(%d+)$')
+  return node and redis.call('PUBLISH', 'eio:' .. node, number .. ' ' .. why) or 0
+end
+
+-- Who keeps the session.
+local function keeper(k, kg, g)
+  return k and kg == g and k or nil
+end
+
+-- Whoever has the session; if he is gone, that is noticed by whose GET he was to serve. False: both are.
+local function wake_one(keeps, h, why)
+  return keeps and wake(keeps, why) > 0 or h and h ~= keeps and wake(h, why) > 0
+end
+
+-- What is no number is no more within bounds than what is below none.
+local function is_within(number, max)
+  return number >= 0 and number <= max
+end
+
+-- The fields of input from first on to last, and what is in them. Counted are the steps: beyond 2^53 a number that one is
+-- added to stays what it is.
+local function input(first, last)
+  local names = {}
+  if last - first >= ITEMS_MAX then
+    error('too many items')
+  end
+  for step = 0, last - first do
+    names[#names + 1] = 'i' .. (first + step)
+  end
+  return names, #names > 0 and redis.call('HMGET', key, unpack(names)) or {}
+end
+
+-- Adds to the input what a POST brought, unless a box may have no more bytes or items: then it is gone, whoever has to do
+-- with it told.
+local function add(payload, h, keeps, i, c, b, bytes_max, items_max)
+  if not (is_within(b + #payload, tonumber(bytes_max)) and is_within(i - c, items_max - 1)) then
+    redis.call('DEL', key)
+    for _, one in pairs({h or nil, keeps}) do
+      wake(one, 'full')
+    end
+    return false
+  end
+  redis.call('HSET', key, 'i', i + 1, 'i' .. (i + 1), payload, 'b', b + #payload)
+  return true
+end
+
+-- In how many ms the ping is due, -1 while one is under way; and death.
+local function times(due, dead)
+  local at = now()
+  return due == '0' and -1 or math.max(0, due - at), math.max(0, dead - at)
+end
+
+-- The session is who's from now on, with all that has come since it was given back. known: it is in his memory.
+local function hold(who, known)
+  local g, s, due, dead, i, hs, c, lt, pi, u, ue = unpack(redis.call('HMGET', key, 'g', 's', 'p', 'd', 'i', 'hs', 'c', 'lt',
+    'pi', 'u', 'ue'))
+  local _, items = input((known and hs or c) + 1, i)
+  local ping_in, dead_in = times(due, dead)
+  local missed = not known and g ~= '1' and not (lt and now() - lt < tonumber(pi))
+  redis.call('HSET', key, 'h', who, 'hs', i)
+  if not known then
+    redis.call('HDEL', key, 'k', 'kg')
+  end
+  if missed then
+    redis.call('HSET', key, 'lt', now())
+  end
+  local probed = is_probed(u, ue) and 1 or 0
+  return {'DONE', table.concat(items, '\30'), ping_in, dead_in, probed, g, known and '' or s, i, known and 1 or 0,
+    missed and 1 or 0}
+end
+
+-- Nobody who lives has the session: then it is who's. What a bridge that is gone has done of its input nobody knows.
+local function inherit(who, hs, c)
+  if hs ~= c then
+    redis.call('DEL', key)
+    return {'UNKNOWN'}
+  end
+  return hold(who, false)
+end
+
+-- An answer for somebody who has not yet heard of it, when there is no session any more.
+local function leave(answer, at)
+  redis.call('HSET', key, 'a', answer, 'at', at)
+  redis.call('PEXPIREAT', key, now() + 10000)
+end

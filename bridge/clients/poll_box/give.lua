@@ -1,0 +1,37 @@
+-- Who has the session gives its box back. ARGV: who, state, whether there is an answer, that, whether it holds a ping,
+-- the last item of input that has been dealt with, whether he keeps the session in his memory.
+local v, h, ht, k, kg, g, i, hs, c, b = unpack(redis.call('HMGET', key, 'v', 'h', 'ht', 'k', 'kg', 'g', 'i', 'hs', 'c', 'b'))
+if v ~= VERSION or (keeper(k, kg, g) or h) ~= ARGV[1] then
+  return {'LOST'}
+end
+if ARGV[3] == '1' and ARGV[7] == '1' and h ~= ARGV[1] and (not h or wake(h, 'given') == 0) then
+  redis.call('HDEL', key, 'h', 'ht')
+  return {'UNHEARD'} -- the bridge is gone whose GET that was
+end
+local done, items = input(c + 1, math.min(ARGV[6], hs))
+for _, item in ipairs(items) do
+  b = b - #item
+end
+if #done > 0 then
+  redis.call('HDEL', key, unpack(done))
+end
+redis.call('HSET', key, 'g', g + 1, 's', ARGV[2], 'c', c + #done, 'hs', c + #done, 'b', b)
+if ARGV[3] == '1' and h then
+  redis.call('HDEL', key, 'h', 'ht', 'ah')
+  redis.call('HSET', key, 'a', ARGV[4], 'at', ht or '')
+  if h ~= ARGV[1] then
+    redis.call('HSET', key, 'ah', h)
+  end
+end
+if ARGV[5] == '1' then
+  redis.call('HSET', key, 'p', 0)
+end
+if ARGV[7] == '1' then
+  redis.call('HSET', key, 'k', ARGV[1], 'kg', g + 1)
+else
+  redis.call('HDEL', key, 'k', 'kg')
+end
+if h and h ~= ARGV[1] and ARGV[7] ~= '1' then
+  wake(h, 'given')
+end
+return {'DONE', '', -1, 0, 0, g + 1}

@@ -1,0 +1,27 @@
+-- A GET wants to be answered. ARGV: who, what names the request (empty: nothing does).
+local v, w, u, ue, h, ht, k, kg, g, at, a, hs, c = unpack(redis.call('HMGET', key, 'v', 'w', 'u', 'ue', 'h', 'ht', 'k', 'kg',
+  'g', 'at', 'a', 'hs', 'c'))
+if fault(v, w) then
+  return {fault(v, w)}
+elseif not h and ARGV[2] ~= '' and at == ARGV[2] then
+  return {'AGAIN', a or ''} -- also while there is an upgrade: nobody else will say it
+elseif is_probed(u, ue) then
+  return {'PROBED'}
+end
+local keeps = keeper(k, kg, g)
+local repeats = ARGV[2] ~= '' and ht == ARGV[2] -- as a proxy does when the bridge is gone that it had asked
+if h and not repeats and wake(h, 'overlap') > 0 then
+  if keeps and keeps ~= h then
+    wake(keeps, 'overlap')
+  end
+  redis.call('DEL', key)
+  return {'OVERLAP'}
+end
+redis.call('HSET', key, 'ht', ARGV[2])
+if keeps == ARGV[1] then
+  return hold(ARGV[1], true)
+elseif keeps and wake(keeps, 'wanted') > 0 then
+  redis.call('HSET', key, 'h', ARGV[1], 'ht', ARGV[2] == '' and ARGV[1] or ARGV[2])
+  return {'SERVED'}
+end
+return inherit(ARGV[1], hs, c)

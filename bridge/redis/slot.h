@@ -1,0 +1,15 @@
+/* slot -- in which of a cluster's slots a key lies, or a sharded channel.
+ *
+ * CRC16 (XMODEM) of what stands between the first '{' and the next '}', or of all of it when
+ * nothing does, modulo 16384
+ * (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/). */
+#ifndef SLOT_H
+#define SLOT_H
+
+#include "notify_str.h"
+
+#define SLOTS 16384
+
+unsigned slot_of_key(struct notify_str key);
+
+#endif

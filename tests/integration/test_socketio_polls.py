@@ -1,0 +1,450 @@
+"""Socket.IO over polling, each request at another bridge than the one before."""
+
+import http.client
+import json
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+import tokens
+from module_helpers import call
+from nginx import Nginx
+from poller import Poller
+from servers import Bridge, wait_until
+from tcp_proxy import TcpProxy
+
+UNKNOWN = {"code": 1, "message": "Session ID unknown"}
+
+
+@pytest.fixture
+def bridges(programs, redis_server):
+    return [programs.bridge(redis_server) for _ in range(2)]
+
+
+@pytest.fixture
+def alice(bridges):
+    return Poller(*(bridge.port for bridge in bridges), query="user=alice")
+
+
+def box_of(server, poller):
+    return server.client().hgetall(f"eio:{{{poller.sid}}}")
+
+
+def wait_held(server, poller):
+    wait_until(lambda: "h" in box_of(server, poller), "a GET that is held")
+
+
+class Held(threading.Thread):
+    """A GET under way: .done() waits for (status, body), or what became of it."""
+
+    def __init__(self, poller, **options):
+        super().__init__(daemon=True)
+        self.poller, self.options, self.result = poller, options, None
+        self.start()
+
+    def run(self):
+        try:
+            self.result = self.poller.request("GET", sid=self.poller.sid, **self.options)
+        except (OSError, http.client.HTTPException) as error:
+            self.result = error
+
+    def done(self):
+        self.join(60)
+        return self.result
+
+
+def test_everything_arrives_once_and_in_order_whichever_bridge_is_asked(alice, redis_server):
+    alice.join()
+    client = redis_server.client()
+    for n in range(60):
+        call(client, "NOTIFY.SEND", "inbox:alice", f"n{n}")
+    assert [alice.event("notification")["title"] for _ in range(60)] == [f"n{n}" for n in range(60)]
+
+
+def test_what_is_published_while_nobody_polls_is_there_at_the_next_poll(alice, redis_server):
+    alice.join()
+    for n in range(20):
+        call(redis_server.client(), "NOTIFY.SEND", "inbox:alice", f"n{n}")
+        assert alice.event("notification")["title"] == f"n{n}"
+
+
+def test_an_event_is_acknowledged_once_though_another_bridge_holds_the_poll(alice):
+    alice.join()
+    for _ in range(20):
+        assert alice.ask("ping")["type"] == "pong"
+
+
+def test_one_answer_has_no_more_packets_than_clients_take(alice, redis_server):
+    alice.join()
+    for n in range(40):
+        call(redis_server.client(), "NOTIFY.SEND", "inbox:alice", f"n{n}")
+    got = []
+    while len(got) < 40:
+        packets = alice.poll()
+        assert len(packets) <= 16
+        got += [json.loads(packet[2:])[1]["title"] for packet in packets if packet.startswith('42["notification"')]
+    assert got == [f"n{n}" for n in range(40)]
+
+
+def test_who_polls_is_there_all_the_time_and_nobody_sees_him_come_and_go(alice, redis_server, listen):
+    presence = listen(redis_server, "sessions:alice")
+    alice.join()
+    for n in range(10):
+        call(redis_server.client(), "NOTIFY.SEND", "inbox:alice", f"n{n}")
+        alice.event("notification")
+    assert [message["type"] for message in presence.messages()] == ["presence"]
+    assert redis_server.client().execute_command("NOTIFY.SESSION", "COUNT", "sessions:alice") == 1
+
+
+def test_who_asks_for_more_at_once_than_an_answer_holds_does_not_wait_for_the_first(alice):
+    alice.join()
+    seconds = []
+    for round_ in range(2):
+        alice.post(*(f'42{n}["subscribe_session",{{"session_id":"s{round_}-{n}"}}]' for n in range(40)))
+        began = time.monotonic()
+        packets = alice.poll()
+        seconds.append(time.monotonic() - began)
+        while len(packets) < 40:
+            packets += alice.poll()
+        answers = {packet.partition("[")[0]: json.loads(packet[packet.index("[") :])[0] for packet in packets}
+        assert {f"43{n}": "subscribed" for n in range(40)} == {number: answer["type"] for number, answer in answers.items()}
+    assert min(seconds) < 1.9  # as long as it would wait for an answer that does not come
+
+
+def test_a_session_that_is_not_known_is_answered_as_the_official_server_does(bridges):
+    for sid in ("abcdefghijklmnopqrst", "short", "x" * 200):
+        for method, body in (("GET", None), ("POST", b"3")):
+            status, text = Poller(bridges[0].port).request(method, body, sid=sid)
+            assert (status, json.loads(text)) == (400, UNKNOWN)
+
+
+def test_a_get_that_is_repeated_at_another_bridge_gets_the_same_bytes(alice, bridges, redis_server):
+    alice.join()
+    call(redis_server.client(), "NOTIFY.SEND", "inbox:alice", "once")
+    conn = [http.client.HTTPConnection("127.0.0.1", bridge.port, timeout=60) for bridge in bridges]
+    bodies = []
+    for one in conn:
+        one.request("GET", f"/socket.io/?EIO=4&transport=polling&user=alice&t=again&sid={alice.sid}")
+        bodies.append(one.getresponse().read())
+        one.close()
+    assert b"once" in bodies[0] and bodies[0] == bodies[1]
+
+
+def test_behind_nginx_nobody_notices_that_the_bridge_is_killed_that_holds_his_poll(bridges, redis_server, programs, tmp_path):
+    nginx = programs.add(Nginx(str(tmp_path), bridges))
+    nginx.start()
+    alice = Poller(nginx.port, query="user=alice")
+    alice.join()
+    alice.packets.clear()
+    for killed in (0, 1, 0, 1):
+        held = Held(alice)
+        wait_held(redis_server, alice)
+        bridges[killed].kill9()
+        call(redis_server.client(), "NOTIFY.SEND", "inbox:alice", f"after {killed}")
+        status, body = held.done()
+        assert status == 200, (status, body)
+        alice.packets += body.split("\x1e")
+        assert alice.event("notification")["title"] == f"after {killed}"
+        bridges[killed].start()
+
+
+def test_a_bridge_that_is_killed_with_a_poll_in_its_hand_loses_nothing(alice, bridges, redis_server):
+    alice.join()
+    for _ in range(3):
+        while alice.packets:
+            alice.packets.clear()
+        held = Held(alice, port=bridges[0].port)
+        wait_held(redis_server, alice)
+        bridges[0].kill9()
+        assert isinstance(held.done(), Exception)
+        call(redis_server.client(), "NOTIFY.SEND", "inbox:alice", "after")
+        while not any('"after"' in packet for packet in alice.packets):
+            alice.packets += alice.poll(port=bridges[1].port)
+        bridges[0].start()
+
+
+def test_a_bridge_that_says_that_it_is_ready_answers_polls(alice, programs, redis_server):
+    """It was ready before Redis had confirmed the channel without which it answers none."""
+    alice.join()
+    proxy = TcpProxy(redis_server.port)
+    try:
+        proxy.delay(b"notify-bridge:subscriber", 0.3)
+        late = programs.add(Bridge(proxy, name="late")).start()
+        call(redis_server.client(), "NOTIFY.SEND", "inbox:alice", "for you")
+        alice.packets += alice.poll(port=late.port)
+        assert alice.event("notification")["title"] == "for you"
+    finally:
+        proxy.close()
+
+
+def test_a_bridge_that_ends_hands_over_what_it_holds_and_nobody_sees_it(alice, bridges, redis_server, listen):
+    alice.join()
+    held = Held(alice, port=bridges[0].port)
+    wait_held(redis_server, alice)
+    presence = listen(redis_server, "sessions:alice")
+    bridges[0].terminate()
+    assert held.done() == (200, "6")
+    call(redis_server.client(), "NOTIFY.SEND", "inbox:alice", "after")
+    got = []
+    while not any('"after"' in packet for packet in got):
+        got += alice.poll(port=bridges[1].port)
+    assert "disconnected" not in str(got)
+    assert presence.messages() == []
+
+
+def test_the_last_bridge_tells_those_who_poll_that_it_ends_and_leaves_nothing_of_them(alice, bridges, redis_server):
+    bridges[1].terminate()
+    bob = Poller(bridges[0].port, query="user=bob")
+    bob.join({"recovery": True})
+    held = Held(bob)
+    wait_held(redis_server, bob)
+    bridges[0].terminate()
+    status, body = held.done()
+    said = [json.loads(packet[2:]) for packet in body.split("\x1e")]
+    assert status == 200 and [args[:2] for args in said] == [["disconnected", {"reason": "restarting"}]], body
+    client = redis_server.client()
+    assert not client.exists("sessions:bob") and not box_of(redis_server, bob)
+    assert client.keys("sio:*"), "he may be recovered by the next bridge"
+
+
+def test_a_bridge_that_ends_while_redis_says_nothing_tells_those_who_poll_all_the_same(programs, redis_server):
+    bridge = programs.bridge(redis_server)
+    bob = Poller(bridge.port, query="user=bob")
+    bob.join()
+    held = Held(bob)
+    wait_held(redis_server, bob)
+    redis_server.proc.send_signal(signal.SIGSTOP)
+    try:
+        bridge.proc.send_signal(signal.SIGTERM)
+        status, body = held.done()
+    finally:
+        redis_server.proc.send_signal(signal.SIGCONT)
+    assert bridge.wait() == 0
+    assert status == 200 and body.startswith('42["disconnected"'), body
+
+
+def test_two_gets_at_once_end_the_session_wherever_they_are(alice, bridges, redis_server):
+    alice.join()
+    held = Held(alice, port=bridges[0].port)
+    wait_held(redis_server, alice)
+    assert alice.request("GET", sid=alice.sid, port=bridges[1].port)[0] == 400
+    assert held.done() == (200, "1")
+    assert alice.request("GET", sid=alice.sid)[0] == 400
+
+
+def test_who_closes_at_one_bridge_is_let_go_of_at_the_other(alice, bridges, redis_server):
+    alice.join()
+    held = Held(alice, port=bridges[0].port)
+    wait_held(redis_server, alice)
+    alice.post("1", port=bridges[1].port)
+    assert held.done() == (200, "6")
+    assert alice.request("GET", sid=alice.sid)[0] == 400
+    wait_until(lambda: not redis_server.client().exists("sessions:alice"), "his place to be given up")
+
+
+def places_of(server, user):
+    return server.client().execute_command("NOTIFY.SESSION", "COUNT", f"sessions:{user}", "CONNECTIONS")
+
+
+def test_who_closes_between_two_polls_is_gone_at_once_and_leaves_no_box(alice, redis_server):
+    alice.join()
+    assert places_of(redis_server, "alice") == 1
+    alice.post("1")
+    wait_until(lambda: not redis_server.client().exists("sessions:alice"), "his place to be given up")
+    wait_until(lambda: not box_of(redis_server, alice), "the end of his box")
+    assert alice.request("GET", sid=alice.sid)[0] == 400
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_what_was_said_before_the_close_is_done(alice, bridges, redis_server, held):
+    alice.join()
+    client = redis_server.client()
+    id_ = call(client, "NOTIFY.SEND", "inbox:alice", "x")
+    assert call(client, "NOTIFY.UNREAD", "inbox:alice") == 1
+    alice.event("notification")
+    if held:
+        poll = Held(alice)
+        wait_held(redis_server, alice)
+    alice.post("42" + json.dumps(["mark_read", {"ids": [id_]}]))
+    alice.post("41", "1")
+    wait_until(lambda: call(client, "NOTIFY.UNREAD", "inbox:alice") == 0, "it is read")
+    if held:
+        assert poll.done()[0] == 200
+
+
+def test_who_closes_between_two_polls_without_leaving_may_be_recovered_and_who_left_is_not(alice, redis_server):
+    for packets, kept in ((["1"], 1), (["41", "1"], 0)):
+        alice.open()
+        alice.post('40{"recovery":true}')
+        pid = json.loads(alice.next("40")[2:])["pid"]
+        alice.event("connected")
+        alice.post(*packets)
+        wait_until(lambda: not redis_server.client().exists("sessions:alice"), "his place to be given up")
+        assert redis_server.client().exists("sio:{%s}" % pid) == kept
+        alice.packets.clear()
+
+
+def test_who_vanishes_while_his_get_still_asks_for_the_box_is_let_go_of(alice, bridges, redis_server):
+    alice.join()
+    client = redis_server.client()
+    client.execute_command("CLIENT", "PAUSE", 500, "ALL")
+    with socket.create_connection(("127.0.0.1", bridges[0].port)) as connection:
+        connection.sendall(f"GET /socket.io/?EIO=4&transport=polling&user=alice&sid={alice.sid} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    wait_until(lambda: not client.exists("sessions:alice"), "his place to be given up")
+    assert alice.request("GET", sid=alice.sid)[0] == 400
+
+
+@pytest.mark.parametrize("held", [True, False])
+@pytest.mark.parametrize("case", ["a packet that is none", "too much"])
+def test_who_breaks_the_rules_is_let_go_of_at_once_whether_a_poll_is_held_or_not(case, held, programs, redis_server):
+    bridge = programs.bridge(redis_server, "--max-message-bytes", "1000")
+    bob = Poller(bridge.port, query="user=bob")
+    bob.join()
+    if held:
+        poll = Held(bob)
+        wait_held(redis_server, bob)
+    body = b"abc" if case == "a packet that is none" else b"4" * 2000
+    assert bob.request("POST", body, sid=bob.sid)[0] == (400 if len(body) < 1000 else 413)
+    wait_until(lambda: not redis_server.client().exists("sessions:bob"), "his place to be given up")
+    if held:
+        assert poll.done() == (200, "6")
+    assert bob.request("GET", sid=bob.sid)[0] == 400
+
+
+def test_a_poller_that_vanishes_is_forgotten_with_its_box(programs, redis_server):
+    bridge = programs.bridge(redis_server, "--socketio-ping-interval", "300ms", "--socketio-ping-timeout", "200ms")
+    alice = Poller(bridge.port, query="user=alice").open()
+    alice.request("POST", b"40", sid=alice.sid)
+    assert box_of(redis_server, alice)
+    wait_until(lambda: not box_of(redis_server, alice), "the end of its box")
+    assert alice.request("GET", sid=alice.sid)[0] == 400
+
+
+def test_without_redis_polls_are_answered_at_once_so_that_clients_come_back(programs, redis_server):
+    bridge = programs.bridge(redis_server)
+    alice = Poller(bridge.port, query="user=alice")
+    alice.join()
+    redis_server.kill9()
+    bridge.wait_line("redis_link_down")
+    began = time.monotonic()
+    assert [alice.request(method, body, sid=alice.sid)[0] for method, body in (("GET", None), ("POST", b"3"))] == [503, 503]
+    assert alice.request("GET")[0] == 503
+    assert time.monotonic() - began < 30
+
+
+def test_who_is_polled_by_two_versions_comes_back_anew(alice, redis_server):
+    alice.join()
+    key = f"eio:{{{alice.sid}}}"
+    redis_server.client().hset(key, "v", "2")
+    status, text = alice.request("GET", sid=alice.sid)
+    assert (status, json.loads(text)) == (400, UNKNOWN)
+    assert redis_server.client().hget(key, "v") == "2"
+    assert alice.join()["user_id"] == "alice"
+
+
+@pytest.mark.parametrize("state", ["", "x", "{", "[]", '{"v":1}', "\x00", '{"v":99}', "9" * 1000])
+def test_whatever_lies_in_a_box_the_bridge_lives_and_its_client_comes_back(state, alice, bridges, redis_server):
+    alice.join()
+    redis_server.client().hset(f"eio:{{{alice.sid}}}", "s", state)
+    held = Held(alice)
+    call(redis_server.client(), "NOTIFY.SEND", "inbox:alice", "x")
+    alice.request("POST", b"1", sid=alice.sid)
+    result = held.done()
+    assert isinstance(result, tuple), result
+    assert alice.join()["user_id"] == "alice"
+
+
+def test_a_batch_of_messages_in_one_post_is_done_in_order(alice):
+    alice.join()
+    alice.post(*(f'42{n}["ping",{{}}]' for n in range(10)))
+    assert [alice.next("43")[:3] for _ in range(10)] == [f"43{n}" for n in range(10)]
+
+
+def test_who_goes_on_from_where_he_was_is_told_once_that_this_was_all_and_not_before(bridges, redis_server):
+    client = redis_server.client()
+    first, *missed = [call(client, "NOTIFY.SEND", "topic:all", f"n{n}") for n in range(4)]
+    for n in range(20):
+        alice, heard = Poller(*(bridge.port for bridge in bridges), query=f"user=alice{n}").open(), []
+        alice.post("40" + json.dumps({"offset": {"topic:all": first}}))
+        while not any(name == "connected" for name, _ in heard):
+            heard.append(json.loads(alice.next("42")[2:]))
+        call(client, "NOTIFY.SEND", f"inbox:alice{n}", "last")
+        while heard[-1][1].get("title") != "last":
+            heard.append(json.loads(alice.next("42")[2:]))
+        told = [data["id"] if name == "notification" else name for name, data in heard]
+        assert [one for one in told if one in ("resumed", *missed)] == [*missed, "resumed"], told
+
+
+def send(server, *args):
+    call(server.client(), "NOTIFY.SEND", "inbox:alice", *args)
+
+
+def say(server, n):
+    """Something that is not stored."""
+    call(server.client(), "NOTIFY.EVENT", "inbox:alice", "note", "DATA", json.dumps({"n": n}), "NOSTORE")
+
+
+def keeper_of(server, poller):
+    return box_of(server, poller).get("k")
+
+
+def test_what_is_not_stored_reaches_who_is_just_between_two_polls_wherever_the_next_one_comes(alice, bridges, redis_server):
+    alice.join()
+    for n in range(8):
+        say(redis_server, n)
+        assert alice.event("note")["n"] == n
+    assert "gap" not in str(alice.packets)
+
+
+def test_changes_of_state_between_two_polls_are_told_at_the_next(alice, redis_server):
+    alice.join()
+    send(redis_server, "one")
+    entry = alice.event("notification")["id"]
+    call(redis_server.client(), "NOTIFY.READ", "inbox:alice", entry)
+    assert alice.event("read")["key"] == "inbox:alice"
+
+
+def test_much_that_is_not_stored_waits_in_order_for_the_next_poll(alice, redis_server):
+    alice.join()
+    for n in range(50):
+        say(redis_server, n)
+    assert [alice.event("note")["n"] for _ in range(50)] == list(range(50))
+
+
+def test_one_bridge_keeps_a_session_whichever_answers_its_polls(alice, redis_server):
+    alice.join()
+    keepers = set()
+    for n in range(6):
+        send(redis_server, f"n{n}")
+        assert alice.event("notification")["title"] == f"n{n}"
+        keepers.add(keeper_of(redis_server, alice))
+    assert len(keepers) == 1 and None not in keepers
+
+
+def test_what_may_be_missed_when_the_bridge_is_killed_that_kept_the_session_is_told(alice, bridges, redis_server):
+    alice.join()
+    while alice.packets:
+        alice.packets.clear()
+    bridges[0].kill9(), bridges[1].kill9()
+    bridges[0].start(), bridges[1].start()
+    assert alice.event("gap") == {"type": "gap", "reason": "between_polls", "keys": None}
+    send(redis_server, "after")
+    assert alice.event("notification")["title"] == "after"
+
+
+def test_a_session_is_given_away_when_its_client_does_not_poll_for_a_while_and_nothing_is_lost(alice, redis_server):
+    alice.join()
+    say(redis_server, 1)
+    wait_until(lambda: keeper_of(redis_server, alice) is None, "the end of its being kept")
+    assert alice.event("note")["n"] == 1
+
+
+def test_who_comes_with_another_token_is_judged_anew(programs, redis_server):
+    bridge = programs.bridge(redis_server, "--auth", "jwt", "--jwt-secret", tokens.SECRET)
+    alice = Poller(bridge.port, query="token=" + tokens.hs(tokens.claims("alice", 3600)))
+    assert alice.join()["user_id"] == "alice"
+    alice.query = "token=" + tokens.hs({**tokens.claims("alice", 3600), "exp": 1})
+    assert "disconnected" in str(alice.poll())
