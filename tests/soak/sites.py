@@ -133,9 +133,21 @@ class Site:
         self.pause(0, 0, 0.5, 2)
         self._start(bridge)
 
+    @staticmethod
+    def wait_taking(bridge, signum):
+        """A signal that comes before main() has begun ends any program."""
+
+        def takes():
+            with open(f"/proc/{bridge.pid}/status", encoding="ascii") as file:
+                words = dict(line.split(":", 1) for line in file)
+            return (int(words["SigBlk"], 16) | int(words["SigCgt"], 16)) >> (signum - 1) & 1
+
+        wait_until(takes, f"{bridge.name}'s taking signal {signum}", SETTLE_S)
+
     def end_bridge(self):
         self.wait_awake()  # who sleeps does not end
         bridge = self.rng.choice(self.bridges)
+        self.wait_taking(bridge, signal.SIGTERM)
         status = bridge.terminate()
         assert status == 0, f"{bridge.name} ended with {status}\n{bridge.tail()}"
         self._start(bridge)
@@ -166,7 +178,9 @@ class Site:
         self._freeze(self.rng.choice(pids), self.rng.choice([0.1, 0.5, 2, 5, 12]))
 
     def hang_up(self):
-        self._signal(self.rng.choice(self.bridges).pid, signal.SIGHUP)
+        bridge = self.rng.choice(self.bridges)
+        self.wait_taking(bridge, signal.SIGHUP)
+        self._signal(bridge.pid, signal.SIGHUP)
 
     def freeze_redis(self):
         """More than 8 s is a server that is gone."""
