@@ -200,9 +200,16 @@ static void on_drained(void *peer)
     (void)peer;
 }
 
+/* What is being taken is answered, or lost, in the store's own time: were the WebSocket closed
+ * before, the session would be nobody's, and whose it is there until its leases end. */
 static void on_beat(void *peer)
 {
-    refuse(peer, "the upgrade has taken too long");
+    struct upgrade *upgrade = peer;
+
+    if (upgrade->state == UPGRADE_TAKING)
+        conn_set_alarm(upgrade->conn, upgrade->engine->config.upgrade_timeout_ms);
+    else
+        refuse(upgrade, "the upgrade has taken too long");
 }
 
 static void on_closed(void *peer, int code)

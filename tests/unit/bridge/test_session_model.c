@@ -342,6 +342,8 @@ static void upgrade(void)
     look_at_get();
     cr_assert_null(model.get, "it is answered when there is a probe");
     hear("5");
+    if (chance(30)) /* it has taken too long just when it is done */
+        ws.conn.handlers->on_beat(ws.conn.peer);
     model.upgraded = true;
     model.most_in_a_turn = 0;
     run();
