@@ -388,17 +388,24 @@ void audience_change_box(struct audience *audience, const struct follow_handlers
     }
 }
 
-void audience_doubt(struct audience *audience, const struct follow_handlers *handlers,
-                    struct notify_id last, uint32_t epoch)
+/* It stands somewhere in the former epoch: how far that is good, the box is asked. Who is live
+ * waits for the answer. */
+static void doubt(struct audience *audience, struct follow *follow, uint32_t epoch)
+{
+    if (follow->state == FOLLOW_LIVE) {
+        audience_fall_behind(audience, follow); /* it is told how it came out */
+        audience_wait(audience, follow);
+    }
+    if (follow->epoch == 0)
+        follow->epoch = epoch;
+}
+
+void audience_doubt(struct audience *audience, struct notify_id last, uint32_t epoch)
 {
     for (uint32_t i = 0; i < audience->len; i++) {
         struct follow *follow = at(audience, i);
-        if (follow->from_now || notify_id_cmp(follow->pos, last) <= 0)
-            continue;
-        if (has_been_served(follow))
-            set_back(handlers, follow, last, false);
-        else if (follow->epoch == 0)
-            follow->epoch = epoch;
+        if (!follow->from_now && notify_id_cmp(follow->pos, last) > 0)
+            doubt(audience, follow, epoch);
     }
 }
 

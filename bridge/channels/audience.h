@@ -58,9 +58,8 @@ uint32_t audience_unjudged(const struct audience *audience, uint32_t epoch);
 void audience_judge(struct audience *audience, uint32_t epoch, struct notify_id end, bool is_known,
                     uint32_t now);
 /* The box has another epoch than this one, in which the channel's last is good still: positions
- * behind that are to be judged, and who is live there is set back. */
-void audience_doubt(struct audience *audience, const struct follow_handlers *handlers,
-                    struct notify_id last, uint32_t epoch);
+ * behind that are to be judged, and who is live there waits for it. */
+void audience_doubt(struct audience *audience, struct notify_id last, uint32_t epoch);
 /* A read is asked for now: it is for all who wait. */
 void audience_note_read(struct audience *audience);
 

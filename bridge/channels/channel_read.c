@@ -478,8 +478,7 @@ static bool judge_branch(struct channel *channel, const struct catchup_result *r
         return false;
     channel->branched = channel->rev != 0 && !tells_end(channel);
     if (!is_lost(channel, result, ret_end)) {
-        audience_doubt(&channel->audience, channel->shared->handlers, channel->last,
-                       channel->epoch);
+        audience_doubt(&channel->audience, channel->last, channel->epoch);
         channel->epoch = result->epoch;
         return true;
     }

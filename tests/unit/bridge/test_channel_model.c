@@ -1715,6 +1715,26 @@ Test(channel_model, who_stands_behind_the_end_of_the_box_is_told_and_gets_what_c
     story_end();
 }
 
+/* Redis is started again, and has lost nothing: where somebody stands is good under what it was
+ * written under. */
+Test(channel_model, who_stood_ahead_when_an_epoch_began_has_missed_nothing_and_gets_nothing_twice)
+{
+    struct side *side = story_begin();
+    struct watched *w;
+    size_t next;
+
+    model.has_epochs = true;
+    w = follow_ahead(side);
+    next = side->box.len;
+    side->box.is_of_new_term = true;
+    publish(side, false);
+    let_run(side);
+    cr_assert(w->had[next]);
+    cr_assert_not(w->told_gap);
+    cr_assert_eq(w->follow.state, FOLLOW_LIVE);
+    story_end();
+}
+
 /* All that the channel knows it has heard since the box was empty; and so it is again. */
 Test(channel_model, who_stood_ahead_of_what_was_believed_comes_back_when_the_box_is_empty)
 {
