@@ -93,7 +93,7 @@ static void on_ready(void *ctx)
         return;
     if (duty_on_ready(&app->duty) != 0)
         return; /* said by whoever had no memory; a later event asks again */
-    bound_set_text(app->worker->bound, false, addresses, sizeof(addresses));
+    bound_set_text(app->worker->bound, LISTEN_CLIENTS, addresses, sizeof(addresses));
     log_info("ready", "listen", addresses);
     app->announced = true;
 }
@@ -337,15 +337,17 @@ static int build_socketio(struct app *app)
  * goes by names that we do not know. */
 static void name_origins(struct app *app)
 {
-    app->door.origins = (struct origins){
-        .allowed = list_items(&app->config->cors_origins),
-        .host_names = list_items(&app->config->host_names),
-        .loopback_pages = app->config->dev,
-        .guard_host = bound_set_has(app->worker->bound, false, BOUND_LOOPBACK) &&
-                      !bound_set_has(app->worker->bound, false, BOUND_NETWORK),
-    };
-    app->door.operator_origins = app->door.origins;
-    app->door.operator_origins.guard_host = !bound_set_has(app->worker->bound, true, BOUND_NETWORK);
+    const struct bound_set *bound = app->worker->bound;
+
+    for (size_t door = 0; door < LISTEN_DOORS; door++)
+        app->door.origins[door] = (struct origins){
+            .allowed = list_items(&app->config->cors_origins),
+            .host_names = list_items(&app->config->host_names),
+            .loopback_pages = app->config->dev,
+            .guard_host = !bound_set_has(bound, (enum listen_door)door, BOUND_NETWORK),
+        };
+    app->door.origins[LISTEN_CLIENTS].guard_host &=
+        bound_set_has(bound, LISTEN_CLIENTS, BOUND_LOOPBACK);
 }
 
 /* What may change while we run (options.c). */
@@ -504,12 +506,15 @@ static int build(struct app *app)
 /* Once, whoever answers there. */
 static void tell_operators(const struct app *app)
 {
+    static const char *const events[LISTEN_DOORS] = {
+        [LISTEN_METRICS] = "metrics_served", [LISTEN_ADMIN] = "admin_served"};
     char addresses[ADDRESSES_MAX];
 
-    if (app->config->metrics_listen.len == 0 || app->worker->number != 0)
-        return;
-    bound_set_text(app->worker->bound, true, addresses, sizeof(addresses));
-    log_info("metrics_served", "listen", addresses);
+    for (size_t door = LISTEN_METRICS; door < LISTEN_DOORS && app->worker->number == 0; door++) {
+        bound_set_text(app->worker->bound, (enum listen_door)door, addresses, sizeof(addresses));
+        if (addresses[0] != '\0')
+            log_info(events[door], "listen", addresses);
+    }
 }
 
 struct app *app_new(struct config *config, const struct worker *worker)

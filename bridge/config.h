@@ -13,7 +13,7 @@ struct string_list {
 };
 
 struct config {
-    struct string_list listen, metrics_listen;
+    struct string_list listen, metrics_listen, admin_listen;
     uint64_t workers, worker_timeout_ms, takeover_timeout_ms;
     char *redis;
     char *redis_tls_ca, *redis_tls_cert, *redis_tls_key, *redis_tls_name;

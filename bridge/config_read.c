@@ -455,6 +455,23 @@ static int check_no_auth(const struct reading *r)
     return 0;
 }
 
+/* Whoever reaches it may do all: that is this machine, or somebody with a certificate. */
+static int check_admin(const struct reading *r)
+{
+    const struct config *c = r->config;
+    bool certified = c->tls_client_ca != NULL && c->tls_client_auth != SERVER_TLS_OPTIONAL &&
+                     c->tls_client_auth != SERVER_TLS_OFF;
+    struct listen_kind kind;
+
+    for (size_t i = 0; i < c->admin_listen.len; i++)
+        if (!listen_address_is_local(c->admin_listen.items[i]) &&
+            !(certified && listen_address_kind(c->admin_listen.items[i], &kind) && kind.tls))
+            return fail(r, "admin-listen",
+                        "can be reached from other machines: that needs ,tls and --tls-client-ca, "
+                        "with certificates required");
+    return 0;
+}
+
 static int check_auth(const struct reading *r)
 {
     switch (r->config->auth) {
@@ -520,7 +537,8 @@ static bool has_tls(const struct string_list *addresses)
 
 static bool has_tls_listener(const struct config *config)
 {
-    return has_tls(&config->listen) || has_tls(&config->metrics_listen);
+    return has_tls(&config->listen) || has_tls(&config->metrics_listen) ||
+           has_tls(&config->admin_listen);
 }
 
 /* Who thinks that clients must show certificates is not to be wrong about it. */
@@ -589,8 +607,8 @@ static int check_together(const struct reading *r)
 
     if (c->listen.len == 0)
         return fail(r, "listen", "must name at least one address");
-    if (check_auth(r) != 0 || check_broadcast_logs(r) != 0 || check_redis_tls(r) != 0 ||
-        check_topology(r) != 0 || check_tls(r) != 0)
+    if (check_auth(r) != 0 || check_admin(r) != 0 || check_broadcast_logs(r) != 0 ||
+        check_redis_tls(r) != 0 || check_topology(r) != 0 || check_tls(r) != 0)
         return -EINVAL;
     if (strcmp(c->inbox_key, c->topic_key) == 0 || strcmp(c->inbox_key, c->session_key) == 0 ||
         strcmp(c->topic_key, c->session_key) == 0)

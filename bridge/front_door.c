@@ -93,6 +93,15 @@ static bool is_all_ready(const struct front_door *door)
             board_serving(door->board, loop_now_ms(door->loop)) == board_rows(door->board));
 }
 
+/* Where only who runs the bridge connects, where a role lets somebody, and where whoever is there
+ * develops. */
+static bool serves_admin(const struct front_door *door, const struct http_request *req)
+{
+    return req->door == LISTEN_ADMIN ||
+           (req->door == LISTEN_CLIENTS &&
+            (door->dev || authority_gives(door->authority, RIGHT_ADMIN)));
+}
+
 static struct http_state http_state(struct front_door *door, const struct http_request *req)
 {
     return (struct http_state){.clients = door->clients,
@@ -101,7 +110,8 @@ static struct http_state http_state(struct front_door *door, const struct http_r
                                .pages = &door->pages,
                                .docs = door->docs,
                                .dev = door->dev,
-                               .operators = req->operators,
+                               .door = req->door,
+                               .admin = serves_admin(door, req),
                                .metrics_apart = door->metrics_apart,
                                .ready = is_all_ready(door),
                                .full = why_full(door),
@@ -125,9 +135,7 @@ static void log_refusal(struct front_door *door, const char *event, const struct
  * called itself. */
 static bool is_known_host(const struct front_door *door, const struct http_request *req)
 {
-    const struct origins *origins = req->operators ? &door->operator_origins : &door->origins;
-
-    return req->peer.family == PEER_UNIX || origins_know_host(origins, req->host);
+    return req->peer.family == PEER_UNIX || origins_know_host(&door->origins[req->door], req->host);
 }
 
 /* A page's picture or script, or the like, whose address is one of ours: then a browser sends no
@@ -142,7 +150,8 @@ static bool is_part_of_another_page(const struct http_request *req)
 
 bool front_door_knows_page(const struct front_door *door, const struct http_request *req)
 {
-    return origins_allow(&door->origins, req->origin, req->host) && !is_part_of_another_page(req);
+    return origins_allow(&door->origins[LISTEN_CLIENTS], req->origin, req->host) &&
+           !is_part_of_another_page(req);
 }
 
 static bool is_reading(const struct http_request *req)
@@ -166,6 +175,18 @@ static bool is_foreign(const struct http_request *req, const struct http_plan *p
     return !plan->readable && !is_reading(req);
 }
 
+/* What runs the bridge is for its own page, whichever others may connect. */
+static bool may_read(const struct front_door *door, const struct http_request *req)
+{
+    static const char *const nobody[] = {NULL};
+    static const struct origins own = {.allowed = nobody};
+
+    if (http_route_is_own(req->path))
+        return origins_allow(&own, req->origin, req->host) &&
+               (is_reading(req) || !is_part_of_another_page(req));
+    return origins_allow(&door->origins[LISTEN_CLIENTS], req->origin, req->host);
+}
+
 /* Pages may connect, and change something, or they are told that they may not; other answers go to
  * all, but only pages that may connect can read them. */
 static int on_head(void *ctx, const struct http_request *req, struct http_plan *ret_plan)
@@ -179,7 +200,7 @@ static int on_head(void *ctx, const struct http_request *req, struct http_plan *
         ret_plan->why = "no host of this name is known here (see --host-names)";
         return 403;
     }
-    ret_plan->readable = origins_allow(&door->origins, req->origin, req->host);
+    ret_plan->readable = may_read(door, req);
     ret_plan->credentials = ret_plan->readable && door->clients->token_cookie != NULL;
     status = http_route_plan(&state, req, ret_plan);
     if (status != 0 || !is_foreign(req, ret_plan))

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "identity/origins.h"
+#include "net/listen_address.h"
 #include "notify_str.h"
 #include "requests/catalogue_pages.h"
 
@@ -32,9 +33,9 @@ struct front_door {
     struct socketio *socketio;     /* NULL: nobody comes by Socket.IO */
     void (*on_idle)(void *ctx);    /* no request is under way; once it is closed */
     void *idle_ctx;
-    struct origins origins, operator_origins; /* for clients, and for who runs the bridge */
-    size_t max_connections, max_own;          /* of all workers, and of this process */
-    struct catalogue_pages pages;             /* by value: what was asked of it is kept */
+    struct origins origins[LISTEN_DOORS]; /* which pages may connect there, and its names */
+    size_t max_connections, max_own;      /* of all workers, and of this process */
+    struct catalogue_pages pages;         /* by value: what was asked of it is kept */
     bool dev;
     bool docs;
     bool metrics_apart;         /* they are shown where operators connect, and nowhere else */

@@ -54,6 +54,15 @@ const struct option options[] = {
          "Where /metrics, /healthz and /readyz are served and nothing else, as with --listen but "
          "without ,proxy; whichever worker answers. /metrics is not served to clients then. May "
          "be given several times."},
+    {.name = "admin-listen",
+     .type = OPTION_LIST,
+     .at = AT(admin_listen),
+     .check = check_metrics_address,
+     .metavar = "ADDRESS",
+     .help =
+         "Where /admin is served, the page for who runs the bridge, with what --metrics-listen "
+         "has; without any token. On this machine alone, or with ,tls and certificates of clients "
+         "(--tls-client-ca). May be given several times."},
     {.name = "workers",
      .type = OPTION_NUMBER,
      .at = AT(workers),

@@ -201,6 +201,43 @@ size_t router_channel_count(const struct router *router)
     return count_all(router, subscription_count);
 }
 
+/* Of one walk: those so far, and how many may still be looked at. */
+struct ranking {
+    struct router_followed *at;
+    size_t len, max, left;
+};
+
+static bool rank(void *ctx, void *owner)
+{
+    struct ranking *ranking = ctx;
+    const struct channel *channel = owner;
+    size_t followers = channel->audience.len, i = ranking->len;
+
+    if (ranking->left-- == 0)
+        return false;
+    if (followers == 0 || (i == ranking->max && ranking->at[i - 1].followers >= followers))
+        return true;
+    if (i < ranking->max)
+        ranking->len++;
+    else
+        i--;
+    for (; i > 0 && ranking->at[i - 1].followers < followers; i--)
+        ranking->at[i] = ranking->at[i - 1];
+    ranking->at[i] = (struct router_followed){subscription_channel(channel->sub), followers};
+    return true;
+}
+
+size_t router_most_followed(const struct router *router, struct router_followed *ret, size_t max,
+                            size_t looked_at, bool *ret_whole)
+{
+    struct ranking ranking = {.at = ret, .max = max, .left = looked_at};
+
+    *ret_whole = subscription_walk(router->subscriptions, rank, &ranking) &&
+                 subscription_walk(router->patterns, rank, &ranking) &&
+                 (!router->has_ears || subscription_walk(router->plain, rank, &ranking));
+    return ranking.len;
+}
+
 size_t router_recent_bytes(const struct router *router)
 {
     return router->shared.recent.bytes;

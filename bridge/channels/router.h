@@ -65,6 +65,15 @@ void router_remove(struct router *router, struct follow *follow, struct linger_a
 
 /* Channels that are followed, or were a moment ago. */
 size_t router_channel_count(const struct router *router);
+/* The keys that most follow, of which there are max at most, first that with the most. No more than
+ * looked_at channels are looked at; *ret_whole: these were all. Names are good until something is
+ * followed or left. */
+struct router_followed {
+    struct notify_str key;
+    size_t followers;
+};
+size_t router_most_followed(const struct router *router, struct router_followed *ret, size_t max,
+                            size_t looked_at, bool *ret_whole);
 /* Bytes of messages that are kept: the newest ones, and what waits until Redis has been asked. */
 size_t router_recent_bytes(const struct router *router);
 size_t router_stash_bytes(const struct router *router);

@@ -174,6 +174,11 @@ bool authority_has_guests(const struct authority *authority)
     return authority->config.anonymous_role != NULL;
 }
 
+bool authority_gives(const struct authority *authority, enum right right)
+{
+    return !authority->config.open && roles_give(&authority->book, right);
+}
+
 bool authority_is_ready(const struct authority *authority)
 {
     return authority->config.open || key_source_keys(authority->keys) != NULL;

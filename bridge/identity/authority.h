@@ -10,6 +10,7 @@
 
 #include "identity/identity.h"
 #include "identity/key_source.h"
+#include "identity/roles.h"
 #include "notify_str.h"
 
 #define AUTHORITY_ERROR_MAX 320
@@ -45,6 +46,8 @@ void authority_check_files(struct authority *authority);
 bool authority_is_open(const struct authority *authority);
 /* Are those let in who bring no token? */
 bool authority_has_guests(const struct authority *authority);
+/* Do roles of the file give this right to anybody? */
+bool authority_gives(const struct authority *authority, enum right right);
 /* Can tokens be judged? Not before a JWKS address has answered. */
 bool authority_is_ready(const struct authority *authority);
 

@@ -21,6 +21,7 @@ static const char *const words[RIGHT_COUNT] = {
     [RIGHT_PRESENCE] = "presence",
     [RIGHT_KICK] = "kick",
     [RIGHT_AGENT] = "agent",
+    [RIGHT_ADMIN] = "admin",
 };
 
 const char *right_word(enum right right)
@@ -201,6 +202,14 @@ void roles_release(struct roles *roles)
     free(roles->at);
     free(roles->text);
     *roles = (struct roles){.by_category = roles->by_category};
+}
+
+bool roles_give(const struct roles *roles, enum right right)
+{
+    for (size_t i = 0; i < roles->len; i++)
+        if (roles->at[i].rights[right].len > 0)
+            return true;
+    return false;
 }
 
 const struct role *roles_find(const struct roles *roles, struct notify_str name)

@@ -40,6 +40,7 @@ enum right {
     RIGHT_PRESENCE,      /* users, topics and sessions whose presence may be seen */
     RIGHT_KICK,          /* users whose sessions may be ended */
     RIGHT_AGENT,         /* session ids in which an agent may be asked */
+    RIGHT_ADMIN,         /* what may be done at /admin: look, send, kick */
     RIGHT_COUNT,
 };
 
@@ -69,6 +70,8 @@ struct roles {
  * error, or -ENOMEM. A text without any role is an error, too: nobody means that. */
 int roles_read(struct roles *roles, struct notify_str text, char error[ROLES_ERROR_MAX]);
 void roles_release(struct roles *roles);
+/* Does any role have any pattern of it? */
+bool roles_give(const struct roles *roles, enum right right);
 /* NULL: there is no such role. */
 const struct role *roles_find(const struct roles *roles, struct notify_str name);
 

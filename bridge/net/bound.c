@@ -521,9 +521,9 @@ const struct listen_kind *bound_kind(const struct bound *bound)
     return &bound->kind;
 }
 
-void bound_serve_operators(struct bound *bound)
+void bound_set_door(struct bound *bound, enum listen_door door)
 {
-    bound->kind.operators = true;
+    bound->kind.door = door;
 }
 
 const char *bound_text(const struct bound *bound)

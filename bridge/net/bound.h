@@ -44,8 +44,8 @@ bool bound_is_for(const struct bound *bound, size_t i, unsigned process);
 enum bound_reach { BOUND_UNIX, BOUND_LOOPBACK, BOUND_NETWORK };
 enum bound_reach bound_reach(const struct bound *bound);
 const struct listen_kind *bound_kind(const struct bound *bound);
-/* Its connections are of whoever runs the bridge: nothing that clients do can keep them out. */
-void bound_serve_operators(struct bound *bound);
+/* Who connects there: clients, unless this is said. */
+void bound_set_door(struct bound *bound, enum listen_door door);
 /* The address as it came to be: "127.0.0.1:41873", "unix:/path". */
 const char *bound_text(const struct bound *bound);
 /* What its sockets are called when they are handed on (handed_name()), and whether they are a

@@ -27,39 +27,50 @@ static bool is_all_served(struct handed *handed)
 
 /* Behind those that are there. 0 or -EADDRINUSE, with the reason logged. */
 static int add_all(struct bound_set *set, const char *const *addresses, size_t count,
-                   unsigned processes, struct handed *handed)
+                   enum listen_door door, unsigned processes, struct handed *handed)
 {
     for (size_t i = 0; i < count; i++) {
         set->at[set->len] = bound_new(addresses[i], processes, handed);
         if (set->at[set->len] == NULL)
             return -EADDRINUSE;
+        bound_set_door(set->at[set->len], door);
         set->len++;
     }
     return 0;
 }
 
-static void mark_operators(struct bound_set *set, size_t from)
+static size_t count_all(const struct bound_addresses *addresses)
 {
-    for (size_t i = from; i < set->len; i++)
-        bound_serve_operators(set->at[i]);
+    size_t count = 0;
+
+    for (size_t door = 0; door < LISTEN_DOORS; door++)
+        count += addresses->of[door].len;
+    return count;
+}
+
+/* 0, or what add_all() says. */
+static int add_doors(struct bound_set *set, const struct bound_addresses *addresses,
+                     unsigned processes, struct handed *handed)
+{
+    int rc = 0;
+
+    for (size_t door = 0; door < LISTEN_DOORS && rc == 0; door++)
+        rc = add_all(set, addresses->of[door].at, addresses->of[door].len, (enum listen_door)door,
+                     processes, handed);
+    return rc;
 }
 
 struct bound_set *bound_set_new(const struct bound_addresses *addresses, unsigned processes,
                                 struct handed *handed)
 {
-    size_t count = addresses->clients_len + addresses->operators_len;
-    struct bound_set *set = calloc(1, sizeof(*set) + count * sizeof(struct bound *));
+    struct bound_set *set = calloc(1, sizeof(*set) + count_all(addresses) * sizeof(struct bound *));
 
     if (set == NULL) {
         log_error("out_of_memory", "at", "listeners");
         return NULL;
     }
-    if (add_all(set, addresses->clients, addresses->clients_len, processes, handed) == 0 &&
-        add_all(set, addresses->operators, addresses->operators_len, processes, handed) == 0 &&
-        is_all_served(handed)) {
-        mark_operators(set, addresses->clients_len);
+    if (add_doors(set, addresses, processes, handed) == 0 && is_all_served(handed))
         return set;
-    }
     bound_set_free(set);
     return NULL;
 }
@@ -89,20 +100,20 @@ void bound_set_free(struct bound_set *set)
     free(set);
 }
 
-bool bound_set_has(const struct bound_set *set, bool operators, enum bound_reach reach)
+bool bound_set_has(const struct bound_set *set, enum listen_door door, enum bound_reach reach)
 {
     for (size_t i = 0; i < set->len; i++)
-        if (bound_kind(set->at[i])->operators == operators && bound_reach(set->at[i]) == reach)
+        if (bound_kind(set->at[i])->door == door && bound_reach(set->at[i]) == reach)
             return true;
     return false;
 }
 
-void bound_set_text(const struct bound_set *set, bool operators, char *out, size_t cap)
+void bound_set_text(const struct bound_set *set, enum listen_door door, char *out, size_t cap)
 {
     out[0] = '\0';
     for (size_t i = 0; i < set->len; i++) {
         size_t len = strlen(out);
-        if (bound_kind(set->at[i])->operators == operators)
+        if (bound_kind(set->at[i])->door == door)
             (void)snprintf(out + len, cap - len, "%s%s", len == 0 ? "" : ",",
                            bound_text(set->at[i]));
     }

@@ -13,8 +13,10 @@ struct bound_set {
 };
 
 struct bound_addresses {
-    const char *const *clients, *const *operators; /* borrowed; NULL where there are none */
-    size_t clients_len, operators_len;
+    struct {
+        const char *const *at; /* borrowed; NULL where there are none */
+        size_t len;
+    } of[LISTEN_DOORS];
 };
 
 /* handed: borrowed, or NULL. What a service manager has handed over and no address stands for would
@@ -28,9 +30,9 @@ void bound_set_own(struct bound_set *set);
 void bound_set_close(struct bound_set *set);
 void bound_set_free(struct bound_set *set);
 
-/* Of those of clients, or of those of operators: can one of them be reached from there? */
-bool bound_set_has(const struct bound_set *set, bool operators, enum bound_reach reach);
+/* Of those of one door: can one of them be reached from there? */
+bool bound_set_has(const struct bound_set *set, enum listen_door door, enum bound_reach reach);
 /* The addresses with commas between them, cut if they are very many. */
-void bound_set_text(const struct bound_set *set, bool operators, char *out, size_t cap);
+void bound_set_text(const struct bound_set *set, enum listen_door door, char *out, size_t cap);
 
 #endif

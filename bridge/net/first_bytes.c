@@ -29,7 +29,8 @@ struct first_bytes {
     struct peer_address peer;
     struct address *address; /* owned; NULL: not known yet, or handed on */
     int fd;                  /* owned; -1 once handed on */
-    bool proxy, tls, operators;
+    bool proxy, tls;
+    enum listen_door door;
     uint64_t until_ms; /* loop clock: libevent's own time-out begins anew with each byte */
     TAILQ_ENTRY(first_bytes) link;
     struct event event;
@@ -39,7 +40,7 @@ static void release(struct first_bytes *first)
 {
     TAILQ_REMOVE(&first->transport->first, first, link);
     first->transport->sockets--;
-    first->transport->operators -= first->operators;
+    first->transport->operators -= first->door != LISTEN_CLIENTS;
     address_release(first->address);
     (void)event_del(&first->event); /* was assigned, so cannot fail */
     if (first->fd >= 0)
@@ -102,7 +103,7 @@ static void hand_on(struct first_bytes *first)
     else
         stream = stream_new(transport->poller, first->fd, NULL, NULL);
     first->fd = -1;
-    http_conn_open(transport, stream, &first->peer, first->address, first->operators);
+    http_conn_open(transport, stream, &first->peer, first->address, first->door);
     first->address = NULL;
     release(first);
 }
@@ -185,11 +186,11 @@ void first_bytes_open(struct transport *transport, int fd, const struct peer_add
                                   .fd = fd,
                                   .proxy = kind->proxy,
                                   .tls = kind->tls,
-                                  .operators = kind->operators,
+                                  .door = kind->door,
                                   .until_ms = loop_now_ms(transport->loop) +
                                               FIRST_BYTES_SECS * UINT64_C(1000)};
     transport->sockets++;
-    transport->operators += kind->operators;
+    transport->operators += kind->door != LISTEN_CLIENTS;
     TAILQ_INSERT_TAIL(&transport->first, first, link);
     (void)event_assign(&first->event, loop_base(transport->loop), fd, EV_READ | EV_PERSIST,
                        on_event, first); /* fails only for arguments that are none */

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "net/addresses.h"
+#include "net/listen_address.h"
 #include "net/peer_address.h"
 #include "notify_str.h"
 #include "wire/http_head.h"
@@ -30,7 +31,7 @@ struct http_request {
     struct notify_str body;   /* empty while only the head is there */
     struct peer_address peer; /* the same as addr */
     bool tls;
-    bool operators;               /* it came where those connect who run the bridge */
+    enum listen_door door;        /* where it came */
     struct address *address;      /* borrowed: what limits count it by; or NULL */
     const struct http_head *head; /* all other fields */
 };

@@ -64,10 +64,10 @@ struct http_conn {
     struct address *address; /* owned reference: of peer, */
     struct address *caller;  /* and of whom it forwards the request under way for; NULL: itself */
     uint8_t state;
-    bool input_ended; /* the peer has said all that it will say */
-    bool processing;  /* in process(): who answers within need not call it */
-    bool has_asked;   /* it has had a request */
-    bool operators;   /* it is one of theirs */
+    bool input_ended;      /* the peer has said all that it will say */
+    bool processing;       /* in process(): who answers within need not call it */
+    bool has_asked;        /* it has had a request */
+    enum listen_door door; /* where it came in */
     struct heartbeat_node deadline;
     TAILQ_ENTRY(http_conn) link;
     struct http_scan scan;
@@ -119,7 +119,7 @@ static void release(struct http_conn *conn)
     TAILQ_REMOVE(&conn->transport->http_ended, conn, link);
     if (conn->stream != NULL)
         conn->transport->sockets--;
-    conn->transport->operators -= conn->operators;
+    conn->transport->operators -= conn->door != LISTEN_CLIENTS;
     address_release(conn->address);
     stream_free(conn->stream);
     free(conn->buf);
@@ -453,7 +453,7 @@ static struct exchange *exchange_new(struct http_conn *conn, const struct http_p
     (void)http_request_read(&exchange->req, &exchange->texts, &exchange->head, &conn->peer,
                             stream_is_secure(conn->stream), &transport->config.forwarding);
     exchange->req.address = caller_of(conn);
-    exchange->req.operators = conn->operators;
+    exchange->req.door = conn->door;
     exchange->last = exchange->head.close;
     return exchange;
 }
@@ -546,7 +546,7 @@ static void begin_request(struct http_conn *conn)
     if (status == 0)
         status = http_request_read(&req, &transport->texts, &transport->head, &conn->peer,
                                    stream_is_secure(conn->stream), &config->forwarding);
-    req.operators = conn->operators;
+    req.door = conn->door;
     if (status == 0)
         status = admit(conn, &req, headers);
     if (status == 0)
@@ -766,7 +766,7 @@ void http_conn_due(struct heartbeat_node *node)
 }
 
 void http_conn_open(struct transport *transport, struct stream *stream,
-                    const struct peer_address *peer, struct address *address, bool operators)
+                    const struct peer_address *peer, struct address *address, enum listen_door door)
 {
     struct http_conn *conn = stream == NULL ? NULL : calloc(1, sizeof(*conn));
 
@@ -779,9 +779,9 @@ void http_conn_open(struct transport *transport, struct stream *stream,
     conn->stream = stream;
     conn->peer = *peer;
     conn->address = address;
-    conn->operators = operators;
+    conn->door = door;
     transport->sockets++;
-    transport->operators += operators;
+    transport->operators += door != LISTEN_CLIENTS;
     TAILQ_INSERT_TAIL(&transport->http, conn, link);
     stream_hand_over(stream, &handlers, conn);
     set_deadline(conn, CARRIER_HEAD_SECS);

@@ -12,11 +12,20 @@
 #define LISTEN_ADDRESS_BYTES 320 /* longest host name, brackets, port */
 #define LISTEN_HOST_BYTES (LISTEN_ADDRESS_BYTES - 16)
 
+/* Who connects there, which is not said behind the address: those who run the bridge have places
+ * that no client can take (bound.h). */
+enum listen_door {
+    LISTEN_CLIENTS,
+    LISTEN_METRICS, /* whoever watches */
+    LISTEN_ADMIN,   /* whoever may do all */
+    LISTEN_DOORS,
+};
+
 /* What its connections begin with: said behind the address, "[::]:8443,tls,proxy". */
 struct listen_kind {
     bool tls;
-    bool proxy;     /* the header of the PROXY protocol, before all else */
-    bool operators; /* not said behind the address: who connects runs the bridge (bound.h) */
+    bool proxy; /* the header of the PROXY protocol, before all else */
+    enum listen_door door;
 };
 
 /* What stands behind the first comma of address. False: an unknown word. */

@@ -126,11 +126,11 @@ struct address *transport_let_in(struct transport *transport, const struct peer_
 }
 
 static void open_plain(struct transport *transport, int fd, const struct peer_address *peer,
-                       struct address *address, bool operators)
+                       struct address *address, enum listen_door door)
 {
     struct stream *stream = stream_new(transport->poller, fd, NULL, NULL);
 
-    http_conn_open(transport, stream, peer, address, operators);
+    http_conn_open(transport, stream, peer, address, door);
 }
 
 /* No limit of clients is for these, and no client can have their places. */
@@ -143,7 +143,7 @@ static void adopt_operator(struct transport *transport, int fd, const struct pee
     } else if (kind->tls) {
         first_bytes_open(transport, fd, peer, kind, NULL);
     } else {
-        open_plain(transport, fd, peer, NULL, true);
+        open_plain(transport, fd, peer, NULL, kind->door);
     }
 }
 
@@ -153,7 +153,7 @@ void transport_adopt(void *ctx, int fd, const struct peer_address *peer,
     struct transport *transport = ctx;
     struct address *address;
 
-    if (kind->operators) {
+    if (kind->door != LISTEN_CLIENTS) {
         adopt_operator(transport, fd, peer, kind);
         return;
     }
@@ -167,7 +167,7 @@ void transport_adopt(void *ctx, int fd, const struct peer_address *peer,
     } else if (kind->tls) {
         first_bytes_open(transport, fd, peer, kind, address);
     } else {
-        open_plain(transport, fd, peer, address, false);
+        open_plain(transport, fd, peer, address, LISTEN_CLIENTS);
     }
 }
 

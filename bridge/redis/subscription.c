@@ -307,6 +307,20 @@ void subscription_each(const struct subscription_set *set, void (*fn)(void *owne
     }
 }
 
+bool subscription_walk(const struct subscription_set *set, bool (*fn)(void *ctx, void *owner),
+                       void *ctx)
+{
+    struct hash_node *node, *next;
+
+    HASH_TABLE_FOREACH(node, next, &set->table)
+    {
+        const struct subscription *sub = (const struct subscription *)node;
+        if (sub->owner != NULL && !fn(ctx, sub->owner))
+            return false;
+    }
+    return true;
+}
+
 size_t subscription_count(const struct subscription_set *set)
 {
     return set->wanted;

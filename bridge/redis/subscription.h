@@ -94,6 +94,9 @@ void subscription_set_reroute_slot(struct subscription_set *set, unsigned slot);
 void *subscription_find(const struct subscription_set *set, struct notify_str channel);
 /* Calls fn with the owner of each wanted one. Nothing may be wanted or dropped meanwhile. */
 void subscription_each(const struct subscription_set *set, void (*fn)(void *owner));
+/* The same until fn says that it has seen enough. False: it has. */
+bool subscription_walk(const struct subscription_set *set, bool (*fn)(void *ctx, void *owner),
+                       void *ctx);
 size_t subscription_count(const struct subscription_set *set); /* wanted */
 /* Not wanted any more, but Redis has not confirmed that they are ended. */
 size_t subscription_leaving_count(const struct subscription_set *set);

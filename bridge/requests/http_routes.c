@@ -9,6 +9,7 @@
 #include "net/addresses.h"
 #include "net/conn.h"
 #include "net/http.h"
+#include "requests/admin_calls.h"
 #include "requests/catalogue_pages.h"
 #include "requests/chat_stream.h"
 #include "requests/http_call.h"
@@ -36,6 +37,7 @@ enum audience {
     IN_DEVELOPMENT,
     WITH_DOCS,
     FOR_METRICS, /* not to clients if there is a place of their own for those who want them */
+    FOR_ADMIN,   /* where somebody may run the bridge; no part of the API */
 };
 
 /* One method of one path; GET is HEAD, too. Of several patterns that fit the first counts. */
@@ -44,7 +46,7 @@ struct route {
     struct notify_str path; /* or a pattern (http_pattern.h) */
     const char *below;      /* and what is below it, which is shown so; or NULL */
     enum audience audience;
-    bool operators; /* where these connect as well; nothing else is served there */
+    bool operators; /* where these connect as well */
     bool socketio;  /* whatever the method: its engine says what becomes of it */
     enum http_carrier carrier;
     size_t body_max;              /* bytes, of those that are no call */
@@ -186,6 +188,13 @@ static const struct route routes[] = {
      .body_max = CATALOGUE_BODY_MAX},
     {"GET", PATH("/openapi.json"), .answer = answer_openapi},
     {"GET", PATH("/asyncapi.json"), .answer = answer_asyncapi},
+    {"GET", PATH(ADMIN_PATH), .file = "admin.html", .audience = FOR_ADMIN},
+    {"GET", PATH(ADMIN_PATH "/page.js"), .file = "admin.js", .audience = FOR_ADMIN},
+    {"GET", PATH(ADMIN_PATH "/page.css"), .file = "admin.css", .audience = FOR_ADMIN},
+    {"GET", PATH(ADMIN_PATH "/state"), .call = &admin_state_call, .audience = FOR_ADMIN},
+    {"GET", PATH(ADMIN_PATH "/user"), .call = &admin_user_call, .audience = FOR_ADMIN},
+    {"POST", PATH(ADMIN_PATH "/send"), .call = &admin_send_call, .audience = FOR_ADMIN},
+    {"POST", PATH(ADMIN_PATH "/kick"), .call = &admin_kick_call, .audience = FOR_ADMIN},
     {"OPTIONS", PATH("*")},
     {"GET", PATH("/api/v1/notifications"), .call = &rest_list},
     {"POST", PATH("/api/v1/notifications"), .call = &post_notification_call},
@@ -219,7 +228,9 @@ static bool is_served(const struct http_state *state, const struct route *route)
 {
     if (route->socketio && state->engine == NULL)
         return false;
-    if (state->operators)
+    if (route->audience == FOR_ADMIN)
+        return state->admin;
+    if (state->door != LISTEN_CLIENTS)
         return route->operators;
     if (route->audience == FOR_METRICS)
         return !state->metrics_apart;
@@ -227,11 +238,16 @@ static bool is_served(const struct http_state *state, const struct route *route)
            (route->audience == WITH_DOCS && state->docs);
 }
 
+static bool is_of_api(const struct route *route)
+{
+    return route->audience != FOR_ADMIN;
+}
+
 static bool route_at(const struct http_state *state, size_t i, struct http_route *ret)
 {
     for (size_t row = 0; row < ROUTES; row++) {
         const struct route *route = &routes[row];
-        if (!is_served(state, route) || i-- > 0)
+        if (!is_served(state, route) || !is_of_api(route) || i-- > 0)
             continue;
         *ret = (struct http_route){.method = route->method,
                                    .path = route->path,
@@ -369,6 +385,14 @@ static void refuse_full(const struct http_state *state, struct exchange *exchang
     if (state->crowded)
         address_limit_met(exchange_request(exchange)->address, COUNTER_SOCKETS_REFUSED);
     exchange_refuse(exchange, STATUS_UNAVAILABLE, "Retry-After: 5\r\n");
+}
+
+bool http_route_is_own(struct notify_str path)
+{
+    for (size_t i = 0; i < ROUTES; i++)
+        if (!is_of_api(&routes[i]) && notify_str_eq(routes[i].path, path))
+            return true;
+    return false;
 }
 
 bool http_route_is_socketio(struct notify_str path)

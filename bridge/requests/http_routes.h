@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "net/listen_address.h"
 #include "notify_str.h"
 
 struct catalogue_pages;
@@ -21,12 +22,16 @@ struct http_state {
     bool dev;                      /* the test page is served */
     bool docs;                     /* and what explains the interfaces; so it is with dev, too */
     bool ready;                    /* the Redis links are up and the module answers */
-    const char *full;   /* why nobody can come in just now (static text); NULL: they can */
-    bool operators;     /* whoever asks runs the bridge */
-    bool metrics_apart; /* numbers are shown to these alone */
-    bool crowded;       /* there are as many connections as there may be */
+    const char *full;      /* why nobody can come in just now (static text); NULL: they can */
+    enum listen_door door; /* where it came */
+    bool admin;            /* the page for who runs the bridge is served here */
+    bool metrics_apart;    /* numbers are shown to these alone */
+    bool crowded;          /* there are as many connections as there may be */
 };
 
+/* Is it of the pages for who runs the bridge, or tries it: then it is for these pages alone,
+ * whichever others may connect. */
+bool http_route_is_own(struct notify_str path);
 /* Is this Socket.IO's? */
 bool http_route_is_socketio(struct notify_str path);
 /* What is to become of a request: 0 and *ret_plan, or the status to refuse it with: 404 for a path

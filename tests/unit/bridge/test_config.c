@@ -585,6 +585,7 @@ static const char *const all_options[] = {
     "max-channel-patterns",
     "slow-turn",
     "metrics-listen",
+    "admin-listen",
     "top",
     "metrics-markdown",
     "version",

@@ -47,15 +47,18 @@ static int ask_by(const char *method, const char *path, bool dev, bool ready)
     return exchange.response.status;
 }
 
-/* As ask(), where operators connect; or of a client, where these have a place of their own. */
-static int ask_apart(const char *path, bool operators)
+/* As ask(), at that door, where those who watch have one of their own. */
+static int ask_apart(const char *path, enum listen_door door)
 {
-    struct http_state state = {
-        .dev = true, .ready = true, .operators = operators, .metrics_apart = true};
+    struct http_state state = {.dev = true,
+                               .ready = true,
+                               .door = door,
+                               .admin = door == LISTEN_ADMIN,
+                               .metrics_apart = true};
     int status;
 
     exchange = (struct exchange){
-        .req = {.method = NOTIFY_STR("GET"), .path = notify_str_z(path), .operators = operators}};
+        .req = {.method = NOTIFY_STR("GET"), .path = notify_str_z(path), .door = door}};
     status = http_route_plan(&state, &exchange.req, &exchange.plan);
     if (status != 0 || exchange.plan.carrier == HTTP_WEBSOCKET)
         return status;
@@ -79,7 +82,7 @@ Test(http_routes, healthz_is_up_whatever_is_ready)
 Test(http_routes, readyz_tells_whether_clients_can_be_served)
 {
     cr_assert_eq(ask("/readyz", false, true), 200);
-    cr_assert_eq(ask("/readyz", true, false), 503);
+    cr_assert_eq(ask("/readyz", true, LISTEN_CLIENTS), 503);
 }
 
 Test(http_routes, operators_have_numbers_and_states_and_nothing_else)
@@ -88,18 +91,35 @@ Test(http_routes, operators_have_numbers_and_states_and_nothing_else)
         "/ws",     "/",           "/notify.js",           "/openapi.json",
         "/events", "/socket.io/", "/api/v1/notifications"};
 
-    cr_assert_eq(ask_apart("/metrics", true), 200);
-    cr_assert_eq(ask_apart("/healthz", true), 200);
-    cr_assert_eq(ask_apart("/readyz", true), 200);
+    cr_assert_eq(ask_apart("/metrics", LISTEN_METRICS), 200);
+    cr_assert_eq(ask_apart("/healthz", LISTEN_METRICS), 200);
+    cr_assert_eq(ask_apart("/readyz", LISTEN_METRICS), 200);
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-        cr_assert_eq(ask_apart(others[i], true), 404, "%s", others[i]);
+        cr_assert_eq(ask_apart(others[i], LISTEN_METRICS), 404, "%s", others[i]);
+}
+
+Test(http_routes, the_page_for_who_runs_the_bridge_is_at_its_door_and_where_it_is_asked_for)
+{
+    struct http_state state = {.ready = true};
+    struct http_request req = {.method = NOTIFY_STR("GET"), .path = NOTIFY_STR("/admin/state")};
+    struct http_plan plan = {.body_max = 0};
+
+    cr_assert_eq(ask_apart("/admin", LISTEN_ADMIN), 200);
+    cr_assert_eq(ask_apart("/metrics", LISTEN_ADMIN), 200);
+    cr_assert_eq(ask_apart("/notify.js", LISTEN_ADMIN), 404);
+    cr_assert_eq(ask_apart("/admin", LISTEN_METRICS), 404);
+    cr_assert_eq(ask_apart("/admin", LISTEN_CLIENTS), 404);
+    cr_assert_eq(http_route_plan(&state, &req, &plan), 404);
+    state.admin = true;
+    cr_assert_eq(http_route_plan(&state, &req, &plan), 0);
+    cr_assert(http_route_is_own(req.path) && !http_route_is_own(NOTIFY_STR("/metrics")));
 }
 
 Test(http_routes, clients_have_no_numbers_where_these_have_a_place_of_their_own)
 {
-    cr_assert_eq(ask_apart("/metrics", false), 404);
-    cr_assert_eq(ask_apart("/healthz", false), 200);
-    cr_assert_eq(ask_apart("/notify.js", false), 200);
+    cr_assert_eq(ask_apart("/metrics", LISTEN_CLIENTS), 404);
+    cr_assert_eq(ask_apart("/healthz", LISTEN_CLIENTS), 200);
+    cr_assert_eq(ask_apart("/notify.js", LISTEN_CLIENTS), 200);
     cr_assert_eq(ask("/metrics", false, true), 200);
 }
 
