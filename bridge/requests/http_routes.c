@@ -6,12 +6,14 @@
 
 #include "base/counters.h"
 #include "clients/arrival_request.h"
+#include "clients/client.h"
 #include "net/addresses.h"
 #include "net/conn.h"
 #include "net/http.h"
 #include "requests/admin_calls.h"
 #include "requests/catalogue_pages.h"
 #include "requests/chat_stream.h"
+#include "requests/demo_kill.h"
 #include "requests/http_call.h"
 #include "requests/http_pattern.h"
 #include "requests/http_route.h"
@@ -37,7 +39,8 @@ enum audience {
     IN_DEVELOPMENT,
     WITH_DOCS,
     FOR_METRICS, /* not to clients if there is a place of their own for those who want them */
-    FOR_ADMIN,   /* where somebody may run the bridge; no part of the API */
+    FOR_ADMIN,   /* where somebody may run the bridge; no part of the API, as is the next */
+    FOR_DEMO,    /* in development */
 };
 
 /* One method of one path; GET is HEAD, too. Of several patterns that fit the first counts. */
@@ -134,6 +137,11 @@ static void answer_root(const struct http_state *state, struct exchange *exchang
     exchange_answer(exchange, &response);
 }
 
+static void answer_kill(const struct http_state *state, struct exchange *exchange)
+{
+    demo_kill(state->clients->senders.loop, exchange);
+}
+
 /* The catalogue. */
 
 static void answer_catalogue(const struct http_state *state, struct exchange *exchange)
@@ -188,6 +196,10 @@ static const struct route routes[] = {
      .body_max = CATALOGUE_BODY_MAX},
     {"GET", PATH("/openapi.json"), .answer = answer_openapi},
     {"GET", PATH("/asyncapi.json"), .answer = answer_asyncapi},
+    {"GET", PATH(DEMO_PATH), .file = "demo.html", .audience = FOR_DEMO},
+    {"GET", PATH(DEMO_PATH "/page.js"), .file = "demo.js", .audience = FOR_DEMO},
+    {"GET", PATH(DEMO_PATH "/page.css"), .file = "demo.css", .audience = FOR_DEMO},
+    {"POST", PATH(DEMO_PATH "/kill"), .answer = answer_kill, .audience = FOR_DEMO, .body_max = 64},
     {"GET", PATH(ADMIN_PATH), .file = "admin.html", .audience = FOR_ADMIN},
     {"GET", PATH(ADMIN_PATH "/page.js"), .file = "admin.js", .audience = FOR_ADMIN},
     {"GET", PATH(ADMIN_PATH "/page.css"), .file = "admin.css", .audience = FOR_ADMIN},
@@ -232,6 +244,8 @@ static bool is_served(const struct http_state *state, const struct route *route)
         return state->admin;
     if (state->door != LISTEN_CLIENTS)
         return route->operators;
+    if (route->audience == FOR_DEMO)
+        return state->dev;
     if (route->audience == FOR_METRICS)
         return !state->metrics_apart;
     return route->audience == EVERYWHERE || state->dev ||
@@ -240,7 +254,7 @@ static bool is_served(const struct http_state *state, const struct route *route)
 
 static bool is_of_api(const struct route *route)
 {
-    return route->audience != FOR_ADMIN;
+    return route->audience != FOR_ADMIN && route->audience != FOR_DEMO;
 }
 
 static bool route_at(const struct http_state *state, size_t i, struct http_route *ret)
