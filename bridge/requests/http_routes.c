@@ -187,6 +187,7 @@ static const struct route routes[] = {
     {"GET", PATH("/readyz"), .answer = answer_readyz, .operators = true},
     {"GET", PATH("/metrics"), .answer = answer_metrics, .operators = true, .audience = FOR_METRICS},
     {"GET", PATH("/notify.js"), .file = "notify.js"},
+    {"GET", PATH("/notify-inbox.js"), .file = "notify-inbox.js"},
     {"GET", PATH(TEST_PAGE), .file = "test-ws.html", .audience = IN_DEVELOPMENT},
     {"GET", PATH("/docs"), .file = "docs.html", .audience = WITH_DOCS},
     {"GET", PATH("/redoc"), .file = "docs.html", .audience = WITH_DOCS},

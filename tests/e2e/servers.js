@@ -8,7 +8,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer as createWebServer } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { after, eventually, WAIT_MS } from './harness.js';
@@ -16,6 +16,8 @@ import { after, eventually, WAIT_MS } from './harness.js';
 const ROOT = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const MODULE = process.env.NOTIFY_SO || join(ROOT, 'build', 'notify.so');
 const NOTIFY_JS = process.env.NOTIFY_JS || join(ROOT, 'build', 'notify.js');
+const INBOX_JS = process.env.NOTIFY_INBOX_JS || join(dirname(NOTIFY_JS), 'notify-inbox.js');
+const AXE_JS = join(ROOT, 'tests', 'e2e', 'node_modules', 'axe-core', 'axe.js');
 const BRIDGE = process.env.NOTIFY_BRIDGE || join(ROOT, 'build', 'notify-bridge');
 const REDIS_SERVER = process.env.REDIS_SERVER || join(ROOT, 'tests', 'support', 'redis-server');
 const REDIS_CLI = process.env.REDIS_CLI || 'redis-cli';
@@ -196,13 +198,14 @@ export class Worker extends Program {
   }
 }
 
-/* A web site of its own, with notify.js and empty pages. respond(request): { body, headers } of what is
+const SCRIPTS = { '/notify.js': NOTIFY_JS, '/notify-inbox.js': INBOX_JS, '/axe.js': AXE_JS };
+
+/* A web site of its own, with our scripts and empty pages. respond(request): { body, headers } of what is
  * to be otherwise. */
 export async function startSite(respond = () => null) {
-  const script = readFileSync(NOTIFY_JS, 'utf8');
   const site = createWebServer((request, response) => {
-    const isScript = request.url === '/notify.js';
-    const usual = isScript ? { type: 'text/javascript', body: script } : { body: '<!doctype html><title>a site</title>' };
+    const script = SCRIPTS[request.url];
+    const usual = script ? { type: 'text/javascript; charset=utf-8', body: readFileSync(script, 'utf8') } : { body: '<!doctype html><title>a site</title>' };
     const { type = 'text/html', headers = {}, body } = respond(request) || usual;
     response.writeHead(200, { 'content-type': type, ...headers });
     response.end(body);

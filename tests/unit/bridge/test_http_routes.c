@@ -132,13 +132,17 @@ static bool has_file(const char *name, const struct http_response *as)
     return false;
 }
 
-Test(http_routes, the_client_library_is_always_there)
+Test(http_routes, the_client_library_and_the_component_are_always_there)
 {
-    cr_assert_eq(ask("/notify.js", false, false), 200);
-    cr_assert(has_file("notify.js", &exchange.response));
-    cr_assert_not_null(strstr(exchange.response.content_type, "javascript"));
-    cr_assert_not_null(exchange.response.cache_control);
-    cr_assert_eq(ask_by("HEAD", "/notify.js", false, false), 200);
+    static const char *const paths[] = {"/notify.js", "/notify-inbox.js"};
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        cr_assert_eq(ask(paths[i], false, false), 200);
+        cr_assert(has_file(paths[i] + 1, &exchange.response));
+        cr_assert_not_null(strstr(exchange.response.content_type, "javascript"));
+        cr_assert_not_null(exchange.response.cache_control);
+        cr_assert_eq(ask_by("HEAD", paths[i], false, false), 200);
+    }
 }
 
 Test(http_routes, the_page_is_there_in_development_only)
