@@ -6,8 +6,10 @@
 export function contrastsOf() {
   const parse = (color) => {
     const [r, g, b, a = 1] = color.match(/[\d.]+/g).map(Number);
-    return { r, g, b, a };
+    const full = color.startsWith('color(srgb') ? 255 : 1; // as color-mix() is told
+    return { r: r * full, g: g * full, b: b * full, a };
   };
+  const parentOf = (element) => element.parentElement || element.getRootNode().host || null; // through shadow roots
   const over = (top, under) => {
     const mix = (name) => top[name] * top.a + under[name] * (1 - top.a);
     return { r: mix('r'), g: mix('g'), b: mix('b'), a: 1 };
@@ -24,9 +26,9 @@ export function contrastsOf() {
     const { backgroundColor } = getComputedStyle(element);
     const own = parse(backgroundColor);
     if (own.a === 1) return own;
-    return over(own, element.parentElement ? backgroundOf(element.parentElement) : { r: 255, g: 255, b: 255, a: 1 });
+    return over(own, parentOf(element) ? backgroundOf(parentOf(element)) : { r: 255, g: 255, b: 255, a: 1 });
   };
-  const opacityOf = (element) => (element ? Number(getComputedStyle(element).opacity) * opacityOf(element.parentElement) : 1);
+  const opacityOf = (element) => (element ? Number(getComputedStyle(element).opacity) * opacityOf(parentOf(element)) : 1);
   const show = ({ r, g, b }) => `rgb(${[r, g, b].map(Math.round).join(' ')})`;
   const name = (element) => `${element.localName}.${element.className.baseVal ?? element.className} “${element.textContent.trim().slice(0, 30)}”`;
   const pairs = [];
@@ -37,21 +39,22 @@ export function contrastsOf() {
   };
   const isSeen = (element) => {
     const { width, height } = element.getBoundingClientRect();
-    return width > 1 && height > 1 && getComputedStyle(element).visibility === 'visible' && !element.matches(':disabled, :disabled *');
+    return width > 1 && height > 1 && getComputedStyle(element).visibility === 'visible' && opacityOf(element) > 0 && !element.matches(':disabled, :disabled *, [aria-disabled="true"], [aria-disabled="true"] *');
   };
-  for (const element of document.body.querySelectorAll('*')) {
+  const within = (root) => [...root.querySelectorAll('*')].flatMap((element) => [element, ...(element.shadowRoot ? within(element.shadowRoot) : [])]);
+  for (const element of within(document.body)) {
     if (!isSeen(element) || element.closest('.vh, datalist, option')) continue;
     const style = getComputedStyle(element);
     const hasText = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
     if (hasText || element.matches('input, textarea, select')) add(element, style.color, backgroundOf(element), 4.5);
     if (element.placeholder) add(element, getComputedStyle(element, '::placeholder').color, backgroundOf(element), 4.5);
-    if (element.localName === 'svg') add(element, style.fill, backgroundOf(element.parentElement), 3);
+    if (element.localName === 'svg') add(element, style.fill === 'none' ? style.stroke : style.fill, backgroundOf(element.parentElement), 3);
     const isControl = element.matches('input:not([type=checkbox]), textarea, select, button');
-    const behind = element.parentElement && backgroundOf(element.parentElement);
-    if (isControl && parse(style.borderColor).a > 0) add(element, style.borderColor, behind, 3);
-    if (element.matches('[data-read="false"] .dot')) add(element, style.backgroundColor, behind, 3);
+    const behind = parentOf(element) && backgroundOf(parentOf(element));
+    if (isControl && parse(style.borderTopColor).a > 0 && style.borderTopWidth !== '0px') add(element, style.borderTopColor, behind, 3);
+    if (element.matches('[data-read="false"] .dot, .row[data-unread] .dot, .badge')) add(element, style.backgroundColor, behind, 3);
     if (element.matches('.status')) add(element, getComputedStyle(element, '::before').backgroundColor, backgroundOf(element), 3);
-    if (element.matches('.bell')) add(element, style.backgroundColor, behind, 3);
+    if (element.matches('.bell:not(button)')) add(element, style.backgroundColor, behind, 3);
   }
   return pairs;
 }
@@ -60,9 +63,10 @@ export function contrastsOf() {
  * row, and a checkbox is pressed by its label. */
 export function targetsOf(least) {
   const small = [];
-  for (const element of document.querySelectorAll('button, a, input, select, textarea, summary')) {
+  const within = (root) => [...root.querySelectorAll('*')].flatMap((element) => [element, ...(element.shadowRoot ? within(element.shadowRoot) : [])]);
+  for (const element of within(document).filter((one) => one.matches('button, a, input, select, textarea, summary'))) {
     let area = element;
-    if (element.matches('.main')) area = element.closest('li');
+    if (element.matches('.main')) area = element.closest('li, .row, .toast');
     else if (element.type === 'checkbox') area = element.closest('label');
     const { width, height } = area.getBoundingClientRect();
     const isSeen = width > 0 && height > 0 && getComputedStyle(element).visibility === 'visible';

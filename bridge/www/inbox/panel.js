@@ -32,6 +32,7 @@ class Panel {
   #parts = {};
   #settings;
   #ticker;
+  #isClosed = false;
   #isShown = false; // somebody may look at it
   #seenUpto = null;
   #seeTimer = null;
@@ -107,7 +108,7 @@ class Panel {
 
   /* From now on it is kept up to date, be it seen or not. */
   load() {
-    if (this.#store !== null) return;
+    if (this.#store !== null || this.#isClosed) return;
     this.hub.loadCategories().catch(() => {}).finally(() => this.#drawChips()); // without them there are no chips
     this.#openStore();
   }
@@ -351,6 +352,7 @@ class Panel {
   /* -- being looked at -- */
 
   setShown(isShown) {
+    if (this.#isClosed) return;
     this.#isShown = isShown;
     if (!isShown) {
       this.#ticker.stop();
@@ -428,6 +430,7 @@ class Panel {
 
   close() {
     this.setShown(false);
+    this.#isClosed = true;
     this.#closeStore();
     clearTimeout(this.#snackTimer);
     this.feed.close();

@@ -68,8 +68,8 @@ button[aria-disabled="true"] { cursor: default; opacity: .6; }
 .around { display: contents; }
 .bell { position: relative; display: grid; place-items: center; inline-size: 36px; block-size: 36px; border-radius: 8px; color: inherit; }
 .bell:hover, .bell[aria-expanded="true"] { background: color-mix(in srgb, currentcolor 9%, transparent); }
-.badge { position: absolute; inset-block-start: 1px; inset-inline-start: 50%; min-inline-size: 16px; block-size: 16px; padding-inline: 4px; border-radius: 8px; background: var(--_badge); color: var(--_badge-text); box-shadow: 0 0 0 2px var(--_badge-ring); font-size: .6875rem; line-height: 16px; font-weight: 600; text-align: center; font-variant-numeric: tabular-nums; display: flex; align-items: center; justify-content: center; gap: 2px; }
-.badge.dot { min-inline-size: 10px; block-size: 10px; padding: 0; inset-block-start: 5px; }
+.badge { position: absolute; inset-block-start: 0; inset-inline-end: 0; min-inline-size: 16px; block-size: 16px; padding-inline: 4px; border-radius: 8px; background: var(--_badge); color: var(--_badge-text); box-shadow: 0 0 0 2px var(--_badge-ring); font-size: .6875rem; line-height: 16px; font-weight: 600; text-align: center; font-variant-numeric: tabular-nums; display: flex; align-items: center; justify-content: center; gap: 2px; }
+.badge.dot { min-inline-size: 10px; block-size: 10px; padding: 0; inset-block-start: 5px; inset-inline-end: 6px; }
 .badge .icon { inline-size: 11px; block-size: 11px; stroke-width: 2.4; }
 .badge .icon .cut { stroke: var(--_badge); stroke-width: 3; }
 .bell .away { position: absolute; inset-block-end: 5px; inset-inline-end: 5px; inline-size: 9px; block-size: 9px; border-radius: 50%; border: 2px solid var(--_edge); background: var(--_bg); }
@@ -102,7 +102,7 @@ button[aria-disabled="true"] { cursor: default; opacity: .6; }
 .tab { block-size: 36px; padding-inline: 6px; color: var(--_text-2); border-radius: 6px 6px 0 0; border-block-end: 2px solid transparent; white-space: nowrap; }
 .tab[aria-selected="true"] { color: var(--_text); font-weight: 600; border-block-end-color: var(--_accent); }
 .tab:focus-visible { outline-offset: -2px; }
-.tab .count { margin-inline-start: 4px; font-size: .75rem; font-weight: 600; color: var(--_text-2); font-variant-numeric: tabular-nums; }
+.tab .count { display: inline-block; min-inline-size: 3ch; text-align: start; margin-inline-start: 4px; font-size: .75rem; font-weight: 600; color: var(--_text-2); font-variant-numeric: tabular-nums; }
 .chips { display: flex; gap: 6px; padding: 8px 16px 2px; overflow-x: auto; scrollbar-width: none; flex: none; }
 .chip { flex: none; max-inline-size: 160px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; padding: 3px 10px; min-block-size: 26px; border: 1px solid var(--_edge); border-radius: 99px; color: var(--_text-2); font-size: .75rem; line-height: 16px; }
 .chip[aria-pressed="true"] { background: var(--_accent); border-color: var(--_accent); color: var(--_on-accent); font-weight: 600; }
@@ -123,9 +123,7 @@ button[aria-disabled="true"] { cursor: default; opacity: .6; }
 .rest { grid-column: 2 / -1; min-inline-size: 0; }
 .rest:not(:has(> :not([hidden]))) { display: none; }
 .glyph { color: var(--_text-3); }
-.row[data-unread] .glyph, .row[data-level="error"] .glyph, .row[data-level="critical"] .rest { grid-column: 2 / -1; min-inline-size: 0; }
-.rest:not(:has(> :not([hidden]))) { display: none; }
-.glyph { color: var(--_level); }
+.row[data-unread] .glyph, .row[data-level="error"] .glyph, .row[data-level="critical"] .glyph { color: var(--_level); }
 .main { display: block; max-inline-size: 100%; padding: 0; border: 0; background: none; font: inherit; text-align: start; text-decoration: none; cursor: pointer; font-weight: 450; color: var(--_text-2); overflow-wrap: anywhere; }
 .main::after { content: ""; position: absolute; inset: 0; border-radius: 8px; }
 .main:focus-visible { outline: none; }
@@ -201,7 +199,7 @@ button[aria-disabled="true"] { cursor: default; opacity: .6; }
 @media (pointer: coarse) {
   :host(notify-bell), .bell { inline-size: 44px; block-size: 44px; }
   .tab, .switch, .chip, .plain, .action, .snack button { min-block-size: 44px; }
-  .tab { block-size: 44px; padding-inline: 10px; }
+  .tab { block-size: 44px; min-inline-size: 44px; padding-inline: 10px; }
   .chip { padding-inline: 14px; }
   .tool, .tools .tool, .toast .tool { inline-size: 44px; block-size: 44px; }
   .tool .icon { inline-size: 22px; block-size: 22px; }
