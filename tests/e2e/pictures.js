@@ -7,7 +7,8 @@ import { INBOX, openInbox } from './inbox_page.js';
 import { FILLED, fill } from './inbox_scene.js';
 
 const [folder] = process.argv.slice(2);
-const SIZE = { width: 440, height: 640 };
+const SIZE = { width: 600, height: 690 };
+const CLIP = { x: 170, y: 0, width: 430, height: 690 }; // without the empty page beside it
 
 async function take(name, options, lead = async () => {}) {
   const t = await openInbox({ prepare: fill, ...options, browser: { viewport: SIZE, reducedMotion: 'reduce', ...options.browser } });
@@ -17,7 +18,8 @@ async function take(name, options, lead = async () => {}) {
   await lead(t);
   await t.page.mouse.move(0, 0);
   await t.page.locator('notify-bell .badge .icon-critical').waitFor({ state: 'attached' });
-  await t.page.screenshot({ path: join(folder, `inbox-${name}.png`) });
+  const clip = options.browser && options.browser.isMobile ? undefined : options.dir === 'rtl' ? { ...CLIP, x: 0 } : CLIP;
+  await t.page.screenshot({ path: join(folder, `inbox-${name}.png`), clip });
   await cleanUp();
 }
 

@@ -68,7 +68,7 @@ button[aria-disabled="true"] { cursor: default; opacity: .6; }
 .around { display: contents; }
 .bell { position: relative; display: grid; place-items: center; inline-size: 36px; block-size: 36px; border-radius: 8px; color: inherit; }
 .bell:hover, .bell[aria-expanded="true"] { background: color-mix(in srgb, currentcolor 9%, transparent); }
-.badge { position: absolute; inset-block-start: 0; inset-inline-end: 0; min-inline-size: 16px; block-size: 16px; padding-inline: 4px; border-radius: 8px; background: var(--_badge); color: var(--_badge-text); box-shadow: 0 0 0 2px var(--_badge-ring); font-size: .6875rem; line-height: 16px; font-weight: 600; text-align: center; font-variant-numeric: tabular-nums; display: flex; align-items: center; justify-content: center; gap: 2px; }
+.badge { position: absolute; inset-block-start: -2px; inset-inline-end: -2px; min-inline-size: 16px; block-size: 16px; padding-inline: 4px; border-radius: 8px; background: var(--_badge); color: var(--_badge-text); box-shadow: 0 0 0 2px var(--_badge-ring); font-size: .6875rem; line-height: 16px; font-weight: 600; text-align: center; font-variant-numeric: tabular-nums; display: flex; align-items: center; justify-content: center; gap: 2px; }
 .badge.dot { min-inline-size: 10px; block-size: 10px; padding: 0; inset-block-start: 5px; inset-inline-end: 6px; }
 .badge .icon { inline-size: 11px; block-size: 11px; stroke-width: 2.4; }
 .badge .icon .cut { stroke: var(--_badge); stroke-width: 3; }
@@ -99,7 +99,7 @@ button[aria-disabled="true"] { cursor: default; opacity: .6; }
 .tool { display: grid; place-items: center; inline-size: 32px; block-size: 32px; color: var(--_text-2); flex: none; }
 .tool:hover { background: var(--_hover); color: var(--_text); }
 .tabs { display: flex; gap: 4px; padding-inline: 12px; border-block-end: 1px solid var(--_line); flex: none; }
-.tab { block-size: 36px; padding-inline: 6px; color: var(--_text-2); border-radius: 6px 6px 0 0; border-block-end: 2px solid transparent; white-space: nowrap; }
+.tab { display: inline-flex; align-items: center; block-size: 36px; padding-inline: 6px; color: var(--_text-2); border-radius: 6px 6px 0 0; border-block-end: 2px solid transparent; white-space: nowrap; }
 .tab[aria-selected="true"] { color: var(--_text); font-weight: 600; border-block-end-color: var(--_accent); }
 .tab:focus-visible { outline-offset: -2px; }
 .tab .count { display: inline-block; min-inline-size: 3ch; text-align: start; margin-inline-start: 4px; font-size: .75rem; font-weight: 600; color: var(--_text-2); font-variant-numeric: tabular-nums; }
@@ -149,8 +149,8 @@ button[aria-disabled="true"] { cursor: default; opacity: .6; }
   .row:hover .tools { opacity: 1; background: var(--_hover); }
   .row:hover .side > * { visibility: hidden; }
 }
-.row:focus-within .tools { opacity: 1; background: var(--_hover); }
-.row:focus-within .side > * { visibility: hidden; }
+.row:focus-visible .tools, .row:has(.tool:focus-visible, .action:focus-visible) .tools { opacity: 1; background: var(--_hover); }
+.row:focus-visible .side > *, .row:has(.tool:focus-visible, .action:focus-visible) .side > * { visibility: hidden; }
 .own { display: block; position: relative; }
 .custom { grid-template-columns: minmax(0, 1fr); }
 
@@ -207,8 +207,8 @@ button[aria-disabled="true"] { cursor: default; opacity: .6; }
 @media (hover: none) {
   .row { padding-block-end: 14px; }
   .more-tools { display: grid; }
-  .row .tools, .row:focus-within .tools { display: none; }
-  .row:focus-within .side > * { visibility: visible; }
+  .row .tools { display: none; }
+  .row:focus-visible .side > * { visibility: visible; }
   .row[data-tools] .tools { display: flex; opacity: 1; background: var(--_sunk); }
 }
 @media (max-width: 520px) {
