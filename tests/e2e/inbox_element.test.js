@@ -347,3 +347,95 @@ test('inbox element: toasts tell what comes while the panel is closed, wait whil
   await t.panel.waitFor();
   assert.equal(await toast.count(), 0);
 });
+
+const BOX = '<main><div class="box"><notify-inbox id="inbox" src="SOCKET" user="alice"></notify-inbox></div></main>';
+
+test('inbox element: a page may forbid what is to be done, and do what a button stands for itself', async () => {
+  const t = await openWith([['one', 'ACTION', '{"type":"approve","label":"Approve","name":"approve"}']], { body: BOX });
+  await t.page.evaluate(() => {
+    window.told = [];
+    inbox.addEventListener('notify-change', (event) => {
+      window.told.push(event.detail.deed);
+      event.preventDefault();
+    });
+    inbox.addEventListener('notify-action', (event) => {
+      event.preventDefault();
+      window.done = event.detail.done;
+      window.told.push([event.detail.name, event.detail.label, event.detail.item.title]);
+    });
+  });
+  await t.row('one').focus();
+  await t.page.keyboard.press('e');
+  await t.page.keyboard.press('Delete');
+  await t.row('one').getByRole('button', { name: 'Approve' }).click();
+  assert.deepEqual(await t.page.evaluate(() => window.told), ['archive', 'delete', ['approve', 'Approve', 'one']]);
+  await t.waitTitles('one');
+  assert.equal(await t.unread(), 1);
+  await t.page.evaluate(() => window.done());
+  await t.row('one').getByRole('button', { name: 'Approve: done' }).waitFor();
+  assert.equal(await t.unread(), 0);
+});
+
+test('inbox element: a page may fill the rows itself, and is told when they go', async () => {
+  const t = await openWith(['one', 'two'], { body: BOX });
+  await t.page.evaluate(() => {
+    window.gone = [];
+    inbox.rows = (item, element) => {
+      element.textContent = `${item.title}, ${item.is_read ? 'read' : 'unread'}`;
+      return () => window.gone.push(item.title);
+    };
+  });
+  await t.page.locator('.notify-row', { hasText: 'one, unread' }).waitFor();
+  await t.page.locator('.row').last().click();
+  await t.page.locator('.notify-row', { hasText: 'one, read' }).waitFor();
+  await t.page.locator('.row').last().focus();
+  await t.page.keyboard.press('e');
+  await eventually('its element has gone', async () => (await t.page.locator('.notify-row').count()) === 1);
+  assert.deepEqual(await t.page.evaluate(() => window.gone), ['one', 'one']);
+});
+
+test('inbox element: a page may give its own connection, which stays its own, and the category that is shown first', async () => {
+  const t = await openInbox({ body: '<main id="main"></main>', prepare: async ({ redis }) => {
+    await redis.cli('NOTIFY.SEND', INBOX, 'one', 'CATEGORY', 'ci');
+    await redis.cli('NOTIFY.SEND', INBOX, 'two', 'CATEGORY', 'ops');
+  } });
+  await t.page.evaluate((socket) => {
+    window.client = NotifyClient.connect(socket, { user: 'alice' });
+    const inbox = document.createElement('notify-inbox');
+    inbox.client = window.client;
+    inbox.category = 'ops';
+    document.getElementById('main').append(inbox);
+  }, t.bridge.socket);
+  await t.waitTitles('two');
+  await t.page.getByRole('button', { name: 'ops', pressed: true }).waitFor();
+  await t.bridge.waitConnections(1);
+  await t.page.evaluate(() => document.querySelector('notify-inbox').remove());
+  await t.page.evaluate(() => new Promise((done) => setTimeout(done, 100)));
+  assert.equal(await t.page.evaluate(() => window.client.status), 'connected');
+});
+
+test('inbox element: with five hundred rows what comes is shown within a tenth of a second', async () => {
+  const t = await openInbox({ body: BOX.replace('user=', 'page-size="100" user='), prepare: async ({ redis }) => {
+    await redis.cli('EVAL', "for i = 1, 520 do redis.call('NOTIFY.SEND', KEYS[1], 'n' .. i, 'CONTENT', 'some words of it') end", 1, INBOX);
+  } });
+  for (let i = 0; i < 30 && (await t.page.locator('.row').count()) < 500; i++) {
+    await t.page.locator('.scroll').evaluate((element) => element.scrollTo(0, element.scrollHeight));
+    await t.page.waitForTimeout(100);
+  }
+  assert.ok((await t.page.locator('.row').count()) >= 500);
+  const ms = await t.page.evaluate(async () => {
+    const feed = inbox.shadowRoot.querySelector('.list');
+    const times = [];
+    for (let i = 0; i < 5; i++) {
+      const row = feed.querySelectorAll('.row')[i];
+      const began = performance.now();
+      row.querySelector('[data-deed="read"], [data-deed="unread"]').click();
+      feed.getBoundingClientRect();
+      times.push(performance.now() - began);
+      await new Promise((done) => setTimeout(done, 200));
+    }
+    return Math.min(...times);
+  });
+  assert.ok(ms < 100, `${ms} ms`);
+  console.log(`        ${ms.toFixed(1)} ms`);
+});

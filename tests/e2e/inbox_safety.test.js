@@ -89,6 +89,8 @@ test('inbox safety: a server may import it, where there are no elements', () => 
   for (const [lang, table] of Object.entries(TEXTS)) assert.deepEqual(Object.keys(table).sort(), keys, lang);
   const declared = /type TextKey =([^;]*);/.exec(readFileSync(new URL('../../bridge/www/notify/notify-inbox.d.ts', import.meta.url), 'utf8'))[1];
   assert.deepEqual([...declared.matchAll(/'(\w+)'/g)].map(([, key]) => key).sort(), keys);
+  const [, listed] = /\nKeys:([^.]*)\./.exec(readFileSync(new URL('../../docs/inbox.md', import.meta.url), 'utf8'));
+  assert.deepEqual([...listed.matchAll(/`(\w+)`/g)].map(([, key]) => key).sort(), keys);
   for (const [lang, table] of Object.entries(TEXTS)) {
     for (const key of keys) {
       const blanks = (text) => JSON.stringify(text).match(/\{\w+\}/g)?.filter((one) => one !== '{n}').sort() ?? [];

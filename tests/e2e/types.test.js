@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
@@ -38,8 +39,13 @@ test('whatever there is in notify.js is declared, and used where the declaration
   assert.deepEqual(missing, []);
 });
 
-test('how big notify.js is, its description says', () => {
-  const [, said] = /\*\*(\d+) KB gzipped\*\*/.exec(textOf('../../docs/client.md'));
-  const { length } = gzipSync(readFileSync(process.env.NOTIFY_JS || at('../../build/notify.js')), { level: 9 });
-  assert.equal(Number(said), Math.round(length / 1000));
-});
+const FILES = [['notify.js', process.env.NOTIFY_JS, 'client.md'], ['notify-inbox.js', process.env.NOTIFY_INBOX_JS, 'inbox.md']];
+
+for (const [name, given, page] of FILES) {
+  test(`how big ${name} is, its description says`, () => {
+    const [, said] = /\*\*(\d+) KB gzipped\*\*/.exec(textOf(`../../docs/${page}`));
+    const file = given || join(dirname(process.env.NOTIFY_JS || at('../../build/notify.js')), name);
+    const { length } = gzipSync(readFileSync(file), { level: 9 });
+    assert.equal(Number(said), Math.round(length / 1000));
+  });
+}

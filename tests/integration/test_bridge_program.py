@@ -259,6 +259,8 @@ def test_a_bridge_that_starts_before_redis_waits_for_it(programs):
 def test_the_client_library_is_always_served_and_the_page_in_development_only(programs, stand):
     status, kind, body = get(stand.daemon, "/notify.js")
     assert status == 200 and kind.startswith("text/javascript") and b"class" in body
+    status, kind, body = get(stand.daemon, "/notify-inbox.js")
+    assert status == 200 and kind.startswith("text/javascript") and "התראות".encode() in body
     status, kind, body = get(stand.daemon, "/test-ws")
     assert status == 200 and kind.startswith("text/html") and b"<html" in body
     port = free_port()
@@ -271,6 +273,7 @@ def test_the_client_library_is_always_served_and_the_page_in_development_only(pr
     assert get(bridge, "/test-ws")[0] == 404
     assert get(bridge, "/")[0] == 404
     assert get(bridge, "/notify.js")[0] == 200
+    assert get(bridge, "/notify-inbox.js")[0] == 200
 
 
 def test_in_development_the_root_leads_to_the_page(stand):

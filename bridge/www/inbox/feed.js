@@ -5,6 +5,10 @@ const NEAR_PX = 400; // before the end, the next page is asked for
 const AT_TOP_PX = 8;
 const ROWS_MAX = 1000; // more are not loaded: who looks for older ones, searches
 
+function makeSkeleton() {
+  return make('div', { class: 'skeleton', role: 'none' }, ...Array.from({ length: 5 }, () => make('i', { 'aria-hidden': 'true' })));
+}
+
 class Feed {
   element;
   #list;
@@ -77,7 +81,7 @@ class Feed {
   }
 
   showLoading() {
-    this.#list.replaceChildren(make('div', { class: 'skeleton', role: 'none' }, ...Array.from({ length: 5 }, () => make('i', { 'aria-hidden': 'true' }))));
+    this.#list.replaceChildren(makeSkeleton());
     setAttribute(this.#list, 'aria-busy', 'true');
     this.#list.hidden = false;
     this.#foot.replaceChildren();

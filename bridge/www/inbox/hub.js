@@ -120,7 +120,7 @@ class Hub {
 
   #hearCounts(counts) {
     this.counts = counts;
-    if (Array.isArray(counts.muted)) this.muted = new Set(counts.muted);
+    if (Array.isArray(counts.muted)) this.#takeMuted(counts.muted);
     this.#tell('counts');
   }
 
@@ -145,8 +145,7 @@ class Hub {
     if (this.counts && ALARMING.has(this.counts.max_level)) this.#countSoon();
     const { type, categories } = message;
     if ((type !== 'muted' && type !== 'unmuted') || !Array.isArray(categories)) return;
-    for (const category of categories) this.muted[type === 'muted' ? 'add' : 'delete'](category);
-    this.#tell('muted');
+    this.#takeMuted(type === 'muted' ? [...this.muted, ...categories] : [...this.muted].filter((name) => !categories.includes(name)));
   }
 
   /* No message says which level is the highest of what is unread. */
@@ -166,15 +165,21 @@ class Hub {
 
   async loadCategories() {
     const { muted, permitted, present } = await this.client.categories();
-    this.muted = new Set(muted || []);
     this.#categories = [...new Set([...(present || []), ...(permitted || []).filter((name) => !name.includes('*'))])];
-    this.#tell('muted');
+    this.#takeMuted(muted || []);
+    this.#tell('categories');
   }
 
   async setMuted(category, isMuted) {
     await (isMuted ? this.client.mute(category) : this.client.unmute(category));
-    this.muted[isMuted ? 'add' : 'delete'](category);
-    this.#tell('muted');
+    this.#takeMuted(isMuted ? [...this.muted, category] : [...this.muted].filter((name) => name !== category));
+  }
+
+  /* Told only if it is otherwise: all rows are drawn anew then. */
+  #takeMuted(names) {
+    const before = this.muted;
+    this.muted = new Set(names);
+    if (before.size !== this.muted.size || names.some((name) => !before.has(name))) this.#tell('muted');
   }
 
   /* -- what was done -- */

@@ -38,6 +38,7 @@ class Panel {
   #seeTimer = null;
   #snackTimer = null;
   #isMoreAsked = false;
+  #areChipsThere = false;
   #wantsFocus = false; // somebody has opened it, and there are no rows yet
 
   /* host: a NotifyElement */
@@ -72,15 +73,16 @@ class Panel {
       settings: this.#makeTool('settings', 'settings', () => this.#showSettings(true)),
       tabs: make('div', { class: 'tabs', part: 'tabs', role: 'tablist', 'aria-label': texts.get('views') }, ...Object.keys(VIEWS).map((view) => this.#makeTab(view))),
       chips: make('div', { class: 'chips', part: 'chips', role: 'group', 'aria-label': texts.get('categories'), hidden: true }),
+      waiting: make('div', { class: 'scroll' }, makeSkeleton()),
       bar: make('div', { class: 'bar', part: 'bar', hidden: true }),
       snack: make('div', { class: 'snack', part: 'snack', hidden: true }),
     });
-    parts.back.hidden = true;
+    parts.back.hidden = this.feed.element.hidden = true;
     setAttributes(this.feed.element, { role: 'tabpanel', id: 'view', 'aria-labelledby': 'tab-all' });
     const header = make('div', { class: 'header', part: 'header' }, parts.back, this.heading, this.#makeSlot('header'), parts.markAll, parts.tidy, parts.settings);
     this.feed.element.append(parts.snack);
     this.element = make('section', { class: 'panel', part: 'panel', 'aria-labelledby': 'heading' },
-      header, parts.tabs, parts.chips, this.feed.element, this.#settings.element, parts.bar, this.#makeSlot('footer'));
+      header, parts.tabs, parts.chips, parts.waiting, this.feed.element, this.#settings.element, parts.bar, this.#makeSlot('footer'));
   }
 
   #makeTool(icon, text, does) {
@@ -104,13 +106,29 @@ class Panel {
     return slot;
   }
 
+  /* In the place of the skeleton. */
+  #showFeed() {
+    this.#parts.waiting.hidden = true;
+    this.feed.element.hidden = !this.#settings.element.hidden;
+  }
+
   /* -- the store -- */
 
   /* From now on it is kept up to date, be it seen or not. */
   load() {
     if (this.#store !== null || this.#isClosed) return;
-    this.hub.loadCategories().catch(() => {}).finally(() => this.#drawChips()); // without them there are no chips
     this.#openStore();
+    if (this.hub.client.status === 'connected') this.#loadChips();
+  }
+
+  /* Rows wait for them, so that they do not have to make room. Without an answer there are none. */
+  async #loadChips() {
+    await this.hub.loadCategories().catch(() => {});
+    if (this.#isClosed) return;
+    this.#areChipsThere = true;
+    this.#drawChips();
+    this.#showFeed();
+    this.draw();
   }
 
   #openStore() {
@@ -161,6 +179,7 @@ class Panel {
     if (this.#store === null) return;
     const { state } = this.#store;
     const items = this.#items;
+    if (state.isLoaded && !this.#areChipsThere) return;
     if (items.length > 0) {
       this.feed.show(items, state);
       this.#focusLate();
@@ -175,6 +194,7 @@ class Panel {
   #drawUnloaded({ error }) {
     if (error === null && !this.hub.isAway) return this.feed.rows.length > 0 ? undefined : this.feed.showLoading();
     this.feed.clear();
+    this.#showFeed();
     const retry = make('button', { type: 'button', class: 'plain' }, this.texts.get('retry'));
     retry.addEventListener('click', () => (this.hub.isAway ? this.hub.reconnect() : this.#store.reload()));
     return this.feed.showNothing(this.#makeNothing('error', 'failed', null, make('span', { class: 'why' }, (error && error.code) || ''), retry));
@@ -236,7 +256,8 @@ class Panel {
   #showSettings(isWanted) {
     const { back, markAll, tidy, settings, tabs } = this.#parts;
     this.#settings.element.hidden = back.hidden = !isWanted;
-    markAll.hidden = tidy.hidden = settings.hidden = tabs.hidden = this.feed.element.hidden = isWanted;
+    markAll.hidden = tidy.hidden = settings.hidden = tabs.hidden = isWanted;
+    this.#showFeed();
     setText(this.heading, this.texts.get(isWanted ? 'settings' : 'title'));
     this.#drawChips();
     this.#settings.draw();
@@ -312,7 +333,9 @@ class Panel {
     const { snack } = this.#parts;
     const hadFocus = snack.contains(snack.getRootNode().activeElement);
     snack.hidden = true;
-    if (hadFocus) this.focus();
+    if (!hadFocus) return;
+    const { current } = this.feed;
+    (current ? current.element : this.heading).focus({ preventScroll: true });
   }
 
   /* A click on a row: the link is followed by the browser, unless the page says that it does so itself. */
@@ -340,6 +363,8 @@ class Panel {
     const does = {
       away: () => [this.drawBar(), this.draw()],
       badge: () => this.#drawCount(),
+      ready: () => this.#store && this.#loadChips(),
+      categories: () => this.#settings.element.hidden || this.#settings.draw(),
       gone: () => this.draw(),
       muted: () => [this.feed.redraw(), this.#settings.element.hidden || this.#settings.draw()],
       done: () => this.feed.redraw((item) => nameOf(item) === nameOf(what)),

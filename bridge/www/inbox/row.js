@@ -10,6 +10,11 @@ const TOOLS = [
 
 let rowCount = 0;
 
+function isSameEntry(one, other) {
+  const names = Object.keys(one);
+  return one === other || (names.length === Object.keys(other).length && names.every((name) => one[name] === other[name]));
+}
+
 class Row {
   item;
   element;
@@ -27,11 +32,11 @@ class Row {
     this.update(item);
   }
 
-  /* Entries are frozen: the same one is shown already. */
+  /* Entries are frozen: what they hold can be compared member by member. */
   update(item) {
-    if (item === this.item) return;
+    const isShown = this.item !== undefined && isSameEntry(item, this.item);
     this.item = item;
-    this.redraw();
+    if (!isShown) this.redraw();
   }
 
   redraw() {
