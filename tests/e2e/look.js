@@ -52,7 +52,7 @@ export function contrastsOf() {
     const isControl = element.matches('input:not([type=checkbox]), textarea, select, button');
     const behind = parentOf(element) && backgroundOf(parentOf(element));
     if (isControl && parse(style.borderTopColor).a > 0 && style.borderTopWidth !== '0px') add(element, style.borderTopColor, behind, 3);
-    if (element.matches('[data-read="false"] .dot, .row[data-unread] .dot, .badge')) add(element, style.backgroundColor, behind, 3);
+    if (element.matches('[data-read="false"] .dot, .row[data-unread] .dot, [part="badge"]')) add(element, style.backgroundColor, behind, 3);
     if (element.matches('.status')) add(element, getComputedStyle(element, '::before').backgroundColor, backgroundOf(element), 3);
     if (element.matches('.bell:not(button)')) add(element, style.backgroundColor, behind, 3);
   }

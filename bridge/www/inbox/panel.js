@@ -73,7 +73,7 @@ class Panel {
       settings: this.#makeTool('settings', 'settings', () => this.#showSettings(true)),
       tabs: make('div', { class: 'tabs', part: 'tabs', role: 'tablist', 'aria-label': texts.get('views') }, ...Object.keys(VIEWS).map((view) => this.#makeTab(view))),
       chips: make('div', { class: 'chips', part: 'chips', role: 'group', 'aria-label': texts.get('categories'), hidden: true }),
-      waiting: make('div', { class: 'scroll' }, makeSkeleton()),
+      waiting: make('div', { class: 'waiting' }, makeSkeleton()),
       bar: make('div', { class: 'bar', part: 'bar', hidden: true }),
       snack: make('div', { class: 'snack', part: 'snack', hidden: true }),
     });

@@ -110,6 +110,7 @@ button[aria-disabled="true"] { cursor: default; opacity: .6; }
 .chip[aria-pressed="true"]:focus-visible { outline-color: var(--_on-accent); }
 
 .scroll { flex: 1; min-block-size: 0; overflow-y: auto; overscroll-behavior: contain; padding: 4px 8px 8px; position: relative; }
+.waiting { flex: 1; padding: 4px 8px; overflow: hidden; }
 .scroll:focus-visible { outline-offset: -2px; }
 .day { padding: 8px 8px 4px; font-size: .75rem; line-height: 16px; font-weight: 600; color: var(--_text-3); }
 .row { position: relative; display: grid; grid-template-columns: 20px minmax(0, 1fr) minmax(76px, auto); column-gap: 12px; margin-block-start: 2px; align-items: start; padding: 10px 8px; border-radius: 8px; content-visibility: auto; contain-intrinsic-size: auto 84px; cursor: default; --_level: var(--_info); }
