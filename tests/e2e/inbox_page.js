@@ -89,9 +89,6 @@ class InboxPage {
     });
   }
 
-  async waitRedis(what, probe) {
-    await eventually(what, probe);
-  }
 
   async unread() {
     return Number(await this.redis.cli('NOTIFY.UNREAD', INBOX));
