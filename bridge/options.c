@@ -433,7 +433,8 @@ const struct option options[] = {
      .def = "inbox:%s",
      .check = key_pattern_check,
      .metavar = "PATTERN",
-     .help = "Key of a user's inbox; %s is the user's id."},
+     .help = "Key of a user's inbox; %s is the user's id. {%h64} in front of it, here as in the "
+             "others below, is one of 64 hash tags that follows from it, see docs/redis.md."},
     {.name = "topic-key",
      .type = OPTION_TEXT,
      .at = AT(topic_key),

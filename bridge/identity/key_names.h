@@ -6,8 +6,7 @@
 
 #include "notify_str.h"
 #include "notify_wire.h"
-
-#define KEY_NAME_MAX 128 /* bytes of the name of a user, a client, a topic, a session */
+#include "wire/key_pattern.h"
 
 enum key_kind {
     KEY_INBOX,
@@ -20,7 +19,7 @@ enum key_kind {
 };
 
 struct key_names {
-    const char *patterns[KEY_KINDS]; /* borrowed; each holds exactly one %s */
+    const char *patterns[KEY_KINDS]; /* borrowed; usable ones (key_pattern.h) */
 };
 
 struct key_buffer {
@@ -30,10 +29,6 @@ struct key_buffer {
 /* Is this, valid UTF-8, a name: 1 to KEY_NAME_MAX bytes without control characters? */
 bool key_name_is_valid(struct notify_str name);
 
-/* Why this is no usable pattern (static text); NULL: it is one. */
-const char *key_pattern_check(const char *pattern);
-/* Could a key be of both? They are usable. */
-bool key_patterns_meet(const char *a, const char *b);
 /* The key of name, written into *buffer. Empty when name is empty or the key would be too long. */
 struct notify_str key_of(const struct key_names *names, enum key_kind kind, struct notify_str name,
                          struct key_buffer *buffer);

@@ -58,8 +58,8 @@ size_t dialect_end(enum dialect dialect, char *out, const struct frame *frame,
 /* What code (close_code.h) is to a peer. */
 int dialect_close_code(enum dialect dialect, int code);
 
-/* How the keys of inboxes look: text with one %s in it, borrowed for life. To be said once, before
- * anything else; until then there are none. */
+/* How the keys of inboxes look: a usable pattern (key_pattern.h), borrowed for life. To be said
+ * once, before anything else; until then there are none. */
 void dialect_name_inboxes(const char *pattern);
 /* The same of the logs of sessions. */
 void dialect_name_sessions(const char *pattern);

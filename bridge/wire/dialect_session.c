@@ -13,24 +13,22 @@
 #include "wire/inbound.h"
 #include "wire/json_scan.h"
 #include "wire/json_text.h"
+#include "wire/key_pattern.h"
 #include "wire/text.h"
 #include "wire/vocabulary.h"
 
-static struct notify_str inbox_before, inbox_after; /* what stands around a user's name */
+static const char *inbox_pattern; /* borrowed; NULL: there are none */
 
 void dialect_name_inboxes(const char *pattern)
 {
-    const char *place = strstr(pattern, "%s");
-
-    inbox_before = notify_str_of(pattern, (size_t)(place - pattern));
-    inbox_after = notify_str_z(place + 2);
+    inbox_pattern = pattern;
 }
 
 static bool is_inbox(struct notify_str key)
 {
-    return inbox_after.ptr != NULL && key.len > inbox_before.len + inbox_after.len &&
-           memcmp(key.ptr, inbox_before.ptr, inbox_before.len) == 0 &&
-           memcmp(key.ptr + key.len - inbox_after.len, inbox_after.ptr, inbox_after.len) == 0;
+    struct notify_str name;
+
+    return inbox_pattern != NULL && key_pattern_fits(inbox_pattern, key, &name);
 }
 
 /* Of the box of a raw key. */

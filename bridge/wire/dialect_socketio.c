@@ -9,18 +9,16 @@
 #include "wire/json_scan.h"
 #include "wire/json_text.h"
 #include "wire/json_writer.h"
+#include "wire/key_pattern.h"
 #include "wire/socketio_frame.h"
 #include "wire/text.h"
 #include "wire/vocabulary.h"
 
-static struct notify_str session_before, session_after; /* what stands around a session's id */
+static const char *session_pattern; /* borrowed; NULL: there are none */
 
 void dialect_name_sessions(const char *pattern)
 {
-    const char *place = strstr(pattern, "%s");
-
-    session_before = notify_str_of(pattern, (size_t)(place - pattern));
-    session_after = notify_str_z(place + 2);
+    session_pattern = pattern;
 }
 
 /* What an object may have beside the members of the data. */
@@ -179,13 +177,10 @@ static struct notify_str kind_of(struct notify_str level)
 
 static void find_session(struct saying *saying, struct notify_str raw_key)
 {
-    struct notify_str key, before = session_before, after = session_after;
+    struct notify_str key;
 
-    if (after.ptr == NULL || !json_text_read(raw_key, &key, &saying->owner) ||
-        key.len <= before.len + after.len || memcmp(key.ptr, before.ptr, before.len) != 0 ||
-        memcmp(key.ptr + key.len - after.len, after.ptr, after.len) != 0)
-        return;
-    saying->session = notify_str_of(key.ptr + before.len, key.len - before.len - after.len);
+    if (session_pattern != NULL && json_text_read(raw_key, &key, &saying->owner))
+        (void)key_pattern_fits(session_pattern, key, &saying->session);
 }
 
 /* null: it may have one, and has none. */

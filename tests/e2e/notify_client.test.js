@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from './harness.js';
 import { entry, NotifyClient, playPage, Scene, settle } from './scene.js';
 
-const { compareIds, isId, backoffDelay, restartDelay, connectUrl, linkOf } = NotifyClient.pure;
+const { compareIds, isId, keyOf, backoffDelay, restartDelay, connectUrl, linkOf } = NotifyClient.pure;
 
 /* -- pure parts -- */
 
@@ -19,6 +19,13 @@ test('only the text of an id is an id', () => {
   for (const good of ['0-0', '1-2', '1795208400123-0']) assert.ok(isId(good), good);
   for (const bad of ['', '1', '1-', '-1', '01-0', '1-00', '1-2-3', ' 1-2', '1-2\n', 'a-b', 12, null, undefined, ['1-2'], '123456789012345678901-0']) {
     assert.equal(isId(bad), false, String(bad));
+  }
+});
+
+test('a key has its name, and the number of its part where the pattern has one, as the bridge makes it', () => {
+  assert.equal(keyOf('inbox:%s', '$&'), 'inbox:$&');
+  for (const [name, part] of [['alice', '07'], ['7', '02'], ['München', '41'], ['%s', '30']]) {
+    assert.equal(keyOf('inbox:{%h64}:%s', name), `inbox:{${part}}:${name}`);
   }
 });
 

@@ -2,9 +2,11 @@
 what is said of servers that are none of a cluster's."""
 
 import json
+import re
 import signal
 import urllib.error
 import urllib.request
+import zlib
 from urllib.parse import quote
 
 import pytest
@@ -155,6 +157,40 @@ def test_more_subscriber_links_share_the_slots_of_a_primary(shared, programs):
         names = [one["name"] for one in node.client().client_list() if int(one["ssub"]) > 0]
         assert len(names) > 1 and set(names) == {"notify-bridge:subscriber"}
     tabs.close()
+    client.close()
+
+
+def part_of(name):
+    """As docs/redis.md tells producers to compute it."""
+    return f"{zlib.crc32(name.encode()) % 64:02}"
+
+
+def said_to_subscribe(cluster):
+    """How many SSUBSCRIBE commands primaries have executed since their statistics were reset."""
+    stats = [cluster.ask(node, "INFO", "commandstats") for node, *_ in cluster.shards]
+    return sum(int(calls) for text in stats for calls in re.findall(r"cmdstat_ssubscribe:calls=(\d+)", text))
+
+
+def test_keys_with_a_number_of_their_name_as_their_tag_are_subscribed_by_64_commands(shared, programs):
+    patterns = ("--inbox-key", "inbox:{%h64}:%s", "--topic-key", "topic:{%h64}:%s", "--user-sessions-key", "sessions:{%h64}:%s")
+    bridge = start(programs, url_of(shared.shards[0][0]), *patterns, "--max-subscriptions", "1000")
+    topics = [f"München {n}" for n in range(400)]
+    keys = {f"topic:{{{part_of(topic)}}}:{topic}" for topic in topics} | {f"inbox:{{{part_of('h')}}}:h"}
+    client = shared.client()
+    with WsClient(bridge.port, "/ws?user=h") as tab:
+        tab.expect(type="connection")
+        for some in (sorted(keys)[:200], sorted(keys)[200:]):
+            positions = {key: client.call("NOTIFY.SEND", key, "before") for key in some}
+            results = tab.request("resume", positions=positions)["results"]
+            assert set(results) == set(some) and all(one["recovered"] for one in results.values())
+        for node, *_ in shared.shards:
+            shared.ask(node, "CONFIG", "RESETSTAT")
+            shared.ask(node, "CLIENT", "KILL", "TYPE", "pubsub")
+        ids = {client.call("NOTIFY.SEND", key, "hello") for key in keys}
+        assert {tab.expect(type="notification", message="hello")["id"] for _ in keys} == ids
+        assert len({slot_of(key) for key in keys}) == 64
+        few = 10  # of what is not the test's: the bridge's own channels
+        assert said_to_subscribe(shared) <= 64 + few
     client.close()
 
 

@@ -1,7 +1,21 @@
 /* messages -- what kinds there are, and what they are about. */
 
+function crc32(bytes) {
+  let crc = -1;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return ~crc >>> 0;
+}
+
+/* Which of 64 parts of a cluster has a name's keys. */
+function partOf(name) {
+  return String(crc32(new TextEncoder().encode(name)) % 64).padStart(2, '0');
+}
+
 function keyOf(pattern, name) {
-  return pattern.replace('%s', () => name);
+  return pattern.replace(/%s|%h64/g, (place) => (place === '%s' ? name : partOf(name)));
 }
 
 /* Whatever an event is called, it has data, and no change of state has. */

@@ -253,6 +253,7 @@ static const struct refusal refusals[] = {
     {"--inbox-key=inbox", "%s exactly once"},
     {"--inbox-key=%s%s", "%s exactly once"},
     {"--inbox-key=%d", "%s exactly once"},
+    {"--inbox-key=inbox:%h64:%s", "one {%h64} in front of it"},
     {"--log-level=loud", "must be error or warn or info or debug"},
     {"--log-level=", "must be"},
     {"--auth=", "must be none or jwt"},
@@ -268,6 +269,7 @@ static const struct refusal refusals[] = {
     {"--auth=jwt --jwt-secret=" SECRET " --topic-key=%s", "no key can be of two of them"},
     {"--auth=jwt --jwt-secret=" SECRET " --inbox-key=topic:inbox:%s", "no key can be of two"},
     {"--auth=jwt --jwt-secret=" SECRET " --inbox-key=s:%s:in --session-key=s:%s", "of two"},
+    {"--auth=jwt --jwt-secret=" SECRET " --inbox-key={%h64}:%s --topic-key={%h64}:t%s", "of two"},
     {"--jwt-cookie=a=b", "jwt-cookie: must be"},
     {"--max-token-bytes=17K", "from 256 to 16K"},
     {"--jwt-leeway=6m", "from 0ms to 5m"},
@@ -340,7 +342,9 @@ Test(bridge_config, without_auth_it_listens_on_this_machine_unless_it_is_told_tw
         "--listen=unix:/x", "--listen=:1 --insecure-no-auth",
         "--auth=jwt --jwt-secret=" SECRET " --listen=:1",
         "--auth=jwt --jwt-secret=" SECRET
-        " --inbox-key={%s}:i --topic-key={%s}:t --session-key={%s}:s"};
+        " --inbox-key={%s}:i --topic-key={%s}:t --session-key={%s}:s",
+        "--auth=jwt --jwt-secret=" SECRET
+        " --inbox-key={%h64}:i:%s --topic-key={%h64}:t:%s --session-key=s:{%h64}:%s"};
 
     for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++)
         cr_assert_eq(read_words(fine[i], ""), 0, "%s: %s", fine[i], error);
