@@ -9,7 +9,7 @@ import time
 
 from module_helpers import all_entries
 from resp import Resp, RespError
-from servers import wait_until
+from servers import free_port, wait_until
 
 SLOTS = 16384
 
@@ -27,13 +27,17 @@ def tag_in(slot_range, name="t"):
     return next(f"{name}{n}" for n in range(SLOTS * 20) if slot_of(f"{name}{n}") in slot_range)
 
 
-class Cluster:
-    """shards[n] is [primary, replica…] as they were at the start, slots[n] the range of the shard."""
+BUS = 10000  # so far from the port for clients
 
-    def __init__(self, programs, primaries=3, replicas=1, **options):
+
+class Cluster:
+    """shards[n] is [primary, replica…] as they were at the start, slots[n] the range of the shard. tls: options of
+    TLS, which is spoken among the nodes then, and with clients at a port of its own."""
+
+    def __init__(self, programs, primaries=3, replicas=1, tls=None, **options):
         options = {"cluster_enabled": "yes", "cluster_node_timeout": "4000", **options}
         self.shards = [
-            [programs.redis(name=f"shard{n}-{role}", **options) for role in range(1 + replicas)]
+            [programs.redis(name=f"shard{n}-{role}", **options, **self._own(tls)) for role in range(1 + replicas)]
             for n in range(primaries)
         ]
         self.nodes = [node for shard in self.shards for node in shard]
@@ -42,6 +46,17 @@ class Cluster:
         self._join()
         self.ids = {node: self.ask(node, "CLUSTER", "MYID") for node in self.nodes}
         self._replicate()
+
+    @staticmethod
+    def _own(tls):
+        """What each node has for itself."""
+        if tls is None:
+            return {}
+        return {"tls_port": free_port(beside=[BUS]), "tls_cluster": "yes", "tls_replication": "yes", **tls}
+
+    @staticmethod
+    def _port_among_nodes(node):
+        return node.options.get("tls-port", node.port)
 
     @staticmethod
     def ask(node, *command):
@@ -58,7 +73,7 @@ class Cluster:
         for n, node in enumerate(self.nodes):
             self.ask(node, "CLUSTER", "SET-CONFIG-EPOCH", n + 1)
             if n > 0:
-                self.ask(node, "CLUSTER", "MEET", "127.0.0.1", self.nodes[0].port)
+                self.ask(node, "CLUSTER", "MEET", "127.0.0.1", self._port_among_nodes(self.nodes[0]))
         count = str(len(self.nodes))
         for node in self.nodes:
             # Only those that have shaken hands are listed as connected.
@@ -154,7 +169,7 @@ class Cluster:
         self.ask(source, "CLUSTER", "SETSLOT", slot, "MIGRATING", self.ids[target])
 
     def move_keys(self, source, target, *keys):
-        return self.ask(source, "MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
+        return self.ask(source, "MIGRATE", "127.0.0.1", self._port_among_nodes(target), "", 0, 5000, "KEYS", *keys)
 
     def move_all_keys(self, slot, source, target, at_once=3):
         while True:
