@@ -13,6 +13,7 @@
 #include "identity/plain_channels.h"
 #include "redis/ears.h"
 #include "redis/keyspace.h"
+#include "redis/listening_post.h"
 #include "redis/module_check.h"
 #include "redis/redis_link.h"
 #include "redis/turns.h"
@@ -89,6 +90,8 @@ static void tie(struct backend *backend)
         ears_listen(ears, &router_ears_handlers, backend->router);
     keyspace_listen(backend->keys, &router_reader_handlers, backend->router);
     keyspace_listen(backend->keys, &followings_commands_handlers, backend->followings);
+    if (backend->post != NULL)
+        listening_post_tie(backend->post, backend->commands, backend->subscriber);
     if (backend->sessions == NULL)
         return;
     if (ears == NULL)
@@ -180,19 +183,35 @@ static void configure_topology(struct backend *backend, struct loop *loop,
         .ctx = backend};
 }
 
-static struct redis_link *make_link(struct backend *backend, struct loop *loop, const char *name)
+static struct redis_link *make_link(struct backend *backend, struct loop *loop, const char *name,
+                                    const struct redis_route *route)
 {
-    struct redis_link *link = redis_link_new(loop, name, topology_route(backend->topology));
+    struct redis_link *link = redis_link_new(loop, name, route);
 
     if (link != NULL)
         topology_add_link(backend->topology, link);
     return link;
 }
 
+static int make_subscriber(struct backend *backend, struct loop *loop, const struct config *config)
+{
+    const struct redis_route *route = topology_route(backend->topology);
+
+    if (config->redis_subscribe == CONFIG_SUBSCRIBE_REPLICAS) {
+        backend->post = listening_post_new(loop, route);
+        if (backend->post == NULL)
+            return -ENOMEM;
+        route = listening_post_route(backend->post);
+    }
+    backend->subscriber = make_link(backend, loop, "notify-bridge:subscriber", route);
+    return backend->subscriber == NULL ? -ENOMEM : 0;
+}
+
 /* Where one server has all keys. */
 static int make_commands(struct backend *backend, struct loop *loop)
 {
-    backend->commands = make_link(backend, loop, "notify-bridge:commands");
+    backend->commands =
+        make_link(backend, loop, "notify-bridge:commands", topology_route(backend->topology));
     if (backend->commands == NULL)
         return -ENOMEM;
     backend->keys = backend->own_keys = keyspace_new_single(backend->commands);
@@ -213,7 +232,8 @@ int backend_init(struct backend *ret, struct loop *loop, const struct config *co
     ret->topology = topology_new(&ret->topology_config);
     if (ret->topology == NULL)
         return -EINVAL;
-    ret->subscriber = make_link(ret, loop, "notify-bridge:subscriber");
+    if (make_subscriber(ret, loop, config) != 0)
+        return -ENOMEM;
     ret->keys = topology_keys(ret->topology);
     if (ret->keys == NULL && make_commands(ret, loop) != 0)
         return -ENOMEM;
@@ -221,9 +241,8 @@ int backend_init(struct backend *ret, struct loop *loop, const struct config *co
     ret->router = make_router(loop, ret->topology, config, channels);
     ret->polls = ret->turns == NULL ? NULL : make_polls(ret, loop, config);
     ret->followings = followings_new(loop, ret->keys, arrival_on_logs_followed);
-    if (ret->subscriber == NULL || ret->turns == NULL || ret->router == NULL ||
-        ret->followings == NULL || ret->polls == NULL ||
-        !make_sessions(ret, loop, config, keys, journal))
+    if (ret->turns == NULL || ret->router == NULL || ret->followings == NULL ||
+        ret->polls == NULL || !make_sessions(ret, loop, config, keys, journal))
         return -ENOMEM;
     tie(ret);
     return 0;
@@ -264,5 +283,6 @@ void backend_release(struct backend *backend)
     redis_link_free(backend->subscriber);
     module_check_free(backend->module_check);
     keyspace_free(backend->own_keys);
+    listening_post_free(backend->post);
     topology_free(backend->topology);
 }

@@ -11,6 +11,7 @@
 struct config;
 struct followings;
 struct keyspace;
+struct listening_post;
 struct loop;
 struct module_check;
 struct plain_channels;
@@ -27,6 +28,7 @@ struct backend {
     struct redis_link *subscriber, *commands; /* owned, like most of these; commands: NULL in a
                                                * cluster, like what is of it alone: */
     struct keyspace *own_keys;
+    struct listening_post *post; /* NULL: the subscriber listens at the primary */
     struct module_check *module_check;
     struct keyspace *keys; /* borrowed: own_keys, or of the topology */
     struct turns *turns;   /* of commands */

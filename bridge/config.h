@@ -20,6 +20,7 @@ struct config {
     uint64_t redis_tls_least; /* enum tls_version */
     uint64_t redis_mode;      /* enum topology_mode */
     uint64_t cluster_subscriber_links;
+    uint64_t redis_subscribe; /* enum config_subscribe */
     char *sentinel_master, *sentinel_user, *sentinel_password;
     uint64_t sentinel_tls; /* enum topology_sentinel_tls */
     uint64_t auth;
@@ -74,6 +75,9 @@ enum config_delivery_log {
     CONFIG_DELIVERY_LOG_DEBUG,
     CONFIG_DELIVERY_LOG_OFF,
 };
+
+/* At whom messages are heard. */
+enum config_subscribe { CONFIG_SUBSCRIBE_PRIMARY, CONFIG_SUBSCRIBE_REPLICAS };
 
 enum config_auth { CONFIG_AUTH_UNSET, CONFIG_AUTH_NONE, CONFIG_AUTH_JWT };
 

@@ -578,6 +578,10 @@ static int check_cluster(const struct reading *r)
 
     if (redis_address_count(url) == 0)
         return fail(r, "redis", "must name servers by host and port: --redis-mode is cluster");
+    if (r->config->redis_subscribe == CONFIG_SUBSCRIBE_REPLICAS)
+        return fail(r, "redis-subscribe",
+                    "is replicas, but --redis-mode is cluster: what a cluster publishes reaches "
+                    "replicas apart from what they replicate, and nobody sees what gets lost");
     return redis_address_database(url) == 0
                ? 0
                : fail(r, "redis", "names a database: a cluster has number 0 alone");

@@ -20,6 +20,8 @@ static const char *const level_choices[] = {"error", "warn", "info", "debug", NU
 static const char *const delivery_choices[] = {"info", "debug", "off", NULL};
 static const char *const mode_choices[] = {"standalone", "sentinel", "cluster",
                                            NULL}; /* topology_mode */
+static const char *const subscribe_choices[] = {"primary", "replicas",
+                                                NULL}; /* enum config_subscribe */
 static const char *const sentinel_tls_choices[] = {"as-redis", "on", "off", NULL};
 static const char *const tls_choices[] = {"1.2", "1.3", NULL}; /* enum tls_version */
 static const char *const client_auth_choices[] = {"", "off", "optional", "required",
@@ -189,6 +191,15 @@ const struct option options[] = {
      .help = "Links to each primary of a cluster that channels are heard over, which are spread "
              "over them by slot: with more of them Redis takes longer to cut off a bridge that "
              "cannot keep up (client-output-buffer-limit pubsub holds for each)."},
+    {.name = "redis-subscribe",
+     .type = OPTION_CHOICE,
+     .at = AT(redis_subscribe),
+     .def = "primary",
+     .choices = subscribe_choices,
+     .metavar = "WHERE",
+     .help =
+         "primary; or replicas: messages are heard from one of the primary's replicas, and from "
+         "itself while none of them is good for that. Not in a cluster."},
     {.name = "sentinel-master",
      .type = OPTION_TEXT,
      .at = AT(sentinel_master),

@@ -302,6 +302,7 @@ static const struct refusal refusals[] = {
     {"--redis-mode=sentinel", "sentinel-master: must be given"},
     {"--redis=unix:///s --redis-mode=sentinel --sentinel-master=m", "redis: must name Sentinels"},
     {"--sentinel-user=u", "need --redis-mode sentinel"},
+    {"--redis-mode=cluster --redis-subscribe=replicas", "redis-subscribe: is replicas, but"},
     {"--redis=rediss://h --redis-tls-cert=x", "redis-tls-cert, redis-tls-key: must be given"},
     {"--topic-key=inbox:%s", "must differ from each other"},
     {"--topic-key=x:%s --session-key=x:%s", "must differ from each other"},
@@ -339,7 +340,8 @@ Test(bridge_config, without_auth_it_listens_on_this_machine_unless_it_is_told_tw
 {
     static const char *const fine[] = {
         "--listen=127.0.0.1:1 --listen=[::1]:1 --listen=127.9.9.9:1,proxy --listen=localhost:1",
-        "--listen=unix:/x", "--listen=:1 --insecure-no-auth",
+        "--listen=unix:/x",
+        "--listen=:1 --insecure-no-auth",
         "--auth=jwt --jwt-secret=" SECRET " --listen=:1",
         "--auth=jwt --jwt-secret=" SECRET
         " --inbox-key={%s}:i --topic-key={%s}:t --session-key={%s}:s",
@@ -490,6 +492,7 @@ static const char *const all_options[] = {
     "redis-tls-name",
     "redis-tls-min-version",
     "cluster-subscriber-links",
+    "redis-subscribe",
     "redis-mode",
     "sentinel-master",
     "sentinel-user",
