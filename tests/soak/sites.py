@@ -195,7 +195,7 @@ class Site:
         self.try_at_primary("CLIENT", "KILL", "TYPE", kind)
 
     def try_at_primary(self, *command):
-        client = self.client()
+        client = self.primary().client(socket_timeout=2, socket_connect_timeout=2)
         try:
             return client.execute_command(*command)
         except (redis.RedisError, OSError):
@@ -404,9 +404,12 @@ class ClusterWriter:
 
     def execute_command(self, *command):
         try:
-            return self.client.call(*command)
+            return self.client.call(*command, key=command[2] if command[0] == "NOTIFY.SESSION" else None)
         except RespError as error:
             raise OSError(str(error)) from None  # whatever it is, it passes
+
+    def close(self):
+        self.client.close()
 
 
 class Sharded(Site):
@@ -444,7 +447,11 @@ class Sharded(Site):
         return ClusterWriter(self.cluster)
 
     def run(self, *command):
-        return ClusterWriter(self.cluster).execute_command(*command)
+        writer = ClusterWriter(self.cluster)
+        try:
+            return writer.execute_command(*command)
+        finally:
+            writer.close()
 
     def leftovers(self):
         found = []
