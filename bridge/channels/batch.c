@@ -7,6 +7,10 @@
 #include "wire/filter.h"
 #include "wire/frame.h"
 
+/* Beside the payloads: what stands in memory for each event, and for all of them. */
+#define EVENT_BYTES (sizeof(struct event) + 32)
+#define BATCH_BYTES (sizeof(struct batch) + 96)
+
 /* What a batch comes to for one filter. */
 struct choice {
     struct filter *filter; /* owned reference */
@@ -115,6 +119,11 @@ struct batch *batch_free(struct batch *batch)
         batch_release(batch);
     free(batch);
     return NULL;
+}
+
+size_t batch_cost(const struct batch *batch)
+{
+    return batch == NULL ? 0 : BATCH_BYTES + batch->len * EVENT_BYTES + batch->bytes;
 }
 
 /* False, here and below: out of memory. */

@@ -35,6 +35,8 @@ int batch_append(struct batch **batch, struct event *event);
 /* Drops the first n events. */
 void batch_drop_first(struct batch *batch, size_t n);
 void batch_clear(struct batch *batch); /* memory is kept for the next use */
+/* What it takes in memory with its events, about, before anything is made of them. NULL: 0. */
+size_t batch_cost(const struct batch *batch);
 void batch_release(struct batch *batch);
 struct batch *batch_free(struct batch *batch); /* returns NULL */
 

@@ -12,9 +12,6 @@
 #include "base/small.h"
 #include "redis/subscription.h"
 
-/* Beside the payloads of a batch: what stands in memory for each event, and for all of them. */
-#define AHEAD_EVENT_BYTES (sizeof(struct event) + 32)
-#define AHEAD_BATCH_BYTES (sizeof(struct batch) + 96)
 #define STASH_MAX_EVENTS 4096 /* then the hole is read again, up to a later end */
 #define FAR_MS 10000 /* an id may be ahead of the clock by so much, or is looked at twice */
 
@@ -50,16 +47,9 @@ static struct batch *take_off_stash(struct channel *channel)
 {
     struct batch *stash = channel->stash;
 
-    if (stash != NULL)
-        channel->shared->stash_bytes -= stash->bytes;
+    channel->shared->stash_bytes -= batch_cost(stash);
     channel->stash = NULL;
     return stash;
-}
-
-/* What a batch takes in memory, about, before it is sent. */
-static size_t cost_of(const struct batch *batch)
-{
-    return batch == NULL ? 0 : AHEAD_BATCH_BYTES + batch->len * AHEAD_EVENT_BYTES + batch->bytes;
 }
 
 /* What was accepted, which is the caller's now; NULL: there is nothing. */
@@ -67,7 +57,7 @@ static struct batch *take_off_fresh(struct channel *channel)
 {
     struct batch *fresh = channel->fresh;
 
-    channel->shared->ahead_bytes -= cost_of(fresh);
+    channel->shared->ahead_bytes -= batch_cost(fresh);
     channel->fresh = NULL;
     return fresh;
 }
@@ -199,10 +189,10 @@ void channel_tell_watch(struct channel *channel, struct event *event, size_t fol
 
 static bool append_fresh(struct channel *channel, struct event *event)
 {
-    size_t before = cost_of(channel->fresh);
+    size_t before = batch_cost(channel->fresh);
     bool appended = batch_append(&channel->fresh, event) == 0;
 
-    channel->shared->ahead_bytes += cost_of(channel->fresh) - before;
+    channel->shared->ahead_bytes += batch_cost(channel->fresh) - before;
     return appended;
 }
 
@@ -254,7 +244,11 @@ static bool tells_of_whole_box(const struct batch *batch)
 
 static bool is_too_much(const struct channel *channel, const struct event *event)
 {
-    return channel->shared->stash_bytes + event->len > channel->shared->stash_bytes_max;
+    const struct batch alone = {.len = 1, .bytes = event->len};
+    size_t more =
+        batch_cost(&alone) - (channel->stash == NULL ? 0 : batch_cost(&(struct batch){0}));
+
+    return channel->shared->stash_bytes + more > channel->shared->stash_bytes_max;
 }
 
 static void make_room(struct channel *channel, const struct event *event)
@@ -269,18 +263,26 @@ static void make_room(struct channel *channel, const struct event *event)
     give_up_stash(channel);
 }
 
+/* False: there is no room, or no memory. */
+static bool append_stash(struct channel *channel, struct event *event)
+{
+    size_t before = batch_cost(channel->stash);
+    bool appended = !is_too_much(channel, event) && batch_append(&channel->stash, event) == 0;
+
+    channel->shared->stash_bytes += batch_cost(channel->stash) - before;
+    return appended;
+}
+
 static void stash(struct channel *channel, struct event *event)
 {
     make_room(channel, event);
-    if (is_too_much(channel, event) || batch_append(&channel->stash, event) != 0) {
-        channel->flushed |= event->whole_box != WHOLE_BOX_STAYS;
-        channel->doubts &= stash_len(channel) > 0;
-        channel->read_stale = true;
-        if (event->kind == EVENT_VOLATILE)
-            channel_lose(channel, event);
+    if (append_stash(channel, event))
         return;
-    }
-    channel->shared->stash_bytes += event->len;
+    channel->flushed |= event->whole_box != WHOLE_BOX_STAYS;
+    channel->doubts &= stash_len(channel) > 0;
+    channel->read_stale = true;
+    if (event->kind == EVENT_VOLATILE)
+        channel_lose(channel, event);
 }
 
 struct notify_id channel_sure(const struct channel *channel)

@@ -57,9 +57,9 @@ struct channel_shared {
     struct catchup *catchup;
     TAILQ_HEAD(channel_queue, channel) dirty; /* have events that their follows have not got */
     struct recent_budget recent;              /* of all channels together */
-    size_t stash_bytes, stash_bytes_max;      /* likewise, of what they have stashed */
-    /* And of what was accepted and has not been handed on: what it takes in memory. At the most of
-     * it what comes is dropped (channel_missed.c). */
+    size_t stash_bytes, stash_bytes_max;      /* what it takes in memory that they have stashed */
+    /* And what was accepted and has not been handed on. When both come to so much, what comes is
+     * dropped (channel_missed.c). */
     size_t ahead_bytes, ahead_bytes_max;
     size_t plain_bytes_max;                                 /* of a message on a plain channel */
     bool (*is_plain)(void *ctx, struct notify_str channel); /* is none of ours */

@@ -12,7 +12,8 @@
 bool channel_has_room(const struct channel *channel)
 {
     return channel->audience.len == 0 || /* then nothing waits to be handed on */
-           channel->shared->ahead_bytes < channel->shared->ahead_bytes_max;
+           channel->shared->ahead_bytes + channel->shared->stash_bytes <
+               channel->shared->ahead_bytes_max;
 }
 
 /* Who is about to be served for the first time was not there when it was said. */

@@ -1,9 +1,16 @@
 #include "channels/recent.h"
 
+#include "wire/frame.h"
+
+size_t recent_cost(const struct batch *events)
+{
+    return events == NULL ? 0
+                          : batch_cost(events) + events->bytes + events->len * sizeof(struct frame);
+}
+
 void recent_forget(struct recent *recent, struct recent_budget *budget)
 {
-    if (recent->events != NULL)
-        budget->bytes -= recent->events->bytes;
+    budget->bytes -= recent_cost(recent->events);
     recent->events = batch_free(recent->events);
 }
 
@@ -14,19 +21,21 @@ static bool has_room(const struct recent_budget *budget)
 
 static void drop_first(struct recent *recent, struct recent_budget *budget, size_t n)
 {
-    size_t before = recent->events->bytes;
+    size_t before = recent_cost(recent->events);
 
     for (size_t i = 0; i < n; i++)
         if (recent->events->events[i]->kind == EVENT_ENTRY)
             recent->from = recent->events->events[i]->id;
     batch_drop_first(recent->events, n);
-    budget->bytes -= before - recent->events->bytes;
+    budget->bytes -= before - recent_cost(recent->events);
 }
 
 void recent_push(struct recent *recent, struct recent_budget *budget, struct event *event,
                  struct notify_id before, bool awaited)
 {
     size_t max = budget->events_max * (awaited ? RECENT_AWAITED_FACTOR : 1);
+    size_t cost = recent_cost(recent->events);
+    bool appended;
 
     if (!has_room(budget)) {
         recent_forget(recent, budget);
@@ -34,11 +43,12 @@ void recent_push(struct recent *recent, struct recent_budget *budget, struct eve
     }
     if (recent->events == NULL)
         recent->from = before;
-    if (batch_append(&recent->events, event) != 0) {
+    appended = batch_append(&recent->events, event) == 0;
+    budget->bytes += recent_cost(recent->events) - cost;
+    if (!appended) {
         recent_forget(recent, budget);
         return;
     }
-    budget->bytes += event->len;
     /* Half at a time, so that dropping costs nothing per event. */
     if (recent->events->len > max)
         drop_first(recent, budget, recent->events->len - max / 2);
@@ -80,7 +90,7 @@ void recent_extend(struct recent *recent, struct recent_budget *budget,
     recent_forget(recent, budget);
     recent->events = joined;
     recent->from = notify_id_later(read->from, read->trimmed);
-    budget->bytes += joined->bytes;
+    budget->bytes += recent_cost(joined);
     if (joined->len > max)
         drop_first(recent, budget, joined->len - max);
     if (budget->bytes > budget->bytes_max)

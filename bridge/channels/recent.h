@@ -14,7 +14,7 @@
 
 /* What the channels of a process share; owned by the router. */
 struct recent_budget {
-    size_t bytes;      /* of the payloads that all of them hold */
+    size_t bytes;      /* of memory that all of them take */
     size_t bytes_max;  /* at which nothing more is kept; passed by one event at the most */
     size_t events_max; /* per channel; RECENT_AWAITED_FACTOR times as many while somebody waits */
 };
@@ -35,6 +35,9 @@ struct recent_read {
     struct notify_id sure;    /* what is held up to here is what Redis had */
 };
 
+/* What these take in memory, about, with the frame that was made of each for those who follow.
+ * NULL: 0. */
+size_t recent_cost(const struct batch *events);
 void recent_forget(struct recent *recent, struct recent_budget *budget);
 
 /* event has just become the newest of the channel, which ended at `before` until then. When the

@@ -109,7 +109,7 @@ Test(no_memory, a_joined_frame_that_cannot_be_made_is_tried_again)
 /* What is not complete must not pass for it: whoever comes back then asks Redis. */
 Test(no_memory, recent_events_that_cannot_be_kept_are_all_forgotten)
 {
-    struct recent_budget budget = {.bytes_max = 1000, .events_max = 100};
+    struct recent_budget budget = {.bytes_max = 100000, .events_max = 100};
     struct recent recent = {0};
     struct event *event = entry_new(1);
 
@@ -131,7 +131,7 @@ Test(no_memory, recent_events_that_cannot_be_kept_are_all_forgotten)
 
 Test(no_memory, recent_events_stay_as_they_were_when_a_read_cannot_be_added)
 {
-    struct recent_budget budget = {.bytes_max = 10000, .events_max = 100};
+    struct recent_budget budget = {.bytes_max = 100000, .events_max = 100};
     struct recent recent = {0};
     struct batch batch = {0};
     struct event *event = entry_new(20);
