@@ -25,9 +25,18 @@ static bool has_module(const struct backend *backend)
                                      : module_check_passed(backend->module_check);
 }
 
+/* Everything that is to be heard? */
+static bool hears(const struct backend *backend)
+{
+    for (unsigned i = 0; i < backend->hearer_count; i++)
+        if (!redis_link_is_up(backend->hearers[i]))
+            return false;
+    return redis_link_is_up(backend->subscriber);
+}
+
 bool backend_is_ready(const struct backend *backend)
 {
-    if (!redis_link_is_up(backend->subscriber) || !topology_is_ready(backend->topology) ||
+    if (!hears(backend) || !topology_is_ready(backend->topology) ||
         !poll_boxes_settled(backend->polls))
         return false;
     return backend->commands == NULL ||
@@ -57,7 +66,7 @@ static bool is_plain(void *ctx, struct notify_str channel)
     return plain_channels_have(ctx, channel);
 }
 
-static struct router *make_router(struct loop *loop, struct topology *topology,
+static struct router *make_router(const struct backend *backend, struct loop *loop,
                                   const struct config *config,
                                   const struct plain_channels *channels)
 {
@@ -68,11 +77,24 @@ static struct router *make_router(struct loop *loop, struct topology *topology,
         .recent_events = config->recent_events,
         .recent_bytes = config->recent_bytes,
         .ahead_bytes = config->read_ahead_bytes,
+        .links = backend->hearer_count,
         .linger = {.ms = config->linger_ms,
                    .channels = config->max_lingering,
                    .per_client = config->max_lingering_per_client}};
 
-    return router_new(loop, topology_ears(topology), &limits, &plain, &client_follow_handlers);
+    return router_new(loop, topology_ears(backend->topology), &limits, &plain,
+                      &client_follow_handlers);
+}
+
+static void tie_hearers(struct backend *backend)
+{
+    for (unsigned i = 0; i < backend->hearer_count; i++) {
+        redis_link_read_ahead(backend->hearers[i]);
+        redis_link_tell_with(backend->hearers[i], backend->subscriber);
+        redis_link_listen(backend->hearers[i], &router_hearer_handlers,
+                          router_hearer(backend->router, i));
+        redis_link_listen(backend->hearers[i], &readiness_handlers, backend);
+    }
 }
 
 static void tie(struct backend *backend)
@@ -82,6 +104,7 @@ static void tie(struct backend *backend)
     redis_link_read_ahead(backend->subscriber);
     redis_link_listen(backend->subscriber, &router_subscriber_handlers, backend->router);
     redis_link_listen(backend->subscriber, &readiness_handlers, backend);
+    tie_hearers(backend);
     if (backend->commands != NULL)
         redis_link_listen(backend->commands, &module_check_handlers, backend->module_check);
     if (ears == NULL)
@@ -221,6 +244,21 @@ static int make_commands(struct backend *backend, struct loop *loop)
     return backend->keys == NULL || backend->module_check == NULL ? -ENOMEM : 0;
 }
 
+/* Where one server has all keys, and hears them itself; one link hears everything, or so many the
+ * channels. */
+static int make_hearers(struct backend *backend, struct loop *loop, uint64_t count)
+{
+    const struct redis_route *route = topology_route(backend->topology);
+
+    for (unsigned i = 0; i < count && count > 1 && backend->post == NULL; i++) {
+        backend->hearers[i] = make_link(backend, loop, "notify-bridge:subscriber", route);
+        if (backend->hearers[i] == NULL)
+            return -ENOMEM;
+        backend->hearer_count++;
+    }
+    return 0;
+}
+
 int backend_init(struct backend *ret, struct loop *loop, const struct config *config,
                  const struct plain_channels *channels, struct session_journal *journal,
                  void (*on_ready)(void *ctx), void *ctx)
@@ -235,10 +273,11 @@ int backend_init(struct backend *ret, struct loop *loop, const struct config *co
     if (make_subscriber(ret, loop, config) != 0)
         return -ENOMEM;
     ret->keys = topology_keys(ret->topology);
-    if (ret->keys == NULL && make_commands(ret, loop) != 0)
+    if (ret->keys == NULL &&
+        (make_commands(ret, loop) != 0 || make_hearers(ret, loop, config->subscriber_links) != 0))
         return -ENOMEM;
     ret->turns = turns_new(ret->keys);
-    ret->router = make_router(loop, ret->topology, config, channels);
+    ret->router = make_router(ret, loop, config, channels);
     ret->polls = ret->turns == NULL ? NULL : make_polls(ret, loop, config);
     ret->followings = followings_new(loop, ret->keys, arrival_on_logs_followed);
     if (ret->turns == NULL || ret->router == NULL || ret->followings == NULL ||
@@ -252,6 +291,8 @@ void backend_start(struct backend *backend)
 {
     topology_start(backend->topology);
     redis_link_start(backend->subscriber);
+    for (unsigned i = 0; i < backend->hearer_count; i++)
+        redis_link_start(backend->hearers[i]);
     if (backend->commands != NULL)
         redis_link_start(backend->commands);
 }
@@ -264,7 +305,7 @@ void backend_set_gauges(const struct backend *backend)
     if (backend->sessions != NULL)
         counter_set(COUNTER_SESSION_SETS, sessions_set_count(backend->sessions));
     counter_set(COUNTER_COMMANDS_IN_LINE, turns_in_line(backend->turns));
-    counter_set(COUNTER_SUBSCRIBER_UP, redis_link_is_up(backend->subscriber));
+    counter_set(COUNTER_SUBSCRIBER_UP, hears(backend));
     counter_set(COUNTER_COMMANDS_UP, keyspace_is_up(backend->keys));
     counter_set(COUNTER_MODULE_UP, has_module(backend));
     counter_set(COUNTER_MEMORY_RECENT, router_recent_bytes(backend->router));
@@ -280,6 +321,8 @@ void backend_release(struct backend *backend)
     router_free(backend->router);
     sessions_free(backend->sessions);
     followings_free(backend->followings);
+    for (unsigned i = 0; i < backend->hearer_count; i++)
+        redis_link_free(backend->hearers[i]);
     redis_link_free(backend->subscriber);
     module_check_free(backend->module_check);
     keyspace_free(backend->own_keys);

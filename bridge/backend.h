@@ -1,10 +1,11 @@
-/* backend -- the way to Redis: two links, whose turn it is on the one for commands, whether the
- * server can be used, and the channels that are heard over the other. */
+/* backend -- the way to Redis: the links, whose turn it is on the one for commands, whether the
+ * server can be used, and the channels that are heard over the others. */
 #ifndef BACKEND_H
 #define BACKEND_H
 
 #include <stdbool.h>
 
+#include "channels/router.h"
 #include "identity/key_names.h"
 #include "redis/topology.h"
 
@@ -17,16 +18,17 @@ struct module_check;
 struct plain_channels;
 struct poll_boxes;
 struct redis_link;
-struct router;
 struct session_journal;
 struct sessions;
 struct turns;
 
 struct backend {
     struct topology_config topology_config;
-    struct topology *topology;                /* owned */
-    struct redis_link *subscriber, *commands; /* owned, like most of these; commands: NULL in a
-                                               * cluster, like what is of it alone: */
+    struct topology *topology;                    /* owned */
+    struct redis_link *subscriber, *commands;     /* owned, like most of these; commands: NULL in a
+                                                   * cluster, like what is of it alone: */
+    struct redis_link *hearers[ROUTER_LINKS_MAX]; /* that channels are spread over, if there are */
+    unsigned hearer_count;                        /* any besides the subscriber */
     struct keyspace *own_keys;
     struct listening_post *post; /* NULL: the subscriber listens at the primary */
     struct module_check *module_check;
@@ -48,7 +50,7 @@ int backend_init(struct backend *ret, struct loop *loop, const struct config *co
                  const struct plain_channels *channels, struct session_journal *journal,
                  void (*on_ready)(void *ctx), void *ctx);
 void backend_start(struct backend *backend);
-/* Both links are up, and the server lets us use our commands. */
+/* All links are up, and the server lets us use our commands. */
 bool backend_is_ready(const struct backend *backend);
 void backend_set_gauges(const struct backend *backend);
 /* Tells those who wait for replies that none will come. No follow may be left. All zero is fine. */

@@ -19,7 +19,7 @@ struct config {
     char *redis_tls_ca, *redis_tls_cert, *redis_tls_key, *redis_tls_name;
     uint64_t redis_tls_least; /* enum tls_version */
     uint64_t redis_mode;      /* enum topology_mode */
-    uint64_t cluster_subscriber_links;
+    uint64_t subscriber_links, cluster_subscriber_links;
     uint64_t redis_subscribe; /* enum config_subscribe */
     char *sentinel_master, *sentinel_user, *sentinel_password;
     uint64_t sentinel_tls; /* enum topology_sentinel_tls */

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "channels/router.h"
 #include "clients/credentials.h"
 #include "config.h"
 #include "identity/key_names.h"
@@ -181,6 +182,19 @@ const struct option options[] = {
      .help = "standalone; sentinel: the servers of --redis are Sentinels, which say where the "
              "primary is; or cluster: they are some of a Redis Cluster, and say where the others "
              "are."},
+    {.name = "subscriber-links",
+     .type = OPTION_NUMBER,
+     .at = AT(subscriber_links),
+     .def = "4",
+     .min = 1,
+     .max = ROUTER_LINKS_MAX,
+     .metavar = "N",
+     .help =
+         "Links to Redis that channels are heard over, which are spread over them; one more "
+         "hears the rest then. With 1 a single link hears everything. A server bounds what "
+         "waits for each by itself (client-output-buffer-limit pubsub), so with more of them "
+         "it takes longer to cut off a bridge that cannot keep up. In a cluster "
+         "--cluster-subscriber-links says how many; with --redis-subscribe replicas it is one."},
     {.name = "cluster-subscriber-links",
      .type = OPTION_NUMBER,
      .at = AT(cluster_subscriber_links),

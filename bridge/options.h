@@ -35,7 +35,7 @@ struct option {
     const char *help;
 };
 
-#define OPTION_COUNT 119 /* the compiler compares it with the table */
+#define OPTION_COUNT 120 /* the compiler compares it with the table */
 #define OPTION_ENVIRONMENT_NAME_MAX 64
 
 extern const struct option options[OPTION_COUNT];

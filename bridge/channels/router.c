@@ -22,13 +22,21 @@
 #define FLUSH_SLICE_US 2000
 #define FLUSH_AT_ONCE 4 /* channels, then the clock is looked at */
 
+/* One of the links that channels are spread over. */
+struct hearer {
+    struct router *router;
+    unsigned lane;
+};
+
 struct router {
     struct channel_shared shared;
     bool flush_due;                         /* a deferred on_flush_due() is on its way */
     struct subscription_set *subscriptions; /* of the channels of keys */
     struct subscription_set *plain;         /* of those that are none; perhaps the same */
     struct subscription_set *patterns;
-    bool has_ears; /* which hear those of keys */
+    bool has_ears;  /* which hear those of keys */
+    unsigned links; /* that hear channels and nothing else */
+    struct hearer hearers[ROUTER_LINKS_MAX];
     struct control *control;
     struct linger *linger;
     size_t max_patterns;
@@ -42,6 +50,14 @@ static void on_flush_due(void *ctx)
 
     router->flush_due = false;
     flush_some(router);
+}
+
+static void flush_soon(struct router *router)
+{
+    if (TAILQ_EMPTY(&router->shared.dirty) || router->flush_due)
+        return;
+    router->flush_due = true;
+    loop_defer(router->shared.loop, on_flush_due, router);
 }
 
 /* In the order in which something first came for them. The clock is not looked at for a few. */
@@ -62,21 +78,36 @@ static void flush_some(struct router *router)
         if (now_us > until_us)
             break;
     }
-    if (TAILQ_EMPTY(&router->shared.dirty) || router->flush_due)
-        return;
-    router->flush_due = true;
-    loop_defer(router->shared.loop, on_flush_due, router);
+    flush_soon(router);
 }
 
-/* What was missed is read once the channels are held again. */
+static size_t dirty_count(const struct router *router)
+{
+    const struct channel *channel;
+    size_t count = 0;
+
+    TAILQ_FOREACH(channel, &router->shared.dirty, dirty_link)
+    {
+        count++;
+    }
+    return count;
+}
+
+/* Before some of them are told that they are lost. What was missed is not read here: of those it is
+ * once they are held again, and of the others when their turn comes. */
 static void flush_all(struct router *router)
 {
     struct channel *channel;
 
-    while ((channel = TAILQ_FIRST(&router->shared.dirty)) != NULL) {
-        channel->missed = false;
+    for (size_t n = dirty_count(router);
+         n > 0 && (channel = TAILQ_FIRST(&router->shared.dirty)) != NULL; n--) {
         channel_flush(channel);
+        if (channel->dirty) {
+            TAILQ_REMOVE(&router->shared.dirty, channel, dirty_link);
+            TAILQ_INSERT_TAIL(&router->shared.dirty, channel, dirty_link);
+        }
     }
+    flush_soon(router);
 }
 
 static void on_flushed(void *ctx)
@@ -255,7 +286,8 @@ void router_subscriber_up(void *ctx, struct redis_link *link)
     struct router *router = ctx;
 
     control_up(router->control, link); /* first: see control.h */
-    subscription_set_up(router->plain, link);
+    if (router->links == 0)
+        subscription_set_up(router->plain, link);
     subscription_set_up(router->patterns, link);
 }
 
@@ -265,7 +297,8 @@ void router_subscriber_down(void *ctx)
 
     flush_all(router);
     control_down(router->control);
-    subscription_set_down(router->plain);
+    if (router->links == 0)
+        subscription_set_down(router->plain);
     subscription_set_down(router->patterns);
 }
 
@@ -275,8 +308,47 @@ void router_push(void *ctx, const struct resp *push)
 
     if (control_push(router->control, push))
         return;
-    subscription_set_push(router->plain, push);
+    if (router->links == 0)
+        subscription_set_push(router->plain, push);
     subscription_set_push(router->patterns, push);
+}
+
+static void on_hearer_up(void *ctx, struct redis_link *link)
+{
+    const struct hearer *hearer = ctx;
+
+    subscription_set_lane_up(hearer->router->plain, hearer->lane, link);
+}
+
+static void on_hearer_down(void *ctx)
+{
+    const struct hearer *hearer = ctx;
+
+    flush_all(hearer->router);
+    subscription_set_lane_down(hearer->router->plain, hearer->lane);
+}
+
+static void on_hearer_push(void *ctx, const struct resp *push)
+{
+    const struct hearer *hearer = ctx;
+
+    subscription_set_lane_push(hearer->router->plain, hearer->lane, push);
+}
+
+static void on_hearer_batch_end(void *ctx)
+{
+    router_batch_end(((const struct hearer *)ctx)->router);
+}
+
+const struct redis_link_handlers router_hearer_handlers = {.on_up = on_hearer_up,
+                                                           .on_down = on_hearer_down,
+                                                           .on_push = on_hearer_push,
+                                                           .on_batch_end = on_hearer_batch_end};
+
+void *router_hearer(struct router *router, unsigned number)
+{
+    router->hearers[number] = (struct hearer){.router = router, .lane = number};
+    return &router->hearers[number];
 }
 
 void router_batch_end(void *ctx)
@@ -304,14 +376,9 @@ void router_reader_down(void *ctx, struct keyspace *keys, const struct keyspace_
         catchup_down(router->shared.catchup);
 }
 
-/* Of some channels, whichever: before those are told that they are lost. */
 static void on_ear_down(void *ctx)
 {
-    struct router *router = ctx;
-    struct channel *channel;
-
-    while ((channel = TAILQ_FIRST(&router->shared.dirty)) != NULL)
-        channel_take_turn(channel);
+    flush_all(ctx);
 }
 
 const struct redis_link_handlers router_ears_handlers = {
@@ -357,7 +424,8 @@ static bool make_sets(struct router *router, struct loop *loop, struct ears *ear
     const struct subscription_handlers *handlers = &channel_subscription_handlers;
 
     router->has_ears = ears != NULL;
-    router->plain = subscription_set_new(loop, handlers);
+    router->plain =
+        subscription_set_new_spread(loop, handlers, router->links == 0 ? 1 : router->links);
     router->patterns = subscription_set_new_patterns(loop, handlers);
     router->subscriptions = ears == NULL ? router->plain : ears_new_set(ears, handlers);
     return router->plain != NULL && router->patterns != NULL && router->subscriptions != NULL;
@@ -371,6 +439,7 @@ struct router *router_new(struct loop *loop, struct ears *ears, const struct rou
     if (router == NULL)
         return NULL;
     router->shared.loop = loop;
+    router->links = limits->links;
     configure(router, limits, plain, handlers);
     router->shared.catchup = catchup_new(loop, channel_on_read);
     router->control = control_new(loop, on_flushed, router);

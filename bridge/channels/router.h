@@ -25,6 +25,8 @@ struct redis_link_handlers;
 struct resp;
 struct router;
 
+#define ROUTER_LINKS_MAX 8
+
 struct router_limits {
     size_t recent_events; /* kept per channel for those who come back */
     size_t recent_bytes;  /* and by all channels together */
@@ -32,6 +34,8 @@ struct router_limits {
     struct linger_limits linger;
     size_t plain_bytes; /* of a message on a plain channel; more is dropped */
     size_t patterns;    /* of plain channels, in all */
+    unsigned links;     /* that channels are spread over, and hear nothing else; 0: the one that
+                         * hears the rest hears them, too */
 };
 
 /* Which channels may be followed without a box. */
@@ -41,8 +45,8 @@ struct router_plain {
 };
 
 /* handlers: of all follows; borrowed for life. plain: asked about the channels that patterns fit.
- * ears: where channels of keys are heard; NULL: where all are (router_subscriber_handlers). NULL:
- * out of memory. */
+ * ears: where channels of keys are heard; NULL: where all are (router_subscriber_handlers, or the
+ * links that channels are spread over). NULL: out of memory. */
 struct router *router_new(struct loop *loop, struct ears *ears, const struct router_limits *limits,
                           const struct router_plain *plain, const struct follow_handlers *handlers);
 /* No follow may be left. */
@@ -82,6 +86,9 @@ size_t router_ahead_bytes(const struct router *router); /* that have come and no
 
 /* What the link that hears tells, and whoever is asked; ctx: the router, here too. */
 extern const struct redis_link_handlers router_subscriber_handlers;
+/* And what those tell that channels are spread over, 0 to links - 1; ctx: router_hearer(). */
+extern const struct redis_link_handlers router_hearer_handlers;
+void *router_hearer(struct router *router, unsigned number);
 /* And what ears tell, if there are some. */
 extern const struct redis_link_handlers router_ears_handlers;
 extern const struct keyspace_handlers router_reader_handlers;

@@ -75,6 +75,7 @@ struct redis_link {
     unsigned attempts; /* failed, ever */
     unsigned greeting; /* replies of the greeting that are still to come */
     bool reads_ahead;  /* redis_link_read_ahead() */
+    bool is_behind;    /* there was more to be read than in its time */
     bool broken;       /* half a command could not be sent: nothing fits together any more */
     bool flush_due;    /* a deferred flush is on its way */
     bool flush_stuck;  /* until something has been read: so it is within a handshake */
@@ -83,8 +84,12 @@ struct redis_link {
     uint64_t timed_us; /* and when it was sent */
     uint64_t beat_ms;  /* since when a beat is on its way; 0: none is */
     char failure[LOG_ONCE_TEXT_MAX]; /* why the link must go down; empty: it need not */
-    struct log_once said;            /* of the log */
+    struct log_once own_said;        /* of the log */
+    struct log_once *said;           /* this, or another link's */
 };
+
+/* Links that are behind, of all of this process: they share the time. */
+static unsigned behind_count;
 
 static void on_timer(void *ctx);
 static void begin_connect(struct redis_link *link, const char *host);
@@ -99,6 +104,7 @@ struct redis_link *redis_link_new(struct loop *loop, const char *name,
     link->loop = loop;
     link->name = name;
     link->route = route;
+    link->said = &link->own_said;
     link->backoff_ms = BACKOFF_MIN_MS;
     link->timer = loop_timer_new(loop, on_timer, link);
     if (link->timer == NULL) {
@@ -118,6 +124,11 @@ void redis_link_listen(struct redis_link *link, const struct redis_link_handlers
 void redis_link_read_ahead(struct redis_link *link)
 {
     link->reads_ahead = true;
+}
+
+void redis_link_tell_with(struct redis_link *link, struct redis_link *other)
+{
+    link->said = other->said;
 }
 
 bool redis_link_is_up(const struct redis_link *link)
@@ -161,8 +172,15 @@ static void tell_batch_end(struct redis_link *link)
 
 /* Down. */
 
+static void set_behind(struct redis_link *link, bool is_behind)
+{
+    behind_count += (unsigned)is_behind - (unsigned)link->is_behind;
+    link->is_behind = is_behind;
+}
+
 static void drop_connection(struct redis_link *link)
 {
+    set_behind(link, false);
     if (link->lookup != NULL)
         evdns_getaddrinfo_cancel(link->lookup);
     link->lookup = NULL;
@@ -184,8 +202,8 @@ static void log_down(struct redis_link *link, bool was_up, const char *why)
     unsigned skipped;
 
     if (was_up)
-        log_once_forget(&link->said);
-    if (log_once(&link->said, loop_now_ms(link->loop), why, &skipped))
+        log_once_forget(link->said);
+    if (log_once(link->said, loop_now_ms(link->loop), why, &skipped))
         log_warn("redis_link_down", "link", link->name, "addr", link->where, "reason", why,
                  "attempts", log_int(skipped + 1));
 }
@@ -431,7 +449,7 @@ static bool may_go_on(const struct redis_link *link, uint64_t *until_us)
         return false;
     now_us = loop_clock_us();
     if (*until_us == 0)
-        *until_us = now_us + REDIS_LINK_SLICE_US;
+        *until_us = now_us + REDIS_LINK_SLICE_US / (behind_count + !link->is_behind);
     return now_us < *until_us;
 }
 
@@ -449,6 +467,7 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
         if (!read_chunk(link, &more))
             return;
     while (more && may_go_on(link, &until_us));
+    set_behind(link, more && link->reads_ahead && link->state == LINK_UP);
     if (link->state == LINK_UP)
         tell_batch_end(link);
 }

@@ -45,8 +45,12 @@ struct redis_link *redis_link_new(struct loop *loop, const char *name,
 void redis_link_listen(struct redis_link *link, const struct redis_link_handlers *handlers,
                        void *ctx);
 /* It takes in all that the server has written, within REDIS_LINK_SLICE_US of a turn, and not one
- * buffer of it: a server cuts off whoever lets too much wait (client-output-buffer-limit). */
+ * buffer of it: a server cuts off whoever lets too much wait (client-output-buffer-limit). Those
+ * that have so much share that time. */
 void redis_link_read_ahead(struct redis_link *link);
+/* It does not come up for the same reason as another one, which must outlive it: that is told once
+ * for both. */
+void redis_link_tell_with(struct redis_link *link, struct redis_link *other);
 void redis_link_start(struct redis_link *link);
 /* Its route leads elsewhere now: it leaves at once whatever it has, and goes there. Not from within
  * a callback of its own. */

@@ -49,7 +49,7 @@ struct batch {
     unsigned lane;
 };
 
-/* What is to be sent of one slot; without slots there is one for all. */
+/* What is to be sent of one slot; without slots, in one lane. */
 struct slot_queue {
     struct subscription_queue subs;
     TAILQ_ENTRY(slot_queue) ready_link;
@@ -86,7 +86,7 @@ struct subscription_set {
     struct hash_table table; /* of all that are not forgotten */
     size_t wanted;
     struct lane *lanes;        /* owned */
-    struct slot_queue *queues; /* owned: one, or one for each slot */
+    struct slot_queue *queues; /* owned: one for each lane, or one for each slot */
     size_t lane_count, queue_count;
     size_t up; /* lanes with a link */
     struct subscription_queue later;
@@ -161,7 +161,18 @@ static struct subscription_set *set_new(struct loop *loop, const struct words *w
 struct subscription_set *subscription_set_new(struct loop *loop,
                                               const struct subscription_handlers *handlers)
 {
-    return set_new(loop, &channel_words, handlers, 1, 1);
+    return subscription_set_new_spread(loop, handlers, 1);
+}
+
+struct subscription_set *subscription_set_new_spread(struct loop *loop,
+                                                     const struct subscription_handlers *handlers,
+                                                     unsigned lanes)
+{
+    struct subscription_set *set = set_new(loop, &channel_words, handlers, lanes, lanes);
+
+    for (unsigned lane = 0; set != NULL && lane < lanes; lane++)
+        set->queues[lane].lane = (uint16_t)lane;
+    return set;
 }
 
 struct subscription_set *subscription_set_new_patterns(struct loop *loop,
@@ -246,7 +257,7 @@ static unsigned slot_of(const struct subscription *sub)
 static struct slot_queue *queue_of(const struct subscription_set *set,
                                    const struct subscription *sub)
 {
-    return &set->queues[is_sharded(set) ? slot_of(sub) : 0];
+    return &set->queues[is_sharded(set) ? slot_of(sub) : sub->hash % set->queue_count];
 }
 
 static void make_ready(struct subscription_set *set, struct slot_queue *queue)

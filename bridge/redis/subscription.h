@@ -15,7 +15,8 @@
  * In a cluster the channels of keys are sharded: those of a slot are heard at the server that has
  * it (SSUBSCRIBE, one command for each slot), and slots move. So there are lanes, each a link, and
  * each slot has one of them. A server takes back by itself what it has confirmed when a slot leaves
- * it; and where lanes change, what was held elsewhere is lost, and asked for anew.
+ * it; and where lanes change, what was held elsewhere is lost, and asked for anew. Without a
+ * cluster there may be several lanes to the one server, and a channel is in the same one for ever.
  */
 #ifndef SUBSCRIPTION_H
 #define SUBSCRIPTION_H
@@ -52,6 +53,11 @@ struct subscription_handlers {
 /* NULL: out of memory. handlers is borrowed. */
 struct subscription_set *subscription_set_new(struct loop *loop,
                                               const struct subscription_handlers *handlers);
+/* The same over so many links, each a lane, over which the channels are spread: a server bounds
+ * what waits for each of them by itself. */
+struct subscription_set *subscription_set_new_spread(struct loop *loop,
+                                                     const struct subscription_handlers *handlers,
+                                                     unsigned lanes);
 /* The same for patterns of channels (PSUBSCRIBE), which are called channels below. */
 struct subscription_set *
 subscription_set_new_patterns(struct loop *loop, const struct subscription_handlers *handlers);

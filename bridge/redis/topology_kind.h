@@ -9,7 +9,7 @@
 #include "redis/redis_route.h"
 #include "redis/topology_config.h"
 
-#define TOPOLOGY_LINKS_MAX 8
+#define TOPOLOGY_LINKS_MAX 16
 
 struct ears;
 struct keyspace;

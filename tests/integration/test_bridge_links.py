@@ -128,7 +128,7 @@ def pause_after_cut(bridge, proxy):
 def test_pauses_begin_anew_only_after_a_link_was_good_for_a_while(programs, redis_server):
     """A link that comes up and breaks, for whatever reason, is not tried without pause."""
     proxy = TcpProxy(redis_server.port)
-    bridge = programs.bridge(proxy)
+    bridge = programs.bridge(proxy, "--subscriber-links", "1")
     pauses = [pause_after_cut(bridge, proxy)]
     while pauses[-1] < LONG_PAUSE_S:
         assert len(pauses) < 20, f"they do not grow: {pauses}"

@@ -491,6 +491,7 @@ static const char *const all_options[] = {
     "redis-tls-key",
     "redis-tls-name",
     "redis-tls-min-version",
+    "subscriber-links",
     "cluster-subscriber-links",
     "redis-subscribe",
     "redis-mode",

@@ -432,6 +432,105 @@ Test(subscription, many_channels_go_out_in_batches)
     end();
 }
 
+#define LANES 4
+#define SPREAD 1000
+
+/* A channel of many, each in one of several lanes. */
+struct spread {
+    char text[8];
+    unsigned lane, held, lost, messages;
+};
+
+static void on_spread_held(void *owner)
+{
+    ((struct spread *)owner)->held++;
+}
+
+static void on_spread_lost(void *owner)
+{
+    ((struct spread *)owner)->lost++;
+}
+
+static void on_spread_message(void *owner, struct notify_str payload)
+{
+    cr_assert(notify_str_eq(payload, NOTIFY_STR("hello")));
+    ((struct spread *)owner)->messages++;
+}
+
+static const struct subscription_handlers spread_handlers = {
+    .on_held = on_spread_held, .on_lost = on_spread_lost, .on_message = on_spread_message};
+
+static void push_in_lane(struct subscription_set *spread, unsigned lane, const char *kind,
+                         struct notify_str channel, const char *payload)
+{
+    struct resp words[] = {{.kind = RESP_STRING, .str = notify_str_z(kind)},
+                           {.kind = RESP_STRING, .str = channel},
+                           {.kind = RESP_STRING, .str = notify_str_z(payload)}};
+    struct resp *items[] = {&words[0], &words[1], &words[2]};
+
+    subscription_set_lane_push(spread, lane,
+                               &(struct resp){.kind = RESP_PUSH, .len = 3, .items = items});
+}
+
+/* Answers what was sent in this lane. Returns how many channels were asked for. */
+static size_t confirm_lane(struct subscription_set *spread, unsigned lane, struct redis_link *link)
+{
+    struct link_testing_command *command;
+    size_t channels = 0;
+
+    loop_testing_run_deferred();
+    while (link->first != NULL) {
+        command = link_testing_take(link);
+        for (size_t i = 1; i < command->argc; i++, channels++) {
+            struct spread *one = subscription_find(spread, command->argv[i]);
+            push_in_lane(spread, (lane + 1) % LANES, "subscribe", command->argv[i], "1");
+            cr_assert_not(one->held > one->lost, "what another link says of it is none of its");
+            push_in_lane(spread, lane, "subscribe", command->argv[i], "1");
+            cr_assert_eq(one->held, one->lost + 1);
+            one->lane = lane;
+        }
+        link_testing_answer(command, NULL);
+    }
+    return channels;
+}
+
+Test(subscription, channels_are_spread_over_links_and_one_that_is_lost_loses_its_own_alone)
+{
+    static struct spread all[SPREAD];
+    static struct redis_link links[LANES];
+    struct subscription_set *spread =
+        subscription_set_new_spread(LOOP_TESTING, &spread_handlers, LANES);
+    size_t channels = 0;
+
+    cr_assert_not_null(spread);
+    for (int i = 0; i < SPREAD; i++) {
+        (void)snprintf(all[i].text, sizeof(all[i].text), "s%d", i);
+        cr_assert_not_null(subscription_want(spread, notify_str_z(all[i].text), &all[i]));
+    }
+    for (unsigned lane = 0; lane < LANES; lane++) {
+        link_testing_init(&links[lane]);
+        subscription_set_lane_up(spread, lane, &links[lane]);
+        size_t here = confirm_lane(spread, lane, &links[lane]);
+        cr_assert_geq(here, SPREAD / LANES / 2, "about as many as in others");
+        channels += here;
+    }
+    cr_assert_eq(channels, SPREAD, "each in one");
+    subscription_set_lane_down(spread, 1);
+    for (int i = 0; i < SPREAD; i++)
+        cr_assert_eq(all[i].lost, all[i].lane == 1);
+    subscription_set_lane_up(spread, 1, &links[1]);
+    (void)confirm_lane(spread, 1, &links[1]);
+    for (int i = 0; i < SPREAD; i++) {
+        cr_assert_eq(all[i].held, all[i].lost + 1, "those are asked for anew where they were");
+        push_in_lane(spread, all[i].lane, "message", notify_str_z(all[i].text), "hello");
+        cr_assert_eq(all[i].messages, 1);
+    }
+    subscription_set_free(spread);
+    loop_testing_run_deferred();
+    for (unsigned lane = 0; lane < LANES; lane++)
+        link_testing_go_down(&links[lane]);
+}
+
 Test(subscription, pushes_of_another_shape_are_ignored)
 {
     struct resp text = {.kind = RESP_STRING, .str = {"message", 7}};
