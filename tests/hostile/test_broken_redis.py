@@ -98,6 +98,7 @@ class Stage:
             return self.tab.request("unread_count")["type"] != "error"
 
         wait_until(serves, "answers")
+        wait_until(lambda: self.client.pubsub_numsub("topic:all")[0][1] == 1, "the link that hears topic:all")
         topic = f"t{next(_names)}"
         assert self.tab.request("subscribe", topic=topic)["status"] == "subscribed"
         id_ = self.send(f"topic:{topic}")
