@@ -242,6 +242,28 @@ test('a reload asks for as much as is shown, in pages, and a page that is late f
   assert.equal(inbox.state.items.length, 149);
 });
 
+test('what comes makes a list no longer than 500; what has fallen off its end is the next page', async () => {
+  for (const [logs, before] of [[undefined, '600-0'], [{ 'topic:all': { unread: 0 } }, '600-0:inbox:alice']]) {
+    const { scene, inbox } = logs ? await withLogs(logs) : await start();
+    for (let n = 101; n <= 1099; n++) await scene.receive(live(`${n}-0`, `${n - 1}-0`));
+    await draw(scene);
+    assert.equal(inbox.state.items.length, LIMITS.reload);
+    assert.deepEqual([idsOf(inbox)[0], idsOf(inbox).at(-1)], ['1099-0', '600-0']);
+    assert.equal(inbox.state.hasMore, true);
+    const more = inbox.more();
+    await settle();
+    assert.equal(scene.request(HISTORY).before, before);
+    await scene.receive(live('1100-0', '1099-0'));
+    await scene.answer(HISTORY, { type: 'notification_history', items: [item('599-0'), item('598-0')], next: null });
+    await more;
+    assert.deepEqual(idsOf(inbox).slice(-3), ['600-0', '599-0', '598-0'], 'without a gap, whatever came meanwhile');
+    assert.equal(inbox.state.items.length, LIMITS.reload + 3, 'what was asked for stays');
+    await scene.receive(live('1101-0', '1100-0'));
+    await draw(scene);
+    assert.deepEqual([inbox.state.items.length, idsOf(inbox).at(-1)], [LIMITS.reload + 3, '599-0']);
+  }
+});
+
 test('a page that could not be had is asked for again while Redis is away', async () => {
   const { scene, inbox } = await start();
   inbox.reload();

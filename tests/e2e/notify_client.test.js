@@ -5,6 +5,7 @@ import { test } from './harness.js';
 import { entry, NotifyClient, playPage, Scene, settle } from './scene.js';
 
 const { compareIds, isId, keyOf, backoffDelay, restartDelay, connectUrl, linkOf } = NotifyClient.pure;
+const { LIMITS } = NotifyClient;
 
 /* -- pure parts -- */
 
@@ -393,6 +394,57 @@ test('a request without an answer times out, and a late answer is not taken for 
   await asked;
   await scene.receive({ type: 'notification_history', items: [], request_id });
   assert.equal(scene.got.length, 0);
+});
+
+test('time in which a page stands still is none in which an answer is late', async () => {
+  const scene = await Scene.start({ requestMs: 500 });
+  await scene.connectFirst();
+  const asked = scene.client.history();
+  const { request_id } = scene.request('request_notification_history');
+  await scene.clock.sleep(60000); // the answer came meanwhile, and stands behind the timer
+  await scene.clock.advance(249);
+  await scene.receive({ type: 'notification_history', items: [], next: null, unread: 0, request_id });
+  assert.deepEqual((await asked).items, []);
+});
+
+test('an answer is waited for while other messages come, which it may stand behind, but not for ever', async () => {
+  const scene = await Scene.start({ requestMs: 500 });
+  await scene.connectFirst();
+  const ask = () => {
+    const asked = scene.client.history();
+    asked.catch(() => {});
+    return asked;
+  };
+  const pass = async (times) => {
+    for (let n = 0; n < times; n++) {
+      await scene.receive(entry(`${++last}-0`, `${last - 1}-0`));
+      await scene.clock.advance(250);
+    }
+  };
+  let last = 100;
+  const answered = ask();
+  await pass(2 * LIMITS.patience - 1);
+  await scene.answer('request_notification_history', { type: 'notification_history', items: [], next: null, unread: 0 });
+  assert.deepEqual((await answered).items, []);
+  const late = assert.rejects(ask(), { code: 'TIMEOUT' });
+  await pass(2 * LIMITS.patience);
+  await late;
+});
+
+test('a link on which things come is not given up for an answer that stands behind them', async () => {
+  const scene = await Scene.start({ heartbeatMs: 1000, heartbeatReplyMs: 300 });
+  await scene.connectFirst();
+  const tries = () => scene.socket.sent.filter(({ type }) => type === 'heartbeat').length;
+  await scene.clock.advance(1000);
+  assert.equal(tries(), 1);
+  await scene.clock.advance(200);
+  await scene.receive(entry('1-0', null));
+  await scene.clock.advance(249);
+  assert.equal(scene.client.status, 'connected');
+  await scene.clock.advance(1); // nothing came behind it
+  assert.equal(tries(), 1);
+  assert.equal(scene.client.status, 'waiting');
+  assert.equal(scene.all('status').pop().reason, 'no heartbeat');
 });
 
 /* -- delivery -- */

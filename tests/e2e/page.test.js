@@ -119,6 +119,32 @@ test('sends during three crashes of the bridge all arrive, each once, in order',
   assert.deepEqual(await tab.page.evaluate(() => window.delivered), sent);
 });
 
+test('many that were missed do not stop a page on a slow machine, which never takes that for Redis being away', async () => {
+  const { redis, bridge, context } = await startAll();
+  const tab = await Tab.open(context, bridge.page('alice'));
+  await redis.cli('NOTIFY.SEND', 'inbox:alice', 'before');
+  await tab.waitUnread(1);
+  await tab.page.evaluate(() => {
+    window.delivered = 0;
+    client.on('notification', () => window.delivered++);
+    const status = document.querySelector('[data-testid="status"]');
+    window.statuses = new Set();
+    new MutationObserver(() => window.statuses.add(status.dataset.redis)).observe(status, { attributes: true });
+  });
+  await bridge.kill();
+  await tab.waitStatus('waiting');
+  const missed = 1500;
+  const script = `for i = 1, ${missed} do redis.call('NOTIFY.SEND', 'inbox:alice', 'number ' .. i, 'MAXLEN', '100000') end`;
+  await redis.cli('EVAL', script, '0');
+  await bridge.start();
+  await eventually('all of them are there', () => tab.page.evaluate((count) => window.delivered === count, missed));
+  await tab.waitUnread(missed + 1);
+  await tab.item(`number ${missed}`).waitFor();
+  assert.deepEqual(await tab.page.evaluate(() => [...window.statuses]), ['here']);
+  assert.equal(await tab.get('item').count(), 500, 'the others are a page of the list');
+  assert.equal(await tab.get('frame').count(), 400);
+});
+
 test('a read in another tab while this one was without bridge shows after the reconnect', async () => {
   const { redis, bridge, context } = await startAll();
   const tab = await Tab.open(context, bridge.page('alice'));

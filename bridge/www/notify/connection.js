@@ -402,6 +402,7 @@ class Connection {
   /* -- receiving -- */
 
   #receive(text) {
+    this.#requests.hear();
     if (!this.#isByStream) this.#lastHeard = this.#clock.now();
     let message;
     try {

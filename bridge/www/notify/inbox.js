@@ -61,6 +61,7 @@ class Inbox {
   #key; // of the inbox whose entries these are
   #entries = []; // frozen: whatever changes is replaced
   #next = null; // where the next page begins
+  #wanted = 0; // entries that were there when a page had come: so many stay, whatever comes
   #isLoaded = false;
   #loads = 0; // that have begun; what an earlier one brings is void
   #failures = 0; // in a row
@@ -242,6 +243,16 @@ class Inbox {
     if (isKnown || (at < 0 && this.#next !== null)) return;
     const place = at < 0 ? this.#entries.length : at;
     this.#entries = [...this.#entries.slice(0, place), entry, ...this.#entries.slice(place)];
+    this.#trim();
+  }
+
+  /* What comes does not make a list grow for ever: its end is to be had as a page again. */
+  #trim() {
+    const max = Math.max(LIMITS.reload, this.#wanted);
+    if (this.#entries.length <= max || this.#isLoadingMore) return; // the page fits below the end as it was
+    this.#entries = this.#entries.slice(0, max);
+    const { id, key } = this.#entries[max - 1];
+    this.#next = this.#client.logs.length > 0 ? `${id}:${key}` : id;
   }
 
   /* -- pages -- */
@@ -280,6 +291,7 @@ class Inbox {
   #takeLoad(entries, next, heard) {
     this.#entries = entries;
     this.#next = next;
+    this.#wanted = entries.length;
     this.#isLoaded = true;
     this.#failures = 0;
     this.#error = null;
@@ -333,6 +345,7 @@ class Inbox {
     const others = entries.filter((entry) => !known.has(nameOf(entry)));
     this.#entries = [...this.#entries, ...others].sort(compareEntries);
     this.#next = next;
+    this.#wanted = this.#entries.length;
     for (const message of heard) this.#apply(message);
   }
 

@@ -4,6 +4,7 @@ class Requests {
   #clock;
   #open = new Map(); // request_id -> { resolve, reject, timer, onAnswer }
   #next = 1;
+  #heard = 0; // messages, ever
 
   constructor(clock) {
     this.#clock = clock;
@@ -14,13 +15,28 @@ class Requests {
   begin(type, timeoutMs, send, onAnswer = () => {}) {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
-      const timer = this.#clock.setTimeout(() => {
+      const request = { resolve, reject, timer: null, onAnswer };
+      this.#open.set(id, request);
+      this.#await(request, timeoutMs / 2, null, 2 * LIMITS.patience, () => {
         this.#open.delete(id);
         reject(new NotifyError('TIMEOUT', `no answer to ${type}`));
-      }, timeoutMs);
-      this.#open.set(id, { resolve, reject, timer, onAnswer });
+      });
       send(id);
     });
+  }
+
+  /* Something came, whatever it is. */
+  hear() {
+    this.#heard++;
+  }
+
+  /* Twice `ms` at least, so that a page that stood still, of which the first timer is late, has time to hear what has
+   * come meanwhile. And again while things come, since the answer may stand behind them. */
+  #await(request, ms, heard, left, expire) {
+    request.timer = this.#clock.setTimeout(() => {
+      if (heard === this.#heard || left <= 1) expire();
+      else this.#await(request, ms, this.#heard, left - 1, expire);
+    }, ms);
   }
 
   /* False: nobody waits for this answer. */

@@ -20,10 +20,12 @@ const LIMITS = Object.freeze({
   tokenMs: 5000, // in which a tab has to come up with a token; then another one is asked
   recentMessages: 1000, // which a hub keeps for tabs that were away for a moment
   page: 100, // entries that one request can ask for
-  reload: 500, // entries of a list that are asked for again at once; what is older is dropped
+  reload: 500, // entries of a list that are asked for again at once; what is older is dropped, and so it is when
+  // what comes makes a list longer than this, and than what somebody has asked for
   chatPauseMs: 5000, // between two attempts to go on with an answer, at most
   chatAwayMs: 60000, // of silence, after which none is made any more
   countMs: 1000, // after a change, until a list asks for what only unread_count tells
+  patience: 6, // times requestMs that an answer is waited for while other messages come
   drawMs: 16, // in which a burst of messages becomes one change of a list
 });
 
