@@ -79,6 +79,11 @@ def test_queries_name_nothing_that_the_bridge_does_not_tell(page, expressions):
         assert labels_in(expression) <= known, expression
 
 
+def test_replicas_follow_a_metric_that_the_bridge_tells(page):
+    named = re.findall(r"metric: \{ name: (\w+) \}", read("kubernetes", "notify-bridge.yaml"))
+    assert named and set(named) <= set(series_of(page)), named
+
+
 def test_every_metric_of_the_documented_alerts_has_a_rule():
     docs = open(os.path.join(ROOT, "docs", "metrics.md")).read()
     section = docs.split("## What to be woken for")[1].split("\n## ")[0]
