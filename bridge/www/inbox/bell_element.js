@@ -59,7 +59,11 @@ class BellElement extends NotifyElement {
 
   get count() {
     const { client, counts } = this.hub;
-    return this.getAttribute('badge') === 'unseen' ? (counts && (counts.total_unseen ?? counts.unseen)) || 0 : client.total || 0;
+    return this.wantsCounts ? (counts && (counts.total_unseen ?? counts.unseen)) || 0 : client.total || 0;
+  }
+
+  get wantsCounts() {
+    return this.getAttribute('badge') === 'unseen';
   }
 
   /* Words for those who do not see it; a shape for what must not be overlooked. */

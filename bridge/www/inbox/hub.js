@@ -46,7 +46,7 @@ class Hub {
     this.client = client;
   }
 
-  /* holder: { hear(type, what) }. Returns a function that ends it. */
+  /* holder: { hear(type, what), wantsCounts }. Returns a function that ends it. */
   hold(holder) {
     this.#holders.add(holder);
     if (this.#holders.size === 1) this.#start();
@@ -131,7 +131,7 @@ class Hub {
   #hearNotification(message) {
     const { key, data, muted } = message;
     if (!this.isOurs(key) || !data || data.id !== message.id) return;
-    if (ALARMING.has(data.level)) this.#countSoon();
+    if (ALARMING.has(data.level) || this.#areCountsWanted) this.#countSoon();
     if (!muted && !data.is_read) this.#tell('arrival', { ...data, key });
   }
 
@@ -142,13 +142,17 @@ class Hub {
 
   #hearChange(message) {
     if ('data' in message || !this.isOurs(message.key)) return;
-    if (this.counts && ALARMING.has(this.counts.max_level)) this.#countSoon();
+    if (this.#areCountsWanted || (this.counts && ALARMING.has(this.counts.max_level))) this.#countSoon();
     const { type, categories } = message;
     if ((type !== 'muted' && type !== 'unmuted') || !Array.isArray(categories)) return;
     this.#takeMuted(type === 'muted' ? [...this.muted, ...categories] : [...this.muted].filter((name) => !categories.includes(name)));
   }
 
-  /* No message says which level is the highest of what is unread. */
+  get #areCountsWanted() {
+    return [...this.#holders].some(({ wantsCounts }) => wantsCounts);
+  }
+
+  /* No message says what is unseen, nor which level is the highest of what is unread. */
   #countSoon() {
     this.#levelTimer ??= setTimeout(() => {
       this.#levelTimer = null;

@@ -96,7 +96,7 @@ class Row {
       isMuted && makeIcon('muted'),
       isMuted && make('span', {}, texts.get('muted')),
       this.item.category && make('span', { part: 'category', dir: 'auto' }, this.item.category),
-      host && make('span', { dir: 'ltr' }, texts.get('elsewhere', { host })),
+      host && make('span', {}, texts.get('elsewhere', { host })),
     ].filter(Boolean);
     return make('div', { class: 'meta', part: 'meta', id: `${this.id}-meta`, hidden: parts.length === 0 }, ...parts);
   }
