@@ -69,22 +69,8 @@
     return row;
   }
 
-  /* Where a bridge has no component for inboxes: a list, newest first. */
-  function listPlainly(inbox) {
-    const list = document.createElement('ul');
-    const address = location.origin.replace(/^http/, 'ws') + inbox.getAttribute('src');
-    inbox.append(list);
-    NotifyClient.connect(address, { user: inbox.getAttribute('user') }).on('notification', ({ data }) => {
-      const row = document.createElement('li');
-      row.textContent = data.title;
-      list.prepend(row);
-    });
-  }
-
-  for (const inbox of document.querySelectorAll('notify-inbox')) {
-    if (customElements.get('notify-inbox')) inbox.strings = { title: 'Notifications of ' + inbox.getAttribute('user') };
-    else listPlainly(inbox);
-  }
+  // Two regions of one page are told apart by their names.
+  for (const inbox of document.querySelectorAll('notify-inbox')) inbox.strings = { title: 'Notifications of ' + inbox.getAttribute('user') };
 
   const cli = 'redis-cli -p ' + redisPort + ' ';
   at('lines').append(...[

@@ -144,4 +144,4 @@ def test_with_php_the_command_is_one_that_redis_takes(redis_server):
     words = json.loads(run(["php", "-r", PHP], redis_server))
     redis_server.client().execute_command(*words)
     (entry,) = entries(redis_server, "7")
-    assert (entry["data"]["title"], entry["data"]["category"], entry["data"]["number"]) == ("Invoice paid", "billing", 4711)
+    assert (entry["data"]["title"], entry["data"]["category"], entry["data"]["data"]["number"]) == ("Invoice paid", "billing", 4711)
