@@ -79,7 +79,7 @@ static void measure_round(struct arrivals *arrivals, pid_t bridge, struct figure
 {
     size_t memory = proc_memory_of(bridge).private_dirty_bytes;
     uint64_t cpu = proc_cpu_ns(bridge), started = bench_now_ns(), took;
-    size_t descriptors = proc_descriptors_of(bridge);
+    uint64_t descriptors = proc_descriptors_of(bridge);
 
     arrivals->greeted = 0;
     swarm_connect(arrivals->swarm);

@@ -27,7 +27,7 @@ struct bridge {
     unsigned processes;
     pid_t pid;
     struct crowd crowd;
-    size_t before[PROC_CHILDREN_MAX]; /* descriptors of each worker without clients */
+    uint64_t before[PROC_CHILDREN_MAX]; /* descriptors of each worker without clients */
     struct stats fewest, most;        /* clients of a worker, of what it would have evenly */
     struct stats connect_ns;
     struct row {
@@ -69,7 +69,7 @@ static size_t add_bridges(struct bridge *bridges, const struct bench_options *op
 }
 
 /* Where clients are: descriptors of each worker, less what it had before. */
-static void count_descriptors(const struct bridge *bridge, size_t ret[PROC_CHILDREN_MAX])
+static void count_descriptors(const struct bridge *bridge, uint64_t ret[PROC_CHILDREN_MAX])
 {
     pid_t workers[PROC_CHILDREN_MAX] = {bridge->pid};
     size_t count = 1;
@@ -84,7 +84,7 @@ static void count_descriptors(const struct bridge *bridge, size_t ret[PROC_CHILD
 
 static void measure_spread(struct bridge *bridge)
 {
-    size_t now[PROC_CHILDREN_MAX];
+    uint64_t now[PROC_CHILDREN_MAX];
     double even = (double)bridge->crowd.clients / bridge->processes;
     double fewest = 1e9, most = 0;
 

@@ -30,9 +30,9 @@ struct crowd {
     uint32_t group;    /* so many clients follow one more topic; 0: there are none */
     uint32_t channels; /* that Redis knows once all is subscribed: each inbox, the log */
     pid_t bridge_pid;
-    size_t bridge_descriptors; /* that it had before the first client came; 0: none has yet */
-    struct swarm *swarm;       /* owned; NULL for pollers */
-    struct pollers *pollers;   /* owned; NULL for a swarm */
+    uint64_t bridge_descriptors; /* that it had before the first client came; 0: none has yet */
+    struct swarm *swarm;         /* owned; NULL for pollers */
+    struct pollers *pollers;     /* owned; NULL for a swarm */
     struct resp redis;
     struct ledger ledger;
     uint32_t greeted;                       /* clients, since the last crowd_connect() */

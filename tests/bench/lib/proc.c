@@ -44,15 +44,20 @@ size_t proc_children_of(pid_t pid, pid_t *ret, size_t max)
     return count;
 }
 
-uint64_t proc_family_cpu_ns(pid_t pid)
+static uint64_t sum_of_family(pid_t pid, uint64_t (*of)(pid_t pid))
 {
     pid_t children[PROC_CHILDREN_MAX];
     size_t count = proc_children_of(pid, children, PROC_CHILDREN_MAX);
-    uint64_t ns = proc_cpu_ns(pid);
+    uint64_t sum = of(pid);
 
     for (size_t i = 0; i < count; i++)
-        ns += proc_cpu_ns(children[i]);
-    return ns;
+        sum += of(children[i]);
+    return sum;
+}
+
+uint64_t proc_family_cpu_ns(pid_t pid)
+{
+    return sum_of_family(pid, proc_cpu_ns);
 }
 
 static void take_kilobytes(const char *line, const char *name, size_t *ret_bytes)
@@ -109,10 +114,10 @@ void proc_need_descriptors(size_t needed)
         bench_die("setrlimit: %s", strerror(errno));
 }
 
-size_t proc_descriptors_of(pid_t pid)
+uint64_t proc_descriptors_of(pid_t pid)
 {
     char path[64];
-    size_t count = 0;
+    uint64_t count = 0;
 
     (void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
     DIR *folder = opendir(path);
@@ -124,18 +129,12 @@ size_t proc_descriptors_of(pid_t pid)
     return count;
 }
 
-size_t proc_family_descriptors(pid_t pid)
+uint64_t proc_family_descriptors(pid_t pid)
 {
-    pid_t children[PROC_CHILDREN_MAX];
-    size_t count = proc_children_of(pid, children, PROC_CHILDREN_MAX);
-    size_t descriptors = proc_descriptors_of(pid);
-
-    for (size_t i = 0; i < count; i++)
-        descriptors += proc_descriptors_of(children[i]);
-    return descriptors;
+    return sum_of_family(pid, proc_descriptors_of);
 }
 
-void proc_wait_closed(pid_t pid, size_t descriptors, int timeout_ms)
+void proc_wait_closed(pid_t pid, uint64_t descriptors, int timeout_ms)
 {
     for (int waited = 0; proc_family_descriptors(pid) > descriptors + SPARE_DESCRIPTORS;
          waited += CLOSED_STEP_MS) {

@@ -32,12 +32,12 @@ void proc_pin_self(int core);
  * less than needed. */
 void proc_need_descriptors(size_t needed);
 /* How many another process has open, and it with its children. */
-size_t proc_descriptors_of(pid_t pid);
-size_t proc_family_descriptors(pid_t pid);
+uint64_t proc_descriptors_of(pid_t pid);
+uint64_t proc_family_descriptors(pid_t pid);
 /* Sleeps until it and its children have hardly more open than it had: a server that others keep
  * from its core looks as one that is done (proc_wait_idle()), and still has what was cut. Ends the
  * program after timeout_ms. */
-void proc_wait_closed(pid_t pid, size_t descriptors, int timeout_ms);
+void proc_wait_closed(pid_t pid, uint64_t descriptors, int timeout_ms);
 
 /* Sleeps until the process with its children has used less than a tenth of a core for 200 ms: what
  * it had to do after an event is done. Ends the program after timeout_ms. idle, if not NULL, is
