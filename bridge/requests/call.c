@@ -174,11 +174,11 @@ static void on_first(void *ctx, const struct resp *reply)
         fail(call, reply);
     else
         call->integer = resp_integer(reply, 0);
-    if (call->second != NULL && call->failed)
-        call->left--; /* it will not be sent */
-    else if (call->second != NULL)
-        send_second(call, &call->second->words);
-    end_reply(call);
+    call->left--;
+    if (call->second != NULL && !call->failed)
+        send_second(call, &call->second->words); /* which ends the call, perhaps now */
+    else if (call->second != NULL || call->left == 0)
+        finish(call); /* a second that waited is not sent */
 }
 
 /* It could not be sent. */
