@@ -208,14 +208,30 @@ bool readings_read(struct readings *ret, struct notify_str text, uint64_t at_us)
     return any;
 }
 
-double readings_rate(const struct readings *before, const struct readings *now, enum reading which)
+static double per_second(const struct readings *before, const struct readings *now, double grown)
 {
     double seconds = (double)(now->at_us - before->at_us) / 1e6;
-    double grown = now->values[which] - before->values[which];
 
-    return !now->known[which] || !before->known[which] || seconds <= 0 || !(grown > 0)
-               ? 0
-               : grown / seconds;
+    return seconds > 0 && grown > 0 ? grown / seconds : 0;
+}
+
+double readings_rate(const struct readings *before, const struct readings *now, enum reading which)
+{
+    return now->known[which] && before->known[which]
+               ? per_second(before, now, now->values[which] - before->values[which])
+               : 0;
+}
+
+struct worker_rates readings_worker_rates(const struct readings *before, const struct readings *now,
+                                          size_t i)
+{
+    const struct worker_reading *then = &before->workers[i], *is = &now->workers[i];
+
+    if (!then->known || !is->known)
+        return (struct worker_rates){.known = false};
+    return (struct worker_rates){.known = true,
+                                 .events = per_second(before, now, is->events - then->events),
+                                 .cpu = per_second(before, now, is->cpu - then->cpu)};
 }
 
 /* Of the buckets up to i, since before. */

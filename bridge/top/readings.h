@@ -91,6 +91,15 @@ bool readings_read(struct readings *ret, struct notify_str text, uint64_t at_us)
 /* How much a number has grown by, in each second since before; 0: it is not known, or has begun
  * anew (another process answers). */
 double readings_rate(const struct readings *before, const struct readings *now, enum reading which);
+
+/* The same of a worker; known: it was there both times. */
+struct worker_rates {
+    bool known;
+    double events, cpu;
+};
+struct worker_rates readings_worker_rates(const struct readings *before, const struct readings *now,
+                                          size_t i);
+
 /* What so much (0 to 1) of what was counted since before does not pass, in seconds, by straight
  * lines within buckets. Negative: nothing was counted. before may be NULL. */
 double readings_quantile(const struct readings *before, const struct readings *now,

@@ -255,17 +255,15 @@ static void print_named(FILE *out, const struct screen *screen, const char *titl
 static void print_worker(FILE *out, const struct screen *screen, size_t i)
 {
     const struct worker_reading *now = &screen->now->workers[i];
-    const struct worker_reading *before =
-        screen->before == NULL || !screen->before->workers[i].known ? NULL
-                                                                    : &screen->before->workers[i];
-    double s = before == NULL ? 0 : (double)(screen->now->at_us - screen->before->at_us) / 1e6;
+    const struct worker_rates rates = screen->before == NULL
+                                          ? (struct worker_rates){.known = false}
+                                          : readings_worker_rates(screen->before, screen->now, i);
     char connections[NUMBER_BYTES], events[NUMBER_BYTES], resident[NUMBER_BYTES];
 
     (void)fprintf(out, "%-12zu  %11s %10s %7.1f %10s  %s\n", i,
                   count(now->connections, connections),
-                  s > 0 ? count((now->events - before->events) / s, events) : "-",
-                  s > 0 ? 100 * (now->cpu - before->cpu) / s : 0, bytes(now->resident, resident),
-                  now->ready > 0 ? "ready" : "not ready");
+                  rates.known ? count(rates.events, events) : "-", 100 * rates.cpu,
+                  bytes(now->resident, resident), now->ready > 0 ? "ready" : "not ready");
 }
 
 static void print_workers(FILE *out, const struct screen *screen)

@@ -63,6 +63,16 @@ Test(readings, numbers_that_grow_have_a_rate)
     cr_expect_eq(readings_rate(&before, &now, READING_GAPS), 0, "it is not known");
 }
 
+Test(readings, a_worker_that_has_begun_anew_has_no_rate_below_zero)
+{
+    read_both(earlier, later);
+    cr_expect_eq(readings_worker_rates(&before, &now, 1).cpu, 0.25);
+    cr_expect(readings_worker_rates(&now, &before, 1).known);
+    cr_expect_eq(readings_worker_rates(&now, &before, 1).cpu, 0, "another process has begun");
+    cr_expect_eq(readings_worker_rates(&now, &now, 1).cpu, 0, "no time has passed");
+    cr_expect_not(readings_worker_rates(&before, &now, 0).known, "there is none");
+}
+
 Test(readings, quantiles_are_of_what_came_since)
 {
     read_both(earlier, later);
