@@ -276,15 +276,22 @@ static bool is_any(const union socket_address *addr)
                                            : addr->v4.sin_addr.s_addr == htonl(INADDR_ANY);
 }
 
-static bool is_same_host(const union socket_address *addr, const struct sockaddr *other)
+/* The same address of a host, or path. */
+static bool is_same_place(const union socket_address *a, const union socket_address *b)
 {
-    const union socket_address *b = (const union socket_address *)(const void *)other;
-
-    if (addr->any.sa_family != other->sa_family)
+    if (a->any.sa_family != b->any.sa_family)
         return false;
-    return other->sa_family == AF_INET6
-               ? memcmp(&addr->v6.sin6_addr, &b->v6.sin6_addr, sizeof(struct in6_addr)) == 0
-               : addr->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
+    switch (a->any.sa_family) {
+    case AF_INET:
+        return a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
+    case AF_INET6:
+        return IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr) &&
+               a->v6.sin6_scope_id == b->v6.sin6_scope_id;
+    case AF_UNIX:
+        return memcmp(a->un.sun_path, b->un.sun_path, sizeof(a->un.sun_path)) == 0;
+    default:
+        return false;
+    }
 }
 
 static bool is_at(const union socket_address *addr, const struct place *place, int port)
@@ -296,7 +303,7 @@ static bool is_at(const union socket_address *addr, const struct place *place, i
     if (place->host != NULL && place->host[0] == '\0')
         return is_any(addr);
     for (const struct addrinfo *i = place->list; i != NULL; i = i->ai_next)
-        if (is_same_host(addr, i->ai_addr))
+        if (is_same_place(addr, (const union socket_address *)(const void *)i->ai_addr))
             return true;
     return false;
 }
@@ -321,7 +328,7 @@ static unsigned number_of(const struct bound *bound, int fd)
     for (size_t i = 0; i < bound->len; i++) {
         const union socket_address other = address_of(bound->sockets[i].fd);
 
-        if (memcmp(&addr, &other, sizeof(addr)) == 0)
+        if (is_same_place(&addr, &other) && port_in(&addr) == port_in(&other))
             return bound->sockets[i].address;
     }
     return bound->addresses;
