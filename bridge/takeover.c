@@ -33,6 +33,7 @@ struct luggage {
     int pipe;                    /* its end of it */
     char **env;                  /* owned, as are these */
     char *names, *owners;
+    char *names_end, *owners_end;            /* where they are written to, borrowed */
     char pid[32], watchdog_pid[32], fds[32]; /* as they stand in env */
 };
 
@@ -46,14 +47,13 @@ static size_t count_sockets(const struct bound_set *bound)
 }
 
 #define NAMES_VARIABLE "LISTEN_FDNAMES="
+#define WATCHDOG_VARIABLE "WATCHDOG_PID="
 
 static void pack_socket(struct luggage *luggage, const struct bound *bound, size_t i)
 {
-    size_t len = strlen(luggage->owners);
-
-    luggage->owners[len] = bound_is_foreign(bound) ? 'm' : 'b';
-    (void)strcat(luggage->names, luggage->count == 0 ? "" : ":"); /* room for all was made */
-    (void)strcat(luggage->names, bound_name(bound));
+    *luggage->owners_end++ = bound_is_foreign(bound) ? 'm' : 'b';
+    luggage->names_end = stpcpy(luggage->names_end, luggage->count == 0 ? "" : ":");
+    luggage->names_end = stpcpy(luggage->names_end, bound_name(bound)); /* there is room for all */
     luggage->sockets[luggage->count++] = bound_socket(bound, i);
 }
 
@@ -67,9 +67,10 @@ static int pack_sockets(struct luggage *luggage, const struct bound_set *bound)
     luggage->names = calloc(1, sizeof(NAMES_VARIABLE) + count * LISTEN_ADDRESS_BYTES);
     if (luggage->sockets == NULL || luggage->owners == NULL || luggage->names == NULL)
         return -ENOMEM;
-    (void)strcpy(luggage->names, NAMES_VARIABLE);
-    (void)snprintf(luggage->owners, begin_max,
-                   HANDED_PIPE_VARIABLE "=%zu:", (size_t)HANDED_FIRST_FD + count);
+    luggage->names_end = stpcpy(luggage->names, NAMES_VARIABLE);
+    luggage->owners_end =
+        luggage->owners + snprintf(luggage->owners, begin_max,
+                                   HANDED_PIPE_VARIABLE "=%zu:", (size_t)HANDED_FIRST_FD + count);
     for (size_t i = 0; i < bound->len; i++)
         for (size_t j = 0; j < bound_count(bound->at[i]); j++)
             pack_socket(luggage, bound->at[i], j);
@@ -77,16 +78,10 @@ static int pack_sockets(struct luggage *luggage, const struct bound_set *bound)
     return 0;
 }
 
-/* Ours take their place. */
+/* The other ones were removed when we read them (handed_read()). */
 static bool is_replaced(const char *variable)
 {
-    static const char *const names[] = {"LISTEN_PID=", "LISTEN_FDS=", NAMES_VARIABLE,
-                                        HANDED_PIPE_VARIABLE "=", "WATCHDOG_PID="};
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (strncmp(variable, names[i], strlen(names[i])) == 0)
-            return true;
-    return false;
+    return strncmp(variable, WATCHDOG_VARIABLE, strlen(WATCHDOG_VARIABLE)) == 0;
 }
 
 static int pack_environment(struct luggage *luggage)
@@ -157,7 +152,8 @@ static _Noreturn void become(struct luggage *luggage)
     int pid = (int)getpid();
 
     (void)snprintf(luggage->pid, sizeof(luggage->pid), "LISTEN_PID=%d", pid);
-    (void)snprintf(luggage->watchdog_pid, sizeof(luggage->watchdog_pid), "WATCHDOG_PID=%d", pid);
+    (void)snprintf(luggage->watchdog_pid, sizeof(luggage->watchdog_pid), WATCHDOG_VARIABLE "%d",
+                   pid);
     if (place_descriptors(luggage)) {
         reset_signals();
         (void)execvpe(argv[0], argv, luggage->env);
