@@ -11,6 +11,8 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "base/resolver.h"
+
 /* Calls kept at first; the queue grows by doubling and never shrinks. */
 #define DEFER_FIRST 64
 
@@ -35,6 +37,7 @@ struct loop_signal {
 
 struct loop {
     struct event_base *base;     /* owned */
+    struct resolver *resolver;   /* owned; NULL: nobody has needed it yet */
     struct loop_signal *signals; /* owned */
     struct defer_queue queue;    /* filled by loop_defer() */
     struct defer_queue running;  /* the one being run; swapped with queue */
@@ -124,6 +127,7 @@ void loop_free(struct loop *loop)
     if (loop->base != NULL) {
         /* What libevent itself has deferred holds memory of bufferevents that are freed already. */
         (void)event_base_loop(loop->base, EVLOOP_NONBLOCK);
+        resolver_free(loop->resolver);
         event_base_free(loop->base);
     }
     free(loop->queue.calls);
@@ -134,6 +138,13 @@ void loop_free(struct loop *loop)
 struct event_base *loop_base(struct loop *loop)
 {
     return loop->base;
+}
+
+struct evdns_base *loop_resolver(struct loop *loop)
+{
+    if (loop->resolver == NULL)
+        loop->resolver = resolver_new(loop->base, &resolver_system_files);
+    return loop->resolver == NULL ? NULL : resolver_ask(loop->resolver);
 }
 
 static void end_turn(struct loop *loop)

@@ -10,6 +10,7 @@
 
 #include "base/loop_turn.h"
 
+struct evdns_base;
 struct event_base;
 struct loop;
 struct loop_reader;
@@ -24,6 +25,9 @@ void loop_free(struct loop *loop);
 
 /* For redis_link, loop_lws and listener, which put their own descriptors on the loop. Borrowed. */
 struct event_base *loop_base(struct loop *loop);
+/* For one lookup (resolver_ask()): one for all of them, made when it is first needed. Borrowed;
+ * NULL: out of memory. */
+struct evdns_base *loop_resolver(struct loop *loop);
 
 /* Runs until loop_stop(). 0, or -errno when the loop itself failed. */
 int loop_run(struct loop *loop);

@@ -7,7 +7,6 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
-#include <event2/dns.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <openssl/err.h>
@@ -35,7 +34,6 @@ struct http_fetcher {
     struct address address;
     struct http_fetch_limits limits;
     SSL_CTX *tls;                         /* owned; NULL for http */
-    struct evdns_base *dns;               /* owned; made at the first fetch */
     struct evhttp_connection *connection; /* owned; while a fetch is under way */
     struct loop_timer *deadline;          /* owned */
     http_fetch_fn fn;                     /* set while a fetch is under way */
@@ -246,19 +244,15 @@ static struct evhttp_connection *make_connection(struct http_fetcher *fetcher)
 {
     struct timeval timeout = {.tv_sec = fetcher->limits.timeout_ms / 1000,
                               .tv_usec = fetcher->limits.timeout_ms % 1000 * 1000};
-    struct event_base *base = loop_base(fetcher->loop);
+    /* Without it libevent would look names up with a call that blocks. */
+    struct evdns_base *resolver = loop_resolver(fetcher->loop);
+    struct bufferevent *stream = resolver == NULL ? NULL : make_stream(fetcher);
     struct evhttp_connection *connection;
-    struct bufferevent *stream;
 
-    /* Without one of its own libevent would look names up with a call that blocks. */
-    if (fetcher->dns == NULL)
-        fetcher->dns = evdns_base_new(base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
-                                                EVDNS_BASE_DISABLE_WHEN_INACTIVE);
-    stream = fetcher->dns == NULL ? NULL : make_stream(fetcher);
     if (stream == NULL)
         return NULL;
     connection = evhttp_connection_base_bufferevent_new(
-        base, fetcher->dns, stream, fetcher->address.host, fetcher->address.port);
+        loop_base(fetcher->loop), resolver, stream, fetcher->address.host, fetcher->address.port);
     if (connection == NULL) {
         bufferevent_free(stream);
         return NULL;
@@ -361,8 +355,6 @@ void http_fetcher_free(struct http_fetcher *fetcher)
     end(fetcher);
     loop_undefer(fetcher->loop, end, fetcher);
     loop_timer_free(fetcher->deadline);
-    if (fetcher->dns != NULL)
-        evdns_base_free(fetcher->dns, 0);
     SSL_CTX_free(fetcher->tls);
     address_release(&fetcher->address);
     free(fetcher);

@@ -64,7 +64,6 @@ struct redis_link {
     struct ssl_st *ssl;                 /* of the context; NULL: none */
     struct redis_reply_size reply_size; /* of the reply that is being read */
     struct event *readable, *writable;
-    struct evdns_base *dns; /* owned; made when a host name is first looked up */
     struct evdns_getaddrinfo_request *lookup;
     struct loop_timer *timer; /* back-off, connect timeout and beat, by state */
     struct pending pending;
@@ -721,20 +720,17 @@ static void on_resolved(int result, struct evutil_addrinfo *found, void *ctx)
 
 static void resolve(struct redis_link *link)
 {
-    struct event_base *base = loop_base(link->loop);
+    struct evdns_base *resolver = loop_resolver(link->loop);
     struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct evdns_getaddrinfo_request *request;
 
-    if (link->dns == NULL)
-        link->dns = evdns_base_new(base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
-                                             EVDNS_BASE_DISABLE_WHEN_INACTIVE);
-    if (link->dns == NULL) {
-        go_down(link, "no name server is configured");
+    if (resolver == NULL) {
+        go_down(link, "out of memory");
         return;
     }
     link->state = LINK_RESOLVING;
     loop_timer_set(link->timer, CONNECT_TIMEOUT_MS);
-    request = evdns_getaddrinfo(link->dns, link->address->host, NULL, &hints, on_resolved, link);
+    request = evdns_getaddrinfo(resolver, link->address->host, NULL, &hints, on_resolved, link);
     if (link->state == LINK_RESOLVING)
         link->lookup = request; /* otherwise on_resolved() has been called already */
 }
@@ -843,8 +839,6 @@ void redis_link_free(struct redis_link *link)
     pending_fail(&link->pending);
     pending_release(&link->pending);
     loop_timer_free(link->timer);
-    if (link->dns != NULL)
-        evdns_base_free(link->dns, 0);
     loop_undefer(link->loop, on_flush_due, link);
     command_text_release(&link->text);
     free(link);
