@@ -28,7 +28,7 @@ struct bridge {
     pid_t pid;
     struct crowd crowd;
     uint64_t before[PROC_CHILDREN_MAX]; /* descriptors of each worker without clients */
-    struct stats fewest, most;        /* clients of a worker, of what it would have evenly */
+    struct stats fewest, most;          /* clients of a worker, of what it would have evenly */
     struct stats connect_ns;
     struct row {
         struct stats cpu_ns, took_ns; /* per delivery */
