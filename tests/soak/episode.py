@@ -10,7 +10,7 @@ import redis
 from judge import faults
 from readers import make_readers
 from servers import Group, wait_until
-from sites import MORE_SITES, SETTLE_S, SITES
+from sites import SETTLE_S, SITES
 
 TOPICS = [f"t{n}" for n in range(50)]
 USERS = [f"u{n}" for n in range(200)]
@@ -71,7 +71,7 @@ class Episode:
         self.rng = random.Random(seed)
         self.words = options(self.rng)
         print(f"  {name} of {seed}: {' '.join(self.words)}", flush=True)
-        self.site = {**SITES, **MORE_SITES}[name](group, random.Random(f"{seed} site"), self.words)
+        self.site = SITES[name](group, random.Random(f"{seed} site"), self.words)
         self.readers = make_readers(self.site.bridges, self.rng, readers, USERS, TOPICS)
         self.keys = sorted({key for reader in self.readers for key in reader.records})
         self.writers, self.done = [], collections.Counter()
@@ -136,7 +136,12 @@ class Episode:
         for reader in self.readers:
             reader.close_forgotten()
         wanted = collections.Counter(reader.user for reader in self.readers)
-        wait_until(lambda: self._connections_of(wanted) == wanted, f"presence as it is, {wanted}", SETTLE_S)
+        try:
+            wait_until(lambda: self._connections_of(wanted) == wanted, "presence as it is", SETTLE_S)
+        except AssertionError as late:
+            found = self._connections_of(wanted)
+            wrong = {user: f"{found[user]} and not {wanted[user]}" for user in wanted if found[user] != wanted[user]}
+            raise AssertionError(f"{late}: {wrong}") from None
         for reader in self.readers:
             reader.released.set()
         for reader in self.readers:

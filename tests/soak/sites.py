@@ -544,5 +544,4 @@ class Seeds:
         self.url = "redis://" + ",".join(f"127.0.0.1:{node.port}" for node in nodes)
 
 
-SITES = {"standalone": Standalone, "sentinel": Failover, "restored": Restored}  # those of a run that names none
-MORE_SITES = {"cluster": Sharded}
+SITES = {"standalone": Standalone, "sentinel": Failover, "restored": Restored, "cluster": Sharded}
