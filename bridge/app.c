@@ -334,20 +334,24 @@ static int build_socketio(struct app *app)
 }
 
 /* Only what cannot be reached from elsewhere is guarded by the host's name: an address in a network
- * goes by names that we do not know. */
+ * goes by names that we do not know. But where no token is asked for it is always, whichever pages
+ * may be clients. */
 static void name_origins(struct app *app)
 {
+    static const char *const nobody[] = {NULL};
     const struct bound_set *bound = app->worker->bound;
+    struct origins *origins = app->door.origins;
 
     for (size_t door = 0; door < LISTEN_DOORS; door++)
-        app->door.origins[door] = (struct origins){
+        origins[door] = (struct origins){
             .allowed = list_items(&app->config->cors_origins),
             .host_names = list_items(&app->config->host_names),
             .loopback_pages = app->config->dev,
             .guard_host = !bound_set_has(bound, (enum listen_door)door, BOUND_NETWORK),
         };
-    app->door.origins[LISTEN_CLIENTS].guard_host &=
-        bound_set_has(bound, LISTEN_CLIENTS, BOUND_LOOPBACK);
+    origins[LISTEN_CLIENTS].guard_host &= bound_set_has(bound, LISTEN_CLIENTS, BOUND_LOOPBACK);
+    origins[LISTEN_ADMIN].allowed = nobody;
+    origins[LISTEN_ADMIN].guard_host = true;
 }
 
 /* What may change while we run (options.c). */

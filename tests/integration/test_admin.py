@@ -28,9 +28,9 @@ HOSTILE = ["<img src=x onerror=alert(1)>", '"};alert(1)//', "a/../b?c#d%20&user_
 class Apart(Stand):
     """auth none, with a listener for administrators."""
 
-    def __init__(self):
+    def __init__(self, *more):
         self.admin_port = free_port()
-        super().__init__("--dev=no", "--admin-listen", f"127.0.0.1:{self.admin_port}", "--session-lease", "60s")
+        super().__init__("--dev=no", "--admin-listen", f"127.0.0.1:{self.admin_port}", "--session-lease", "60s", *more)
         self.admin = Rest(self.admin_port)
 
 
@@ -198,10 +198,24 @@ def test_what_a_browser_sends_for_another_site_without_an_origin_changes_nothing
     assert apart.admin.post("/admin/kick", {"user_id": "alice"}, headers=own).status == 200
 
 
-def test_a_name_that_somebody_elses_server_gives_this_address_is_refused(apart):
+def refuses_other_names(stand):
     for path in READS:
-        assert apart.admin.get(path, headers={"Host": "evil.example"}).status == 403, path
-    assert apart.admin.post("/admin/kick", {"user_id": "alice"}, headers={"Host": "evil.example", "Origin": "http://evil.example"}).status == 403
+        assert stand.admin.get(path, headers={"Host": "evil.example"}).status == 403, path
+    assert stand.admin.post("/admin/kick", {"user_id": "alice"}, headers={"Host": "evil.example", "Origin": "http://evil.example"}).status == 403
+
+
+def test_a_name_that_somebody_elses_server_gives_this_address_is_refused(apart):
+    refuses_other_names(apart)
+
+
+def test_such_a_name_is_refused_where_every_page_may_be_a_client_too():
+    stand = Apart("--cors-origins", "*")
+    try:
+        assert Rest(stand.daemon.port).get("/healthz", headers={"Host": "evil.example"}).status == 200
+        refuses_other_names(stand)
+        assert stand.admin.get("/admin/state").status == 200
+    finally:
+        stand.close()
 
 
 def test_nothing_changes_by_get_nor_by_what_a_form_can_send(apart):
