@@ -20,6 +20,7 @@ from tcp_proxy import TcpProxy
 
 BOXES = {"notify.max-entries": "1000000"}
 SETTLE_S = 90
+NODE_TIMEOUT_S = 5  # with 2 s six servers with sanitizers take over from each other without end on a busy machine
 DURABLE = {"appendonly": "yes", "config": BOXES}
 
 
@@ -418,7 +419,7 @@ class Sharded(Site):
     lossy = True
 
     def begin(self):
-        self.cluster = Cluster(self.group, cluster_node_timeout="2000", **DURABLE)
+        self.cluster = Cluster(self.group, cluster_node_timeout=NODE_TIMEOUT_S * 1000, **DURABLE)
 
     def url_for(self, name):
         return Seeds(self.cluster.nodes)
@@ -464,7 +465,7 @@ class Sharded(Site):
 
     def _wait_taken_over(self, node):
         """By its replica, if it has one that can."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 3 * NODE_TIMEOUT_S
         others = [other for other in self.cluster.running() if other is not node]
         while time.monotonic() < deadline:
             try:
