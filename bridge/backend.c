@@ -108,7 +108,8 @@ static void tie(struct backend *backend)
     if (backend->commands != NULL)
         redis_link_listen(backend->commands, &module_check_handlers, backend->module_check);
     if (ears == NULL)
-        redis_link_listen(backend->subscriber, &poll_boxes_subscriber_handlers, backend->polls);
+        redis_link_listen(backend->waker != NULL ? backend->waker : backend->subscriber,
+                          &poll_boxes_subscriber_handlers, backend->polls);
     else
         ears_listen(ears, &router_ears_handlers, backend->router);
     keyspace_listen(backend->keys, &router_reader_handlers, backend->router);
@@ -222,7 +223,8 @@ static int make_subscriber(struct backend *backend, struct loop *loop, const str
 
     if (config->redis_subscribe == CONFIG_SUBSCRIBE_REPLICAS) {
         backend->post = listening_post_new(loop, route);
-        if (backend->post == NULL)
+        backend->waker = make_link(backend, loop, "notify-bridge:waker", route);
+        if (backend->post == NULL || backend->waker == NULL)
             return -ENOMEM;
         route = listening_post_route(backend->post);
     }
@@ -291,6 +293,8 @@ void backend_start(struct backend *backend)
 {
     topology_start(backend->topology);
     redis_link_start(backend->subscriber);
+    if (backend->waker != NULL)
+        redis_link_start(backend->waker);
     for (unsigned i = 0; i < backend->hearer_count; i++)
         redis_link_start(backend->hearers[i]);
     if (backend->commands != NULL)
@@ -324,6 +328,7 @@ void backend_release(struct backend *backend)
     for (unsigned i = 0; i < backend->hearer_count; i++)
         redis_link_free(backend->hearers[i]);
     redis_link_free(backend->subscriber);
+    redis_link_free(backend->waker);
     module_check_free(backend->module_check);
     keyspace_free(backend->own_keys);
     listening_post_free(backend->post);

@@ -31,6 +31,8 @@ struct backend {
     unsigned hearer_count;                        /* any besides the subscriber */
     struct keyspace *own_keys;
     struct listening_post *post; /* NULL: the subscriber listens at the primary */
+    struct redis_link *waker;    /* of polls, which count who hears at the primary; NULL: it is the
+                                  * subscriber */
     struct module_check *module_check;
     struct keyspace *keys; /* borrowed: own_keys, or of the topology */
     struct turns *turns;   /* of commands */

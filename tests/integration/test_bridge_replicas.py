@@ -97,6 +97,15 @@ def test_messages_are_heard_from_a_replica_and_the_primary_is_asked_and_written_
         assert tab.expect(channel="news")["data"] == "plain"
 
 
+def test_whoever_keeps_a_session_that_polls_is_counted_at_the_primary(programs, site):
+    """So that it is asked for the session, and not taken for dead."""
+    primary, replicas = site
+    start(programs, primary)
+    wait_listening(replicas)
+    channels = wait_until(lambda: primary.client().pubsub_channels("eio:*"), "a channel of the bridge's at the primary")
+    assert all(primary.client().publish(channel, "") == 1 for channel in channels if channel != "eio:")
+
+
 def freeze(programs, primary, replica):
     os.kill(replica.pid, signal.SIGSTOP)
     return lambda: os.kill(replica.pid, signal.SIGCONT)
