@@ -4,10 +4,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { eventually, test } from './harness.js';
 import { INBOX, openInbox, strictPolicy } from './inbox_page.js';
 
-const FILE = process.env.NOTIFY_INBOX_JS || new URL('../../build/notify-inbox.js', import.meta.url).pathname;
+const NOTIFY_JS = process.env.NOTIFY_JS || fileURLToPath(new URL('../../build/notify.js', import.meta.url));
+const FILE = process.env.NOTIFY_INBOX_JS || join(dirname(NOTIFY_JS), 'notify-inbox.js');
 
 const MARKUP = ['<img src=x onerror="window.hit=1">', '"><script>window.hit=1</script>', '<svg onload=window.hit=1>', '</article><iframe srcdoc="<script>top.hit=1</script>">', '{title}${1}', '\u202eevil\u2066'];
 const BAD_ADDRESSES = ['javascript:window.hit=1', ' javascript:window.hit=1', 'java\nscript:window.hit=1', 'JAVASCRIPT:window.hit=1', 'data:text/html,<script>1</script>', 'vbscript:x', 'blob:x', 'file:///etc/passwd', 'about:blank', 'http://'];
