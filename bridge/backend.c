@@ -77,6 +77,7 @@ static struct router *make_router(const struct backend *backend, struct loop *lo
         .recent_events = config->recent_events,
         .recent_bytes = config->recent_bytes,
         .ahead_bytes = config->read_ahead_bytes,
+        .hears_replicas = config->redis_subscribe == CONFIG_SUBSCRIBE_REPLICAS,
         .links = backend->hearer_count,
         .linger = {.ms = config->linger_ms,
                    .channels = config->max_lingering,

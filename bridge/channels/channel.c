@@ -355,12 +355,14 @@ static void take_unread(struct channel *channel, struct event *event)
 }
 
 /* Does a new epoch begin with it that need not be asked about? It does with the first change of a
- * box, and where the stream goes on: who hears that has lost nothing. */
+ * box, and where the stream goes on: who hears that has lost nothing. A replica says so, too, when
+ * it has been made a primary of its own. */
 static bool begins_epoch(const struct channel *channel, const struct event *event)
 {
     if (event->epoch == 0 || event->epoch == channel->epoch)
         return true;
-    return channel->rev == 0 || event->rev == channel->rev + 1;
+    return !channel->shared->hears_replicas &&
+           (channel->rev == 0 || event->rev == channel->rev + 1);
 }
 
 static void take_live(struct channel *channel, struct event *event)

@@ -167,6 +167,17 @@ static bool is_exchanged(const struct channel *channel, const struct catchup_res
     return !result->more; /* else the portion does not reach so far */
 }
 
+/* Has Redis the entry that the message is about, and before it one that stands before ours? Its id
+ * proves nothing: two servers may give the same one in a millisecond. */
+static bool comes_before_ours(const struct event *cause, const struct batch *batch,
+                              struct notify_id ours)
+{
+    const struct event *entry = first_behind(batch, notify_id_before(cause->id));
+
+    return entry != NULL && notify_id_cmp(entry->id, cause->id) == 0 &&
+           notify_id_cmp(entry->prev, ours) < 0;
+}
+
 /* Is this another box than the one that we know, or an earlier state of it (Redis came back without
  * its last writes)? The end and the revision of a box only rise; an entry of ours names one of ours
  * as the one before it. */
@@ -186,7 +197,7 @@ static bool is_another_box(const struct channel *channel, const struct catchup_r
     if (is_exchanged(channel, result, batch))
         return true;
     return cause != NULL && notify_id_cmp(cause->prev, sure) < 0 &&
-           notify_id_cmp(cause->id, sure) > 0 && batch_has(batch, cause->id);
+           notify_id_cmp(cause->id, sure) > 0 && comes_before_ours(cause, batch, sure);
 }
 
 /* The channel begins at last, whatever was before. */

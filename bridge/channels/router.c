@@ -412,6 +412,7 @@ static void configure(struct router *router, const struct router_limits *limits,
     shared->stash_bytes_max = CHANNEL_STASH_BYTES_MAX;
     shared->ahead_bytes_max = limits->ahead_bytes;
     shared->plain_bytes_max = limits->plain_bytes;
+    shared->hears_replicas = limits->hears_replicas;
     shared->is_plain = plain->is_plain;
     shared->ctx = plain->ctx;
     TAILQ_INIT(&shared->dirty);

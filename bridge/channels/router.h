@@ -34,8 +34,9 @@ struct router_limits {
     struct linger_limits linger;
     size_t plain_bytes; /* of a message on a plain channel; more is dropped */
     size_t patterns;    /* of plain channels, in all */
-    unsigned links;     /* that channels are spread over, and hear nothing else; 0: the one that
-                         * hears the rest hears them, too */
+    bool hears_replicas;
+    unsigned links; /* that channels are spread over, and hear nothing else; 0: the one that
+                     * hears the rest hears them, too */
 };
 
 /* Which channels may be followed without a box. */

@@ -1627,6 +1627,32 @@ Test(channel_model,
     story_end();
 }
 
+/* As a replica does that has been made a primary before it had the box. */
+Test(channel_model, whoever_says_an_id_that_redis_gives_too_begins_no_other_box)
+{
+    struct side *side = story_begin();
+    struct watched *w = follow_from(0, side, &(struct notify_id){0, 0});
+    struct pipe_item *forged;
+    size_t next;
+
+    let_run(side);
+    publish(side, false);
+    publish(side, false);
+    lose_link();
+    let_run(side); /* so Redis has vouched for them */
+    next = side->box.len;
+    publish(side, false);
+    forged = &side->pipe.items[side->pipe.len - 1];
+    forged->kind = PIPE_FORGED;
+    forged->forged = side->box.entries[next];
+    forged->forged.prev = (struct notify_id){0, 0};
+    forged->forged.rev = 1;
+    let_run(side);
+    cr_assert(w->had[next]);
+    cr_assert_not(w->told_gap);
+    story_end();
+}
+
 /* It follows a log, say. Whoever knows that epoch waits for nothing. */
 Test(channel_model, of_a_box_that_began_with_nothing_and_no_message_the_epoch_is_found_out)
 {
