@@ -71,6 +71,8 @@ class Times {
 /* Calls tick() at the next change of any of the times, as long as it runs. */
 class Ticker {
   #timer;
+  #ranAt = 0;
+  #dueAt = Infinity;
   #times; // () => [ms, …]
   #now;
   #tick;
@@ -81,16 +83,15 @@ class Ticker {
     this.#tick = tick;
   }
 
-  /* What is shown has changed, or it is looked at again. */
+  /* What is shown has changed, or it is looked at again. Whoever has slept, or was told another time, is late. */
   run() {
     this.stop();
     const now = this.#now();
+    if (now >= this.#dueAt || now < this.#ranAt) this.#tick();
     const midnight = startOfDay(startOfDay(now) + DAY_MS + HOUR_MS * 2);
-    const next = this.#times().reduce((soonest, ms) => Math.min(soonest, Times.changesAt(ms, now)), midnight);
-    this.#timer = setTimeout(() => {
-      this.#tick();
-      this.run();
-    }, Math.min(next - now, DAY_MS) + TICK_LATE_MS);
+    this.#ranAt = now;
+    this.#dueAt = this.#times().reduce((soonest, ms) => Math.min(soonest, Times.changesAt(ms, now)), midnight);
+    this.#timer = setTimeout(() => this.run(), Math.min(this.#dueAt - now, DAY_MS) + TICK_LATE_MS);
   }
 
   stop() {
