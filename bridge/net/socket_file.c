@@ -26,7 +26,7 @@ int socket_file_own(struct socket_file *file, const char *path)
     if (copy == NULL)
         return -ENOMEM;
     socket_file_disown(file);
-    *file = (struct socket_file){copy, st.st_dev, st.st_ino};
+    *file = (struct socket_file){.path = copy, .device = st.st_dev, .inode = st.st_ino};
     return 0;
 }
 

@@ -255,11 +255,11 @@ static void print_named(FILE *out, const struct screen *screen, const char *titl
 static void print_worker(FILE *out, const struct screen *screen, size_t i)
 {
     const struct worker_reading *now = &screen->now->workers[i];
-    const struct worker_rates rates = screen->before == NULL
-                                          ? (struct worker_rates){.known = false}
-                                          : readings_worker_rates(screen->before, screen->now, i);
+    struct worker_rates rates = {.known = false};
     char connections[NUMBER_BYTES], events[NUMBER_BYTES], resident[NUMBER_BYTES];
 
+    if (screen->before != NULL)
+        rates = readings_worker_rates(screen->before, screen->now, i);
     (void)fprintf(out, "%-12zu  %11s %10s %7.1f %10s  %s\n", i,
                   count(now->connections, connections),
                   rates.known ? count(rates.events, events) : "-", 100 * rates.cpu,
