@@ -105,19 +105,19 @@ static bool set_host(struct replica_place *place, struct notify_str host)
 
 static bool read_replica(struct notify_str line, struct replica_place *ret)
 {
-    bool has_host = false, has_port = false, is_online = false;
-    uint64_t port;
+    bool has_host = false, is_online = false;
+    uint64_t port = 0; /* none */
 
     while (line.len > 0) {
         struct notify_str part = next_part(&line);
         if (skip_name(&part, "ip", '='))
             has_host = set_host(ret, part);
         else if (skip_name(&part, "port", '='))
-            has_port = read_number(part, &port) && port > 0 && port <= 65535;
+            port = read_number(part, &port) ? port : 0;
         else if (skip_name(&part, "state", '='))
             is_online = notify_str_eq(part, NOTIFY_STR("online"));
     }
-    if (!has_host || !has_port || !is_online)
+    if (!has_host || !is_online || port == 0 || port > 65535)
         return false;
     ret->port = (int)port;
     return true;
