@@ -282,10 +282,15 @@ def test_who_is_connected_is_listed_if_that_is_asked_for(apart):
 def test_with_several_workers_the_numbers_are_of_all_and_each_has_its_row(programs, redis_server):
     port = free_port()
     bridge = programs.bridge(redis_server, "--workers", "2", "--admin-listen", f"127.0.0.1:{port}")
-    wait_until(lambda: Rest(bridge.port).get("/readyz").status == 200, "all workers being ready")
-    answer = state(Rest(port))
-    assert [(row["worker"], row["state"]) for row in answer["workers"]] == [(0, "ready"), (1, "ready")]
-    assert answer["worker"] in (0, 1) and answer["counters"]["notify_ready"] == 2 and answer["counters"]["notify_workers"] == 2
+
+    def all_ready():
+        """Each tells of itself when it gets to it."""
+        answer = state(Rest(port))
+        rows = [(row["worker"], row["state"]) for row in answer["workers"]]
+        return rows == [(0, "ready"), (1, "ready")] and answer["counters"]["notify_ready"] == 2 and answer
+
+    answer = wait_until(all_ready, "all workers being ready")
+    assert answer["worker"] in (0, 1) and answer["counters"]["notify_workers"] == 2
 
 
 def test_a_user_is_told_with_sessions_counts_and_where_the_inbox_stands_in_logs(apart):

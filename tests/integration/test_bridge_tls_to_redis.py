@@ -160,7 +160,7 @@ def test_a_user_and_a_database_can_be_given_with_a_unix_socket(programs):
     bridge = start(programs, f"unix://br:p%40%2Fw@{path}?db=2")
     bridge.wait_ready()
     clients = [one for one in server.client().client_list() if one["name"].startswith("notify-bridge")]
-    assert {(one["user"], one["db"]) for one in clients} == {("br", "2")} and len(clients) == 2
+    assert {(one["user"], one["db"]) for one in clients} == {("br", "2")} and len(clients) > 1
     assert not any("p@/w" in line for line in bridge.lines)
 
 
