@@ -440,7 +440,7 @@ def test_random_commands_agree_with_the_model(programs, seed):
     model = Model(client, random.Random(seed))
     for _ in range(STEPS):
         model.step()
-    assert model.late <= 20 + STEPS // 100, "the machine is too busy for this test"
+    assert model.late <= 20 + STEPS // 20, "the machine is too busy for this test"
     assert model.duplicates > 0 and model.expired > 0 and model.gone > 0
     # Entries that expire later would do so in the middle of what follows.
     time.sleep(0.1)
