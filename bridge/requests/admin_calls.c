@@ -12,6 +12,7 @@
 #include "requests/answer.h"
 #include "requests/call.h"
 #include "requests/request.h"
+#include "requests/request_kick.h"
 #include "requests/request_presence.h"
 
 /* Who has done what to whom. */
@@ -52,28 +53,12 @@ static void handle_send(struct request *r)
 
 /* POST /admin/kick */
 
-static void on_kicked(struct request *r, const struct resp *reply, void *ctx)
-{
-    (void)ctx;
-    answer_json(
-        r, json_pack("{s:s, s:I}", "type", "ok", "changed", (json_int_t)resp_integer(reply, 0)));
-}
-
-static const struct call_kind kick_kind = {.fn = on_kicked, .answer_bytes = CALL_SMALL_ANSWER};
-
 static void handle_kick(struct request *r)
 {
-    struct notify_str session = request_text(r, "session_id");
-    struct key_buffer buffer;
-    struct words words = {.len = 2, .at = {NOTIFY_STR("NOTIFY.SESSION"), NOTIFY_STR("KICK")}};
-
     if (!admin_may(r, "kick") || !request_has_sets(r, KEY_USER_SESSIONS, "user_id"))
         return;
     note(r, "kick");
-    words_add(&words,
-              key_of(r->shared->keys, KEY_USER_SESSIONS, request_text(r, "user_id"), &buffer));
-    words_add(&words, session.len > 0 ? session : NOTIFY_STR("*"));
-    call_send(r, &kick_kind, NULL, &words);
+    request_kick_sessions(r);
 }
 
 /* The table. */

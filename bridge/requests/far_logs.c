@@ -169,6 +169,22 @@ struct words far_view(const struct far *far, size_t i)
                           .at = {NOTIFY_STR("NOTIFY.VIEW"), far->words.logs[i], far->cursors[i]}};
 }
 
+bool far_view_entry(const struct far *far, size_t i, struct notify_str id,
+                    char text[NOTIFY_ID_TEXT_MAX + 1], struct words *ret)
+{
+    struct notify_id parsed;
+
+    if (!notify_id_parse(id, 0, &parsed))
+        return false;
+    notify_id_format(text, parsed);
+    *ret = far_view(far, i);
+    words_add(ret, NOTIFY_STR("RANGE"));
+    words_add(ret, notify_str_z(text));
+    words_add(ret, notify_str_z(text));
+    words_add(ret, NOTIFY_STR("ALL"));
+    return true;
+}
+
 /* Cursors. */
 
 static bool on_cursors(struct far *far, size_t which, const struct resp *reply)

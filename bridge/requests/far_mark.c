@@ -2,7 +2,6 @@
  * since the inbox takes ids at their word. */
 #include <stdlib.h>
 
-#include "notify_id.h"
 #include "requests/far_private.h"
 
 #define ENTRY_BYTES (TURNS_ENTRIES_BYTES / TURNS_ENTRIES)
@@ -70,18 +69,11 @@ static bool on_entry(struct far *far, size_t which, const struct resp *reply)
 
 static void ask_entry(struct far *far, size_t i, size_t which)
 {
-    struct words words = far_view(far, i);
     char text[NOTIFY_ID_TEXT_MAX + 1];
-    struct notify_id id;
+    struct words words;
 
-    if (!notify_id_parse(id_at(far, which), 0, &id))
-        return; /* there is none with such an id */
-    notify_id_format(text, id);
-    words_add(&words, NOTIFY_STR("RANGE"));
-    words_add(&words, notify_str_z(text));
-    words_add(&words, notify_str_z(text));
-    words_add(&words, NOTIFY_STR("ALL"));
-    far_send(far, on_entry, which, &words, ENTRY_BYTES);
+    if (far_view_entry(far, i, id_at(far, which), text, &words))
+        far_send(far, on_entry, which, &words, ENTRY_BYTES);
 }
 
 static void ask_log(struct far *far, size_t i)

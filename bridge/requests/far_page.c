@@ -1,6 +1,5 @@
 /* far_page -- entries of one log in another slot, as an inbox sees them: RANGE, REVRANGE and GET
  * with LOG. */
-#include "notify_id.h"
 #include "requests/far_private.h"
 
 /* RANGE, REVRANGE: the page that the log gives; none, if it is not followed. */
@@ -82,17 +81,11 @@ static bool on_entry(struct far *far, size_t which, const struct resp *reply)
 
 static void ask_entry(struct far *far, size_t i, size_t which)
 {
-    struct words words = far_view(far, i);
     char text[NOTIFY_ID_TEXT_MAX + 1];
-    struct notify_id id;
+    struct words words;
 
-    if (!notify_id_parse(far->words.args[which], 0, &id))
-        return; /* there is none with such an id */
-    notify_id_format(text, id);
-    words_add(&words, NOTIFY_STR("RANGE"));
-    words_add(&words, notify_str_z(text));
-    words_add(&words, notify_str_z(text));
-    words_add(&words, NOTIFY_STR("ALL"));
+    if (!far_view_entry(far, i, far->words.args[which], text, &words))
+        return;
     if (far->words.json)
         words_add(&words, NOTIFY_STR("JSON"));
     far_send(far, on_entry, which, &words, far->turn.reply_bytes / far->words.args_len);

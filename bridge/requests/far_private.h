@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "notify_id.h"
 #include "redis/resp_arena.h"
 #include "redis/turns.h"
 #include "requests/far_words.h"
@@ -66,6 +67,10 @@ void far_answer(struct far *far, const struct resp *reply);
 
 /* NOTIFY.VIEW of the log, without options. */
 struct words far_view(const struct far *far, size_t i);
+/* The same for the one entry with this id; its words lie in text. False: there is none with such an
+ * id. */
+bool far_view_entry(const struct far *far, size_t i, struct notify_str id,
+                    char text[NOTIFY_ID_TEXT_MAX + 1], struct words *ret);
 static inline bool far_follows(const struct far *far, size_t i)
 {
     return far->cursors[i].len > 0;

@@ -18,6 +18,7 @@
 #include "requests/call.h"
 #include "requests/request.h"
 #include "requests/request_members.h"
+#include "requests/request_kick.h"
 #include "requests/request_presence.h"
 
 static void kick_words(struct words *ret, struct notify_str key, struct notify_str session)
@@ -44,17 +45,20 @@ static void on_kicked(struct request *r, const struct resp *reply, void *ctx)
 
 static const struct call_kind kick_kind = {.fn = on_kicked, .answer_bytes = CALL_SMALL_ANSWER};
 
-static void kick_user(struct request *r)
+void request_kick_sessions(struct request *r)
 {
     struct key_buffer buffer;
     struct words words;
 
-    if (!request_has_sets(r, KEY_USER_SESSIONS, "user_id") ||
-        !request_may(r, RIGHT_KICK, "user_id"))
-        return;
     kick_words(&words, user_sessions(r, request_text(r, "user_id"), &buffer),
                request_text(r, "session_id"));
     call_send(r, &kick_kind, NULL, &words);
+}
+
+static void kick_user(struct request *r)
+{
+    if (request_has_sets(r, KEY_USER_SESSIONS, "user_id") && request_may(r, RIGHT_KICK, "user_id"))
+        request_kick_sessions(r);
 }
 
 /* Of whoever holds a session. */
