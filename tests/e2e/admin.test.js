@@ -2,13 +2,11 @@
  * can be used by everybody. */
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { eventually, test } from './harness.js';
-import { openBrowser, phone } from './browser.js';
-import { contrastsOf } from './look.js';
+import { openBrowser, phone, watch } from './browser.js';
+import { checkAxe, checkStandsOut } from './looks.js';
 import { startServers } from './servers.js';
 
-const AXE = new URL('node_modules/axe-core/axe.min.js', import.meta.url);
 const EVIL = '<img src=x onerror="document.title=1">';
 
 async function openAdmin(options) {
@@ -16,11 +14,7 @@ async function openAdmin(options) {
   const origin = new URL(bridge.page('alice')).origin;
   const context = await openBrowser(options);
   const page = await context.newPage();
-  const problems = [];
-  const asked = [];
-  page.on('pageerror', (error) => problems.push(error.message));
-  page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
-  page.on('request', (request) => asked.push(request.url()));
+  const { problems, asked } = watch(page);
   await page.goto(`${origin}/admin`);
   await page.getByText('1 worker, ready').waitFor();
   return { bridge, redis, origin, context, page, problems, asked };
@@ -94,11 +88,7 @@ for (const colorScheme of ['light', 'dark']) {
     await redis.cli('NOTIFY.SEND', 'inbox:alice', 'one', 'CATEGORY', 'ci');
     await look(page, 'alice');
     await page.locator('#categories').getByText('ci').waitFor();
-    const low = (await page.evaluate(contrastsOf)).filter(({ ratio, wanted }) => ratio < wanted);
-    assert.deepEqual(low.map(({ ratio, of }) => `${ratio.toFixed(2)}: ${of}`).slice(0, 10), []);
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'it is no wider than the screen');
-    await page.evaluate(readFileSync(AXE, 'utf8')); // through the debugger: the page's policy allows no script of others
-    const { violations } = await page.evaluate(() => axe.run());
-    assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ').slice(0, 300)}`), []);
+    await checkStandsOut(page);
+    await checkAxe(page);
   });
 }

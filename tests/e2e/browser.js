@@ -50,21 +50,26 @@ export async function openBrowser({ flags = [], ignoreDefaultArgs = false, ...op
   return context;
 }
 
+/* What the page complains of, but for what is isOfBrowser's, and every address that it asks for; both grow. */
+export function watch(page, isOfBrowser = /(?!)/) {
+  const problems = [];
+  const asked = [];
+  page.on('pageerror', (error) => problems.push(error.message));
+  page.on('console', (message) => message.type() === 'error' && !isOfBrowser.test(message.text()) && problems.push(message.text()));
+  page.on('request', (request) => asked.push(request.url()));
+  return { problems, asked };
+}
+
 /* The test page in a tab of its own. */
 export class Tab {
   #page;
-  #problems = [];
+  #problems;
 
   static async open(context, address, status = 'connected') {
     const tab = new Tab();
     tab.#page = await context.newPage();
-    tab.#page.on('pageerror', (error) => tab.#problems.push(error.message));
-    tab.#page.on('console', (message) => {
-      // While the bridge is away the browser itself complains of connections that are refused or cut off.
-      const isOfBrowser = /WebSocket connection to|ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED_ENCODING/;
-      const isOurs = message.type() === 'error' && !isOfBrowser.test(message.text());
-      if (isOurs) tab.#problems.push(message.text());
-    });
+    // While the bridge is away the browser itself complains of connections that are refused or cut off.
+    tab.#problems = watch(tab.#page, /WebSocket connection to|ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED_ENCODING/).problems;
     await tab.#page.goto(address);
     await tab.waitStatus(status);
     after(() => tab.checkProblems());

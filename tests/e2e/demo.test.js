@@ -1,23 +1,19 @@
 /* /demo, the page for the first minutes: two users, a form, and a bridge that is killed while both look on. */
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { eventually, test } from './harness.js';
-import { openBrowser, phone } from './browser.js';
-import { contrastsOf } from './look.js';
+import { openBrowser, phone, watch } from './browser.js';
+import { checkAxe, checkStandsOut } from './looks.js';
 import { Bridge, Redis } from './servers.js';
 
-const AXE = new URL('node_modules/axe-core/axe.min.js', import.meta.url);
 
 async function openDemo({ workers = 2, ...options } = {}) {
   const redis = await new Redis().start();
   const bridge = await new Bridge(redis, ['--auth', 'none', '--dev', '--workers', String(workers)]).start();
   const context = await openBrowser(options);
   const page = await context.newPage();
-  const problems = [];
   const isOfBrowser = /WebSocket connection to|ERR_CONNECTION|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE|status of (503|409)/; // told by the browser itself
-  page.on('pageerror', (error) => problems.push(error.message));
-  page.on('console', (message) => message.type() === 'error' && !isOfBrowser.test(message.text()) && problems.push(message.text()));
+  const { problems } = watch(page, isOfBrowser);
   await page.goto(`http://127.0.0.1:${bridge.port}/demo#redis=${redis.port}`);
   await eventually('both are connected', async () => (await bridge.connections()) + (await bridge.connections('sse')) >= 2);
   return { redis, bridge, page, problems, alice: page.locator('notify-inbox[user=alice]'), bob: page.locator('notify-inbox[user=bob]') };
@@ -84,11 +80,7 @@ for (const colorScheme of ['light', 'dark']) {
     const { page, alice } = await openDemo({ ...phone(), colorScheme, reducedMotion: 'reduce' });
     await send(page, 'alice', 'For alice');
     await shown(alice, 'For alice').waitFor();
-    const low = (await page.evaluate(contrastsOf)).filter(({ ratio, wanted }) => ratio < wanted);
-    assert.deepEqual(low.map(({ ratio, of }) => `${ratio.toFixed(2)}: ${of}`).slice(0, 10), []);
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'it is no wider than the screen');
-    await page.evaluate(readFileSync(AXE, 'utf8')); // through the debugger: the page's policy allows no script of others
-    const { violations } = await page.evaluate(() => axe.run());
-    assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ').slice(0, 300)}`), []);
+    await checkStandsOut(page);
+    await checkAxe(page);
   });
 }

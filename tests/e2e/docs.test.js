@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from './harness.js';
-import { openBrowser, phone } from './browser.js';
-import { contrastsOf } from './look.js';
+import { openBrowser, phone, watch } from './browser.js';
+import { checkStandsOut } from './looks.js';
 import { startServers } from './servers.js';
 
 async function openDocs(options, hash = '') {
@@ -11,11 +11,7 @@ async function openDocs(options, hash = '') {
   const origin = new URL(bridge.page('alice')).origin;
   const context = await openBrowser(options);
   const page = await context.newPage();
-  const problems = [];
-  page.on('pageerror', (error) => problems.push(error.message));
-  page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
-  const asked = [];
-  page.on('request', (request) => asked.push(request.url()));
+  const { problems, asked } = watch(page);
   await page.goto(`${origin}/docs${hash}`);
   await page.locator('#closes').waitFor();
   return { origin, page, problems, asked };
@@ -68,8 +64,6 @@ test('/docs says whether a message fits, and where it does not', async () => {
 for (const colorScheme of ['light', 'dark']) {
   test(`/docs, ${colorScheme}: all that is written stands out by 4.5 to 1, and a phone shows it without moving sideways`, async () => {
     const { page } = await openDocs({ ...phone(), colorScheme });
-    const low = (await page.evaluate(contrastsOf)).filter(({ ratio, wanted }) => ratio < wanted);
-    assert.deepEqual([...new Set(low.map(({ ratio, wanted, of, color, on }) => `${ratio.toFixed(2)} < ${wanted}: ${of}, ${color} on ${on}`))].slice(0, 10), []);
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'it is no wider than the screen');
+    await checkStandsOut(page);
   });
 }

@@ -5,8 +5,8 @@ import { execFileSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { eventually, test } from './harness.js';
-import { openBrowser, phone } from './browser.js';
-import { contrastsOf } from './look.js';
+import { openBrowser, phone, watch } from './browser.js';
+import { checkStandsOut } from './looks.js';
 import { makeFolder } from './servers.js';
 
 const ROOT = resolve(fileURLToPath(new URL('../..', import.meta.url)));
@@ -16,11 +16,7 @@ async function openSite(options, path = 'index.html') {
   execFileSync(join(ROOT, 'docs', 'site', 'render'), [folder]);
   const context = await openBrowser(options);
   const page = await context.newPage();
-  const problems = [];
-  const asked = [];
-  page.on('pageerror', (error) => problems.push(error.message));
-  page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
-  page.on('request', (request) => asked.push(request.url()));
+  const { problems, asked } = watch(page);
   await page.goto(pathToFileURL(join(folder, path)).href);
   return { page, problems, asked };
 }
@@ -47,8 +43,6 @@ test('the site of the docs finds a heading from any page, and leads to it, witho
 for (const colorScheme of ['light', 'dark']) {
   test(`the site of the docs, ${colorScheme}: all that is written stands out, and a phone shows it without moving sideways`, async () => {
     const { page } = await openSite({ ...phone(), colorScheme }, 'operating.html');
-    const low = (await page.evaluate(contrastsOf)).filter(({ ratio, wanted }) => ratio < wanted);
-    assert.deepEqual([...new Set(low.map(({ ratio, of }) => `${ratio.toFixed(2)}: ${of}`))].slice(0, 10), []);
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'it is no wider than the screen');
+    await checkStandsOut(page);
   });
 }

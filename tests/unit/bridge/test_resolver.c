@@ -29,7 +29,7 @@ static void begin(void)
 {
     const struct resolver_files files = {.config = world.config, .hosts = world.hosts};
 
-    strcpy(world.folder, "/tmp/resolver-XXXXXX");
+    strcpy(world.folder, P_tmpdir "/test_resolver.XXXXXX");
     cr_assert_not_null(mkdtemp(world.folder));
     (void)snprintf(world.config, sizeof(world.config), "%s/resolv.conf", world.folder);
     (void)snprintf(world.hosts, sizeof(world.hosts), "%s/hosts", world.folder);
