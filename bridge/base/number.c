@@ -2,6 +2,11 @@
 
 #include <string.h>
 
+int64_t number_count(int64_t value)
+{
+    return value < 0 ? 0 : value > NUMBER_COUNT_MAX ? NUMBER_COUNT_MAX : value;
+}
+
 struct notify_str number_text(char out[NUMBER_TEXT_MAX + 1], int64_t value)
 {
     uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;

@@ -12,6 +12,11 @@
 #define TEXT_OF(constant) TEXT_OF_WORD(constant)
 #define TEXT_OF_WORD(word) #word
 
+/* How many there are, as somebody says it who need not be right: none at least, and no more than so
+ * many that 2^20 of them can be added up. */
+#define NUMBER_COUNT_MAX (INT64_C(1) << 42)
+int64_t number_count(int64_t value);
+
 /* In decimal, NUL-terminated, in out. */
 struct notify_str number_text(char out[NUMBER_TEXT_MAX + 1], int64_t value);
 

@@ -301,10 +301,8 @@ static void read_rate(struct client_state *state, uint64_t now_ms)
 {
     const json_t *rate = json_object_get(state->json, "rate");
     json_int_t at = json_integer_value(json_object_get(state->json, "at")),
-               passed = at > (json_int_t)now_ms ? 0 : (json_int_t)now_ms - at;
+               passed = at < 0 || at > (json_int_t)now_ms ? 0 : (json_int_t)now_ms - at;
 
-    if (at < 0) /* no time */
-        passed = 0;
     state->rate = (struct client_rate){.messages_ms = left_of(json_array_get(rate, 0), passed),
                                        .warnings_ms = left_of(json_array_get(rate, 1), passed)};
 }

@@ -72,7 +72,7 @@ static void on_begun(void *ctx, const struct resp *reply)
     if (reply == NULL || reply->kind != RESP_INTEGER)
         fail(far, reply);
     else
-        far->begun += reply->integer;
+        far->begun += resp_count(reply);
     advance(far);
 }
 

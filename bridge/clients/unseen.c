@@ -49,7 +49,7 @@ static void end_question(struct unseen *unseen)
 static void on_marked(void *ctx, const struct resp *reply)
 {
     (void)ctx;
-    counter_add(COUNTER_MARKED_SEEN, (uint64_t)resp_integer(reply, 0));
+    counter_add(COUNTER_MARKED_SEEN, (uint64_t)resp_count(reply));
 }
 
 static void mark_seen(const struct client *client, struct notify_str inbox, struct notify_id upto)
@@ -210,7 +210,7 @@ static void on_badge(void *ctx, const struct resp *reply)
     struct unseen *unseen = ctx;
 
     unseen->known = notify_id_parse(resp_str(resp_member(reply, "last")), 0, &unseen->last);
-    if (unseen->known && resp_integer(resp_member(reply, "unseen"), 0) > 0)
+    if (unseen->known && resp_count(resp_member(reply, "unseen")) > 0)
         ask_portion(unseen);
     else
         conclude(unseen);

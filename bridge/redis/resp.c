@@ -1,5 +1,7 @@
 #include "redis/resp.h"
 
+#include "base/number.h"
+
 const struct resp *resp_member(const struct resp *map, const char *name)
 {
     struct notify_str wanted = notify_str_z(name);
@@ -22,6 +24,11 @@ struct notify_str resp_str(const struct resp *reply)
 int64_t resp_integer(const struct resp *reply, int64_t missing)
 {
     return reply == NULL || reply->kind != RESP_INTEGER ? missing : reply->integer;
+}
+
+int64_t resp_count(const struct resp *reply)
+{
+    return number_count(resp_integer(reply, 0));
 }
 
 bool resp_is_error(const struct resp *reply, const char *word)

@@ -34,6 +34,9 @@ struct notify_str resp_str(const struct resp *reply);
 /* The integer of a reply; missing when reply is NULL or no integer. */
 int64_t resp_integer(const struct resp *reply, int64_t missing);
 
+/* How many, as a reply says (number_count()); 0 when it is NULL or no integer. */
+int64_t resp_count(const struct resp *reply);
+
 /* Is it an error whose first word is this one? */
 bool resp_is_error(const struct resp *reply, const char *word);
 /* An error that says "not now": the server loads its data, runs a long script, has lost its

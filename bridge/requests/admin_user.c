@@ -68,7 +68,7 @@ static bool ask_count(const struct request *r, struct inspection *in, struct wor
 
 static void take_count(struct inspection *in, const struct resp *reply)
 {
-    in->connections = resp_integer(reply, 0);
+    in->connections = resp_count(reply);
     (void)json_object_set_new(in->answer, "connections", json_integer((json_int_t)in->connections));
 }
 
@@ -112,8 +112,8 @@ static json_t *category(const struct resp *name, const struct resp *of)
     struct notify_str text = resp_str(name);
 
     return json_pack("{s:s%, s:I, s:I, s:b}", "category", text.ptr == NULL ? "" : text.ptr,
-                     text.len, "length", (json_int_t)resp_integer(resp_member(of, "length"), 0),
-                     "unread", (json_int_t)resp_integer(resp_member(of, "unread"), 0), "muted",
+                     text.len, "length", (json_int_t)resp_count(resp_member(of, "length")),
+                     "unread", (json_int_t)resp_count(resp_member(of, "unread")), "muted",
                      resp_integer(resp_member(of, "muted"), 0) != 0);
 }
 
@@ -223,9 +223,9 @@ static void take_badge(struct inspection *in, const struct resp *reply)
         struct notify_str log = resp_str(logs->items[i]);
         json_t *of = json_object_getn(in->logs, log.ptr, log.len);
         if (of != NULL)
-            (void)json_object_set_new(of, "unread",
-                                      json_integer((json_int_t)resp_integer(
-                                          resp_member(logs->items[i + 1], "unread"), 0)));
+            (void)json_object_set_new(
+                of, "unread",
+                json_integer((json_int_t)resp_count(resp_member(logs->items[i + 1], "unread"))));
     }
 }
 

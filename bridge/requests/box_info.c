@@ -15,7 +15,7 @@ json_t *box_info_categories(const struct resp *reply, const char *field)
 
     for (size_t i = 0; categories != NULL && i + 1 < categories->len; i += 2) {
         struct notify_str name = resp_str(categories->items[i]);
-        if (resp_integer(resp_member(categories->items[i + 1], field), 0) > 0)
+        if (resp_count(resp_member(categories->items[i + 1], field)) > 0)
             (void)json_array_append_new(names, json_stringn(name.ptr, name.len));
     }
     return names;

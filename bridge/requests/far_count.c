@@ -195,7 +195,7 @@ static bool add_groups(struct far *far, const struct resp *map)
         struct group *group = group_of(&unread->groups, resp_str(map->items[i]));
         if (group == NULL)
             return false;
-        group->count += resp_integer(map->items[i + 1], 0);
+        group->count += resp_count(map->items[i + 1]);
     }
     return true;
 }
@@ -206,7 +206,7 @@ static bool take_count(struct far *far, const struct resp *number, const struct 
 
     if (far->words.by.len > 0)
         return groups != NULL && is_map(groups) && add_groups(far, groups);
-    unread->sum += resp_integer(number, 0);
+    unread->sum += resp_count(number);
     return number != NULL && number->kind == RESP_INTEGER;
 }
 

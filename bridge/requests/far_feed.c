@@ -123,7 +123,7 @@ static bool on_own(struct far *far, size_t which, const struct resp *reply)
     struct feed *feed = far->state;
 
     (void)which;
-    feed->total += resp_integer(resp_member(reply, "total"), 0);
+    feed->total += resp_count(resp_member(reply, "total"));
     feed->own_goes_on = resp_str(resp_member(reply, "next")).len > 0;
     return take_entries(far, reply, far->words.inbox, &feed->own_end);
 }
@@ -148,7 +148,7 @@ static bool on_total(struct far *far, size_t i, const struct resp *reply)
     const struct resp *total = resp_member(reply, "total");
 
     (void)i;
-    ((struct feed *)far->state)->total += resp_integer(total, 0);
+    ((struct feed *)far->state)->total += resp_count(total);
     return total != NULL && total->kind == RESP_INTEGER;
 }
 

@@ -159,7 +159,7 @@ static bool on_marked(struct far *far, size_t which, const struct resp *reply)
         sweep->tidies = sweep->marks = true;
         return true;
     }
-    sweep->changed += resp_integer(reply, 0);
+    sweep->changed += resp_count(reply);
     return reply->kind == RESP_INTEGER;
 }
 
@@ -242,7 +242,7 @@ static bool behind_logs(struct far *far)
 static bool on_own(struct far *far, size_t which, const struct resp *reply)
 {
     (void)which;
-    ((struct sweep *)far->state)->changed += resp_integer(reply, 0);
+    ((struct sweep *)far->state)->changed += resp_count(reply);
     return reply->kind == RESP_INTEGER;
 }
 
@@ -260,7 +260,7 @@ static bool on_log(struct far *far, size_t i, const struct resp *reply)
 {
     struct sweep *sweep = far->state;
 
-    if (resp_integer(reply, 0) > 0)
+    if (resp_count(reply) > 0)
         sweep->changed += sweep->logs[i].count;
     return reply->kind == RESP_INTEGER;
 }

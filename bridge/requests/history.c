@@ -242,7 +242,7 @@ static const struct resp *take_reply(struct history *history, const struct resp 
     if (!history->feed)
         return reply;
     if (history->asks_total)
-        history->total += resp_integer(resp_member(reply, "total"), 0);
+        history->total += resp_count(resp_member(reply, "total"));
     history->asks_total = false;
     if (history->skips_there)
         history->skip = 0; /* Redis has passed them over */
@@ -271,7 +271,7 @@ static void on_first_portion(struct request *r, const struct resp *both, void *c
 {
     struct history *history = ctx;
 
-    history->unread = resp_integer(both->items[0], 0);
+    history->unread = resp_count(both->items[0]);
     on_portion(r, both->items[1], history);
 }
 
@@ -281,11 +281,11 @@ static void on_first_portion(struct request *r, const struct resp *both, void *c
 static int64_t count_shown(const struct request *r, const struct resp *badge)
 {
     const struct resp *by_category = resp_member(badge, "by_category");
-    int64_t unread = resp_integer(resp_member(badge, "unread"), 0);
+    int64_t unread = resp_count(resp_member(badge, "unread"));
 
     for (size_t i = 0; by_category != NULL && i + 1 < by_category->len; i += 2)
         if (!categories_may_get(r->identity, resp_str(by_category->items[i])))
-            unread -= resp_integer(by_category->items[i + 1], 0);
+            unread -= resp_count(by_category->items[i + 1]);
     return unread;
 }
 

@@ -120,7 +120,7 @@ static void take_off_hidden(struct request *r, struct history *history)
 
 static int64_t total_of(const struct resp *reply)
 {
-    return resp_integer(resp_member(reply, "total"), 0);
+    return resp_count(resp_member(reply, "total"));
 }
 
 static void on_with_logs(struct request *r, const struct resp *reply, void *ctx)

@@ -190,7 +190,7 @@ static void on_remembered(struct request *r, const struct resp *info, void *ctx)
         give_up(r, info);
     else
         send_held(r, held);
-    if (resp_integer(resp_member(info, "unread"), 0) >= KEPT_MAX)
+    if (resp_count(resp_member(info, "unread")) >= KEPT_MAX)
         counter_add(COUNTER_IDEMPOTENCY_KEYS, 1); /* from here on the oldest is forgotten */
     held_free(held);
 }

@@ -129,7 +129,7 @@ static void on_marked(struct request *r, const struct resp *reply, void *ctx)
 {
     struct marking *marking = ctx;
 
-    marking->tally->changed += resp_integer(reply, 0);
+    marking->tally->changed += resp_count(reply);
     go_on(r, marking);
 }
 

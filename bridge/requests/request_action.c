@@ -90,11 +90,11 @@ static void on_done(struct request *r, const struct resp *both, void *ctx)
     struct tally *tally = tally_new(r, &logs, answer_done);
 
     if (tally != NULL)
-        count_read(r, action, resp_integer(both->items[0], 0));
+        count_read(r, action, resp_count(both->items[0]));
     action_free(action);
     if (tally == NULL)
         return;
-    tally->changed = resp_integer(both->items[0], 0);
+    tally->changed = resp_count(both->items[0]);
     tally->ctx = json_stringn(id.ptr == NULL ? "" : id.ptr, id.len);
     tally->release = release_id;
     tally_send(r, tally);

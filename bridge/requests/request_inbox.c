@@ -94,12 +94,12 @@ static void change_at_once(struct request *r, const struct words *change, const 
 
 static void on_changed(struct request *r, const struct resp *both, void *ctx)
 {
-    int64_t changed = resp_integer(both->items[0], 0);
+    int64_t changed = resp_count(both->items[0]);
 
     (void)ctx;
     count_marked(r, changed);
     answer_json(r, json_pack("{s:s, s:I, s:I}", "type", "ok", "changed", (json_int_t)changed,
-                             "unread", (json_int_t)resp_integer(both->items[1], 0)));
+                             "unread", (json_int_t)resp_count(both->items[1])));
 }
 
 static const struct call_kind change_kind = {.fn = on_changed, .answer_bytes = CALL_SMALL_ANSWER};
@@ -305,7 +305,7 @@ static void on_inbox_swept(struct request *r, const struct resp *reply, void *ct
 {
     struct tally *tally = ctx;
 
-    tally->changed += resp_integer(reply, 0);
+    tally->changed += resp_count(reply);
     mark_shown(r, tally);
 }
 

@@ -39,8 +39,7 @@ static struct notify_str user_sessions(const struct request *r, struct notify_st
 static void on_kicked(struct request *r, const struct resp *reply, void *ctx)
 {
     (void)ctx;
-    answer_json(
-        r, json_pack("{s:s, s:I}", "type", "ok", "changed", (json_int_t)resp_integer(reply, 0)));
+    answer_json(r, json_pack("{s:s, s:I}", "type", "ok", "changed", (json_int_t)resp_count(reply)));
 }
 
 static const struct call_kind kick_kind = {.fn = on_kicked, .answer_bytes = CALL_SMALL_ANSWER};
@@ -109,7 +108,7 @@ static void on_one_kicked(struct request *r, const struct resp *reply, void *ctx
 {
     struct holders *holders = ctx;
 
-    holders->changed += resp_integer(reply, 0);
+    holders->changed += resp_count(reply);
     kick_next(r, holders);
 }
 
@@ -169,7 +168,7 @@ static void on_counted(struct request *r, const struct resp *reply, void *ctx)
     struct holders *holders = ctx;
     struct words words = {.len = 2, .at = {NOTIFY_STR("NOTIFY.SESSION"), NOTIFY_STR("LIST")}};
 
-    if (resp_integer(reply, 0) > REQUEST_PRESENCE_LIST_MAX) {
+    if (resp_count(reply) > REQUEST_PRESENCE_LIST_MAX) {
         answer_error(r, ANSWER_PROCESSING_ERROR, "session_id",
                      "too many connections hold that session: name the user, too");
         holders_free(holders);

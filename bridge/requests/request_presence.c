@@ -152,8 +152,7 @@ static const struct call_kind list_kind = {.fn = on_listed,
 static void on_counted(struct request *r, const struct resp *both, void *ctx)
 {
     struct question *q = ctx;
-    int64_t sessions = resp_integer(both->items[0], 0),
-            connections = resp_integer(both->items[1], 0);
+    int64_t sessions = resp_count(both->items[0]), connections = resp_count(both->items[1]);
     struct words list = {.len = 3,
                          .at = {NOTIFY_STR("NOTIFY.SESSION"), NOTIFY_STR("LIST"), question_key(q)}};
 

@@ -122,9 +122,8 @@ static void on_read(struct request *r, const struct resp *both, void *ctx)
     struct wanted *wanted = ctx;
     const struct resp *message = find(r, both->items[1]);
 
-    counter_add(COUNTER_MARKED_READ, (uint64_t)resp_integer(both->items[0], 0));
-    marked_one_read(notify_str_z(wanted->id), resp_integer(both->items[0], 0),
-                    r->shared->senders.loop);
+    counter_add(COUNTER_MARKED_READ, (uint64_t)resp_count(both->items[0]));
+    marked_one_read(notify_str_z(wanted->id), resp_count(both->items[0]), r->shared->senders.loop);
     if (message == NULL)
         not_found(r);
     else
@@ -152,7 +151,7 @@ static void read_it(struct request *r, struct wanted *wanted)
 static void on_deleted(struct request *r, const struct resp *reply, void *ctx)
 {
     (void)ctx;
-    if (resp_integer(reply, 0) == 0) {
+    if (resp_count(reply) == 0) {
         not_found(r); /* somebody else was faster */
         return;
     }

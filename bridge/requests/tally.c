@@ -77,13 +77,13 @@ static void add_logs(struct words *words, const struct tally *tally,
 
 static int64_t member_of(const json_t *object, const char *name)
 {
-    return (int64_t)json_integer_value(json_object_get(object, name));
+    return number_count(json_integer_value(json_object_get(object, name)));
 }
 
 /* What has changed between the two replies must not make it less than nothing. */
 static void take_off(json_t *log, const struct resp *hidden, const char *name)
 {
-    int64_t left = member_of(log, name) - resp_integer(resp_member(hidden, name), 0);
+    int64_t left = member_of(log, name) - resp_count(resp_member(hidden, name));
 
     (void)json_object_set_new(log, name, json_integer(left > 0 ? left : 0));
 }
@@ -155,7 +155,7 @@ static void put_groups(const struct request *r, const struct tally *tally,
         struct notify_str name = resp_str(groups->items[i]);
         if (name.len > 0 && categories_may_get(r->identity, name))
             (void)json_object_setn_new(by_category, name.ptr, name.len,
-                                       json_integer(resp_integer(groups->items[i + 1], 0)));
+                                       json_integer(resp_count(groups->items[i + 1])));
     }
 }
 
@@ -242,7 +242,7 @@ static void on_changed(struct request *r, const struct resp *both, void *ctx)
 {
     struct tally *tally = ctx;
 
-    tally->changed += resp_integer(both->items[0], 0);
+    tally->changed += resp_count(both->items[0]);
     take_badge(r, both->items[1], tally);
 }
 

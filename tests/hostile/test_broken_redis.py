@@ -59,6 +59,7 @@ VALUES = {
     "empty line": b"\r\n",
 }
 SAMPLES = int(os.environ.get("NOTIFY_SAMPLES", 12))  # of the whole reply and of its parts, for each name
+COUNTS_AT = 40  # the first parts of a reply: what follows is more of the same kind
 WEARY = 2  # links that went down: pauses between attempts grow, a new bridge has short ones
 
 _names = itertools.count()
@@ -260,4 +261,18 @@ def test_any_kind_of_reply_in_the_place_of_any_part_of_one(name, stage):
         places = [(at, value) for at in range(first, last) for value in VALUES]
         random.Random(seed).shuffle(places)
         for at, value in places[:SAMPLES]:
+            twist(stage, name, at, value)
+
+
+COUNTED = [name for name in REPLIES if name.startswith("NOTIFY.") and name != "NOTIFY.SINCE"]
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_no_count_is_too_great_or_too_small_to_be_added_up(name, stage):
+    """Wherever it stands. (A link need not break for it: bridges live long enough.)"""
+    stage.check_well()
+    REPLIES[name](stage)
+    parts = wait_until(lambda: stage.redis.sizes[name], "the first reply")
+    for at in range(min(parts, COUNTS_AT)):
+        for value in ("least number", "greatest number"):
             twist(stage, name, at, value)

@@ -121,6 +121,7 @@ Test(client_state, what_was_sent_before_counts_as_far_as_it_is_not_long_ago)
     check_rate("[500000,0]", now + 600000, 500000, 0); /* by a clock that goes ahead */
     check_rate("[500000,0]", 17, 0, 0);
     check_rate("[-5,\"x\"]", -7, 0, 0);
+    check_rate("[500000,0]", INT64_MIN, 500000, 0);
     check_rate("{}", now, 0, 0);
     check_rate("null", now, 0, 0);
 }

@@ -21,3 +21,14 @@ Test(number, is_written_in_decimal_up_to_the_ends_of_its_range)
         cr_assert(notify_str_eq(text, notify_str_z(numbers[i].text)));
     }
 }
+
+Test(number, counts_are_no_fewer_than_none_and_can_be_added_up)
+{
+    int64_t sum = 0;
+
+    for (int i = 0; i < 1 << 20; i++)
+        cr_assert_not(__builtin_add_overflow(sum, number_count(INT64_MAX), &sum));
+    cr_assert_eq(number_count(INT64_MIN), 0);
+    cr_assert_eq(number_count(-1), 0);
+    cr_assert_eq(number_count(17), 17);
+}
