@@ -21,10 +21,29 @@ TEST_LIMIT_S = int(os.environ.get("NOTIFY_TEST_LIMIT", "300"))
 AGAIN_S = min(TEST_LIMIT_S, 60)  # what clears up behind the failure may stand still as well
 END_S = TEST_LIMIT_S + 5 * AGAIN_S  # where no signal is heard: the part ends, and says where
 STDERR = pytest.StashKey()
+CLAIMS = os.environ.get("NOTIFY_CLAIMS")  # a folder: several runs share the files of a part
+claimed = {}  # by this run, or by another one: {file: is it ours?}
 
 
 def pytest_configure(config):
     config.stash[STDERR] = os.dup(2)  # before the output of tests is caught
+
+
+def claim(path):
+    """Is this file ours? Whoever asks first has it."""
+    if path not in claimed:
+        try:
+            with open(os.path.join(CLAIMS, path.replace(os.sep, "-")), "x", encoding="utf-8"):
+                claimed[path] = True
+        except FileExistsError:
+            claimed[path] = False
+    return claimed[path]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item):
+    """True: nothing is to be done, and nothing is said of it."""
+    return True if CLAIMS and not claim(str(item.path)) else None
 
 
 def too_long(_signal, _frame):

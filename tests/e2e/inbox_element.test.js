@@ -36,7 +36,7 @@ test('inbox element: the bell counts as Redis does, and the panel lists the inbo
   await t.page.locator('.badge .icon-critical').waitFor(); // colour alone is no alarm
   await t.redis.cli('NOTIFY.READALL', INBOX, 'LOGS', 1, LOG);
   await t.waitBell(/^Notifications$/);
-  assert.equal(await t.page.locator('.row[data-unread]').count(), 0);
+  await eventually('no row is unread', async () => (await t.page.locator('.row[data-unread]').count()) === 0);
 });
 
 test('inbox element: opening reads nothing, but a moment later all that is in sight has been seen', async () => {
@@ -137,8 +137,8 @@ test('inbox element: one category can be looked at, and muted: listed, but neith
   assert.equal(await t.row('one').getAttribute('data-unread'), null);
   await t.send('four', 'CATEGORY', 'builds');
   await t.waitTitles('four', 'three', 'two', 'one');
-  assert.equal(await t.page.locator('.row', { hasText: 'four' }).getAttribute('data-unread'), null);
   await t.waitBell(/2 unread/);
+  await t.page.locator('.row:not([data-unread])', { hasText: 'four' }).waitFor();
 });
 
 test('inbox element: older ones are loaded when the end comes near, and asked for by a button', async () => {
@@ -345,7 +345,7 @@ test('inbox element: toasts tell what comes while the panel is closed, wait whil
   for (let i = 0; i < 5; i++) await t.send(`many ${i}`);
   await toast.filter({ hasText: '5 new notifications' }).locator('.main').click();
   await t.panel.waitFor();
-  assert.equal(await toast.count(), 0);
+  await eventually('there is no toast any more', async () => (await toast.count()) === 0);
 });
 
 const BOX = '<main><div class="box"><notify-inbox id="inbox" src="SOCKET" user="alice"></notify-inbox></div></main>';
