@@ -1,8 +1,10 @@
 """./dev demo: traffic that goes on until it is interrupted, or what it belongs to has ended."""
 
 import os
+import random
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -55,6 +57,17 @@ def test_a_signal_ends_it_at_once_and_nothing_of_it_stays(redis_server, programs
     demo.proc.send_signal(sent)
     assert demo.wait() == 0
     wait_until(lambda: not os.path.exists(f"/proc/{child}"), "its child's end")
+
+
+@pytest.mark.parametrize("waited", [0.02, 0.1, 0.3])
+def test_a_signal_between_two_lines_ends_it_as_well(redis_server, programs, waited):
+    """Most of the time is spent on commands: there is nothing to wait for that could be ended."""
+    for _ in range(10):
+        demo = programs.add(Demo(redis_server, "--every", "0")).start()
+        demo.wait_line("lively traffic")
+        time.sleep(random.uniform(0, waited))  # any moment is one that somebody may choose
+        demo.proc.send_signal(signal.SIGTERM)
+        assert demo.wait() == 0
 
 
 def test_it_ends_with_the_redis_that_it_belongs_to(redis_server, demo):
