@@ -1,30 +1,34 @@
-// Go with go-redis: go run go_notify.go alice "Invoice paid"
+// Go with redigo: go run go_notify.go alice "Invoice paid"
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"strings"
 
-	"github.com/redis/go-redis/v9"
+	"github.com/gomodule/redigo/redis"
 )
 
 // Notify sends one notification; options are pairs such as "category", "billing". It returns its id.
-func Notify(ctx context.Context, rdb redis.UniversalClient, user, title string, options ...string) (string, error) {
-	words := []any{"NOTIFY.SEND", "inbox:" + user, title}
+func Notify(conn redis.Conn, user, title string, options ...string) (string, error) {
+	words := redis.Args{"inbox:" + user, title}
 	for i := 0; i+1 < len(options); i += 2 {
-		words = append(words, strings.ToUpper(options[i]), options[i+1])
+		words = words.Add(strings.ToUpper(options[i]), options[i+1])
 	}
-	return rdb.Do(ctx, words...).Text()
+	return redis.String(conn.Do("NOTIFY.SEND", words...))
 }
 
 func main() {
-	rdb := redis.NewClient(&redis.Options{Addr: os.Getenv("NOTIFY_REDIS")})
-	id, err := Notify(context.Background(), rdb, os.Args[1], os.Args[2], "level", "success")
+	conn, err := redis.DialURL(os.Getenv("NOTIFY_REDIS")) // redis://127.0.0.1:6379
+	if err == nil {
+		defer conn.Close()
+		var id string
+		if id, err = Notify(conn, os.Args[1], os.Args[2], "category", "billing", "level", "success"); err == nil {
+			fmt.Println(id)
+		}
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	fmt.Println(id)
 }

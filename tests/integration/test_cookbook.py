@@ -139,6 +139,16 @@ def test_with_ruby_a_job_that_is_tried_again_sends_once(redis_server):
     assert (entry["data"]["title"], entry["data"]["category"]) == ("Invoice paid", "billing")
 
 
+GO = {"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOFLAGS": "-buildvcs=false"}  # where Debian has libraries
+
+
+@pytest.mark.skipif(shutil.which("go") is None or not os.path.isdir(f"{GO['GOPATH']}/src/github.com/gomodule/redigo"), reason="no Go, or no redigo")
+def test_with_go_a_notification_is_sent_and_its_id_is_told(redis_server, tmp_path):
+    id_ = run(["go", "run", "go_notify.go", "alice", "Invoice paid"], redis_server, GOCACHE=str(tmp_path), **GO).strip()
+    (entry,) = entries(redis_server, "alice")
+    assert (entry["id"], entry["data"]["title"], entry["data"]["category"], entry["data"]["level"]) == (id_, "Invoice paid", "billing", "success")
+
+
 @needs("php", "-v")
 def test_with_php_the_command_is_one_that_redis_takes(redis_server):
     words = json.loads(run(["php", "-r", PHP], redis_server))
