@@ -535,16 +535,28 @@ void channel_on_lost(void *owner)
     channel->missed = channel->flushed = channel->own_only = false;
 }
 
-void channel_on_flushed(void *owner)
+static void read_anew(struct channel *channel, bool flushed)
 {
-    struct channel *channel = owner;
-
     if (channel->plain || channel->state == CHANNEL_JOINING) /* is read once it is held */
         return;
     channel_flush(channel);
-    channel->flushed = true;
+    channel->flushed |= flushed;
     channel->read_stale = true; /* if one is under way */
     channel_sync_up(channel, SYNC_HOLE);
+}
+
+void channel_on_flushed(void *owner)
+{
+    read_anew(owner, true);
+}
+
+/* One that has missed messages itself must not take what stands where they were for another box:
+ * entries among them may have been deleted or cut off since. */
+void channel_on_perhaps_flushed(void *owner)
+{
+    struct channel *channel = owner;
+
+    read_anew(channel, channel->state == CHANNEL_LIVE);
 }
 
 void channel_on_refused(void *owner)

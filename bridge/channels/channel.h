@@ -128,6 +128,8 @@ void channel_on_pattern_message(void *owner, struct notify_str name, struct noti
 void channel_on_read(void *owner, const struct catchup_result *result);
 /* Whatever is known of it is to be read anew: it may be another box now. */
 void channel_on_flushed(void *owner);
+/* That may have been said, and nobody could hear it. */
+void channel_on_perhaps_flushed(void *owner);
 
 /* Hands what has been accepted to all live follows. */
 void channel_flush(struct channel *channel);

@@ -12,9 +12,10 @@
 
 struct control {
     struct loop *loop; /* borrowed */
-    void (*fn)(void *ctx);
+    control_fn fn;
     void *ctx;
     struct subscription_set *set; /* of this one channel */
+    struct subscription *sub;
     struct loop_timer *pause;
     bool paused, due;
 };
@@ -26,7 +27,7 @@ static void read_anew(struct control *control)
         return;
     control->paused = true;
     loop_timer_set(control->pause, CONTROL_PAUSE_MS);
-    control->fn(control->ctx);
+    control->fn(control->ctx, true);
 }
 
 static void on_pause_over(void *ctx)
@@ -43,7 +44,7 @@ static void on_held(void *owner)
 {
     struct control *control = owner;
 
-    control->fn(control->ctx);
+    control->fn(control->ctx, false);
 }
 
 static void on_lost(void *owner)
@@ -79,7 +80,7 @@ static const struct subscription_handlers handlers = {
     .on_message = on_message,
 };
 
-struct control *control_new(struct loop *loop, void (*fn)(void *ctx), void *ctx)
+struct control *control_new(struct loop *loop, control_fn fn, void *ctx)
 {
     struct control *control = calloc(1, sizeof(*control));
 
@@ -88,8 +89,9 @@ struct control *control_new(struct loop *loop, void (*fn)(void *ctx), void *ctx)
     *control = (struct control){.loop = loop, .fn = fn, .ctx = ctx};
     control->pause = loop_timer_new(loop, on_pause_over, control);
     control->set = subscription_set_new(loop, &handlers);
-    if (control->pause != NULL && control->set != NULL &&
-        subscription_want(control->set, NOTIFY_STR(NOTIFY_CONTROL_CHANNEL), control) != NULL)
+    if (control->set != NULL)
+        control->sub = subscription_want(control->set, NOTIFY_STR(NOTIFY_CONTROL_CHANNEL), control);
+    if (control->pause != NULL && control->sub != NULL)
         return control;
     control_free(control);
     return NULL;
@@ -106,6 +108,7 @@ void control_free(struct control *control)
 
 void control_up(struct control *control, struct redis_link *link)
 {
+    subscription_retry(control->set, control->sub); /* another server may let us */
     subscription_set_up(control->set, link);
 }
 

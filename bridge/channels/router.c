@@ -110,11 +110,12 @@ static void flush_all(struct router *router)
     flush_soon(router);
 }
 
-static void on_flushed(void *ctx)
+static void on_flushed(void *ctx, bool was_said)
 {
     struct router *router = ctx;
 
-    subscription_each(router->subscriptions, channel_on_flushed);
+    subscription_each(router->subscriptions,
+                      was_said ? channel_on_flushed : channel_on_perhaps_flushed);
 }
 
 static struct subscription_set *set_of(const struct router *router, bool plain, bool pattern)
