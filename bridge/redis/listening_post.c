@@ -14,20 +14,15 @@
 #include "redis/redis_route.h"
 #include "redis/replication_info.h"
 #include "redis/resp.h"
+#include "redis/rests.h"
 
 #define TICK_MS 1000     /* a random part of a half is taken off */
 #define SILENT_TICKS 3   /* then it counts as frozen */
 #define BEHIND_TICKS 3   /* that it has not come to where the primary was the tick before */
-#define REST_MS 30000    /* a replica that was left is not gone back to for so long */
-#define RESTING_MAX 8    /* replicas; of more the one that was left first may be gone back to */
 #define REPLICAS_MAX 256 /* of a primary; of more the others are not looked at */
+#define AGAIN_MS 10000   /* if all is to be read anew again within so long, it is left */
 
 enum deed { NOTHING, GO, LEAVE, AGAIN };
-
-struct resting {
-    struct replica_place place;
-    uint64_t until_ms; /* loop clock */
-};
 
 struct listening_post {
     struct loop *loop;                 /* borrowed */
@@ -36,13 +31,14 @@ struct listening_post {
     struct redis_link *commands, *subscriber; /* borrowed */
     struct redis_address address;             /* owned: of the replica; no host: there is none */
     struct replica_place place;               /* the same, as the primary calls it */
-    struct resting resting[RESTING_MAX];
-    size_t next_resting;
+    uint64_t came_ms;                         /* loop clock: when it was gone to */
+    struct rests rests;
     struct loop_timer *tick, *act; /* act: outside of all callbacks of links */
     uint64_t turn;                 /* of the replicas */
     char stream[64];               /* what the primary replicates; empty: not known */
     uint64_t offset, mark;         /* of the primary; and at the tick before */
     uint64_t syncs;                /* full ones, ever */
+    uint64_t again_ms;             /* loop clock: when all was last read anew for one; 0: never */
     unsigned silent, behind;       /* ticks */
     enum deed deed;
     const char *why;
@@ -66,17 +62,9 @@ static const struct redis_address *where(void *ctx)
     return is_at_replica(post) ? &post->address : post->primary->where(post->primary->ctx);
 }
 
-static bool are_same(const struct replica_place *a, const struct replica_place *b)
-{
-    return a->port == b->port && strcmp(a->host, b->host) == 0;
-}
-
 static bool is_resting(const struct listening_post *post, const struct replica_place *place)
 {
-    for (const struct resting *r = post->resting; r < post->resting + RESTING_MAX; r++)
-        if (r->until_ms > loop_now_ms(post->loop) && are_same(&r->place, place))
-            return true;
-    return false;
+    return rests_has(&post->rests, place, loop_now_ms(post->loop));
 }
 
 static void forget(struct listening_post *post)
@@ -87,10 +75,9 @@ static void forget(struct listening_post *post)
 
 static void rest(struct listening_post *post)
 {
-    struct resting *resting = &post->resting[post->next_resting++ % RESTING_MAX];
+    uint64_t now_ms = loop_now_ms(post->loop);
 
-    *resting =
-        (struct resting){.place = post->place, .until_ms = loop_now_ms(post->loop) + REST_MS};
+    rests_add(&post->rests, &post->place, now_ms, now_ms - post->came_ms);
     forget(post);
 }
 
@@ -188,6 +175,7 @@ static void go_to(struct listening_post *post, const struct replica_place *place
     post->address.host = host;
     post->address.port = place->port;
     post->place = *place;
+    post->came_ms = loop_now_ms(post->loop);
     act_soon(post, GO, "it listens at a replica");
 }
 
@@ -197,7 +185,7 @@ static bool is_listed(const struct listening_post *post, const struct replicatio
     size_t at = 0;
 
     while (replication_info_next(info, &at, &place))
-        if (are_same(&place, &post->place))
+        if (replica_places_equal(&place, &post->place))
             return true;
     return false;
 }
@@ -214,7 +202,8 @@ static void note_stream(struct listening_post *post, const struct replication_in
 {
     size_t len = info->stream.len < sizeof(post->stream) ? info->stream.len : 0;
 
-    memcpy(post->stream, info->stream.ptr, len);
+    if (len > 0)
+        memcpy(post->stream, info->stream.ptr, len);
     post->stream[len] = '\0';
     post->offset = info->offset;
 }
@@ -225,7 +214,7 @@ static void on_primary(void *ctx, const struct resp *reply)
     struct replication_info info;
     struct replica_place place;
 
-    if (reply == NULL)
+    if (reply == NULL || resp_is_passing_error(reply)) /* it will tell: so while a script runs */
         return;
     if (!replication_info_read(&info, resp_str(reply)) || info.is_replica) {
         log_unknown(post, reply->kind == RESP_ERROR ? log_bytes(reply->str.ptr, reply->str.len)
@@ -242,17 +231,30 @@ static void on_primary(void *ctx, const struct resp *reply)
     }
 }
 
-/* A replica that is given all data anew says nothing of what is in them. */
+/* A replica that is given all data anew says nothing of what is in them. Which one it was is not
+ * known: some other one may fail at that again and again. */
+static void on_synced_anew(struct listening_post *post)
+{
+    uint64_t now_ms = loop_now_ms(post->loop);
+    bool is_often = post->again_ms != 0 && now_ms - post->again_ms < AGAIN_MS;
+
+    post->again_ms = now_ms;
+    if (is_often)
+        leave_soon(post, "replicas are given all data again and again");
+    else
+        act_soon(post, AGAIN, "a replica was given all data anew");
+}
+
 static void on_stats(void *ctx, const struct resp *reply)
 {
     struct listening_post *post = ctx;
     struct notify_str field = info_field(resp_str(reply), "sync_full");
     uint64_t syncs = field.len == 0 ? 0 : strtoull(field.ptr, NULL, 10); /* ended by "\r\n" */
 
-    if (reply == NULL)
+    if (reply == NULL || resp_is_passing_error(reply))
         return;
     if (is_at_replica(post) && (!post->knows_syncs || syncs != post->syncs))
-        act_soon(post, AGAIN, "a replica was given all data anew");
+        on_synced_anew(post);
     post->knows_syncs = true;
     post->syncs = syncs;
 }
@@ -284,6 +286,20 @@ static void on_replica(void *ctx, const struct resp *reply)
     fault = find_fault(post, reply);
     if (fault != NULL)
         leave_soon(post, fault);
+}
+
+/* Without the module it takes what it is told for unknown commands, and says nothing. */
+static void on_module(void *ctx, const struct resp *reply)
+{
+    struct listening_post *post = ctx;
+    struct notify_str field = info_field(resp_str(reply), "notify_database");
+
+    if (reply == NULL || resp_is_passing_error(reply))
+        return; /* it is left for that, or follows before it says anything */
+    if (field.len == 0)
+        leave_soon(post, "it has not the module");
+    else if (strtol(field.ptr, NULL, 10) != post->address.db) /* ended by "\r\n" */
+        leave_soon(post, "its module publishes another database");
 }
 
 /* Time. */
@@ -345,6 +361,8 @@ static void on_subscriber_up(void *ctx, struct redis_link *link)
 
     (void)link;
     ask_replica(post);
+    if (is_at_replica(post))
+        ask(post->subscriber, "notify", on_module, post);
 }
 
 static const struct redis_link_handlers commands_handlers = {.on_up = on_commands_up,

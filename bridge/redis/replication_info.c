@@ -79,6 +79,11 @@ bool replication_info_read(struct replication_info *ret, struct notify_str text)
                        &ret->offset);
 }
 
+bool replica_places_equal(const struct replica_place *a, const struct replica_place *b)
+{
+    return a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
 /* Replicas: "slave0:ip=10.0.0.2,port=6379,state=online,offset=42,lag=0". */
 
 static struct notify_str next_part(struct notify_str *line)

@@ -25,6 +25,8 @@ struct replica_place {
     int port;
 };
 
+bool replica_places_equal(const struct replica_place *a, const struct replica_place *b);
+
 /* False: it says nothing of its replication. */
 bool replication_info_read(struct replication_info *ret, struct notify_str text);
 /* The replicas of a primary, which hear what is new, one after the other: *at is 0 in the

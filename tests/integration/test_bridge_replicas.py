@@ -4,6 +4,7 @@ once and in order."""
 import os
 import signal
 import threading
+import time
 
 import pytest
 import redis
@@ -211,6 +212,87 @@ def test_what_a_replica_is_given_in_one_piece_is_read_from_the_primary(programs,
             wait_until(lambda: primary.client().info("stats")["sync_full"] >= before + 2, "full synchronisations")
         sending.wait_more(50)
         check_had(tab, sending.finish())
+
+
+def test_a_replica_without_the_module_is_left_and_nothing_is_lost(programs):
+    """It takes what its primary tells it for unknown commands, goes on, and says nothing."""
+    primary = programs.redis()
+    replica = programs.replica(primary, module=None)
+    bridge = start(programs, primary)
+    bridge.wait_line(f"event=redis_replica_left addr=127.0.0.1:{replica.port} .*has not the module")
+    wait_listening([primary])
+    with WsClient(bridge.port, "/ws?user=u") as tab:
+        tab.expect(type="connection")
+        check_had(tab, [primary.client().execute_command("NOTIFY.SEND", "inbox:u", f"n{n}") for n in range(5)])
+
+
+def test_a_replica_whose_module_publishes_another_database_is_left(programs):
+    primary = programs.redis()
+    replica = programs.replica(primary, config={"notify.database": 1})
+    bridge = start(programs, primary)
+    bridge.wait_line(f"event=redis_replica_left addr=127.0.0.1:{replica.port} .*publishes another database")
+    wait_listening([primary])
+
+
+def test_a_primary_that_runs_a_long_script_is_no_reason_to_leave_its_replica(programs):
+    primary = programs.redis(busy_reply_threshold="100")
+    replica = programs.replica(primary)
+    bridge = start(programs, primary)
+    wait_listening([replica])
+    script = threading.Thread(target=lambda: pytest.raises(redis.ResponseError, primary.client().eval, "while true do end", 0))
+    mark = bridge.mark()
+    script.start()
+
+    def is_refused():
+        with Resp(primary.port) as resp:
+            resp.send("INFO")
+            return "BUSY" in str(resp.read())
+
+    wait_until(is_refused, "the script's being long")
+    until = time.monotonic() + 3  # it is asked every second
+    wait_until(lambda: time.monotonic() > until, "the bridge's asking")
+    primary.client().script_kill()
+    script.join()
+    with WsClient(bridge.port, "/ws?user=u") as tab:
+        tab.expect(type="connection")
+        check_had(tab, [primary.client().execute_command("NOTIFY.SEND", "inbox:u", f"n{n}") for n in range(5)])
+    assert not bridge.has_line("event=redis_replica_left", since=mark)
+    assert is_heard(replica)
+
+
+class FailingReplica(threading.Thread):
+    """Asks for all data again and again, and goes away each time."""
+
+    def __init__(self, primary):
+        super().__init__(daemon=True)
+        self.primary, self.ended = primary, threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.ended.wait(0.3):
+            with Resp(self.primary.port) as resp:
+                resp.send("PSYNC", "?", "-1")
+                resp.sock.recv(10)
+
+    def end(self):
+        self.ended.set()
+        self.join()
+
+
+def test_a_replica_that_fails_without_end_does_not_have_all_subscribed_again_without_end(programs, site):
+    primary, replicas = site
+    bridge = start(programs, primary)
+    wait_listening(replicas)
+    with WsClient(bridge.port, "/ws?user=u") as tab:
+        tab.expect(type="connection")
+        mark, failing, sending = bridge.mark(), FailingReplica(primary), Sending(primary, "u")
+        bridge.wait_line("event=redis_replica_left .*again and again", since=mark)
+        until = time.monotonic() + 10
+        wait_until(lambda: time.monotonic() > until, "its failing for a while")
+        failing.end()
+        check_had(tab, sending.finish())
+    moves = [line for line in bridge.lines[mark:] if f"event=redis_link_up link={SUBSCRIBER}" in line]
+    assert len(moves) <= 6, moves  # to each replica, there again, and back
 
 
 def test_without_a_replica_the_primary_is_listened_to_and_one_that_comes_is_gone_to(programs):
