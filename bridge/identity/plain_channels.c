@@ -14,12 +14,13 @@ static bool has_other_wildcards(struct notify_str name)
     return false;
 }
 
+/* Or would it be one, if its number were right (key_pattern.h)? Whoever sends may have computed it
+ * wrongly: what is meant for one user must not be everybody's for that. */
 static bool is_box(const struct plain_channels *channels, struct notify_str name)
 {
-    struct notify_str rest;
-
     for (enum key_kind kind = 0; kind < KEY_KINDS; kind++)
-        if (channels->keys->patterns[kind][0] != '\0' && key_is(channels->keys, kind, name, &rest))
+        if (channels->keys->patterns[kind][0] != '\0' &&
+            key_pattern_resembles(channels->keys->patterns[kind], name))
             return true;
     for (const char *const *log = channels->logs; *log != NULL; log++)
         if (notify_str_eq(name, notify_str_z(*log)))

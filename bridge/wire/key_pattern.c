@@ -155,28 +155,50 @@ static void skip(struct notify_str *text, size_t len)
     text->len -= len;
 }
 
+/* *ret_said: the number, if there is one; *ret_name: what stands for the name. */
+static bool take_apart(const struct pieces *p, struct notify_str key, struct notify_str *ret_said,
+                       struct notify_str *ret_name)
+{
+    size_t part_len = p->has_part ? PART_LEN : 0;
+    size_t around = p->before.len + part_len + p->between.len + p->after.len;
+    struct notify_str rest = key;
+
+    if (key.len <= around || !begins_with(rest, p->before))
+        return false;
+    skip(&rest, p->before.len);
+    *ret_said = notify_str_of(rest.ptr, part_len);
+    skip(&rest, part_len);
+    if (!begins_with(rest, p->between))
+        return false;
+    skip(&rest, p->between.len);
+    rest.len -= p->after.len;
+    *ret_name = rest;
+    return memcmp(rest.ptr + rest.len, p->after.ptr, p->after.len) == 0;
+}
+
+static bool is_number_of(struct notify_str said, struct notify_str name)
+{
+    char part[PART_LEN];
+
+    write_part(part, name);
+    return memcmp(said.ptr, part, PART_LEN) == 0;
+}
+
 bool key_pattern_fits(const char *pattern, struct notify_str key, struct notify_str *ret_name)
 {
     struct pieces p = split(pattern);
-    size_t around = p.before.len + (p.has_part ? PART_LEN : 0) + p.between.len + p.after.len;
-    struct notify_str rest = key, said;
-    char part[PART_LEN];
+    struct notify_str said, name;
 
-    if (key.len <= around || !begins_with(rest, p.before))
+    if (!take_apart(&p, key, &said, &name) || (p.has_part && !is_number_of(said, name)))
         return false;
-    skip(&rest, p.before.len);
-    said = notify_str_of(rest.ptr, PART_LEN);
-    if (p.has_part)
-        skip(&rest, PART_LEN);
-    if (!begins_with(rest, p.between))
-        return false;
-    skip(&rest, p.between.len);
-    rest.len -= p.after.len;
-    if (memcmp(rest.ptr + rest.len, p.after.ptr, p.after.len) != 0)
-        return false;
-    write_part(part, rest);
-    if (p.has_part && memcmp(said.ptr, part, PART_LEN) != 0)
-        return false;
-    *ret_name = rest;
+    *ret_name = name;
     return true;
+}
+
+bool key_pattern_resembles(const char *pattern, struct notify_str key)
+{
+    struct pieces p = split(pattern);
+    struct notify_str said, name;
+
+    return take_apart(&p, key, &said, &name);
 }

@@ -24,5 +24,7 @@ struct notify_str key_pattern_fill(const char *pattern, struct notify_str name,
 /* Is key one of this pattern, with the number that follows from its name? *ret_name: the part that
  * stands for %s; it points into key. */
 bool key_pattern_fits(const char *pattern, struct notify_str key, struct notify_str *ret_name);
+/* Is it one of this pattern, or would be with another number? */
+bool key_pattern_resembles(const char *pattern, struct notify_str key);
 
 #endif

@@ -42,6 +42,22 @@ Test(plain_channels, are_never_boxes_logs_or_sets_whatever_fits)
     cr_assert(have(all, "newsletter"));
 }
 
+Test(plain_channels, are_no_keys_whose_number_is_that_of_another_name)
+{
+    static const struct key_names parted = {
+        {"inbox:{%h64}:%s", "topic:{%h64}:%s:log", "session:%s", "sessions:%s", "", "presence:%s"}};
+    static const char *const keys[] = {"inbox:{07}:alice", "inbox:{08}:alice", "inbox:{99}:alice",
+                                       "topic:{11}:a:log"};
+    static const char *const channels[] = {"inbox:{7}:alice", "inbox:alice",
+                                           "inbox:{07}:", "topic:{11}:a"};
+    const struct plain_channels plain = {.patterns = all, .logs = logs, .keys = &parted};
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        cr_assert_not(plain_channels_have(&plain, notify_str_z(keys[i])), "%s", keys[i]);
+    for (size_t i = 0; i < sizeof(channels) / sizeof(channels[0]); i++)
+        cr_assert(plain_channels_have(&plain, notify_str_z(channels[i])), "%s", channels[i]);
+}
+
 /* A pattern and whether it may be asked for where "prices:*" and "clock" may be. */
 Test(plain_channels, a_pattern_may_be_asked_for_that_stands_for_nothing_else)
 {
