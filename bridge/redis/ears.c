@@ -6,6 +6,7 @@
 
 #include "redis/cluster_map.h"
 #include "redis/redis_link.h"
+#include "redis/slot.h"
 #include "redis/subscription.h"
 
 #define LINK_NAME "notify-bridge:subscriber"
@@ -58,7 +59,7 @@ static unsigned lane_of_slot(void *ctx, unsigned slot)
 
     if (owner == CLUSTER_NOBODY)
         return SUBSCRIPTION_NO_LANE;
-    return owner * ears->config.per_primary + slot % ears->config.per_primary;
+    return owner * ears->config.per_primary + slot_share(slot, ears->config.per_primary);
 }
 
 static void on_refused(void *ctx, unsigned slot, const struct resp *error)

@@ -48,3 +48,15 @@ unsigned slot_of_key(struct notify_str key)
 {
     return crc16(tag_of(key)) % SLOTS;
 }
+
+/* Slots of tags that are alike are so, too, in their last bits: slot % shares puts all that one of
+ * six primaries has of the 64 into one of two. This factor is one of those that serve them best,
+ * whether one to eight primaries have them. */
+#define MIXER UINT32_C(3784870617)
+
+unsigned slot_share(unsigned slot, unsigned shares)
+{
+    uint32_t mixed = (uint32_t)slot * MIXER;
+
+    return (unsigned)((uint64_t)mixed * shares >> 32);
+}

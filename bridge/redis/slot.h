@@ -11,5 +11,8 @@
 #define SLOTS 16384
 
 unsigned slot_of_key(struct notify_str key);
+/* Of so many shares the one that the slot is in: each has as much of those that are anywhere
+ * together, and of those that the 64 tags of wire/key_pattern.h lie in. */
+unsigned slot_share(unsigned slot, unsigned shares);
 
 #endif
