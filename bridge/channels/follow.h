@@ -54,6 +54,12 @@ struct follow {
  * known. */
 uint32_t follow_box_epoch(const struct follow *follow);
 
+/* The epoch that its position is of, as far as that is known. */
+static inline uint32_t follow_epoch(const struct follow *follow)
+{
+    return follow->epoch != 0 ? follow->epoch : follow_box_epoch(follow);
+}
+
 static inline bool follow_is_judged(const struct follow *follow, uint32_t box_epoch)
 {
     return follow->epoch == 0 || follow->epoch == box_epoch;

@@ -231,7 +231,7 @@ static void tell_gone(struct client *client, struct ask *ask)
             (void)json_object_set(gone, key, result);
     }
     if (json_object_size(gone) > 0)
-        client_tell_resumed(client, gone, ask->epochs);
+        client_tell_resumed(client, gone);
     json_decref(gone);
 }
 

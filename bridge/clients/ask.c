@@ -35,7 +35,6 @@ static void ask_free(struct ask *ask)
         ask->kind->release(ask->ctx);
     json_decref(ask->subject);
     json_decref(ask->results);
-    json_decref(ask->epochs);
     free(ask);
 }
 
@@ -52,22 +51,6 @@ void ask_put_result(json_t *results, struct notify_str key, const struct follow 
     (void)json_object_setn_new(
         results, key.ptr, key.len,
         json_pack("{s:b, s:i}", "recovered", recovered, "count", (int)follow->count));
-}
-
-void ask_put_epoch(json_t **epochs, struct notify_str key, const struct follow *follow)
-{
-    uint32_t epoch = follow_box_epoch(follow);
-
-    if (epoch == 0)
-        return;
-    if (*epochs == NULL)
-        *epochs = json_object();
-    (void)json_object_setn_new(*epochs, key.ptr, key.len, json_integer(epoch));
-}
-
-json_t *ask_resumed(json_t *results, json_t *epochs)
-{
-    return json_pack("{s:s, s:O, s:O*}", "type", "resumed", "results", results, "epochs", epochs);
 }
 
 void ask_forget(struct ask *ask, const struct follow *follow)
@@ -102,8 +85,6 @@ static bool resolve(struct ask *ask, const struct follow *follow)
         ask->pending--;
         if (ask->results != NULL)
             ask_put_result(ask->results, follow_key(follow), follow, !follow->gap);
-        if (ask->kind->tells)
-            ask_put_epoch(&ask->epochs, follow_key(follow), follow);
         tells |= ask->kind->tells;
     }
     return tells;

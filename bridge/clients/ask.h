@@ -39,7 +39,6 @@ struct ask {
     void *ctx;                   /* owned, by kind->release: whom done tells */
     json_t *subject; /* owned; of an ask about one follow: what done needs to know; or NULL */
     json_t *results; /* owned object, key -> {recovered, count}; NULL: nobody wants to know */
-    json_t *epochs;  /* owned object, key -> epoch; or NULL */
     uint32_t pending, len;
     uint32_t bytes; /* that it comes to at most, with its answer: counts in its client's limit */
     bool refused;   /* a follow that it awaited may not be */
@@ -73,9 +72,5 @@ bool asks_refuse(struct asks *asks, const struct follow *follow);
 /* Adds what is said of a follow of key: key -> {recovered, count}. */
 void ask_put_result(json_t *results, struct notify_str key, const struct follow *follow,
                     bool recovered);
-/* The epoch of its box, if that is known; *epochs may be NULL. */
-void ask_put_epoch(json_t **epochs, struct notify_str key, const struct follow *follow);
-/* {"type":"resumed"}; epochs may be NULL. Takes references of its own. */
-json_t *ask_resumed(json_t *results, json_t *epochs);
 
 #endif

@@ -74,7 +74,7 @@ static void follow_by_itself(struct auto_keys *keys, struct notify_str key,
 static void tell_resumed(struct client *client, struct ask *ask)
 {
     sender_set_begins(&client->sender, true);
-    client_tell_resumed(client, ask->results, ask->epochs);
+    client_tell_resumed(client, ask->results);
     sender_set_begins(&client->sender, false);
 }
 

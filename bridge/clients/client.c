@@ -363,11 +363,35 @@ void client_tell_gap(struct client *client, json_t *keys, const char *reason)
                      json_pack("{s:s, s:s, s:o}", "type", "gap", "reason", reason, "keys", keys));
 }
 
-void client_tell_resumed(struct client *client, json_t *results, json_t *epochs)
+/* Of the positions that its follows have now: since one was live, entries of another epoch may have
+ * been sent. NULL: none is known. */
+static json_t *epochs_of(const struct client *client, const json_t *results)
+{
+    json_t *epochs = NULL;
+
+    for (const struct follow *follow = client->follows; follow != NULL; follow = follow->next) {
+        struct notify_str key = follow_key(follow);
+        uint32_t epoch = follow_epoch(follow);
+        if (epoch == 0 || json_object_getn(results, key.ptr, key.len) == NULL)
+            continue;
+        if (epochs == NULL)
+            epochs = json_object();
+        (void)json_object_setn_new(epochs, key.ptr, key.len, json_integer(epoch));
+    }
+    return epochs;
+}
+
+json_t *client_resumed(const struct client *client, json_t *results)
+{
+    return json_pack("{s:s, s:O, s:o*}", "type", "resumed", "results", results, "epochs",
+                     epochs_of(client, results));
+}
+
+void client_tell_resumed(struct client *client, json_t *results)
 {
     json_t *gaps;
 
-    sender_send_json(&client->sender, ask_resumed(results, epochs));
+    sender_send_json(&client->sender, client_resumed(client, results));
     if (!client->sender.marked)
         return;
     gaps = keys_with_gaps(results);
@@ -379,7 +403,7 @@ void client_tell_resumed(struct client *client, json_t *results, json_t *epochs)
 
 static void tell_resumed(struct follow *follow, bool recovered)
 {
-    json_t *results, *epochs = NULL;
+    json_t *results;
 
     if (follow->picks) {
         if (!recovered)
@@ -388,10 +412,8 @@ static void tell_resumed(struct follow *follow, bool recovered)
     }
     results = json_object();
     ask_put_result(results, follow_key(follow), follow, recovered);
-    ask_put_epoch(&epochs, follow_key(follow), follow);
-    client_tell_resumed(follow->client, results, epochs);
+    client_tell_resumed(follow->client, results);
     json_decref(results);
-    json_decref(epochs);
 }
 
 static void on_live(struct follow *follow)

@@ -182,9 +182,11 @@ struct client_rate client_rate(const struct client *client);
 void client_set_rate(struct client *client, const struct client_rate *rate);
 /* It has met a limit (net/conn.h). */
 void client_limit_met(struct client *client, enum counter limit);
-/* {"type":"resumed"} without a request: what the bridge did by itself. results and epochs: as
- * ask_resumed(). Of a stream of events, {"type":"gap"} says which keys are to be read anew. */
-void client_tell_resumed(struct client *client, json_t *results, json_t *epochs);
+/* {"type":"resumed"}: what became of the keys of results, to which a reference is taken. */
+json_t *client_resumed(const struct client *client, json_t *results);
+/* The same without a request: what the bridge did by itself. Of a stream of events, {"type":"gap"}
+ * says which keys are to be read anew. */
+void client_tell_resumed(struct client *client, json_t *results);
 /* keys: taken over; null: all that it follows. */
 void client_tell_gap(struct client *client, json_t *keys, const char *reason);
 /* Tells, without a request, what is wrong with a key that it would follow by itself, or follows, or

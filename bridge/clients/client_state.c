@@ -130,8 +130,7 @@ static json_t *position_text(const struct position *position)
 /* Where a follow goes on; one that has no position yet, or never has, from then on. */
 static json_t *position_of(const struct follow *follow)
 {
-    const struct position position = {
-        .id = follow->pos, .epoch = follow->epoch != 0 ? follow->epoch : follow_box_epoch(follow)};
+    const struct position position = {.id = follow->pos, .epoch = follow_epoch(follow)};
 
     return follow->plain || follow->from_now ? json_null() : position_text(&position);
 }

@@ -230,18 +230,12 @@ bool progress_begin(const struct progress *progress, const struct follow *follow
     return true;
 }
 
-/* The epoch that its position is of. */
-static uint32_t epoch_of(const struct follow *follow)
-{
-    return follow->epoch != 0 ? follow->epoch : follow_box_epoch(follow);
-}
-
 void progress_on_live(struct progress *progress, const struct follow *follow)
 {
     uint32_t at = find_step(progress, follow);
 
     if (at < progress->len && !progress->steps[at].known)
-        move_to(progress, at, follow->pos, epoch_of(follow));
+        move_to(progress, at, follow->pos, follow_epoch(follow));
 }
 
 void progress_settle(struct progress *progress)
@@ -249,7 +243,7 @@ void progress_settle(struct progress *progress)
     for (uint32_t at = 0; at < progress->len; at++)
         if (!progress->steps[at].follow->from_now && progress->steps[at].follow->channel != NULL)
             move_to(progress, at, progress->steps[at].follow->pos,
-                    epoch_of(progress->steps[at].follow));
+                    follow_epoch(progress->steps[at].follow));
 }
 
 /* The bookmark. */

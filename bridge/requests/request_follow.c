@@ -66,8 +66,8 @@ static void say_position(json_t *answer, const struct follow *follow, const stru
 
     notify_id_format(last, follow->pos);
     (void)json_object_set_new(answer, "last", json_string(last));
-    if (follow_box_epoch(follow) != 0)
-        (void)json_object_set_new(answer, "epoch", json_integer(follow_box_epoch(follow)));
+    if (follow_epoch(follow) != 0)
+        (void)json_object_set_new(answer, "epoch", json_integer(follow_epoch(follow)));
     if (json_is_true(json_object_get(ask->subject, "resumed")))
         (void)json_object_set(answer, "recovered", json_object_get(result, "recovered"));
 }
@@ -351,8 +351,7 @@ void request_handle_unsubscribe_session(struct request *r)
 
 static void on_resumed(struct client *client, struct ask *ask)
 {
-    (void)client;
-    answer_json(ask->ctx, ask_resumed(ask->results, ask->epochs));
+    answer_json(ask->ctx, client_resumed(client, ask->results));
 }
 
 static const struct ask_kind resume_kind = {

@@ -52,6 +52,8 @@ struct box {
     struct notify_id entries[ENTRIES_MAX];
     size_t len;
     struct notify_id last;
+    uint32_t epoch;  /* 0: it has none */
+    size_t begun_by; /* the entry that begins it: so much it says */
     bool subscribed; /* by the link that is up */
 };
 
@@ -164,17 +166,21 @@ static size_t write_entry(char *text, size_t cap, int key, size_t i)
 {
     const struct notify_id none = {0, 0};
     struct notify_id id = boxes[key].entries[i], prev = i == 0 ? none : boxes[key].entries[i - 1];
+    char begins[40] = "";
 
-    return (size_t)snprintf(text, cap,
-                            "{\"type\":\"notification\",\"key\":\"%s\",\"id\":\"%" PRIu64
-                            "-%" PRIu64 "\",\"prev\":\"%" PRIu64 "-%" PRIu64
-                            "\",\"rev\":%zu,\"unread\":1,\"category\":\"c%d\",\"data\":{\"title\":"
-                            "\"t\",\"x\":\"%.*s\"}}",
-                            key_texts[key], id.ms, id.seq, prev.ms, prev.seq, i + 1,
-                            (int)(id.ms % 3), (int)(id.ms % 150),
-                            "----------------------------------------------------------------------"
-                            "----------------------------------------------------------------------"
-                            "----------");
+    if (boxes[key].epoch != 0 && boxes[key].begun_by == i)
+        (void)snprintf(begins, sizeof(begins), "\"epoch\":%" PRIu32 ",", boxes[key].epoch);
+    return (size_t)snprintf(
+        text, cap,
+        "{\"type\":\"notification\",\"key\":\"%s\",\"id\":\"%" PRIu64 "-%" PRIu64
+        "\",\"prev\":\"%" PRIu64 "-%" PRIu64
+        "\",%s\"rev\":%zu,\"unread\":1,\"category\":\"c%d\",\"data\":{\"title\":"
+        "\"t\",\"x\":\"%.*s\"}}",
+        key_texts[key], id.ms, id.seq, prev.ms, prev.seq, begins, i + 1, (int)(id.ms % 3),
+        (int)(id.ms % 150),
+        "----------------------------------------------------------------------"
+        "----------------------------------------------------------------------"
+        "----------");
 }
 
 static struct resp *node_new(enum resp_kind kind, size_t len, const char *text, size_t text_len)
@@ -225,7 +231,7 @@ static struct resp *entries_node(int key, const struct notify_id *from, bool *re
 
 static struct resp *map_node(int key, const struct notify_id *from)
 {
-    struct resp *node = node_new(RESP_MAP, 10, NULL, 0);
+    struct resp *node = node_new(RESP_MAP, 12, NULL, 0);
     char last[NOTIFY_ID_TEXT_MAX + 1];
     bool more;
 
@@ -242,6 +248,9 @@ static struct resp *map_node(int key, const struct notify_id *from)
     node->items[8] = text_node("rev");
     node->items[9] = node_new(RESP_INTEGER, 0, NULL, 0);
     node->items[9]->integer = (int64_t)boxes[key].len;
+    node->items[10] = text_node("epoch");
+    node->items[11] = node_new(RESP_INTEGER, 0, NULL, 0);
+    node->items[11]->integer = boxes[key].epoch;
     return node;
 }
 
@@ -1049,6 +1058,62 @@ static void check_count(const char *key, int count)
     cr_assert(json_is_true(json_object_get(result, "recovered")), "%s", last_resumed);
     cr_assert_eq(json_integer_value(json_object_get(result, "count")), count, "%s", last_resumed);
     json_decref(told);
+}
+
+/* The topic with little to catch up with is live; the other one is still read. */
+static void resume_two(struct peer *peer)
+{
+    char text[200];
+
+    for (int key = 3; key <= 4; key++)
+        promise_anew(&peer->promises[key], &boxes[key].entries[0]);
+    (void)snprintf(text, sizeof(text),
+                   "{\"type\":\"resume\",\"request_id\":1,\"positions\":{\"topic:t0\":\"%" PRIu64
+                   "-%" PRIu64 "@@7\",\"topic:t1\":\"%" PRIu64 "-%" PRIu64 "@@7\"}}",
+                   boxes[3].entries[0].ms, boxes[3].entries[0].seq, boxes[4].entries[0].ms,
+                   boxes[4].entries[0].seq);
+    send_request(peer, text);
+    for (int i = 0; i < SETTLE_ROUNDS; i++) {
+        const struct follow *follow = client_find_follow(peer->client, NOTIFY_STR("topic:t0"));
+        if (follow != NULL && follow->state == FOLLOW_LIVE)
+            return;
+        loop_testing_run_deferred();
+        work_off_subscribe();
+        while (pipe_len > 0)
+            receive_some();
+        work_off_command();
+        deliver_reply();
+        loop_testing_advance(10);
+    }
+}
+
+/* A place is good in the epoch that stands with it: an older one would tell a loss that there is
+ * not when it is gone on from. */
+Test(client_model, a_resume_tells_the_epochs_of_when_it_is_answered)
+{
+    struct peer *peer = story_begin("user=u0");
+    json_t *told, *epochs;
+
+    last_resumed[0] = '\0';
+    boxes[3].epoch = boxes[4].epoch = 7;
+    for (int i = 0; i < 2; i++)
+        publish(3);
+    for (int i = 0; i < 20; i++)
+        publish(4);
+    resume_two(peer);
+    cr_assert_eq(client_find_follow(peer->client, NOTIFY_STR("topic:t1"))->state, FOLLOW_WAITING);
+    cr_assert_str_empty(last_resumed);
+    boxes[3].epoch = 8; /* Redis is started again, */
+    boxes[3].begun_by = boxes[3].len;
+    publish(3); /* and a live entry says so before the answer is complete */
+    settle();
+    check_all();
+    told = json_loads(last_resumed, 0, NULL);
+    epochs = json_object_get(told, "epochs");
+    cr_assert_eq(json_integer_value(json_object_get(epochs, "topic:t0")), 8, "%s", last_resumed);
+    cr_assert_eq(json_integer_value(json_object_get(epochs, "topic:t1")), 7, "%s", last_resumed);
+    json_decref(told);
+    end();
 }
 
 Test(client_model, entries_got_while_catching_up_are_counted)
