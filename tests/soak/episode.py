@@ -127,7 +127,7 @@ class Episode:
     def judge(self):
         found = list(faults(self.readers, self.site.run, self.site.lossy))
         assert not found, "\n".join(found)
-        gaps = [(reader.name, key, record.gaps) for reader in self.readers for key, record in reader.records.items() if record.gaps]
+        gaps = [(reader.name, key, record.gaps, record.told) for reader in self.readers for key, record in reader.records.items() if record.gaps]
         assert self.site.lossy or not gaps, f"told of what was not lost: {gaps}"
         return len(gaps)
 

@@ -31,6 +31,7 @@ class Record:
     def __init__(self):
         self.had = []  # (id, title)
         self.gaps = []  # how much it had had when it was told that something is missing
+        self.told = []  # where it was then, as it knew, and what it was told
         self.place, self.epoch = "0-0", None
 
     def take(self, id_, title, epoch):
@@ -41,8 +42,9 @@ class Record:
     def note_epoch(self, epoch):
         self.epoch = epoch or self.epoch
 
-    def note_gap(self):
+    def note_gap(self, told):
         self.gaps.append(len(self.had))
+        self.told.append((self.position(), told))
 
     def position(self):
         return f"{self.place}@@{self.epoch}" if self.epoch else self.place
@@ -137,16 +139,16 @@ class Reader(threading.Thread):
     def _note_results(self, results, epochs):
         for key, one in results.items():
             if key in self.records and not one.get("recovered", True):
-                self._note_gap([key])
+                self._note_gap([key], one)
         for key, epoch in (epochs or {}).items():
             if key in self.records:
                 self.records[key].note_epoch(epoch)
 
-    def _note_gap(self, keys):
+    def _note_gap(self, keys, told):
         self.note(f"gap {keys}")
         for key in self.records if keys is None else keys:
             if key in self.records:
-                self.records[key].note_gap()
+                self.records[key].note_gap(told)
 
     def _note_error(self, code, message):
         if code == "UNAVAILABLE":
@@ -266,7 +268,7 @@ class SseReader(Reader):
         if kind == "connection":
             self.ready.set()
         elif kind == "gap":
-            self._note_gap(message["keys"])
+            self._note_gap(message["keys"], message)
         elif kind == "error":
             self._note_error(message["error"]["code"], message)
         elif kind == "close":
@@ -357,7 +359,7 @@ class PollReader(Reader):
         elif name == "resumed":
             self._note_results(payload["results"], payload.get("epochs"))
         elif name == "gap" and payload["reason"] != "between_polls":
-            self._note_gap(payload["keys"])
+            self._note_gap(payload["keys"], payload)
         elif name == "error":
             self._note_error(payload["code"], payload)
         else:
