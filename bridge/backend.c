@@ -165,6 +165,15 @@ static struct poll_boxes *make_polls(struct backend *backend, struct loop *loop,
     return poll_boxes_new(&polls);
 }
 
+/* Of what is published before a kick, where it comes over another link: as a rule it is heard
+ * within a few milliseconds. */
+#define KICK_AFTER_MS 50
+
+static bool hears_apart(const struct backend *backend)
+{
+    return backend->hearer_count > 0 || topology_ears(backend->topology) != NULL;
+}
+
 /* False: out of memory. */
 static bool make_sessions(struct backend *backend, struct loop *loop, const struct config *config,
                           const struct key_names *keys, struct session_journal *journal)
@@ -177,6 +186,7 @@ static bool make_sessions(struct backend *backend, struct loop *loop, const stru
         .handlers = &arrival_session_handlers,
         .journal = journal,
         .lease_ms = config->session_lease_ms,
+        .kick_after_ms = hears_apart(backend) ? KICK_AFTER_MS : 0,
         .connections_per_session = (unsigned)config->max_connections_per_session,
         .sessions_per_user = (unsigned)config->max_sessions_per_user};
 

@@ -2,9 +2,12 @@
  *
  * Redis tells of each session by itself, of thousands at once if all of a large set are ended. What
  * comes in one turn of the loop is looked for in one walk over the set's places: a walk for each
- * would hold up everybody for seconds. */
+ * would hold up everybody for seconds. Where what clients follow is heard over other links, what
+ * was published before may come a moment later, so that is waited for; whoever enters in that
+ * moment is not meant. */
 #include "clients/sessions_private.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +18,7 @@
 struct kicked {
     struct hash_node node; /* first; of its name */
     STAILQ_ENTRY(kicked) link;
+    uint64_t newest; /* number of a client that may be meant */
     size_t key_len, name_len;
     char text[]; /* of the set, which may go meanwhile, and of the session */
 };
@@ -34,10 +38,13 @@ static uint64_t hash_of(const struct hash_table *table, const struct hash_node *
     return hash_bytes(&table->key, name_of_kicked((const struct kicked *)node));
 }
 
+static void kick_all(void *ctx);
+
 int session_kicks_init(struct sessions *all)
 {
     STAILQ_INIT(&all->kicked);
-    return hash_table_init(&all->kicked_names, hash_of);
+    all->kick_timer = loop_timer_new(all->config.loop, kick_all, all);
+    return all->kick_timer == NULL ? -ENOMEM : hash_table_init(&all->kicked_names, hash_of);
 }
 
 /* What it had in Redis is gone, so nothing is to be closed there, nor opened again. */
@@ -49,13 +56,19 @@ void session_place_kick(struct session_place *place)
     place->set->all->config.handlers->on_kicked(place->client);
 }
 
+static bool is_meant(const struct kicked *kicked, const struct session_place *place)
+{
+    return place->client->number <= kicked->newest &&
+           notify_str_eq(name_of_kicked(kicked), session_place_name(place));
+}
+
 static bool is_kicked(const struct sessions *all, const struct session_place *place)
 {
     const struct hash_table *names = &all->kicked_names;
-    struct notify_str name = session_place_name(place);
-    struct hash_node *n = hash_table_chain(names, hash_bytes(&names->key, name));
+    struct hash_node *n =
+        hash_table_chain(names, hash_bytes(&names->key, session_place_name(place)));
 
-    while (n != NULL && !notify_str_eq(name_of_kicked((const struct kicked *)n), name))
+    while (n != NULL && !is_meant((const struct kicked *)n, place))
         n = n->next;
     return n != NULL;
 }
@@ -108,6 +121,14 @@ static void kick_all(void *ctx)
         kick_next(all);
 }
 
+static void kick_soon(struct sessions *all)
+{
+    if (all->config.kick_after_ms == 0)
+        loop_defer(all->config.loop, kick_all, all);
+    else
+        loop_timer_set(all->kick_timer, all->config.kick_after_ms);
+}
+
 void session_kicks_add(struct session_set *set, struct notify_str session)
 {
     struct sessions *all = set->all;
@@ -117,13 +138,14 @@ void session_kicks_add(struct session_set *set, struct notify_str session)
         session_set_open_again(set); /* then Redis says that it was kicked */
         return;
     }
+    kicked->newest = all->newest;
     kicked->key_len = set->key_len;
     kicked->name_len = session.len;
     memcpy(kicked->text, set->key, set->key_len);
     if (session.len > 0)
         memcpy(kicked->text + set->key_len, session.ptr, session.len);
     if (STAILQ_EMPTY(&all->kicked))
-        loop_defer(all->config.loop, kick_all, all);
+        kick_soon(all);
     STAILQ_INSERT_TAIL(&all->kicked, kicked, link);
 }
 
@@ -132,6 +154,7 @@ void session_kicks_release(struct sessions *all)
     struct kicked *kicked;
 
     loop_undefer(all->config.loop, kick_all, all);
+    loop_timer_free(all->kick_timer);
     while ((kicked = STAILQ_FIRST(&all->kicked)) != NULL) {
         STAILQ_REMOVE_HEAD(&all->kicked, link);
         free(kicked);

@@ -211,6 +211,8 @@ static struct session_place *make_place(struct sessions *all, struct client *cli
     place->set = set;
     place->client = client;
     place->number = client->number;
+    if (client->number > all->newest)
+        all->newest = client->number;
     session_return_name(place);
     place->round = set->round;
     place->next = client->places;

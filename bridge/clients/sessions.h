@@ -59,6 +59,9 @@ struct sessions_config {
     const struct session_handlers *handlers;
     struct session_journal *journal; /* where its sets are noted; NULL: nowhere. Borrowed */
     uint64_t lease_ms;
+    /* So long after a kick was heard clients are told: what was published before it comes over
+     * other links, and is theirs. 0: it comes over the same one. */
+    uint64_t kick_after_ms;
     unsigned connections_per_session, sessions_per_user; /* 0: as many as a set holds */
 };
 

@@ -101,7 +101,9 @@ struct sessions {
         size_t in_flight;        /* commands; one that renews many leases counts as as many */
     } lanes[KEYSPACE_LANES_MAX]; /* one for each server */
     size_t lane_count;           /* that may be used */
-    STAILQ_HEAD(kicked_queue, kicked) kicked; /* sessions that are to be ended, in this turn */
+    STAILQ_HEAD(kicked_queue, kicked) kicked; /* sessions that are to be ended, in this turn or */
+    struct loop_timer *kick_timer;            /* when this rings; owned */
+    uint64_t newest;                          /* number of a client that has entered a set */
     struct hash_table kicked_names;           /* of those of one set, while it is looked through */
     size_t in_flight;                         /* of all lanes */
     struct log_once said;                     /* of the log */

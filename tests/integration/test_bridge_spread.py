@@ -139,6 +139,18 @@ def test_a_link_that_stands_still_keeps_back_what_is_heard_over_it_alone(stage):
         tab.close()
 
 
+def test_what_was_sent_before_a_session_was_ended_is_had_before_the_connection_is_closed(stage):
+    stage = stage(4)
+    for n in range(40):
+        tab = stage.tab(f"u{n}")
+        pipe = stage.client.pipeline(transaction=True)
+        pipe.execute_command("NOTIFY.SEND", f"inbox:u{n}", "you are logged out")
+        pipe.execute_command("NOTIFY.SESSION", "KICK", f"sessions:u{n}", "*")
+        id_, _ = pipe.execute()
+        assert ids_of(tab, 1) == [id_]
+        assert tab.wait_closed().code == 4410
+
+
 def test_what_is_told_of_all_keys_is_asked_for_again_once_redis_may_permit_it(programs, redis_server):
     client = redis_server.client()
     client.execute_command("ACL", "SETUSER", "br", "on", ">secret", "~*", "resetchannels", "&inbox:*", "+@all")

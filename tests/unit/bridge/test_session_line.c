@@ -446,6 +446,8 @@ static void on_drained(void *ctx)
     drained = true;
 }
 
+static uint64_t kick_after_ms; /* 0 but for one test */
+
 static void begin(uint64_t scenario)
 {
     static const struct key_names keys = {.patterns = {[KEY_SESSION_USERS] = "ws:session:%s"}};
@@ -454,6 +456,7 @@ static void begin(uint64_t scenario)
                                            .keys = &keys,
                                            .handlers = &handlers,
                                            .lease_ms = LEASE_MS,
+                                           .kick_after_ms = kick_after_ms,
                                            .connections_per_session = PER_SESSION,
                                            .sessions_per_user = PER_USER};
 
@@ -647,6 +650,27 @@ Test(session_line, kicks_that_come_together_are_looked_for_together)
     cr_assert_not(peers[6].kicked, "it had gone before");
     cr_assert_lt(names_asked, 60, "and not some for each kick: %u", names_asked);
     push_kick("sessions:u1", "s1");
+    end(); /* before its turn */
+}
+
+/* What was published before it may come over another link. */
+Test(session_line, a_kick_may_wait_for_a_moment_and_whoever_comes_meanwhile_is_not_meant)
+{
+    kick_after_ms = 50;
+    begin(1);
+    wrong_percent = 0;
+    arrive_as(&peers[0], 0, 0);
+    settle_all();
+    cr_assert_eq(lose_session("sessions:u0", "s0"), 1);
+    push_kick("sessions:u0", "s0");
+    loop_testing_run_deferred();
+    arrive_as(&peers[1], 0, 0);
+    cr_assert_not(peers[0].kicked);
+    loop_testing_advance(50);
+    cr_assert(peers[0].kicked && !peers[1].kicked);
+    settle_all();
+    cr_assert_eq(count_held("sessions:u0", "s0"), 1);
+    push_kick("sessions:u0", "s0");
     end(); /* before its turn */
 }
 
