@@ -110,6 +110,7 @@ static struct http_state http_state(struct front_door *door, const struct http_r
                                .pages = &door->pages,
                                .docs = door->docs,
                                .dev = door->dev,
+                               .demo = door->dev && authority_is_open(door->authority),
                                .door = req->door,
                                .admin = serves_admin(door, req),
                                .metrics_apart = door->metrics_apart,
@@ -131,11 +132,17 @@ static void log_refusal(struct front_door *door, const char *event, const struct
              log_bytes(req->addr.ptr, req->addr.len));
 }
 
+static const char *const nobody[] = {NULL};
+
 /* May it be called so? What comes over a unix socket comes from a proxy, which calls it as it was
- * called itself. */
+ * called itself. What runs the bridge is for its own page, whichever others may be clients. */
 static bool is_known_host(const struct front_door *door, const struct http_request *req)
 {
-    return req->peer.family == PEER_UNIX || origins_know_host(&door->origins[req->door], req->host);
+    struct origins origins = door->origins[req->door];
+
+    if (http_route_is_own(req->path))
+        origins.allowed = nobody;
+    return req->peer.family == PEER_UNIX || origins_know_host(&origins, req->host);
 }
 
 /* A page's picture or script, or the like, whose address is one of ours: then a browser sends no
@@ -178,7 +185,6 @@ static bool is_foreign(const struct http_request *req, const struct http_plan *p
 /* What runs the bridge is for its own page, whichever others may connect. */
 static bool may_read(const struct front_door *door, const struct http_request *req)
 {
-    static const char *const nobody[] = {NULL};
     static const struct origins own = {.allowed = nobody};
 
     if (http_route_is_own(req->path))

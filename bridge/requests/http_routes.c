@@ -40,7 +40,7 @@ enum audience {
     WITH_DOCS,
     FOR_METRICS, /* not to clients if there is a place of their own for those who want them */
     FOR_ADMIN,   /* where somebody may run the bridge; no part of the API, as is the next */
-    FOR_DEMO,    /* in development */
+    FOR_DEMO,    /* in development, where nobody is asked who he is */
 };
 
 /* One method of one path; GET is HEAD, too. Of several patterns that fit the first counts. */
@@ -246,7 +246,7 @@ static bool is_served(const struct http_state *state, const struct route *route)
     if (state->door != LISTEN_CLIENTS)
         return route->operators;
     if (route->audience == FOR_DEMO)
-        return state->dev;
+        return state->demo;
     if (route->audience == FOR_METRICS)
         return !state->metrics_apart;
     return route->audience == EVERYWHERE || state->dev ||

@@ -20,6 +20,7 @@ struct http_state {
     struct engineio *engine;       /* of Socket.IO, borrowed; NULL: there is none */
     struct catalogue_pages *pages; /* the same */
     bool dev;                      /* the test page is served */
+    bool demo;                     /* the page that kills the bridge is, too */
     bool docs;                     /* and what explains the interfaces; so it is with dev, too */
     bool ready;                    /* the Redis links are up and the module answers */
     const char *full;      /* why nobody can come in just now (static text); NULL: they can */

@@ -218,6 +218,21 @@ def test_such_a_name_is_refused_where_every_page_may_be_a_client_too():
         stand.close()
 
 
+def test_such_a_name_is_refused_for_the_pages_of_who_develops_while_every_page_may_be_a_client():
+    stand = Stand("--cors-origins", "*")
+    evil = {"Host": "evil.example", "Origin": "http://evil.example"}
+    rest = Rest(stand.daemon.port)
+    try:
+        assert rest.get("/healthz", headers=evil).status == 200
+        for path in (*READS, "/demo", "/demo/page.js"):
+            assert rest.get(path, headers=evil).status == 403, path
+            assert rest.get(path, headers={"Host": f"localhost:{stand.daemon.port}"}).status == 200, path
+        for path, body in {**CHANGES, "/demo/kill": {}}.items():
+            assert rest.post(path, body, headers=evil).status == 403, path
+    finally:
+        stand.close()
+
+
 def test_nothing_changes_by_get_nor_by_what_a_form_can_send(apart):
     for path, body in CHANGES.items():
         assert apart.admin.get(path, **body).status == 405, path

@@ -7,6 +7,7 @@ import pytest
 from rest_client import Rest
 from servers import wait_until
 from test_workers import Workers
+from tokens import SECRET
 from ws_client import WsClient
 
 FILES = ("/demo", "/demo/page.js", "/demo/page.css")
@@ -28,6 +29,14 @@ def test_it_is_there_in_development_only_and_no_part_of_the_api(programs, redis_
         assert plain.get(path).status == 404, path
     assert plain.post("/demo/kill", {}).status == 404
     assert "/demo" not in str(Rest(workers.port).get("/openapi.json").json["paths"].keys())
+
+
+def test_where_tokens_are_asked_for_nobody_is_let_kill(programs, redis_server):
+    rest = Rest(programs.bridge(redis_server, "--auth", "jwt", "--jwt-secret", SECRET).port)
+    assert rest.get("/test-ws").status == 200
+    for path in FILES:
+        assert rest.get(path).status == 404, path
+    assert rest.post("/demo/kill", {}).status == 404
 
 
 def test_a_kill_ends_every_worker_and_the_supervisor_starts_others_and_nobody_misses_anything(redis_server, workers):
