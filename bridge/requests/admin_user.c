@@ -1,5 +1,6 @@
 /* Several commands, one behind the other, each a row of the table of steps. What one of them is
- * refused stands in the answer, beside what the others have said. */
+ * refused, or is not answered since its server is away, stands in the answer, beside what the
+ * others have said. */
 #include "requests/admin_user.h"
 
 #include <stdlib.h>
@@ -28,6 +29,7 @@ struct inspection {
     json_t *answer; /* owned, as is the next */
     json_t *logs;   /* object: log, what is said about it */
     size_t step;
+    bool answered; /* one of them was */
     int64_t connections;
     size_t user_len;
     char user[];
@@ -250,8 +252,13 @@ static const struct step {
 
 static void go_on(struct request *r, struct inspection *in);
 
+/* reply: NULL: there is none. */
 static void note_fault(struct inspection *in, const struct step *step, const struct resp *reply)
 {
+    static const struct resp away = {.kind = RESP_ERROR, .str = NOTIFY_STR_INIT("Redis is away")};
+
+    if (reply == NULL)
+        reply = &away;
     if (step->no_fault != NULL && notify_str_eq(reply->str, notify_str_z(step->no_fault)))
         return;
     (void)json_object_set_new(json_object_get(in->answer, "faults"), step->name,
@@ -263,7 +270,12 @@ static void on_reply(struct request *r, const struct resp *reply, void *ctx)
     struct inspection *in = ctx;
     const struct step *step = &steps[in->step++];
 
-    if (reply->kind == RESP_ERROR)
+    if (r->responder->is_gone(r)) {
+        release(in);
+        return;
+    }
+    in->answered |= reply != NULL;
+    if (reply == NULL || reply->kind == RESP_ERROR)
         note_fault(in, step, reply);
     else
         step->take(in, reply);
@@ -275,12 +287,18 @@ static const struct call_kind kind = {.fn = on_reply,
                                       .answer_bytes = CALL_SMALL_ANSWER,
                                       .reply_bytes = REPLY_BYTES,
                                       .reads = true,
-                                      .takes_errors = true};
+                                      .whatever = true};
 
 static void answer(struct request *r, struct inspection *in)
 {
-    json_t *logs = json_array();
+    json_t *logs;
 
+    if (!in->answered) {
+        answer_error(r, ANSWER_UNAVAILABLE, NULL, "Redis is away; nothing was done");
+        release(in);
+        return;
+    }
+    logs = json_array();
     for (void *at = json_object_iter(in->logs); at != NULL;
          at = json_object_iter_next(in->logs, at))
         (void)json_array_append(logs, json_object_iter_value(at));
