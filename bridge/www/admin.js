@@ -5,10 +5,12 @@
   'use strict';
 
   const EVERY_MS = 2000;
+  const REFUSED_MS = 60000; // whoever was refused asks again when there is another token, and seldom without one
   const KEPT = 150;
   const SVG = 'http://www.w3.org/2000/svg';
   const at = id => document.getElementById(id);
   const samples = [];
+  const tablesTold = new Map(); // by their ids, what each shows
   let token = sessionStorage.getItem('notify-admin-token') || '';
   let shownUser = '';
 
@@ -56,8 +58,18 @@
     parent.replaceChildren(...children);
   }
 
+  /* What is shown already is left alone: somebody may be reading it to the end, or about to copy it. */
+  function tell(id, text) {
+    if (at(id).textContent !== text) at(id).textContent = text;
+  }
+
+  const textOf = value => value instanceof Node ? value.textContent + value.className : String(value);
+
   /* heads: names, those that end in "#" are numbers. rows: arrays of texts, numbers or elements. */
   function table(id, heads, rows, empty) {
+    const told = JSON.stringify([heads, rows.map(row => row.map(textOf)), empty]);
+    if (tablesTold.get(id) === told) return;
+    tablesTold.set(id, told);
     const numeric = heads.map(head => head.endsWith('#'));
     const head = element('tr');
     heads.forEach((name, i) => {
@@ -138,7 +150,7 @@
     ['Round trip to Redis, 99 %', ['trip'], micros], ['Memory', ['memory'], bytes],
     ['CPU', ['cpu'], n => n.toFixed(1) + ' %'],
   ].map(([title, members, format]) => {
-    const figure = element('figure'), caption = element('figcaption'), output = element('output', '–');
+    const figure = element('figure'), caption = element('figcaption'), value = element('b', '–');
     const svg = document.createElementNS(SVG, 'svg');
     svg.setAttribute('viewBox', '0 0 300 64');
     svg.setAttribute('preserveAspectRatio', 'none');
@@ -149,14 +161,14 @@
       svg.append(line);
       return line;
     });
-    caption.append(element('span', title), output);
+    caption.append(element('span', title), value);
     figure.append(caption, svg);
     at('charts').append(figure);
     return () => {
       const last = samples[samples.length - 1];
       const top = Math.max(0, ...members.flatMap(member => samples.map(one => one[member] === null ? 0 : one[member])));
       members.forEach((member, i) => lines[i].setAttribute('d', path(samples.map(one => one[member]), top)));
-      output.textContent = members.map(member => last[member] === null ? '–' : format(last[member])).join(' · ');
+      value.textContent = members.map(member => last[member] === null ? '–' : format(last[member])).join(' · ');
     };
   });
 
@@ -200,10 +212,10 @@
       .sort((a, b) => b[1] - a[1]).slice(0, 40)
       .map(([name, value]) => [name.replace(/^notify_/, '').replace(/_total/, ''), number(value)]), 'None so far.');
     table('topics', ['Key', 'Followers#'], now.topics.map(one => [one.key, number(one.followers)]), 'Nobody follows anything.');
-    at('topics-note').textContent = (n > 1 ? 'Of worker ' + now.worker + ', which has answered. ' : '') +
-      (now.topics_whole ? '' : 'Not all keys were looked at: there are very many.');
-    at('status').textContent = (now.node ? 'Node ' + now.node + ', ' : '') + n + (n === 1 ? ' worker, ' : ' workers, ') +
-      (now.workers.every(one => one.state === 'ready') ? 'ready' : 'not ready');
+    tell('topics-note', (n > 1 ? 'Of worker ' + now.worker + ', which has answered. ' : '') +
+      (now.topics_whole ? '' : 'Not all keys were looked at: there are very many.'));
+    tell('status', (now.node ? 'Node ' + now.node + ', ' : '') + n + (n === 1 ? ' worker, ' : ' workers, ') +
+      (now.workers.every(one => one.state === 'ready') ? 'ready' : 'not ready'));
     if (now.statistics) showPeople(now);
   }
 
@@ -211,7 +223,10 @@
     table('people', ['User', 'Session', 'Connections#', 'Action'], now.statistics.list.slice(0, 500).map(one => {
       const button = element('button', 'Look');
       button.type = 'button';
-      button.addEventListener('click', () => lookAt(one.user_id));
+      button.addEventListener('click', () => {
+        at('user').value = one.user_id;
+        lookAt(one.user_id).then(goToUser);
+      });
       return [one.user_id, one.session_id, number(one.connections), button];
     }), 'Nobody.');
     at('people-note').textContent = (now.workers.length > 1 ? 'Of worker ' + now.worker + '. ' : '') +
@@ -222,6 +237,7 @@
 
   async function refresh(list) {
     clearTimeout(timer);
+    let wait = document.hidden ? 5 * EVERY_MS : EVERY_MS;
     try {
       const now = await ask('/admin/state' + (list ? '?list=true' : ''));
       if (before && before.worker === now.worker && now.time_ms <= before.time_ms) return;
@@ -231,22 +247,26 @@
       at('access').hidden = true;
       showState(now);
     } catch (error) {
-      at('status').textContent = 'Not told: ' + error.message;
-      if (error.status === 401 || error.status === 403) at('access').hidden = false;
+      tell('status', 'Not told: ' + error.message);
+      if (error.status !== 401 && error.status !== 403) return;
+      at('access').hidden = false;
+      wait = REFUSED_MS;
     } finally {
       clearTimeout(timer);
-      timer = setTimeout(refresh, document.hidden ? 5 * EVERY_MS : EVERY_MS);
+      timer = setTimeout(refresh, wait);
     }
   }
 
   /* ---- a user */
 
   function why(user) {
-    if (!user.box) return 'Has no inbox in Redis yet.';
-    const logs = user.logs.filter(one => one.unread > 0);
+    if (!user.box) return user.faults.box ? 'The inbox could not be told: ' + user.faults.box : 'Has no inbox in Redis yet.';
+    const logs = user.logs.filter(one => one.unread > 0), untold = user.logs.filter(one => one.unread === undefined).length;
+    const isWhole = untold === 0 && user.logs_whole !== false;
     const all = user.box.unread + logs.reduce((sum, one) => sum + one.unread, 0);
     const muted = user.box.categories.filter(one => one.muted).map(one => one.category || 'without a category');
-    return 'Unread: ' + all + ' = ' + user.box.unread + ' of the inbox' + logs.map(one => ' + ' + one.unread + ' of ' + one.log).join('') +
+    return 'Unread: ' + (isWhole ? '' : 'at least ') + all + ' = ' + user.box.unread + ' of the inbox' + logs.map(one => ' + ' + one.unread + ' of ' + one.log).join('') +
+      (isWhole ? '' : untold > 0 ? ', and what was not told of ' + untold + ' logs' : ', and of logs that are not listed') +
       '. Not counted: what is read, archived, expired' + (muted.length ? ', or of a muted category (' + muted.join(', ') + ')' : '') + '. ' +
       (!user.recount ? '' : user.recount.sound ? 'A recount of the inbox agrees.' : 'A recount of the inbox DISAGREES: it found ' + user.recount.unread + '. That is a bug worth a report.');
   }
@@ -266,7 +286,7 @@
     const sessions = user.sessions || [];
     table('sessions', ['Session', 'Connection', 'Node', 'Address', 'Since', 'Action'], sessions.map(one => [
       one.session, one.connection, one.node || '', one.addr || '', new Date(one.opened_at).toLocaleString(), kickButton(user.user_id, one.session),
-    ]), user.keeps_sessions ? user.connections ? 'There are ' + user.connections + ' connections: too many to list.' : 'Not connected.' : 'This bridge keeps no sessions (--session-lease).');
+    ]), user.keeps_sessions ? user.faults.connections || user.faults.sessions ? 'They could not be told.' : user.connections ? 'There are ' + user.connections + ' connections: too many to list.' : 'Not connected.' : 'This bridge keeps no sessions (--session-lease).');
     at('kick-all').disabled = !user.keeps_sessions;
     table('categories', ['Category', 'Entries#', 'Unread#', 'State'], user.box ? user.box.categories.map(one => [one.category || '–', number(one.length), number(one.unread), one.muted ? 'muted' : '']) : []);
     table('logs', ['Log', 'Unread#', 'Counts from', 'Read up to', 'Seen up to', 'Read besides#', 'Unread again#', 'Archived#'], user.logs.map(one => [
@@ -276,25 +296,35 @@
       .concat(Object.entries(user.faults).map(([name, text]) => [name + ' could not be told', text])));
   }
 
+  let looks = 0; // that were begun: what an earlier one brings is not shown any more
+
   async function lookAt(name) {
-    at('user').value = name;
-    at('user-note').textContent = '';
+    const look = ++looks;
+    tell('user-note', '');
     try {
-      showUser(await ask('/admin/user?user_id=' + encodeURIComponent(name)));
+      const user = await ask('/admin/user?user_id=' + encodeURIComponent(name));
+      if (look === looks) showUser(user);
     } catch (error) {
+      if (look !== looks) return;
       at('user-shown').hidden = true;
-      at('user-note').textContent = 'Not told: ' + error.message;
+      tell('user-note', 'Not told: ' + error.message);
     }
+  }
+
+  /* For whoever has pressed something further up, or something that has gone by that. */
+  function goToUser() {
+    if (!at('user-shown').hidden) at('user-name').focus();
   }
 
   async function act(path, body, told) {
     const name = shownUser;
     try {
       const said = told(await ask(path, body));
-      await lookAt(name);
-      at('user-note').textContent = said;
+      if (shownUser === name) await lookAt(name);
+      tell('user-note', shownUser === name ? said : name + ': ' + said);
+      if (document.activeElement === document.body) goToUser();
     } catch (error) {
-      at('user-note').textContent = 'Not done: ' + error.message;
+      tell('user-note', 'Not done: ' + error.message);
     }
   }
 

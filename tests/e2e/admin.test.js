@@ -82,6 +82,77 @@ test('/admin shows names of users, keys and categories as text, whatever stands 
   assert.deepEqual(problems, []);
 });
 
+test('/admin leaves alone what has not changed, and says numbers to nobody who has not asked', async () => {
+  const { page, bridge, context, problems } = await openAdmin();
+  await (await context.newPage()).goto(bridge.page('alice'));
+  await page.locator('#topics').getByText('inbox:alice').waitFor();
+  await page.evaluate(() => {
+    window.cell = document.querySelector('#topics td');
+    window.said = [];
+    for (const region of document.querySelectorAll('output, [aria-live], [role="status"], [role="alert"]')) {
+      new MutationObserver(() => window.said.push(region.id || region.localName)).observe(region, { childList: true, characterData: true, subtree: true });
+    }
+  });
+  const drawn = () => page.evaluate(() => document.querySelector('figure path').getAttribute('d').split('L').length);
+  const before = await drawn();
+  await eventually('it has asked again, twice', async () => (await drawn()) >= before + 2);
+  assert.deepEqual(await page.evaluate(() => [window.cell.isConnected, window.said]), [true, []]);
+  assert.deepEqual(problems, []);
+});
+
+test('/admin shows the user that was asked for last, whichever answer comes last, and kicks that one', async () => {
+  const { page, redis } = await openAdmin();
+  for (const user of ['slow', 'quick']) await redis.cli('NOTIFY.SEND', `inbox:${user}`, 'one');
+  let letGo;
+  await page.route('**/admin/user?user_id=slow', async (route) => {
+    await new Promise((done) => (letGo = done));
+    await route.continue();
+  });
+  const answered = page.waitForResponse(/user_id=slow/);
+  await page.getByLabel('User id').fill('slow');
+  await page.locator('#find').getByRole('button', { name: 'Look' }).click();
+  await eventually('it was asked', () => letGo);
+  await look(page, 'quick');
+  letGo();
+  await (await answered).finished();
+  await page.evaluate(() => new Promise((done) => setTimeout(done)));
+  assert.equal(await page.locator('#user-name').innerText(), 'quick');
+});
+
+test('/admin by keyboard: looking at somebody from the list leads to what is told, and a kick leaves the focus there', async () => {
+  const { page, bridge, context } = await openAdmin();
+  const other = await context.newPage();
+  await other.goto(bridge.page('alice'));
+  await eventually('it is connected', async () => (await tile(page, 'WebSockets')) === '1');
+  await page.getByRole('button', { name: 'Show sessions' }).press('Enter');
+  await page.locator('#people').getByRole('button', { name: 'Look' }).press('Enter');
+  await eventually('the user has the focus', () => page.evaluate(() => document.activeElement.id === 'user-name' && document.activeElement.textContent === 'alice'));
+  await page.locator('#sessions').getByRole('button', { name: 'Kick' }).press('Enter');
+  await page.locator('#user-note').getByText('1 kicked.').waitFor();
+  await eventually('the user has the focus again', () => page.evaluate(() => document.activeElement.id === 'user-name'));
+});
+
+test('/admin says that it was not told of an inbox and of sessions, and not that there are none', async () => {
+  const { page } = await openAdmin();
+  await page.route('**/admin/user*', (route) => route.fulfill({ json: {
+    type: 'user', user_id: 'x', key: 'inbox:x', keeps_sessions: true, sessions: null, recount: null, faults: { box: 'Redis is away', connections: 'Redis is away' }, box: null, logs: [],
+  } }));
+  await look(page, 'x');
+  assert.equal(await page.locator('#user-why').innerText(), 'The inbox could not be told: Redis is away');
+  await page.locator('#sessions').getByText('They could not be told.').waitFor();
+});
+
+test('/admin says that a sum is not whole where something was not told', async () => {
+  const { page } = await openAdmin();
+  await page.route('**/admin/user*', (route) => route.fulfill({ json: {
+    type: 'user', user_id: 'x', key: 'inbox:x', keeps_sessions: false, sessions: null, recount: null, faults: { logs: 'ERR' }, logs_whole: true,
+    box: { unread: 2, categories: [] }, logs: [{ log: 'topic:a', unread: 1 }, { log: 'topic:b' }],
+  } }));
+  await look(page, 'x');
+  await page.locator('#sessions').getByText('This bridge keeps no sessions').waitFor();
+  assert.match(await page.locator('#user-why').innerText(), /^Unread: at least 3 = 2 of the inbox \+ 1 of topic:a, and what was not told of 1 log/);
+});
+
 for (const colorScheme of ['light', 'dark']) {
   test(`/admin, ${colorScheme}: axe finds nothing, all that is written stands out, and a phone shows it without moving sideways`, async () => {
     const { page, redis } = await openAdmin({ ...phone(), colorScheme });
