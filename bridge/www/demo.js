@@ -13,7 +13,7 @@
   async function post(path, body) {
     const answer = await fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
     const said = await answer.json();
-    if (!answer.ok) throw new Error(said.error.message);
+    if (!answer.ok) throw Object.assign(new Error(said.error.message), { status: answer.status });
     return said;
   }
 
@@ -47,9 +47,20 @@
       do await pause(50); while (!(await isReady()));
       at('killed').textContent = killed + ' processes were killed, and the bridge was back after ' + Math.round(performance.now() - began) + ' ms.';
     } catch (error) {
-      at('killed').textContent = 'Not killed: ' + error.message + '. Nobody would start it again: ./dev run has two workers.';
+      const why = error.status === 409 ? '. Nobody would start it again: ./dev run has two workers.' : '.';
+      at('killed').textContent = 'Not killed: ' + error.message + why;
     } finally {
       at('kill').disabled = false;
+    }
+  }
+
+  /* False: there is no clipboard for this page. */
+  async function write(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      return false;
     }
   }
 
@@ -60,8 +71,7 @@
     copy.textContent = 'Copy';
     copy.setAttribute('aria-label', 'Copy: ' + text);
     copy.addEventListener('click', async () => {
-      await navigator.clipboard.writeText(text);
-      copy.textContent = 'Copied';
+      copy.textContent = await write(text) ? 'Copied' : 'Not allowed';
       await pause(1500);
       copy.textContent = 'Copy';
     });

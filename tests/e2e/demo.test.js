@@ -75,6 +75,18 @@ test('/demo: its lines name the Redis that it belongs to, and do what they say',
   await shown(page.locator('notify-inbox[user=bob]'), 'From curl').waitFor();
 });
 
+test('/demo: without a clipboard it says that nothing was copied, and what cannot be killed for another reason is not blamed on the workers', async () => {
+  const { page, problems } = await openDemo();
+  await page.evaluate(() => Object.defineProperty(navigator, 'clipboard', { value: { writeText: () => Promise.reject(new Error('no')) } }));
+  await page.locator('#lines button').first().click();
+  await page.locator('#lines button', { hasText: 'Not allowed' }).waitFor();
+  await page.route('**/demo/kill', (route) => route.abort());
+  await page.getByRole('button', { name: 'Kill the bridge' }).click();
+  await page.locator('#killed').getByText(/^Not killed/).waitFor();
+  assert.doesNotMatch(await page.locator('#killed').innerText(), /workers/);
+  assert.deepEqual(problems.filter((one) => !/ERR_FAILED/.test(one)), []);
+});
+
 for (const colorScheme of ['light', 'dark']) {
   test(`/demo, ${colorScheme}: axe finds nothing, all that is written stands out, and a phone shows it without moving sideways`, async () => {
     const { page, alice } = await openDemo({ ...phone(), colorScheme, reducedMotion: 'reduce' });

@@ -81,3 +81,10 @@ def test_where_there_is_no_redis_with_the_module_it_says_how_to_get_one(programs
     redis_server.terminate()
     done = subprocess.run([DEV, "demo", "--redis-port", str(redis_server.port)], capture_output=True, text=True)
     assert done.returncode == 1 and "./dev run starts one" in done.stderr
+
+
+@pytest.mark.parametrize("every", ["x", "1.5s", "-1", ".", "1.2.3", ""])
+def test_what_is_no_number_of_seconds_is_refused_and_not_taken_for_none(redis_server, every):
+    argv = [DEV, "demo", "--redis-port", str(redis_server.port), "--every", every]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1 and "wants seconds" in done.stderr
