@@ -26,8 +26,9 @@ function pageOf({ body, lang, dir, hasStyle, scripts }) {
 }
 
 /* body: markup with SOCKET in it, where the bridge's address is to stand. browser: options of openBrowser().
- * policy(bridge): a Content-Security-Policy. prepare(servers): before the page is opened. */
-export async function openInbox({ body, browser, policy, prepare, lang = 'en', dir = 'ltr', scripts = ['/notify.js', '/notify-inbox.js', '/axe.js'] } = {}) {
+ * policy(bridge): a Content-Security-Policy. prepare(servers): before the page is opened. init: what the page does before
+ * anything else. */
+export async function openInbox({ body, browser, policy, prepare, init, lang = 'en', dir = 'ltr', scripts = ['/notify.js', '/notify-inbox.js', '/axe.js'] } = {}) {
   const servers = await startServers();
   if (prepare) await prepare(servers);
   const text = body || '<header><notify-bell src="SOCKET" user="alice"></notify-bell></header><main><h1>A page</h1></main>';
@@ -37,6 +38,7 @@ export async function openInbox({ body, browser, policy, prepare, lang = 'en', d
   const site = await startSite(({ url }) => answers[url] || null);
   const context = await openBrowser(browser);
   const page = await context.newPage();
+  if (init) await page.addInitScript(init);
   const problems = [];
   page.on('pageerror', (error) => problems.push(error.stack || error.message));
   page.on('console', (message) => message.type() === 'error' && !/ERR_|WebSocket connection/.test(message.text()) && problems.push(message.text()));

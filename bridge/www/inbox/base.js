@@ -7,12 +7,16 @@ const ElementOrNone = globalThis.HTMLElement || class {}; // a server has none, 
 
 const isSame = (a, b) => a === b || (typeof a === 'object' && typeof b === 'object' && JSON.stringify(a) === JSON.stringify(b));
 
+/* Strings that are attributes. */
+const TEXT_PROPERTIES = ['src', 'user', 'topics', 'category', 'placement', 'badge', 'theme'];
+
 class NotifyElement extends ElementOrNone {
   static observedAttributes = ['src', 'user', 'topics', 'share', 'category', 'page-size', 'lang', 'placement', 'badge', 'toasts'];
-  static PROPERTIES = ['client', 'token', 'strings', 'rows', 'src', 'user', 'topics', 'category', 'pageSize', 'lang'];
+  static PROPERTIES = ['client', 'token', 'strings', 'rows', 'pageSize', 'open', ...TEXT_PROPERTIES];
 
   hub = null;
   texts = null;
+  times = null;
   speech = null;
   around = null; // everything in the shadow root
   internals = null;
@@ -144,6 +148,7 @@ class NotifyElement extends ElementOrNone {
     if (held === null) return this.#awaitLibrary();
     this.hub = Hub.of(held.client);
     this.texts = new Texts(langOf(this), this.#strings);
+    this.times = new Times(this.texts.locale);
     this.speech = new Speech(this.texts);
     this.around = make('div', { class: 'around', dir: this.texts.dir, lang: this.texts.locale });
     this.shadowRoot.replaceChildren(this.around);
@@ -200,8 +205,7 @@ class NotifyElement extends ElementOrNone {
   }
 }
 
-/* Strings as attributes. */
-for (const name of ['src', 'user', 'topics', 'category', 'placement', 'badge', 'theme']) {
+for (const name of TEXT_PROPERTIES) {
   Object.defineProperty(NotifyElement.prototype, name, {
     configurable: true,
     enumerable: true,
@@ -222,7 +226,7 @@ function fillTemplate(template, item, element, host) {
   const fields = {
     ...item,
     level: levelOf(item),
-    time: new Times(host.texts.locale).full(timeOf(item)),
+    time: host.times.full(timeOf(item)),
     link: (primary && primary.label) || '',
   };
   for (const place of element.querySelectorAll('[data-field]')) {

@@ -11,6 +11,7 @@ class BellElement extends NotifyElement {
   #popup;
   #toasts;
   #leaving = null;
+  #isOpenWanted = false; // said before there was a panel
   #poppedAt = 0;
 
   build() {
@@ -21,10 +22,10 @@ class BellElement extends NotifyElement {
     icon.name = 'bell';
     icon.append(makeIcon('bell'));
     this.#button = make('button', { type: 'button', class: 'bell', part: 'bell', 'aria-haspopup': 'dialog' }, icon, this.#badge, this.#away);
-    setAttributes(this.#panel.element, { role: 'dialog', popover: 'auto' });
+    setAttribute(this.#panel.element, 'role', 'dialog');
     this.around.append(this.#button, this.#panel.element);
     this.#popup = new Popup(this.#button, this.#panel.element, (isOpen) => this.#hearToggle(isOpen));
-    this.#toasts = new Toasts(this);
+    this.#toasts = new Toasts(this, () => this.#button.focus());
     this.around.append(this.#toasts.element);
   }
 
@@ -34,6 +35,7 @@ class BellElement extends NotifyElement {
     for (const type of ['pointerenter', 'focus']) this.#button.addEventListener(type, () => this.#panel.load(), { signal });
     document.addEventListener('visibilitychange', () => this.isOpen && this.#panel.setShown(document.visibilityState === 'visible'), { signal });
     this.#draw();
+    if (this.#isOpenWanted) this.open = true;
   }
 
   get isOpen() {
@@ -41,10 +43,16 @@ class BellElement extends NotifyElement {
   }
 
   get open() {
-    return this.hub !== null && this.isOpen;
+    return this.hub === null ? this.#isOpenWanted : this.isOpen;
   }
   set open(isWanted) {
-    if (this.hub !== null && isWanted !== this.isOpen) this.#popup.toggle();
+    this.#isOpenWanted = this.hub === null && Boolean(isWanted);
+    if (this.hub !== null && Boolean(isWanted) !== this.isOpen) this.#popup.toggle();
+  }
+
+  /* For the panel, which has a button for it where it is a sheet. */
+  closePanel() {
+    this.open = false;
   }
 
   #hearToggle(isOpen) {
@@ -96,6 +104,7 @@ class BellElement extends NotifyElement {
     super.hear(type, what);
     this.#panel.hear(type, what);
     if (['badge', 'ready', 'counts', 'status', 'away'].includes(type)) this.#draw();
+    if (type === 'change') this.#toasts.hear(what);
     if (type === 'arrival' && this.hasAttribute('toasts') && !this.isOpen) this.#toasts.add(what);
   }
 

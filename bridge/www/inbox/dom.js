@@ -49,6 +49,22 @@ function makeSvg(name, attributes) {
   return element;
 }
 
+/* What stands in an entry may be anything: only a text is shown, and not more than max of it. */
+function plain(value, max = Infinity) {
+  return typeof value === 'string' ? cut(value, max) : '';
+}
+
+/* Not in the middle of a character. */
+function cut(text, max) {
+  if (text.length <= max) return text;
+  return text.slice(0, /[\uD800-\uDBFF]/.test(text[max - 1]) ? max - 1 : max);
+}
+
+/* Elements of the page that stand in our slots count. */
+function hasFocusIn(element) {
+  return element.matches(':focus-within');
+}
+
 /* What of the page the focus is on, through all shadow roots. */
 function deepFocus() {
   let element = document.activeElement;

@@ -5,8 +5,9 @@ const NEAR_PX = 400; // before the end, the next page is asked for
 const AT_TOP_PX = 8;
 const ROWS_MAX = 1000; // more are not loaded: who looks for older ones, searches
 
-function makeSkeleton() {
-  return make('div', { class: 'skeleton', role: 'none' }, ...Array.from({ length: 5 }, () => make('i', { 'aria-hidden': 'true' })));
+function makeSkeleton(texts) {
+  const rows = Array.from({ length: 5 }, () => make('i', { 'aria-hidden': 'true' }));
+  return make('div', { class: 'skeleton', role: 'none' }, ...rows, make('span', { class: 'vh' }, texts.get('loading')));
 }
 
 class Feed {
@@ -36,7 +37,7 @@ class Feed {
   #listen() {
     this.#pill.addEventListener('click', () => this.#showNews());
     this.scroller.addEventListener('scroll', () => this.#hearScroll(), { passive: true });
-    this.#list.addEventListener('focusin', ({ target }) => this.#setCurrent(target.closest('.row').rowOf));
+    this.#list.addEventListener('focusin', (event) => rowIn(event) && this.#setCurrent(rowIn(event)));
     this.#nearEnd = new IntersectionObserver((entries) => {
       if (entries.some(({ isIntersecting }) => isIntersecting)) this.#panel.more(false);
     }, { root: this.scroller, rootMargin: `${NEAR_PX}px` });
@@ -47,7 +48,7 @@ class Feed {
   }
 
   get hasFocus() {
-    return this.#list.contains(this.#list.getRootNode().activeElement);
+    return hasFocusIn(this.#list);
   }
 
   /* -- drawing -- */
@@ -81,7 +82,7 @@ class Feed {
   }
 
   showLoading() {
-    this.#list.replaceChildren(makeSkeleton());
+    this.#list.replaceChildren(makeSkeleton(this.#panel.texts));
     setAttribute(this.#list, 'aria-busy', 'true');
     this.#list.hidden = false;
     this.#foot.replaceChildren();

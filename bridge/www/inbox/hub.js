@@ -2,6 +2,7 @@
  * categories there are and which are muted, and who of them speaks. */
 
 const UNDO_MS = 6000; // in which what was done can be undone, and a deletion has not been sent
+const GONE_MS = 10000; // behind a deletion: by then all that is shown has heard of it
 const KNOWN_MAX = 1000; // entries that are remembered as deleted or done; the oldest go first
 const LEVEL_MS = 1000; // after a change, until the highest level is asked for
 const AWAY_MS = 3000; // without a connection, before anybody is told
@@ -137,12 +138,13 @@ class Hub {
 
   #hearDone(data) {
     if (data === null || typeof data !== 'object' || typeof data.notification_id !== 'string') return;
-    this.#noteDone({ key: data.log || this.client.inboxKey, id: data.notification_id }, data.name);
+    this.#noteDone({ key: plain(data.log) || this.client.inboxKey, id: data.notification_id }, textOr(data.name, 'open'));
   }
 
   #hearChange(message) {
     if ('data' in message || !this.isOurs(message.key)) return;
     if (this.#areCountsWanted || (this.counts && ALARMING.has(this.counts.max_level))) this.#countSoon();
+    this.#tell('change', message);
     const { type, categories } = message;
     if ((type !== 'muted' && type !== 'unmuted') || !Array.isArray(categories)) return;
     this.#takeMuted(type === 'muted' ? [...this.muted, ...categories] : [...this.muted].filter((name) => !categories.includes(name)));
@@ -169,7 +171,8 @@ class Hub {
 
   async loadCategories() {
     const { muted, permitted, present } = await this.client.categories();
-    this.#categories = [...new Set([...(present || []), ...(permitted || []).filter((name) => !name.includes('*'))])];
+    const isName = (name) => typeof name === 'string';
+    this.#categories = [...new Set([...(present || []).filter(isName), ...(permitted || []).filter((name) => isName(name) && !name.includes('*'))])];
     this.#takeMuted(muted || []);
     this.#tell('categories');
   }
@@ -182,8 +185,8 @@ class Hub {
   /* Told only if it is otherwise: all rows are drawn anew then. */
   #takeMuted(names) {
     const before = this.muted;
-    this.muted = new Set(names);
-    if (before.size !== this.muted.size || names.some((name) => !before.has(name))) this.#tell('muted');
+    this.muted = new Set(names.filter((name) => typeof name === 'string'));
+    if (before.size !== this.muted.size || [...this.muted].some((name) => !before.has(name))) this.#tell('muted');
   }
 
   /* -- what was done -- */
@@ -244,6 +247,7 @@ class Hub {
     this.#deletions.delete(name);
     try {
       await this.client.remove(item.id, { log: this.logOf(item) });
+      setTimeout(() => this.#gone.delete(name), GONE_MS); // it may come back: Redis may be given an older backup
     } catch (error) {
       this.#gone.delete(name);
       this.#tell('gone');

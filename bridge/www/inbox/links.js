@@ -3,7 +3,7 @@
 const LABEL_MAX = 80;
 
 function textOr(value, otherwise) {
-  return typeof value === 'string' && value !== '' ? value.slice(0, LABEL_MAX) : otherwise;
+  return typeof value === 'string' && value !== '' ? cut(value, LABEL_MAX) : otherwise;
 }
 
 /* { link, label, name, target } of one of the two; link: null, or as linkOf() says. */

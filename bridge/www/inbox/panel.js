@@ -16,6 +16,7 @@ const DEEDS = {
 const STOPS = { 4401: 'signIn', 4409: 'tooMany' };
 const SEEN_MS = 1000; // in sight for so long, it has been seen
 const SNACK_MS = 6000;
+const CHIPS_MAX = 20; // categories; of more there is one to be chosen: each chip is a stop on the way of Tab
 
 class Panel {
   host;
@@ -37,8 +38,11 @@ class Panel {
   #seenUpto = null;
   #seeTimer = null;
   #snackTimer = null;
+  #failure = null; // that is shown in the place of rows
+  #again;
   #isMoreAsked = false;
   #areChipsThere = false;
+  #awayWords = ''; // that screen readers were told
   #wantsFocus = false; // somebody has opened it, and there are no rows yet
 
   /* host: a NotifyElement */
@@ -46,11 +50,12 @@ class Panel {
     this.host = host;
     this.hub = hub;
     this.texts = texts;
-    this.times = new Times(texts.locale);
+    this.times = host.times;
     this.#ticker = new Ticker(() => this.feed.rows.map(({ item }) => timeOf(item)), this.now, () => this.feed.tick());
     this.#category = host.category || undefined;
     this.#build();
     this.element.addEventListener('keydown', (event) => this.#hearKey(event));
+    new Swipe(this, this.feed.scroller);
   }
 
   now = () => this.hub.client.serverNow();
@@ -71,15 +76,17 @@ class Panel {
       markAll: this.#makeTool('checks', 'markAllRead', () => this.markAllRead()),
       tidy: this.#makeTool('tidy', 'archiveRead', () => this.archiveRead()),
       settings: this.#makeTool('settings', 'settings', () => this.#showSettings(true)),
+      close: this.#makeTool('close', 'close', () => this.host.closePanel()),
       tabs: make('div', { class: 'tabs', part: 'tabs', role: 'tablist', 'aria-label': texts.get('views') }, ...Object.keys(VIEWS).map((view) => this.#makeTab(view))),
       chips: make('div', { class: 'chips', part: 'chips', role: 'group', 'aria-label': texts.get('categories'), hidden: true }),
-      waiting: make('div', { class: 'waiting' }, makeSkeleton()),
-      bar: make('div', { class: 'bar', part: 'bar', hidden: true }),
+      waiting: make('div', { class: 'waiting' }, makeSkeleton(texts)),
+      bar: make('div', { class: 'bar', part: 'bar', hidden: true }, make('p'), this.#makeRetry(() => this.hub.reconnect())),
       snack: make('div', { class: 'snack', part: 'snack', hidden: true }),
     });
     parts.back.hidden = this.feed.element.hidden = true;
+    parts.close.classList.add('shut');
     setAttributes(this.feed.element, { role: 'tabpanel', id: 'view', 'aria-labelledby': 'tab-all' });
-    const header = make('div', { class: 'header', part: 'header' }, parts.back, this.heading, this.#makeSlot('header'), parts.markAll, parts.tidy, parts.settings);
+    const header = make('div', { class: 'header', part: 'header' }, parts.back, this.heading, this.#makeSlot('header'), parts.markAll, parts.tidy, parts.settings, this.host.closePanel ? parts.close : null);
     this.feed.element.append(parts.snack);
     this.element = make('section', { class: 'panel', part: 'panel', 'aria-labelledby': 'heading' },
       header, parts.tabs, parts.chips, parts.waiting, this.feed.element, this.#settings.element, parts.bar, this.#makeSlot('footer'));
@@ -165,7 +172,7 @@ class Panel {
     if (this.#store === null || this.#isMoreAsked) return;
     this.#isMoreAsked = true;
     this.#store.more()
-      .catch(() => isAsked && this.complain())
+      .catch(() => (isAsked ? this.complain() : this.#failMore()))
       .finally(() => (this.#isMoreAsked = false));
   }
 
@@ -176,6 +183,12 @@ class Panel {
   }
 
   draw() {
+    const hadFocus = hasFocusIn(this.element);
+    this.#drawAll();
+    if (hadFocus && !hasFocusIn(this.element)) this.#focusHere();
+  }
+
+  #drawAll() {
     if (this.#store === null) return;
     const { state } = this.#store;
     const items = this.#items;
@@ -184,7 +197,7 @@ class Panel {
       this.feed.show(items, state);
       this.#focusLate();
     } else if (!state.isLoaded) this.#drawUnloaded(state);
-    else if (state.hasMore) this.more(false);
+    else if (state.hasMore) this.#drawMore();
     else this.#drawEmpty();
     this.#drawCount();
     if (this.#isShown) this.#ticker.run();
@@ -195,9 +208,33 @@ class Panel {
     if (error === null && !this.hub.isAway) return this.feed.rows.length > 0 ? undefined : this.feed.showLoading();
     this.feed.clear();
     this.#showFeed();
+    return this.#drawFailed(error, () => (this.hub.isAway ? this.hub.reconnect() : this.#store.reload()));
+  }
+
+  /* The same one as long as it is so: its button may have the focus. */
+  #drawFailed(error, again) {
+    this.#again = again;
+    this.#failure ??= this.#makeNothing('error', 'failed', null, make('span', { class: 'why' }), this.#makeRetry(() => this.#again()));
+    setText(this.#failure.querySelector('.why'), (error && error.code) || '');
+    this.feed.showNothing(this.#failure);
+  }
+
+  #makeRetry(does) {
     const retry = make('button', { type: 'button', class: 'plain' }, this.texts.get('retry'));
-    retry.addEventListener('click', () => (this.hub.isAway ? this.hub.reconnect() : this.#store.reload()));
-    return this.feed.showNothing(this.#makeNothing('error', 'failed', null, make('span', { class: 'why' }, (error && error.code) || ''), retry));
+    retry.addEventListener('click', does);
+    return retry;
+  }
+
+  /* All that was loaded has gone from this view: the next page is shown when it is there. */
+  #drawMore() {
+    this.feed.show([], { isLoading: true, hasMore: false });
+    this.feed.showLoading();
+    this.more(false);
+  }
+
+  #failMore() {
+    if (this.#isClosed || this.feed.rows.length > 0 || this.#store === null || !this.#store.state.hasMore) return;
+    this.#drawFailed(null, () => this.#drawMore());
   }
 
   #drawEmpty() {
@@ -222,17 +259,30 @@ class Panel {
   /* Not whenever a category comes along: what is below would move away from under a finger. */
   #drawChips() {
     const { categories } = this.hub;
-    this.#parts.chips.hidden = categories.length < 2 || !this.#settings.element.hidden;
-    const chips = [undefined, ...categories].map((category) => this.#makeChip(category));
+    const isKnown = this.#category === undefined || categories.includes(this.#category);
+    const all = [undefined, ...(isKnown ? [] : [this.#category]), ...categories];
+    this.#parts.chips.hidden = all.length < 3 || !this.#settings.element.hidden;
+    const chips = all.length > CHIPS_MAX + 1 ? [this.#makeChoice(all)] : all.map((category) => this.#makeChip(category));
     const { activeElement } = this.element.getRootNode();
     const focused = [...this.#parts.chips.children].indexOf(activeElement);
     this.#parts.chips.replaceChildren(...chips);
     if (focused >= 0) chips[Math.min(focused, chips.length - 1)].focus();
   }
 
+  #nameOfCategory(category) {
+    return category === undefined ? this.texts.get('everyCategory') : category;
+  }
+
+  #makeChoice(all) {
+    const options = all.map((category) => make('option', { dir: 'auto' }, this.#nameOfCategory(category)));
+    const choice = make('select', { class: 'choice', part: 'chip', 'aria-label': this.texts.get('categories') }, ...options);
+    choice.selectedIndex = all.indexOf(this.#category);
+    choice.addEventListener('change', () => this.setView(this.#view, all[choice.selectedIndex]));
+    return choice;
+  }
+
   #makeChip(category) {
-    const text = category === undefined ? this.texts.get('everyCategory') : category;
-    const chip = make('button', { type: 'button', class: 'chip', part: 'chip', dir: 'auto', 'aria-pressed': String(category === this.#category) }, text);
+    const chip = make('button', { type: 'button', class: 'chip', part: 'chip', dir: 'auto', 'aria-pressed': String(category === this.#category) }, this.#nameOfCategory(category));
     chip.addEventListener('click', () => this.setView(this.#view, category));
     return chip;
   }
@@ -241,14 +291,27 @@ class Panel {
   drawBar() {
     const { isAway, stopCode, liveAt } = this.hub;
     const { bar } = this.#parts;
-    bar.hidden = !isAway;
-    if (!isAway) return;
+    if (!isAway) return this.#hideBar();
+    bar.hidden = false;
     const words = stopCode !== null ? this.texts.get(STOPS[stopCode] || 'refused')
       : liveAt === null ? this.texts.get('connecting')
         : this.texts.get('reconnecting', { time: this.times.clock(liveAt) });
-    const retry = make('button', { type: 'button', class: 'plain' }, this.texts.get('retry'));
-    retry.addEventListener('click', () => this.hub.reconnect());
-    bar.replaceChildren(make('p', {}, words), retry);
+    setText(bar.firstChild, words);
+    if (this.#isShown && words !== this.#awayWords) this.host.speech.say((this.#awayWords = words));
+    return undefined;
+  }
+
+  #hideBar() {
+    const { bar } = this.#parts;
+    this.#awayWords = '';
+    if (hasFocusIn(bar)) this.#focusHere();
+    bar.hidden = true;
+  }
+
+  /* Who had the focus on something that goes. */
+  #focusHere() {
+    const { current } = this.feed;
+    (current ? current.element : this.heading).focus({ preventScroll: true });
   }
 
   /* -- settings -- */
@@ -331,18 +394,18 @@ class Panel {
 
   #endSnack() {
     const { snack } = this.#parts;
-    const hadFocus = snack.contains(snack.getRootNode().activeElement);
+    if (hasFocusIn(snack)) this.#focusHere();
     snack.hidden = true;
-    if (!hadFocus) return;
-    const { current } = this.feed;
-    (current ? current.element : this.heading).focus({ preventScroll: true });
   }
 
-  /* A click on a row: the link is followed by the browser, unless the page says that it does so itself. */
-  open({ item }, event) {
+  /* A click on a row: the link is followed by the browser, unless the page says that it does so itself. Where there is none, all
+   * of the content is shown. */
+  open(row, event) {
+    const { item } = row;
     const { primary } = actionsOf(item);
     const link = primary && primary.link;
     if (!this.host.emit('notify-open', { item, link }, true)) event.preventDefault();
+    else if (!link) row.toggleWhole();
     if (!item.is_read) this.try(() => this.#store.markRead(item));
   }
 
@@ -418,12 +481,15 @@ class Panel {
   /* -- keys -- */
 
   #hearKey(event) {
-    const { key, ctrlKey, metaKey, altKey, target } = event;
-    if (metaKey || altKey) return;
+    const { key, ctrlKey, metaKey, altKey, isComposing } = event;
+    if (metaKey || altKey || isComposing) return;
     if (key === 'Escape' && !this.#settings.element.hidden) return this.#take(event, () => this.#showSettings(false));
-    if (target.closest('[role="tab"]')) return this.#hearTabKey(event);
-    if (!target.closest('.row')) return;
-    const does = ctrlKey ? KEYS_WITH_CTRL[key] : KEYS[key] || (this.host.hasShortcuts && LETTERS[key]) || (target.matches('.row') && ROW_KEYS[key]);
+    const [target] = event.composedPath();
+    const isOurs = target.getRootNode() === this.element.getRootNode();
+    if (isOurs && target.closest('[role="tab"]')) return this.#hearTabKey(event);
+    const row = rowIn(event);
+    if (row === null || !(isOurs || target.matches('a, button'))) return; // what the page has in a row may be written in
+    const does = ctrlKey ? KEYS_WITH_CTRL[key] : KEYS[key] || (this.host.hasShortcuts && LETTERS[key]) || (target === row.element && ROW_KEYS[key]);
     if (does) this.#take(event, () => does(this));
   }
 
@@ -449,7 +515,7 @@ class Panel {
   /* Out of the feed, before it or behind it. */
   leaveFeed(isForward) {
     const tab = this.#parts.tabs.querySelector('[aria-selected="true"]');
-    const behind = [this.feed.footButton, this.#parts.snack.querySelector('button'), this.#parts.bar.querySelector('button')].find((one) => one && one.checkVisibility());
+    const behind = [this.feed.footButton, this.#parts.snack.querySelector('button'), this.#parts.bar.querySelector('button')].find((one) => one && one.getClientRects().length > 0);
     (isForward && behind ? behind : tab).focus();
   }
 

@@ -8,7 +8,16 @@ const TOOLS = [
   { deed: 'delete', icon: 'delete', text: 'delete', fits: (item, hub) => hub.logOf(item) === undefined },
 ];
 
+const CONTENT_MAX = 4000; // characters that are shown of a content: who has more to say, links to it
+
 let rowCount = 0;
+
+/* The row that an event is about, also where it comes from an element of the page's own in it. (The page may
+ * call its own elements as we do ours.) */
+function rowIn(event) {
+  const element = event.composedPath().find((one) => one.rowOf instanceof Row);
+  return element ? element.rowOf : null;
+}
 
 function isSameEntry(one, other) {
   const names = Object.keys(one);
@@ -42,8 +51,7 @@ class Row {
   redraw() {
     const { item, element, id } = this;
     const { texts, hub } = this.#panel;
-    const { activeElement } = element.getRootNode();
-    const hadFocus = activeElement !== element && element.contains(activeElement);
+    const hadFocus = hasFocusIn(element) && !element.matches(':focus');
     const isMuted = item.category !== null && hub.muted.has(item.category);
     const isUnread = !item.is_read && !isMuted;
     const level = levelOf(item);
@@ -77,14 +85,15 @@ class Row {
     const { primary } = actionsOf(this.item);
     const link = primary && primary.link;
     this.#main = make(link ? 'a' : 'button', { class: 'main', part: 'title', id: `${this.id}-title`, dir: 'auto', tabindex: '-1', type: link ? null : 'button' });
-    setText(this.#main, this.item.title);
+    setText(this.#main, plain(this.item.title));
     if (link) setLink(this.#main, link, primary.target);
+    else if (plain(this.item.content) !== '') setAttribute(this.#main, 'aria-expanded', String(this.#isWhole));
     this.#main.addEventListener('click', (event) => this.#panel.open(this, event));
     return this.#main;
   }
 
   #makeContent() {
-    const content = this.item.content || '';
+    const content = cut(plain(this.item.content), CONTENT_MAX);
     return make('p', { class: 'content', part: 'content', id: `${this.id}-content`, dir: 'auto', hidden: content === '' }, content);
   }
 
@@ -92,10 +101,11 @@ class Row {
     const { texts } = this.#panel;
     const { primary } = actionsOf(this.item);
     const host = primary && primary.link && primary.link.host;
+    const category = plain(this.item.category);
     const parts = [
       isMuted && makeIcon('muted'),
       isMuted && make('span', {}, texts.get('muted')),
-      this.item.category && make('span', { part: 'category', dir: 'auto' }, this.item.category),
+      category && make('span', { part: 'category', dir: 'auto' }, category),
       host && make('span', {}, texts.get('elsewhere', { host })),
     ].filter(Boolean);
     return make('div', { class: 'meta', part: 'meta', id: `${this.id}-meta`, hidden: parts.length === 0 }, ...parts);
@@ -131,7 +141,7 @@ class Row {
 
   /* Where nothing hovers. */
   #makeMore() {
-    const button = makeButton({ icon: 'more', label: this.#panel.texts.get('more'), class: 'tool more-tools', 'data-deed': 'more', 'aria-expanded': 'false' });
+    const button = makeButton({ icon: 'more', label: this.#panel.texts.get('more'), class: 'tool more-tools', 'data-deed': 'more', 'aria-expanded': String(this.element.hasAttribute('data-tools')) });
     button.addEventListener('click', () => {
       const isOpen = this.element.toggleAttribute('data-tools');
       setAttribute(button, 'aria-expanded', String(isOpen));
@@ -148,11 +158,12 @@ class Row {
     this.#panel.host.append(element);
     this.#own = { element, clean: rows(this.item, element) };
     this.#time = null;
-    setAttribute(this.element, 'aria-label', this.item.title);
+    const title = plain(this.item.title);
+    setAttribute(this.element, 'aria-label', title);
     this.element.removeAttribute('aria-labelledby');
     this.element.removeAttribute('aria-describedby');
     this.element.classList.add('custom');
-    const press = makeButton({ label: this.item.title, class: 'main', tabindex: '-1', id: `${this.id}-title` });
+    const press = makeButton({ label: title, class: 'main', tabindex: '-1', id: `${this.id}-title` });
     press.addEventListener('click', (event) => this.#panel.open(this, event));
     this.#main = press;
     return make('div', { class: 'own' }, press, Object.assign(document.createElement('slot'), { name: slot }));
@@ -163,6 +174,16 @@ class Row {
     if (typeof this.#own.clean === 'function') this.#own.clean();
     this.#own.element.remove();
     this.#own = null;
+  }
+
+  get #isWhole() {
+    return this.element.hasAttribute('data-whole');
+  }
+
+  /* All of its content, or two lines. */
+  toggleWhole() {
+    this.element.toggleAttribute('data-whole');
+    if (this.#main.hasAttribute('aria-expanded')) setAttribute(this.#main, 'aria-expanded', String(this.#isWhole));
   }
 
   /* The time, once more. */

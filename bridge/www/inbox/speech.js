@@ -20,12 +20,13 @@ class Speech {
   say(words, isUrgent = false) {
     const region = isUrgent ? this.#alarm : this.#calm;
     setText(region, '');
-    this.#later(region, SPEECH_PAUSE_MS, () => setText(region, words.slice(0, SPOKEN_MAX)));
+    this.#later(region, SPEECH_PAUSE_MS, () => setText(region, cut(words, SPOKEN_MAX)));
   }
 
   arrive(item) {
-    if (levelOf(item) === 'critical') return this.say(`${this.#texts.get('critical')}: ${item.title}`, true);
-    this.#arrived = { n: this.#arrived.n + 1, title: item.title };
+    const title = plain(item.title);
+    if (levelOf(item) === 'critical') return this.say(`${this.#texts.get('critical')}: ${title}`, true);
+    this.#arrived = { n: this.#arrived.n + 1, title };
     if (!this.#timers.has('news')) this.#tellNews();
     return undefined;
   }

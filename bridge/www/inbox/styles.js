@@ -65,7 +65,7 @@ button[aria-disabled="true"] { cursor: default; opacity: .6; }
 [dir="rtl"] .icon-back { transform: scaleX(-1); }
 
 :host(notify-bell) { display: inline-block; inline-size: 36px; block-size: 36px; vertical-align: middle; font-family: var(--_font); }
-.around { display: contents; }
+.around { display: contents; white-space: normal; word-spacing: normal; word-break: normal; overflow-wrap: normal; hyphens: manual; text-indent: 0; text-align: start; text-transform: none; text-shadow: none; letter-spacing: normal; font-weight: 400; font-style: normal; font-variant: normal; }
 .bell { position: relative; display: grid; place-items: center; inline-size: 36px; block-size: 36px; border-radius: 8px; color: inherit; }
 .bell:hover, .bell[aria-expanded="true"] { background: color-mix(in srgb, currentcolor 9%, transparent); }
 .badge { position: absolute; inset-block-start: -2px; inset-inline-end: -2px; min-inline-size: 16px; block-size: 16px; padding-inline: 4px; border-radius: 8px; background: var(--_badge); color: var(--_badge-text); box-shadow: 0 0 0 2px var(--_badge-ring); font-size: .6875rem; line-height: 16px; font-weight: 600; text-align: center; font-variant-numeric: tabular-nums; display: flex; align-items: center; justify-content: center; gap: 2px; }
@@ -74,10 +74,11 @@ button[aria-disabled="true"] { cursor: default; opacity: .6; }
 .badge .icon .cut { stroke: var(--_badge); stroke-width: 3; }
 .bell .away { position: absolute; inset-block-end: 5px; inset-inline-end: 5px; inline-size: 9px; block-size: 9px; border-radius: 50%; border: 2px solid var(--_edge); background: var(--_bg); }
 
-.panel { display: flex; flex-direction: column; position: relative; color: var(--_text); background: var(--_bg); font-family: var(--_font); font-size: .875rem; line-height: 20px; text-align: start; font-weight: 400; letter-spacing: normal; text-transform: none; overflow: hidden; }
+.panel { display: flex; flex-direction: column; position: relative; color: var(--_text); background: var(--_bg); font-family: var(--_font); font-size: .875rem; line-height: 20px; overflow: hidden; -webkit-user-select: text; user-select: text; }
 :host(notify-inbox) { display: block; block-size: 100%; min-block-size: 240px; font-family: var(--_font); }
 :host(notify-inbox) .panel { block-size: 100%; border-radius: var(--_radius); }
-.panel[popover] { position: fixed; inset: auto; margin: 0; padding: 0; border: 1px solid var(--_line); inline-size: min(var(--_width), calc(100vw - 16px)); block-size: min(var(--_height), calc(100dvh - 72px)); border-radius: var(--_radius); box-shadow: var(--_shadow); z-index: var(--_z); }
+.panel.layer { position: fixed; inset: auto; margin: 0; padding: 0; border: 1px solid var(--_line); inline-size: min(var(--_width), calc(100vw - 16px)); block-size: min(var(--_height), calc(100dvh - 72px)); border-radius: var(--_radius); box-shadow: var(--_shadow); z-index: var(--_z); }
+.layer:not([popover], [data-up]) { display: none; }
 .panel[popover]:not(:popover-open) { display: none; }
 @supports (position-area: block-end) {
   .panel[popover] { position-area: block-end span-inline-start; position-try-fallbacks: flip-inline, flip-block; margin-block: 6px; max-block-size: calc(100dvh - 16px); }
@@ -86,6 +87,7 @@ button[aria-disabled="true"] { cursor: default; opacity: .6; }
 .panel[popover]::backdrop { background: transparent; }
 @media (prefers-reduced-motion: no-preference) {
   .panel[popover]:popover-open { animation: notify-in 160ms ease-out; }
+  .panel[data-up] { animation: notify-in 160ms ease-out; }
   .badge.pop { animation: notify-pop 160ms ease-out; }
   .row.fresh { animation: notify-fresh 900ms ease-out; }
   .toast { animation: notify-in 160ms ease-out; }
@@ -98,6 +100,7 @@ button[aria-disabled="true"] { cursor: default; opacity: .6; }
 .header h2 { flex: 1; font-size: .9375rem; line-height: 20px; font-weight: 600; outline: none; min-inline-size: 0; }
 .tool { display: grid; place-items: center; inline-size: 32px; block-size: 32px; color: var(--_text-2); flex: none; }
 .tool:hover { background: var(--_hover); color: var(--_text); }
+.shut { display: none; }
 .tabs { display: flex; gap: 4px; padding-inline: 12px; border-block-end: 1px solid var(--_line); flex: none; }
 .tab { display: inline-flex; align-items: center; block-size: 36px; padding-inline: 6px; color: var(--_text-2); border-radius: 6px 6px 0 0; border-block-end: 2px solid transparent; white-space: nowrap; }
 .tab[aria-selected="true"] { color: var(--_text); font-weight: 600; border-block-end-color: var(--_accent); }
@@ -106,6 +109,7 @@ button[aria-disabled="true"] { cursor: default; opacity: .6; }
 .chips { display: flex; gap: 6px; padding: 8px 16px 2px; overflow-x: auto; scrollbar-width: none; flex: none; }
 .chip { flex: none; max-inline-size: 160px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; padding: 3px 10px; min-block-size: 26px; border: 1px solid var(--_edge); border-radius: 99px; color: var(--_text-2); font-size: .75rem; line-height: 16px; }
 .chip[aria-pressed="true"] { background: var(--_accent); border-color: var(--_accent); color: var(--_on-accent); font-weight: 600; }
+.choice { font: inherit; font-size: .8125rem; color: var(--_text); background: var(--_bg); border: 1px solid var(--_edge); border-radius: 6px; min-block-size: 28px; inline-size: 100%; min-inline-size: 0; text-overflow: ellipsis; }
 .chip:focus-visible { outline-offset: -3px; }
 .chip[aria-pressed="true"]:focus-visible { outline-color: var(--_on-accent); }
 
@@ -113,7 +117,7 @@ button[aria-disabled="true"] { cursor: default; opacity: .6; }
 .waiting { flex: 1; padding: 4px 8px; overflow: hidden; }
 .scroll:focus-visible { outline-offset: -2px; }
 .day { padding: 8px 8px 4px; font-size: .75rem; line-height: 16px; font-weight: 600; color: var(--_text-3); }
-.row { position: relative; display: grid; grid-template-columns: 20px minmax(0, 1fr) minmax(76px, auto); column-gap: 12px; margin-block-start: 2px; align-items: start; padding: 10px 8px; border-radius: 8px; content-visibility: auto; contain-intrinsic-size: auto 84px; cursor: default; --_level: var(--_info); }
+.row { position: relative; display: grid; grid-template-columns: 20px minmax(0, 1fr) minmax(76px, auto); column-gap: 12px; margin-block-start: 2px; align-items: start; padding: 10px 8px; border-radius: 8px; content-visibility: auto; contain-intrinsic-size: auto 84px; touch-action: pan-y pinch-zoom; cursor: default; --_level: var(--_info); }
 .row[data-level="success"] { --_level: var(--_success); }
 .row[data-level="warning"] { --_level: var(--_warning); }
 .row[data-level="error"] { --_level: var(--_error); }
@@ -131,6 +135,7 @@ button[aria-disabled="true"] { cursor: default; opacity: .6; }
 .main:focus-visible::after { outline: 2px solid var(--_accent); outline-offset: -2px; }
 .row[data-unread] .main { font-weight: 600; color: var(--_text); }
 .content { margin-block-start: 2px; font-size: .8125rem; line-height: 18px; color: var(--_text-2); overflow-wrap: anywhere; display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden; white-space: pre-line; }
+.row[data-whole] .content { display: block; overflow: visible; }
 .meta { margin-block-start: 3px; display: flex; flex-wrap: wrap; gap: 2px 6px; align-items: center; font-size: .75rem; line-height: 16px; color: var(--_text-3); overflow-wrap: anywhere; }
 .meta .icon { inline-size: 13px; block-size: 13px; }
 .actions { display: flex; flex-wrap: wrap; gap: 8px; margin-block-start: 8px; position: relative; z-index: 1; inline-size: fit-content; }
@@ -150,8 +155,15 @@ button[aria-disabled="true"] { cursor: default; opacity: .6; }
   .row:hover .tools { opacity: 1; background: var(--_hover); }
   .row:hover .side > * { visibility: hidden; }
 }
-.row:focus-visible .tools, .row:has(.tool:focus-visible, .action:focus-visible) .tools { opacity: 1; background: var(--_hover); }
-.row:focus-visible .side > *, .row:has(.tool:focus-visible, .action:focus-visible) .side > * { visibility: hidden; }
+.row:focus-visible .tools { opacity: 1; background: var(--_hover); }
+.row:has(.tool:focus-visible, .action:focus-visible) .tools { opacity: 1; background: var(--_hover); }
+.row:focus-visible .side > * { visibility: hidden; }
+.row:has(.tool:focus-visible, .action:focus-visible) .side > * { visibility: hidden; }
+.row.swiped { z-index: 1; }
+.row.swiped:not([data-unread]) { background: var(--_bg); }
+.cue { position: absolute; inset-inline: 8px; display: flex; align-items: center; gap: 8px; padding-inline: 16px; border-radius: 8px; background: var(--_sunk); color: var(--_text-2); font-size: .8125rem; line-height: 18px; font-weight: 600; direction: ltr; }
+.cue.right { flex-direction: row-reverse; }
+.cue.ready { background: var(--_accent); color: var(--_on-accent); }
 .own { display: block; position: relative; }
 .custom { grid-template-columns: minmax(0, 1fr); }
 
@@ -186,9 +198,10 @@ button[aria-disabled="true"] { cursor: default; opacity: .6; }
 .switch[aria-checked="true"] i { background: var(--_accent); border-color: var(--_accent); }
 .switch[aria-checked="true"] i::after { inset-inline-start: 18px; background: var(--_on-accent); }
 
-.toasts { position: fixed; inset: auto; inset-block-end: 16px; inset-inline-end: 16px; margin: 0; padding: 0; border: 0; background: none; overflow: visible; inline-size: min(360px, calc(100vw - 32px)); flex-direction: column-reverse; gap: 8px; color: var(--_text); font-family: var(--_font); font-size: .875rem; line-height: 20px; text-align: start; z-index: var(--_z); }
+.toasts { position: fixed; inset: auto; inset-block-end: 16px; inset-inline-end: 16px; margin: 0; padding: 0; border: 0; background: none; overflow: visible; inline-size: min(360px, calc(100vw - 32px)); flex-direction: column-reverse; gap: 8px; color: var(--_text); font-family: var(--_font); font-size: .875rem; line-height: 20px; z-index: var(--_z); }
 .toasts:popover-open { display: flex; }
-.toast { position: relative; display: grid; grid-template-columns: 20px minmax(0, 1fr) 28px; column-gap: 12px; padding: 12px; background: var(--_bg); border: 1px solid var(--_line); border-radius: var(--_radius); box-shadow: var(--_shadow); --_level: var(--_info); }
+.toasts[data-up] { display: flex; }
+.toast { position: relative; display: grid; grid-template-columns: 20px minmax(0, 1fr) 28px; column-gap: 12px; padding: 12px; background: var(--_bg); border: 1px solid var(--_line); border-radius: var(--_radius); box-shadow: var(--_shadow); overflow: clip; --_level: var(--_info); }
 .toast[data-level="success"] { --_level: var(--_success); }
 .toast[data-level="warning"] { --_level: var(--_warning); }
 .toast[data-level="error"] { --_level: var(--_error); }
@@ -199,7 +212,7 @@ button[aria-disabled="true"] { cursor: default; opacity: .6; }
 
 @media (pointer: coarse) {
   :host(notify-bell), .bell { inline-size: 44px; block-size: 44px; }
-  .tab, .switch, .chip, .plain, .action, .snack button { min-block-size: 44px; }
+  .tab, .switch, .chip, .choice, .plain, .action, .snack button { min-block-size: 44px; }
   .tab { block-size: 44px; min-inline-size: 44px; padding-inline: 10px; }
   .chip { padding-inline: 14px; }
   .tool, .tools .tool, .toast .tool { inline-size: 44px; block-size: 44px; }
@@ -213,8 +226,10 @@ button[aria-disabled="true"] { cursor: default; opacity: .6; }
   .row[data-tools] .tools { display: flex; opacity: 1; background: var(--_sunk); }
 }
 @media (max-width: 520px) {
-  .panel[popover] { position-area: none; inset: auto 0 0 0; inline-size: 100%; max-inline-size: none; block-size: 88dvh; margin: 0; border-width: 1px 0 0; border-radius: 16px 16px 0 0; padding-block-end: env(safe-area-inset-bottom); }
+  .panel.layer, :host([placement="start"]) .panel.layer { position-area: none; inset: auto 0 0 0; inline-size: 100%; max-inline-size: none; block-size: 88dvh; margin: 0; border-width: 1px 0 0; border-radius: 16px 16px 0 0; padding-block-end: env(safe-area-inset-bottom); }
   .panel[popover]::backdrop { background: rgb(0 0 0 / 40%); }
+  .panel[data-up] { box-shadow: 0 0 0 100vmax rgb(0 0 0 / 40%); }
+  .layer .shut { display: grid; }
 }
 @media (forced-colors: active) {
   .dot, .badge, .tab[aria-selected="true"] { forced-color-adjust: none; }

@@ -7,10 +7,13 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 const UNITS = [['day', DAY_MS], ['hour', HOUR_MS], ['minute', MINUTE_MS]];
 const AS_DATE_MS = 7 * DAY_MS; // from then on it is a date
+const FAR_MS = 8.64e15; // no date is further away
 const TICK_LATE_MS = 50; // behind the change, so that it has happened
 
-function timeOf(item) {
-  return Date.parse(item.created_at || item.timestamp) || Number(item.id.split('-')[0]);
+/* Always one that can be shown, whatever stands in the entry. */
+function timeOf({ id, created_at: created, timestamp }) {
+  const told = Date.parse(plain(created) || plain(timestamp)) || Number(id.split('-')[0]);
+  return Math.min(told, FAR_MS);
 }
 
 function startOfDay(ms) {
@@ -41,7 +44,7 @@ class Times {
 
   ago(ms, now) {
     const age = now - ms;
-    if (age >= AS_DATE_MS) return this.#dated(ms, now);
+    if (age >= AS_DATE_MS || age <= -DAY_MS) return this.#dated(ms, now);
     for (const [unit, length] of UNITS) if (age >= length) return this.#relative.format(-Math.floor(age / length), unit);
     return this.#relative.format(0, 'second');
   }
@@ -63,6 +66,7 @@ class Times {
   static changesAt(ms, now) {
     const age = now - ms;
     if (age >= AS_DATE_MS) return Infinity;
+    if (age <= -DAY_MS) return ms - DAY_MS;
     const [, length] = UNITS.find(([, each]) => age >= each) || UNITS[UNITS.length - 1];
     return ms + (Math.max(0, Math.floor(age / length)) + 1) * length;
   }

@@ -4,17 +4,23 @@
 const TOASTS_MAX = 3;
 const TOAST_MS = 6000;
 const TICK_TOAST_MS = 250;
+const SETTLING = new Set(['read', 'archived', 'deleted', 'gone']);
 const STAYING = new Set(['error', 'critical']);
 
 class Toasts {
   element;
   #host;
+  #giveBack;
+  #layer;
   #toasts = new Map(); // name → { element, left (ms), item }
   #timer = null;
 
-  constructor(host) {
+  /* giveBack(): the focus, to where it does no harm */
+  constructor(host, giveBack) {
     this.#host = host;
-    this.element = make('div', { class: 'toasts', part: 'toasts', popover: 'manual', role: 'region', 'aria-label': host.texts.get('toasts') });
+    this.#giveBack = giveBack;
+    this.element = make('div', { class: 'toasts', part: 'toasts', role: 'region', 'aria-label': host.texts.get('toasts') });
+    this.#layer = new Layer(this.element, 'manual');
   }
 
   add(item) {
@@ -28,7 +34,7 @@ class Toasts {
   #put(name, item, element) {
     this.#toasts.set(name, { element, item, left: item && STAYING.has(item.level) ? Infinity : TOAST_MS });
     this.element.append(element);
-    if (!this.element.matches(':popover-open')) this.element.showPopover();
+    this.#layer.show();
     this.#timer ??= setInterval(() => this.#tick(), TICK_TOAST_MS);
   }
 
@@ -46,10 +52,10 @@ class Toasts {
   #make(name, item) {
     const { primary } = actionsOf(item);
     const link = primary && primary.link;
-    const main = make(link ? 'a' : 'button', { class: 'main', dir: 'auto', type: link ? null : 'button' }, item.title);
+    const main = make(link ? 'a' : 'button', { class: 'main', dir: 'auto', type: link ? null : 'button' }, plain(item.title));
     if (link) setLink(main, link, primary.target);
     main.addEventListener('click', (event) => this.#open(name, item, link, event));
-    return this.#frame(name, levelOf(item), main, item.content);
+    return this.#frame(name, levelOf(item), main, cut(plain(item.content), CONTENT_MAX));
   }
 
   #frame(name, level, main, content) {
@@ -75,12 +81,27 @@ class Toasts {
   #drop(name) {
     const toast = this.#toasts.get(name);
     if (!toast) return;
+    const hadFocus = hasFocusIn(toast.element);
     toast.element.remove();
     this.#toasts.delete(name);
+    if (hadFocus) this.#passFocus();
     if (this.#toasts.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = null;
-    if (this.element.matches(':popover-open')) this.element.hidePopover();
+    this.#layer.hide();
+  }
+
+  /* What is read, archived or deleted elsewhere is no news any more. */
+  hear(change) {
+    if (!SETTLING.has(change.type)) return;
+    const { isAbout } = library().pure;
+    for (const [name, { item }] of this.#toasts) if (item && item.key === (change.log ?? change.key) && isAbout(change, item)) this.#drop(name);
+  }
+
+  #passFocus() {
+    const next = this.element.querySelector('.tool');
+    if (next) next.focus();
+    else this.#giveBack();
   }
 
   clear() {

@@ -32,6 +32,11 @@ function nameOf({ key, id }) {
   return `${key} ${id}`;
 }
 
+/* NaN: it does not end. (Of an event the data is the sender's, whatever it says that it is.) */
+function endOf({ expires_at: end }) {
+  return typeof end === 'string' ? Date.parse(end) : NaN;
+}
+
 /* Newest first. */
 function compareEntries(a, b) {
   return compareIds(b.id, a.id) || (a.key < b.key ? 1 : a.key > b.key ? -1 : 0);
@@ -160,12 +165,12 @@ class Inbox {
 
   /* Nobody says so when an entry expires. */
   #awaitExpiry() {
-    const ends = this.#entries.map(({ expires_at }) => Date.parse(expires_at)).filter((time) => time > 0);
+    const ends = this.#entries.map(endOf).filter((time) => time > 0);
     if (ends.length === 0) return this.#timers.clear('expiry');
     const ms = Math.max(0, Math.min(...ends) - this.#client.serverNow());
     return this.#timers.set('expiry', Math.min(ms, LIMITS.timerMs), () => {
       const now = this.#client.serverNow();
-      this.#entries = this.#entries.filter(({ expires_at }) => !(Date.parse(expires_at) <= now));
+      this.#entries = this.#entries.filter((entry) => !(endOf(entry) <= now));
       this.#draw();
     });
   }

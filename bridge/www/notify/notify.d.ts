@@ -83,6 +83,8 @@ declare class NotifyClient {
     keyOf(pattern: string, name: string): string;
     subjectOf(token: string): string | undefined;
     linkOf(action: unknown, base: string): NotifyClient.Link | null;
+    /** Whether what a message says has become of entries is about this one. */
+    isAbout(message: NotifyClient.Message, entry: NotifyClient.Item): boolean;
   };
 }
 

@@ -118,10 +118,11 @@ void change();
 end();
 inbox.close();
 
-const { compareIds, isId, parsePosition, formatPosition, backoffDelay, restartDelay, connectUrl, apiUrl, keyOf, subjectOf, linkOf } = NotifyClient.pure;
+const { compareIds, isId, parsePosition, formatPosition, backoffDelay, restartDelay, connectUrl, apiUrl, keyOf, subjectOf, linkOf, isAbout } = NotifyClient.pure;
 const order: number = compareIds('1-0', '2-0');
 const something: unknown = '1-0';
 if (isId(something)) console.log(something.length);
+client.on('*', (message) => newest && isAbout(message, newest) && console.log(newest.id));
 const numbers: (number | null | undefined)[] = [
   order,
   parsePosition('1-0')?.epoch,
