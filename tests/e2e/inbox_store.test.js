@@ -456,3 +456,17 @@ test('a live entry of a log stands in the list under its log', async () => {
   await settle();
   assert.deepEqual([scene.request('mark_read').ids, scene.request('mark_read').log], [['101-0'], 'topic:all']);
 });
+
+test('entries of two boxes that have the same id stand in the order of their boxes, as Redis lists them, and each once', async () => {
+  const { scene, inbox } = await withLogs();
+  const seen = () => inbox.state.items.map(({ id, key }) => `${id} ${key}`);
+  await scene.receive(ofLog('101-0', '50-0'), live('101-0', '100-0'));
+  await draw(scene);
+  assert.deepEqual(seen().slice(0, 2), ['101-0 inbox:alice', '101-0 topic:all']);
+  inbox.reload();
+  await settle();
+  await scene.receive(ofLog('102-0', '101-0'), live('102-0', '101-0'));
+  const items = [item('102-0'), item('102-0', { log: 'topic:all' }), item('101-0'), item('101-0', { log: 'topic:all' })];
+  await scene.answer(HISTORY, { type: 'notification_history', items, next: null });
+  assert.deepEqual(seen(), ['102-0 inbox:alice', '102-0 topic:all', '101-0 inbox:alice', '101-0 topic:all']);
+});

@@ -37,9 +37,9 @@ function endOf({ expires_at: end }) {
   return typeof end === 'string' ? Date.parse(end) : NaN;
 }
 
-/* Newest first. */
+/* Newest first, those with the same id by the names of their boxes: as NOTIFY.FEED lists them. */
 function compareEntries(a, b) {
-  return compareIds(b.id, a.id) || (a.key < b.key ? 1 : a.key > b.key ? -1 : 0);
+  return compareIds(b.id, a.id) || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
 }
 
 /* Whether a state change is about an entry of the box that it speaks of. */
