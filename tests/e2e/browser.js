@@ -1,6 +1,7 @@
-/* browser -- a headless Chromium, and the test page in it as a test sees it. */
+/* browser -- a headless Chromium, and the test page in it as a test sees it. FIREFOX names a Firefox that is to be
+ * in its place, which is driven by WebDriver BiDi: that knows no phones, and nothing of the inside of a page's process. */
 
-import { chromium } from 'playwright-core';
+import playwright, { chromium } from 'playwright-core';
 import { after, afterAll, eventually, WAIT_MS } from './harness.js';
 
 const EXECUTABLE = process.env.CHROMIUM || '/usr/bin/chromium';
@@ -25,6 +26,7 @@ export const phone = (width = 375) => ({
 });
 
 export function launch(flags = [], ignoreDefaultArgs = false) {
+  if (process.env.FIREFOX) return playwright._bidiFirefox.launch({ executablePath: process.env.FIREFOX });
   return chromium.launch({ executablePath: EXECUTABLE, args: [...FLAGS, ...flags], ignoreDefaultArgs });
 }
 

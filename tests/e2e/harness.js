@@ -1,20 +1,32 @@
-/* harness -- collects tests, runs them one after another, counts. Knows nothing of what is tested. */
+/* harness -- collects tests, runs them, counts. Knows nothing of what is tested.
+ *
+ * Most of a test is waiting: for a toast to go, for a connection to be missed. So several run beside each
+ * other, each with what it has started; those that play the world in this process, or measure, are alone. */
+
+import { AsyncLocalStorage } from 'node:async_hooks';
 
 const tests = [];
-const cleanups = [];
+const cleanups = new AsyncLocalStorage(); // of the test in which it is asked: [fn, …]
+const running = new Set(); // those lists
 const lastCleanups = [];
+let areAlone = false;
 
 export const WAIT_MS = Number(process.env.NOTIFY_WAIT_MS) || 60000; // whoever waits so long has failed: a busy machine is slow
 const CLEAN_UP_MS = 2 * WAIT_MS; // longer than a program is given to end
 
-/* name: a sentence that says what holds. */
-export function test(name, fn) {
-  tests.push({ name, fn });
+/* name: a sentence that says what holds. isAlone: nothing else runs meanwhile. */
+export function test(name, fn, { isAlone = areAlone } = {}) {
+  tests.push({ name, fn, isAlone });
 }
 
-/* Runs fn when the present test is over, however it ended; the last one given is the first to run. */
+/* What the tests that are collected from now on are, if they do not say. */
+export function setAlone(isWanted) {
+  areAlone = isWanted;
+}
+
+/* Runs fn when the test that asks is over, however it ended; the last one given is the first to run. */
 export function after(fn) {
-  cleanups.push(fn);
+  cleanups.getStore().push(fn);
 }
 
 /* Runs fn when all tests are over. */
@@ -47,12 +59,12 @@ async function callAll(fns) {
   return first;
 }
 
-/* Ends what the present test has started. Returns the first error, having tried everything. */
+/* Ends what all tests that run have started. */
 export function cleanUp() {
-  return callAll(cleanups);
+  return Promise.all([...running].map(callAll));
 }
 
-/* Ends what all tests share; as cleanUp(). */
+/* Ends what all tests share. Returns the first error, having tried everything. */
 export function cleanUpAll() {
   return callAll(lastCleanups);
 }
@@ -69,27 +81,39 @@ export async function eventually(what, probe, timeoutMs = WAIT_MS) {
   throw new Error(`${what}: not within ${timeoutMs} ms`);
 }
 
-async function runOne({ name, fn }, timeoutMs) {
-  const began = Date.now();
+/* Runs fn, and ends what it has started. Returns the error that was thrown, or null. */
+export async function within(fn, timeoutMs) {
+  const own = [];
   let error = null;
+  running.add(own);
   try {
-    await inTime(fn(), timeoutMs);
+    await inTime(cleanups.run(own, fn), timeoutMs);
   } catch (thrown) {
     error = thrown;
   }
-  error = (await cleanUp()) || error;
+  error = (await callAll(own)) || error;
+  running.delete(own);
+  return error;
+}
+
+async function runOne({ name, fn }, timeoutMs) {
+  const began = Date.now();
+  const error = await within(fn, timeoutMs);
   console.log(`${error ? 'FAILED' : 'ok'}  ${name} (${Date.now() - began} ms)`);
   if (error) console.log(String(error.stack || error).replace(/^/gm, '        '));
   return error === null;
 }
 
-/* Runs all tests whose name contains `wanted`; returns how many passed and failed. */
-export async function runTests(wanted, timeoutMs) {
-  let passed = 0;
-  let failed = 0;
-  for (const one of tests.filter(({ name }) => name.includes(wanted))) {
-    if (await runOne(one, timeoutMs)) passed++;
-    else failed++;
-  }
-  return { passed, failed };
+/* Runs all tests whose name contains `wanted`, atOnce of them beside each other; returns how many passed and
+ * failed. */
+export async function runTests(wanted, timeoutMs, atOnce) {
+  const found = { passed: 0, failed: 0 };
+  const chosen = tests.filter(({ name }) => name.includes(wanted));
+  const run = async (queue) => {
+    for (let one = queue.shift(); one; one = queue.shift()) found[(await runOne(one, timeoutMs)) ? 'passed' : 'failed']++;
+  };
+  await run(chosen.filter(({ isAlone }) => isAlone));
+  const others = chosen.filter(({ isAlone }) => !isAlone);
+  await Promise.all(Array.from({ length: atOnce }, () => run(others)));
+  return found;
 }

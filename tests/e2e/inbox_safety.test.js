@@ -152,7 +152,7 @@ test('inbox safety: two hundred that come and go leave no listeners, no timers a
   assert.ok(behind.JSEventListeners - before.JSEventListeners <= 10, `listeners: ${before.JSEventListeners}, ${behind.JSEventListeners}`);
   assert.ok(behind.Nodes - before.Nodes <= 300, `nodes: ${before.Nodes}, ${behind.Nodes}`);
   assert.ok(behind.JSHeapUsedSize - before.JSHeapUsedSize < 1.5e6, `heap: ${before.JSHeapUsedSize}, ${behind.JSHeapUsedSize}`);
-});
+}, { isAlone: true });
 
 test('inbox safety: what a page set before the script came counts, in whatever order the scripts come', async () => {
   const t = await openInbox({ body: '<header><notify-bell id="bell"></notify-bell></header>', scripts: [] });

@@ -1,7 +1,7 @@
 /* pictures -- takes those of docs/inbox.md: node pictures.js FOLDER. */
 
 import { join } from 'node:path';
-import { eventually, cleanUp, cleanUpAll } from './harness.js';
+import { cleanUpAll, eventually, within, WAIT_MS } from './harness.js';
 import { phone } from './browser.js';
 import { INBOX, openInbox } from './inbox_page.js';
 import { FILLED, fill } from './inbox_scene.js';
@@ -10,7 +10,12 @@ const [folder] = process.argv.slice(2);
 const SIZE = { width: 600, height: 690 };
 const CLIP = { x: 170, y: 0, width: 430, height: 690 }; // without the empty page beside it
 
-async function take(name, options, lead = async () => {}) {
+async function take(...picture) {
+  const error = await within(() => takeOne(...picture), WAIT_MS);
+  if (error) throw error;
+}
+
+async function takeOne(name, options, lead = async () => {}) {
   const t = await openInbox({ prepare: fill, ...options, browser: { viewport: SIZE, reducedMotion: 'reduce', ...options.browser } });
   await t.waitBell(/\d/);
   await t.open();
@@ -20,7 +25,6 @@ async function take(name, options, lead = async () => {}) {
   await t.page.locator('notify-bell .badge .icon-critical').waitFor({ state: 'attached' });
   const clip = options.browser && options.browser.isMobile ? undefined : options.dir === 'rtl' ? { ...CLIP, x: 0 } : CLIP;
   await t.page.screenshot({ path: join(folder, `inbox-${name}.png`), clip });
-  await cleanUp();
 }
 
 try {
@@ -37,6 +41,5 @@ try {
     await page.locator('.bar').waitFor();
   });
 } finally {
-  await cleanUp();
   await cleanUpAll();
 }

@@ -2,13 +2,15 @@
  *
  *     node run.js [PART OF A TEST'S NAME]
  *
- * NOTIFY_SO and NOTIFY_BRIDGE name the module and the bridge (default: those in build/), CHROMIUM the
- * browser, REDIS_SERVER and REDIS_CLI Redis' own programs. */
+ * NOTIFY_AT_ONCE says how many run beside each other (3). NOTIFY_SO and NOTIFY_BRIDGE name the module and the bridge (default: those in build/), CHROMIUM the
+ * browser, REDIS_SERVER Redis' own program. */
 
-import { readdirSync } from 'node:fs';
-import { cleanUp, cleanUpAll, runTests } from './harness.js';
+import { readdirSync, readFileSync } from 'node:fs';
+import { cleanUp, cleanUpAll, runTests, setAlone } from './harness.js';
 
 const TEST_TIMEOUT_MS = 300000;
+const AT_ONCE = Number(process.env.NOTIFY_AT_ONCE) || 3;
+const PLAYED = /\b(playPage|World|InboxModel)\b/; // a page or many clients in this process, which keep it busy
 
 let broken = 0;
 
@@ -16,6 +18,7 @@ async function loadTests() {
   const folder = new URL('.', import.meta.url);
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.test.js')).sort()) {
     try {
+      setAlone(PLAYED.test(readFileSync(new URL(file, folder), 'utf8')));
       await import(new URL(file, folder));
     } catch (error) {
       console.log(`FAILED  ${file} could not be loaded\n${error.stack || error}`);
@@ -40,7 +43,7 @@ process.on('unhandledRejection', (error) => {
 });
 
 await loadTests();
-const { passed, failed } = await runTests(process.argv[2] || '', TEST_TIMEOUT_MS);
+const { passed, failed } = await runTests(process.argv[2] || '', TEST_TIMEOUT_MS, AT_ONCE);
 const left = await cleanUpAll();
 if (left) {
   console.log(`FAILED  what all tests share did not end\n${left.stack || left}`);

@@ -3,15 +3,15 @@
  * Both run in a temporary folder on free ports, are ended by their process ids, and are children in
  * the process group of the test run, so that they go when that is killed. */
 
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer as createWebServer } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { after, eventually, WAIT_MS } from './harness.js';
+import { RedisLink } from './redis_link.js';
 
 const ROOT = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const MODULE = process.env.NOTIFY_SO || join(ROOT, 'build', 'notify.so');
@@ -20,17 +20,16 @@ const INBOX_JS = process.env.NOTIFY_INBOX_JS || join(dirname(NOTIFY_JS), 'notify
 const AXE_JS = join(ROOT, 'tests', 'e2e', 'node_modules', 'axe-core', 'axe.js');
 const BRIDGE = process.env.NOTIFY_BRIDGE || join(ROOT, 'build', 'notify-bridge');
 const REDIS_SERVER = process.env.REDIS_SERVER || join(ROOT, 'tests', 'support', 'redis-server');
-const REDIS_CLI = process.env.REDIS_CLI || 'redis-cli';
 const TAIL_LINES = 30;
 const STOP_MS = WAIT_MS;
-
-const runFile = promisify(execFile);
 
 export function makeFolder(prefix) {
   const folder = mkdtempSync(join(tmpdir(), prefix));
   after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
   return folder;
 }
+
+const givenPorts = new Set(); // a server of another test that is down just now has its own still
 
 function canListen(port) {
   return new Promise((done) => {
@@ -46,6 +45,8 @@ function canListen(port) {
 async function freePort() {
   for (;;) {
     const port = 12000 + Math.floor(Math.random() * 8000);
+    if (givenPorts.has(port)) continue;
+    givenPorts.add(port);
     if (await canListen(port)) return port;
   }
 }
@@ -111,6 +112,8 @@ class Program {
 }
 
 export class Redis extends Program {
+  #link = null;
+
   constructor() {
     super('redis');
   }
@@ -124,10 +127,15 @@ export class Redis extends Program {
     return this;
   }
 
-  /* What a person would type into redis-cli. Resolves with its output. */
+  /* What a person would type into redis-cli. Resolves with what that would print. */
   async cli(...words) {
-    const { stdout } = await runFile(REDIS_CLI, ['-e', '-p', this.port, ...words].map(String));
-    return stdout.trim();
+    if (!this.#link) {
+      this.#link = new RedisLink(this.port);
+      after(() => this.#link.close());
+    }
+    const said = await this.#link.call(words);
+    await new Promise((done) => setTimeout(done, 2)); // nobody types two within a millisecond, and ids are in order over all boxes
+    return said.trim();
   }
 }
 
