@@ -25,8 +25,11 @@ export const phone = (width = 375) => ({
   deviceScaleFactor: 2,
 });
 
+/* A headless Firefox has no pointer, and no window that could have the focus. */
+const AS_WITH_A_MOUSE = { 'ui.primaryPointerCapabilities': 6, 'ui.allPointerCapabilities': 6, 'focusmanager.testmode': true };
+
 export function launch(flags = [], ignoreDefaultArgs = false) {
-  if (process.env.FIREFOX) return playwright._bidiFirefox.launch({ executablePath: process.env.FIREFOX });
+  if (process.env.FIREFOX) return playwright._bidiFirefox.launch({ executablePath: process.env.FIREFOX, firefoxUserPrefs: AS_WITH_A_MOUSE });
   return chromium.launch({ executablePath: EXECUTABLE, args: [...FLAGS, ...flags], ignoreDefaultArgs });
 }
 
