@@ -238,6 +238,8 @@ static void on_synced_anew(struct listening_post *post)
     uint64_t now_ms = loop_now_ms(post->loop);
     bool is_often = post->again_ms != 0 && now_ms - post->again_ms < AGAIN_MS;
 
+    if (post->deed != NOTHING) /* which has all read anew as well */
+        return;
     post->again_ms = now_ms;
     if (is_often)
         leave_soon(post, "replicas are given all data again and again");

@@ -260,6 +260,19 @@ def test_a_primary_that_runs_a_long_script_is_no_reason_to_leave_its_replica(pro
     assert is_heard(replica)
 
 
+def test_a_replica_that_comes_when_another_has_just_been_gone_to_is_no_reason_to_leave_that(programs):
+    primary = programs.redis()
+    first = programs.replica(primary)
+    bridge = start(programs, primary)
+    wait_listening([first])
+    mark = bridge.mark()
+    programs.replica(primary, name="second")
+    bridge.wait_line("event=redis_link_down .*all data anew", since=mark)
+    until = time.monotonic() + 2
+    wait_until(lambda: time.monotonic() > until, "the bridge's asking once more")
+    assert is_heard(first) and not bridge.has_line("event=redis_replica_left")
+
+
 class FailingReplica(threading.Thread):
     """Asks for all data again and again, and goes away each time."""
 
