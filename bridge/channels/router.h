@@ -25,7 +25,7 @@ struct redis_link_handlers;
 struct resp;
 struct router;
 
-#define ROUTER_LINKS_MAX 8
+#define ROUTER_LINKS_MAX 64
 
 struct router_limits {
     size_t recent_events; /* kept per channel for those who come back */

@@ -9,7 +9,8 @@
 #include "redis/redis_route.h"
 #include "redis/topology_config.h"
 
-#define TOPOLOGY_LINKS_MAX 16
+/* All that a bridge makes: --subscriber-links, and some for other ends. */
+#define TOPOLOGY_LINKS_MAX 80
 
 struct ears;
 struct keyspace;

@@ -163,3 +163,17 @@ def test_what_is_told_of_all_keys_is_asked_for_again_once_redis_may_permit_it(pr
     client.execute_command("CLIENT", "KILL", "USER", "br")
     wait_until(lambda: client.execute_command("PUBSUB", "NUMSUB", CONTROL)[1] == 1, "its being heard")
     client.execute_command("ACL", "DELUSER", "br")
+
+
+def test_as_many_links_as_there_may_be_hear_everything_once_and_in_order(stage):
+    stage = stage(64)
+    assert len(stage.links()) == 65
+    tabs = [stage.tab(f"u{n}") for n in range(150)]
+    sent = [[stage.client.execute_command("NOTIFY.SEND", f"inbox:u{n}", f"{k}") for k in range(2)] for n in range(150)]
+    assert [ids_of(tab, 2) for tab in tabs] == sent
+    used = [one for one in stage.client.client_list() if one["name"] == HEARS and int(one["sub"]) > 0]
+    assert len(used) > 32, "they are spread"
+    for id_ in stage.links():
+        stage.lose(id_)
+    sent = [stage.client.execute_command("NOTIFY.SEND", f"inbox:u{n}", "again") for n in range(150)]
+    assert [ids_of(tab, 1)[0] for tab in tabs] == sent
