@@ -8,6 +8,9 @@ import { startServers, startSite } from './servers.js';
 export const INBOX = 'inbox:alice';
 export const LOG = 'topic:all';
 
+/* What a browser itself complains of, while the bridge is away, and where a page allows no pictures. */
+const OF_BROWSER = /ERR_|WebSocket connection|can’t establish a connection|was interrupted while|CORS request did not succeed|favicon\.ico/;
+
 /* As strict as a page can be: no styles but adopted ones, no markup from strings. */
 export const strictPolicy = (bridge) =>
   `default-src 'none'; script-src 'self'; style-src 'none'; img-src 'none'; connect-src ws://127.0.0.1:${bridge.port} http://127.0.0.1:${bridge.port}; ` +
@@ -40,8 +43,8 @@ export async function openInbox({ body, browser, policy, prepare, init, lang = '
   const page = await context.newPage();
   if (init) await page.addInitScript(init);
   const problems = [];
-  page.on('pageerror', (error) => problems.push(error.stack || error.message));
-  page.on('console', (message) => message.type() === 'error' && !/ERR_|WebSocket connection/.test(message.text()) && problems.push(message.text()));
+  page.on('pageerror', (error) => OF_BROWSER.test(error.message) || problems.push(error.stack || error.message)); // as Firefox tells it
+  page.on('console', (message) => message.type() === 'error' && !OF_BROWSER.test(message.text()) && problems.push(message.text()));
   after(() => {
     if (problems.length > 0) throw new Error(`the page complains: ${problems.join('; ')}`);
   });

@@ -37,7 +37,7 @@ class Feed {
   #listen() {
     this.#pill.addEventListener('click', () => this.#showNews());
     this.scroller.addEventListener('scroll', () => this.#hearScroll(), { passive: true });
-    this.#list.addEventListener('focusin', (event) => rowIn(event) && this.#setCurrent(rowIn(event)));
+    this.#list.addEventListener('focusin', (event) => rowIn(event) && this.setCurrent(rowIn(event)));
     this.#nearEnd = new IntersectionObserver((entries) => {
       if (entries.some(({ isIntersecting }) => isIntersecting)) this.#panel.more(false);
     }, { root: this.scroller, rootMargin: `${NEAR_PX}px` });
@@ -75,7 +75,7 @@ class Feed {
     if (this.#hasShown) this.#welcome(fresh, anchor);
     this.#hasShown = true;
     this.#hold(anchor);
-    if (!this.#rows.has(this.#current)) this.#setCurrent(heir instanceof Row ? heir : this.rows[0]);
+    if (!this.#rows.has(this.#current)) this.setCurrent(heir instanceof Row ? heir : this.rows[0]);
     if (heir) heir.focus();
     setAttribute(this.#list, 'aria-busy', String(isLoading));
     this.#drawFoot(items.length, hasMore);
@@ -239,7 +239,8 @@ class Feed {
 
   /* -- the focus -- */
 
-  #setCurrent(row) {
+  /* row: the heading, or nothing, where there is none. */
+  setCurrent(row) {
     const before = this.#rows.get(this.#current);
     if (before && before !== row) before.setCurrent(false);
     this.#current = row && row.item ? nameOf(row.item) : null;

@@ -227,6 +227,7 @@ class Hub {
     for (const item of items) {
       const name = nameOf(item);
       remember(this.#gone, name);
+      if (this.#deletions.size === 0) addEventListener('beforeunload', this.#flush);
       this.#deletions.set(name, { item, timer: setTimeout(() => this.#delete(name), UNDO_MS) });
     }
     this.#tell('gone');
@@ -238,6 +239,7 @@ class Hub {
       clearTimeout((this.#deletions.get(name) || {}).timer);
       if (this.#deletions.delete(name)) this.#gone.delete(name);
     }
+    this.#noteDeletions();
     this.#tell('gone');
   }
 
@@ -245,6 +247,7 @@ class Hub {
     const { item, timer } = this.#deletions.get(name);
     clearTimeout(timer);
     this.#deletions.delete(name);
+    this.#noteDeletions();
     try {
       await this.client.remove(item.id, { log: this.logOf(item) });
       setTimeout(() => this.#gone.delete(name), GONE_MS); // it may come back: Redis may be given an older backup
@@ -253,6 +256,14 @@ class Hub {
       this.#tell('gone');
       this.#tell('failure', error);
     }
+  }
+
+  /* When the page hides, Firefox sends nothing any more; before, it does. (While somebody listens to this, browsers keep no
+   * page for the way back.) */
+  #flush = () => this.flush();
+
+  #noteDeletions() {
+    if (this.#deletions.size === 0) removeEventListener('beforeunload', this.#flush);
   }
 
   /* All that waits is sent now. */

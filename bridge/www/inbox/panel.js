@@ -490,7 +490,9 @@ class Panel {
     const row = rowIn(event);
     if (row === null || !(isOurs || target.matches('a, button'))) return; // what the page has in a row may be written in
     const does = ctrlKey ? KEYS_WITH_CTRL[key] : KEYS[key] || (this.host.hasShortcuts && LETTERS[key]) || (target === row.element && ROW_KEYS[key]);
-    if (does) this.#take(event, () => does(this));
+    if (!does) return;
+    this.feed.setCurrent(row); // a window that is not in front is not told where the focus goes
+    this.#take(event, () => does(this));
   }
 
   #take(event, does) {
