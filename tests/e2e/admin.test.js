@@ -123,6 +123,7 @@ test('/admin by keyboard: looking at somebody from the list leads to what is tol
   const { page, bridge, context } = await openAdmin();
   const other = await context.newPage();
   await other.goto(bridge.page('alice'));
+  await page.bringToFront();
   await eventually('it is connected', async () => (await tile(page, 'WebSockets')) === '1');
   await page.getByRole('button', { name: 'Show sessions' }).press('Enter');
   await page.locator('#people').getByRole('button', { name: 'Look' }).press('Enter');
