@@ -13,7 +13,7 @@ const DESKS = [['light', {}], ['dark', {}], ['light', phone()], ['dark', phone()
 const nameOf = (scheme, browser) => `${scheme}${browser.isMobile ? ', phone' : ''}`;
 
 async function checkAxe(t, what) {
-  await t.page.evaluate(() => Promise.all(document.querySelector('notify-bell, notify-inbox').shadowRoot.getAnimations().map(({ finished }) => finished)));
+  await t.page.evaluate(() => Promise.allSettled(document.querySelector('notify-bell, notify-inbox').shadowRoot.getAnimations().map(({ finished }) => finished)));
   const { violations, passes } = await t.page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
   const told = violations.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(({ html, failureSummary }) => `${html.slice(0, 160)} ${failureSummary}`).join('; ')}`);
   assert.deepEqual(told, [], what);

@@ -76,7 +76,7 @@ test('inbox touch: where it is written from right to left, a row is moved the ot
 for (const more of ['', 'placement="start"']) {
   test(`inbox touch: the sheet is as wide as the screen, stands at its end and has a button that closes it ${more}`, async () => {
     const t = await openPhone({ more });
-    await t.page.evaluate(() => Promise.all(bell.shadowRoot.getAnimations().map(({ finished }) => finished)));
+    await t.page.evaluate(() => Promise.allSettled(bell.shadowRoot.getAnimations().map(({ finished }) => finished)));
     const { x, y, width, height } = await t.panel.boundingBox();
     assert.deepEqual([x, width, Math.round(y + height)], [0, 375, 812]);
     await t.page.getByRole('button', { name: 'Close', exact: true }).tap();
@@ -144,7 +144,7 @@ test('inbox touch: without popovers the panel opens beside its bell, over the pa
 
 test('inbox touch: without popovers it is a sheet on a phone, and toasts are shown', async () => {
   const t = await openPhone({ more: 'toasts', init: forgetPopovers });
-  await t.page.evaluate(() => Promise.all(bell.shadowRoot.getAnimations().map(({ finished }) => finished)));
+  await t.page.evaluate(() => Promise.allSettled(bell.shadowRoot.getAnimations().map(({ finished }) => finished)));
   const { x, y, width, height } = await t.panel.boundingBox();
   assert.deepEqual([x, width, Math.round(y + height)], [0, 375, 812]);
   await t.page.getByRole('button', { name: 'Close', exact: true }).tap();
