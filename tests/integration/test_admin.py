@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 
 import pytest
@@ -386,3 +387,18 @@ def test_what_redis_refuses_is_told(programs, redis_server):
     bridge.wait_line("redis_link_down")
     assert Rest(port).get("/admin/user", user_id="alice").status == 503
     assert state(Rest(port))["counters"]['notify_redis_link_up{link="commands"}'] == 0
+
+
+def test_who_leaves_while_he_is_told_of_a_user_leaves_nothing_behind(programs, redis_server):
+    """Between two of the questions to Redis; a leak is told at the end."""
+    port = free_port()
+    bridge = programs.bridge(redis_server, "--admin-listen", f"127.0.0.1:{port}", "--session-lease", "60s")
+    client = redis_server.client()
+    client.execute_command("NOTIFY.SEND", "inbox:alice", "one")
+    for _ in range(5):
+        client.execute_command("CLIENT", "PAUSE", 200, "ALL")
+        with socket.create_connection(("127.0.0.1", port)) as sock:
+            sock.sendall(b"GET /admin/user?user_id=alice HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert user_of(Rest(port), "alice")["box"]["unread"] == 1
+    bridge.terminate()
+    assert bridge.wait() == 0
