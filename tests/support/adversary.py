@@ -312,7 +312,8 @@ class Replicated(World):
                 self.rewrite, self.load_again, self.squeeze, self.change_settings, self.pause]  # fmt: skip
 
     def crash_primary(self, _director):
-        """It comes back with all that it has acknowledged."""
+        """It comes back with all that it has acknowledged; behind a full resync once its AOF is begun anew."""
+        self.primary.wait_aof()
         before = self.state(self.primary)
         self.primary.kill9()
         self.primary.start()
