@@ -123,10 +123,13 @@ int poller_wish(struct poller *poller, struct polled *polled, unsigned wishes)
     return ret;
 }
 
-/* With its last descriptor a socket leaves all sets (epoll(7)). */
+/* A socket leaves a set with its last descriptor (epoll(7)), and a child that has not come to its
+ * exec() yet has one, too. */
 void poller_close(struct poller *poller, struct polled *polled)
 {
     forget(poller, polled);
+    if (polled->told != 0)
+        (void)tell_kernel(poller, polled, 0);
     (void)close(polled->fd); /* what was written is the kernel's */
     *polled = (struct polled){.fd = -1};
 }

@@ -36,7 +36,7 @@ void poller_free(struct poller *poller);
  * they were. To rest from input and to go on soon costs nothing: the kernel is told when there is
  * some. */
 int poller_wish(struct poller *poller, struct polled *polled, unsigned wishes);
-/* Closes its socket, of which no other descriptor may be there: it is never called again. */
+/* Closes its socket; it is never called again, whoever has another descriptor of that. */
 void poller_close(struct poller *poller, struct polled *polled);
 
 #endif

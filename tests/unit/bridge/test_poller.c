@@ -212,3 +212,25 @@ Test(poller, any_may_be_freed_or_changed_while_others_are_called, .timeout = 60)
     cr_assert_gt(called, 1000);
     end(PEERS);
 }
+
+Test(poller, one_that_is_closed_is_not_looked_at_again_though_a_child_has_its_descriptor_still)
+{
+    int of_child, other;
+
+    begin(2);
+    wish(peers[0], POLLER_INPUT);
+    wish(peers[1], POLLER_INPUT);
+    of_child = dup(peers[0]->polled.fd);
+    other = peers[0]->other;
+    peers[0]->other = -1;
+    peer_free(peers[0]);
+    peers[0] = NULL;
+    cr_assert_eq(write(other, "x", 1), 1);
+    say(peers[1]);
+    turn();
+    cr_assert_eq(called, 1);
+    cr_assert_eq(peers[1]->inputs, 1);
+    (void)close(of_child);
+    (void)close(other);
+    end(2);
+}
