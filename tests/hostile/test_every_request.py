@@ -111,9 +111,11 @@ class OverWebSocket:
     def __init__(self, bridge, token_, path):
         self.bridge, self.path = bridge, f"{path}{'&' if '?' in path else '?'}token={token_}"
         self.tab, self.count = None, 0
+        self.kicked = False  # anybody, perhaps this one: who is ended hears of it a moment after the answer
 
     def ask(self, message):
         self.count += 1
+        self.kicked |= message["type"] == "kick"
         try:
             if self.tab is None:
                 self.tab = WsClient(self.bridge.port, self.path)
@@ -121,7 +123,7 @@ class OverWebSocket:
             self.tab.expect(request_id=self.count)
             self.tab.messages.clear()
         except Closed as closed:
-            assert closed.code == 4410 and message["type"] == "kick" or closed.code == 1009, (closed, message)
+            assert closed.code == 4410 and self.kicked or closed.code == 1009, (closed, message)
             self.tab = None
 
 
