@@ -21,7 +21,7 @@ TEST_LIMIT_S = int(os.environ.get("NOTIFY_TEST_LIMIT", "300"))
 AGAIN_S = min(TEST_LIMIT_S, 60)  # what clears up behind the failure may stand still as well
 END_S = TEST_LIMIT_S + 5 * AGAIN_S  # where no signal is heard: the part ends, and says where
 STDERR = pytest.StashKey()
-CLAIMS = os.environ.get("NOTIFY_CLAIMS")  # a folder: several runs share the files of a part
+CLAIMS = os.environ.pop("NOTIFY_CLAIMS", None)  # a folder: several runs share the files of a part. Programs take it for an option
 claimed = {}  # by this run, or by another one: {file: is it ours?}
 
 

@@ -363,6 +363,20 @@ void client_tell_gap(struct client *client, json_t *keys, const char *reason)
                      json_pack("{s:s, s:s, s:o}", "type", "gap", "reason", reason, "keys", keys));
 }
 
+/* That of its position, if it is known; epochs may be NULL. */
+static json_t *add_epoch(json_t *epochs, const struct follow *follow)
+{
+    struct notify_str key = follow_key(follow);
+    uint32_t epoch = follow_epoch(follow);
+
+    if (epoch == 0)
+        return epochs;
+    if (epochs == NULL)
+        epochs = json_object();
+    (void)json_object_setn_new(epochs, key.ptr, key.len, json_integer(epoch));
+    return epochs;
+}
+
 /* Of the positions that its follows have now: since one was live, entries of another epoch may have
  * been sent. NULL: none is known. */
 static json_t *epochs_of(const struct client *client, const json_t *results)
@@ -371,27 +385,28 @@ static json_t *epochs_of(const struct client *client, const json_t *results)
 
     for (const struct follow *follow = client->follows; follow != NULL; follow = follow->next) {
         struct notify_str key = follow_key(follow);
-        uint32_t epoch = follow_epoch(follow);
-        if (epoch == 0 || json_object_getn(results, key.ptr, key.len) == NULL)
-            continue;
-        if (epochs == NULL)
-            epochs = json_object();
-        (void)json_object_setn_new(epochs, key.ptr, key.len, json_integer(epoch));
+        if (json_object_getn(results, key.ptr, key.len) != NULL)
+            epochs = add_epoch(epochs, follow);
     }
     return epochs;
 }
 
-json_t *client_resumed(const struct client *client, json_t *results)
+/* Takes epochs over, and a reference to results. */
+static json_t *resumed(json_t *results, json_t *epochs)
 {
-    return json_pack("{s:s, s:O, s:o*}", "type", "resumed", "results", results, "epochs",
-                     epochs_of(client, results));
+    return json_pack("{s:s, s:O, s:o*}", "type", "resumed", "results", results, "epochs", epochs);
 }
 
-void client_tell_resumed(struct client *client, json_t *results)
+json_t *client_resumed(const struct client *client, json_t *results)
+{
+    return resumed(results, epochs_of(client, results));
+}
+
+static void tell(struct client *client, json_t *results, json_t *epochs)
 {
     json_t *gaps;
 
-    sender_send_json(&client->sender, client_resumed(client, results));
+    sender_send_json(&client->sender, resumed(results, epochs));
     if (!client->sender.marked)
         return;
     gaps = keys_with_gaps(results);
@@ -401,6 +416,12 @@ void client_tell_resumed(struct client *client, json_t *results)
         json_decref(gaps);
 }
 
+void client_tell_resumed(struct client *client, json_t *results)
+{
+    tell(client, results, epochs_of(client, results));
+}
+
+/* Of one alone: of a client that follows very many each is told so when a link was lost. */
 static void tell_resumed(struct follow *follow, bool recovered)
 {
     json_t *results;
@@ -412,7 +433,7 @@ static void tell_resumed(struct follow *follow, bool recovered)
     }
     results = json_object();
     ask_put_result(results, follow_key(follow), follow, recovered);
-    client_tell_resumed(follow->client, results);
+    tell(follow->client, results, add_epoch(NULL, follow));
     json_decref(results);
 }
 

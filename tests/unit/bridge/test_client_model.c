@@ -847,6 +847,17 @@ static bool is_quiet(void)
            subscriber.first == NULL && loop_testing_deferred_len == 0;
 }
 
+static void take_turn(void)
+{
+    loop_testing_run_deferred();
+    work_off_subscribe();
+    while (pipe_len > 0)
+        receive_some();
+    work_off_command();
+    deliver_reply();
+    loop_testing_advance(10);
+}
+
 static void settle(void)
 {
     int rounds = 0;
@@ -855,13 +866,7 @@ static void settle(void)
     for (; rounds < SETTLE_ROUNDS && (rounds < 20 || !is_quiet()); rounds++) {
         subscriber_up();
         commands_up();
-        loop_testing_run_deferred();
-        work_off_subscribe();
-        while (pipe_len > 0)
-            receive_some();
-        work_off_command();
-        deliver_reply();
-        loop_testing_advance(10);
+        take_turn();
         for (struct peer *peer = peers; peer < peers + PEERS; peer++)
             if (peer->client != NULL && peer->conn.close_code != 0)
                 disconnect_peer(peer);
@@ -1077,13 +1082,7 @@ static void resume_two(struct peer *peer)
         const struct follow *follow = client_find_follow(peer->client, NOTIFY_STR("topic:t0"));
         if (follow != NULL && follow->state == FOLLOW_LIVE)
             return;
-        loop_testing_run_deferred();
-        work_off_subscribe();
-        while (pipe_len > 0)
-            receive_some();
-        work_off_command();
-        deliver_reply();
-        loop_testing_advance(10);
+        take_turn();
     }
 }
 
