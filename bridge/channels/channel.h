@@ -96,6 +96,7 @@ struct channel {
     bool read_stale; /* but was asked for too early: before the subscription that holds now */
     bool doubts;     /* a message did not fit: the stash begins with it */
     bool branched;   /* the box has another epoch than before: changes of state may be lost */
+    bool untold;     /* nothing has said the epoch yet to those who are live: the next entry does */
     bool own_only;   /* the next read begins at last, whoever waits: to judge the box by it */
     bool flushed;    /* what is read differs from what is known: it is another box */
     bool missed;     /* of what Redis published something was dropped since it was last asked */

@@ -33,8 +33,8 @@ void channel_stop(struct channel *channel, enum sync_reason reason);
 /* The same, and reads what the channel itself lacks. */
 void channel_sync_up(struct channel *channel, enum sync_reason reason);
 
-/* event is the newest. False: out of memory; then last stays, and the next entry shows that one is
- * missing. */
+/* event is the newest; an entry says the epoch, too, if nothing has yet. False: out of memory; then
+ * last stays, and the next entry shows that one is missing. */
 bool channel_accept(struct channel *channel, struct event *event);
 /* What came meanwhile. The entries of what was there before the read was asked for are in what was
  * read, or do not exist: to look for those again would never end. */

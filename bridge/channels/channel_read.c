@@ -213,7 +213,7 @@ static void begin_at(struct channel *channel, struct notify_id last,
     channel->rev = notify_id_cmp(last, result->last) == 0 ? result->rev : 0; /* as of last */
     channel->hole_rev = 0;
     channel->epoch = result->epoch;
-    channel->branched = channel->own_only = false;
+    channel->branched = channel->untold = channel->own_only = false;
 }
 
 /* The usual start, or it could only be listened to until now. */
@@ -283,6 +283,7 @@ static bool change_box(struct channel *channel, const struct catchup_result *res
     struct notify_id ahead = begins_behind(channel, batch) ? channel->last : NOWHERE;
 
     begin_at(channel, from, result);
+    channel->untold = result->epoch != 0;
     audience_change_box(&channel->audience, channel->shared->handlers, from, ahead, result->last,
                         told);
     hand_on_end(channel, true);
@@ -293,7 +294,7 @@ static bool change_box(struct channel *channel, const struct catchup_result *res
 static void only_listen(struct channel *channel)
 {
     channel_forget_recent(channel);
-    channel->known = false;
+    channel->known = channel->untold = false;
     if (channel->state != CHANNEL_LIVE) /* there may have been a hole */
         audience_tell_gap(&channel->audience, channel->shared->handlers, NOWHERE);
 }
@@ -351,18 +352,6 @@ static bool accept_one(struct channel *channel, struct event *event)
     return accepted;
 }
 
-/* The first one behind where another epoch has begun says which: who goes on from there can say so,
- * too. */
-static bool accept_first(struct channel *channel, struct event *event)
-{
-    bool tells = channel->branched && event->epoch == 0;
-    struct event *telling = tells ? event_with_epoch(event, channel->epoch) : event_ref(event);
-    bool accepted = telling != NULL && accept_one(channel, telling);
-
-    event_unref(telling);
-    return accepted;
-}
-
 /* Hands on the entries behind last as if they had just been published, but for those that have
  * been. False: out of memory. */
 static bool accept_missing(struct channel *channel, const struct batch *batch)
@@ -377,7 +366,7 @@ static bool accept_missing(struct channel *channel, const struct batch *batch)
         }
         if (is_first)
             leave_unreal(channel, event->id);
-        if (!(is_first ? accept_first : accept_one)(channel, event))
+        if (!accept_one(channel, event))
             return false;
         is_first = false;
     }
@@ -487,7 +476,7 @@ static bool judge_branch(struct channel *channel, const struct catchup_result *r
     *ret_end = NOWHERE;
     if (channel->own_only)
         return false;
-    channel->branched = channel->rev != 0 && !tells_end(channel);
+    channel->branched = channel->untold = channel->rev != 0 && !tells_end(channel);
     if (!is_lost(channel, result, ret_end)) {
         audience_doubt(&channel->audience, channel->last, channel->epoch);
         channel->epoch = result->epoch;
@@ -552,13 +541,22 @@ static void judge_positions(struct channel *channel, const struct catchup_result
                    is_present || is_past, result->epoch);
 }
 
-/* The box was none when the channel began, and has begun since: without a message (it follows a
- * log), or that is on its way. Unless its epoch is known none can be told from it. False: the box
- * is ahead of us, and what it holds says the epoch, too. */
+/* The box was none when the channel began, and has begun since. */
+static void note_epoch(struct channel *channel, const struct catchup_result *result)
+{
+    if (channel->epoch != 0 || result->epoch == 0)
+        return;
+    channel->epoch = result->epoch;
+    channel->untold = true;
+}
+
+/* It has begun without a message (it follows a log), or that is on its way. Unless its epoch is
+ * known none can be told from it. False: the box is ahead of us, and what it holds says the epoch,
+ * too. */
 static bool learn_epoch(struct channel *channel, const struct catchup_result *result)
 {
-    if (channel->epoch == 0 && notify_id_cmp(result->last, channel->last) == 0)
-        channel->epoch = result->epoch;
+    if (notify_id_cmp(result->last, channel->last) == 0)
+        note_epoch(channel, result);
     return channel->epoch != 0 || result->epoch == 0;
 }
 
@@ -573,6 +571,8 @@ static bool take_read(struct channel *channel, const struct catchup_result *resu
         return current && !is_branched(channel, result) && learn_epoch(channel, result);
     }
     channel_flush(channel);
+    if (channel->known)
+        note_epoch(channel, result); /* what goes out now is of it */
     if (!current || !may_stay_live(channel, result, batch))
         current = close_hole(channel, result, batch);
     if (!result->unreadable && !is_branched(channel, result) && !channel->own_only)

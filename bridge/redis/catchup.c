@@ -29,7 +29,7 @@ struct question {
     struct notify_str key; /* borrowed from the owner */
     void *owner;
     struct notify_id from;
-    uint64_t rev;   /* 0: not asked for */
+    uint64_t rev;   /* 0: not known */
     uint32_t epoch; /* under which from was given; 0: not known */
     bool from_now;
     bool alone; /* a command that it shared was refused: find out which question is at fault */
@@ -383,14 +383,14 @@ static size_t put(char *out, struct notify_str text)
     return text.len;
 }
 
-/* Behind an '@'; a number that is not known is left out. */
+/* Behind an '@'. */
 static size_t put_number(char *out, uint64_t value)
 {
     char digits[20], *end = digits + sizeof(digits);
     char *number = notify_id_put_number(end, value);
 
     out[0] = '@';
-    return 1 + (value == 0 ? 0 : put(out + 1, notify_str_of(number, (size_t)(end - number))));
+    return 1 + put(out + 1, notify_str_of(number, (size_t)(end - number)));
 }
 
 static struct notify_str position_text(char out[POSITION_TEXT_MAX + 1], const struct question *q)
@@ -400,8 +400,7 @@ static struct notify_str position_text(char out[POSITION_TEXT_MAX + 1], const st
     if (q->from_now)
         return NOTIFY_STR("$");
     len = notify_id_format(out, q->from);
-    if (q->rev != 0 || q->epoch != 0)
-        len += put_number(out + len, q->rev);
+    len += put_number(out + len, q->rev); /* no box has the revision 0: what is not known is said */
     if (q->epoch != 0)
         len += put_number(out + len, q->epoch);
     return notify_str_of(out, len);

@@ -49,7 +49,7 @@ void catchup_up(struct catchup *catchup, struct keyspace *keys);
 void catchup_down(struct catchup *catchup);
 
 /* Asks for what follows *from in the box key, and for its revision when that is not rev (0: not
- * asked for); from == NULL: only for where it ends now. owner and key must stay until the answer. 0
+ * known); from == NULL: only for where it ends now. owner and key must stay until the answer. 0
  * or -ENOMEM. */
 int catchup_ask(struct catchup *catchup, struct notify_str key, const struct notify_id *from,
                 uint64_t rev, uint32_t epoch, void *owner);

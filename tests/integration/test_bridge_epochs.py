@@ -250,3 +250,36 @@ def test_a_reader_of_a_stream_that_had_what_was_lost_is_told_and_misses_nothing(
             told.append(event.json["keys"])
         assert told == gaps
         again.close()
+
+
+def test_what_a_stream_has_of_a_box_that_began_while_the_link_was_away_is_told_when_it_is_lost(failover):
+    """It was read from Redis, and had to be told under which epoch at once: the next failover may come before anything else."""
+    key = "topic:news"
+    stream = SseClient(failover.daemon.port, user="alice", topics="news")
+    stream.expect("connection")
+    failover.daemon.wait_ready()
+    failover.cut_off()
+    both = failover.client.pipeline(transaction=False)  # nobody hears again before the entry is there
+    both.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    both.execute_command("NOTIFY.SEND", key, "lost", "ID", "1000-0")
+    both.execute()
+    mark = stream.expect("notification", id="1000-0").id
+    stream.close()
+    failover.client = failover.new.client()
+    others = [failover.send("ID", f"{n}000-0", key=key) for n in (2, 3)]
+    failover.fail_over()
+    failover.daemon.wait_ready()
+    again = SseClient(failover.daemon.port, user="alice", topics="news", last_event_id=mark)
+    assert [again.expect("notification").json["id"] for _ in others] == others
+    assert again.expect("gap").json["keys"] == [key]
+    again.close()
+
+
+def test_an_open_page_learns_with_the_entry_under_which_epoch_a_box_began_while_the_link_was_away(failover):
+    tab, key = failover.tab(), "topic:news"
+    tab.request("subscribe", topic="news")
+    both = failover.client.pipeline(transaction=False)
+    both.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    both.execute_command("NOTIFY.SEND", key, "hello")
+    both.execute()
+    assert tab.expect(key=key)["epoch"] == tab.request("subscribe", topic="news")["epoch"]

@@ -55,6 +55,21 @@ def test_the_first_entry_of_a_box_says_its_epoch_also_if_that_began_without_a_me
     assert [message.get("epoch") for message in listener.messages()] == [None, epoch_of(client), None]
 
 
+def test_a_change_that_nobody_is_told_of_begins_none_and_the_next_one_does(saved, listen):
+    """Or who follows the box would take what comes next for entries of the epoch before, of which they are none."""
+    client = saved.client()
+    sent = call(client, "NOTIFY.SEND", KEY, "a")
+    first = epoch_of(client)
+    client = restart(saved)
+    call(client, "NOTIFY.FOLLOW", KEY, "topic:all", "NOPUBLISH")
+    call(client, "NOTIFY.READ", KEY, sent, "NOPUBLISH")
+    assert epochs(client) == (first, [])
+    listener = listen(saved, KEY)
+    call(client, "NOTIFY.SEND", KEY, "b")
+    assert epochs(client) == (epoch_of(client), [(first, sent)])
+    assert [message.get("epoch") for message in listener.messages()] == [epoch_of(client)]
+
+
 def test_each_start_is_an_epoch_and_a_box_is_told_with_its_first_change(saved, listen):
     client = saved.client()
     first = epoch_of(client)

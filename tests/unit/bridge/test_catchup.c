@@ -139,7 +139,7 @@ Test(catchup, questions_of_one_turn_share_a_command)
     ask(2, &(struct notify_id){0, 0});
     cr_assert_null(redis_link.first, "nothing goes out within the turn");
     struct link_testing_command *command = sent();
-    check_words(command, "NOTIFY.SINCE k0 5-1 k1 $ k2 0-0 COUNT 2");
+    check_words(command, "NOTIFY.SINCE k0 5-1@0 k1 $ k2 0-0@0 COUNT 2");
     cr_assert_null(sent());
     link_testing_answer(command, NULL);
 }
@@ -511,7 +511,7 @@ Test(catchup, an_answer_that_was_lost_is_asked_for_entry_by_entry)
     ask(0, &owners[0].at);
     link_testing_answer(sent(), NULL); /* perhaps it was too large */
     struct link_testing_command *command = sent();
-    check_words(command, "NOTIFY.SINCE k0 0-0 COUNT 1");
+    check_words(command, "NOTIFY.SINCE k0 0-0@0 COUNT 1");
     link_testing_answer(command, NULL);
 }
 
@@ -560,8 +560,8 @@ Test(catchup, in_a_cluster_a_command_is_about_keys_of_one_slot)
     ask_of(1, "{b}1");
     ask_of(2, "{a}2");
     struct link_testing_command *lower = sent(), *upper = sent();
-    check_words(lower, "NOTIFY.SINCE {b}1 5-1 COUNT 4");
-    check_words(upper, "NOTIFY.SINCE {a}1 5-1 {a}2 5-1 COUNT 2");
+    check_words(lower, "NOTIFY.SINCE {b}1 5-1@0 COUNT 4");
+    check_words(upper, "NOTIFY.SINCE {a}1 5-1@0 {a}2 5-1@0 COUNT 2");
     cr_assert_null(sent());
     answer_maps(upper, NULL, 0);
     cr_assert_eq(owners[0].answers + owners[2].answers, 2);

@@ -133,6 +133,7 @@ struct watched {
     bool start_known;
     bool has_epoch; /* its position was given with the epoch of that entry: */
     size_t named;
+    uint32_t epoch; /* that it has been told; 0: none */
     bool told_gap, told_changed;
     bool bogus; /* began at a position that the box did not know: what came before it was live is
                    not promised */
@@ -164,8 +165,9 @@ struct model {
     bool has_nonsense;                  /* Redis answers anything: nothing is promised */
     bool has_foreign;                   /* others publish what they like */
     bool has_epochs;
-    uint32_t terms;  /* epochs so far */
-    bool tells_gone; /* what happens to a box as a whole is published */
+    bool has_silent_epochs; /* that nothing says when they begin, as older modules have them */
+    uint32_t terms;         /* epochs so far */
+    bool tells_gone;        /* what happens to a box as a whole is published */
 };
 
 static struct model model;
@@ -333,7 +335,8 @@ static void trim(struct side *side)
         left--;
     }
     if (box->last.ms != 0 || chance(20)) { /* one that follows a log begins with nothing in it */
-        (void)begin_epoch(box);
+        if (model.has_silent_epochs)
+            (void)begin_epoch(box);
         box->rev++;
     }
     trace("box %d: trimmed up to " ID_FORMAT, BOX(side), ID_ARGS(box->trimmed));
@@ -628,8 +631,7 @@ static void work_off(struct side *side)
         q->result = (struct catchup_result){.unreadable = true};
         return;
     }
-    if (!q->from_now && notify_id_cmp(q->from, side->box.last) == 0 &&
-        (q->rev == 0 || q->rev == side->box.rev) &&
+    if (!q->from_now && notify_id_cmp(q->from, side->box.last) == 0 && q->rev == side->box.rev &&
         (q->epoch == 0 || q->epoch == side->box.epoch)) {
         q->result.epoch = q->epoch;
         return; /* such a key is left out of the reply, and nothing but its end is known */
@@ -762,6 +764,32 @@ static void get_entry(struct watched *w, struct notify_id id)
     w->had[entry] = true;
 }
 
+/* Whatever becomes of its connection, a client must be able to say under which epoch it had an
+ * entry: else nobody finds out that it was lost since. */
+static bool is_of_epoch(const struct watched *w, const struct event *event)
+{
+    return model.has_epochs && !model.has_silent_epochs && !model.has_nonsense &&
+           !w->side->was_unreadable && event->kind == EVENT_ENTRY && !is_forged(event->id);
+}
+
+/* Who is live has been told, when it became so or by an event since; who is brought there again
+ * will be. */
+static void hear_epoch(struct watched *w, const struct event *event)
+{
+    if (event->epoch != 0)
+        w->epoch = event->epoch;
+    CHECK(w->epoch != 0 || w->follow.state != FOLLOW_LIVE || !is_of_epoch(w, event),
+          "who has got an entry knows under which epoch");
+}
+
+/* A stream of events says it with each. */
+static void check_epochs(const struct watched *w, const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->len; i++)
+        CHECK(follow_box_epoch(&w->follow) != 0 || !is_of_epoch(w, batch->events[i]),
+              "an entry goes out with its epoch");
+}
+
 /* 0-0: it names none. */
 static struct notify_id id_of_state(const struct event *event)
 {
@@ -800,6 +828,7 @@ static void get(struct peer *peer, struct watched *w, const struct event *event)
           event->payload);
     if (model.has_nonsense)
         return;
+    hear_epoch(w, event);
     if (event->kind == EVENT_ENTRY)
         get_entry(w, event->id);
     else if (memmem(event->payload, event->len, "\"changed\"", 9) != NULL ||
@@ -872,6 +901,7 @@ static void deliver(struct follow *follow, struct batch *batch, struct notify_id
     CHECK(w->active, "nothing comes to a follow that has ended");
     CHECK(follow->state != FOLLOW_BEHIND, "nothing comes to a follow that is behind");
     CHECK(notify_id_cmp(newest, batch_last_id(batch)) == 0, "newest is the batch's last");
+    check_epochs(w, batch);
     if (peer->len == 0 && !peer->busy) {
         for (size_t i = 0; i < batch->len; i++)
             get(peer, w, batch->events[i]); /* one write: it cannot be cut in the middle */
@@ -922,6 +952,7 @@ static void on_follow_live(struct follow *follow)
         w->start = w->side->box.len;
     if (follow->gap)
         note_gap(w);
+    w->epoch = follow_box_epoch(follow);
     follow->refilled = follow->gap = false;
 }
 
@@ -980,6 +1011,7 @@ static void watched_begin(struct watched *w, const struct notify_id *from)
 {
     memset(w->had, 0, sizeof(w->had));
     w->told_gap = w->told_changed = w->bogus = false;
+    w->epoch = 0;
     w->start_known = from != NULL;
     w->gap = 0;
     if (from == NULL)
@@ -1255,6 +1287,7 @@ static void scenario_begin(uint64_t seed)
     model.has_foreign = !model.has_unreadable && chance(40);
     model.tells_gone = chance(50);
     model.has_epochs = chance(50);
+    model.has_silent_epochs = chance(30);
     model.answer_max = 1 + below(ANSWER_MAX);
     TAILQ_INIT(&model.shared.dirty);
     model.shared.catchup = (struct catchup *)&model; /* only handed on */
