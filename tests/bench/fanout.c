@@ -1,4 +1,4 @@
-/* fanout -- what it costs the bridge to bring one message to very many clients: of WebSockets, or,
+/* fanout -- what it costs a server to bring one message to very many clients: of WebSockets, or,
  * with NOTIFY_CARRIER=sse, of streams of events, or =deflate, of WebSockets with compressed
  * messages.
  *
@@ -174,10 +174,10 @@ static void print_rows(const struct row *rows, size_t count)
 
 static void print_connecting(const struct connecting *connecting)
 {
-    printf("connecting: %.0f per second until greeted (%.0f - %.0f); bridge CPU %.1f us each, "
+    printf("connecting: %.0f per second until greeted (%.0f - %.0f); %s CPU %.1f us each, "
            "everything subscribed\n",
            stats_median(&connecting->rate), stats_min(&connecting->rate),
-           stats_max(&connecting->rate), median_us(&connecting->cpu_ns));
+           stats_max(&connecting->rate), bench_server(), median_us(&connecting->cpu_ns));
     printf("memory: %.0f bytes per connection in user space (Private_Dirty; Rss %.0f)\n",
            connecting->private_dirty, connecting->rss);
     bench_figure(median_us(&connecting->cpu_ns), "%sCPU per connection, us", figure_prefix);
@@ -201,11 +201,11 @@ static void measure_round(struct crowd *crowd, struct floor *floor, struct row *
 static void print_all(const struct bench_options *options, const struct connecting *connecting,
                       const struct row *rows, size_t row_count, uint64_t sent)
 {
-    printf("fanout over %s: %ld clients, %ld rounds of %ld messages; bridge on core %d, generator "
+    printf("fanout over %s: %ld clients, %ld rounds of %ld messages; %s on core %d, generator "
            "and Redis "
            "on core %d\n",
            find_carrier(getenv("NOTIFY_CARRIER"))->title, options->clients, options->rounds,
-           options->operations, options->server_core, options->generator_core);
+           options->operations, bench_server(), options->server_core, options->generator_core);
     print_connecting(connecting);
     print_rows(rows, row_count);
     printf("\norder: each of %ld clients got each of %" PRIu64 " ids exactly once and in order\n",

@@ -229,7 +229,7 @@ static void measure_round(struct course *course, struct relay *relay, struct fig
 
 static void print_delays(const char *name, const char *which, const struct delays *delays)
 {
-    printf("%-6s %-12s %8.3f %8.3f %8.3f - %-8.3f %8.3f %8.3f\n", name, which,
+    printf("%-7s %-12s %8.3f %8.3f %8.3f - %-8.3f %8.3f %8.3f\n", name, which,
            stats_median(&delays->p50) / 1e6, stats_median(&delays->p99) / 1e6,
            stats_min(&delays->p99) / 1e6, stats_max(&delays->p99) / 1e6,
            stats_median(&delays->p999) / 1e6, stats_median(&delays->worst) / 1e6);
@@ -247,16 +247,16 @@ static void print_pauses(const struct figures *figures)
 static void print_cpu(const struct figures *bridge, const struct figures *floor,
                       const struct costs *costs)
 {
-    printf("CPU per delivery, us: bridge %.1f (%.1f - %.1f), floor %.1f (%.1f - %.1f), generator "
+    printf("CPU per delivery, us: %s %.1f (%.1f - %.1f), floor %.1f (%.1f - %.1f), generator "
            "%.1f\n",
-           stats_median(&bridge->cpu_ns) / 1e3, stats_min(&bridge->cpu_ns) / 1e3,
+           bridge->name, stats_median(&bridge->cpu_ns) / 1e3, stats_min(&bridge->cpu_ns) / 1e3,
            stats_max(&bridge->cpu_ns) / 1e3, stats_median(&floor->cpu_ns) / 1e3,
            stats_min(&floor->cpu_ns) / 1e3, stats_max(&floor->cpu_ns) / 1e3,
            stats_median(&costs->generator_ns) / 1e3);
-    printf("of the bridge's: %.1f for the delivery, %.1f for its idle connections (%.1f ms a "
+    printf("of the %s's: %.1f for the delivery, %.1f for its idle connections (%.1f ms a "
            "second)\n",
-           stats_median(&costs->alone_ns) / 1e3, stats_median(&costs->idle_us) / SENDS_PER_SECOND,
-           stats_median(&costs->idle_us) / 1e3);
+           bridge->name, stats_median(&costs->alone_ns) / 1e3,
+           stats_median(&costs->idle_us) / SENDS_PER_SECOND, stats_median(&costs->idle_us) / 1e3);
     bench_figure(stats_median(&costs->alone_ns) / stats_median(&floor->cpu_ns),
                  "CPU per delivery, x floor");
     bench_figure(stats_median(&costs->idle_us), "CPU for idle connections, us a second");
@@ -273,11 +273,11 @@ static void print_figures(const struct bench_options *options, const struct cour
                           const struct figures *bridge, const struct figures *floor)
 {
     printf("latency: %d SENDs a second to users picked from %ld connected ones, %ld rounds of %ld; "
-           "bridge on core %d, generator and Redis on core %d\n",
-           SENDS_PER_SECOND, options->clients, options->rounds, options->operations,
+           "%s on core %d, generator and Redis on core %d\n",
+           SENDS_PER_SECOND, options->clients, options->rounds, options->operations, bench_server(),
            options->server_core, options->generator_core);
     printf("from due to received, in ms; medians of the rounds\n");
-    printf("%-6s %-12s %8s %8s %8s   %-8s %8s %8s\n", "", "", "p50", "p99", "p99 min", "max",
+    printf("%-7s %-12s %8s %8s %8s   %-8s %8s %8s\n", "", "", "p50", "p99", "p99 min", "max",
            "p99.9", "worst");
     print_delays(bridge->name, "all", &bridge->all);
     print_delays(floor->name, "all", &floor->all);
@@ -304,11 +304,12 @@ static void attach(struct course *course)
 int main(int argc, char **argv)
 {
     struct bench_options options = {.clients = 10000, .rounds = 3, .operations = 10000};
-    static struct figures bridge = {.name = "bridge"}, floor = {.name = "floor"};
+    static struct figures bridge, floor = {.name = "floor"};
     static struct costs costs;
     struct crowd crowd;
 
     bench_parse(&options, argc, argv, description);
+    bridge.name = bench_server();
     struct pauses *pauses = pauses_new(options.server_core, options.generator_core);
     proc_pin_self(options.generator_core);
     struct relay *relay = relay_new((uint32_t)options.clients, (uint64_t)options.operations,

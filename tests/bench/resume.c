@@ -164,13 +164,14 @@ int main(int argc, char **argv)
         measure_round(&storm, &figures);
     uint64_t log_reads = count_log_reads(&storm, options.redis_port);
 
-    printf("resume: %ld clients, %ld missed messages, %ld rounds; bridge on core %d, generator and "
+    printf("resume: %ld clients, %ld missed messages, %ld rounds; %s on core %d, generator and "
            "Redis on core %d\n",
-           options.clients, options.operations, options.rounds, options.server_core,
+           options.clients, options.operations, options.rounds, bench_server(), options.server_core,
            options.generator_core);
-    printf("all caught up after %.2f s (%.2f - %.2f), %.1f us of bridge CPU per client\n",
+    printf("all caught up after %.2f s (%.2f - %.2f), %.1f us of %s CPU per client\n",
            stats_median(&figures.took_ns) / 1e9, stats_min(&figures.took_ns) / 1e9,
-           stats_max(&figures.took_ns) / 1e9, stats_median(&figures.bridge_ns) / 1000);
+           stats_max(&figures.took_ns) / 1e9, stats_median(&figures.bridge_ns) / 1000,
+           bench_server());
     printf("NOTIFY.SINCE calls per storm: %.0f in all; naming the log: %" PRIu64 "\n",
            stats_median(&figures.since_calls), log_reads);
     bench_figure(stats_median(&figures.took_ns) / 1e9, "until all caught up, s");

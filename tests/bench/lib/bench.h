@@ -7,6 +7,7 @@
 #ifndef BENCH_H
 #define BENCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -42,6 +43,11 @@ _Noreturn void bench_die(const char *format, ...) __attribute__((format(printf, 
  * if it does.
  */
 void bench_figure(double value, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* What is measured, for tables: "bridge", or the peer that NOTIFY_MEASURED names, which stands in
+ * its place (its port and process are given as the bridge's), and for which there are no goals. */
+const char *bench_server(void);
+bool bench_is_peer(void);
 
 /* Monotonic clock in nanoseconds. */
 uint64_t bench_now_ns(void);
