@@ -464,6 +464,19 @@ static void watch_turns(struct app *app)
     loop_on_turn_end(app->loop, latency_on_turn_end, &app->clients.senders.latency);
 }
 
+/* Whoever runs out of files could make no link to Redis again. */
+static size_t places_for_clients(const struct app *app)
+{
+    size_t wanted = app->config->max_connections;
+    size_t count = file_limit_raise(wanted, bound_set_sockets(app->worker->bound) +
+                                                backend_links_besides(&app->backend));
+
+    if (count < wanted)
+        log_info("file_limit", "connections", log_int((int64_t)count), "wanted",
+                 log_int((int64_t)wanted));
+    return count;
+}
+
 static int build(struct app *app)
 {
     const struct config *config = app->config;
@@ -483,7 +496,7 @@ static int build(struct app *app)
                                     .authority = trust_authority(app->trust),
                                     .clients = &app->clients,
                                     .max_connections = config->max_connections,
-                                    .max_own = file_limit_raise(config->max_connections),
+                                    .max_own = places_for_clients(app),
                                     .board = app->worker->board,
                                     .dev = config->dev,
                                     .docs = config->docs,

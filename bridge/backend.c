@@ -312,6 +312,15 @@ void backend_start(struct backend *backend)
         redis_link_start(backend->commands);
 }
 
+#define PRIMARIES_USUAL 32 /* of a cluster, at most */
+
+size_t backend_links_besides(const struct backend *backend)
+{
+    return backend->commands != NULL
+               ? backend->hearer_count
+               : PRIMARIES_USUAL * (size_t)(1 + backend->topology_config.subscriber_links);
+}
+
 void backend_set_gauges(const struct backend *backend)
 {
     counter_set(COUNTER_CHANNELS, router_channel_count(backend->router));

@@ -54,6 +54,9 @@ int backend_init(struct backend *ret, struct loop *loop, const struct config *co
 void backend_start(struct backend *backend);
 /* All links are up, and the server lets us use our commands. */
 bool backend_is_ready(const struct backend *backend);
+/* How many connections to Redis there may be besides the few that there always are; in a cluster,
+ * where nobody knows how many primaries there will be, enough for most. */
+size_t backend_links_besides(const struct backend *backend);
 void backend_set_gauges(const struct backend *backend);
 /* Tells those who wait for replies that none will come. No follow may be left. All zero is fine. */
 void backend_release(struct backend *backend);

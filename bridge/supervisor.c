@@ -347,7 +347,7 @@ static int begin(struct supervisor *all)
         log_error("out_of_memory", "at", "workers");
         return -ENOMEM;
     }
-    (void)file_limit_raise(all->config->max_connections); /* each worker has sockets here */
+    (void)file_limit_raise(all->config->max_connections, 0); /* each worker has sockets here */
     all->bound = config_bind(all->config, all->crew.count, all->handed);
     return all->bound == NULL ? -EADDRINUSE : 0;
 }

@@ -37,15 +37,6 @@ struct luggage {
     char pid[32], watchdog_pid[32], fds[32]; /* as they stand in env */
 };
 
-static size_t count_sockets(const struct bound_set *bound)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < bound->len; i++)
-        count += bound_count(bound->at[i]);
-    return count;
-}
-
 #define NAMES_VARIABLE "LISTEN_FDNAMES="
 #define WATCHDOG_VARIABLE "WATCHDOG_PID="
 
@@ -59,7 +50,7 @@ static void pack_socket(struct luggage *luggage, const struct bound *bound, size
 
 static int pack_sockets(struct luggage *luggage, const struct bound_set *bound)
 {
-    size_t count = count_sockets(bound);
+    size_t count = bound_set_sockets(bound);
     const size_t begin_max = 64; /* of the variable with a descriptor's number */
 
     luggage->sockets = calloc(count + 1, sizeof(int));

@@ -100,6 +100,15 @@ void bound_set_free(struct bound_set *set)
     free(set);
 }
 
+size_t bound_set_sockets(const struct bound_set *set)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < set->len; i++)
+        count += bound_count(set->at[i]);
+    return count;
+}
+
 bool bound_set_has(const struct bound_set *set, enum listen_door door, enum bound_reach reach)
 {
     for (size_t i = 0; i < set->len; i++)

@@ -30,6 +30,8 @@ void bound_set_own(struct bound_set *set);
 void bound_set_close(struct bound_set *set);
 void bound_set_free(struct bound_set *set);
 
+/* How many sockets they are. */
+size_t bound_set_sockets(const struct bound_set *set);
 /* Of those of one door: can one of them be reached from there? */
 bool bound_set_has(const struct bound_set *set, enum listen_door door, enum bound_reach reach);
 /* The addresses with commas between them, cut if they are very many. */

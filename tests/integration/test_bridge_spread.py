@@ -1,9 +1,11 @@
 """Channels that are heard over several links (--subscriber-links), one of which is lost, stands still or comes back before
 or behind the others: each message comes once and in order, and what is on the other links does not wait."""
 
+import socket
+
 import pytest
 
-from servers import wait_until
+from servers import bridge_path, wait_until
 from tcp_proxy import TcpProxy
 from ws_client import WsClient
 
@@ -14,11 +16,11 @@ HEARS = "notify-bridge:subscriber"
 class Stage:
     """A bridge with links of which each can be told apart, by what is heard over it."""
 
-    def __init__(self, programs, links=2, *args):
+    def __init__(self, programs, links=2, *args, **options):
         self.server = programs.redis()
         self.client = self.server.client()
         self.proxy = TcpProxy(self.server.port)
-        self.bridge = programs.bridge(self.proxy, "--subscriber-links", str(links), "--broadcast-log", "", *args)
+        self.bridge = programs.bridge(self.proxy, "--subscriber-links", str(links), "--broadcast-log", "", *args, **options)
 
     def tab(self, user, query=""):
         tab = WsClient(self.bridge.port, f"/ws?user={user}{query}")
@@ -54,8 +56,8 @@ def has_told_gap(messages):
 def stage(programs):
     made = []
 
-    def make(*args):
-        made.append(Stage(programs, *args))
+    def make(*args, **options):
+        made.append(Stage(programs, *args, **options))
         return made[-1]
 
     yield make
@@ -177,3 +179,57 @@ def test_as_many_links_as_there_may_be_hear_everything_once_and_in_order(stage):
         stage.lose(id_)
     sent = [stage.client.execute_command("NOTIFY.SEND", f"inbox:u{n}", "again") for n in range(150)]
     assert [ids_of(tab, 1)[0] for tab in tabs] == sent
+
+
+@pytest.fixture
+def narrow(tmp_path):
+    """narrow(files): the bridge as a program that may have no more of them."""
+
+    def make(files):
+        program = tmp_path / "narrow"
+        program.write_text(f'#!/bin/sh\nulimit -n {files} && exec "{bridge_path()}" "$@"\n', encoding="ascii")
+        program.chmod(0o755)
+        return str(program)
+
+    return make
+
+
+def is_answered(sock):
+    """Or ended."""
+    try:
+        sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        return True
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+UPGRADE = (
+    "GET /ws?user=u{} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+
+
+def test_links_that_are_lost_are_made_again_though_clients_have_all_the_places_that_there_are(stage, narrow):
+    """Of files they have no more than links leave, or a client would be accepted in the place of a link that was lost."""
+    stage = stage(64, "--connect-rate", "0", program=narrow(300))
+    assert stage.bridge.has_line(r"event=file_limit connections=\d+ wanted=1000000")
+    tab = stage.tab("somebody")
+    socks = [socket.create_connection(("127.0.0.1", stage.bridge.port)) for _ in range(300)]
+    for n, sock in enumerate(socks):
+        try:
+            sock.sendall(UPGRADE.format(n).encode())
+        except OSError:
+            pass  # it had no place
+    paused = "event=accept_paused"
+    wait_until(lambda: stage.bridge.has_line(paused) or all(map(is_answered, socks)), "an answer for each")
+    for id_ in stage.links():
+        stage.lose(id_)
+    wait_until(lambda: len(stage.links()) == 65, "all links")
+    assert not stage.bridge.has_line(paused)
+    id_ = stage.client.execute_command("NOTIFY.SEND", "inbox:somebody", "hello")
+    assert ids_of(tab, 1) == [id_]
+    tab.close()
+    for sock in socks:
+        sock.close()
