@@ -16,6 +16,7 @@
 
 #define BATCH_CHANNELS 256 /* in one SUBSCRIBE */
 #define BATCHES_MAX 512    /* of one lane under way */
+#define CLASSES 1024       /* of hashes, each of one lane if there are no slots; a power of 2 */
 #define RETRY_MIN_MS 250   /* what is refused for a while is said again after so long, */
 #define RETRY_MAX_MS 4000  /* then after twice as long, up to this, until something is confirmed */
 
@@ -257,7 +258,7 @@ static unsigned slot_of(const struct subscription *sub)
 static struct slot_queue *queue_of(const struct subscription_set *set,
                                    const struct subscription *sub)
 {
-    return &set->queues[is_sharded(set) ? slot_of(sub) : sub->hash % set->queue_count];
+    return &set->queues[is_sharded(set) ? slot_of(sub) : sub->hash % CLASSES % set->queue_count];
 }
 
 static void make_ready(struct subscription_set *set, struct slot_queue *queue)
@@ -787,18 +788,34 @@ void subscription_set_lane_up(struct subscription_set *set, unsigned lane, struc
 }
 
 /* Whoever is told may want others, but those are in no lane yet, nor is anybody dropped. */
-void subscription_set_lane_down(struct subscription_set *set, unsigned lane)
+static void lose_in_bucket(struct subscription_set *set, unsigned lane, size_t bucket)
 {
     struct hash_node *node, *next;
 
-    set->up -= set->lanes[lane].link != NULL;
-    set->lanes[lane].link = NULL;
-    HASH_TABLE_FOREACH(node, next, &set->table)
-    {
+    for (node = hash_table_chain(&set->table, bucket); node != NULL; node = next) {
         struct subscription *sub = (struct subscription *)node;
+        next = node->next;
         if (is_somewhere(sub) && sub->lane == lane)
             start_over(set, sub);
     }
+}
+
+/* Of many lanes that go down at once each is only looked for where its channels are. */
+static void lose_all(struct subscription_set *set, unsigned lane)
+{
+    bool sorted = !is_sharded(set) && set->table.mask >= CLASSES - 1;
+    size_t classes = sorted ? CLASSES : 1, step = sorted ? set->queue_count : 1;
+
+    for (size_t class = sorted ? lane : 0; class < classes; class += step)
+        for (size_t bucket = class; bucket <= set->table.mask; bucket += classes)
+            lose_in_bucket(set, lane, bucket);
+}
+
+void subscription_set_lane_down(struct subscription_set *set, unsigned lane)
+{
+    set->up -= set->lanes[lane].link != NULL;
+    set->lanes[lane].link = NULL;
+    lose_all(set, lane);
 }
 
 void subscription_set_up(struct subscription_set *set, struct redis_link *link)

@@ -432,8 +432,8 @@ Test(subscription, many_channels_go_out_in_batches)
     end();
 }
 
-#define LANES 4
-#define SPREAD 1000
+#define LANES_MAX 64
+#define SPREAD_MAX 5000
 
 /* A channel of many, each in one of several lanes. */
 struct spread {
@@ -460,6 +460,8 @@ static void on_spread_message(void *owner, struct notify_str payload)
 static const struct subscription_handlers spread_handlers = {
     .on_held = on_spread_held, .on_lost = on_spread_lost, .on_message = on_spread_message};
 
+static unsigned lane_count;
+
 static void push_in_lane(struct subscription_set *spread, unsigned lane, const char *kind,
                          struct notify_str channel, const char *payload)
 {
@@ -483,7 +485,7 @@ static size_t confirm_lane(struct subscription_set *spread, unsigned lane, struc
         command = link_testing_take(link);
         for (size_t i = 1; i < command->argc; i++, channels++) {
             struct spread *one = subscription_find(spread, command->argv[i]);
-            push_in_lane(spread, (lane + 1) % LANES, "subscribe", command->argv[i], "1");
+            push_in_lane(spread, (lane + 1) % lane_count, "subscribe", command->argv[i], "1");
             cr_assert_not(one->held > one->lost, "what another link says of it is none of its");
             push_in_lane(spread, lane, "subscribe", command->argv[i], "1");
             cr_assert_eq(one->held, one->lost + 1);
@@ -494,41 +496,55 @@ static size_t confirm_lane(struct subscription_set *spread, unsigned lane, struc
     return channels;
 }
 
-Test(subscription, channels_are_spread_over_links_and_one_that_is_lost_loses_its_own_alone)
+static void spread_over(unsigned lanes, size_t count)
 {
-    static struct spread all[SPREAD];
-    static struct redis_link links[LANES];
+    static struct spread all[SPREAD_MAX];
+    static struct redis_link links[LANES_MAX];
     struct subscription_set *spread =
-        subscription_set_new_spread(LOOP_TESTING, &spread_handlers, LANES);
+        subscription_set_new_spread(LOOP_TESTING, &spread_handlers, lanes);
+    unsigned lost = lanes / 2;
     size_t channels = 0;
 
+    lane_count = lanes;
     cr_assert_not_null(spread);
-    for (int i = 0; i < SPREAD; i++) {
-        (void)snprintf(all[i].text, sizeof(all[i].text), "s%d", i);
+    for (size_t i = 0; i < count; i++) {
+        all[i] = (struct spread){.lane = lanes};
+        (void)snprintf(all[i].text, sizeof(all[i].text), "s%zu", i);
         cr_assert_not_null(subscription_want(spread, notify_str_z(all[i].text), &all[i]));
     }
-    for (unsigned lane = 0; lane < LANES; lane++) {
+    for (unsigned lane = 0; lane < lanes; lane++) {
         link_testing_init(&links[lane]);
         subscription_set_lane_up(spread, lane, &links[lane]);
         size_t here = confirm_lane(spread, lane, &links[lane]);
-        cr_assert_geq(here, SPREAD / LANES / 2, "about as many as in others");
+        cr_assert(here >= count / lanes / 2 || count / lanes < 200, "about as many as in others");
         channels += here;
     }
-    cr_assert_eq(channels, SPREAD, "each in one");
-    subscription_set_lane_down(spread, 1);
-    for (int i = 0; i < SPREAD; i++)
-        cr_assert_eq(all[i].lost, all[i].lane == 1);
-    subscription_set_lane_up(spread, 1, &links[1]);
-    (void)confirm_lane(spread, 1, &links[1]);
-    for (int i = 0; i < SPREAD; i++) {
+    cr_assert_eq(channels, count, "each in one");
+    subscription_set_lane_down(spread, lost);
+    for (size_t i = 0; i < count; i++)
+        cr_assert_eq(all[i].lost, all[i].lane == lost);
+    subscription_set_lane_up(spread, lost, &links[lost]);
+    (void)confirm_lane(spread, lost, &links[lost]);
+    for (size_t i = 0; i < count; i++) {
         cr_assert_eq(all[i].held, all[i].lost + 1, "those are asked for anew where they were");
         push_in_lane(spread, all[i].lane, "message", notify_str_z(all[i].text), "hello");
         cr_assert_eq(all[i].messages, 1);
     }
     subscription_set_free(spread);
     loop_testing_run_deferred();
-    for (unsigned lane = 0; lane < LANES; lane++)
+    for (unsigned lane = 0; lane < lanes; lane++)
         link_testing_go_down(&links[lane]);
+}
+
+Test(subscription, channels_are_spread_over_links_and_one_that_is_lost_loses_its_own_alone)
+{
+    static const unsigned lanes[] = {2, 3, 4, 24, LANES_MAX};
+
+    for (size_t i = 0; i < sizeof(lanes) / sizeof(lanes[0]); i++) {
+        spread_over(lanes[i], SPREAD_MAX);
+        spread_over(lanes[i], SPREAD_MAX / 2);
+        spread_over(lanes[i], 700); /* hashes are not told apart by as many buckets */
+    }
 }
 
 Test(subscription, pushes_of_another_shape_are_ignored)
