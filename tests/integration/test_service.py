@@ -127,6 +127,7 @@ def test_without_a_manager_that_can_be_told_it_goes_on(lasting, name):
 
 
 def test_a_manager_that_does_not_read_holds_nobody_up(lasting, manager):
+    manager.read_no_more()
     full = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     full.setblocking(False)
     try:

@@ -12,7 +12,7 @@ import pytest
 
 from lasting import Lasting, children, is_alive
 from manager import Manager
-from servers import bridge_path, free_port, wait_until
+from servers import at_some_pace, bridge_path, free_port, read_files_again, wait_until
 from ws_client import WsClient
 
 
@@ -150,18 +150,34 @@ def installed(lasting, tmp_path):
     return make
 
 
-def test_a_program_that_ends_at_once_or_never_gets_ready_changes_nothing(installed):
-    bridge, program = installed("--takeover-timeout", "1s")
+def test_a_program_that_ends_at_once_or_never_gets_ready_changes_nothing(installed, tmp_path):
+    file = tmp_path / "bridge.conf"
+    file.write_text("")
+    bridge, program = installed("--config", str(file))
     tab = WsClient(bridge.port, "/ws?user=alice")
     tab.expect(type="connection")
+
+    def fail(text):
+        script(program, text)
+        mark = bridge.ask_take_over()
+        bridge.wait_line("event=takeover_failed ", since=mark)
+        hammer.wait_served(20)
+        return mark
+
+    def sleep(unit_s):
+        """As long as it may take to get ready it has to say that it sleeps, too."""
+        file.write_text(f"takeover-timeout {unit_s}s\n")
+        read_files_again(bridge)
+        mark = fail("echo $$ asleep; exec sleep 1000")
+        return next(line for line in bridge.lines[mark:] if line.endswith(" asleep"))
+
     with Hammer(("127.0.0.1", bridge.port)) as hammer:
-        for text in ("exit 3", "kill -SEGV $$", "echo $$ asleep; exec sleep 1000"):
-            script(program, text)
-            mark = bridge.ask_take_over()
-            bridge.wait_line("event=takeover_failed ", since=mark)
-            hammer.wait_served(20)
-        slept = next(line for line in bridge.lines if line.endswith(" asleep"))
+        fail("exit 3")
+        fail("kill -SEGV $$")
+        slept = at_some_pace(sleep, 1)
         wait_until(lambda: not os.path.exists(f"/proc/{slept.split()[0]}"), "its being waited for")
+        file.write_text("")
+        read_files_again(bridge)
         os.unlink(program)
         mark = bridge.ask_take_over()
         for event in ("takeover_not_started", "takeover_failed"):  # the child says the one, we say the other when it ended
@@ -236,10 +252,11 @@ def test_a_manager_is_told_which_process_is_the_main_one(lasting):
         first = bridge.take_over()
         second = bridge.pid
         assert manager.wait(since=mark, RELOADING="1")[0] == first
-        pid, pairs, _ = manager.wait(since=mark, MAINPID=r"\d+")
+        said = manager.wait(since=mark, MAINPID=r"\d+")
+        pid, pairs, _ = said
         assert (pid, pairs["MAINPID"], pairs["READY"]) == (first, str(second), "1")
         assert pairs["STATUS"] == "serves clients"  # what the new one has said before nobody may have believed
-        at = len(manager.heard)
+        at = manager.heard.index(said) + 1
         bridge.wait_gone(first)
         assert manager.wait(since=at, WATCHDOG="1")[0] == second
         assert {pid for pid, _, _ in manager.heard[at:]} == {second}  # the old one says nothing any more, not that it ends

@@ -3,10 +3,12 @@ sockets over that listen already (socket activation)."""
 
 import os
 import re
+import select
 import socket
 import struct
 import sys
 import tempfile
+import threading
 import time
 
 from patience import WAIT_TIMEOUT_S
@@ -15,7 +17,8 @@ HAND_OVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hand_over.
 
 
 class Manager:
-    """Hears datagrams at a path of its own, or at an abstract name."""
+    """Hears datagrams at a path of its own, or at an abstract name, at once, as managers do: the kernel keeps some ten of
+    them, and a program does not wait for long until there is room for another one."""
 
     def __init__(self, abstract=False):
         self._folder = tempfile.TemporaryDirectory(prefix="notify-test-manager-")
@@ -24,26 +27,32 @@ class Manager:
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self.sock.bind("\0" + self.name[1:] if abstract else self.name)
         self.heard = []  # (pid of who said it, {name: value}, time)
+        self.sock.setblocking(False)
+        self._news = threading.Condition()
+        self._end, self._ended = socket.socketpair()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     @property
     def env(self):
         return {"NOTIFY_SOCKET": self.name}
 
-    def _hear(self, timeout):
-        self.sock.settimeout(timeout)
-        try:
-            text, controls, _, _ = self.sock.recvmsg(4096, socket.CMSG_SPACE(12))
-        except (TimeoutError, BlockingIOError):
-            return False
-        (pid, _, _) = struct.unpack("iii", controls[0][2])
-        pairs = dict(line.split("=", 1) for line in text.decode().splitlines())
-        self.heard.append((pid, pairs, time.monotonic()))
-        return True
+    def _read(self):
+        while self._ended not in select.select([self.sock, self._ended], [], [])[0]:
+            self.hear_all()
 
     def hear_all(self):
-        while self._hear(0):
-            pass
-        return self.heard
+        """All that has been said up to now."""
+        with self._news:
+            while True:
+                try:
+                    text, controls, _, _ = self.sock.recvmsg(4096, socket.CMSG_SPACE(12))
+                except BlockingIOError:
+                    return self.heard
+                (pid, _, _) = struct.unpack("iii", controls[0][2])
+                pairs = dict(line.split("=", 1) for line in text.decode().splitlines())
+                self.heard.append((pid, pairs, time.monotonic()))
+                self._news.notify_all()
 
     def mark(self):
         return len(self.hear_all())
@@ -52,16 +61,23 @@ class Manager:
         """(pid, pairs, time) of the first datagram from `since` on with these values, which are patterns."""
         deadline = time.monotonic() + WAIT_TIMEOUT_S
         at = since
-        while True:
-            while at < len(self.heard):
-                pairs = self.heard[at][1]
-                if all(re.fullmatch(pattern, pairs.get(name, "")) for name, pattern in wanted.items()):
-                    return self.heard[at]
-                at += 1
-            if not self._hear(max(deadline - time.monotonic(), 0.001)) and time.monotonic() > deadline:
-                raise AssertionError(f"nothing like {wanted} in {self.heard[since:]}")
+        with self._news:
+            while True:
+                while at < len(self.heard):
+                    pairs = self.heard[at][1]
+                    if all(re.fullmatch(pattern, pairs.get(name, "")) for name, pattern in wanted.items()):
+                        return self.heard[at]
+                    at += 1
+                if not self._news.wait(max(deadline - time.monotonic(), 0)):
+                    raise AssertionError(f"nothing like {wanted} in {self.heard[since:]}")
+
+    def read_no_more(self):
+        self._end.close()
+        self._reader.join()
 
     def close(self):
+        self.read_no_more()
+        self._ended.close()
         self.sock.close()
         self._folder.cleanup()
 
