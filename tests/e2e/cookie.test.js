@@ -98,3 +98,20 @@ test('a cookie that the browser sends for a page of another port counts for noth
   assert.equal(await statusOf(page, address, () => page.evaluate((url) => void (location.href = url), address + LIST)), 401, 'a link');
   assert.equal(await redis.cli('NOTIFY.UNREAD', 'inbox:alice'), '1');
 });
+
+test('a page whose token is in a cookie is told nothing old as if it were new, and has nothing marked as seen', async () => {
+  const { redis, address, page } = await start();
+  await page.goto(`${address}/healthz`);
+  await page.addScriptTag({ url: `${address}/notify.js` });
+  const heard = await page.evaluate(async () => {
+    const client = new NotifyClient('/ws');
+    const ids = [];
+    client.on('notification', ({ id }) => ids.push(id));
+    const ready = new Promise((done) => client.once('ready', done));
+    client.open();
+    const { unread } = await ready;
+    return { unread, ids };
+  });
+  assert.deepEqual(heard, { unread: 1, ids: [] });
+  assert.match(await redis.cli('NOTIFY.BADGE', 'inbox:alice'), /^unseen\n1$/m);
+});

@@ -264,17 +264,19 @@ test('what comes makes a list no longer than 500; what has fallen off its end is
   }
 });
 
-test('a page that could not be had is asked for again while Redis is away', async () => {
-  const { scene, inbox } = await start();
-  inbox.reload();
-  await settle();
-  await scene.answer(HISTORY, { type: 'error', error: { code: 'UNAVAILABLE', message: 'Redis is away' } });
-  assert.equal(inbox.state.error.code, 'UNAVAILABLE');
-  assert.deepEqual(idsOf(inbox), ['100-0', '99-0', '98-0'], 'what was shown stays');
-  await scene.clock.advance(2 * LIMITS.countMs);
-  await scene.answer(HISTORY, { type: 'notification_history', items: [item('100-0')], next: null });
-  assert.equal(inbox.state.error, null);
-  assert.deepEqual(idsOf(inbox), ['100-0']);
+test('a page that could not be had is asked for again while Redis is away, or when it got lost beside a stream', async () => {
+  for (const error of [{ code: 'UNAVAILABLE', message: 'Redis is away' }, { code: 'DISCONNECTED', message: 'no answer came' }]) {
+    const { scene, inbox } = await start();
+    inbox.reload();
+    await settle();
+    await scene.answer(HISTORY, { type: 'error', error });
+    assert.equal(inbox.state.error.code, error.code);
+    assert.deepEqual(idsOf(inbox), ['100-0', '99-0', '98-0'], 'what was shown stays');
+    await scene.clock.advance(2 * LIMITS.countMs);
+    await scene.answer(HISTORY, { type: 'notification_history', items: [item('100-0')], next: null });
+    assert.equal(inbox.state.error, null);
+    assert.deepEqual(idsOf(inbox), ['100-0']);
+  }
 });
 
 test('what no message can tell, and what is not there yet, is asked for', async () => {

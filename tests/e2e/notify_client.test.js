@@ -46,8 +46,8 @@ test('a restart delay is read from the reason of a 1012 only, and bounded', () =
 });
 
 test('the address is made of any kind of base, with everything escaped', () => {
-  assert.equal(connectUrl('/ws', 'https://host:1/test-ws?x#y', { user: 'a&b=c' }), 'wss://host:1/ws?protocol=notify.v1&user=a%26b%3Dc');
-  assert.equal(connectUrl(undefined, 'http://host/', {}), 'ws://host/ws?protocol=notify.v1');
+  assert.equal(connectUrl('/ws', 'https://host:1/test-ws?x#y', { user: 'a&b=c' }), 'wss://host:1/ws?protocol=notify.v1&user=a%26b%3Dc&last_event_id=');
+  assert.equal(connectUrl(undefined, 'http://host/', {}), 'ws://host/ws?protocol=notify.v1&last_event_id=');
   assert.equal(connectUrl('ws://host/ws', undefined, { clientId: 'a/b' }, 't'), 'ws://host/ws/a%2Fb?protocol=notify.v1&token=t&last_event_id=');
 });
 
@@ -75,7 +75,7 @@ test('a click opens addresses of the web that the sender calls to be opened, and
 
 test('after the greeting the client counts, learns its places, and is ready', async () => {
   const scene = await Scene.start();
-  assert.equal(scene.socket.url, 'ws://bridge/ws?protocol=notify.v1&user=alice');
+  assert.equal(scene.socket.url, 'ws://bridge/ws?protocol=notify.v1&user=alice&last_event_id=');
   assert.equal(scene.client.status, 'connecting');
   await scene.connectFirst({ unread: 3, rev: 7 });
   assert.equal(scene.client.status, 'connected');
@@ -458,6 +458,109 @@ test('the first entries of a box, the second one live before the first is caught
   await scene.answer('resume', { type: 'resumed', results });
   assert.deepEqual(scene.all('gap'), []);
   assert.deepEqual(scene.ids, ['1-0', '2-0']);
+});
+
+/* The answer to a resume of both boxes. */
+const resumed = (recovered, count = 0) => ({
+  type: 'resumed',
+  results: { 'inbox:alice': { recovered, count }, 'topic:all': { recovered: true, count: 0 } },
+});
+
+/* Entries that follow one another; as read again they have the box's revision. */
+const line = (from, to, { first = `${from - 1}-0`, rev } = {}) =>
+  Array.from({ length: to - from + 1 }, (_, i) => entry(`${from + i}-0`, i === 0 ? first : `${from + i - 1}-0`, { rev: rev ?? from + i }));
+
+test('however many live messages the bridge says before it reads the resume, what comes again with what was missed is delivered once', async () => {
+  const scene = await Scene.start();
+  await scene.connectFirst({ last: '0-0', rev: 0 });
+  await scene.reconnect();
+  const count = 2 * LIMITS.recentIds;
+  await scene.receive(...line(1, count));
+  await scene.receive(...line(1, count, { rev: count }), ...line(count + 1, count + 2, { rev: count }));
+  await scene.answer('resume', resumed(true, count + 2));
+  assert.deepEqual(scene.ids, line(1, count + 2).map(({ id }) => id));
+  assert.deepEqual(scene.all('gap'), []);
+});
+
+test('the first entry that was missed may be the first that the box still has: that is no other box', async () => {
+  for (const rev of [200, 104]) { // as read just now, or for somebody else before
+    const scene = await Scene.start();
+    await scene.connectFirst();
+    await scene.receive(entry('101-0', '100-0'));
+    await scene.reconnect();
+    await scene.receive(entry('105-0', '104-0', { rev: 200 }), ...line(103, 105, { first: '0-0', rev }));
+    await scene.answer('resume', resumed(true, 3));
+    assert.deepEqual(scene.ids, ['101-0', '103-0', '104-0', '105-0'], `rev ${rev}`);
+    assert.deepEqual(scene.all('gap'), []);
+  }
+});
+
+test('what waited is delivered once, though the place was lost and it came again with what is left', async () => {
+  const scene = await Scene.start();
+  await scene.connectFirst();
+  await scene.reconnect();
+  await scene.receive(entry('105-0', '104-0', { rev: 200 }), ...line(103, 106, { first: '0-0', rev: 201 }));
+  await scene.answer('resume', resumed(false, 4));
+  await scene.receive(entry('107-0', '106-0', { rev: 202 }));
+  assert.deepEqual(scene.ids, ['103-0', '104-0', '105-0', '106-0', '107-0']);
+  assert.deepEqual(scene.all('gap').map(({ key }) => key), ['inbox:alice']);
+});
+
+test('a resume that is asked for again, since its answer was late, has nothing delivered twice', async () => {
+  for (const recovered of [true, false]) {
+    const scene = await Scene.start({ requestMs: 500, backoffMs: 100 });
+    await scene.connectFirst();
+    await scene.reconnect();
+    const first = scene.request('resume');
+    await scene.receive(...line(101, 150, { rev: 200 }));
+    await scene.clock.advance(600);
+    const second = scene.request('resume');
+    assert.notEqual(second.request_id, first.request_id);
+    assert.deepEqual(second.positions, first.positions, 'so that it is told whether that place was lost');
+    await scene.receive({ ...resumed(recovered, 50), request_id: first.request_id }, ...line(151, 152), entry('154-0', '153-0', { rev: 204 }));
+    await scene.receive(...line(101, 154, { rev: 204 }), { ...resumed(recovered, 54), request_id: second.request_id }, ...line(155, 156));
+    assert.deepEqual(scene.ids, line(101, 156).map(({ id }) => id), `recovered ${recovered}`);
+    assert.equal(scene.all('gap').length, recovered ? 0 : 1);
+  }
+});
+
+test('a box that has begun anew while nobody was there is told in order, each once, though a live message overtakes', async () => {
+  const scene = await Scene.start();
+  await scene.connectFirst();
+  await scene.receive(entry('101-0', '100-0', { rev: 5 }));
+  await scene.reconnect();
+  await scene.receive(entry('202-0', '201-0', { rev: 3 }), ...line(200, 202, { first: '0-0', rev: 3 }));
+  await scene.answer('resume', resumed(true, 3));
+  assert.deepEqual(scene.ids, ['101-0', '200-0', '201-0', '202-0']);
+  assert.deepEqual(scene.all('gap').map(({ key }) => key), ['inbox:alice']);
+});
+
+test('what the bridge takes for lost while a resume is under way is delivered from there on, all of it', async () => {
+  const scene = await Scene.start();
+  await scene.connectFirst();
+  await scene.receive(entry('101-0', '100-0', { rev: 3 }));
+  await scene.reconnect();
+  await scene.receive({ type: 'resumed', results: { 'inbox:alice': { recovered: false, count: 0 } } });
+  await scene.answer('unread_count', { type: 'unread_count', unread: 3, last: '104-0', rev: 6 });
+  await scene.receive(...line(102, 105, { rev: 7 }));
+  await scene.answer('resume', resumed(true, 4));
+  assert.deepEqual(scene.ids, ['101-0', '102-0', '103-0', '104-0', '105-0']);
+});
+
+test('a socket that is closing is asked nothing, and says nothing about a place', async () => {
+  const scene = await Scene.start({ backoffMs: 100 });
+  await scene.connectFirst();
+  await scene.drop();
+  await scene.clock.advance(100);
+  scene.socket.readyState = 2;
+  await scene.receive({ type: 'connection', status: 'connected', client_id: 'c1', user_id: 'alice' });
+  await scene.clock.advance(50);
+  assert.deepEqual(scene.all('gap'), []);
+  assert.deepEqual(scene.all('error'), []);
+  await scene.drop();
+  await scene.clock.advance(200);
+  await scene.greet();
+  assert.equal(scene.request('resume').positions['inbox:alice'], '100-0');
 });
 
 test('an id that comes twice is delivered once, on this connection and on the next', async () => {

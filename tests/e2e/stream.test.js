@@ -226,6 +226,22 @@ test('requests go by HTTP, with the token in a header, and errors are errors', a
   await garbled;
 });
 
+test('a count that gets lost on its way beside a stream is asked for again', async () => {
+  const { scene, streams } = await blocked({ recountMs: 100 });
+  await streams.greet({ positions: { 'inbox:alice': '100-0' } });
+  await streams.last('unread_count').answer('<html>', 502);
+  await scene.clock.advance(100);
+  await streams.last('unread_count').answer(COUNT);
+  assert.equal(scene.client.unread, 1);
+  assert.deepEqual(scene.all('error'), []);
+  await streams.tell(entry('99-0', '98-0', { rev: 3, unread: 7 })); // perhaps of another box: that is asked about
+  await scene.clock.advance(200);
+  const first = streams.last('unread_count');
+  await first.answer('<html>', 502);
+  await scene.clock.advance(400);
+  assert.notEqual(streams.last('unread_count'), first);
+});
+
 test('a stream goes on where the last connection stood, and live messages wait for what was missed', async () => {
   const { scene, streams } = await connected({ topics: ['news'] });
   await streams.tell(entry('101-0', '100-0'));
@@ -238,6 +254,24 @@ test('a stream goes on where the last connection stood, and live messages wait f
   assert.deepEqual(scene.ids, ['101-0'], 'it has to wait');
   await streams.tell(entry('103-0', '101-0'), { type: 'resumed', results: { 'inbox:alice': { recovered: true, count: 1 }, 'topic:all': { recovered: true, count: 0 } } });
   assert.deepEqual(scene.ids, ['101-0', '103-0', '104-0']);
+});
+
+test('a place that is taken while a stream is being opened is where the next one begins, at once', async () => {
+  const { scene, streams } = await connected({ topics: ['news'] });
+  await streams.tell(entry('5-0', '4-0', { key: 'topic:news' }));
+  await streams.end();
+  await nextAttempt(scene);
+  const results = Object.fromEntries(['inbox:alice', 'topic:all', 'topic:news'].map((key) => [key, { recovered: true }]));
+  assert.equal(JSON.parse(streams.stream.url.searchParams.get('positions'))['topic:news'], '5-0');
+  scene.client.subscribe('news', { lastId: '3-0' });
+  await streams.greet({ positions: { 'inbox:alice': '100-0', 'topic:news': '5-0' } });
+  await scene.clock.advance(0);
+  await breathe();
+  assert.equal(JSON.parse(streams.stream.url.searchParams.get('positions'))['topic:news'], '3-0');
+  await streams.greet({ positions: { 'inbox:alice': '100-0', 'topic:news': '3-0' } });
+  await streams.tell(...['4-0', '5-0', '6-0'].map((id, i) => entry(id, `${3 + i}-0`, { key: 'topic:news' })), { type: 'resumed', results });
+  assert.deepEqual(scene.ids, ['5-0', '4-0', '5-0', '6-0']);
+  assert.equal(streams.streams.length, 3);
 });
 
 test('a place that was lost is told as over a WebSocket', async () => {

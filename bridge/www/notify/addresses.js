@@ -13,10 +13,8 @@ function connectUrl(url, base, options, token) {
   }
   target.searchParams.set('protocol', 'notify.v1'); // the bytes as they were published
   if (options.user !== undefined) target.searchParams.set('user', options.user);
-  if (token) {
-    target.searchParams.set('token', token);
-    target.searchParams.set('last_event_id', ''); // we know our positions, and resume from them
-  }
+  if (token) target.searchParams.set('token', token);
+  target.searchParams.set('last_event_id', ''); // we know our positions, and resume from them (a cookie may hold a token)
   return target.href;
 }
 

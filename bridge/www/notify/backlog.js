@@ -3,6 +3,7 @@
 class Backlog {
   #positions;
   #kept = new Map(); // key -> messages that wait until what was missed before them has come
+  #from = new Map(); // key -> { place, rev }: what was known of it when they began to
   #below = new Set(); // keys of which some that wait stand below the place
 
   constructor(positions) {
@@ -13,16 +14,35 @@ class Backlog {
   hold(key) {
     this.#below.delete(key);
     this.#kept.set(key, []);
+    this.#from.set(key, { place: this.#positions.get(key), rev: this.#positions.rev(key) });
   }
 
   holds(key) {
     return this.#kept.has(key);
   }
 
-  /* What waited on key, entries first and in order; nothing waits any more. */
+  /* Has it been handed out since key waits? Live ones that were next come again with what was missed, and all
+   * of that if it is asked for again. (From one place to the next nothing is left out.) */
+  hasHad({ key, id }) {
+    const { place } = this.#from.get(key) || {};
+    return place !== undefined && isId(id) && compareIds(id, place) > 0 && !this.#positions.isNew(key, id);
+  }
+
+  /* Its revision when it began to wait; undefined: it does not. */
+  revBefore(key) {
+    return this.holds(key) ? this.#from.get(key).rev : undefined;
+  }
+
+  /* What was known of key is so no more: what comes below its next place has not been handed out. */
+  losePlace(key) {
+    if (this.holds(key)) this.#from.set(key, { place: undefined, rev: -1 });
+  }
+
+  /* What waited on key and has not been handed out, entries first and in order; nothing waits any more. */
   release(key) {
-    const kept = this.#kept.get(key) || [];
+    const kept = (this.#kept.get(key) || []).filter((message) => !this.hasHad(message));
     this.#kept.delete(key);
+    this.#from.delete(key);
     this.#below.delete(key);
     const entries = kept.filter((message) => isId(message.id));
     entries.sort((a, b) => compareIds(a.id, b.id));
@@ -31,6 +51,7 @@ class Backlog {
 
   reset() {
     this.#below.clear();
+    this.#from.clear();
     this.#kept.clear();
   }
 
@@ -38,6 +59,7 @@ class Backlog {
    * that is not stored) stays behind the entries that wait, which it may be about. */
   keep(message) {
     const kept = this.#kept.get(message.key);
+    if (this.hasHad(message)) return false;
     const waits = kept && (isId(message.id) ? !this.#isNext(message) : kept.length > 0);
     if (waits) kept.push(message);
     if (waits && isId(message.id) && this.#isBelow(message)) this.#below.add(message.key);

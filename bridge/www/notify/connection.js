@@ -1,5 +1,10 @@
 /* connection -- one link to the bridge, kept alive. */
 
+/* Of a request of the present connection. */
+function isPassing({ code }) {
+  return PASSING_ERRORS.has(code) || LINK_ERRORS.has(code);
+}
+
 /* Keeps one link to the bridge alive. What it hears goes to `hears`: hears.event(type, event) gets the
  * library's own events, hears.message(message) what comes from boxes. */
 class Connection {
@@ -423,30 +428,39 @@ class Connection {
     const isCatchingUp = this.#backlog.holds(key);
     const isReplaced = isChange(message, 'changed') && isId(message.last);
     const isGone = isChange(message, 'gone');
+    const isOther = !this.#backlog.hasHad(message) && this.#positions.beginsAnew(message, this.#backlog.revBefore(key));
     if (isReplaced) this.#beginAnew(key, message.last);
-    else if (this.#positions.beginsAnew(message, isCatchingUp)) this.#beginAnew(key);
+    else if (isOther) this.#beginAnew(key, '0-0', message.rev);
     this.#positions.hear(key, message.rev);
     // While it catches up, the bridge has not judged the place yet.
     const isBranched = !isCatchingUp && this.#positions.noteEpoch(key, message.epoch);
     if (key === this.inboxKey) this.#hearCount(message, isCatchingUp, isReplaced || isGone || isBranched);
     if (isGone) this.#beginAnew(key);
-    if (!this.#backlog.keep(message)) this.#deliver(message);
-    // Positions have not moved: the next connection gets all of it.
-    else if (this.#backlog.isFull(key)) this.#lost(CLOSE_ABNORMAL, 'too far behind');
+    this.#keepOrDeliver(message);
   }
 
-  /* What comes from here on is of another box with the same name. What waits is of the last one. */
-  #beginAnew(key, place = '0-0') {
+  /* What comes from here on is of another box with the same name. What waits is of the last one, but for what has
+   * overtaken the first of the next one, which is read later and has a revision, `rev`, that is no lower. */
+  #beginAnew(key, place = '0-0', rev = -1) {
     const isCatchingUp = this.#backlog.holds(key);
-    for (const message of this.#backlog.release(key)) this.#deliver(message);
-    if (isCatchingUp) this.#backlog.hold(key);
+    const kept = this.#backlog.release(key);
+    for (const message of kept) if (!(message.rev <= rev)) this.#deliver(message);
     this.#losePlace(key);
     this.#positions.start(key, place);
+    if (isCatchingUp) this.#backlog.hold(key);
+    for (const message of kept) if (message.rev <= rev) this.#keepOrDeliver(message);
+  }
+
+  #keepOrDeliver(message) {
+    if (!this.#backlog.keep(message)) this.#deliver(message);
+    // Positions have not moved: the next connection gets all of it.
+    else if (this.#backlog.isFull(message.key)) this.#lost(CLOSE_ABNORMAL, 'too far behind');
   }
 
   /* Nothing is known any more of where key stands: ids and revisions are taken as they come. */
   #losePlace(key) {
     this.#positions.forget(key);
+    this.#backlog.losePlace(key);
     if (key === this.inboxKey) this.#badge.restart();
     this.#emit('gap', { key });
   }
@@ -572,7 +586,7 @@ class Connection {
     const epoch = this.#epoch;
     this.request('unread_count').catch((error) => {
       if (epoch !== this.#epoch) return;
-      if (PASSING_ERRORS.has(error.code)) this.#recountSoon();
+      if (isPassing(error)) this.#recountSoon();
       else this.#emit('error', { error, request: { type: 'unread_count' } });
     });
   }
@@ -603,6 +617,7 @@ class Connection {
   /* -- after the greeting: follow, catch up, count -- */
 
   #receiveGreeting(greeting) {
+    if (this.#isByStream && this.#hasMoved()) return this.#connectAnew();
     this.#greeting = greeting;
     this.#isRefused = false;
     if (!this.#isByStream) this.#ungreeted = 0;
@@ -630,6 +645,12 @@ class Connection {
     const others = this.#broadcast().filter(({ name }) => !positions[name]);
     const follows = [...this.#wishes.all, ...others].map((wish) => this.#follow(wish, epoch));
     return [this.#resume(positions, epoch), this.#count(epoch), ...follows];
+  }
+
+  /* Is the stream one that was asked for from other places? One of a tab that has seen less may have been taken since,
+   * or one that the application names. */
+  #hasMoved() {
+    return JSON.stringify(this.#toSend().positions) !== JSON.stringify(this.#sent.positions);
   }
 
   /* What was missed comes by itself; the greeting says where all others stand. */
@@ -685,7 +706,7 @@ class Connection {
         return await this.request(type, fields);
       } catch (error) {
         if (epoch !== this.#epoch) return null;
-        if (!PASSING_ERRORS.has(error.code)) {
+        if (!isPassing(error)) {
           this.#emit('error', { error, request: { type, ...fields } });
           return null;
         }

@@ -306,7 +306,7 @@ class Inbox {
   /* Without a connection the next one will load. */
   #failLoad(error) {
     this.#error = error;
-    if (!PASSING_ERRORS.has(error.code)) return;
+    if (!PASSING_ERRORS.has(error.code) && (this.#client.status !== 'connected' || !LINK_ERRORS.has(error.code))) return;
     const ms = backoffDelay(this.#failures++, 2 * LIMITS.countMs, DEFAULTS.backoffMaxMs, this.#clock.random);
     this.#timers.set('load', ms, () => this.#load());
   }

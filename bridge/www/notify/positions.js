@@ -41,20 +41,29 @@ class Positions {
     return !entry || !entry.delivered || compareIds(id, entry.delivered) > 0;
   }
 
+  /* The highest revision that was heard of it. */
+  rev(key) {
+    const entry = this.#keys.get(key);
+    return entry ? entry.rev : -1;
+  }
+
   /* Does message come from a box that has begun anew under this name (deleted and sent to again,
    * replaced, or Redis lost writes)? Its ids and revisions then compare with nothing from before.
    * Either it is the first entry of a box that had some already, or its id stands below one that
    * was delivered: within one box they come in order. A repetition is told by its revision, or while it
    * catches up, when it comes with the present one, by its id; while
    * a key catches up, what stands below its position is only that; and of one that has had nothing so
-   * far, the first entry comes with the present revision, which a live one may have told before. */
-  beginsAnew({ key, id, prev, rev }, isCatchingUp) {
+   * far, the first entry comes with the present revision, which a live one may have told before. Of any other the
+   * first one that was missed may have none before it any more, and comes with the present revision: it has to be
+   * below `before`, the highest that was heard when the key began to catch up (undefined: it does not). */
+  beginsAnew({ key, id, prev, rev }, before) {
     const entry = this.#keys.get(key);
+    const isCatchingUp = before !== undefined;
     const isRepeated = entry && entry.recent.has(id) && (isCatchingUp || entry.recent.get(id) === rev);
     if (!entry || !isId(id) || isRepeated) return false;
-    const isAfterStart = entry.delivered || (!isCatchingUp && compareIds(id, entry.start) > 0);
-    if (prev === '0-0' && rev <= entry.rev && isAfterStart) return true;
-    return !isCatchingUp && !this.isNew(key, id);
+    if (isCatchingUp) return prev === '0-0' && rev < before && entry.delivered !== undefined;
+    const isAfterStart = entry.delivered || compareIds(id, entry.start) > 0;
+    return (prev === '0-0' && rev <= entry.rev && isAfterStart) || !this.isNew(key, id);
   }
 
   /* Notes the revision of a message on key. */

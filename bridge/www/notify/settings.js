@@ -109,6 +109,10 @@ const CHANGES = new Set(
  * one request too many in a second. */
 const PASSING_ERRORS = new Set(['UNAVAILABLE', 'TIMEOUT', 'RATE_LIMITED']);
 
+/* No answer will come. If the connection is still the same, a plain request beside a stream got lost, or the socket
+ * is closing and there will be another one soon. */
+const LINK_ERRORS = new Set(['DISCONNECTED', 'NOT_CONNECTED']);
+
 /* Tabs whose files do not understand each other have hubs of their own: +1 with every change of what
  * they say to each other. */
 const HUB_VERSION = 2;
