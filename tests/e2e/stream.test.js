@@ -274,6 +274,35 @@ test('a place that is taken while a stream is being opened is where the next one
   assert.equal(streams.streams.length, 3);
 });
 
+test('what a stream was too slow for is told alone, and is no answer for keys that are still caught up with', async () => {
+  const { scene, streams } = await connected();
+  const places = { 'inbox:alice': '100-0', 'topic:all': '50-0@@3' };
+  const tell = (...keys) => ({ type: 'resumed', results: Object.fromEntries(keys.map((key) => [key, { recovered: true, count: 1 }])) });
+  await streams.end();
+  await nextAttempt(scene);
+  await streams.greet({ positions: places });
+  await streams.tell(entry('51-0', '50-0', { key: 'topic:all' }), entry('101-0', '100-0'), tell('inbox:alice'));
+  assert.deepEqual(scene.all('gap'), []);
+  assert.equal(scene.client.position('topic:all'), '51-0');
+  await streams.tell(entry('52-0', '51-0', { key: 'topic:all' }), tell('inbox:alice', 'topic:all'));
+  assert.deepEqual(scene.ids, ['51-0', '101-0', '52-0']);
+  assert.deepEqual(scene.all('gap'), []);
+  for (const { request, answer } of streams.posts) if (request.type === 'unread_count') await answer(COUNT);
+  assert.equal(scene.all('ready').length, 2);
+});
+
+test('a topic that may not be followed any more is lost, and holds up nothing', async () => {
+  const { scene, streams } = await connected({ topics: ['news'] });
+  await streams.tell(entry('5-0', '4-0', { key: 'topic:news' }));
+  await streams.end();
+  await nextAttempt(scene);
+  await streams.greet({ positions: { 'inbox:alice': '100-0' } });
+  await streams.tell({ type: 'resumed', results: { 'inbox:alice': { recovered: true, count: 0 } } });
+  assert.ok(scene.all('gap').some(({ key }) => key === 'topic:news'));
+  await streams.last('unread_count').answer(COUNT);
+  assert.equal(scene.all('ready').length, 2);
+});
+
 test('a place that was lost is told as over a WebSocket', async () => {
   const { scene, streams } = await connected();
   await streams.end();

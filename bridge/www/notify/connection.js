@@ -41,7 +41,8 @@ class Connection {
   #probing = null; // a WebSocket that is tried beside a stream
   #sent = null; // what the stream was asked for: { positions, rewind, wishes }
   #places = null; // the keys that a stream has told the places of; null: the last connection was none
-  #onResumed = null; // takes the answer to the positions that the stream was asked for
+  #onResumed = null; // takes the answer to the positions that the stream was asked for,
+  #asked = []; // which names all of these keys (one that was too slow for is told of alone, perhaps before)
   #isRefused = false; // the last token was no good
 
   constructor(url, options, clock, positions, hears) {
@@ -507,10 +508,14 @@ class Connection {
     if (this.#requests.settle(message)) return;
     if (message.request_id !== undefined) return; // its requester has given up on it
     if (message.type === 'error') this.#emit('error', { error: toError(message) });
-    else if (message.type === 'resumed' && this.#onResumed) this.#onResumed(message);
+    else if (message.type === 'resumed' && this.#isAwaited(message)) this.#onResumed(message);
     else if (message.type === 'resumed') this.#refilled(message);
     else this.#hears.message(message);
     if (message.type === 'token_expiring' && typeof this.#options.token === 'function') this.#renewToken(this.#epoch);
+  }
+
+  #isAwaited({ results = {} }) {
+    return this.#onResumed !== null && this.#asked.every((key) => key in results);
   }
 
   /* Unasked: this connection was too slow and has been refilled, or a box began anew. Entries are
@@ -664,6 +669,7 @@ class Connection {
     this.#probeSoon(LIMITS.probeMs);
     const keys = Object.keys(positions);
     for (const key of keys) this.#backlog.hold(key);
+    this.#asked = keys.filter((key) => this.#places.includes(key)); // what may not be followed is not answered
     const resumed = new Promise((done) => (this.#onResumed = done));
     if (keys.length === 0 && rewind === null) this.#onResumed({});
     const catchUp = async () => {
