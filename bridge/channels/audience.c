@@ -69,7 +69,7 @@ void audience_wait(struct audience *audience, struct follow *follow)
     if (follow->state != FOLLOW_WAITING)
         audience->waiting++;
     follow->state = FOLLOW_WAITING;
-    follow->in_read = follow->served = follow->branched = false;
+    follow->in_read = follow->served = false;
 }
 
 void audience_fall_behind(struct audience *audience, struct follow *follow)
@@ -169,7 +169,6 @@ void audience_judge(struct audience *audience, uint32_t epoch, struct notify_id 
         if (!is_known && !notify_id_is_zero(follow->pos))
             follow->gap = true;
         cut_at(follow, end);
-        follow->branched = epoch != 0 && now != epoch && !follow->gap;
     }
 }
 
@@ -253,38 +252,44 @@ void audience_deliver(struct audience *audience, const struct follow_handlers *h
         note_absent(batch, behind, waiting);
 }
 
+/* False: out of memory. */
+static bool push_telling(struct batch *batch, const struct event *event, uint32_t epoch)
+{
+    struct event *telling = event_with_epoch(event, epoch);
+    bool pushed = telling != NULL && batch_push(batch, telling) == 0;
+
+    event_unref(telling);
+    return pushed;
+}
+
+/* Its first entry says the epoch: whoever is cut off behind it must be able to say under which he
+ * had it. False: out of memory. */
+static bool cut_out(struct batch *cut, const struct batch *source, size_t start, uint32_t epoch)
+{
+    bool told = epoch == 0;
+
+    for (size_t i = start; i < source->len; i++) {
+        struct event *event = source->events[i];
+        bool tells = !told && event->kind == EVENT_ENTRY && event->epoch == 0;
+        if (!(tells ? push_telling(cut, event, epoch) : batch_push(cut, event) == 0))
+            return false;
+        told = told || event->kind == EVENT_ENTRY;
+    }
+    return true;
+}
+
 /* False: out of memory. Half of it must not pass for all of it. */
-static bool cut_from(struct audience_cut *cut, const struct batch *source, size_t start)
+static bool cut_from(struct audience_cut *cut, const struct batch *source, size_t start,
+                     uint32_t epoch)
 {
     if (cut->batch.len > 0 && cut->start == start)
         return true;
     batch_clear(&cut->batch);
     cut->start = start;
-    for (size_t i = start; i < source->len; i++)
-        if (batch_push(&cut->batch, source->events[i]) != 0) {
-            batch_clear(&cut->batch);
-            return false;
-        }
-    return true;
-}
-
-/* The first entry behind a position of an earlier epoch says the present one, so that whoever goes
- * on from there can say under which it is. False: out of memory, and nothing is said. */
-static bool tell_epoch(const struct follow_handlers *handlers, struct follow *follow,
-                       const struct event *event)
-{
-    struct event *telling = event_with_epoch(event, follow->epoch);
-    struct batch one = {0};
-    bool told = telling != NULL && batch_push(&one, telling) == 0;
-
-    event_unref(telling);
-    follow->branched = false;
-    if (told) {
-        handlers->deliver(follow, &one, batch_last_id(&one));
-        batch_settle(&one);
-    }
-    batch_release(&one);
-    return told;
+    if (cut_out(&cut->batch, source, start, epoch))
+        return true;
+    batch_clear(&cut->batch);
+    return false;
 }
 
 bool audience_serve(const struct follow_handlers *handlers, struct follow *follow,
@@ -294,14 +299,9 @@ bool audience_serve(const struct follow_handlers *handlers, struct follow *follo
 
     if (start == source->len)
         return true;
-    if (follow->branched && source->events[start]->kind == EVENT_ENTRY &&
-        source->events[start]->epoch == 0)
-        start += tell_epoch(handlers, follow, source->events[start]);
-    if (start < source->len && follow->state == FOLLOW_WAITING) {
-        if (!cut_from(cut, source, start))
-            return false;
-        handlers->deliver(follow, &cut->batch, batch_last_id(&cut->batch));
-    }
+    if (!cut_from(cut, source, start, follow_box_epoch(follow)))
+        return false;
+    handlers->deliver(follow, &cut->batch, batch_last_id(&cut->batch));
     follow->served = true;
     follow->epoch = 0;
     return follow->state == FOLLOW_WAITING;

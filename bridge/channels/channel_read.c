@@ -539,6 +539,8 @@ static void judge_positions(struct channel *channel, const struct catchup_result
 
     audience_judge(&channel->audience, read->epoch, is_present ? NOWHERE : end,
                    is_present || is_past, result->epoch);
+    if (!is_present && channel->epoch != 0)
+        channel->untold = true; /* to them, unless they are served something first */
 }
 
 /* The box was none when the channel began, and has begun since. */

@@ -46,7 +46,6 @@ struct follow {
     bool session : 1;  /* the log of a session, */
     bool picks : 1;    /* of which the client is sent the pieces of an answer and nothing else */
     bool filtered : 1; /* the client has a filter, and gets of this what that passes */
-    bool branched : 1; /* pos is good, but of an earlier epoch than epoch: the next entry says so */
     bool counted : 1;  /* the client's inbox was made to follow this key, too */
 };
 

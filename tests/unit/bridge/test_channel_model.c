@@ -772,21 +772,26 @@ static bool is_of_epoch(const struct watched *w, const struct event *event)
            !w->side->was_unreadable && event->kind == EVENT_ENTRY && !is_forged(event->id);
 }
 
-/* Who is live has been told, when it became so or by an event since; who is brought there again
- * will be. */
+/* Epochs rise here. Of one that began later than that of the entry the place is good, too. */
+static bool is_good_in(uint32_t epoch, const struct watched *w, const struct event *event)
+{
+    return !is_of_epoch(w, event) ||
+           epoch >= w->side->box.entries[find_entry(&w->side->box, event->id)].under;
+}
+
+/* When it became live, or by an event since. */
 static void hear_epoch(struct watched *w, const struct event *event)
 {
     if (event->epoch != 0)
         w->epoch = event->epoch;
-    CHECK(w->epoch != 0 || w->follow.state != FOLLOW_LIVE || !is_of_epoch(w, event),
-          "who has got an entry knows under which epoch");
+    CHECK(is_good_in(w->epoch, w, event), "who has got an entry knows under which epoch");
 }
 
 /* A stream of events says it with each. */
 static void check_epochs(const struct watched *w, const struct batch *batch)
 {
     for (size_t i = 0; i < batch->len; i++)
-        CHECK(follow_box_epoch(&w->follow) != 0 || !is_of_epoch(w, batch->events[i]),
+        CHECK(is_good_in(follow_box_epoch(&w->follow), w, batch->events[i]),
               "an entry goes out with its epoch");
 }
 
@@ -1041,7 +1046,7 @@ static void claim_epoch(struct watched *w)
         if (notify_id_cmp(box->entries[i].id, w->follow.pos) == 0) {
             w->has_epoch = true;
             w->named = i;
-            w->follow.epoch = box->entries[i].under;
+            w->follow.epoch = w->epoch = box->entries[i].under;
             trace("  under epoch %" PRIu32, w->follow.epoch);
             return;
         }
