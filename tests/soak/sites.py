@@ -166,16 +166,19 @@ class Site:
         return list(found.values())
 
     def kill_worker(self):
-        workers = self._workers()
-        if workers:
-            self._signal(self.rng.choice(workers), signal.SIGKILL)
+        """Until its supervisor knows: one that is told to end at that moment says, rightly, that somebody did not end well."""
+        bridge, workers = self.bridges[1], self._workers()
+        mark, pid = bridge.mark(), self.rng.choice(workers) if workers else None
+        if pid and self._signal(pid, signal.SIGKILL):
+            bridge.wait_line(f"event=worker_ended .*pid={pid} ", since=mark, timeout=SETTLE_S)
 
     @staticmethod
     def _signal(pid, number):
         try:
             os.kill(pid, number)
         except ProcessLookupError:
-            pass  # another deed was first
+            return False  # another deed was first
+        return True
 
     def freeze_bridge(self):
         pids = [bridge.pid for bridge in self.bridges] + self._workers()
