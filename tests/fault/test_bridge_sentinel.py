@@ -10,7 +10,7 @@ import redis
 
 from module_helpers import all_entries
 from sentinels import NAME, Sentinels
-from servers import Bridge, wait_until
+from servers import Bridge, redis_client, wait_until
 from ws_client import WsClient
 
 KEY = "inbox:alice"
@@ -59,7 +59,7 @@ class Writer(threading.Thread):
     def run(self):
         while not self.stopping.is_set():
             port = self.primary()
-            client = redis.Redis(port=port, socket_timeout=1, decode_responses=True)
+            client = redis_client(port, socket_timeout=1)
             try:
                 id_ = client.execute_command("NOTIFY.SEND", KEY, f"number {self.count}", "MAXLEN", 100000)
                 self.count += 1

@@ -8,11 +8,13 @@ import threading
 import time
 
 import pytest
+import redis
 
 from echo_target import EngineSocket
+from fake_server import FakeServer
 from judge import fault_of
 from patience import OnlyPings
-from servers import ROOT, RedisServer, at_some_pace, free_port, until_refused
+from servers import ROOT, RedisServer, at_some_pace, free_port, redis_client, until_refused
 from ws_client import PING, TEXT, WsClient
 
 
@@ -228,3 +230,32 @@ class Had:
 def test_the_judge_finds_what_is_lost_twice_out_of_order_or_not_told(titles, gaps, fault):
     said = fault_of(Had(titles, gaps), [(f"{n}-0", f"e{n}") for n in range(5)])
     assert said is None if fault is None else fault in str(said), said
+
+
+class Forgetful(FakeServer):
+    """Does what it is sent, and ends before it says so."""
+
+    def __init__(self):
+        self.done = []
+        super().__init__()
+
+    def _answer(self, words):
+        if words[0] != "NOTIFY.SEND":
+            return b"+OK\r\n"
+        self.done.append(words)
+        raise OSError("gone")
+
+    def _serve(self, link):
+        super()._serve(link)
+        link.shutdown(socket.SHUT_RDWR)
+
+
+def test_what_a_client_of_the_tests_is_told_is_done_once_though_the_reply_did_not_come():
+    """Or a writer has sent twice what it counts once, and readers seem to have had it twice."""
+    server = Forgetful()
+    try:
+        with pytest.raises(redis.ConnectionError):
+            redis_client(server.port).execute_command("NOTIFY.SEND", "inbox:alice", "hello")
+        assert len(server.done) == 1
+    finally:
+        server.close()

@@ -5,10 +5,8 @@ import shlex
 import shutil
 import tempfile
 
-import redis
-
 from resp import Resp, RespError
-from servers import REDIS_SERVER, Program, free_port, wait_until
+from servers import REDIS_SERVER, Program, free_port, redis_client, wait_until
 
 NAME = "ours"
 DOWN_AFTER_MS = 2000
@@ -44,7 +42,7 @@ class Sentinel(Program):
         return self
 
     def client(self, **options):
-        return redis.Redis(host="127.0.0.1", port=self.port, decode_responses=True, **options)
+        return redis_client(self.port, **options)
 
     def ask(self, *words):
         with Resp(self.port) as resp:

@@ -21,6 +21,8 @@ import time
 import urllib.request
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from busy import clock_env, disturb, url_for_bridge
 from patience import WAIT_TIMEOUT_S
@@ -289,6 +291,12 @@ def is_sanitized():
     return _preload_for(module_path()) is not None
 
 
+def redis_client(port, **options):
+    """One that answers str, and does what it is told once: later versions of redis-py send a command again by themselves
+    when its reply did not come, though it may have been done."""
+    return redis.Redis(port=port, **{"host": "127.0.0.1", "decode_responses": True, "retry": Retry(NoBackoff(), 0), **options})
+
+
 class RedisServer(Program):
     """redis-server with the module. Options become its command line: appendonly="yes",
     save=["900 1", "300 10"], notify_max_entries… : underscores stand for hyphens, "notify." options
@@ -357,8 +365,7 @@ class RedisServer(Program):
 
     def client(self, **options):
         """A new redis-py client that answers str."""
-        options.setdefault("decode_responses", True)
-        return redis.Redis(host="127.0.0.1", port=self.port, **options)
+        return redis_client(self.port, **options)
 
     @property
     def url(self):
