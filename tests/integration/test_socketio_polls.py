@@ -215,7 +215,7 @@ def test_a_bridge_that_ends_while_redis_says_nothing_tells_those_who_poll_all_th
     bob = Poller(bridge.port, query="user=bob")
     bob.join()
     held = Held(bob)
-    wait_held(redis_server, bob)
+    wait_until(lambda: bridge.metrics()['notify_connections{transport="polling"}'] == 1, "the bridge's having heard that it holds it")
     redis_server.proc.send_signal(signal.SIGSTOP)
     try:
         bridge.proc.send_signal(signal.SIGTERM)
