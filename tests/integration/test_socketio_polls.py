@@ -215,7 +215,8 @@ def test_a_bridge_that_ends_while_redis_says_nothing_tells_those_who_poll_all_th
     bob = Poller(bridge.port, query="user=bob")
     bob.join()
     held = Held(bob)
-    wait_until(lambda: bridge.metrics()['notify_connections{transport="polling"}'] == 1, "the bridge's having heard that it holds it")
+    wait_held(redis_server, bob)
+    bridge.metrics()  # a turn of its loop later: it has heard so, too
     redis_server.proc.send_signal(signal.SIGSTOP)
     try:
         bridge.proc.send_signal(signal.SIGTERM)
