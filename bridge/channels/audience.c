@@ -252,16 +252,6 @@ void audience_deliver(struct audience *audience, const struct follow_handlers *h
         note_absent(batch, behind, waiting);
 }
 
-/* False: out of memory. */
-static bool push_telling(struct batch *batch, const struct event *event, uint32_t epoch)
-{
-    struct event *telling = event_with_epoch(event, epoch);
-    bool pushed = telling != NULL && batch_push(batch, telling) == 0;
-
-    event_unref(telling);
-    return pushed;
-}
-
 /* Its first entry says the epoch: whoever is cut off behind it must be able to say under which he
  * had it. False: out of memory. */
 static bool cut_out(struct batch *cut, const struct batch *source, size_t start, uint32_t epoch)
@@ -270,10 +260,12 @@ static bool cut_out(struct batch *cut, const struct batch *source, size_t start,
 
     for (size_t i = start; i < source->len; i++) {
         struct event *event = source->events[i];
-        bool tells = !told && event->kind == EVENT_ENTRY && event->epoch == 0;
-        if (!(tells ? push_telling(cut, event, epoch) : batch_push(cut, event) == 0))
+        bool tells = !told && event->kind == EVENT_ENTRY;
+        if (tells)
+            event = event_with_epoch(event, epoch);
+        if (event == NULL || batch_push(cut, event) != 0)
             return false;
-        told = told || event->kind == EVENT_ENTRY;
+        told = told || tells;
     }
     return true;
 }

@@ -196,10 +196,16 @@ static bool append_fresh(struct channel *channel, struct event *event)
     return appended;
 }
 
-static bool accept(struct channel *channel, struct event *event)
+bool channel_accept(struct channel *channel, struct event *event)
 {
     struct notify_id before = channel->last;
+    bool tells = channel->untold && event->kind == EVENT_ENTRY;
 
+    channel->untold = channel->untold && !tells && event->epoch == 0;
+    if (tells) /* whoever goes on from there can say so, too */
+        event = event_with_epoch(event, channel->epoch);
+    if (event == NULL)
+        return false;
     if (channel->audience.len > 0) {
         counter_add(COUNTER_NOTIFICATIONS_HEARD, event_is_notification(event));
         if (!append_fresh(channel, event)) {
@@ -217,24 +223,6 @@ static bool accept(struct channel *channel, struct event *event)
     if (event->kind != EVENT_VOLATILE) /* whoever comes back may have had it, and cannot say so */
         remember(channel, event, before);
     return true;
-}
-
-/* Whoever goes on from there can say so, too. */
-static bool accept_telling(struct channel *channel, struct event *event)
-{
-    struct event *telling = event_with_epoch(event, channel->epoch);
-    bool accepted = telling != NULL && accept(channel, telling);
-
-    event_unref(telling);
-    return accepted;
-}
-
-bool channel_accept(struct channel *channel, struct event *event)
-{
-    bool tells = channel->untold && event->kind == EVENT_ENTRY;
-
-    channel->untold = channel->untold && !tells && event->epoch == 0;
-    return (tells && event->epoch == 0 ? accept_telling : accept)(channel, event);
 }
 
 /* Entries are in Redis as well: a read that is asked for later brings them. */

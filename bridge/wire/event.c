@@ -228,7 +228,7 @@ static struct event *make_excerpt(const struct event *event, const struct notify
     *copy = *event;
     copy->refs = 1;
     memset(copy->frames, 0, sizeof(copy->frames));
-    copy->discreet = copy->uncounted = NULL;
+    copy->discreet = copy->uncounted = copy->telling = NULL;
     copy->reach = (struct reach){{0}};
     excerpt.copy.text = copy->payload;
     (void)json_scan_object(notify_str_of(event->payload, event->len), take_over_member, &excerpt);
@@ -263,15 +263,20 @@ struct event *event_uncounted(struct event *event)
     return event->uncounted;
 }
 
-struct event *event_with_epoch(const struct event *event, uint32_t epoch)
+struct event *event_with_epoch(struct event *event, uint32_t epoch)
 {
     static const struct notify_str nothing = {NULL, 0};
     char text[NUMBER_TEXT_MAX + 1];
-    struct event *copy = make_excerpt(event, &nothing, number_text(text, epoch));
 
-    if (copy != NULL)
-        copy->epoch = epoch;
-    return copy;
+    if (event->epoch != 0)
+        return event;
+    if (event->telling != NULL && event->telling->epoch == epoch)
+        return event->telling;
+    event_unref(event->telling); /* the box has gone on to another one */
+    event->telling = make_excerpt(event, &nothing, number_text(text, epoch));
+    if (event->telling != NULL)
+        event->telling->epoch = epoch;
+    return event->telling;
 }
 
 bool event_is_flushed(struct notify_str message)
@@ -311,6 +316,7 @@ struct event *event_unref(struct event *event)
         frame_unref(event->frames[i]);
     event_unref(event->discreet);
     event_unref(event->uncounted);
+    event_unref(event->telling);
     free(event);
     return NULL;
 }

@@ -49,6 +49,7 @@ struct event {
     struct frame *frames[DIALECT_COUNT]; /* owned; NULL until needed */
     struct event *discreet;              /* owned; NULL until needed */
     struct event *uncounted;             /* the same */
+    struct event *telling;               /* the same */
     struct reach reach; /* of it alone: those who were sent another part of it count there */
     uint32_t turn;      /* of the client for which it was queued last (clients/outcome.h) */
     size_t len;
@@ -94,9 +95,9 @@ struct event *event_discreet(struct event *event);
  * not count that (log_unread). As above. */
 struct event *event_uncounted(struct event *event);
 
-/* An entry as it is told to those who come from an earlier epoch of its box: it says the present
- * one. One reference. NULL: out of memory. */
-struct event *event_with_epoch(const struct event *event, uint32_t epoch);
+/* An entry as it is told to those who may not know the epoch of its box: it says that, unless it
+ * says one itself. As above. */
+struct event *event_with_epoch(struct event *event, uint32_t epoch);
 
 /* How far it has come, in whichever form. */
 struct reach event_reach(const struct event *event);

@@ -317,13 +317,16 @@ Test(event, an_entry_that_tells_an_epoch_is_the_same_else)
 {
     struct event *event = event_decode(notify_str_z(
         HEAD ",\"id\":\"5-1\",\"prev\":\"4-0\",\"rev\":9,\"unread\":7,\"data\":{\"rev\":2}}"));
-    struct event *telling = event_with_epoch(event, 16777215);
+    struct event *telling = event_ref(event_with_epoch(event, 16777215));
 
     cr_assert(notify_str_eq(notify_str_of(telling->payload, telling->len),
                             notify_str_z(HEAD ",\"id\":\"5-1\",\"prev\":\"4-0\",\"epoch\":16777215,"
                                               "\"rev\":9,\"unread\":7,\"data\":{\"rev\":2}}")));
     cr_assert(telling->epoch == 16777215 && event->epoch == 0 && telling->rev == 9);
     cr_assert_eq(notify_id_cmp(telling->id, event->id), 0);
+    cr_assert_eq(event_with_epoch(event, 16777215), telling);
+    cr_assert_eq(event_with_epoch(telling, 3), telling);
+    cr_assert_eq(event_with_epoch(event, 3)->epoch, 3);
     event_unref(event);
     cr_assert(event_is_of(telling, NOTIFY_STR("k")));
     event_unref(telling);
