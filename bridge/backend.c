@@ -78,6 +78,7 @@ static struct router *make_router(const struct backend *backend, struct loop *lo
         .recent_bytes = config->recent_bytes,
         .ahead_bytes = config->read_ahead_bytes,
         .hears_replicas = config->redis_subscribe == CONFIG_SUBSCRIBE_REPLICAS,
+        .hears_former = config->redis_mode == TOPOLOGY_CLUSTER,
         .links = backend->hearer_count,
         .linger = {.ms = config->linger_ms,
                    .channels = config->max_lingering,

@@ -20,7 +20,10 @@ stamp=$prefix/.built-$recipe$wanted
 [ ! -e "$stamp" ] || exit 0
 
 jobs=$(nproc)
-work=$(mktemp -d "$prefix/work.XXXXXX")
+case $prefix in
+*[!A-Za-z0-9_./+@\ -]*) work=$(mktemp -d) ;; # libwebsockets' own rules take no names such as "redis-notify (1)"
+*) work=$(mktemp -d "$prefix/work.XXXXXX") ;;
+esac
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 

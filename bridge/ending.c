@@ -42,6 +42,12 @@ static bool has_polls(const struct front_door *door)
     return door->socketio != NULL && engineio_has_polls(socketio_engine(door->socketio));
 }
 
+/* Do others go on with who polls? */
+static bool hands_over(const struct front_door *door)
+{
+    return door->socketio != NULL && engineio_drains(socketio_engine(door->socketio));
+}
+
 void ending_on_closed(void *ctx)
 {
     struct ending *ending = ctx;
@@ -68,7 +74,9 @@ static void close_clients(void *ctx)
     TAILQ_FOREACH(client, &ending->clients->all, all_link)
     {
         /* cppcheck-suppress uninitvar ; it does not know the system's TAILQ_FOREACH */
-        close_client(client, ending->spread_ms);
+        client->parts = client->polls && hands_over(ending->door);
+        if (!client->parts)
+            close_client(client, ending->spread_ms);
     }
     if (ending->clients->sessions != NULL)
         sessions_drain(ending->clients->sessions, on_told, ending);
@@ -90,7 +98,8 @@ static void close_clients_soon(void *ctx)
 }
 
 /* Polls that are held are answered first, and their sessions given back for others to go on with,
- * if Redis says in time that there are such; all other clients are told to come back. */
+ * if Redis says in time that there are such, each when it can be; all other clients are told to
+ * come back. */
 static void begin(void *ctx)
 {
     struct ending *ending = ctx;

@@ -114,6 +114,7 @@ fetch_from()
 # $1 place, $2 path: notes why apt did not get it, unless it is just not there.
 judge_answer()
 {
+    rm -f "$work/new"
     why=$(sed -n 's/^E: \(Failed to fetch [^ ]* *\)\{0,1\}//p' "$work/answer" | head -n 1)
     case $why in
     '403 '* | '404 '* | '410 '*) ;;
@@ -258,6 +259,8 @@ CONF
 # Ends with the one sentence that says what to do about package $1.
 give_up()
 {
+    head -c 65536 /dev/zero >"$work/room" 2>/dev/null ||
+        fail "nothing can be written to $folder: make room on that disk, and run it again"
     file=$(listed "$1" | awk '!seen[$1]++ { print $2 "_" $3 ($1 == "orig" ? ".orig.tar.gz" : ".debian.tar.xz") }' |
         while read -r name; do [ -e "$work/$name" ] || echo "$name"; done | head -n 1)
     help="set NOTIFY_POOL to a folder or to the URL of an archive that has it, and run it again"

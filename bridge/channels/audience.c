@@ -153,7 +153,7 @@ static void cut_at(struct follow *follow, struct notify_id end)
     if (notify_id_cmp(follow->pos, end) <= 0)
         return;
     follow->pos = end;
-    follow->gap = true;
+    follow_lose(follow);
 }
 
 void audience_judge(struct audience *audience, uint32_t epoch, struct notify_id end, bool is_known,
@@ -167,7 +167,7 @@ void audience_judge(struct audience *audience, uint32_t epoch, struct notify_id 
             continue;
         follow->epoch = now;
         if (!is_known && !notify_id_is_zero(follow->pos))
-            follow->gap = true;
+            follow_lose(follow);
         cut_at(follow, end);
     }
 }
@@ -195,11 +195,12 @@ static void hand_out(const struct follow_handlers *handlers, struct follow *foll
         return;
     }
     for (size_t i = skip; i < batch->len && follow->state == FOLLOW_LIVE; i++) {
-        struct batch one = {0};
-        if (batch_push(&one, batch->events[i]) == 0)
-            handlers->deliver(follow, &one, batch_last_id(&one));
+        struct event *room[1]; /* without memory the next one would hide that one is missing */
+        struct batch one = {.events = room, .cap = 1};
+        (void)batch_push(&one, batch->events[i]);
+        handlers->deliver(follow, &one, batch_last_id(&one));
         batch_settle(&one);
-        batch_release(&one);
+        batch_clear(&one);
     }
 }
 
@@ -284,6 +285,15 @@ static bool cut_from(struct audience_cut *cut, const struct batch *source, size_
     return false;
 }
 
+/* Whoever is cut off behind what still came must have been told that something before it is gone:
+ * from there on nothing shows it any more. */
+static bool say_gap(const struct follow_handlers *handlers, struct follow *follow)
+{
+    if (follow_owes_gap(follow))
+        follow->gap_said = handlers->on_gap_ahead(follow);
+    return !follow_owes_gap(follow);
+}
+
 bool audience_serve(const struct follow_handlers *handlers, struct follow *follow,
                     const struct batch *source, struct audience_cut *cut)
 {
@@ -291,7 +301,7 @@ bool audience_serve(const struct follow_handlers *handlers, struct follow *follo
 
     if (start == source->len)
         return true;
-    if (!cut_from(cut, source, start, follow_box_epoch(follow)))
+    if (!cut_from(cut, source, start, follow_box_epoch(follow)) || !say_gap(handlers, follow))
         return false;
     handlers->deliver(follow, &cut->batch, batch_last_id(&cut->batch));
     follow->served = true;
@@ -324,7 +334,7 @@ static void set_back(const struct follow_handlers *handlers, struct follow *foll
 {
     follow->pos = pos;
     if (follow->state != FOLLOW_LIVE)
-        follow->gap = true;
+        follow_lose(follow);
     else if (!told)
         handlers->on_gap(follow);
 }
@@ -363,7 +373,7 @@ void audience_note_gap(struct audience *audience)
 {
     for (uint32_t i = 0; i < audience->len; i++)
         if (at(audience, i)->state != FOLLOW_LIVE && has_been_served(at(audience, i)))
-            at(audience, i)->gap = true;
+            follow_lose(at(audience, i));
 }
 
 void audience_change_box(struct audience *audience, const struct follow_handlers *handlers,

@@ -73,6 +73,7 @@ int batch_push(struct batch *batch, struct event *event)
     forget_made(batch);
     batch->events[batch->len++] = event_ref(event);
     batch->bytes += event->len;
+    batch->epoch = event->epoch != 0 ? event->epoch : batch->epoch;
     batch->excludes |= event->exclude.len > 0 || event->request.len > 0;
     batch->ends_box |= event->whole_box != WHOLE_BOX_STAYS;
     batch->counts_log |= event->counts_log;
@@ -94,7 +95,8 @@ void batch_drop_first(struct batch *batch, size_t n)
         event_unref(batch->events[i]);
     }
     batch->len -= n;
-    batch->excludes &= batch->len > 0; /* of the rest it may be so still */
+    batch->epoch = batch->len > 0 ? batch->epoch : 0; /* of the rest it may be so still, */
+    batch->excludes &= batch->len > 0;                /* as this */
     batch->ends_box &= batch->len > 0;
     batch->counts_log &= batch->len > 0;
     if (batch->len > 0)
@@ -129,18 +131,36 @@ size_t batch_cost(const struct batch *batch)
 /* False, here and below: out of memory. */
 static bool push_discreet(struct batch *batch, struct event *event)
 {
-    struct event *discreet = event_discreet(event);
+    struct event *discreet = event == NULL ? NULL : event_discreet(event);
 
     return discreet != NULL && batch_push(batch, discreet) == 0;
+}
+
+/* The epoch that an entry says which is held back, the next one says. */
+static bool choose_events(const struct batch *batch, const struct filter *filter,
+                          struct batch *chosen)
+{
+    uint32_t untold = 0;
+
+    for (size_t i = 0; i < batch->len; i++) {
+        struct event *event = batch->events[i];
+        bool tells = untold != 0 && event->kind == EVENT_ENTRY;
+        if (!filter_passes(filter, event)) {
+            untold = event->epoch != 0 ? event->epoch : untold;
+            continue;
+        }
+        if (!push_discreet(chosen, tells ? event_with_epoch(event, untold) : event))
+            return false;
+        untold = tells ? 0 : untold;
+    }
+    return true;
 }
 
 static bool choose(const struct batch *batch, struct filter *filter, struct choice *ret)
 {
     ret->events = calloc(1, sizeof(*ret->events));
-    for (size_t i = 0; ret->events != NULL && i < batch->len; i++)
-        if (filter_passes(filter, batch->events[i]) &&
-            !push_discreet(ret->events, batch->events[i]))
-            ret->events = batch_free(ret->events);
+    if (ret->events != NULL && !choose_events(batch, filter, ret->events))
+        ret->events = batch_free(ret->events);
     if (ret->events == NULL)
         return false;
     ret->filter = filter_ref(filter);

@@ -23,6 +23,7 @@ struct batch {
     struct batch_choices *choices;       /* as are these; NULL until needed */
     struct batch *uncounted;             /* the same */
     struct reach reach; /* of those who were sent all of it at once: see batch_settle() */
+    uint32_t epoch;     /* the last that one of its events says; 0: none does */
     bool excludes;      /* not all who follow get all of it */
     bool ends_box;      /* some of it tells that the box is another one, */
     bool counts_log;    /* or counts what is unread of a log */

@@ -201,7 +201,6 @@ bool channel_accept(struct channel *channel, struct event *event)
     struct notify_id before = channel->last;
     bool tells = channel->untold && event->kind == EVENT_ENTRY;
 
-    channel->untold = channel->untold && !tells && event->epoch == 0;
     if (tells) /* whoever goes on from there can say so, too */
         event = event_with_epoch(event, channel->epoch);
     if (event == NULL)
@@ -216,6 +215,7 @@ bool channel_accept(struct channel *channel, struct event *event)
     } else {
         channel_tell_watch(channel, event, 0);
     }
+    channel->untold = channel->untold && !tells && event->epoch != channel->epoch;
     if (event->kind == EVENT_ENTRY)
         channel->last = event->id;
     if (event->rev > channel->rev && event->whole_box == WHOLE_BOX_STAYS)
@@ -327,6 +327,8 @@ static void believe(struct channel *channel, struct event *event)
 
     if (!channel_accept(channel, event))
         return; /* a hole for the next one */
+    if (event->epoch != 0)
+        channel->epoch = event->epoch;
     trail_add(&channel->trail, before, event->id);
     if (trail_len(channel->trail) >= TRAIL_CHECK)
         channel_read_from(channel, channel->last);
@@ -360,6 +362,13 @@ static void take_unread(struct channel *channel, struct event *event)
         trail_add(&channel->trail, before, event->id);
 }
 
+/* May changes that were heard since Redis was asked be of another branch than what comes next? In a
+ * cluster a former primary may have told of them that did not know yet that it is none. */
+static bool may_have_heard_former(const struct channel *channel)
+{
+    return channel->shared->hears_former && channel->rev != channel->sure_rev;
+}
+
 /* Does a new epoch begin with it that need not be asked about? It does with the first change of a
  * box, and where the stream goes on: who hears that has lost nothing. A replica says so, too, when
  * it has been made a primary of its own. */
@@ -367,7 +376,7 @@ static bool begins_epoch(const struct channel *channel, const struct event *even
 {
     if (event->epoch == 0 || event->epoch == channel->epoch)
         return true;
-    return !channel->shared->hears_replicas &&
+    return !channel->shared->hears_replicas && !may_have_heard_former(channel) &&
            (channel->rev == 0 || event->rev == channel->rev + 1);
 }
 
@@ -387,8 +396,6 @@ static void take_entry(struct channel *channel, struct event *event)
         take_unread(channel, event);
     } else if (fits(channel, event) && begins_epoch(channel, event)) {
         believe(channel, event);
-        if (event->epoch != 0)
-            channel->epoch = event->epoch;
     } else if (notify_id_is_zero(event->prev) || !is_repetition(channel, event)) {
         doubt(channel, event);
     }

@@ -63,6 +63,7 @@ struct channel_shared {
     size_t ahead_bytes, ahead_bytes_max;
     size_t plain_bytes_max;                                 /* of a message on a plain channel */
     bool hears_replicas;                                    /* who publishes is not who is asked */
+    bool hears_former;                                      /* nor need it be, for a moment */
     bool (*is_plain)(void *ctx, struct notify_str channel); /* is none of ours */
     void *ctx;
     struct log_once said;       /* of the log */

@@ -236,10 +236,18 @@ static bool begins_behind(const struct channel *channel, const struct batch *bat
     return next != NULL && notify_id_is_zero(next->prev);
 }
 
+/* The box was written under another epoch since: somebody else became the primary, and may not have
+ * had all that we have. */
+static bool is_branched(const struct channel *channel, const struct catchup_result *result)
+{
+    return channel->epoch != 0 && result->epoch != 0 && result->epoch != channel->epoch;
+}
+
 /* Where to go on in another box: what stands behind that is new to everybody. What stands as a
  * whole behind ours is new; a box that is gone begins with nothing; one that came to stand there,
  * with what it holds; and the first message of one that nobody told of names the entry before it.
- */
+ * One of an epoch that nobody told of either may be ours, without its last writes: what stands
+ * behind ours comes, as it does to who comes back with our position. */
 static struct notify_id begin_of_box(const struct channel *channel,
                                      const struct catchup_result *result, const struct batch *batch)
 {
@@ -247,6 +255,9 @@ static struct notify_id begin_of_box(const struct channel *channel,
 
     if (begins_behind(channel, batch))
         return (struct notify_id){0, 0};
+    if (is_branched(channel, result) && !channel->flushed && cause == NULL &&
+        notify_id_cmp(channel->last, result->last) < 0)
+        return channel->last;
     if (channel->flushed || cause == NULL || notify_id_cmp(cause->prev, result->last) > 0)
         return result->last;
     return cause->prev;
@@ -259,6 +270,13 @@ static bool begins_at_ours(const struct channel *channel)
            channel->read->epoch == channel->epoch;
 }
 
+/* What stands behind ours, of the epoch that we know. What is kept is of the former box. */
+static void ask_alone(struct channel *channel)
+{
+    channel->own_only = true;
+    channel_forget_recent(channel);
+}
+
 /* Does the portion show what stands behind ours? If not, since it was asked for by somebody who
  * waits elsewhere, what does is asked for alone. */
 static bool may_change_box(struct channel *channel, const struct catchup_result *result,
@@ -267,10 +285,10 @@ static bool may_change_box(struct channel *channel, const struct catchup_result 
     bool shows = notify_id_cmp(channel->read->from, channel->last) <= 0 &&
                  (!result->more || first_behind(batch, channel->last) != NULL);
 
-    channel->own_only = !shows && !begins_at_ours(channel);
-    if (channel->own_only)
-        channel_forget_recent(channel); /* of the former box */
-    return !channel->own_only;
+    if (shows || begins_at_ours(channel))
+        return true;
+    ask_alone(channel);
+    return false;
 }
 
 /* Ids may go on below the old ones. Returns whether the channel is up to date. */
@@ -414,13 +432,6 @@ static bool fill_hole(struct channel *channel, const struct catchup_result *resu
     return is_complete;
 }
 
-/* The box was written under another epoch since: somebody else became the primary, and may not have
- * had all that we have. */
-static bool is_branched(const struct channel *channel, const struct catchup_result *result)
-{
-    return channel->epoch != 0 && result->epoch != 0 && result->epoch != channel->epoch;
-}
-
 /* A read that was asked for while the channel was live: may it stay so? If Redis is ahead of it, it
  * takes what was read, too: no follow is to be ahead of a channel that believes messages. */
 static bool may_stay_live(struct channel *channel, const struct catchup_result *result,
@@ -467,16 +478,19 @@ static bool is_too_early(const struct channel *channel, const struct catchup_res
             notify_id_cmp(channel->read->last, channel->last) < 0);
 }
 
-/* Is what we know good in the new epoch as well? *ret_end: if not, up to where it is; NOWHERE: not
- * known yet, that is to be asked for alone. */
+/* Does the box say where it left our epoch? Then it is ours, or was, and all that it holds behind
+ * that is new, whatever else speaks for another box. */
+static bool knows_branch(const struct channel *channel, const struct catchup_result *result)
+{
+    return is_branched(channel, result) && notify_id_cmp(result->after, channel->read->from) < 0;
+}
+
+/* Is what we know good in the new epoch as well? *ret_end: if not, up to where it is. */
 static bool judge_branch(struct channel *channel, const struct catchup_result *result,
                          const struct batch *batch, struct notify_id *ret_end)
 {
-    channel->own_only = !begins_at_ours(channel);
-    *ret_end = NOWHERE;
-    if (channel->own_only)
-        return false;
-    channel->branched = channel->untold = channel->rev != 0 && !tells_end(channel);
+    channel->branched = channel->rev != 0 && !tells_end(channel);
+    channel->untold = true;
     if (!is_lost(channel, result, ret_end)) {
         audience_doubt(&channel->audience, channel->last, channel->epoch);
         channel->epoch = result->epoch;
@@ -501,11 +515,15 @@ static bool close_hole(struct channel *channel, const struct catchup_result *res
     }
     if (!channel->known)
         return begin(channel, result, batch);
-    if (is_another_box(channel, result, batch))
+    if (is_branched(channel, result) && !begins_at_ours(channel)) {
+        ask_alone(channel);
+        return false;
+    }
+    if (!knows_branch(channel, result) && is_another_box(channel, result, batch))
         return may_change_box(channel, result, batch) &&
                change_box(channel, result, batch, begin_of_box(channel, result, batch));
     if (is_branched(channel, result) && !judge_branch(channel, result, batch, &end))
-        return notify_id_cmp(end, NOWHERE) != 0 && change_box(channel, result, batch, end);
+        return change_box(channel, result, batch, end);
     if (is_too_early(channel, result))
         return false;
     switch (judge(channel, channel->last, result, batch)) {

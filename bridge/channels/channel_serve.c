@@ -33,7 +33,7 @@ static void serve_from_memory(struct channel *channel, struct follow *follow,
         (!follow_is_judged(follow, channel->epoch) || !can_go_on_from(channel, follow->pos)))
         return;
     if (!channel->known) {
-        follow->gap = true; /* the channel can only be listened to: who knows what is missing */
+        follow_lose(follow); /* the channel can only be listened to: who knows what is missing */
         if (!follow->served && !follow->refilled && notify_id_cmp(follow->pos, channel->last) > 0)
             follow->pos = channel->last; /* nobody knows whether there is such an entry */
     }
@@ -51,6 +51,7 @@ void channel_serve_from_memory(struct channel *channel)
     while ((follow = audience_next_waiting(&channel->audience, &i)) != NULL)
         serve_from_memory(channel, follow, &cut);
     batch_release(&cut.batch);
+    recent_served(&channel->recent, &channel->shared->recent);
     if (channel->audience.waiting > 0)
         channel_read_from(channel, NOWHERE);
 }
@@ -61,6 +62,7 @@ void channel_serve_one(struct channel *channel, struct follow *follow)
 
     serve_from_memory(channel, follow, &cut);
     batch_release(&cut.batch);
+    recent_served(&channel->recent, &channel->shared->recent);
     if (follow->state == FOLLOW_WAITING)
         channel_read_from(channel, NOWHERE);
 }
@@ -109,11 +111,11 @@ static void serve_from_read(struct channel *channel, struct follow *follow,
         audience_stands_at_believed(follow, channel->trail))
         return;
     if (notify_id_cmp(follow->pos, result->trimmed) < 0)
-        follow->gap = true;
+        follow_lose(follow);
     if (notify_id_cmp(follow->pos, result->last) > 0) {
         if (!follow->in_read)
-            return;         /* came meanwhile, from a bridge that was ahead of this read */
-        follow->gap = true; /* the server does not know this position */
+            return;          /* came meanwhile, from a bridge that was ahead of this read */
+        follow_lose(follow); /* the server does not know this position */
         follow->pos = result->last;
     }
     if (!audience_serve(channel->shared->handlers, follow, batch, cut) || result->more)

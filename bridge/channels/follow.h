@@ -38,7 +38,8 @@ struct follow {
     uint8_t state;
     bool from_now : 1; /* has no position yet: begins where the channel ends */
     bool in_read : 1;  /* the channel's read under way was asked for with this one in mind */
-    bool gap : 1;      /* not all since pos could be had */
+    bool gap : 1;      /* not all since pos could be had, */
+    bool gap_said : 1; /* which the client has been told: what stands behind it may go out */
     bool served : 1;   /* got some of that: pos is where we have brought it to */
     bool refilled : 1; /* its queue was dropped: the client is told when it is live again */
     bool whole : 1;    /* the client gets all of it, whatever its filter: its own inbox */
@@ -46,7 +47,9 @@ struct follow {
     bool session : 1;  /* the log of a session, */
     bool picks : 1;    /* of which the client is sent the pieces of an answer and nothing else */
     bool filtered : 1; /* the client has a filter, and gets of this what that passes */
+    bool untold : 1;   /* nothing has told the client the epoch yet: the next entry does */
     bool counted : 1;  /* the client's inbox was made to follow this key, too */
+    bool asked : 1;    /* the client has asked for it, or for a place in it, since it came */
 };
 
 /* The epoch of the channel's box: under which the positions of those who are live are good. 0: not
@@ -57,6 +60,19 @@ uint32_t follow_box_epoch(const struct follow *follow);
 static inline uint32_t follow_epoch(const struct follow *follow)
 {
     return follow->epoch != 0 ? follow->epoch : follow_box_epoch(follow);
+}
+
+/* Not all since its position can be had. */
+static inline void follow_lose(struct follow *follow)
+{
+    follow->gap = true;
+    follow->gap_said = false;
+}
+
+/* And its client does not know. */
+static inline bool follow_owes_gap(const struct follow *follow)
+{
+    return follow->gap && !follow->gap_said;
 }
 
 static inline bool follow_is_judged(const struct follow *follow, uint32_t box_epoch)
@@ -81,8 +97,11 @@ struct follow_handlers {
      * is there, its connection. */
     void (*look_ahead)(const struct follow *follow);
     void (*look_ahead_more)(const struct follow *follow);
-    void (*on_live)(struct follow *follow);    /* FOLLOW_LIVE now, for the first time or again */
-    void (*on_gap)(struct follow *follow);     /* entries that it was to get are gone */
+    void (*on_live)(struct follow *follow); /* FOLLOW_LIVE now, for the first time or again */
+    void (*on_gap)(struct follow *follow);  /* entries that it was to get are gone */
+    /* So they are, and those behind them are about to be delivered to one who waits. False: it has
+     * fallen behind instead. */
+    bool (*on_gap_ahead)(struct follow *follow);
     void (*on_refused)(struct follow *follow); /* Redis forbids its key: ends it */
 };
 

@@ -14,9 +14,14 @@ void recent_forget(struct recent *recent, struct recent_budget *budget)
     recent->events = batch_free(recent->events);
 }
 
+size_t recent_taken(const struct recent_budget *budget)
+{
+    return budget->bytes + event_excerpts_bytes();
+}
+
 static bool has_room(const struct recent_budget *budget)
 {
-    return budget->bytes < budget->bytes_max;
+    return recent_taken(budget) < budget->bytes_max;
 }
 
 static void drop_first(struct recent *recent, struct recent_budget *budget, size_t n)
@@ -93,7 +98,12 @@ void recent_extend(struct recent *recent, struct recent_budget *budget,
     budget->bytes += recent_cost(joined);
     if (joined->len > max)
         drop_first(recent, budget, joined->len - max);
-    if (budget->bytes > budget->bytes_max)
+    recent_served(recent, budget);
+}
+
+void recent_served(struct recent *recent, struct recent_budget *budget)
+{
+    if (recent_taken(budget) > budget->bytes_max)
         recent_forget(recent, budget);
 }
 

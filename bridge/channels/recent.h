@@ -14,7 +14,7 @@
 
 /* What the channels of a process share; owned by the router. */
 struct recent_budget {
-    size_t bytes;      /* of memory that all of them take */
+    size_t bytes;      /* of memory that all of them take, beside parts of their events: */
     size_t bytes_max;  /* at which nothing more is kept; passed by one event at the most */
     size_t events_max; /* per channel; RECENT_AWAITED_FACTOR times as many while somebody waits */
 };
@@ -38,6 +38,8 @@ struct recent_read {
 /* What these take in memory, about, with the frame that was made of each for those who follow.
  * NULL: 0. */
 size_t recent_cost(const struct batch *events);
+/* What all of them take, with what was made of events for some alone (event_excerpts_bytes()). */
+size_t recent_taken(const struct recent_budget *budget);
 void recent_forget(struct recent *recent, struct recent_budget *budget);
 
 /* event has just become the newest of the channel, which ended at `before` until then. When the
@@ -50,6 +52,10 @@ void recent_push(struct recent *recent, struct recent_budget *budget, struct eve
  * what was believed and may prove wrong. */
 void recent_extend(struct recent *recent, struct recent_budget *budget,
                    const struct recent_read *read, struct notify_id end);
+
+/* Somebody was served from it, for whom parts of events may have been made: when all take too much
+ * then, nothing is held any more. */
+void recent_served(struct recent *recent, struct recent_budget *budget);
 
 /* Whether it holds all that somebody at pos lacks of a channel that ends at end. */
 bool recent_covers(const struct recent *recent, struct notify_id pos, struct notify_id end);

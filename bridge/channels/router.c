@@ -272,7 +272,7 @@ size_t router_most_followed(const struct router *router, struct router_followed 
 
 size_t router_recent_bytes(const struct router *router)
 {
-    return router->shared.recent.bytes;
+    return recent_taken(&router->shared.recent);
 }
 
 size_t router_stash_bytes(const struct router *router)
@@ -414,6 +414,7 @@ static void configure(struct router *router, const struct router_limits *limits,
     shared->ahead_bytes_max = limits->ahead_bytes;
     shared->plain_bytes_max = limits->plain_bytes;
     shared->hears_replicas = limits->hears_replicas;
+    shared->hears_former = limits->hears_former;
     shared->is_plain = plain->is_plain;
     shared->ctx = plain->ctx;
     TAILQ_INIT(&shared->dirty);

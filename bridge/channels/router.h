@@ -35,8 +35,9 @@ struct router_limits {
     size_t plain_bytes; /* of a message on a plain channel; more is dropped */
     size_t patterns;    /* of plain channels, in all */
     bool hears_replicas;
-    unsigned links; /* that channels are spread over, and hear nothing else; 0: the one that
-                     * hears the rest hears them, too */
+    bool hears_former; /* primaries: in a cluster all servers of a shard hear each other */
+    unsigned links;    /* that channels are spread over, and hear nothing else; 0: the one that
+                        * hears the rest hears them, too */
 };
 
 /* Which channels may be followed without a box. */

@@ -8,6 +8,7 @@
 #include "base/loop.h"
 #include "base/random_hex.h"
 #include "clients/admission.h"
+#include "clients/ask.h"
 #include "clients/auto_follow.h"
 #include "clients/categories.h"
 #include "clients/client.h"
@@ -28,6 +29,7 @@
 #include "net/conn.h"
 #include "socketio/socketio.h"
 #include "wire/dialect.h"
+#include "wire/json_text.h"
 #include "wire/vocabulary.h"
 
 #define MADE_ID_BYTES 12
@@ -237,6 +239,42 @@ static void tell_gone(struct client *client, struct ask *ask)
 
 static const struct ask_kind gone_kind = {.done = tell_gone, .results = true, .tells = true};
 
+/* What was found out before, and not said any more. */
+static void tell_gaps(struct client *client, const json_t *gaps)
+{
+    json_t *results = json_object();
+    const json_t *key;
+    size_t i;
+
+    json_array_foreach(gaps, i, key)
+    {
+        const struct follow *follow = client_find_follow(client, json_text_of(key));
+        if (follow != NULL)
+            ask_put_result(results, json_text_of(key), follow, false);
+    }
+    if (json_object_size(results) > 0)
+        client_tell_resumed(client, results);
+    json_decref(results);
+}
+
+/* A new array of the keys of which not all can be had: those of which that was known, or, if its
+ * client may have had more than the state says, all that have places. */
+static json_t *keys_gone(const struct client *client, const struct client_state *state)
+{
+    bool set_back = client->opening->set_back;
+    json_t *gone = json_array(), *one;
+    size_t i;
+
+    json_array_foreach(set_back ? state->keys : state->gaps, i, one)
+    {
+        if (!set_back)
+            (void)json_array_append(gone, one);
+        else if (!json_is_null(json_array_get(one, 1)))
+            (void)json_array_append(gone, json_array_get(one, 0));
+    }
+    return gone;
+}
+
 /* Nothing of what it is sent of its inbox has been marked as seen yet. */
 static bool note_marks(struct client *client)
 {
@@ -246,6 +284,10 @@ static bool note_marks(struct client *client)
 
 static void go_on(struct client *client, const struct client_state *state)
 {
+    json_t *gone = keys_gone(client, state);
+
+    if (client->opening->set_back) /* else it was told when that was found out */
+        client_tell_gap(client, json_incref(gone), "gone");
     categories_choose_again(client, state->chosen);
     client_set_rate(client, &state->rate);
     if (state->warned)
@@ -260,9 +302,11 @@ static void go_on(struct client *client, const struct client_state *state)
         else
             greet(client);
         client_refill(client);
+        tell_gaps(client, gone);
         if (client->opening->missed)
             client_tell_gap(client, json_null(), "between_polls");
     }
+    json_decref(gone);
     forget_opening(client);
 }
 
@@ -274,12 +318,29 @@ static void begin(struct client *client)
     if (opening->since.ms != 0) /* it was not too long ago when it came */
         (void)rewind_instant(&opening->since, loop_wall_ms(client->shared->senders.loop),
                              &wish.since_ms);
-    if (opening->state.json != NULL)
+    if (opening->state.greeted)
         go_on(client, &client->opening->state);
     else if (rewind_is_wished(&wish))
         rewind_first(client, &wish);
     else
         follow(client, NULL);
+}
+
+/* One that was not greeted before it went on here begins anew; but what it has asked for since it
+ * came, and was told to have, it has. False: the connection cannot go on. */
+static bool take_up(struct client *client)
+{
+    const struct client_state *state = &client->opening->state;
+
+    if (state->json == NULL || state->greeted)
+        return true;
+    categories_choose_again(client, state->chosen);
+    client_set_rate(client, &state->rate);
+    if (state->warned)
+        admission_skip_warning(client);
+    if (client->opening->missed && json_array_size(state->asked) > 0)
+        client_tell_gap(client, json_null(), "between_polls");
+    return auto_follow_asked(client, state, &gone_kind) == 0;
 }
 
 static bool has_brought(const struct client *client)
@@ -295,7 +356,9 @@ static void come_in(struct client *client)
 
     let_in(client);
     judge_brought(client);
-    if (opening->state.json != NULL || opening->knows_positions || has_brought(client))
+    if (!take_up(client))
+        sender_close(&client->sender, CONN_CLOSE_INTERNAL, "out of memory, or too much is left");
+    else if (opening->state.greeted || opening->knows_positions || has_brought(client))
         begin(client);
     else
         unseen_ask(client, follow);
@@ -319,6 +382,7 @@ static void on_recovered(struct client *client, struct client_state *state)
     if (state->json != NULL) {
         memcpy(client->id, state->id.ptr, client->id_len); /* which is as long */
         client_origin_name(client, state->pid);
+        client_state_release(&client->opening->state);
         client->opening->state = *state;
     }
     if (state->json == NULL || name_again(client, state->user))
@@ -473,6 +537,7 @@ void arrival_begin(struct client_shared *shared, struct conn *conn, const struct
         return;
     }
     conn_set_peer(conn, shared->handlers, client);
+    client->polls = arrival->returns;
     log_open(client, arrival);
     client->opening = opening_copy(&arrival->opening);
     if (client->opening == NULL)

@@ -219,7 +219,7 @@ static void join(struct client_shared *shared, struct conn *conn, struct arrival
         why = "auth must be a JSON object of text that can be read";
     if (why == NULL)
         why = take_auth(arrival, auth);
-    if (arrival->opening.state.json != NULL)
+    if (arrival->opening.state.greeted)
         forget_offset(arrival);
     name_it(shared, arrival, pid);
     if (why == NULL)
@@ -262,8 +262,8 @@ void arrival_go_on(struct client_shared *shared, struct conn *conn, struct notif
     arrival.marked = read.pid.len > 0;
     arrival.opening.accepted = true;
     arrival.opening.missed = socketio_missed(conn);
-    if (read.greeted)
-        arrival.opening.state = read;
+    arrival.opening.set_back = socketio_is_set_back(conn);
+    arrival.opening.state = read;
     join(shared, conn, &arrival, seed);
     free(auth);
     client_state_release(&read);

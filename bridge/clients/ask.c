@@ -162,6 +162,17 @@ bool asks_resolve(struct asks *asks, const struct follow *follow)
     return told;
 }
 
+bool asks_tell_gap(const struct asks *asks, struct notify_str key)
+{
+    for (const struct ask *ask = asks->first; ask != NULL; ask = ask->next) {
+        const json_t *result =
+            ask->kind->tells ? json_object_getn(ask->results, key.ptr, key.len) : NULL;
+        if (result != NULL && !json_is_true(json_object_get(result, "recovered")))
+            return true;
+    }
+    return false;
+}
+
 void asks_fell_behind(struct asks *asks, const struct follow *follow)
 {
     for (struct ask *ask = asks->first; ask != NULL; ask = ask->next)

@@ -64,6 +64,8 @@ void asks_free(struct asks *asks);
 /* follow is live, or will not be any more: those that have waited for nothing else are done.
  * Whether one of them tells, or will tell, in a "resumed" how it went. */
 bool asks_resolve(struct asks *asks, const struct follow *follow);
+/* Will one of them tell that not all of key could be had? */
+bool asks_tell_gap(const struct asks *asks, struct notify_str key);
 /* The queue of follow was dropped: the impatient ones do not wait for it. */
 void asks_fell_behind(struct asks *asks, const struct follow *follow);
 /* follow may not be. Whether one of them, which is about this follow, will say so itself. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "channels/follow.h"
 #include "clients/client.h"
 #include "clients/client_state.h"
 #include "clients/following.h"
@@ -226,30 +227,6 @@ static void follow_each(struct auto_keys *keys, const struct opening *opening,
     identity_each(client->identity, RIGHT_FOLLOW, false, follow_of_role, keys);
 }
 
-int auto_follow(struct client *client, const struct opening *opening, const struct notify_id *from,
-                const struct ask_kind *live)
-{
-    struct auto_keys keys = {.client = client};
-    size_t count = auto_follow_count(client->shared, opening);
-
-    if (enter_sessions(client, opening) != 0)
-        return -ENOMEM;
-    follow_logs(client, opening);
-    identity_each(client->identity, RIGHT_FOLLOW, false, count_name, &count);
-    keys.ask = open_ask(client, live, count);
-    if (keys.ask == NULL || !begin_resuming(&keys, count))
-        return -ENOMEM;
-    sender_set_begins(&client->sender, true);
-    follow_each(&keys, opening, from);
-    sender_set_begins(&client->sender, false);
-    if (keys.error != 0)
-        return keys.error; /* as below */
-    following_note(client);
-    end_resuming(&keys);
-    ask_close(&client->asks, keys.ask);
-    return keys.error; /* a client that could not be opened takes its asks with it */
-}
-
 static bool read_position(const json_t *value, struct position *ret)
 {
     return json_is_string(value) && position_parse(json_text_of(value), ret);
@@ -267,12 +244,10 @@ static bool stood_at(const struct client *client, const json_t *one, struct posi
            read_position(json_array_get(one, 2), ret);
 }
 
-/* one: [key, position, where it began]. */
-static int follow_again(struct client *client, const json_t *one, struct ask *ask)
+/* at: NULL: from now on. */
+static int follow_at(struct client *client, struct notify_str key, const struct position *at,
+                     struct ask *ask)
 {
-    struct notify_str key = json_text_of(json_array_get(one, 0));
-    struct position position;
-    bool has = stood_at(client, one, &position);
     int error;
 
     if (client_find_follow(client, key) != NULL) /* named twice */
@@ -281,14 +256,39 @@ static int follow_again(struct client *client, const json_t *one, struct ask *as
         client_tell_error(client, key, "FORBIDDEN", CLIENT_NO_RIGHT_TEXT);
         return 0;
     }
-    error = client_follow(client, key, has ? &position : NULL, ask);
+    error = client_follow(client, key, at, ask);
     if (error == -E2BIG)
         client_tell_error(client, key, "TOO_MANY_SUBSCRIPTIONS", CLIENT_TOO_MANY_KEYS_TEXT);
     else if (error == -EUSERS)
         client_tell_error(client, key, "UNAVAILABLE", CLIENT_TOO_MANY_PATTERNS_TEXT);
-    else
+    else if (error != 0)
         return error;
+    else
+        client->follows->untold = true; /* by then it may not have been told of its place's epoch */
     return 0;
+}
+
+/* one: [key, position, where it began]. */
+static int follow_again(struct client *client, const json_t *one, struct ask *ask)
+{
+    struct position position;
+    bool has = stood_at(client, one, &position);
+
+    return follow_at(client, json_text_of(json_array_get(one, 0)), has ? &position : NULL, ask);
+}
+
+/* The same of one that its client has asked for: not where that came from says where it stands. */
+static int follow_asked(struct client *client, const json_t *one, struct ask *ask)
+{
+    const struct follow *before = client->follows;
+    struct position position;
+    bool has = read_position(json_array_get(one, 1), &position);
+    int error =
+        follow_at(client, json_text_of(json_array_get(one, 0)), has ? &position : NULL, ask);
+
+    if (client->follows != before)
+        client->follows->asked = true;
+    return error;
 }
 
 /* Of names that a state has, whatever those are. */
@@ -381,6 +381,57 @@ int auto_follow_again(struct client *client, const struct client_state *state,
     enter_again(client, state);
     ask_close(&client->asks, ask);
     return 0;
+}
+
+int auto_follow_asked(struct client *client, const struct client_state *state,
+                      const struct ask_kind *gone)
+{
+    struct ask *ask;
+    const json_t *one;
+    size_t i;
+    int error = 0;
+
+    if (client->opening->accepted)
+        (void)sessions_return(client, state->place);
+    if (json_array_size(state->asked) == 0)
+        return 0;
+    ask = open_ask(client, gone, json_array_size(state->asked));
+    if (ask == NULL)
+        return -ENOMEM;
+    json_array_foreach(state->asked, i, one)
+    {
+        if (error == 0)
+            error = follow_asked(client, one, ask);
+    }
+    if (error == 0)
+        ask_close(&client->asks, ask);
+    return error;
+}
+
+int auto_follow(struct client *client, const struct opening *opening, const struct notify_id *from,
+                const struct ask_kind *live)
+{
+    struct auto_keys keys = {.client = client};
+    size_t count = auto_follow_count(client->shared, opening);
+
+    if (enter_sessions(client, opening) != 0)
+        return -ENOMEM;
+    follow_logs(client, opening);
+    identity_each(client->identity, RIGHT_FOLLOW, false, count_name, &count);
+    keys.ask = open_ask(client, live, count);
+    if (keys.ask == NULL || !begin_resuming(&keys, count))
+        return -ENOMEM;
+    sender_set_begins(&client->sender, true);
+    follow_each(&keys, opening, from);
+    sender_set_begins(&client->sender, false);
+    if (keys.error != 0)
+        return keys.error; /* as below */
+    following_note(client);
+    end_resuming(&keys);
+    if (opening->state.json != NULL)
+        enter_again(client, &opening->state);
+    ask_close(&client->asks, keys.ask);
+    return keys.error; /* a client that could not be opened takes its asks with it */
 }
 
 bool auto_follow_name(struct client *client, const struct opening *opening,

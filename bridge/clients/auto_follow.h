@@ -28,6 +28,11 @@ int auto_follow(struct client *client, const struct opening *opening, const stru
 int auto_follow_again(struct client *client, const struct client_state *state,
                       const struct ask_kind *gone);
 
+/* Of one that was not greeted yet, and begins anew: what it has asked for since it came, and was
+ * told to have. Before auto_follow(), which goes on with the rest of that. As above. */
+int auto_follow_asked(struct client *client, const struct client_state *state,
+                      const struct ask_kind *gone);
+
 /* Only tells what they are. False: out of memory. */
 bool auto_follow_name(struct client *client, const struct opening *opening,
                       struct rewinding *rewinding);

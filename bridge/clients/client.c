@@ -18,6 +18,7 @@
 #include "identity/plain_channels.h"
 #include "net/conn.h"
 #include "wire/filter.h"
+#include "wire/json_text.h"
 
 struct notify_str client_user(const struct client *client)
 {
@@ -134,7 +135,7 @@ static bool drop_item(void *ctx, const struct outbox_item *item)
     if (notify_id_is_zero(item->id))
         counter_add(COUNTER_EVENTS_LOST_VOLATILE, 1);
     else if (notify_id_cmp(item->id, OUTBOX_WHOLE_BOX) == 0)
-        follow->gap = true; /* it will not be said again */
+        follow_lose(follow); /* it will not be said again */
     else
         follow_keep_before(follow, item->id);
     return true;
@@ -194,11 +195,42 @@ static void note_had(struct follow *follow, const struct event *event)
     follow->count += follow->state == FOLLOW_WAITING;
 }
 
+/* Is the epoch known that it has not been told? */
+static bool lacks_epoch(const struct follow *follow)
+{
+    return follow->untold && follow_box_epoch(follow) != 0;
+}
+
+/* To who polls, each time at another bridge perhaps: one of them may still be with a server that is
+ * the primary no more. So each entry says its epoch, and nothing else says one: what came last may
+ * have come from there. */
+static struct event *said_by_poll(const struct follow *follow, struct event *event)
+{
+    uint32_t epoch = follow_box_epoch(follow);
+
+    if (event->kind != EVENT_ENTRY)
+        return event_without_epoch(event);
+    return epoch == 0 ? event : event_with_epoch(event, epoch);
+}
+
+/* What goes out in place of it. NULL: out of memory. */
+static struct event *said_to(const struct follow *follow, struct event *event)
+{
+    if (follow->client->polls)
+        return said_by_poll(follow, event);
+    return event->kind == EVENT_ENTRY && lacks_epoch(follow)
+               ? event_with_epoch(event, follow_box_epoch(follow))
+               : event;
+}
+
 static bool enqueue(struct client *client, struct follow *follow, struct event *event,
                     struct outcome *outcome)
 {
-    if (!sender_enqueue(&client->sender, follow, event))
+    struct event *said = said_to(follow, event);
+
+    if (said == NULL || !sender_enqueue(&client->sender, follow, said))
         return false;
+    follow->untold = follow->untold && said->epoch == 0;
     outcome_queued(outcome, event);
     note_had(follow, event);
     return true;
@@ -228,6 +260,7 @@ static bool enqueue_if_for(struct client *client, struct follow *follow, struct 
         inquiries_hear_one(&client->inquiries, event);
     if (is_for(follow, event))
         return enqueue(client, follow, event, outcome);
+    follow->untold |= event->epoch != 0 && !follow->picks;
     if (event->kind == EVENT_ENTRY)
         follow->pos = event->id;
     return true;
@@ -240,7 +273,8 @@ static void keep_before_rest(struct follow *follow, const struct batch *batch, s
     for (; i < batch->len; i++) {
         if (!follow->picks && is_for(follow, batch->events[i]))
             outcome_missed(batch->events[i]);
-        follow->gap |= batch->events[i]->whole_box != WHOLE_BOX_STAYS;
+        if (batch->events[i]->whole_box != WHOLE_BOX_STAYS)
+            follow_lose(follow);
         if (batch->events[i]->kind == EVENT_ENTRY)
             follow_keep_before(follow, batch->events[i]->id);
     }
@@ -264,7 +298,9 @@ static void enqueue_all(struct client *client, struct follow *follow, const stru
 
 static bool is_whole_for(const struct batch *batch, const struct follow *follow)
 {
-    if (follow->picks) /* what is next depends on what was had */
+    if (follow->picks || lacks_epoch(follow)) /* what is next depends on what was had */
+        return false;
+    if (follow->client->polls) /* who is told in other words */
         return false;
     if (!batch->excludes && (!follow->whole || follow->client->inbox_start == NULL))
         return true;
@@ -326,6 +362,7 @@ static void deliver(struct follow *follow, struct batch *batch, struct notify_id
         inquiries_hear(&follow->client->inquiries, batch);
     if (chosen->len > 0)
         send_batch(follow, chosen);
+    follow->untold |= chosen->epoch != batch->epoch; /* it was said by what the filter keeps back */
     if (follow->state != FOLLOW_BEHIND && !notify_id_is_zero(newest))
         follow->pos = newest; /* past what the filter keeps back, too */
 }
@@ -404,12 +441,19 @@ json_t *client_resumed(const struct client *client, json_t *results)
 
 static void tell(struct client *client, json_t *results, json_t *epochs)
 {
-    json_t *gaps;
+    json_t *gaps, *key;
+    size_t i;
 
     sender_send_json(&client->sender, resumed(results, epochs));
     if (!client->sender.marked)
         return;
     gaps = keys_with_gaps(results);
+    json_array_foreach(gaps, i, key)
+    {
+        struct follow *follow = client_find_follow(client, json_text_of(key));
+        if (follow != NULL)
+            follow->gap_said = true; /* so the id that goes with it may pass that by */
+    }
     if (json_array_size(gaps) > 0)
         client_tell_gap(client, gaps, "gone");
     else
@@ -437,17 +481,41 @@ static void tell_resumed(struct follow *follow, bool recovered)
     json_decref(results);
 }
 
+/* That is no answer: it says neither how much will come nor how far the client is with it. Who
+ * picks gets nothing more. */
+static void say_gone(const struct follow *follow)
+{
+    struct notify_str key = follow_key(follow);
+
+    if (!follow->picks)
+        client_tell_gap(follow->client, json_pack("[o*]", json_stringn(key.ptr, key.len)), "gone");
+}
+
+/* Whoever has asked is told how it went. An answer that waits for other keys must not leave unsaid
+ * until then what is gone of this one: what comes of it from now on stands behind that. */
+static void tell_live(struct follow *follow)
+{
+    const struct client *client = follow->client;
+
+    if (!asks_resolve(&follow->client->asks, follow)) {
+        if (follow->refilled)
+            tell_resumed(follow, !follow->gap);
+    } else if (follow_owes_gap(follow) && asks_tell_gap(&client->asks, follow_key(follow))) {
+        say_gone(follow);
+    }
+}
+
 static void on_live(struct follow *follow)
 {
     struct client_shared *shared = follow->client->shared;
+    struct sender *sender = &follow->client->sender;
 
     shared->told++;
-    if (follow->client->sender.marked)
-        progress_on_live(follow->client->sender.progress, follow);
+    if (sender->marked)
+        progress_on_live(sender->progress, follow);
     counter_add(COUNTER_REFILLS, follow->refilled);
-    if (!asks_resolve(&follow->client->asks, follow) && follow->refilled)
-        tell_resumed(follow, !follow->gap);
-    follow->refilled = follow->gap = false;
+    tell_live(follow);
+    follow->refilled = follow->gap = follow->gap_said = false;
     follow->count = 0;
     shared->told--;
 }
@@ -463,8 +531,20 @@ static void on_gap(struct follow *follow)
         tell_resumed(follow, false);
         return;
     }
-    follow->gap = true;
+    follow_lose(follow);
     fall_behind(client, follow);
+}
+
+static bool on_gap_ahead(struct follow *follow)
+{
+    struct client *client = follow->client;
+
+    if (!follow->picks && sender_is_full(&client->sender)) {
+        fall_behind(client, follow);
+        return false;
+    }
+    say_gone(follow);
+    return true;
 }
 
 void client_tell_error(struct client *client, struct notify_str key, const char *code,
@@ -608,7 +688,7 @@ void client_resume(struct client *client, struct follow *follow, const struct po
     drop_follow_items(client, follow);
     ask_await(ask, follow);
     stand_at(follow, pos);
-    follow->from_now = follow->gap = follow->refilled = false;
+    follow->from_now = follow->gap = follow->gap_said = follow->refilled = false;
     follow->count = 0;
     channel_resume(follow->channel, follow);
 }
@@ -635,7 +715,7 @@ static void on_refused(struct follow *follow)
 {
     struct client *client = follow->client;
 
-    follow->gap = true;
+    follow_lose(follow);
     if (!asks_refuse(&client->asks, follow))
         client_tell_error(client, follow_key(follow), "FORBIDDEN", CLIENT_FORBIDDEN_TEXT);
     client_unfollow(client, follow);
@@ -647,6 +727,7 @@ const struct follow_handlers client_follow_handlers = {
     .look_ahead_more = look_ahead_more,
     .on_live = on_live,
     .on_gap = on_gap,
+    .on_gap_ahead = on_gap_ahead,
     .on_refused = on_refused,
 };
 

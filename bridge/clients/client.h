@@ -140,6 +140,8 @@ struct client {
     bool in_session : 1;     /* it came to talk in the session of its id (request_agent.c) */
     bool warned : 1;         /* it is to wait before it sends another message */
     bool greet_due : 1;      /* once nothing is awaited */
+    bool polls : 1;          /* it may go on from a state, over another bridge, too, */
+    bool parts : 1;          /* and is about to, as this one ends */
     char id[];
 };
 

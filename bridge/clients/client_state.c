@@ -7,6 +7,7 @@
 #include "channels/channel.h"
 #include "channels/follow.h"
 #include "clients/admission.h"
+#include "clients/ask.h"
 #include "clients/categories.h"
 #include "clients/client.h"
 #include "clients/progress.h"
@@ -127,11 +128,41 @@ static json_t *position_text(const struct position *position)
     return json_stringn(text, position_format(text, position));
 }
 
+/* The first entry of a follow that waits for the greeting. */
+struct queued {
+    const struct follow *follow;
+    struct notify_id first; /* above all ids: there is none */
+};
+
+static bool look_at(void *ctx, const struct outbox_item *item)
+{
+    struct queued *queued = ctx;
+
+    if (item->source == queued->follow && !notify_id_is_zero(item->id) &&
+        notify_id_cmp(item->id, queued->first) < 0)
+        queued->first = item->id;
+    return false; /* it stays */
+}
+
+/* Of one that has been greeted nothing waits that has not been said by then. */
+static struct notify_id first_queued(const struct follow *follow)
+{
+    struct queued queued = {.follow = follow, .first = OUTBOX_WHOLE_BOX};
+    struct sender *sender = &follow->client->sender;
+
+    if (sender->state == SENDER_OPENING)
+        outbox_drop(&sender->outbox, look_at, &queued);
+    return queued.first;
+}
+
 /* Where a follow goes on; one that has no position yet, or never has, from then on. */
 static json_t *position_of(const struct follow *follow)
 {
-    const struct position position = {.id = follow->pos, .epoch = follow_epoch(follow)};
+    struct position position = {.id = follow->pos, .epoch = follow_epoch(follow)};
+    struct notify_id first = first_queued(follow);
 
+    if (notify_id_cmp(first, position.id) <= 0)
+        position.id = notify_id_before(first);
     return follow->plain || follow->from_now ? json_null() : position_text(&position);
 }
 
@@ -144,19 +175,33 @@ static json_t *begin_of(const struct client *client, const struct follow *follow
                : json_null();
 }
 
-/* The first that was followed comes first again. A key that is no UTF-8 cannot be written. */
-static json_t *keys_of(const struct client *client)
+/* All, or those that it has asked for; the first that was followed comes first again. A key that is
+ * no UTF-8 cannot be written. */
+static json_t *keys_of(const struct client *client, bool asked)
 {
     json_t *keys = json_array();
 
     for (const struct follow *f = client->follows; f != NULL; f = f->next) {
         struct notify_str key = follow_key(f);
-        json_t *name = json_stringn(key.ptr, key.len);
+        json_t *name = asked && !f->asked ? NULL : json_stringn(key.ptr, key.len);
         if (name != NULL)
             (void)json_array_insert_new(
                 keys, 0, json_pack("[o, o, o]", name, position_of(f), begin_of(client, f)));
     }
     return keys;
+}
+
+/* Of which it is to be told so once they, or others, are live. */
+static json_t *gaps_of(const struct client *client)
+{
+    json_t *gaps = json_array();
+
+    for (const struct follow *f = client->follows; f != NULL; f = f->next) {
+        struct notify_str key = follow_key(f);
+        if (f->gap || asks_tell_gap(&client->asks, key))
+            (void)json_array_append_new(gaps, json_stringn(key.ptr, key.len));
+    }
+    return gaps;
 }
 
 static json_t *json_of(struct notify_str text)
@@ -212,21 +257,29 @@ char *client_state_text(const struct client *client)
     json_t *auth =
         origin == NULL || origin->auth == NULL ? NULL : auth_that_counts(origin->auth, greeted);
     json_t *state = json_pack(
-        "{s:i, s:o, s:o, s:o, s:o?, s:b, s:b, s:b, s:o, s:o, s:[I, I], s:I}", "v", VERSION, "id",
-        json_of(client_id(client)), "user", json_of(client_user(client)), "pid",
+        "{s:i, s:o, s:o, s:o, s:o?, s:b, s:b, s:b, s:o, s:o, s:o, s:[I, I], s:I}", "v", VERSION,
+        "id", json_of(client_id(client)), "user", json_of(client_user(client)), "pid",
         json_of(client_origin_pid(client)), "auth", auth, "greeted", greeted, "marks",
         client->inbox_start != NULL, "warned", admission_has_warned(client), "keys",
-        keys_of(client), "chosen", categories_chosen(client), "rate", (json_int_t)rate.messages_ms,
-        (json_int_t)rate.warnings_ms, "at", (json_int_t)loop_wall_ms(client->shared->senders.loop));
-    char *text = state == NULL || !put_sets(state, client) ? NULL : json_dumps(state, JSON_COMPACT);
+        keys_of(client, false), "gaps", gaps_of(client), "chosen", categories_chosen(client),
+        "rate", (json_int_t)rate.messages_ms, (json_int_t)rate.warnings_ms, "at",
+        (json_int_t)loop_wall_ms(client->shared->senders.loop));
+    bool whole = state != NULL && put_sets(state, client) &&
+                 (greeted || json_object_set_new(state, "asked", keys_of(client, true)) == 0);
+    char *text = whole ? json_dumps(state, JSON_COMPACT) : NULL;
 
     json_decref(state);
     return text;
 }
 
+char *client_state_again(const struct client_state *state)
+{
+    return json_dumps(state->json, JSON_COMPACT);
+}
+
 char *client_state_write(struct client *client)
 {
-    if (client->sender.state != SENDER_READY || client->sender.outbox.bytes > WRITTEN_QUEUE_MAX)
+    if (client->sender.state == SENDER_READY && client->sender.outbox.bytes > WRITTEN_QUEUE_MAX)
         client_drop_queue(client);
     sender_park(&client->sender);
     return client_state_text(client);
@@ -322,12 +375,14 @@ static bool read_all(struct client_state *state, size_t id_len, size_t max_keys)
     state->marks = json_is_true(json_object_get(state->json, "marks"));
     state->warned = json_is_true(json_object_get(state->json, "warned"));
     state->keys = json_object_get(state->json, "keys");
+    state->asked = json_object_get(state->json, "asked");
+    state->gaps = json_object_get(state->json, "gaps");
     state->chosen = json_object_get(state->json, "chosen");
     state->place = json_text_of(json_object_get(state->json, "place"));
     state->present = json_object_get(state->json, "present");
     state->watches = json_object_get(state->json, "watches");
     return state->pid.len <= CLIENT_PID_LEN && are_keys(state->keys, max_keys) &&
-           is_choice(state->chosen);
+           (state->asked == NULL || are_keys(state->asked, max_keys)) && is_choice(state->chosen);
 }
 
 bool client_state_read(struct client_state *ret, struct notify_str text, size_t id_len,

@@ -2,7 +2,7 @@
  * is back, at another bridge perhaps. A client of Socket.IO is so between two polls.
  *
  *     {"v":1,"id":…,"user":…,"pid":…,"auth":…,"greeted":true,"marks":true,
- *      "keys":[[<key>,<position> or null,<where it began> or null],…],
+ *      "keys":[[<key>,<position> or null,<where it began> or null],…],"asked":[…],"gaps":[<key>,…],
  *      "chosen":{"joined":[…],"left":[…]},"place":…,"present":[<topic>,…],
  *      "watches":{"users":[…],"topics":[…]},"warned":false,"rate":[<ms>,<ms>],"at":<Unix time, ms>}
  *
@@ -22,6 +22,8 @@
 
 #define CLIENT_PID_LEN 20
 
+struct client_state;
+
 /* How a client came, for one that may be written: what it said as it joined, a raw JSON object or
  * empty. False: out of memory. */
 bool client_origin_keep(struct client *client, struct notify_str auth);
@@ -34,11 +36,14 @@ void client_origin_offer(struct client *client, struct notify_str token);
 void client_origin_renew(struct client *client);
 void client_origin_forget(struct client *client);
 
-/* What waits for it goes out first, or its follows stand before it: its connection is to be ended
- * behind this. malloc'ed; NULL: out of memory. */
+/* What waits for it goes out first, or its follows stand before it there: its connection is to be
+ * ended behind this. If it stays after all, what waits for its greeting waits on. malloc'ed; NULL:
+ * out of memory. */
 char *client_state_write(struct client *client);
 /* The same of one whose connection has gone. */
 char *client_state_text(const struct client *client);
+/* Of one that has not gone on from it yet. */
+char *client_state_again(const struct client_state *state);
 
 /* What was written once. */
 struct client_state {
@@ -47,11 +52,13 @@ struct client_state {
     struct notify_str user; /* whose it was */
     struct notify_str pid;  /* or empty */
     const json_t *auth;     /* an object, or NULL */
-    bool greeted;           /* all it followed was live; else nothing but id and auth counts */
+    bool greeted;           /* all it followed was live; else it begins anew */
     bool marks;             /* what it is sent of its inbox is seen when it leaves */
     bool warned;            /* that its token ends was told */
     struct client_rate rate;
-    const json_t *keys; /* [[key, position or null, where it began or null], …] */
+    const json_t *keys;  /* [[key, position or null, where it began or null], …] */
+    const json_t *asked; /* those that it has asked for, of one that was not greeted; or NULL */
+    const json_t *gaps;  /* [key, …] of which not all could be had, which it was not told yet */
     const json_t *chosen;
     struct notify_str place; /* what its places in session sets are called (clients/sessions.h) */
     const json_t *present;   /* [topic, …] in which it has a place */

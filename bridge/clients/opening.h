@@ -41,6 +41,7 @@ struct opening {
     struct notify_str pid;     /* of what it was before (clients/recovery.h); empty: nothing */
     bool accepted;             /* Socket.IO: it was told already that it may join */
     bool missed;               /* what is not stored may have passed it by between two polls */
+    bool set_back;             /* it may have had more than state says: some of that is lost */
     bool in_session;           /* client_id is the session that it comes to talk in */
 };
 

@@ -26,6 +26,7 @@
 #define SOON_TRIES 6
 #define RETRY_MS 20
 #define TRIES 100
+#define LOOK_AGAIN_MS 500 /* after Redis did not answer a holder's look: nobody wakes him again */
 
 #define FLAG(set) ((set) ? NOTIFY_STR("1") : NOTIFY_STR("0"))
 #define NOTHING ((struct notify_str){NULL, 0})
@@ -39,8 +40,10 @@ struct poll_boxes {
     struct poll_holds holds;
     STAILQ_HEAD(waiter_queue, waiter) waiters; /* for the holder */
     struct loop_timer *retry;
-    bool settled; /* Redis has said whether we may hear */
-    bool stopped; /* nobody is told anything any more */
+    struct loop_timer *again; /* for holders who could not look */
+    bool looks_again;         /* it is set */
+    bool settled;             /* Redis has said whether we may hear */
+    bool stopped;             /* nobody is told anything any more */
     struct {
         char interval[NUMBER_TEXT_MAX + 1], timeout[NUMBER_TEXT_MAX + 1],
             upgrade[NUMBER_TEXT_MAX + 1], bytes[NUMBER_TEXT_MAX + 1], items[NUMBER_TEXT_MAX + 1];
@@ -81,7 +84,8 @@ static struct poll_taken taken_of(const struct poll_reply *reply, struct poll_ho
                                .known = reply->known,
                                .missed = reply->missed,
                                .waits = reply->waits,
-                               .release = reply->release};
+                               .release = reply->release,
+                               .set_back = reply->set_back};
 }
 
 static void tell(const struct poll_boxes *boxes, poll_fn fn, void *ctx,
@@ -188,9 +192,12 @@ static void on_taken(void *ctx, const struct poll_reply *reply)
         said.result = result_for(hold, reply->result);
     stays = stays_after(hold, &said);
     hold->taken = stays;
+    hold->asks = said.result == POLL_DONE && !said.again;
     hold->keeps = hold->keeps && stays && !(said.result == POLL_SERVED || is_news(&said));
-    if (said.result == POLL_DONE && !said.again)
+    if (hold->asks) {
         hold->seen = said.last;
+        hold->given = said.given;
+    }
     if (said.result == POLL_FULL)
         counter_add(COUNTER_POLL_INPUT, 1);
     if (!stays)
@@ -228,10 +235,11 @@ static void send_take(struct poll_hold *hold, enum poll_script script, size_t ar
 static void take_for_get(struct poll_boxes *boxes, const struct poll_taking *taking, poll_fn fn)
 {
     struct poll_hold *hold = hold_new(boxes, taking, fn);
-    char token[POLL_TOKEN_MAX];
-    const struct notify_str args[] = {poll_hold_token(hold, token), poll_hold_t(hold)};
+    char token[POLL_TOKEN_MAX], given[NUMBER_TEXT_MAX + 1];
+    const struct notify_str args[] = {poll_hold_token(hold, token), poll_hold_t(hold),
+                                      number_text(given, (int64_t)hold->given)};
 
-    send_take(hold, POLL_TAKE, 2, args, taking->sid);
+    send_take(hold, POLL_TAKE, 3, args, taking->sid);
 }
 
 static void box_ask(void *store, struct poll_hold *hold, bool leaves, poll_fn fn, void *ctx)
@@ -383,6 +391,25 @@ static void box_take(void *store, const struct poll_taking *taking, poll_fn fn)
 
 /* What a holder does. */
 
+static void wake_blind(void *ctx)
+{
+    struct poll_boxes *boxes = ctx;
+
+    boxes->looks_again = false;
+    poll_holds_wake_blind(&boxes->holds);
+}
+
+/* What he was woken for is still there. */
+static void look_again(struct poll_hold *hold)
+{
+    struct poll_boxes *boxes = hold->boxes;
+
+    hold->blind = true;
+    if (!boxes->looks_again)
+        loop_timer_set(boxes->again, LOOK_AGAIN_MS);
+    boxes->looks_again = true;
+}
+
 static void on_looked(void *ctx, const struct poll_reply *reply)
 {
     struct poll_hold *hold = ctx;
@@ -403,24 +430,36 @@ static void on_looked(void *ctx, const struct poll_reply *reply)
     said.result = result_for(hold, reply->result);
     if (said.result == POLL_DONE)
         hold->seen = said.last;
-    else if (said.result != POLL_AWAY)
+    else if (said.result == POLL_AWAY)
+        look_again(hold);
+    else
         poll_hold_end(hold);
     tell(boxes, fn, fn_ctx, &said, said.result == POLL_DONE ? hold : NULL);
     poll_hold_wake_if_told(holds, number);
 }
 
+/* What names its own GET, as it does in the box. Empty: it has none. */
+static struct notify_str own_get(const struct poll_hold *hold, struct notify_str token)
+{
+    if (!hold->asks)
+        return NOTHING;
+    return hold->t_len > 0 ? poll_hold_t(hold) : token;
+}
+
 static void box_look(void *store, struct poll_hold *hold, poll_fn fn, void *ctx)
 {
-    char token[POLL_TOKEN_MAX];
-    const struct notify_str args[] = {poll_hold_token(hold, token)};
+    char token[POLL_TOKEN_MAX], given[NUMBER_TEXT_MAX + 1];
+    const struct notify_str who = poll_hold_token(hold, token);
+    const struct notify_str args[] = {who, number_text(given, (int64_t)hold->given),
+                                      own_get(hold, who)};
 
     (void)store;
     assert(!hold->looking && !hold->over);
     hold->looking = true;
-    hold->woken = false;
+    hold->woken = hold->blind = false;
     hold->fn = fn;
     hold->ctx = ctx;
-    call_for(hold, POLL_LOOK, on_looked, 1, args);
+    call_for(hold, POLL_LOOK, on_looked, 3, args);
 }
 
 static struct poll_hold *hold_kept(const struct poll_holds *holds, uint64_t number)
@@ -443,6 +482,8 @@ static void on_given(void *ctx, const struct poll_reply *reply)
     said.result = result_for(hold, reply->result);
     hold->under_way--;
     hold->giving = false;
+    if (said.result == POLL_DONE)
+        hold->given = said.given;
     hold->keeps = hold->keeps && (said.result == POLL_DONE || said.result == POLL_UNHEARD);
     if (!hold->keeps || hold->over)
         poll_hold_end(hold);
@@ -474,16 +515,22 @@ static void send_drop(struct poll_hold *hold)
 static void box_give_back(void *store, struct poll_hold *hold, const struct poll_giving *giving,
                           poll_fn fn, void *ctx)
 {
-    char token[POLL_TOKEN_MAX], seen[NUMBER_TEXT_MAX + 1];
-    const struct notify_str args[] = {
-        poll_hold_token(hold, token), giving->state,
-        FLAG(giving->answers),        giving->answer,
-        FLAG(giving->pinged),         number_text(seen, (int64_t)hold->seen),
-        FLAG(giving->keeps)};
+    char token[POLL_TOKEN_MAX], seen[NUMBER_TEXT_MAX + 1], given[NUMBER_TEXT_MAX + 1];
+    const struct notify_str who = poll_hold_token(hold, token);
+    const struct notify_str args[] = {who,
+                                      giving->state,
+                                      FLAG(giving->answers),
+                                      giving->answer,
+                                      FLAG(giving->pinged),
+                                      number_text(seen, (int64_t)hold->seen),
+                                      FLAG(giving->keeps),
+                                      number_text(given, (int64_t)hold->given),
+                                      own_get(hold, who)};
 
     (void)store;
     hold->fn = fn;
     hold->ctx = ctx;
+    hold->asks = false;
     hold->giving = true;
     hold->keeps = giving->keeps && giving->state.len <= boxes_of(hold)->config.state_max;
     if (giving->state.len <= boxes_of(hold)->config.state_max) {
@@ -641,10 +688,24 @@ static void on_refused(void *owner)
         settle(owner);
 }
 
+/* A box still names somebody who was here: Redis did not take what he gave back, say, and he could
+ * not wait for that. As long as this process hears, he would be taken for alive. */
+static void disown(struct poll_boxes *boxes, const struct poll_wake *wake)
+{
+    char token[POLL_TOKEN_MAX];
+    const struct notify_str who = poll_holds_token(&boxes->holds, wake->number, token);
+
+    ask(boxes, POLL_DISOWN, wake->sid, NULL, NULL, 1, &who);
+}
+
 static void on_message(void *owner, struct notify_str payload)
 {
-    if (owner != &nobody)
-        poll_holds_on_message(&((struct poll_boxes *)owner)->holds, payload);
+    struct poll_boxes *boxes = owner;
+    struct poll_wake wake;
+
+    if (owner != &nobody && poll_wake_read(&wake, payload) &&
+        !poll_holds_wake(&boxes->holds, &wake) && wake.sid.len > 0)
+        disown(boxes, &wake);
 }
 
 static void on_lost(void *owner)
@@ -708,11 +769,15 @@ static int init(struct poll_boxes *boxes)
         return -ENOMEM;
     memcpy(channel + sizeof(CHANNEL_BEGIN) - 1, boxes->holds.node, POLL_NODE_MAX);
     boxes->retry = loop_timer_new(config->loop, retry, boxes);
+    boxes->again = loop_timer_new(config->loop, wake_blind, boxes);
     boxes->channel = beacon_new(config->loop, config->ears, notify_str_z(channel),
                                 &subscription_handlers, boxes);
     boxes->all = beacon_new(config->loop, config->ears, NOTIFY_STR(CHANNEL_OF_ALL),
                             &subscription_handlers, &nobody);
-    return boxes->retry == NULL || boxes->channel == NULL || boxes->all == NULL ? -ENOMEM : 0;
+    return boxes->retry == NULL || boxes->again == NULL || boxes->channel == NULL ||
+                   boxes->all == NULL
+               ? -ENOMEM
+               : 0;
 }
 
 struct poll_boxes *poll_boxes_new(const struct poll_boxes_config *config)
@@ -757,6 +822,7 @@ void poll_boxes_free(struct poll_boxes *boxes)
     beacon_free(boxes->channel);
     beacon_free(boxes->all);
     loop_timer_free(boxes->retry);
+    loop_timer_free(boxes->again);
     poll_holds_release(&boxes->holds);
     free(boxes);
 }

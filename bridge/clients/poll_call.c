@@ -86,6 +86,7 @@ static const struct word {
     {NOTIFY_STR_INIT("PROBED"), {.result = POLL_PROBED}},
     {NOTIFY_STR_INIT("HELD"), {.result = POLL_AWAY, .held = true}},
     {NOTIFY_STR_INIT("LOST"), {.result = POLL_LOST}},
+    {NOTIFY_STR_INIT("ELSEWHERE"), {.result = POLL_ELSEWHERE}},
     {NOTIFY_STR_INIT("FULL"), {.result = POLL_FULL}},
 };
 
@@ -131,12 +132,14 @@ static struct poll_reply read_items(const struct poll_caller *caller, const stru
     ret.ping_in_ms = ping_in_ms < 0 ? POLL_NEVER : ping_in_ms;
     ret.dead_in_ms = number_of(item(reply, 3));
     ret.probed = number_of(item(reply, 4)) != 0;
+    ret.given = (uint64_t)number_of(item(reply, 5));
     ret.state = resp_str(item(reply, 6));
     ret.last = (uint64_t)number_of(item(reply, 7));
     ret.known = number_of(item(reply, 8)) != 0;
     ret.missed = number_of(item(reply, 9)) != 0;
     ret.waits = number_of(item(reply, 10)) != 0;
     ret.release = number_of(item(reply, 11)) != 0;
+    ret.set_back = number_of(item(reply, 12)) != 0;
     if (ret.input.len <= caller->input_max && ret.state.len <= caller->state_max)
         return ret;
     return (struct poll_reply){.result = POLL_UNKNOWN};

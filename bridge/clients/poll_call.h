@@ -19,17 +19,18 @@
 struct loop;
 struct turns;
 
-#define POLL_CALL_ARGS 7
+#define POLL_CALL_ARGS 9
 
 /* What stands in every reply. Borrowed for the call. */
 struct poll_reply {
     enum poll_result result;
     bool again; /* POLL_DONE: asked before, the answer is in state */
     bool held;  /* POLL_AWAY: somebody else holds the box and has been told; ask again soon */
-    bool probed, known, missed, waits, release;
+    bool probed, known, missed, waits, release, set_back;
     struct notify_str input, state;
     int64_t ping_in_ms, dead_in_ms;
-    uint64_t last; /* item of input, of those that were given */
+    uint64_t last;  /* item of input, of those that were given */
+    uint64_t given; /* g of the box (poll_box/common.lua); 0: that is not said */
 };
 
 typedef void (*poll_call_fn)(void *ctx, const struct poll_reply *reply);

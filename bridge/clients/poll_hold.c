@@ -75,14 +75,20 @@ void poll_hold_set_t(struct poll_hold *hold, struct notify_str t)
         memcpy(hold->t, t.ptr, t.len);
 }
 
+struct notify_str poll_holds_token(const struct poll_holds *holds, uint64_t number,
+                                   char out[POLL_TOKEN_MAX])
+{
+    size_t len = strlen(holds->node);
+
+    memcpy(out, holds->node, len);
+    out[len++] = ':';
+    len += number_text(out + len, (int64_t)number).len;
+    return notify_str_of(out, len);
+}
+
 struct notify_str poll_hold_token(const struct poll_hold *hold, char out[POLL_TOKEN_MAX])
 {
-    size_t len = strlen(hold->all->node);
-
-    memcpy(out, hold->all->node, len);
-    out[len++] = ':';
-    len += number_text(out + len, (int64_t)hold->number).len;
-    return notify_str_of(out, len);
+    return poll_holds_token(hold->all, hold->number, out);
 }
 
 /* Waking. */
@@ -124,33 +130,38 @@ void poll_hold_wake_if_told(struct poll_holds *holds, uint64_t number)
         poll_hold_wake(hold);
 }
 
-/* "<number> <why>", as a script has said it, or anybody else. */
-static uint64_t read_wake(struct notify_str message, struct notify_str *ret_why)
+bool poll_wake_read(struct poll_wake *ret, struct notify_str message)
 {
-    uint64_t number = 0;
+    const char *space;
     size_t i = 0;
 
+    *ret = (struct poll_wake){.number = 0};
     while (i < message.len && message.ptr[i] >= '0' && message.ptr[i] <= '9' &&
-           number < UINT64_MAX / 10 - 1)
-        number = number * 10 + (uint64_t)(message.ptr[i++] - '0');
-    if (i == message.len || message.ptr[i] != ' ')
-        return 0;
-    *ret_why = notify_str_of(message.ptr + i + 1, message.len - i - 1);
-    return number;
+           ret->number < INT64_MAX / 10 - 1)
+        ret->number = ret->number * 10 + (uint64_t)(message.ptr[i++] - '0');
+    if (ret->number == 0 || i == message.len || message.ptr[i] != ' ')
+        return false;
+    ret->why = notify_str_of(message.ptr + i + 1, message.len - i - 1);
+    space = memchr(ret->why.ptr, ' ', ret->why.len);
+    if (space != NULL) {
+        ret->sid = notify_str_of(space + 1, (size_t)(message.ptr + message.len - space - 1));
+        ret->why.len = (size_t)(space - ret->why.ptr);
+    }
+    return true;
 }
 
-void poll_holds_on_message(struct poll_holds *holds, struct notify_str message)
+bool poll_holds_wake(struct poll_holds *holds, const struct poll_wake *wake)
 {
-    struct notify_str why = {NULL, 0};
-    struct poll_hold *hold = poll_hold_find(holds, read_wake(message, &why));
+    struct poll_hold *hold = poll_hold_find(holds, wake->number);
 
     if (hold == NULL)
-        return;
-    if (notify_str_eq(why, NOTIFY_STR("overlap")))
+        return false;
+    if (notify_str_eq(wake->why, NOTIFY_STR("overlap")))
         hold->why = POLL_OVERLAP;
-    else if (notify_str_eq(why, NOTIFY_STR("closed")))
+    else if (notify_str_eq(wake->why, NOTIFY_STR("closed")))
         hold->why = POLL_CLOSED;
     poll_hold_wake(hold);
+    return true;
 }
 
 void poll_holds_wake_all(struct poll_holds *holds)
@@ -160,6 +171,19 @@ void poll_holds_wake_all(struct poll_holds *holds)
     HASH_TABLE_FOREACH(node, next, &holds->table)
     {
         poll_hold_wake((struct poll_hold *)node);
+    }
+}
+
+void poll_holds_wake_blind(struct poll_holds *holds)
+{
+    struct hash_node *node, *next;
+
+    HASH_TABLE_FOREACH(node, next, &holds->table)
+    {
+        struct poll_hold *hold = (struct poll_hold *)node;
+        if (hold->blind)
+            poll_hold_wake(hold);
+        hold->blind = false;
     }
 }
 

@@ -27,17 +27,20 @@ struct poll_hold {
     struct poll_holds *all;
     void *boxes; /* for whoever made it */
     uint64_t number;
-    uint64_t seen; /* the last item of input that its holder has been given */
+    uint64_t seen;  /* the last item of input that its holder has been given */
+    uint64_t given; /* g of the box (poll_box/common.lua) when its holder had it last */
     void (*on_wake)(void *ctx);
     void *wake_ctx;
     poll_fn fn; /* of the call under way */
     void *ctx;
     unsigned under_way;   /* calls */
     enum poll_result why; /* it has lost the box, if it has: as far as was told */
-    bool taken;           /* the box is its */
+    bool taken;           /* the box is its, */
+    bool asks;            /* for a GET of its own, which shows that what was answered was heard */
     bool looking, giving;
     bool keeps;         /* it stays when the box has been given back */
     bool woken, queued; /* it is to look; and stands among those to be told so */
+    bool blind;         /* it has looked, and Redis did not answer */
     bool over;          /* its holder knows it no more */
     uint8_t t_len;
     char sid[ENGINEIO_SID_LEN];
@@ -71,13 +74,26 @@ struct notify_str poll_hold_t(const struct poll_hold *hold);
 void poll_hold_set_t(struct poll_hold *hold, struct notify_str t);
 /* What it is called in its box. */
 struct notify_str poll_hold_token(const struct poll_hold *hold, char out[POLL_TOKEN_MAX]);
+/* The same of one of a number that may be there no more. */
+struct notify_str poll_holds_token(const struct poll_holds *holds, uint64_t number,
+                                   char out[POLL_TOKEN_MAX]);
 
 /* Its holder is to look again, in the next turn: unless it is looking, or has not got the box yet;
  * then the next one is for poll_hold_wake_if_told(). */
 void poll_hold_wake(struct poll_hold *hold);
 void poll_hold_wake_if_told(struct poll_holds *holds, uint64_t number);
 void poll_holds_wake_all(struct poll_holds *holds);
-/* What was said on our channel, by a script or by anybody: "<number> <why>". */
-void poll_holds_on_message(struct poll_holds *holds, struct notify_str message);
+void poll_holds_wake_blind(struct poll_holds *holds);
+/* What was said on our channel, by a script or by anybody: "<number> <why>", and where somebody is
+ * to do something the session's sid behind that. */
+struct poll_wake {
+    uint64_t number;
+    struct notify_str why, sid; /* sid: empty if there is none */
+};
+
+/* False: it is nothing of that kind. */
+bool poll_wake_read(struct poll_wake *ret, struct notify_str message);
+/* False: there is nobody of this number. */
+bool poll_holds_wake(struct poll_holds *holds, const struct poll_wake *wake);
 
 #endif

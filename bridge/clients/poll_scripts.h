@@ -9,6 +9,7 @@ enum poll_script {
     POLL_ASK,
     POLL_CHECK,
     POLL_CLOSE,
+    POLL_DISOWN,
     POLL_DROP,
     POLL_FINISH,
     POLL_GIVE,

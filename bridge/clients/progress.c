@@ -238,10 +238,16 @@ void progress_on_live(struct progress *progress, const struct follow *follow)
         move_to(progress, at, follow->pos, follow_epoch(follow));
 }
 
+/* Behind a gap nothing shows it any more. */
+static bool may_settle(const struct follow *follow)
+{
+    return !follow->from_now && follow->channel != NULL && !follow_owes_gap(follow);
+}
+
 void progress_settle(struct progress *progress)
 {
     for (uint32_t at = 0; at < progress->len; at++)
-        if (!progress->steps[at].follow->from_now && progress->steps[at].follow->channel != NULL)
+        if (may_settle(progress->steps[at].follow))
             move_to(progress, at, progress->steps[at].follow->pos,
                     follow_epoch(progress->steps[at].follow));
 }

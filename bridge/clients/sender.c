@@ -442,15 +442,34 @@ void sender_call_goes_on(struct sender *sender)
     pause_input(sender);
 }
 
+static void write_answer(struct sender *sender, const struct outbox_item *item)
+{
+    struct frame *whole = frame_new(item->frame->len + end_max(sender));
+    size_t len = item->frame->len;
+
+    if (whole == NULL) {
+        sender_close(sender, CONN_CLOSE_INTERNAL, "out of memory");
+        return;
+    }
+    if (sender->marked)
+        len = write_marked(sender, item, whole->data);
+    else
+        memcpy(whole->data, item->frame->data, len);
+    (void)conn_write(sender->conn, whole->data, len); /* a dead one reports itself */
+    frame_unref(whole);
+}
+
 /* Whoever has not been greeted is sent what he missed once he is, and then told that it was all. */
-static void keep_answers(struct sender *sender)
+static void write_answers(struct sender *sender)
 {
     struct outbox_item item;
 
     for (size_t count = sender->outbox.len; count > 0; count--) {
         (void)outbox_pop_item(&sender->outbox, &item); /* there is one */
-        if (notify_id_is_zero(item.id) && !item.begins)
-            (void)outbox_push_item(&sender->outbox, &item); /* there was room */
+        if (item.source == NULL && notify_id_is_zero(item.id) && !item.begins)
+            write_answer(sender, &item);
+        else if (outbox_push_item(&sender->outbox, &item) != 0)
+            sender_close(sender, CONN_CLOSE_INTERNAL, "out of memory");
         frame_unref(item.frame);
     }
 }
@@ -459,8 +478,10 @@ void sender_park(struct sender *sender)
 {
     enum conn_write written = CONN_SENT;
 
-    if (sender->state == SENDER_OPENING)
-        keep_answers(sender);
+    if (sender->state == SENDER_OPENING) {
+        write_answers(sender);
+        return;
+    }
     while (written != CONN_DEAD && sender->outbox.len > 0)
         written = write_some(sender);
 }

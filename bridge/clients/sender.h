@@ -114,7 +114,7 @@ void sender_call_waits(struct sender *sender);
 void sender_call_goes_on(struct sender *sender);
 
 /* Its connection is about to end between two polls, and takes whatever it is given: what waits and
- * cannot be had again goes out. What has been queued by sources must have been dropped. */
+ * cannot be had again goes out. What one that is not greeted is sent then stays. */
 void sender_park(struct sender *sender);
 
 /* The connection has gone: nothing is sent any more. */

@@ -592,14 +592,14 @@ void sessions_free(struct sessions *all)
     free(all);
 }
 
-/* Is there one that others go on with? */
+/* Is there one that others go on with, or will? */
 static bool has_parked(const struct session_set *set)
 {
     const struct session_place *place;
 
     TAILQ_FOREACH(place, &set->places, link)
     {
-        if (place->stays)
+        if (place->stays || (place->client != NULL && place->client->parts))
             return true;
     }
     return false;

@@ -32,7 +32,7 @@ static const struct subject_kind topic_subject = {"topic", KEY_TOPIC, RIGHT_SUBS
 static const struct subject_kind channel_subject = {"channel", KEY_KINDS, RIGHT_CHANNELS, true,
                                                     false};
 static const struct subject_kind session_subject = {"session_id", KEY_SESSION, RIGHT_SESSIONS,
-                                                    false, false};
+                                                    false, true};
 
 static const struct subject_kind *const subject_kinds[] = {&topic_subject, &channel_subject,
                                                            &session_subject};
@@ -57,6 +57,11 @@ static void answer_refused(struct request *r, const struct subject_kind *kind)
     answer_error(r, ANSWER_FORBIDDEN, kind->member, CLIENT_FORBIDDEN_TEXT);
 }
 
+static bool is_resumed(const struct ask *ask)
+{
+    return json_is_true(json_object_get(ask->subject, "resumed"));
+}
+
 /* Where it begins, and whether that is all that the client lacked. */
 static void say_position(json_t *answer, const struct follow *follow, const struct ask *ask)
 {
@@ -68,8 +73,15 @@ static void say_position(json_t *answer, const struct follow *follow, const stru
     (void)json_object_set_new(answer, "last", json_string(last));
     if (follow_epoch(follow) != 0)
         (void)json_object_set_new(answer, "epoch", json_integer(follow_epoch(follow)));
-    if (json_is_true(json_object_get(ask->subject, "resumed")))
+    if (is_resumed(ask))
         (void)json_object_set(answer, "recovered", json_object_get(result, "recovered"));
+}
+
+/* A session that nothing has been said in, and that is followed from now on, has no place. */
+static bool has_position(const struct subject_kind *kind, const struct follow *follow,
+                         const struct ask *ask)
+{
+    return kind->has_ids && (kind->has_status || follow_epoch(follow) != 0 || is_resumed(ask));
 }
 
 /* What an ask is about: it has the member of one of them. */
@@ -97,7 +109,7 @@ static void on_subscribed(struct client *client, struct ask *ask)
     }
     answer =
         subscription_answer(kind, json_text_of(json_object_get(ask->subject, kind->member)), true);
-    if (follow != NULL && answer != NULL && kind->has_ids)
+    if (follow != NULL && answer != NULL && has_position(kind, follow, ask))
         say_position(answer, follow, ask);
     answer_json(ask->ctx, answer);
 }
@@ -124,14 +136,17 @@ static int start_follow(struct client *client, struct notify_str key, const stru
                         struct ask *ask)
 {
     struct follow *follow = client_find_follow(client, key);
+    int error = 0;
 
     if (follow == NULL)
-        return client_follow(client, key, from, ask);
-    if (from != NULL)
+        error = client_follow(client, key, from, ask);
+    else if (from != NULL)
         client_resume(client, follow, from, ask);
     else if (follow->state != FOLLOW_LIVE)
         ask_await(ask, follow);
-    return 0;
+    if (error == 0)
+        (follow == NULL ? client->follows : follow)->asked = true;
+    return error;
 }
 
 static void fail_too_many(struct request *r)

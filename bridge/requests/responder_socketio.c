@@ -8,6 +8,7 @@
 #include "clients/admission.h"
 #include "clients/client.h"
 #include "clients/client_state.h"
+#include "clients/opening.h"
 #include "net/conn.h"
 #include "requests/answer.h"
 #include "requests/request.h"
@@ -133,10 +134,21 @@ static void handle_event(struct client *client, const struct socketio_packet *pa
     request_unref(r);
 }
 
+/* Its token is still being judged: it has not gone on yet. */
+static bool is_on_its_way(const struct client *client)
+{
+    const struct opening *opening = client->opening;
+
+    return opening != NULL && opening->state.json != NULL &&
+           (opening->state.greeted || client->identity == NULL);
+}
+
 char *responder_socketio_park(void *peer)
 {
     struct client *client = peer;
 
+    if (is_on_its_way(client))
+        return client_state_again(&client->opening->state);
     while (!LIST_EMPTY(&client->calls)) {
         struct open_call *call = LIST_FIRST(&client->calls);
         struct socketio_request *event =

@@ -81,6 +81,11 @@ void engine_tell_no_polls(struct engineio *engine)
     loop_defer(engine->config.loop, on_no_polls, engine);
 }
 
+bool engineio_drains(const struct engineio *engine)
+{
+    return engine->drains;
+}
+
 bool engineio_has_polls(const struct engineio *engine)
 {
     return !TAILQ_EMPTY(&engine->polls);

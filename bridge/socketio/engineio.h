@@ -93,6 +93,8 @@ void *session_ctx(const struct session *session);  /* of the config */
 void *session_seed(const struct session *session); /* what on_handshake left; or NULL */
 /* What is not stored may have passed it by before it went on here. */
 bool session_missed(const struct session *session);
+/* Redis has lost how far it had come: its client has had more than it goes on from, perhaps. */
+bool session_is_set_back(const struct session *session);
 /* It is not needed any more. */
 void session_forget_seed(struct session *session);
 /* What carries it: a WebSocket's conn; NULL: polls. */
@@ -124,6 +126,8 @@ void engineio_let_go(struct engineio *engine);
  * that is known, and from then on whenever no poll is left that is still to be answered: never from
  * within, and not after engineio_free(). */
 void engineio_drain(struct engineio *engine, void (*fn)(void *ctx), void *ctx);
+/* Others go on with the sessions over polling. */
+bool engineio_drains(const struct engineio *engine);
 bool engineio_has_polls(const struct engineio *engine);
 size_t engineio_poll_count(const struct engineio *engine);
 

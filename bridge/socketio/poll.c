@@ -119,6 +119,7 @@ void poll_go_on(struct poll *poll, const struct poll_taken *taken)
     poll->state = POLL_HELD;
     poll_carry(poll);
     poll->session->missed = taken->missed;
+    poll->session->set_back = taken->set_back;
     note_times(poll, taken);
     poll->building = true;
     if (!build_up(poll, taken))

@@ -221,6 +221,12 @@ static bool pack(struct poll *poll, struct parcel *ret_state)
     return done;
 }
 
+/* Whose GET came elsewhere goes on there, whether this was taken or not. */
+static int code_of_given(const struct poll *poll, enum poll_result result)
+{
+    return poll->remote && result == POLL_AWAY ? CONN_CLOSE_PARKED : poll_code(result);
+}
+
 static void on_kept_given(struct poll *poll, enum poll_result result)
 {
     bool gone = poll->exchange == NULL && !poll->remote;
@@ -237,7 +243,7 @@ static void on_kept_given(struct poll *poll, enum poll_result result)
     }
     if (poll->hold != NULL)
         poll_drop(poll);
-    poll_end_session(poll, CONN_CLOSE_ABNORMAL);
+    poll_end_session(poll, code_of_given(poll, result));
     poll_answer_result(poll, POLL_AT_GIVING, result);
     poll_free(poll);
 }
@@ -352,6 +358,7 @@ static bool has_to_wait(struct poll *poll)
 static void on_turn_end(void *ctx)
 {
     struct poll *poll = ctx;
+    bool keeps;
 
     poll->deferred = false;
     if (poll->state == POLL_KEPT && poll->released) {
@@ -368,5 +375,7 @@ static void on_turn_end(void *ctx)
     if (poll->closing || poll->parting || (poll->out_count == 0 && !poll->probed) ||
         has_to_wait(poll))
         return;
-    poll_give_back(poll, poll_may_keep(poll));
+    keeps = poll_may_keep(poll);
+    poll->released = poll->remote && !keeps; /* who has that GET says it, or who comes next */
+    poll_give_back(poll, keeps);
 }

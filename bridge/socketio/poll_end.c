@@ -91,6 +91,7 @@ static const struct verdict *const verdicts[][POLL_MOMENTS] = {
     [POLL_PROBED] = {&noop, &noop, &noop},
     [POLL_CLOSED] = {&noop, &noop, &noop},
     [POLL_LOST] = {&unknown, &unknown, &unknown},
+    [POLL_ELSEWHERE] = {&unknown, &unknown, &unknown},
     [POLL_FULL] = {&unknown, &unknown, &unknown},
     [POLL_UNHEARD] = {&unknown, &unknown, &unknown},
     [POLL_AWAY] = {&away, &away, &away},
@@ -107,9 +108,17 @@ void poll_answer_result(struct poll *poll, enum poll_moment moment, enum poll_re
         poll_answer_fault(poll, verdict->error);
 }
 
+/* Who goes on with it has his place, too. */
+int poll_code(enum poll_result result)
+{
+    if (result == POLL_ELSEWHERE)
+        return CONN_CLOSE_PARKED;
+    return result == POLL_CLOSED ? CONN_CLOSE_NORMAL : CONN_CLOSE_ABNORMAL;
+}
+
 void poll_lose(struct poll *poll, enum poll_moment moment, enum poll_result result)
 {
-    poll_end_session(poll, result == POLL_CLOSED ? CONN_CLOSE_NORMAL : CONN_CLOSE_ABNORMAL);
+    poll_end_session(poll, poll_code(result));
     poll_answer_result(poll, moment, result);
     poll_over(poll);
 }

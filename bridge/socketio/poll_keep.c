@@ -89,6 +89,8 @@ void poll_keep_take_back(struct poll *poll)
         parcel_append(&poll->out, NOTIFY_STR("\x1e"));
     parcel_append(&poll->out, parcel_text(&later));
     poll->out_count = count_packets(parcel_text(&poll->out));
+    poll->answer.len = 0;
+    parcel_append(&poll->answer, NOTIFY_STR("6")); /* if its own GET is still there */
 }
 
 void poll_stay(struct poll *poll)
@@ -102,6 +104,8 @@ void poll_stay(struct poll *poll)
     poll_plan(poll);
     if (poll->left)
         poll_end_closed(poll, CONN_CLOSE_ABNORMAL);
+    else if (poll->engine->drains || poll->engine->ends)
+        poll_release(poll);
 }
 
 void poll_release(struct poll *poll)

@@ -147,6 +147,8 @@ enum poll_moment { POLL_AT_TAKING, POLL_AT_HOLD, POLL_AT_GIVING, POLL_MOMENTS };
 void poll_answer_text(struct poll *poll, struct notify_str body);
 void poll_answer_fault(struct poll *poll, enum engineio_error error);
 void poll_answer_result(struct poll *poll, enum poll_moment moment, enum poll_result result);
+/* By which a session is over that was lost so. */
+int poll_code(enum poll_result result);
 /* The session ends here; code: of its on_closed. */
 void poll_end_session(struct poll *poll, int code);
 /* Nobody goes on with the session. Whether the box is still held, only an answer tells that is on

@@ -32,16 +32,17 @@ struct poll_hold; /* an implementation's */
 
 enum poll_result {
     POLL_DONE,
-    POLL_UNKNOWN,  /* there is no such session (any more) */
-    POLL_UPGRADED, /* it goes over a WebSocket now */
-    POLL_OVERLAP,  /* another GET was held: both are over now, and the session with them */
-    POLL_PROBED,   /* for a GET: an upgrade is under way; to be answered at once, with nothing */
-    POLL_CLOSED,   /* for a holder: somebody else has dropped the box */
-    POLL_LOST,     /* for a holder: the box is somebody else's, or gone */
-    POLL_FULL,     /* more than a box holds: it is gone */
-    POLL_UNHEARD,  /* for who keeps it: whose GET it was is gone, so nothing was answered */
-    POLL_AWAY,     /* cannot be said just now */
-    POLL_SERVED,   /* for a GET: who keeps the session serves it; to be asked about when woken */
+    POLL_UNKNOWN,   /* there is no such session (any more) */
+    POLL_UPGRADED,  /* it goes over a WebSocket now */
+    POLL_OVERLAP,   /* another GET was held: both are over now, and the session with them */
+    POLL_PROBED,    /* for a GET: an upgrade is under way; to be answered at once, with nothing */
+    POLL_CLOSED,    /* for a holder: somebody else has dropped the box */
+    POLL_LOST,      /* for a holder: the box is gone, or somebody else's; */
+    POLL_ELSEWHERE, /* it is there: somebody else goes on with it */
+    POLL_FULL,      /* more than a box holds: it is gone */
+    POLL_UNHEARD,   /* for who gives it back: whose GET it was is gone, so nothing was answered */
+    POLL_AWAY,      /* cannot be said just now */
+    POLL_SERVED,    /* for a GET: who keeps the session serves it; to be asked about when woken */
 };
 
 #define POLL_NEVER INT64_MAX /* as a time */
@@ -65,6 +66,7 @@ struct poll_taken {
                    * was not said lately */
     bool waits;   /* of a look: somebody's GET is to be answered */
     bool release; /* of a look: a WebSocket wants it from who keeps it */
+    bool set_back; /* Redis has lost how far it had come: its client has had more, perhaps */
 };
 
 typedef void (*poll_fn)(void *ctx, enum poll_result result, const struct poll_taken *taken);

@@ -72,6 +72,11 @@ bool session_missed(const struct session *session)
     return session->missed;
 }
 
+bool session_is_set_back(const struct session *session)
+{
+    return session->set_back;
+}
+
 void session_forget_seed(struct session *session)
 {
     const struct engineio_config *config = &session->engine->config;

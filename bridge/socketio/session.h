@@ -60,7 +60,8 @@ struct session {
     bool awaits_pong, has_alarm;
     bool closing; /* nothing of the client is listened to any more */
     bool paused;
-    bool missed; /* what is not stored may have passed it by before it went on here */
+    bool missed;   /* what is not stored may have passed it by before it went on here */
+    bool set_back; /* its client may have come further before */
     _Alignas(8) char upper[];
 };
 

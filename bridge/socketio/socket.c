@@ -468,6 +468,11 @@ bool socketio_missed(const struct conn *conn)
     return session_missed(socket_of(conn)->session);
 }
 
+bool socketio_is_set_back(const struct conn *conn)
+{
+    return session_is_set_back(socket_of(conn)->session);
+}
+
 struct notify_str socketio_namespace(const struct conn *conn)
 {
     return nsp_of(socket_of(conn));

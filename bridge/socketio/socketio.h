@@ -77,6 +77,8 @@ bool socketio_is_accepted(const struct conn *conn);
 bool socketio_may_park(const struct conn *conn);
 /* What is not stored may have passed it by between two polls. */
 bool socketio_missed(const struct conn *conn);
+/* Redis has lost how far it had come: its client has had more than it goes on from, perhaps. */
+bool socketio_is_set_back(const struct conn *conn);
 /* Its namespace: "/", "/admin". */
 struct notify_str socketio_namespace(const struct conn *conn);
 /* Says an event or an acknowledgement: type, id and attachments of head, and JSON, which is raw, of

@@ -194,12 +194,38 @@ bool event_looks_stored(struct notify_str message)
            skip(&message, NOTIFY_STR("\",\"id\":\""));
 }
 
+static size_t excerpts_bytes;
+
+size_t event_excerpts_bytes(void)
+{
+    return excerpts_bytes;
+}
+
+static size_t excerpt_cost(const struct event *excerpt)
+{
+    return sizeof(*excerpt) + sizeof(struct frame) + 2 * excerpt->len;
+}
+
 /* A text without some of the members of another one, or with an epoch. */
 struct excerpt {
     const struct notify_str *without; /* their names; the last is empty */
-    struct notify_str epoch;          /* stands before the revision; empty: none is added */
+    struct notify_str epoch;          /* still to be added; empty: none is */
     struct json_copy copy;
 };
+
+/* The order of a message's members (docs/protocol.md). */
+static bool stands_before_epoch(struct notify_str name)
+{
+    static const struct notify_str before[] = {
+        NOTIFY_STR_INIT("type"), NOTIFY_STR_INIT("key"),      NOTIFY_STR_INIT("id"),
+        NOTIFY_STR_INIT("prev"), NOTIFY_STR_INIT("replaces"), NOTIFY_STR_INIT("exclude"),
+    };
+
+    for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++)
+        if (notify_str_eq(name, before[i]))
+            return true;
+    return false;
+}
 
 static void take_over_member(void *ctx, struct notify_str name, struct notify_str value)
 {
@@ -208,8 +234,10 @@ static void take_over_member(void *ctx, struct notify_str name, struct notify_st
     for (const struct notify_str *left_out = excerpt->without; left_out->len > 0; left_out++)
         if (notify_str_eq(name, *left_out))
             return;
-    if (excerpt->epoch.len > 0 && notify_str_eq(name, NOTIFY_STR("rev")))
+    if (excerpt->epoch.len > 0 && !stands_before_epoch(name)) {
         json_copy_add(&excerpt->copy, NOTIFY_STR("epoch"), excerpt->epoch);
+        excerpt->epoch.len = 0; /* there is room for one, whatever others have published */
+    }
     json_copy_add(&excerpt->copy, name, value);
 }
 
@@ -236,6 +264,8 @@ static struct event *make_excerpt(const struct event *event, const struct notify
     (void)json_scan_object(notify_str_of(copy->payload, copy->len), on_head_member, head);
     point_to(copy, head);
     copy->counts_log = head[HEAD_LOG_UNREAD].len > 0;
+    copy->excerpt = true;
+    excerpts_bytes += excerpt_cost(copy);
     return copy;
 }
 
@@ -263,20 +293,30 @@ struct event *event_uncounted(struct event *event)
     return event->uncounted;
 }
 
-struct event *event_with_epoch(struct event *event, uint32_t epoch)
+/* The event with this epoch, or, if that is 0, without one. */
+static struct event *telling(struct event *event, uint32_t epoch)
 {
-    static const struct notify_str nothing = {NULL, 0};
+    static const struct notify_str epoch_alone[] = {NOTIFY_STR_INIT("epoch"), {NULL, 0}};
     char text[NUMBER_TEXT_MAX + 1];
+    struct notify_str said = epoch == 0 ? (struct notify_str){NULL, 0} : number_text(text, epoch);
 
-    if (event->epoch != 0)
-        return event;
     if (event->telling != NULL && event->telling->epoch == epoch)
         return event->telling;
     event_unref(event->telling); /* the box has gone on to another one */
-    event->telling = make_excerpt(event, &nothing, number_text(text, epoch));
+    event->telling = make_excerpt(event, epoch_alone, said);
     if (event->telling != NULL)
         event->telling->epoch = epoch;
     return event->telling;
+}
+
+struct event *event_with_epoch(struct event *event, uint32_t epoch)
+{
+    return event->epoch != 0 ? event : telling(event, epoch);
+}
+
+struct event *event_without_epoch(struct event *event)
+{
+    return event->epoch == 0 ? event : telling(event, 0);
 }
 
 bool event_is_flushed(struct notify_str message)
@@ -317,6 +357,7 @@ struct event *event_unref(struct event *event)
     event_unref(event->discreet);
     event_unref(event->uncounted);
     event_unref(event->telling);
+    excerpts_bytes -= event->excerpt ? excerpt_cost(event) : 0;
     free(event);
     return NULL;
 }
@@ -391,6 +432,10 @@ struct reach event_reach(const struct event *event)
         reach_add(&reach, &event->discreet->reach);
     if (event->uncounted != NULL)
         reach_add(&reach, &event->uncounted->reach);
+    if (event->telling != NULL) {
+        struct reach telling = event_reach(event->telling);
+        reach_add(&reach, &telling);
+    }
     return reach;
 }
 

@@ -39,6 +39,7 @@ struct event {
     uint8_t whole_box;          /* enum whole_box; of EVENT_STATE */
     bool counts_log;            /* says how much of a log is unread; the same */
     bool plain;                 /* of a channel that is no box: said as it is in every dialect */
+    bool excerpt;               /* discreet, uncounted or telling of another one */
     uint8_t agent;              /* enum agent_event; of the others */
     struct notify_str type;     /* raw JSON string with quotes; points into payload */
     struct notify_str key;      /* the same */
@@ -98,6 +99,12 @@ struct event *event_uncounted(struct event *event);
 /* An entry as it is told to those who may not know the epoch of its box: it says that, unless it
  * says one itself. As above. */
 struct event *event_with_epoch(struct event *event, uint32_t epoch);
+
+/* A change as it is told to those whose position may be of another epoch. As above. */
+struct event *event_without_epoch(struct event *event);
+
+/* What such parts of all events of the process take in memory, about, each with a frame. */
+size_t event_excerpts_bytes(void);
 
 /* How far it has come, in whichever form. */
 struct reach event_reach(const struct event *event);

@@ -268,6 +268,14 @@ size_t box_past_epochs(const struct box *box, struct box_past_epoch past[BOX_PAS
  * -ENOMEM and nothing has changed. May move the box. */
 int box_begin_epoch(struct box **box, uint32_t epoch, struct notify_id end);
 
+/* It was put back as it was at some time, and may have gone on under its epoch before that: what is
+ * written from now on must not be under that epoch. 0, or -ENOMEM. May move the box. */
+int box_end_epoch(struct box **box);
+/* Whether it has ended in that way. */
+bool box_epoch_has_ended(const struct box *box);
+/* Whether epoch is its present one or one of those before it. */
+bool box_has_epoch(const struct box *box, uint32_t epoch);
+
 /* Whether id was, or may have been, the last one of this box when it was under that epoch. If not,
  * *ret_from is the last id that both have, or id itself where that is not known. */
 bool box_knows_position(const struct box *box, uint32_t epoch, struct notify_id id,

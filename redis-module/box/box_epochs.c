@@ -50,14 +50,40 @@ static int add_past(struct box **box, const struct past_epoch *past)
     return store_set_past(box, count - 1, past);
 }
 
+/* That an epoch has ended and none has begun yet is told by its standing among the past ones. */
+bool box_epoch_has_ended(const struct box *box)
+{
+    uint32_t count = store_past_count(box);
+
+    return count > 0 && unpack(store_past(box, count - 1)).epoch == box_epoch(box);
+}
+
+int box_end_epoch(struct box **box)
+{
+    struct past_epoch past = pack(box_epoch(*box), store_last_id(*box));
+
+    return box_epoch(*box) == 0 || box_epoch_has_ended(*box) ? 0 : add_past(box, &past);
+}
+
+bool box_has_epoch(const struct box *box, uint32_t epoch)
+{
+    bool has = epoch == box_epoch(box);
+
+    for (uint32_t i = store_past_count(box); !has && i-- > 0;)
+        has = unpack(store_past(box, i)).epoch == epoch;
+    return has;
+}
+
 int box_begin_epoch(struct box **box, uint32_t epoch, struct notify_id end)
 {
     struct past_epoch past = pack(box_epoch(*box), end);
 
     if (epoch == box_epoch(*box))
         return 0;
+    if (box_epoch_has_ended(*box)) /* it has the field: nothing moves */
+        (void)store_set_past(box, store_past_count(*box) - 1, &past);
     /* Of a box that has had no id there is no position. */
-    if (!notify_id_is_zero(end) && add_past(box, &past) != 0)
+    else if (!notify_id_is_zero(end) && add_past(box, &past) != 0)
         return -ENOMEM;
     (*box)->epoch = epoch & BOX_EPOCH_MAX;
     return 0;

@@ -339,22 +339,12 @@ void change_keep_id(struct change *change, size_t *kept, size_t i)
     (*kept)++;
 }
 
-/* An epoch begins with what is told, for that says so. (An effect says which.) */
-static uint32_t begin_epoch(struct change *change)
-{
-    struct box_key *bk = &change->bk;
-
-    if (change->nopublish && change->epoch == 0)
-        return 0;
-    return box_key_begin_epoch(bk, change->epoch, box_last_id(bk->box));
-}
-
 void change_commit(struct change *change)
 {
     struct box_key *bk = &change->bk;
 
     change->box.key = box_key_name(bk);
-    change->box.epoch = begin_epoch(change);
+    change->box.epoch = box_key_begin_epoch(bk, change->epoch, box_last_id(bk->box));
     change->box.rev = box_raise_rev(bk->box);
     change->box.unread = box_unread(bk->box, box_key_now(bk));
     box_key_settle(bk);

@@ -127,13 +127,23 @@ static bool store(struct box_key *bk, struct args *args, struct send_spec *spec,
 
 /* ---- publishing and answering ---- */
 
-/* The epoch that the message says. The first entry says the box's, too: that may have begun with a
- * change of which nothing was published, and whoever does not know it learns of no loss. */
+/* Has the box had no entry before it in its present epoch? */
+static bool is_first_of_epoch(const struct box *box, struct notify_id prev)
+{
+    struct box_past_epoch past[BOX_PAST_EPOCHS_MAX];
+    size_t count = box_past_epochs(box, past);
+
+    return notify_id_is_zero(prev) || (count > 0 && notify_id_cmp(past[count - 1].end, prev) == 0);
+}
+
+/* The epoch that the message says. The first entry under it does, too: it may have begun with a
+ * change of which nothing was published, and whoever takes the entry for one of the epoch before
+ * learns of a loss that there is not, or of none. */
 static uint32_t told_epoch(const struct box_key *bk, const struct send_result *result)
 {
-    bool is_first = result->outcome != SEND_PUBLISHED && notify_id_is_zero(result->prev);
-
-    return is_first ? box_epoch(bk->box) : result->epoch;
+    if (result->outcome != SEND_PUBLISHED && is_first_of_epoch(bk->box, result->prev))
+        return box_epoch(bk->box);
+    return result->epoch;
 }
 
 static int announce(struct box_key *bk, const struct send_spec *spec,

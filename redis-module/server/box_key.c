@@ -92,6 +92,14 @@ void box_key_sweep(struct box_key *bk)
 
 /* ---- epochs ---- */
 
+static uint32_t new_epoch(const struct box_key *bk)
+{
+    epoch_enter_database(rm_GetSelectedDb(bk->ctx));
+    while (box_has_epoch(bk->box, epoch_now())) /* there are few that it can have */
+        epoch_note_gone();
+    return epoch_give();
+}
+
 /* The epoch under which the box is written now; 0: it stays as it is. */
 static uint32_t wanted_epoch(const struct box_key *bk, uint32_t given)
 {
@@ -99,9 +107,10 @@ static uint32_t wanted_epoch(const struct box_key *bk, uint32_t given)
         epoch_note_seen(given);
         return given;
     }
-    if (epoch_is_present(box_epoch(bk->box)) || !config_writes(WRITE_VERSION_EPOCHS))
+    if ((epoch_is_present(box_epoch(bk->box)) && !box_epoch_has_ended(bk->box)) ||
+        !config_writes(WRITE_VERSION_EPOCHS))
         return 0;
-    return epoch_now();
+    return new_epoch(bk);
 }
 
 uint32_t box_key_begin_epoch(struct box_key *bk, uint32_t given, struct notify_id end)
@@ -121,6 +130,16 @@ void box_key_forget_epochs(struct rm_ctx *ctx, struct rm_string *name)
     open_key(&bk, ctx, name, RM_READ | RM_WRITE | RM_NOTOUCH);
     if (bk.box != NULL)
         box_forget_epochs(bk.box);
+    box_key_close(&bk);
+}
+
+void box_key_end_epoch(struct rm_ctx *ctx, struct rm_string *name)
+{
+    struct box_key bk;
+
+    open_key(&bk, ctx, name, RM_READ | RM_WRITE | RM_NOTOUCH);
+    if (bk.box != NULL)
+        (void)box_end_epoch(&bk.box); /* without memory it goes on as it was */
     box_key_close(&bk);
 }
 

@@ -47,8 +47,10 @@ void box_key_sweep(struct box_key *bk);
  * to tell; 0: none. */
 uint32_t box_key_begin_epoch(struct box_key *bk, uint32_t given, struct notify_id end);
 
-/* From an event of the server: a box has come to this key under another name. */
+/* From an event of the server: a box has come to this key under another name, */
 void box_key_forget_epochs(struct rm_ctx *ctx, struct rm_string *name);
+/* or as it was at some time. */
+void box_key_end_epoch(struct rm_ctx *ctx, struct rm_string *name);
 
 /* After the change, before box_key_close: the key is to expire when the box has an end (box.h).
  * A time to live that somebody else gave to the key, or took from it, is left alone. */

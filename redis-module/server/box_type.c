@@ -77,10 +77,20 @@ static bool read_block(void *ctx, struct notify_str *ret_block)
     return true;
 }
 
+static void note_epochs(const struct box *box)
+{
+    struct box_past_epoch past[BOX_PAST_EPOCHS_MAX];
+    size_t count = box_past_epochs(box, past);
+
+    for (size_t i = 0; i < count; i++)
+        epoch_note_seen(past[i].epoch);
+    epoch_note_seen(box_epoch(box));
+}
+
 static struct box *count_in(struct box *box)
 {
     if (box != NULL) {
-        epoch_note_seen(box_epoch(box));
+        note_epochs(box);
         info_add_box();
         info_add_entries((long long)box_stored(box));
     }
@@ -291,6 +301,7 @@ int box_type_restore(struct box **box, struct args *args)
                                 : why);
         return -EINVAL;
     }
+    note_epochs(part);
     if (*box == NULL) {
         *box = part; /* the usual case: nothing to append to */
         return 0;
@@ -320,7 +331,7 @@ static void on_free(void *value)
 
 static void on_unlink(struct rm_optctx *ctx, const void *value)
 {
-    epoch_note_gone();
+    epoch_note_left(box_epoch(value));
     unlinked_note(ctx, UNLINKED_BOX, box_rev(value));
 }
 

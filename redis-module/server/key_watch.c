@@ -120,6 +120,7 @@ enum {
     CAME = 2,      /* a value stands there that came as a whole */
     KEEPS_END = 4, /* a value stands there whose time to live may be lost */
     RENAMED = 8,   /* a value stands there that had another name */
+    RESTORED = 16, /* a value stands there as it was once, and may have gone on since */
 };
 
 static const struct fate {
@@ -134,7 +135,7 @@ static const struct fate {
     {"rename_to", CAME | RENAMED},
     {"move_to", CAME | RENAMED},
     {"copy_to", CAME | RENAMED},
-    {"restore", CAME | KEEPS_END},
+    {"restore", CAME | KEEPS_END | RESTORED},
     {"persist", KEEPS_END},
 };
 enum { FATES = sizeof fates / sizeof fates[0] };
@@ -167,6 +168,8 @@ static int on_key_event(struct rm_ctx *ctx, int type, const char *event, struct 
     }
     if ((fates[i].flags & RENAMED) != 0)
         box_key_forget_epochs(ctx, key);
+    if ((fates[i].flags & RESTORED) != 0)
+        box_key_end_epoch(ctx, key);
     if ((fates[i].flags & (WENT | CAME)) != 0)
         on_fate(ctx, (fates[i].flags & CAME) != 0, key);
     return RM_OK;

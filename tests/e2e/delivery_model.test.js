@@ -23,6 +23,7 @@ class ModelBridge {
   #isLive = false;
   #at = 0; // the number of the entry that the client has had from this connection
   #asked = []; // the resumes that wait, by number
+  #untold = []; // changes that came meanwhile, which the bridge remembers with the entries
 
   constructor(scene, random) {
     this.#scene = scene;
@@ -61,7 +62,9 @@ class ModelBridge {
     if (!one) return;
     one.isGone = true;
     this.rev++;
-    if (this.#isLive) this.#say({ type: 'deleted', key: KEY, ids: [id], rev: this.rev, unread: this.#unread });
+    const change = { type: 'deleted', key: KEY, ids: [id], rev: this.rev, unread: this.#unread };
+    if (this.#isLive) this.#say(change);
+    else this.#untold.push(change);
   }
 
   async greet() {
@@ -70,6 +73,7 @@ class ModelBridge {
     this.#greeted = socket;
     this.#read = 0;
     this.#asked = [];
+    this.#untold = [];
     this.#isLive = true;
     this.#at = this.entries.length;
     await this.#scene.greet();
@@ -109,6 +113,7 @@ class ModelBridge {
     if (next.length > most) return true;
     this.#isLive = true;
     this.#at = this.entries.length;
+    for (const change of this.#untold.splice(0)) this.#say(change);
     for (const request_id of this.#asked.splice(0).reverse()) {
       this.#say({ type: 'resumed', request_id, results: { [KEY]: { recovered: true, count: 0 } } });
     }

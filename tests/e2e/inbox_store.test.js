@@ -472,3 +472,17 @@ test('entries of two boxes that have the same id stand in the order of their box
   await scene.answer(HISTORY, { type: 'notification_history', items, next: null });
   assert.deepEqual(seen(), ['102-0 inbox:alice', '102-0 topic:all', '101-0 inbox:alice', '101-0 topic:all']);
 });
+
+test('a list that is closed while a change is under way asks nothing any more, and has no timer', async () => {
+  const { scene, inbox } = await start({ items: [item('100-0', { expires_at: '2100-01-01T00:00:00Z' })] });
+  const marking = assert.rejects(inbox.markRead('100-0'));
+  inbox.close();
+  const asked = () => scene.socket.sent.filter(({ type }) => type === HISTORY).length;
+  const before = asked();
+  await scene.answer('mark_read', { type: 'error', error: { code: 'UNAVAILABLE', message: 'no' } });
+  await marking;
+  await scene.clock.advance(10000);
+  assert.equal(asked(), before);
+  scene.client.close();
+  assert.equal(scene.clock.running, 0);
+});

@@ -237,6 +237,35 @@ test('connections that open and end at once are not taken for unreachable', asyn
   assert.deepEqual(scene.all('unreachable'), []);
 });
 
+test('a link that is closing, and does not come to an end, is given up, and asked no more than once until then', async () => {
+  for (const [code, status] of [[null, 'waiting'], [4410, 'stopped']]) {
+    const scene = new Scene();
+    let timers = 0;
+    const { setTimeout } = scene.clock;
+    scene.clock.setTimeout = (...how) => ++timers && setTimeout(...how);
+    scene.make({ heartbeatMs: 1000, heartbeatReplyMs: 300 });
+    scene.client.open();
+    await settle();
+    await scene.connectFirst();
+    scene.socket.readyState = 2;
+    timers = 0;
+    await scene.clock.advance(1299);
+    assert.equal(scene.client.status, 'connected');
+    if (code) await scene.drop(code, 'why');
+    await scene.clock.advance(1);
+    assert.equal(scene.client.status, status);
+    assert.ok(timers < 5, `${timers} timers were set`);
+  }
+});
+
+test('an answer that makes no sense is an error, and not waited for any longer', async () => {
+  const scene = await Scene.start({ broadcast: [] });
+  await scene.greet();
+  await scene.answer('unread_count', { type: 'unread_count', unread: 1, last: '100-0', rev: 1, logs: { 'topic:all': null } });
+  assert.equal(scene.all('ready').length, 1);
+  assert.deepEqual(scene.all('error').map(({ request }) => request.type), ['unread_count']);
+});
+
 /* -- the page around it -- */
 
 const WAKING = ['online', 'pageshow', 'focus', 'visibilitychange', 'resume'];
@@ -278,6 +307,24 @@ test('events that come in swarms make one attempt, and one a second at the most'
     await scene.clock.advance(100);
   }
   assert.equal(scene.sockets.length, 7);
+});
+
+test('a clock that is set back makes nobody wait until it is there again', async () => {
+  const { tell } = playPage();
+  const scene = await Scene.start({ backoffMs: 30000 });
+  await scene.connectFirst();
+  await scene.drop();
+  scene.clock.setBack(3600000);
+  await tell('online');
+  await scene.clock.advance(LIMITS.wakeMs);
+  assert.equal(scene.sockets.length, 2);
+  await scene.greet();
+  await scene.clock.advance(NotifyClient.DEFAULTS.heartbeatMs);
+  await scene.answer('heartbeat', { type: 'heartbeat' });
+  scene.clock.setBack(3600000);
+  const { heartbeatMs, heartbeatReplyMs } = NotifyClient.DEFAULTS;
+  await scene.clock.advance(2 * heartbeatMs + heartbeatReplyMs);
+  assert.equal(scene.all('status').pop().reason, 'no heartbeat', 'nothing has come since');
 });
 
 test('a page that is hidden is no reason to hurry', async () => {
@@ -711,6 +758,28 @@ test('resume is repeated until Redis is there, and nothing overtakes it', async 
   assert.deepEqual(scene.ids, ['101-0', '102-0', '103-0']);
 });
 
+test('that entries are gone is told in front of what stands behind them: nothing tells of it any more if the connection breaks there', async () => {
+  const scene = await connectWithEpochs();
+  await scene.receive(entry('200-0', '100-0'));
+  await scene.reconnect();
+  await scene.receive({ type: 'gap', reason: 'gone', keys: ['inbox:alice'] });
+  assert.deepEqual(scene.all('gap').map(({ key }) => key), ['inbox:alice']);
+  await scene.receive(entry('210-0', '190-0', { epoch: 9 }));
+  assert.deepEqual(scene.ids, ['200-0', '210-0']);
+  await scene.reconnect();
+  assert.equal(scene.request('resume').positions['inbox:alice'], '210-0@@9');
+});
+
+test('who is refilled hears in front of what still comes that something is gone, and then with what tells of it', async () => {
+  const scene = await connectWithEpochs();
+  await scene.receive(entry('101-0', '100-0'));
+  await scene.receive({ type: 'gap', reason: 'gone', keys: ['inbox:alice'] });
+  assert.deepEqual(scene.all('gap').map(({ key }) => key), ['inbox:alice'], 'if the connection breaks behind what follows, nothing tells of it');
+  await scene.receive(entry('210-0', '190-0', { epoch: 7 }));
+  await scene.reconnect();
+  assert.equal(scene.request('resume').positions['inbox:alice'], '210-0@@7');
+});
+
 test('a place that was lost is told, and the client goes on from what there is', async () => {
   const scene = await Scene.start();
   await scene.connectFirst();
@@ -771,6 +840,25 @@ test('too much that waits ends the connection instead of filling the memory', as
   await scene.clock.advance(60000);
   await scene.greet();
   assert.equal(scene.request('resume').positions['inbox:alice'], '100-0');
+});
+
+/* What none of follows on the place: an entry between was not for this client. */
+test('more than may wait comes when the connection was made anew, though it has to wait as before', async () => {
+  const scene = await Scene.start();
+  await scene.connectFirst();
+  const ids = Array.from({ length: 2.5 * LIMITS.heldMessages }, (_, i) => `${200 + i}-0`);
+  let connections = 0;
+  await scene.drop();
+  while (scene.client.status !== 'connected' && connections < 5) {
+    connections++;
+    await scene.clock.advance(scene.all('status').at(-1).delay);
+    await scene.greet();
+    for (const [i, id] of ids.entries()) scene.socket.onmessage?.({ data: JSON.stringify(entry(id, `${199 + i}-0`)) });
+    await settle();
+  }
+  await scene.answer('resume', { type: 'resumed', results: { 'inbox:alice': { recovered: true, count: ids.length }, 'topic:all': { recovered: true, count: 0 } } });
+  assert.deepEqual(scene.ids, ids);
+  assert.equal(connections, 3, 'each may hold twice as many');
 });
 
 test('topics are subscribed again from their places, until they are unsubscribed', async () => {

@@ -2,11 +2,15 @@
  * sockets that answer as soon as they are asked. What it cannot do is not what it is for: orders of
  * events that a real one hardly ever brings about. */
 
+import { NotifyClient } from './scene.js';
+
 export class PlayedBridge {
   sockets = new Set();
   boxes = new Map(); // key -> { entries, rev }
   opened = 0;
   users = []; // of the connections that were made
+  tokens = []; // likewise
+  refused = new Set(); // tokens that are no good
 
   /* The class of sockets of a page. */
   socketsOf(page) {
@@ -14,7 +18,9 @@ export class PlayedBridge {
     return class PlayedSocket {
       readyState = 0;
       constructor(url) {
-        this.user = new URL(url).searchParams.get('user');
+        const { searchParams } = new URL(url);
+        this.token = searchParams.get('token');
+        this.user = searchParams.get('user') || NotifyClient.pure.subjectOf(this.token);
         this.page = page;
         queueMicrotask(() => bridge.greet(this));
       }
@@ -35,6 +41,12 @@ export class PlayedBridge {
 
   greet(socket) {
     if (socket.readyState !== 0) return;
+    if (this.refused.has(socket.token)) {
+      socket.readyState = 3;
+      socket.page.do(() => socket.onclose?.({ code: 4401, reason: 'no good' }));
+      return;
+    }
+    this.tokens.push(socket.token);
     socket.readyState = 1;
     socket.follows = new Set([`inbox:${socket.user}`]);
     this.sockets.add(socket);

@@ -58,12 +58,13 @@ export class PlayedBrowser {
 
 export class PlayedPage {
   #waiting = null; // what it does when it wakes up; null: it is awake
+  timers; // that are running
   clock;
   platform;
 
   constructor(browser, clock) {
     const page = this;
-    const timers = new Set(); // that have not been cleared, though they may be due
+    const timers = (this.timers = new Set()); // that have not been cleared, though they may be due
     this.clock = {
       now: clock.now,
       random: clock.random,
@@ -83,6 +84,7 @@ export class PlayedPage {
           browser.channels.add(this);
         }
         postMessage(data) {
+          if (!browser.channels.has(this)) throw new Error('this channel is closed');
           const text = JSON.stringify(data);
           for (const other of browser.channels) {
             if (other !== this && other.name === this.name) other.take(text);

@@ -16,7 +16,8 @@ export class World {
     this.clock.random = random;
   }
 
-  async open(user = 'alice', options = {}) {
+  /* prepare(client): before it is opened. */
+  async open(user = 'alice', options = {}, prepare = () => {}) {
     const page = new PlayedPage(this.browser, this.clock);
     const tab = { page, got: [], gaps: [], readies: 0, since: null };
     const WebSocket = this.bridge.socketsOf(page);
@@ -29,6 +30,7 @@ export class World {
       tab.since ||= this.bridge.lastOf(`inbox:${user}`); // from here on nothing may be missing
     });
     this.tabs.push(tab);
+    prepare(tab.client);
     tab.client.open();
     await settle();
     return tab;

@@ -12,6 +12,9 @@ export class FakeClock {
   #next = 1;
   random = () => 1;
   now = () => this.#now;
+  get running() {
+    return this.#timers.size;
+  }
   setTimeout = (fn, ms) => {
     this.#timers.set(this.#next, { at: this.#now + ms, fn });
     return this.#next++;
@@ -21,6 +24,12 @@ export class FakeClock {
   /* Time passes, and nothing happens. */
   async sleep(ms) {
     this.#now += ms;
+  }
+
+  /* Somebody corrects it; timers take no notice of that. */
+  setBack(ms) {
+    this.#now -= ms;
+    for (const timer of this.#timers.values()) timer.at -= ms;
   }
 
   async advance(ms) {

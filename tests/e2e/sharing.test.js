@@ -113,24 +113,69 @@ forEach(SHARED, 'a tab that crashes is no longer counted, and the others go on',
   await eventually('nobody follows what it followed', async () => (await redis.cli('PUBSUB', 'CHANNELS', 'topic:news')) === '');
 });
 
-test('leader: a tab with the connection that hangs is left to itself, and joins again when it goes on', async () => {
-  const { bridge, context, tabs, send } = await start('leader', 3);
-  const [hung, ...others] = tabs; // the first one got the lock
-  const cdp = await context.newCDPSession(hung.page);
+/* Returns what lets it go on. */
+async function hang(context, { page }) {
+  const cdp = await context.newCDPSession(page);
   await cdp.send('Debugger.enable');
   await cdp.send('Debugger.pause');
   const paused = new Promise((done) => cdp.once('Debugger.paused', done));
-  hung.page.evaluate(() => 1).catch(() => {});
+  page.evaluate(() => 1).catch(() => {});
   await paused;
+  return async () => {
+    await cdp.send('Debugger.resume');
+    await cdp.send('Debugger.disable');
+  };
+}
+
+test('leader: a tab with the connection that hangs is left to itself, and joins again when it goes on', async () => {
+  const { bridge, context, tabs, send } = await start('leader', 3);
+  const [hung, ...others] = tabs; // the first one got the lock
+  const goOn = await hang(context, hung);
   await send('meanwhile');
   const look = () => Promise.all(others.map((tab) => tab.ask(() => dispatchEvent(new Event('focus')))));
   const heard = async () => (await Promise.all(others.map((tab) => tab.see()))).every(({ titles }) => titles.join() === 'meanwhile');
   await eventually('those that are looked at have heard it', async () => (await look()) && heard());
-  await cdp.send('Debugger.resume');
-  await cdp.send('Debugger.disable');
+  await goOn();
   await send('after');
   for (const tab of tabs) await tab.waitTitles('meanwhile', 'after');
   await bridge.waitConnections(1);
+});
+
+test('shared: a tab that comes when not all others have heard that the connection was ended for good has one tried', async () => {
+  const stand = await start('shared', 2);
+  const [heard, hung] = stand.tabs;
+  const goOn = await hang(stand.context, hung);
+  await stand.redis.cli('NOTIFY.SESSION', 'KICK', 'sessions:alice', '*');
+  await heard.waitFor('it was kicked', ({ status }) => status === 'stopped');
+  const [late] = await openTabs(stand, 1, { user: 'alice', share: 'shared' });
+  await goOn();
+  await hung.waitFor('it was kicked, too', ({ status }) => status === 'stopped');
+  await stand.send('one');
+  await late.waitTitles('one');
+});
+
+forEach(SHARED, 'all tabs stop with the connection that they share', async (mode) => {
+  const { tabs, redis, bridge } = await start(mode, 4);
+  await redis.cli('NOTIFY.SESSION', 'KICK', 'sessions:alice', '*');
+  for (const tab of tabs) {
+    await tab.waitFor('it was kicked', ({ status }) => status === 'stopped');
+    assert.deepEqual(await tab.ask(() => events.filter(([type]) => type === 'stopped').map(([, { code }]) => code)), [4410]);
+  }
+  await bridge.waitConnections(0);
+  for (const tab of tabs) assert.equal((await tab.see()).status, 'stopped');
+});
+
+forEach(SHARED, 'a listener that hears that a tab has stopped may open it at once', async (mode) => {
+  const { tabs, redis, bridge, send } = await start(mode, 3);
+  for (const tab of tabs) await tab.ask(() => client.once('stopped', () => client.open()));
+  await redis.cli('NOTIFY.SESSION', 'KICK', 'sessions:alice', '*');
+  for (const tab of tabs) {
+    await tab.waitFor('it is connected again', ({ status, readies }) => status === 'connected' && readies > 1);
+    assert.equal(await tab.ask(() => events.filter(([type]) => type === 'stopped').length), 1);
+  }
+  await bridge.waitConnections(1);
+  await send('one');
+  for (const tab of tabs) await tab.waitTitles('one');
 });
 
 /* -- pages that are put away -- */

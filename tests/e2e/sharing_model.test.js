@@ -153,6 +153,43 @@ test('who is asked while the connection goes to another tab is told that it is n
   assert.equal(other.client.status, 'connected');
 });
 
+test('tabs that hear nothing for long leave the connection where it is, however fast it answers', async () => {
+  const world = new World(randomOf(1));
+  for (let i = 0; i < 3; i++) await world.open();
+  await world.clock.advance(600000);
+  assert.deepEqual(world.tabs.map(({ readies }) => readies), [1, 1, 1]);
+  assert.equal(world.bridge.opened, 1);
+});
+
+test('an answer that comes when the connection has gone to another tab holds nothing up when it is back', async () => {
+  const world = new World(randomOf(1));
+  const [first, second] = [await world.open(), await world.open('alice', { requestMs: 60000 })];
+  first.page.hang();
+  const asked = assert.rejects(second.client.history(), { code: 'DISCONNECTED' });
+  await world.clock.advance(LIMITS.hubMs + 3 * LIMITS.hubReplyMs);
+  await asked;
+  first.page.wakeUp();
+  await world.clock.advance(LIMITS.hubMs);
+  await world.close(second);
+  await world.clock.advance(LIMITS.hubMs);
+  assert.equal(first.client.status, 'connected');
+  const third = await world.open();
+  assert.equal(third.client.status, 'connected', 'it is answered at once');
+});
+
+test('a clock that is set back keeps no tab from noticing that the one with the connection hangs', async () => {
+  const world = new World(randomOf(1));
+  const [leader, other] = [await world.open(), await world.open()];
+  leader.page.hang();
+  await world.clock.advance(1000);
+  world.clock.setBack(3600000);
+  await world.clock.advance(2 * LIMITS.hubMs + 3 * LIMITS.hubReplyMs);
+  assert.equal(other.readies, 2);
+  const id = world.bridge.send('inbox:alice');
+  await settle();
+  assert.deepEqual(idsOf(other), [id]);
+});
+
 /* -- in any order -- */
 
 const DEEDS = {

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, test } from './harness.js';
 import { randomOf } from './inbox_model.js';
-import { entry, NotifyClient, playPage, Scene, settle } from './scene.js';
+import { breathe, Streams } from './played_streams.js';
+import { entry, NotifyClient, playPage, Scene } from './scene.js';
 
 const { EventReader, LIMITS } = NotifyClient;
 const { apiUrl } = NotifyClient.pure;
@@ -51,70 +52,6 @@ test('plain requests go where the WebSocket is, whatever stands before it', () =
 });
 
 /* -- the link -- */
-
-/* Both ways, played: streams that have been opened, requests that were posted. */
-class Streams {
-  streams = [];
-  posts = [];
-  status = 200;
-
-  fetch = async (url, { method = 'GET', body, headers, signal }) => {
-    if (method === 'POST') return this.#post(url, JSON.parse(body), headers);
-    if (this.status !== 200) return new Response(this.body, { status: this.status });
-    const stream = { url: new URL(url), headers, isOpen: true };
-    const readable = new ReadableStream({ start: (controller) => (stream.controller = controller) });
-    signal.addEventListener('abort', () => {
-      if (stream.isOpen) stream.controller.error(new Error('aborted'));
-      stream.isOpen = false;
-    });
-    this.streams.push(stream);
-    return new Response(readable);
-  };
-
-  #post(url, request, headers) {
-    return new Promise((resolve) => this.posts.push({
-      url,
-      request,
-      headers,
-      answer: async (body, status = 200) => {
-        resolve(new Response(typeof body === 'string' ? body : JSON.stringify(body), { status }));
-        await breathe();
-      },
-    }));
-  }
-
-  get stream() {
-    return this.streams.at(-1);
-  }
-
-  async write(text) {
-    this.stream.controller.enqueue(new TextEncoder().encode(text));
-    await breathe();
-  }
-
-  tell(...messages) {
-    return this.write(messages.map((message) => `event: ${message.type}\ndata: ${JSON.stringify(message)}\n\n`).join(''));
-  }
-
-  greet(more = {}) {
-    return this.tell({ type: 'connection', status: 'connected', client_id: 'c1', user_id: 'alice', ...more });
-  }
-
-  async end() {
-    this.stream.isOpen = false;
-    this.stream.controller.close();
-    await breathe();
-  }
-
-  last(type) {
-    return this.posts.filter(({ request }) => request.type === type).at(-1);
-  }
-}
-
-/* A stream of the platform takes some turns to hand on what was put into it. */
-async function breathe() {
-  for (let i = 0; i < 10; i++) await settle();
-}
 
 async function start(options = {}) {
   const streams = new Streams();
@@ -463,4 +400,73 @@ test('a page that is looked at again tries WebSocket at once: the network may be
   await tell('online');
   await scene.clock.advance(LIMITS.wakeMs);
   assert.equal(scene.sockets.length, before + 1);
+});
+
+test('a token that comes later than a WebSocket beside the stream was to be greeted opens none', async () => {
+  const late = [];
+  let isSlow = false;
+  const { scene, streams } = await connected({ token: () => (isSlow ? new Promise((done) => late.push(done)) : 't') });
+  const { length } = scene.sockets;
+  isSlow = true;
+  for (let at = 0; at < LIMITS.probeMs + 20000; at += 10000) {
+    await scene.clock.advance(10000);
+    await streams.write(':\n\n');
+  }
+  assert.equal(late.length, 1, 'a token was asked for');
+  late[0]('late');
+  await breathe();
+  assert.equal(scene.sockets.length, length);
+  assert.equal(scene.client.link, 'stream');
+});
+
+test('events that come in swarms put the trial of WebSocket off no further', async () => {
+  const { tell } = playPage();
+  const { scene } = await connected();
+  const { length } = scene.sockets;
+  for (let at = 0; at < 4 * LIMITS.wakeMs; at += LIMITS.wakeMs / 4) {
+    await tell('focus');
+    await scene.clock.advance(LIMITS.wakeMs / 4);
+  }
+  assert.equal(scene.sockets.length, length + 1);
+});
+
+test('a WebSocket beside a stream that is left before it opens may complain of it', async () => {
+  const { scene, streams } = await connected();
+  for (let at = 0; at < LIMITS.probeMs; at += 10000) {
+    await scene.clock.advance(10000);
+    await streams.write(':\n\n');
+  }
+  const { socket } = scene;
+  assert.ok(socket.onclose, 'it is being tried');
+  socket.close = () => {
+    assert.equal(typeof socket.onerror, 'function', 'an error that nobody hears ends a process');
+    throw new Error('it is not open yet');
+  };
+  scene.client.close();
+  assert.equal(scene.client.status, 'closed');
+});
+
+test('what was trimmed of what is asked for from further back is told in front of it, and is no gap', async () => {
+  const { scene, streams } = await connected({ topics: [] });
+  scene.client.subscribe('news', { since: '1h' });
+  await scene.clock.advance(1);
+  await breathe();
+  assert.equal(streams.stream.url.searchParams.get('since'), '1h');
+  await streams.greet({ positions: { 'inbox:alice': '100-0', 'topic:all': '50-0@@3', 'topic:news': '9-0' } });
+  await streams.tell({ type: 'gap', reason: 'gone', keys: ['topic:news'] }, entry('8-0', '7-0', { key: 'topic:news' }));
+  assert.deepEqual([scene.ids, scene.all('gap')], [['8-0'], []]);
+});
+
+test('a topic that is followed or left after close() opens no stream', async () => {
+  const { scene, streams } = await connected();
+  const { length } = streams.streams;
+  scene.client.close();
+  await scene.client.subscribe('news');
+  await scene.client.unsubscribe('sports');
+  await scene.clock.advance(60000);
+  assert.equal(scene.client.status, 'closed');
+  assert.equal(streams.streams.length, length);
+  scene.client.open();
+  await breathe();
+  assert.equal(streams.stream.url.searchParams.get('topics'), 'news');
 });

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from './harness.js';
-import { NotifyClient, Scene, settle } from './scene.js';
+import { NotifyClient, playPage, Scene, settle } from './scene.js';
 
 const EXPIRING = { type: 'token_expiring', expires_at: '2026-11-28T17:00:00.000Z' };
 
@@ -101,6 +101,31 @@ test('no frame that is shown has a token in it', async () => {
   assert.deepEqual(auths(scene), ['t2']);
   assert.ok(frames.some((text) => text.includes('"auth"')));
   assert.ok(!frames.some((text) => text.includes('t2')), frames.join('\n'));
+});
+
+test('a token function that fails with no error at all is one that fails', async () => {
+  let calls = 0;
+  const scene = await Scene.start({ backoffMs: 100, token: () => (++calls === 1 ? Promise.reject() : 't') });
+  assert.equal(scene.client.status, 'waiting');
+  assert.ok(scene.all('error')[0].error instanceof Error);
+  await scene.clock.advance(100);
+  await scene.connectFirst();
+  assert.equal(scene.client.status, 'connected');
+});
+
+test('a page that is put away while a token is awaited opens nothing when it comes, but when it is back', async () => {
+  const { tell } = playPage();
+  const late = [];
+  const scene = await Scene.start({ token: () => new Promise((done) => late.push(done)) });
+  await tell('pagehide', { persisted: true });
+  assert.equal(scene.client.status, 'waiting');
+  late[0]('t1');
+  await scene.clock.advance(60000);
+  assert.equal(scene.sockets.length, 0);
+  await tell('pageshow');
+  late[1]('t2');
+  await settle();
+  assert.match(scene.socket.url, /token=t2/);
 });
 
 /* -- after sleep -- */

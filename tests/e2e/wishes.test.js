@@ -65,7 +65,7 @@ test('what was had comes again when it is asked for, in order, and is no new beg
 test('what was trimmed of what is asked for is said by the answer, and is no gap', async () => {
   const scene = await connected();
   const asked = scene.client.subscribe('news', { since: '7d' });
-  await scene.receive(news('8-0', '7-0'));
+  await scene.receive({ type: 'gap', reason: 'gone', keys: ['topic:news'] }, news('8-0', '7-0'));
   await scene.answer('subscribe', { ...SUBSCRIBED, recovered: false });
   assert.equal((await asked).recovered, false);
   assert.deepEqual([scene.ids, scene.all('gap')], [['8-0'], []]);

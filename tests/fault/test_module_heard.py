@@ -193,10 +193,6 @@ def check_equal(primary, *replicas):
         assert state(replica) == wanted, replica.name
 
 
-def replication(server):
-    return server.client().info("replication")
-
-
 def stat(server, name):
     return server.client().info("stats")[name]
 
@@ -243,11 +239,11 @@ def ask_snapshot(resp):
 
 
 def wait_attached(primary, count):
-    wait_until(lambda: replication(primary)["connected_slaves"] >= count, f"{count} replicas being there")
+    wait_until(lambda: primary.replication().get("connected_slaves", 0) >= count, f"{count} replicas being there")
 
 
 def wait_link(replica):
-    wait_until(lambda: replication(replica).get("master_link_status") == "up", "the link", timeout=PATIENCE_S)
+    wait_until(lambda: replica.replication().get("master_link_status") == "up", "the link", timeout=PATIENCE_S)
 
 
 def drop_links(*servers):
@@ -562,7 +558,7 @@ class Episode:
 
     def promote(self):
         """One of the replicas takes over, in the middle of whatever it does, as long as it has data."""
-        ready = [one for one in self.servers[1:] if replication(one).get("master_link_status") == "up"]
+        ready = [one for one in self.servers[1:] if one.replication().get("master_link_status") == "up"]
         if not ready:
             return
         self.leave()

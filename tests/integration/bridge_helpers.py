@@ -114,6 +114,7 @@ def shared_stand():
 @pytest.fixture
 def stand(shared_stand):
     """One server and one bridge for all tests of a file: use new_name() for users and topics."""
+    wait_ready(shared_stand)  # a test before may have cut its links, which come back one after the other
     yield shared_stand
     shared_stand.close_tabs()
 

@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from resp import Resp
-from sentinels import NAME, Sentinels
+from sentinels import NAME, Sentinels, call
 from servers import Bridge, wait_until
 from tcp_proxy import TcpProxy
 from ws_client import WsClient
@@ -75,20 +75,11 @@ def check_had(tab, ids):
 
 
 def is_primary(server):
-    try:
-        return server.client().role()[0] == "master"
-    except redis.ConnectionError:
-        return False
+    return server.replication().get("role") == "master"
 
 
 def send_on(server, text):
-    """Whoever is made a primary drops its connections once more."""
-    client = server.client()
-    for tries in range(10):
-        try:
-            return client.execute_command("NOTIFY.SEND", "inbox:u", text, "IDEMPOTENT", text)
-        except redis.ConnectionError:
-            assert tries < 9
+    return call(server, "NOTIFY.SEND", "inbox:u", text, "IDEMPOTENT", text)
 
 
 @pytest.fixture

@@ -8,6 +8,17 @@ from bridge_helpers import id_before, ids_of, wait_ready
 from servers import wait_until
 
 
+def send_and_trim(stand, key):
+    """The ids of ten entries, of which the last four are left."""
+    ids = stand.send_many(key, 10)
+    stand.call("NOTIFY.TRIM", key, "MAXLEN", 4)
+    return ids
+
+
+def gone(key):
+    return {"type": "gap", "reason": "gone", "keys": [key]}
+
+
 def read_resumed(tab, **members):
     """(messages before the answer, results)"""
     before = []
@@ -107,8 +118,7 @@ def test_a_position_at_a_deleted_last_entry_is_recovered(stand, tab, topic):
 
 def test_a_trimmed_position_is_told_and_what_still_exists_follows(stand, tab, topic):
     key = f"topic:{topic}"
-    ids = stand.send_many(key, 10)
-    stand.call("NOTIFY.TRIM", key, "MAXLEN", 4)
+    ids = send_and_trim(stand, key)
     tab.send({"type": "resume", "positions": {key: ids[2]}})
     got, results = read_resumed(tab)
     assert ids_of(got) == ids[6:]
@@ -119,8 +129,7 @@ def test_a_trimmed_position_is_told_and_what_still_exists_follows(stand, tab, to
 
 def test_a_position_at_the_last_trimmed_entry_has_missed_nothing(stand, tab, topic):
     key = f"topic:{topic}"
-    ids = stand.send_many(key, 10)
-    stand.call("NOTIFY.TRIM", key, "MAXLEN", 4)
+    ids = send_and_trim(stand, key)
     tab.send({"type": "resume", "positions": {key: ids[5]}})
     got, results = read_resumed(tab)
     assert ids_of(got) == ids[6:]
@@ -143,17 +152,44 @@ def test_a_position_that_redis_does_not_know_is_told_and_live_ones_follow(stand,
 
 def test_subscribe_with_a_position_tells_the_same(stand, tab, topic):
     key = f"topic:{topic}"
-    ids = stand.send_many(key, 10)
-    stand.call("NOTIFY.TRIM", key, "MAXLEN", 4)
+    ids = send_and_trim(stand, key)
     tab.send({"type": "subscribe", "topic": topic, "last_id": ids[7], "request_id": 1})
     assert ids_of([tab.recv(), tab.recv()]) == ids[8:]
     answer = tab.recv()
     assert (answer["recovered"], answer["last"]) == (True, ids[9])
     tab.request("unsubscribe", topic=topic)
     tab.send({"type": "subscribe", "topic": topic, "last_id": ids[1], "request_id": 2})
+    assert tab.recv() == gone(key)
     assert ids_of([tab.recv() for _ in range(4)]) == ids[6:]
     answer = tab.recv()
     assert (answer["recovered"], answer["last"]) == (False, ids[9])
+
+
+@pytest.mark.parametrize("way", ["resume", "subscribe", "last_event_id"])
+def test_that_something_is_gone_is_told_in_front_of_what_still_comes(stand, user, topic, way):
+    """Whoever is cut off between those goes on from there, and nothing would tell him any more."""
+    key = f"inbox:{user}" if way == "last_event_id" else f"topic:{topic}"
+    ids = send_and_trim(stand, key)
+    tab = stand.tab(f"/ws?user={user}" + (f"&last_event_id={ids[1]}" if way == "last_event_id" else ""))
+    if way == "resume":
+        tab.send({"type": "resume", "positions": {key: ids[1]}})
+    elif way == "subscribe":
+        tab.send({"type": "subscribe", "topic": topic, "last_id": ids[1]})
+    assert tab.recv() == gone(key)
+    assert ids_of([tab.recv() for _ in range(4)]) == ids[6:]
+
+
+def test_who_is_behind_what_is_gone_is_told_that_once_more_with_the_answer_alone(stand, tab, topic):
+    key = f"topic:{topic}"
+    ids = send_and_trim(stand, key)
+    tab.send({"type": "resume", "positions": {key: ids[1]}})
+    got, results = read_resumed(tab)
+    assert [message["type"] for message in got] == ["gap"] + ["notification"] * 4
+    assert results[key]["recovered"] is False
+    tab.send({"type": "resume", "positions": {key: ids[7]}})
+    got, results = read_resumed(tab)
+    assert [message["type"] for message in got] == ["notification"] * 2
+    assert results[key]["recovered"] is True
 
 
 def test_a_live_follow_can_be_set_back(stand, tab, user):

@@ -10,6 +10,7 @@ import pytest
 from archive import (
     FURTHER, POOL, REVISION, UPSTREAM, Archive, Key, Machine, diff_name, diff_of, orig_name,
 )  # fmt: skip
+from full_disk import with_full_disk
 from servers import ROOT, free_port
 
 NEWER = {"libwebsockets": "4.3.5-1+deb13u9", "hiredis": "1.2.0-6+deb13u1"}
@@ -218,6 +219,14 @@ def test_a_list_of_mirrors_is_read(machine, archive, tmp_path):
 def test_without_sources_one_sentence_says_so(machine):
     machine.use()
     check_refused(machine, "no apt source")
+
+
+def test_a_disk_that_is_full_is_not_told_as_a_file_that_is_gone(machine):
+    os.makedirs(machine.out, exist_ok=True)
+    status, said = machine.fetch(within=with_full_disk(machine.out))
+    last = said.rstrip("\n").split("\n")[-1]
+    assert status == 1
+    assert last == f"fetch_deps: nothing can be written to {machine.out}: make room on that disk, and run it again"
 
 
 # ---- the network

@@ -3,84 +3,28 @@ reads what we let it read; packages are installed by programs of ours, and what 
 that notes that it was called, or the real one with a compiler of ours."""
 
 import os
+import re
 import shutil
 import subprocess
 
 import pytest
 
+from checkout import PROGRAMS, Checkout
 from servers import ROOT
 
 OLD = {"libwebsockets": "4.1.6", "hiredis": "0.14.1", "hiredis_ssl": "0.14.1"}
 NEW = {"libwebsockets": "4.3.5", "hiredis": "1.2.0", "hiredis_ssl": "1.2.0"}
 
-PROGRAMS = {
-    "bridge/build_deps.sh": 'echo "build_deps $*" >>"$LOG"\n',
-    "bin/apt-get": 'echo "$@" | grep -o "install .*" >>"$LOG"\n[ ! -d "$OFFERED" ] || cp "$OFFERED"/* "$PC"\n',
-    "bin/apt-cache": 'echo "  Candidate: $(cat "$CANDIDATES/$2")"\n',
-    "bin/dpkg-query": 'case $4 in libwebsockets-dev | libhiredis-dev) ;; *) echo "ok installed" ;; esac\n',
-    "bin/sudo": '[ "$1" != -n ] || shift\nexec "$@"\n',
-    "bin/cmake": 'echo "cmake $*" | grep -e -S >>"$LOG"\nmkdir -p out/include out/lib\n',
-}
 NOTHING_INSTALLED = {"bin/dpkg-query": "exit 1\n"}
 # What it fetches are folders with what Debian says of whose they are.
 FETCHES = """echo "fetch_deps: fetching" >&2
-echo "fetch" >>"$LOG"
+echo "fetch $1" >>"$LOG"
 for name in libwebsockets hiredis; do
     mkdir -p "$1/$name/debian"
     echo "whose $name is" >"$1/$name/debian/copyright"
 done
 """
 BUILDS_LIBRARIES = {"bridge/fetch_deps.sh": FETCHES}
-
-
-class Checkout:
-    """A copy of dev, on a machine whose pkg-config finds `found` ({library: version}), and whose apt
-    offers `candidates` ({package: version}) and brings `installs` when it installs anything. `programs`
-    ({path: text}) are others than PROGRAMS."""
-
-    def __init__(self, folder, found, candidates=None, installs=None, programs=None):
-        self.folder = folder
-        for name in ("bridge", "bin", "pc", "candidates"):
-            (folder / name).mkdir()
-        shutil.copy(os.path.join(ROOT, "dev"), folder / "dev")
-        for name, text in {**PROGRAMS, **(programs or {})}.items():
-            (folder / name).write_text("#!/bin/sh\n" + text)
-            (folder / name).chmod(0o755)
-        for package in ("libwebsockets-dev", "libhiredis-dev"):
-            (folder / "candidates" / package).write_text((candidates or {}).get(package, "(none)"))
-        self._write_pc("pc", found)
-        if installs is not None:
-            (folder / "offered").mkdir()
-            self._write_pc("offered", installs)
-
-    def _write_pc(self, name, versions):
-        for library, version in versions.items():
-            text = f"Name: {library}\nDescription: {library}\nVersion: {version}\n"
-            (self.folder / name / f"{library}.pc").write_text(text)
-
-    def run(self, *levels, path=None):
-        """Lines of what was said, and of what was called: "install PACKAGES…", "build_deps FOLDER", "cmake …"."""
-        log = self.folder / "log"
-        log.unlink(missing_ok=True)
-        env = {
-            **os.environ,
-            "PATH": path or f"{self.folder}/bin:{os.environ['PATH']}",
-            "LOG": str(log),
-            "PC": str(self.folder / "pc"),
-            "OFFERED": str(self.folder / "offered"),
-            "CANDIDATES": str(self.folder / "candidates"),
-            "PKG_CONFIG_LIBDIR": str(self.folder / "pc"),
-            "PKG_CONFIG_PATH": "",
-        }
-        with open(log, "a") as said:
-            done = subprocess.run([self.folder / "dev", "deps", *levels], env=env, stderr=said, timeout=60)
-        assert done.returncode == 0, log.read_text()
-        return log.read_text().splitlines()
-
-    def deps(self, path=None):
-        """What was called for the libraries."""
-        lines = self.run("build", path=path)
-        return [line for line in lines if "hiredis" in line and line.startswith("install") or "build_deps" in line]
 
 
 def only(folder, *names):
@@ -123,7 +67,7 @@ def test_libraries_are_built_where_pkg_config_finds_old_ones_beside_what_was_ins
     assert checkout(OLD, DEBIAN_13, installs=OLD).deps() == [INSTALL, BUILD]
 
 
-SYSTEM = ("sh", "dirname", "pkg-config", "sed", "cat", "id", "mkdir", "grep", "env", "tail")
+SYSTEM = ("sh", "dirname", "readlink", "pkg-config", "sed", "cat", "id", "mkdir", "grep", "env", "tail")
 
 
 def test_libraries_are_built_where_packages_are_not_debians(checkout, tmp_path):
@@ -153,15 +97,43 @@ def test_libraries_are_built_once_and_again_when_others_are_wanted(checkout, tmp
 
 def test_building_libraries_is_said_before_it_begins(checkout, tmp_path):
     lines = with_real_build(checkout, tmp_path).run("build")
-    assert lines[:2] == ["fetch_deps: fetching", "fetch"]
+    assert lines[0] == "fetch_deps: fetching" and lines[1].startswith("fetch ")
     for name, at in (("libwebsockets", 2), ("hiredis", 4)):
         assert lines[at].startswith(f"build_deps: building {name}")
         assert lines[at + 1].startswith("cmake ") and f"-S {name} " in lines[at + 1]
 
 
+def test_libraries_are_built_in_a_folder_of_a_plain_name_whatever_that_of_the_checkout_is(tmp_path):
+    """libwebsockets' own rules hand names to a shell as they are."""
+    folder = tmp_path / "redis-notify (1)"
+    folder.mkdir()
+    one = with_real_build(lambda *args, **options: Checkout(folder, *args, **options), folder)
+    (work,) = [line.removeprefix("fetch ") for line in one.run("build") if line.startswith("fetch ")]
+    assert re.fullmatch(r"[\w./-]+", work)
+    assert (folder / "build" / "deps" / "include").is_dir()
+    assert not os.path.exists(work)
+
+
 def test_installing_packages_is_said_before_it_begins(checkout):
     said, called = checkout({}, DEBIAN_13, installs=NEW).run("build")
     assert said.startswith("dev: installing: libwebsockets-dev libhiredis-dev")
+    assert called == INSTALL
+
+
+LOCKED_TWICE = """case $* in *update*) file=update ;; *) file=install ;; esac
+echo . >>"$LOG.$file"
+[ "$(grep -c . "$LOG.$file")" -gt 2 ] || {
+    echo "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)" >&2
+    exit 100
+}
+"""
+
+
+def test_another_program_that_installs_packages_is_waited_for(checkout):
+    """A new machine installs updates by itself, soon after it starts."""
+    one = checkout({}, DEBIAN_13, installs=NEW, programs={"bin/apt-get": LOCKED_TWICE + PROGRAMS["bin/apt-get"]})
+    said, *waits, called = one.run("build")
+    assert waits == 2 * ["dev: waiting for another program that installs packages"]  # once for each step
     assert called == INSTALL
 
 

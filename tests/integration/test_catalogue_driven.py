@@ -176,8 +176,11 @@ def ask_wrongly(driven, tab):
 @pytest.mark.parametrize("dialect", PATHS)
 def test_all_that_a_websocket_hears_is_in_the_catalogue(driven, dialect):
     user, session = f"u-{dialect}", f"s-{dialect}"
-    driven.call("NOTIFY.SEND", f"inbox:{user}", "first")
+    for title in ("trimmed away", "first"):
+        driven.call("NOTIFY.SEND", f"inbox:{user}", title)
+    driven.call("NOTIFY.TRIM", f"inbox:{user}", "MAXLEN", 1)
     tab = driven.tab(dialect, user, session, "&channels=prices:*&last_event_id=0-0")
+    tab.expect(type="gap")
     tab.expect(type="resumed")
     ask_wrongly(driven, driven.tab(dialect, user, f"{session}-3"))
     drive(driven, tab, user, session, lambda: driven.tab(dialect, user, f"{session}-2"), f"{session}-3")

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from effects import Primary, read_aof, server_with_aof
 from module_helpers import badge, call, check_everywhere, digest, dump, epoch_of, error_of, info, pairs
 from resp import Resp
 from servers import Group, RedisServer
@@ -55,19 +56,24 @@ def test_the_first_entry_of_a_box_says_its_epoch_also_if_that_began_without_a_me
     assert [message.get("epoch") for message in listener.messages()] == [None, epoch_of(client), None]
 
 
-def test_a_change_that_nobody_is_told_of_begins_none_and_the_next_one_does(saved, listen):
-    """Or who follows the box would take what comes next for entries of the epoch before, of which they are none."""
+def test_an_epoch_that_began_with_a_change_that_nobody_is_told_of_is_said_by_the_first_entry(saved, listen):
+    """Or who follows the box would take it for an entry of the epoch before, of which it is none. And it has to begin
+    with the change: that may have the revision of one that was lost."""
     client = saved.client()
     sent = call(client, "NOTIFY.SEND", KEY, "a")
     first = epoch_of(client)
-    client = restart(saved)
-    call(client, "NOTIFY.FOLLOW", KEY, "topic:all", "NOPUBLISH")
-    call(client, "NOTIFY.READ", KEY, sent, "NOPUBLISH")
-    assert epochs(client) == (first, [])
+    for change in (["NOTIFY.FOLLOW", KEY, "topic:all"], ["NOTIFY.READ", KEY, sent]):
+        client = restart(saved)
+        call(client, *change, "NOPUBLISH")
+    assert [end for _, end in epochs(client)[1]] == [sent, sent]
+    assert epochs(client)[0] == epoch_of(client) != first
     listener = listen(saved, KEY)
-    call(client, "NOTIFY.SEND", KEY, "b")
-    assert epochs(client) == (epoch_of(client), [(first, sent)])
-    assert [message.get("epoch") for message in listener.messages()] == [epoch_of(client)]
+    call(client, "NOTIFY.MUTE", KEY, "ads")
+    call(client, "NOTIFY.EVENT", KEY, "passing", "NOSTORE")
+    for title in "bc":
+        call(client, "NOTIFY.SEND", KEY, title)
+    said = [(message["type"], message.get("epoch")) for message in listener.messages()]
+    assert said == [("muted", None), ("passing", None), ("notification", epoch_of(client)), ("notification", None)]
 
 
 def test_each_start_is_an_epoch_and_a_box_is_told_with_its_first_change(saved, listen):
@@ -299,6 +305,19 @@ def test_a_box_of_a_former_name_has_another_epoch_and_its_positions_are_a_gap(cl
     assert since(client, known)["gap"] == 1
 
 
+def test_a_box_that_is_made_anew_again_and_again_never_has_an_epoch_again_and_others_go_on(client):
+    """More often than there are numbers that tell boxes of one process from each other."""
+    call(client, "NOTIFY.SEND", OTHER, "t")
+    known, given = epochs(client, OTHER), []
+    for _ in range(600):
+        call(client, "NOTIFY.SEND", KEY, "t")
+        given.append(epochs(client)[0])
+        client.delete(KEY)
+    assert len(set(given)) == len(given)
+    call(client, "NOTIFY.SEND", OTHER, "t")
+    assert epochs(client, OTHER) == known
+
+
 @pytest.mark.parametrize("way", ["RENAME", "COPY", "MOVE"])
 def test_a_box_that_comes_from_another_key_knows_no_position_of_this_one(shared_redis, client, way):
     call(client, "NOTIFY.SEND", KEY, "a")
@@ -331,6 +350,93 @@ def test_a_restored_box_judges_by_its_own_past(client):
     assert since(client, known) is None
     call(client, "NOTIFY.SEND", KEY, "b")
     assert since(client, known)["gap"] == 0
+
+
+def test_what_came_behind_a_dump_that_is_restored_is_lost_and_told(client):
+    """The same process writes it again, below what it has written already: ids and revisions may come again."""
+    both = call(client, "NOTIFY.SEND", KEY, "a")
+    common, payload = position(client), dump(client, KEY)
+    lost = call(client, "NOTIFY.SEND", KEY, "b")
+    known = position(client)
+    client.restore(KEY, 0, payload, replace=True)
+    assert since(client, common) is None
+    assert since(client, known)["gap"] == 1
+    after = [call(client, "NOTIFY.SEND", KEY, title, "ID", f"{int(lost.split('-')[0]) + n}-0") for n, title in ((1, "c"), (2, "d"))]
+    for place, gap in ((known, 1), (common, 0)):
+        reply = since(client, place)
+        assert (reply["gap"], reply["after"], reply["ids"]) == (gap, both, after), place
+    assert len(epochs(client)[1]) == 1, "and that is all it costs"
+    assert since(client, position(client)) is None
+
+
+def test_of_a_dump_without_entries_all_that_came_behind_it_is_lost(client):
+    call(client, "NOTIFY.FOLLOW", KEY, "topic:all")
+    payload = dump(client, KEY)
+    call(client, "NOTIFY.SEND", KEY, "a")
+    known = position(client)
+    client.restore(KEY, 0, payload, replace=True)
+    for title in "bc":
+        call(client, "NOTIFY.SEND", KEY, title)
+    assert since(client, known)["gap"] == 1
+
+
+def test_a_dump_that_is_restored_again_and_again_is_another_branch_each_time(client):
+    call(client, "NOTIFY.SEND", KEY, "t", "ID", 1)
+    payload, given = dump(client, KEY), []
+    for n in range(300):  # more than there are boxes that leave their keys until their number begins anew
+        client.restore(KEY, 0, payload, replace=True)
+        call(client, "NOTIFY.SEND", KEY, "t", "ID", 2)
+        given.append(epochs(client)[0])
+        assert epochs(client)[0] != epochs(client)[1][0][0], n
+    assert all(one != next_ for one, next_ in zip(given, given[1:]))
+
+
+def test_what_is_restored_is_the_same_for_a_replica_and_a_file(programs):
+    primary = programs.redis(name="primary", appendonly="yes")
+    replica = programs.replica(primary, name="replica")
+    client = primary.client()
+    call(client, "NOTIFY.SEND", KEY, "a")
+    payload = dump(client, KEY)
+    call(client, "NOTIFY.SEND", KEY, "b")
+    client.restore(KEY, 0, payload, replace=True)
+    call(client, "NOTIFY.SEND", KEY, "c")
+    wanted = epochs(client)
+
+    def check(one):
+        assert epochs(one) == wanted
+
+    check_everywhere(check, primary, replica)
+
+
+def test_a_box_of_another_database_that_is_exchanged_for_this_one_knows_none_of_its_positions(programs):
+    server = programs.redis()
+    client, other = server.client(), server.client(db=1)
+    for one in (client, other):
+        call(one, "NOTIFY.SEND", KEY, "t", "ID", 1)
+    known = position(client)
+    call(other, "NOTIFY.SEND", KEY, "t", "ID", 2)
+    client.swapdb(0, 1)
+    assert since(client, known)["gap"] == 1
+
+
+@pytest.mark.parametrize("way", ["RESTORE", "a rewritten file", "full synchronisation"])
+def test_a_server_that_has_written_nothing_takes_no_epoch_that_a_box_has_which_comes_from_elsewhere(programs, way):
+    """A file that was rewritten consists of RESTOREBOX, and so does a slot that moves between servers of Valkey."""
+    server = programs.redis(name="server")
+    client, met = server.client(), epoch_of(server.client())
+    other = server_with_aof(programs, [["NOTIFY.SEND", KEY, "t", "AS", f"1-0/1000/{met}"]]).start()
+    if way == "RESTORE":
+        client.restore(KEY, 0, dump(other.client(), KEY))
+    elif way == "a rewritten file":
+        other.rewrite_aof()
+        primary = Primary(server)
+        for command in read_aof(other.aof_base()):
+            primary.send(command)
+    else:
+        client.execute_command("REPLICAOF", "127.0.0.1", other.port)
+        server.wait_synced()
+    assert epochs(client)[0] == met
+    assert epoch_of(client) >> 8 != met >> 8
 
 
 @pytest.mark.parametrize("word", ["1@", "1@@", "1@1@", "1@x", "1@1@x", "1@1@16777216", "1@1@1@1", "@1", "1@1@-1", "$@1"])

@@ -47,7 +47,8 @@ def test_what_the_holder_was_given_is_consumed_by_giving_back_and_no_more(box):
     box.push("4b")
     assert box.give(US, "one")[0] == "DONE"
     assert box.take(OTHERS)[1] == "4b"
-    assert box.give(OTHERS, "two")[5] == 3
+    before = box.given()
+    assert box.give(OTHERS, "two")[5] == box.given() > before
     assert box.take(US)[1] == ""
     assert not [name for name in box.client.hkeys(box.key) if name[0] == "i" and name[1:].isdigit()]
 
@@ -69,7 +70,7 @@ def test_a_look_brings_what_has_come_since_the_last(box):
     box.push("4c")
     assert box.look(US)[1] == "4b\x1e4c"
     assert box.look(US)[1] == ""
-    assert box.look(OTHERS) == ["LOST"]
+    assert box.look(OTHERS) == ["ELSEWHERE"]
 
 
 def test_a_second_get_ends_the_session_and_the_first_is_told(box, alive):
@@ -86,7 +87,7 @@ def test_the_box_of_a_bridge_that_is_gone_is_taken_at_once(box):
     box.give(US, "state")
     box.take(US)
     assert box.take(OTHERS)[6] == "state"
-    assert box.look(US) == box.give(US) == ["LOST"]
+    assert box.look(US) == box.give(US) == ["ELSEWHERE"]
 
 
 def test_with_input_in_its_hand_a_bridge_that_is_gone_takes_the_session_with_it(box):
@@ -109,7 +110,7 @@ def test_whoever_holds_is_woken_by_input_a_probe_and_the_end(box, alive):
     box.push("", pong=True)
     box.probe()
     box.drop()
-    assert bridge.said() == ["7 input", "7 input", "7 probed", "7 closed"]
+    assert bridge.said() == [f"7 input {SID}", f"7 input {SID}", f"7 probed {SID}", "7 closed"]
 
 
 def test_whoever_drops_his_own_is_not_woken_and_drops_no_other(box, alive):
@@ -180,7 +181,7 @@ def test_a_request_without_a_name_is_never_a_repeated_one(box):
 def test_who_keeps_the_session_goes_on_without_its_state(box):
     box.take(US)
     box.give(US, "state", keeps=True)
-    assert box.take(US)[5:10] == ["2", "", "0", 1, 0]
+    assert box.take(US)[5:10] == [str(box.given()), "", "0", 1, 0]
     box.give(US, "other")
     assert box.take(US)[6:9] == ["other", "0", 0]
 
@@ -191,10 +192,10 @@ def test_a_get_elsewhere_is_served_by_who_keeps_the_session(box, alive):
     box.give(US, "state", keeps=True)
     assert box.take(OTHERS, t="t1") == ["SERVED"] == box.ask(OTHERS, t="t1")
     assert box.look(US)[10] == 1
-    assert box.look(OTHERS) == ["LOST"]
+    assert box.look(OTHERS) == ["ELSEWHERE"]
     assert box.give(US, "next", "42[1]", keeps=True)[0] == "DONE"
     assert box.ask(OTHERS, t="t1") == ["AGAIN", "42[1]"] == box.take("cc:1", t="t1")
-    assert (keeper.said(), other.said()) == (["1 wanted", "1 wanted"], ["1 given"])
+    assert (keeper.said(), other.said()) == ([f"1 wanted {SID}"] * 2, ["1 given"])
 
 
 def test_an_answer_that_nobody_hears_stays_with_who_keeps_the_session(box, alive):
@@ -205,6 +206,17 @@ def test_an_answer_that_nobody_hears_stays_with_who_keeps_the_session(box, alive
     assert box.give(US, "next", "42[1]", keeps=True) == ["UNHEARD"]
     assert box.take("cc:1") == ["SERVED"]
     assert box.client.hget(box.key, "s") == "state"
+
+
+def test_an_answer_of_a_keeper_who_ends_to_a_get_that_is_over_is_not_taken_for_heard(box, alive):
+    """The bridge ended, too, whose GET that was, and has answered it with nothing."""
+    alive("aa")
+    box.take(US)
+    box.give(US, "state", keeps=True)
+    assert box.take(OTHERS, t="t1") == ["SERVED"]
+    assert box.ask(OTHERS, t="t1", leaves=True) == ["AGAIN", "6"]
+    assert box.give(US, "next", "42[1]") == ["UNHEARD"]
+    assert box.take("cc:1", t="t2")[6] == "state"
 
 
 def test_when_the_keeper_is_gone_the_next_goes_on_and_that_something_may_be_missed_is_said_once(box):
@@ -220,7 +232,7 @@ def test_a_bridge_that_knows_nothing_of_keepers_takes_the_session_from_them(box,
     box.take(US)
     box.give(US, "state", keeps=True)
     box.client.hincrby(box.key, "g", 1)
-    assert box.look(US) == ["LOST"]
+    assert box.look(US) == ["ELSEWHERE"]
     assert box.take(OTHERS)[6] == "state"
     assert keeper.said() == []
 
@@ -273,7 +285,86 @@ def test_a_get_that_is_repeated_while_it_is_held_is_no_second_one(box, alive):
     box.give(US, "state", keeps=True)
     box.take(US, t="t1")
     assert box.take(OTHERS, t="t1") == ["SERVED"]
-    assert keeper.said() == ["1 wanted"]
+    assert keeper.said() == [f"1 wanted {SID}"]
+
+
+def test_who_has_the_session_no_more_is_said_to_be_so_and_the_get_that_he_was_to_serve_goes_on(box, alive):
+    """His bridge is there, and knows nothing of him: it was not heard of, or not taken, that he gave it back."""
+    alive("aa")
+    other = alive("bb")
+    box.take(US)
+    box.give(US, "state", keeps=True)
+    assert box.take(OTHERS, t="t1") == ["SERVED"]
+    assert box.run("disown", "aa:2") == ["LOST"]
+    assert box.run("disown", US) == ["DONE"]
+    assert other.said() == ["1 given"]
+    assert box.ask(OTHERS, t="t1")[6] == "state"
+    assert box.run("disown", US) == ["LOST"]
+
+
+def test_who_has_no_get_any_more_that_his_bridge_knows_of_is_waited_for_by_nobody(box, alive):
+    alive("aa")
+    box.take(US)
+    box.probe("bb")
+    assert box.upgrade("bb") == ["HELD"]
+    assert box.run("disown", US) == ["DONE"]
+    assert box.upgrade("bb")[0] == "DONE"
+    assert box.run("disown", US) == ["LOST"]
+
+
+@pytest.mark.parametrize("how", ["looks", "gives it for the GET", "gives it away"])
+def test_who_has_gone_on_from_what_redis_forgot_gives_the_session_up_whatever_he_does(box, alive, how):
+    """Whether what he has answered since was heard, nobody knows: his GET elsewhere goes on from what is still there."""
+    alive("aa")
+    other = alive("bb")
+    box.take(US)
+    box.give(US, "state", keeps=True)
+    box.take(OTHERS, t="t1")
+    assert box.look(US, given=box.given())[10] == 1
+    ahead = box.given() + 1
+    if how == "looks":
+        assert box.look(US, given=ahead) == ["ELSEWHERE"]
+    else:
+        assert box.give(US, "ahead", "42[1]", keeps=how != "gives it away", answers=how != "gives it away", given=ahead) == ["ELSEWHERE"]
+    assert other.said() == ["1 given"]
+    taken = box.ask(OTHERS, t="t1")
+    assert (taken[6], taken[12]) == ("state", 1), "its client has had more, perhaps"
+    box.give(OTHERS, "told")
+    assert box.take(US)[12] == 0
+
+
+def test_who_keeps_what_redis_forgot_goes_on_from_what_is_still_there_at_the_next_get(box, alive):
+    alive("aa")
+    box.take(US)
+    box.give(US, "state", keeps=True)
+    taken = box.take(US, t="t2", given=box.given() + 1)
+    assert (taken[0], taken[6], taken[8], taken[12]) == ("DONE", "state", 0, 1)
+    assert box.give(US, "next", "42[1]", given=box.given(), own="t2")[0] == "DONE"
+    assert box.take(OTHERS, t="t2") == ["AGAIN", "42[1]"]
+
+
+def test_who_had_a_session_that_is_named_by_another_is_set_back_only_if_its_box_is_older(box, alive):
+    """Else somebody has gone on with it, as he may."""
+    alive("aa")
+    box.take(US)
+    box.give(US, "state", keeps=True)
+    before = box.given()
+    for given, set_back in ((before, 0), (before + 1, 1)):
+        assert box.look("cc:7", given=given) == ["ELSEWHERE"]
+        assert (box.client.hget(box.key, "sb") is not None) == set_back
+
+
+def test_who_has_a_get_of_his_own_goes_on_whatever_redis_forgot(box, alive):
+    """It shows that what was answered before was heard."""
+    alive("aa")
+    box.take(US)
+    box.give(US, "state", keeps=True)
+    for h in (None, OTHERS):
+        if h:
+            assert box.take(h, t="t1") == ["SERVED"]
+        assert box.look(US, given=9, own="t8")[0] == "DONE"
+        assert box.give(US, "ahead", "42[1]", keeps=True, given=9, own="t8")[0] == "DONE"
+        assert box.take("cc:1", t="t8") == ["AGAIN", "42[1]"]
 
 
 def test_an_upgrade_asks_the_keeper_to_give_the_session_away(box, alive):
@@ -293,7 +384,7 @@ def test_more_input_than_a_box_may_have_ends_the_session(limit, box, alive):
     box.take(US)
     assert box.push("4a", **limit) == box.push("4b", **limit) == "DONE"
     assert box.push("4c", **limit) == "FULL"
-    assert bridge.said() == ["1 input", "1 input", "1 full"]
+    assert bridge.said() == [f"1 input {SID}", f"1 input {SID}", "1 full"]
     assert not box.exists()
 
 
@@ -347,7 +438,7 @@ def test_an_upgrade_waits_for_whoever_still_holds_unless_he_is_gone(box, alive):
     box.take(US)
     box.probe("bb")
     assert box.upgrade("bb") == ["HELD"]
-    assert bridge.said() == ["1 probed", "1 probed"]
+    assert bridge.said() == [f"1 probed {SID}"] * 2
     box.give(US, "state")
     assert box.upgrade("bb")[6] == "state"
 
@@ -370,7 +461,7 @@ def test_who_closes_is_read_by_the_holder(box, alive):
     bridge = alive("aa")
     box.take(US)
     assert box.close(OTHERS, "4a\x1e1") == ["HELD"]
-    assert bridge.said() == ["1 input"]
+    assert bridge.said() == [f"1 input {SID}"]
     assert box.close(OTHERS, "") == ["HELD"]
     assert box.look(US)[1] == "4a\x1e1"
 
@@ -390,7 +481,7 @@ def test_who_closes_what_nobody_holds_holds_it_with_all_that_was_said_before(box
     box.give(US, "state")
     box.push("4a")
     word, input_, ping_in, _, probed, generation, state, last, *_ = box.close(OTHERS)
-    assert (word, input_, probed, generation, state, last) == ("DONE", "4a\x1e1", 0, "2", "state", "2")
+    assert (word, input_, probed, generation, state, last) == ("DONE", "4a\x1e1", 0, str(box.given()), "state", "2")
     assert 24000 < ping_in <= 25000
     assert box.look(OTHERS)[0] == "DONE"
     assert box.drop(OTHERS) == "DONE"

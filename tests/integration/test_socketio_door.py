@@ -491,6 +491,16 @@ def test_an_offset_of_keys_brings_what_was_missed_and_then_what_comes(stand):
     assert again.events() == []
 
 
+def test_that_something_is_gone_is_told_in_front_of_what_still_comes(stand):
+    user = new_name()
+    key = f"inbox:{user}"
+    ids = [stand.call("NOTIFY.SEND", key, f"n{n}") for n in range(5)]
+    stand.call("NOTIFY.TRIM", key, "MAXLEN", 2)
+    client = stand.online({"user": user, "offset": {key: ids[0]}})
+    told = [name for name, payload in client.events() if name in ("gap", "notification", "resumed")]
+    assert told == ["gap", "notification", "notification", "resumed"]
+
+
 def test_an_id_as_offset_is_a_position_in_the_own_inbox(stand):
     user = new_name()
     had = stand.call("NOTIFY.SEND", f"inbox:{user}", "had")

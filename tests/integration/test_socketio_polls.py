@@ -1,6 +1,7 @@
 """Socket.IO over polling, each request at another bridge than the one before."""
 
 import http.client
+import itertools
 import json
 import signal
 import socket
@@ -449,3 +450,409 @@ def test_who_comes_with_another_token_is_judged_anew(programs, redis_server):
     assert alice.join()["user_id"] == "alice"
     alice.query = "token=" + tokens.hs({**tokens.claims("alice", 3600), "exp": 1})
     assert "disconnected" in str(alice.poll())
+
+
+def test_what_comes_while_both_bridges_of_a_session_end_is_not_lost(programs, redis_server, listen):
+    """Who had the GET has answered it with nothing, and who keeps the session was told of something in the turn in which it
+    gave that away."""
+    proxy = TcpProxy(redis_server.port)
+    keeper = programs.add(Bridge(proxy, name="keeper")).start()
+    other, third = programs.bridge(redis_server), programs.bridge(redis_server)
+    alice = Poller(keeper.port, query="user=alice")
+    try:
+        alice.join()
+        held = Held(alice, port=other.port)
+        wait_until(lambda: "h" in box_of(redis_server, alice), "a GET elsewhere")
+        keeper.metrics(), keeper.metrics()  # it was told, and has looked
+        other.terminate()
+        assert held.done() == (200, "6")
+        asked = listen(redis_server, "eio:bridges")
+        proxy.hold(b"notify-bridge")
+        send(redis_server, "just now")
+        keeper.proc.send_signal(signal.SIGTERM)
+        wait_until(asked.raw, "its asking who else is there")
+        keeper.proc.send_signal(signal.SIGSTOP)
+        proxy.release(b"notify-bridge")
+        time.sleep(0.2)  # until all of it is at its sockets
+        keeper.proc.send_signal(signal.SIGCONT)
+        assert keeper.wait() == 0
+    finally:
+        proxy.close()
+    send(redis_server, "then")
+    while '"then"' not in str(alice.packets):
+        alice.packets += alice.poll(port=third.port)
+    assert alice.event("notification")["title"] == "just now"
+
+
+def test_who_is_given_on_before_his_token_is_judged_is_what_he_was_at_the_next_bridge(programs, redis_server, tmp_path):
+    """There was more to be said than goes into an answer: what is left goes out at once, and the session back."""
+    roles = tmp_path / "roles.conf"
+    roles.write_text("role *\n  subscribe *\n")
+    options = "--auth", "jwt", "--jwt-secret", tokens.SECRET, "--roles", str(roles)
+    bridges = [programs.bridge(redis_server, *options) for _ in range(3)]
+    alice = Poller(bridges[0].port, query="token=" + tokens.hs(tokens.claims("alice", 3600)))
+    alice.join()
+    assert alice.ask("subscribe", topic="news")["type"] == "subscription"
+    for n in range(40):
+        send(redis_server, f"n{n}")
+    assert len(alice.poll()) == 16
+    bridges[0].kill9()
+    assert len(alice.poll(port=bridges[1].port)) == 16
+    bridges[1].kill9()
+    call(redis_server.client(), "NOTIFY.SEND", "topic:news", "news")
+    titles = []
+    while "news" not in titles or len(titles) < 9:
+        packets = [json.loads(packet[2:]) for packet in alice.poll(port=bridges[2].port) if packet.startswith("42")]
+        assert "connected" not in [name for name, *_ in packets]
+        titles += [args[0]["title"] for name, *args in packets if name == "notification"]
+    assert sorted(titles) == sorted(["news", *(f"n{n}" for n in range(32, 40))])
+
+
+def test_that_not_all_could_be_had_is_told_by_who_goes_on_if_its_bridge_has_not_come_to_say_so(programs, redis_server):
+    """It would, once all that its client lacks has been said."""
+    bridges = [programs.bridge(redis_server, "--outbox-bytes", "4096") for _ in range(2)]
+    client = redis_server.client()
+    for n in range(3):
+        call(client, "NOTIFY.SEND", "topic:short", f"s{n}", "ID", f"100{n}-0", "MAXLEN", "1")
+    for n in range(200):
+        call(client, "NOTIFY.SEND", "topic:long", f"l{n}", "CONTENT", "x" * 1000)
+    alice = Poller(bridges[0].port, query="user=alice&topics=short,long").open()
+    alice.post("40" + json.dumps({"offset": {"topic:short": "1000-0", "topic:long": "0-0"}}))
+    while '"s2"' not in str(alice.packets):
+        alice.packets += alice.poll()
+    assert '"resumed"' not in str(alice.packets)
+    bridges[0].kill9()
+    while '"l199"' not in str(alice.packets):
+        alice.packets += alice.poll(port=bridges[1].port)
+    told = [json.loads(packet[2:])[1] for packet in alice.packets if packet.startswith('42["resumed"')]
+    assert [one["results"]["topic:short"]["recovered"] for one in told if "topic:short" in one["results"]] == [False]
+
+
+def refuse_writes(server):
+    """What would take memory is refused: no box can be given back."""
+    server.client().config_set("maxmemory", "1")
+
+
+def take_writes(server):
+    server.client().config_set("maxmemory", "0")
+
+
+def test_a_get_elsewhere_is_answered_soon_when_redis_did_not_take_what_the_keeper_gave_for_it(bridges, redis_server, listen):
+    keeper, other = bridges
+    alice = Poller(keeper.port, query="user=alice")
+    alice.join()
+    presence = listen(redis_server, "sessions:alice")
+    send(redis_server, "one")
+    entry = alice.event("notification")["id"]
+    held = Held(alice, port=other.port)
+    wait_held(redis_server, alice)
+    keeper.metrics(), keeper.metrics()  # it was told, and has looked
+    refuse_writes(redis_server)
+    call(redis_server.client(), "NOTIFY.READ", "inbox:alice", entry)
+    keeper.wait_line("poll_failed")
+    take_writes(redis_server)
+    began = time.monotonic()
+    status, body = held.done()
+    assert status == 200 and '"between_polls"' in body, (status, body)
+    assert time.monotonic() - began < 20  # it would be pinged then, and over 20 s after that
+    alice.packets = body.split("\x1e")
+    send(redis_server, "two")
+    while '"two"' not in str(alice.packets):
+        alice.packets += alice.poll(port=other.port)
+    assert '"one"' not in str(alice.packets)
+    assert presence.messages() == [] and places_of(redis_server, "alice") == 1
+
+
+def test_who_polls_again_is_served_soon_when_redis_did_not_take_his_session_from_who_kept_it(bridges, redis_server):
+    alice = Poller(bridges[0].port, query="user=alice")
+    alice.join()
+    refuse_writes(redis_server)
+    bridges[0].wait_line("poll_failed")
+    take_writes(redis_server)
+    began = time.monotonic()
+    alice.packets += alice.poll()
+    assert alice.event("gap")["reason"] == "between_polls"
+    assert time.monotonic() - began < 15  # his session would be over without a pong
+
+
+def test_who_is_just_being_answered_when_a_bridge_ends_is_handed_over_and_nobody_sees_it(programs, redis_server, listen):
+    proxy = TcpProxy(redis_server.port)
+    ends, stays = programs.add(Bridge(proxy, name="ends")).start(), programs.bridge(redis_server)
+    pollers = {user: Poller(ends.port, query=f"user={user}") for user in ("alice", "bob")}
+    try:
+        held = {}
+        for user, poller in pollers.items():
+            poller.join()
+            held[user] = Held(poller)
+            wait_held(redis_server, poller)
+        ends.metrics(), ends.metrics()  # it has heard so
+        presence = [listen(redis_server, f"sessions:{user}") for user in pollers]
+        asked = listen(redis_server, "eio:bridges")
+        proxy.hold(b"notify-bridge:commands")
+        ends.proc.send_signal(signal.SIGTERM)
+        wait_until(asked.raw, "its asking who else is there")
+        for user, poller in pollers.items():
+            call(redis_server.client(), "NOTIFY.SEND", f"inbox:{user}", "just now")
+            wait_until(lambda: "h" not in box_of(redis_server, poller), "its giving back what it answers")
+        proxy.release(b"notify-bridge:commands")
+        for user, poller in pollers.items():
+            status, body = held[user].done()
+            assert status == 200 and '"just now"' in body, (status, body)
+            poller.packets = body.split("\x1e")
+            call(redis_server.client(), "NOTIFY.SEND", f"inbox:{user}", "then")
+            while '"then"' not in str(poller.packets):
+                poller.packets += poller.poll(port=stays.port)
+            assert "disconnected" not in str(poller.packets)
+            assert str(poller.packets).count("just now") == 1
+        assert ends.wait() == 0
+    finally:
+        proxy.close()
+    assert [one.messages() for one in presence] == [[], []]
+
+
+def test_what_was_asked_for_before_the_greeting_stands_wherever_the_session_goes_on(programs, redis_server):
+    """Its place in a session set is waited for, so it is not greeted; what it asks for meanwhile is answered."""
+    client = redis_server.client()
+    call(client, "NOTIFY.SEND", "topic:news", "before")
+    proxy = TcpProxy(redis_server.port)
+    slow, other = programs.add(Bridge(proxy, name="slow")).start(), programs.bridge(redis_server)
+    alice = Poller(slow.port, query="user=alice").open()
+    try:
+        proxy.hold(b"eio:bridges")  # the link that hears of sessions
+        alice.post(
+            "40",
+            '420["subscribe",{"topic":"news","last_id":"0-0"}]',
+            '421["subscribe_session",{"session_id":"s1"}]',
+            '422["unsubscribe_category",{"category":"ops"}]',
+        )
+        while sum(packet.startswith(("430[", "431[", "432[")) for packet in alice.packets) < 3:
+            alice.packets += alice.poll()
+        assert '"connected"' not in str(alice.packets) and '"UNAVAILABLE"' not in str(alice.packets)
+        slow.kill9()
+    finally:
+        proxy.close()
+    alice.ports = itertools.repeat(other.port)
+    call(client, "NOTIFY.SEND", "topic:news", "between")
+    while '"connected"' not in str(alice.packets):
+        alice.packets += alice.poll()
+    call(client, "NOTIFY.SEND", "topic:all", "noise", "CATEGORY", "ops")
+    sent = {"session:s1": ["of the session"], "topic:news": ["after"], "topic:all": ["loud"], "inbox:alice": ["mine"]}
+    for key, (title,) in sent.items():
+        call(client, "NOTIFY.SEND", key, title)
+    sent["topic:news"] = ["before", "between", "after"]
+    got = {}
+    while sum(map(len, got.values())) < 6:
+        for packet in alice.packets:
+            if packet.startswith('42["notification"'):
+                entry = json.loads(packet[2:])[1]
+                got.setdefault(entry["key"], []).append(entry["title"])
+        alice.packets = alice.poll() if sum(map(len, got.values())) < 6 else []
+    assert got == sent
+
+
+def test_what_is_posted_while_redis_does_not_answer_who_holds_the_poll_is_done_soon_after(programs, redis_server):
+    """Who holds the poll is told once that there is something, and cannot have it just then."""
+    proxy = TcpProxy(redis_server.port)
+    holds, other = programs.add(Bridge(proxy, name="holds")).start(), programs.bridge(redis_server)
+    alice = Poller(holds.port, query="user=alice")
+    try:
+        alice.join()
+        held = Held(alice)
+        wait_held(redis_server, alice)
+        holds.metrics(), holds.metrics()  # it has heard so
+        proxy.hold(b"notify-bridge:subscriber")
+        alice.post('427["ping",{}]', port=other.port)
+        refuse_writes(redis_server)
+        proxy.release(b"notify-bridge:subscriber")
+        holds.wait_line("poll_failed")
+        take_writes(redis_server)
+        status, body = held.done()
+    finally:
+        proxy.close()
+    assert status == 200 and body.startswith("437["), (status, body)
+
+
+def test_who_was_gone_on_with_while_a_bridge_could_not_hear_does_not_lose_his_place_when_it_hears_again(
+    programs, redis_server, listen
+):
+    """The bridge still has him in its memory, and learns that he is not its own any more."""
+    proxy = TcpProxy(redis_server.port)
+    deaf, other = programs.add(Bridge(proxy, name="deaf")).start(), programs.bridge(redis_server)
+    alice = Poller(deaf.port, query="user=alice")
+    try:
+        alice.join()
+        presence = listen(redis_server, "sessions:alice")
+        with socket.create_server(("127.0.0.1", 0)) as nobody:
+            nowhere = nobody.getsockname()[1]
+        proxy.lead_to(nowhere)
+        deaf.wait_line("redis_link_down")
+        alice.ports = itertools.repeat(other.port)
+        assert alice.event("gap")["reason"] == "between_polls"
+        proxy.target = redis_server.port
+        wait_until(lambda: deaf.metrics()['notify_connections{transport="polling"}'] == 0, "its letting go of him")
+        send(redis_server, "after")
+        assert alice.event("notification")["title"] == "after"
+    finally:
+        proxy.close()
+    assert presence.messages() == [] and places_of(redis_server, "alice") == 1
+
+
+def titles_until(last, poller, body, bridge):
+    """Of what an answer has told, and those behind it."""
+    titles, packets = [], body.split("\x1e")
+    while last not in titles:
+        told = [json.loads(packet[2:])[1] for packet in packets if packet.startswith('42["notification"')]
+        titles += [entry["title"] for entry in told]
+        packets = [] if last in titles else poller.poll(port=bridge.port)
+    return titles
+
+
+def test_a_get_that_was_repeated_at_a_bridge_that_is_gone_by_then_is_answered_by_something_where_it_is_held(programs, redis_server):
+    keeper, gone = programs.bridge(redis_server), programs.bridge(redis_server)
+    alice = Poller(keeper.port, query="user=alice")
+    alice.join()
+    held = Held(alice, port=keeper.port, t="again")
+    wait_held(redis_server, alice)
+    first = box_of(redis_server, alice)["h"]
+    again = Held(alice, port=gone.port, t="again")
+    wait_until(lambda: box_of(redis_server, alice).get("h", first) != first, "its being repeated")
+    keeper.metrics(), keeper.metrics()  # it was told, and has looked
+    gone.kill9()
+    assert isinstance(again.done(), Exception)
+    send(redis_server, "one")
+    status, body = held.done()
+    assert (status, body) == (200, "6")
+    send(redis_server, "two")
+    assert titles_until("two", alice, body, keeper) == ["one", "two"]
+
+
+class Copy:
+    """Of a session's box, which is put back: Redis has lost what it was told since, as a failover may."""
+
+    def __init__(self, server, poller):
+        self.client, self.key = server.client(decode_responses=False), f"eio:{{{poller.sid}}}"
+        self.bytes = self.client.dump(self.key)
+
+    def put_back(self):
+        self.client.restore(self.key, 30000, self.bytes, replace=True)
+
+
+def serve_elsewhere(server, poller, bridge):
+    """A GET there of a new session, which another one keeps, unless that took too long."""
+    while True:
+        poller.join()
+        held = Held(poller, port=bridge.port)
+        wait_held(server, poller)
+        if keeper_of(server, poller):
+            return held
+        send(server, "no")
+        held.done()
+
+
+@pytest.mark.parametrize("where", [0, 1], ids=["where it is kept", "elsewhere"])
+def test_what_redis_forgot_to_have_been_answered_is_answered_once_more_to_who_asks_again(bridges, redis_server, where):
+    """Who keeps the session in his memory has answered it."""
+    alice = Poller(bridges[0].port, query="user=alice")
+    alice.join()
+    send(redis_server, "unheard")
+    for t in map("again{}".format, itertools.count()):
+        copy = Copy(redis_server, alice)
+        if '"unheard"' in alice.request("GET", sid=alice.sid, port=bridges[0].port, t=t)[1]:
+            break
+    copy.put_back()
+    status, body = alice.request("GET", sid=alice.sid, port=bridges[where].port, t=t)
+    assert status == 200, (status, body)
+    send(redis_server, "then")
+    assert titles_until("then", alice, body, bridges[where]) == ["unheard", "then"]
+
+
+def test_what_redis_forgot_to_have_been_answered_for_a_get_elsewhere_is_answered_all_the_same(programs, redis_server):
+    """It had not come to there; then another server has the box, and who keeps the session has gone on."""
+    proxy = TcpProxy(redis_server.port)
+    keeper, other = programs.bridge(redis_server), programs.add(Bridge(proxy, name="other")).start()
+    alice = Poller(keeper.port, query="user=alice")
+    try:
+        held = serve_elsewhere(redis_server, alice, other)
+        keeper.metrics(), keeper.metrics()  # it was told, and has looked
+        proxy.hold(b"eio:bridges")  # the link that hears of sessions
+        copy = Copy(redis_server, alice)
+        send(redis_server, "unheard")
+        wait_until(lambda: "h" not in box_of(redis_server, alice), "its answer")
+        copy.put_back()
+        proxy.release(b"eio:bridges")
+        status, body = held.done()
+    finally:
+        proxy.close()
+    assert status == 200, (status, body)
+    send(redis_server, "then")
+    assert titles_until("then", alice, body, keeper) == ["unheard", "then"]
+
+
+def test_who_has_asked_for_more_has_heard_the_rest_and_sees_nothing_of_what_redis_forgot(alice, bridges, redis_server):
+    alice.ports = itertools.repeat(bridges[0].port)
+    alice.join()
+    for n in itertools.count():
+        copy, keeper = Copy(redis_server, alice), keeper_of(redis_server, alice)
+        send(redis_server, f"one{n}")
+        alice.event("notification", title=f"one{n}")
+        held = Held(alice)
+        wait_held(redis_server, alice)
+        if keeper and keeper == keeper_of(redis_server, alice):  # or it took too long
+            break
+        send(redis_server, "no")
+        alice.packets += held.done()[1].split("\x1e")
+    bridges[0].metrics(), bridges[0].metrics()  # it has heard so
+    copy.put_back()
+    alice.post('427["ping",{}]', port=bridges[1].port)
+    status, body = held.done()
+    assert status == 200 and body.startswith("437["), (status, body)
+    send(redis_server, "two")
+    assert titles_until("two", alice, body, bridges[0]) == ["two"]
+
+
+@pytest.mark.parametrize("place", ["1000-0", "9999-0"], ids=["something comes behind that", "nothing does"])
+@pytest.mark.parametrize("killed", [False, True], ids=["here", "elsewhere"])
+def test_that_not_all_could_be_had_is_told_though_that_was_known_before_the_greeting(programs, redis_server, killed, place):
+    """What tells how it begins waits for the greeting, and goes into no answer before."""
+    client = redis_server.client()
+    for n in range(3):
+        call(client, "NOTIFY.SEND", "topic:short", f"s{n}", "ID", f"100{n}-0", "MAXLEN", "1")
+    proxy = TcpProxy(redis_server.port)
+    slow, other = programs.add(Bridge(proxy, name="slow")).start(), programs.bridge(redis_server)
+    alice = Poller(slow.port, query="user=alice&topics=short").open()
+    try:
+        proxy.hold(b"eio:bridges")  # the link that hears of sessions
+        alice.post("40" + json.dumps({"offset": {"topic:short": place}}), '420["subscribe",{"topic":"other"}]')
+        alice.next("430")
+        assert '"connected"' not in str(alice.packets)
+        if killed:
+            slow.kill9()
+            alice.ports = itertools.repeat(other.port)
+        else:
+            proxy.release(b"eio:bridges")
+        told = [alice.event("connected")]
+        while not (told[-1].get("type") == "resumed" and "topic:short" in told[-1]["results"]):
+            told.append(json.loads(alice.next("42")[2:])[1])
+    finally:
+        proxy.close()
+    assert told[-1]["results"]["topic:short"]["recovered"] is False, told
+    if place == "1000-0":
+        assert "s2" in [one.get("title") for one in told]
+
+
+def test_what_nobody_has_seen_waits_for_the_greeting_and_comes_behind_it(programs, redis_server):
+    proxy = TcpProxy(redis_server.port)
+    bridge = programs.add(Bridge(proxy, "--auth", "jwt", "--jwt-secret", tokens.SECRET, name="slow")).start()
+    send(redis_server, "unseen")
+    alice = Poller(bridge.port, query="token=" + tokens.hs(tokens.claims("alice", 3600))).open()
+    try:
+        proxy.hold(b"eio:bridges")  # the link that hears of sessions
+        alice.post("40", '420["ping",{}]')
+        alice.next("430")
+        assert '"connected"' not in str(alice.packets)
+        proxy.release(b"eio:bridges")
+        alice.event("connected")
+        send(redis_server, "then")
+        assert [alice.event("notification")["title"] for _ in range(2)] == ["unseen", "then"]
+    finally:
+        proxy.close()

@@ -247,10 +247,33 @@ def test_an_id_that_is_too_old_is_told_and_what_there_still_is_follows(stand, us
     events = stand.settle(back)
     assert event_ids(events) == ids[6:]
     gaps = [event.json for event in events if event.type == "gap"]
-    assert gaps == [{"type": "gap", "reason": "gone", "keys": [f"inbox:{user}"]}]
+    assert gaps == [{"type": "gap", "reason": "gone", "keys": [f"inbox:{user}"]}] * 2
+    assert events[0].type == "gap", "who is cut off behind one of the others would never know"
     # What has been told is over.
     again = stand.stream(user=user, last_event_id=back.last_event_id)
     assert [event.type for event in stand.settle(again)] == ["resumed"]
+
+
+def test_wherever_a_stream_is_cut_off_all_that_is_gone_has_been_told_or_will_be(stand, user):
+    """Of some keys entries come, of others nothing; what is gone of all of them is known before the last of it is told."""
+    topics = [new_name("t") for _ in range(6)]
+    keys = [f"inbox:{user}", *(f"topic:{topic}" for topic in topics)]
+    positions = {}
+    for n, key in enumerate(keys):
+        ids = stand.send_many(key, 6)
+        stand.call("NOTIFY.TRIM", key, "MAXLEN", 3)
+        positions[key] = "99999999999999-0" if n % 2 else ids[0]  # as one that Redis has lost, or too old
+    back = stand.stream(user=user, topics=",".join(topics), positions=json.dumps(positions))
+    told, places = set(), []
+    for event in stand.settle(back):
+        told.update(event.json["keys"] if event.type == "gap" else [])
+        places.append((event.id, frozenset(told)))
+    assert told == set(keys)
+    for place, before in dict(place for place in places if place[0]).items():
+        again = stand.stream(user=user, topics=",".join(topics), last_event_id=place)
+        gaps = [event.json["keys"] for event in stand.settle(again) if event.type == "gap"]
+        assert before.union(*gaps) == set(keys), f"{place}: {before} and then {gaps}"
+        again.close()
 
 
 def test_an_id_that_redis_does_not_know_is_told(stand, user):
@@ -276,7 +299,7 @@ def test_a_box_that_was_deleted_is_told(stand, user):
     back = stand.stream(user=user, last_event_id=at)
     events = stand.settle(back)
     assert event_ids(events) == [new]
-    assert [event.json["keys"] for event in events if event.type == "gap"] == [[f"inbox:{user}"]]
+    assert [event.json["keys"] for event in events if event.type == "gap"] == [[f"inbox:{user}"]] * 2
 
 
 def test_keys_that_an_id_does_not_know_begin_now_and_others_are_passed_over(stand, user, topic):

@@ -1,6 +1,8 @@
 """What the tests themselves rely on."""
 
+import contextlib
 import os
+import runpy
 import socket
 import subprocess
 import sys
@@ -11,9 +13,10 @@ import pytest
 import redis
 
 from echo_target import EngineSocket
-from fake_server import FakeServer
+from fake_server import FakeServer, bulk
 from judge import fault_of
 from patience import OnlyPings
+from sentinels import call
 from servers import ROOT, RedisServer, at_some_pace, free_port, redis_client, until_refused
 from ws_client import PING, TEXT, WsClient
 
@@ -73,7 +76,7 @@ def test_a_server_that_never_ends_is_killed_and_told_of_in_time(programs):
     assert not server.running()
 
 
-RESERVE = "import sys; sys.path[:0] = {path!r}; import servers; sys.exit(servers._reserve({port}))"
+RESERVE = "import sys; sys.path[:0] = {path!r}; import servers; sys.exit(bool(servers._reserve([{port}])))"
 
 
 def reserve_elsewhere(port):
@@ -84,9 +87,11 @@ def test_a_port_is_given_to_nobody_else_before_its_program_listens():
     ports = [free_port() for _ in range(30)]
     assert len(set(ports)) == 30
     assert not any(reserve_elsewhere(port) for port in ports[:2])
+    node = free_port(beside=[10000])  # and its bus
+    assert not reserve_elsewhere(node) and not reserve_elsewhere(node + 10000)
     for _ in range(100):
         free_port()
-    assert reserve_elsewhere(ports[0])
+    assert reserve_elsewhere(ports[0]) and reserve_elsewhere(node + 10000)
 
 
 def test_what_is_only_late_is_tried_more_slowly_and_what_is_wrong_stays_wrong():
@@ -199,6 +204,25 @@ def test_where_a_test_hears_no_signal_its_part_ends_and_says_where(tmp_path):
     assert status == 1 and "Timeout" in said and "in test_one_that_hears_no_signal" in said, said
 
 
+TWO_WRONG = """
+def test_of_one_and_two():
+    assert 1 == 2
+
+def test_of_a_list():
+    assert [1, 2] == [1, 3]
+"""
+
+
+def test_what_failed_is_said_once_more_in_the_end(tmp_path):
+    argv = [os.path.join(ROOT, "tests", "run"), "soak", "1", "seed", "nowhere"]
+    said = subprocess.run(argv, stdout=subprocess.PIPE, text=True, timeout=60, check=False).stdout
+    assert "KeyError: 'nowhere'" in said.split("== what failed: soak\n")[1], said
+    essence = runpy.run_path(argv[0])["essence"]
+    lines = essence([f"{line}\n" for line in run_pytest(tmp_path, TWO_WRONG)[1].split("\n")])
+    assert any("assert 1 == 2" in line for line in lines) and any("assert [1, 2] == [1, 3]" in line for line in lines), lines
+    assert not any("test session starts" in line for line in lines), lines
+
+
 class Had:
     """A record, as tests/soak keeps them: gaps are how much had been had when they were told."""
 
@@ -232,22 +256,60 @@ def test_the_judge_finds_what_is_lost_twice_out_of_order_or_not_told(titles, gap
     assert said is None if fault is None else fault in str(said), said
 
 
-class Forgetful(FakeServer):
-    """Does what it is sent, and ends before it says so."""
+@pytest.mark.parametrize(
+    "titles, gaps, is_twice",
+    [
+        ("e0 e1 e2 e1 e2 e3 e4", [3], False),
+        ("e0 e1 e2 e1 e2 e2 e3 e4", [3], True),
+        ("e0 e1 e3 e2 e3 e4", [2, 3], False),  # with what it was told of before
+        ("e0 e1 e2 e3 e2 e4", [3], True),  # not where it was told
+        ("e0 e1 e2 e2 e3 e4", [2], True),
+        ("e0 e1 e1 e2 e3 e4", [], True),
+    ],
+)
+def test_the_judge_lets_what_redis_has_regained_come_again_where_its_loss_was_told(titles, gaps, is_twice):
+    held = [(f"{n}-0", f"e{n}") for n in range(5)]
+    assert ("twice" in str(fault_of(Had(titles, gaps), held, regains=True))) is is_twice
+    assert "twice" in fault_of(Had(titles, gaps), held)
 
-    def __init__(self):
-        self.done = []
+
+@pytest.mark.parametrize(
+    "titles, gaps, lost",
+    [
+        ("e0 e1 e3 e4", [], "e2"),
+        ("e0 e1 e3 e4", [1], "e2"),  # told of something else before
+        ("e0 e1 e3 e4", [2], None),
+        ("e0 e1 e3 e4", [4], None),
+        ("e0 e1 e2 e3", [4], None),
+        ("e0 e1 e2 e3", [3], "e4"),
+        ("e1 e2 e3 e4", [0], None),
+        ("e0 e9 e1 e2 e1 e2 e3 e4", [], None),  # that a session goes back with Redis it need not be told
+    ],
+)
+def test_who_does_not_keep_its_place_is_told_of_what_it_does_not_get_since_it_had_what_stands_before(titles, gaps, lost):
+    said = fault_of(Had(titles, gaps), [(f"{n}-0", f"e{n}") for n in range(5)], keeps_place=False, regains=True)
+    assert said is None if lost is None else lost in said, said
+
+
+class Forgetful(FakeServer):
+    """Does what it is sent, and ends before it says so, the first times."""
+
+    def __init__(self, times=1000):
+        self.done, self.times = [], times
         super().__init__()
 
     def _answer(self, words):
-        if words[0] != "NOTIFY.SEND":
+        if words[0] not in ("NOTIFY.SEND", "INFO"):
             return b"+OK\r\n"
         self.done.append(words)
-        raise OSError("gone")
+        if len(self.done) <= self.times:
+            raise OSError("gone")
+        return bulk("role:master")
 
     def _serve(self, link):
         super()._serve(link)
-        link.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # it may have closed it by itself
+            link.shutdown(socket.SHUT_RDWR)
 
 
 def test_what_a_client_of_the_tests_is_told_is_done_once_though_the_reply_did_not_come():
@@ -257,5 +319,22 @@ def test_what_a_client_of_the_tests_is_told_is_done_once_though_the_reply_did_no
         with pytest.raises(redis.ConnectionError):
             redis_client(server.port).execute_command("NOTIFY.SEND", "inbox:alice", "hello")
         assert len(server.done) == 1
+    finally:
+        server.close()
+
+
+class Cutting(Forgetful):
+    """As a server of these tests is asked."""
+
+    client, replication = RedisServer.client, RedisServer.replication
+
+
+def test_a_server_whose_connections_sentinels_have_closed_is_asked_again():
+    """Or a test that looks who is the primary fails for what it waits for."""
+    server = Cutting(times=3)
+    try:
+        assert server.replication() == {}
+        assert call(server, "NOTIFY.SEND", "inbox:alice", "hello") == "role:master"
+        assert len(server.done) == 4 and server.replication()["role"] == "master"
     finally:
         server.close()

@@ -33,6 +33,7 @@ class Record:
         self.gaps = []  # how much it had had when it was told that something is missing
         self.told = []  # where it was then, as it knew, and what it was told
         self.place, self.epoch = "0-0", None
+        self.epochs = []  # (how much it had had when it learned of it, which)
 
     def take(self, id_, title, epoch):
         self.had.append((id_, title))
@@ -40,7 +41,9 @@ class Record:
         self.note_epoch(epoch)
 
     def note_epoch(self, epoch):
-        self.epoch = epoch or self.epoch
+        if epoch and epoch != self.epoch:
+            self.epochs.append((len(self.had), epoch))
+            self.epoch = epoch
 
     def note_gap(self, told):
         self.gaps.append(len(self.had))
@@ -216,6 +219,8 @@ class WsReader(Reader):
             key = f"topic:{message['topic']}"
             self._note_results({key: message}, {key: message.get("epoch")})
             self.waits_for.discard(key)
+        elif kind == "gap":
+            self._note_gap(message["keys"], message)
         elif kind == "error":
             self._note_error(message["error"]["code"], message)
         else:
@@ -279,10 +284,12 @@ class SseReader(Reader):
 
 class PollReader(Reader):
     """Each request goes to any bridge. Whether what it has sent or asked for was done when a connection breaks it does
-    not know, so it begins a new session, as official clients do; but sometimes a proxy repeats a GET for it."""
+    not know, so it begins a new session, as official clients do; but sometimes a proxy repeats a GET for it, unless Redis
+    may lose its answer and have it again (docs/socketio.md)."""
 
     kind = "poll"
     keeps_place = False
+    repeats = True
 
     def _live_once(self, port, address):
         self.sid = None
@@ -332,7 +339,7 @@ class PollReader(Reader):
                 status, body = self._ask("GET", t=t)
                 break
             except (OSError, http.client.HTTPException):
-                if tries == 2 or self.rng.random() < 0.5:
+                if tries == 2 or not self.repeats or self.rng.random() < 0.5:
                     raise
         if status != 200:
             raise Refused(status, body)

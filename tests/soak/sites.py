@@ -14,7 +14,7 @@ import redis
 
 from cluster import Cluster, slot_of
 from resp import RespError
-from sentinels import NAME, Sentinels
+from sentinels import NAME, Sentinels, call
 from servers import Bridge, wait_until
 from tcp_proxy import TcpProxy
 
@@ -32,6 +32,7 @@ class Site:
     def __init__(self, group, rng, options):
         self.group, self.rng = group, rng
         self.proxies, self.bridges, self.waking = [], [], []
+        self.began = {}  # how much a bridge had said before it was started last
         self.begin()
         for n, words in enumerate(([], ["--workers", "2"], [])):
             program = os.environ.get("NOTIFY_OLDER_BRIDGE") if n == 2 else None
@@ -63,8 +64,8 @@ class Site:
         bridge.args = ["--listen", f"[::1]:{bridge.port}", *bridge.args]
         return self.group.add(bridge)
 
-    @staticmethod
-    def _start(bridge):
+    def _start(self, bridge):
+        self.began[bridge] = bridge.mark()
         bridge.start(wait_ready=False)
 
     @staticmethod
@@ -157,9 +158,10 @@ class Site:
         self._start(bridge)
 
     def _workers(self):
+        """Those of before its last start may be ending still, and nobody says so."""
         bridge = self.bridges[1]
         found = {}
-        for line in list(bridge.lines):
+        for line in bridge.lines[self.began[bridge] :]:
             match = re.search(r"event=worker_started number=(\d+) pid=(\d+)", line)
             if match:
                 found[match[1]] = int(match[2])
@@ -295,6 +297,64 @@ class Restored(Standalone):
         self.server.start()
 
 
+class Regained(Site):
+    """Two servers that are the primary in turn. Who takes over lacks what was written last; and when the other one is the
+    primary again it may have that again, and lacks what was written meanwhile: nobody has told it. Bridges are led to the
+    one or the other one by one, and writers go on where they are for a while."""
+
+    lossy = True
+
+    def begin(self):
+        self.now = self.group.redis(name="redis0", **DURABLE)
+        self.other = self.group.replica(self.now, name="redis1", **DURABLE)
+        del self.other.options["replicaof"]
+        self.parted = False
+
+    def primary(self):
+        return self.now
+
+    def servers(self):
+        return [self.now, self.other]
+
+    def url_for(self, name):
+        self.proxies.append(TcpProxy(self.now.port))
+        return self.proxies[-1]
+
+    def deeds(self):
+        return [*[deed for deed in Site.deeds(self) if deed != self.freeze_redis], self.half_open, self.kill_redis, self.join,
+                *[self.take_over] * 12]  # fmt: skip
+
+    def half_open(self):
+        self.rng.choice(self.proxies).freeze(self.rng.choice([b"notify-bridge:subscriber", b"notify-bridge:commands"]))
+
+    def kill_redis(self):
+        self.now.kill9()
+        self.pause(0, 0.5)
+        self.now.start()
+
+    def take_over(self):
+        """From then on it is on its own; or it has been before, and is so as a primary of now or of then."""
+        if not self.parted:
+            self.other.wait_synced()
+        if not self.parted or self.rng.random() < 0.5:
+            self.other.client().execute_command("REPLICAOF", "127.0.0.1", 1 if self.parted else self.now.port)
+            self.other.client().execute_command("REPLICAOF", "NO", "ONE")
+        self.parted = True
+        self.pause(0, 0.1, 0.5)
+        self.now, self.other = self.other, self.now
+        for proxy in self.rng.sample(self.proxies, len(self.proxies)):
+            proxy.lead_to(self.now.port)
+            self.pause(0, 0, 0, 0.1)
+        self.other.client().execute_command("CLIENT", "KILL", "TYPE", "normal")
+        self.pause(0, 0.2, 1)
+
+    def join(self):
+        """Who is not the primary gets what that has, and loses what it had itself."""
+        self.other.client().execute_command("REPLICAOF", "127.0.0.1", self.now.port)
+        wait_until(lambda: self.other.replication().get("master_link_status") == "up", "a link to the primary", SETTLE_S)
+        self.parted = False
+
+
 class Failover(Site):
     """A primary with two replicas, watched by three Sentinels."""
 
@@ -385,15 +445,20 @@ class Failover(Site):
         self.pause(0.5, 3)
         one.start()
 
+    def run(self, *command):
+        return call(self.primary(), *command)
+
     def heal(self):
         super().heal()
 
         def agree():
-            """One primary in the Sentinels' eyes, and in everybody's own."""
+            """One primary in the Sentinels' eyes, and in everybody's own; and none of them is about to change that."""
+            if any(sentinel.flags() != ["master"] for sentinel in self.sentinels.all):
+                return False
             ports = {sentinel.primary_port() for sentinel in self.sentinels.all}
-            roles = [server.client().info("replication") for server in self.all]
-            masters = [server.port for server, about in zip(self.all, roles) if about["role"] == "master"]
-            synced = all(about.get("master_link_status", "up") == "up" for about in roles)
+            roles = [server.replication() for server in self.all]
+            masters = [server.port for server, about in zip(self.all, roles) if about.get("role") == "master"]
+            synced = all(about and about.get("master_link_status", "up") == "up" for about in roles)
             return len(ports) == 1 and masters == list(ports) and synced
 
         wait_until(agree, "one primary, that all agree on", SETTLE_S)
@@ -435,14 +500,7 @@ class Sharded(Site):
 
     def primaries(self):
         """Those that run and say that they are."""
-        found = []
-        for node in self.cluster.running():
-            try:
-                if node.client(socket_timeout=1).info("replication")["role"] == "master":
-                    found.append(node)
-            except (redis.RedisError, OSError):
-                pass
-        return found
+        return [node for node in self.cluster.running() if node.replication(patience_s=1).get("role") == "master"]
 
     def primary(self):
         return self.rng.choice(self.primaries() or self.cluster.running())
@@ -548,4 +606,4 @@ class Seeds:
         self.url = "redis://" + ",".join(f"127.0.0.1:{node.port}" for node in nodes)
 
 
-SITES = {"standalone": Standalone, "sentinel": Failover, "restored": Restored, "cluster": Sharded}
+SITES = {"standalone": Standalone, "sentinel": Failover, "restored": Restored, "regained": Regained, "cluster": Sharded}

@@ -69,6 +69,10 @@ class Driver(Program):
         self.until(lambda: True, "")
         return n in self._answers
 
+    def is_done(self, n):
+        """It has an answer, which is no error."""
+        return self.has_answer(n) and "error" not in self._answers[n]
+
     def until(self, condition, what, timeout=WAIT_TIMEOUT_S):
         """Takes in what the program says until the condition is true; returns its value."""
         deadline = time.monotonic() + timeout

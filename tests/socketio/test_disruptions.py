@@ -22,9 +22,10 @@ from tcp_proxy import TcpProxy
 DISRUPTIONS = int(os.environ.get("NOTIFY_DISRUPTIONS", "40"))
 SEED = int(os.environ.get("NOTIFY_SEED", time.time()))
 KILL_EVERY = 12  # disruptions
+ANSWER_EVERY = 4  # likewise: whoever it is about has an ack before
 
 # What is done to whom: `link` chooses among the connections that there are (0 to 1), `mode` is what a reader comes back with.
-Step = namedtuple("Step", "reader callers what mode link kill")
+Step = namedtuple("Step", "reader callers what mode link waits kill")
 
 
 def schedule(seed, steps, readers):
@@ -39,6 +40,7 @@ def schedule(seed, steps, readers):
             what=rng.choice(["drop", "drop", "cut", "change"]),
             mode=rng.choice(modes),
             link=rng.random(),
+            waits=n % ANSWER_EVERY == 0,
             kill=kill if n % KILL_EVERY == KILL_EVERY - 1 else None,
         )
 
@@ -96,6 +98,21 @@ class Reader:
     def call(self):
         """Asks for something that is answered by an ack."""
         self.calls.append(self.socket.start_call("ping"))
+
+    def wait_answered(self):
+        """Asks until it is answered, once more on each connection that there is meanwhile."""
+        driver, asked = self.socket.driver, None
+
+        def is_answered():
+            nonlocal asked
+            state = self.socket.state()
+            is_lost = asked is None or asked != state["id"] or (driver.has_answer(self.calls[-1]) and not driver.is_done(self.calls[-1]))
+            if state["connected"] and is_lost:
+                asked = state["id"]
+                self.call()
+            return asked is not None and driver.is_done(self.calls[-1])
+
+        wait_until(is_answered, "an ack")
 
     def is_back(self):
         return self.socket.state()["connected"]
@@ -170,6 +187,8 @@ class Scene:
         for n in step.callers:
             self.readers[n].call()
         self.wait_back(reader)
+        if step.waits:
+            reader.wait_answered()
         reader.call()
         self.done.update([step.what, reader.socket.mode])
         getattr(self, step.what)(reader, step)
@@ -217,7 +236,7 @@ def test_disruptions_lose_nothing_double_nothing_and_keep_the_order(scene, open_
         for key, ids in wanted.items():
             assert reader.heard()[key] == ids, reader.what_differs(key, ids)
     answered = sum(reader.judge_calls() for reader in scene.readers)
-    assert answered > DISRUPTIONS / 4
+    assert answered >= DISRUPTIONS / ANSWER_EVERY
     stuck = Counter(args[0] for reader in scene.readers for args in reader.socket.args_of("$stuck"))
     sent = sum(len(ids) for ids in writer.sent.values())
     heard = sum(len(ids) for reader in scene.readers for ids in reader.heard().values())

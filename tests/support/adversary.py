@@ -135,7 +135,7 @@ class World:
         """What it loads again is what it has held. Only writers say something meanwhile. A leader that loads an RDB
         leaves out what has expired, and tells neither replicas nor its AOF: that is what DEBUG does, not we."""
         before = self.state(node)
-        way = self.rng.choice(["RELOAD", "LOADAOF"]) if replication(node)["role"] == "slave" else "LOADAOF"
+        way = self.rng.choice(["RELOAD", "LOADAOF"]) if node.replication()["role"] == "slave" else "LOADAOF"
         node.wait_aof()
         node.client().execute_command("DEBUG", way)
         self.check_same(before, self.state(node), f"{node.name} before and after DEBUG {way}")
@@ -196,15 +196,8 @@ class World:
             client.config_set(name, self.rng.choice(SETTINGS[name]))
 
 
-def replication(node):
-    try:
-        return node.client().info("replication")
-    except (redis.RedisError, OSError):
-        return {}  # it loads its data
-
-
 def is_linked(node):
-    return replication(node).get("master_link_status") == "up"
+    return node.replication().get("master_link_status") == "up"
 
 
 def epochs_of(client, key):
@@ -297,7 +290,7 @@ class Replicated(World):
         """Until the primary counts all that follow it."""
 
         def is_online():
-            about = replication(self.primary)
+            about = self.primary.replication()
             found = [one for name, one in about.items() if name.startswith("slave") and isinstance(one, dict)]
             return sum(one["state"] == "online" for one in found) >= len(self.direct())
 
@@ -327,8 +320,8 @@ class Replicated(World):
         self.wait_online()
         old, new = self.primary, self.rng.choice(self.heirs())
         old.client().execute_command("FAILOVER", "TO", "127.0.0.1", new.port)
-        wait_until(lambda: replication(new).get("role") == "master", "the failover", PATIENCE_S)
-        wait_until(lambda: replication(old).get("role") == "slave", "the old primary's following", PATIENCE_S)
+        wait_until(lambda: new.replication().get("role") == "master", "the failover", PATIENCE_S)
+        wait_until(lambda: old.replication().get("role") == "slave", "the old primary's following", PATIENCE_S)
         new.options.pop("replicaof", None)
         old.options["replicaof"] = f"127.0.0.1 {new.port}"
         self.upstream |= {old: new, new: None}
@@ -339,7 +332,7 @@ class Replicated(World):
         self.wait_online()
         old = self.primary
         old.kill9()
-        new = max(self.heirs(), key=lambda node: replication(node)["slave_repl_offset"])
+        new = max(self.heirs(), key=lambda node: node.replication()["slave_repl_offset"])
         self.lead(new)
         for node in self.nodes:
             if node is old or self.upstream[node] is old:
@@ -401,13 +394,13 @@ class Sharded(World):
     def leaders(self):
         found = []
         for shard in self.cluster.shards:
-            leader = next(node for node in shard if replication(node).get("role") == "master")
+            leader = next(node for node in shard if node.replication().get("role") == "master")
             found.append((leader, [node for node in shard if node is not leader]))
         return found
 
     def wait_linked(self):
         def is_led(shard):
-            return sorted(replication(node).get("role", "") for node in shard) == ["master", "slave"]
+            return sorted(node.replication().get("role", "") for node in shard) == ["master", "slave"]
 
         wait_until(lambda: all(map(is_led, self.cluster.shards)), "one primary in each shard", PATIENCE_S)
         super().wait_linked()

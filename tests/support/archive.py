@@ -199,10 +199,10 @@ class Machine:
         with open(self.sources, "w") as file:
             file.writelines(f"deb {url} {release} main\n" for url in urls)
 
-    def fetch(self, **env):
-        """Runs the script; returns (exit status, what it said)."""
+    def fetch(self, within=(), **env):
+        """Runs the script, by the command `within`; returns (exit status, what it said)."""
         done = subprocess.run(
-            [self.script, self.out],
+            [*within, self.script, self.out],
             env={**os.environ, "APT_CONFIG": self.apt_conf, "NOTIFY_POOL": "", **env},
             capture_output=True,
             text=True,

@@ -139,14 +139,14 @@ class Cluster:
     @staticmethod
     def wait_replica(replica):
         def is_up():
-            found = replica.client().info("replication")
-            return found["role"] == "slave" and found["master_link_status"] == "up"
+            found = replica.replication()
+            return found.get("role") == "slave" and found["master_link_status"] == "up"
 
         wait_until(is_up, f"{replica.name}'s link to its primary", timeout=30)
 
     def wait_role(self, node, role):
         wait_until(
-            lambda: node.client().info("replication")["role"] == role, f"{node.name} as {role}", timeout=30
+            lambda: node.replication().get("role") == role, f"{node.name} as {role}", timeout=30
         )
 
     def owner_of(self, slot):

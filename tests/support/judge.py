@@ -4,6 +4,11 @@ acknowledged, readers must have been told."""
 from module_helpers import pairs
 
 
+def number_of(id_):
+    """An id that can be compared."""
+    return tuple(map(int, id_.split("-")))
+
+
 def breaks(had, places):
     """All of them: [(at, what)]. What Redis does not hold any more makes one together with what follows it."""
     found = []
@@ -22,28 +27,51 @@ def breaks(had, places):
     return found
 
 
-def without_repeats(record):
+def without_repeats(record, regains):
     """(entries, gaps, what came twice): who is cut off while he is told of a loss gets again what came with that, and is
-    told again behind it. That does not count as twice."""
+    told again behind it. That does not count as twice. Nor does, if Redis regains what it had lost (a server that had it
+    is the primary again), what comes again behind where it was told, with what else stood before all that it had had."""
     kept, seen, again, gaps = [], set(), [], []
     last_gap = max(record.gaps, default=-1)
+    regained, end = set(), (0, 0)  # since the last gap; and up to where
     for at, (id_, title) in enumerate(record.had):
         gaps += [len(kept)] * record.gaps.count(at)
-        if title not in seen:
+        if at in record.gaps:
+            regained, end = set(), max((number_of(id_) for id_, _ in record.had[:at]), default=end)
+        end = end if number_of(id_) <= end else (0, 0)
+        is_regained = regains and number_of(id_) <= end and title not in regained
+        if title not in seen or is_regained:
             kept.append((id_, title))
         elif at >= last_gap:
             again.append(title)
+        regained.add(title)
         seen.add(title)
     return kept, gaps + [len(kept)] * record.gaps.count(len(record.had)), again
 
 
-def fault_of(record, held, keeps_place=True):
+def unexcused(record, held):
+    """What Redis holds and it has not had, though it has had what stands behind it, and has not been told of a loss since
+    it had what stands before it."""
+    places = {title: place for place, (_, title) in enumerate(held)}
+    had = [places.get(title) for _, title in record.had]
+    missing = sorted(set(places.values()) - set(had))
+    found = []
+    for place in missing:
+        behind = next((at for at, one in enumerate(had) if one is not None and one > place), len(had))
+        before = max((at for at, one in enumerate(had[:behind]) if one is not None and one < place), default=-1)
+        if not any(gap > before for gap in record.gaps):
+            found.append(held[place])
+    return found
+
+
+def fault_of(record, held, keeps_place=True, regains=False):
     """What is wrong with it, or None. held: [(id, title)] as Redis has them. keeps_place: it says itself where it goes on;
-    else Redis knows that alone, and may have lost it: then it may have something twice, or have what is lost."""
-    had, gaps, again = without_repeats(record)
+    else Redis knows that alone, and may have lost it: then it may have something twice, or have what is lost. regains:
+    Redis may have lost something and have it again."""
+    had, gaps, again = without_repeats(record, regains)
     ids = {title: id_ for id_, title in held}
     if not keeps_place:
-        lost = [] if record.gaps else sorted(ids.keys() - {title for _, title in had})
+        lost = unexcused(record, held)
         return f"lost: {lost[:3]}" if lost else None
     if again:
         return f"twice: {again[:3]}"
@@ -76,6 +104,6 @@ def faults(readers, run, lossy):
         for key, record in reader.records.items():
             if key not in held:
                 held[key] = entries_of(run, key)
-            fault = fault_of(record, held[key], reader.keeps_place or not lossy)
+            fault = fault_of(record, held[key], reader.keeps_place or not lossy, lossy)
             if fault:
-                yield f"{reader.name} {key}: {fault}; {reader.latest}"
+                yield f"{reader.name} {key}: {fault}; epochs {record.epochs}; {reader.latest}"

@@ -30,8 +30,16 @@ class Box:
     def open(self, state=""):
         return self.run("open", self.interval, self.timeout, state)[0]
 
-    def take(self, who, t=""):
-        return self.run("take", who, t)
+    def given(self):
+        """When it was given back last."""
+        return int(self.client.hget(self.key, "g") or 0)
+
+    def _given(self, given):
+        """As the box says, unless the bridge knows otherwise."""
+        return given or self.client.hget(self.key, "g") or 0
+
+    def take(self, who, t="", given=None):
+        return self.run("take", who, t, self._given(given))
 
     def ask(self, who, t="", leaves=False):
         return self.run("ask", who, t, int(leaves))
@@ -39,11 +47,11 @@ class Box:
     def finish(self, who, answer=""):
         return self.run("finish", who, answer)[0]
 
-    def look(self, who):
-        return self.run("look", who)
+    def look(self, who, given=None, own=""):
+        return self.run("look", who, self._given(given), own)
 
-    def give(self, who, state="s", answer="", pinged=False, seen=1000, answers=True, keeps=False):
-        return self.run("give", who, state, int(answers), answer, int(pinged), seen, int(keeps))
+    def give(self, who, state="s", answer="", pinged=False, seen=1000, answers=True, keeps=False, given=None, own=""):
+        return self.run("give", who, state, int(answers), answer, int(pinged), seen, int(keeps), self._given(given), own)
 
     def push(self, payload="", pong=False, max_bytes=1000, max_items=8):
         return self.run("push", payload, int(pong), max_bytes, max_items)[0]

@@ -20,12 +20,12 @@ class Poller:
         self.acks = itertools.count()
         self.only_pings = OnlyPings(timeout)
 
-    def request(self, method, body=None, port=None, **params):
-        """(status, body) of one request; none if the connection was cut."""
+    def request(self, method, body=None, port=None, t=None, **params):
+        """(status, body) of one request; none if the connection was cut. t: what names it, if it is to be named as another."""
         query = "&".join([f"{key}={value}" for key, value in params.items()] + ([self.query] if self.query else []))
         conn = http.client.HTTPConnection("127.0.0.1", port or next(self.ports), timeout=self.timeout)
         try:
-            conn.request(method, f"/socket.io/?EIO=4&transport=polling&t={next(self.numbers)}&{query}", body=body)
+            conn.request(method, f"/socket.io/?EIO=4&transport=polling&t={next(self.numbers) if t is None else t}&{query}", body=body)
             answer = conn.getresponse()
             return answer.status, answer.read().decode()
         finally:

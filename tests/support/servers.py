@@ -67,25 +67,38 @@ _reserved = collections.deque(maxlen=64)  # the sockets that stand for the last 
 def free_port(beside=()):
     """A port that nobody listens on, nor on those that are `beside` it (distances), all outside the
     range from which the kernel hands out ports for outgoing connections: none of the thousands
-    that a test opens can take it meanwhile, and no other test run on this machine is given it."""
+    that a test opens can take it meanwhile, and no other test run on this machine is given one of them."""
     while True:
         port = random.randrange(20000, 32000 - max(beside, default=0))
-        if all(_is_free(port + distance) for distance in (0, *beside)) and _reserve(port):
+        ports = [port + distance for distance in (0, *beside)]
+        marks = _reserve(ports)
+        if marks and all(map(_is_free, ports)):
+            _keep(marks)
             return port
+        for mark in marks:
+            mark.close()
 
 
-def _reserve(port):
-    """Until many others have been: by then whoever wanted it listens. A name in the kernel ends with its owner."""
-    mark = socket.socket(socket.AF_UNIX)
-    try:
-        mark.bind(f"\0notify-test-port-{port}")
-    except OSError:
-        mark.close()
-        return False
+def _reserve(ports):
+    """Names in the kernel, which end with their owner. []: somebody has one of them."""
+    marks = []
+    for port in ports:
+        marks.append(socket.socket(socket.AF_UNIX))
+        try:
+            marks[-1].bind(f"\0notify-test-port-{port}")
+        except OSError:
+            for mark in marks:
+                mark.close()
+            return []
+    return marks
+
+
+def _keep(marks):
+    """Until many others have been: by then whoever wanted it listens."""
     if len(_reserved) == _reserved.maxlen:
-        _reserved[0].close()
-    _reserved.append(mark)
-    return True
+        for mark in _reserved[0]:
+            mark.close()
+    _reserved.append(marks)
 
 
 def _is_free(port):
@@ -366,6 +379,14 @@ class RedisServer(Program):
     def client(self, **options):
         """A new redis-py client that answers str."""
         return redis_client(self.port, **options)
+
+    def replication(self, patience_s=5):
+        """What it says of that; nothing while it cannot: it loads its data, stands still, or closes all connections, as
+        Sentinel has it do when it tells it whom to follow, or to follow nobody."""
+        try:
+            return self.client(socket_timeout=patience_s).info("replication")
+        except (redis.RedisError, OSError):
+            return {}
 
     @property
     def url(self):

@@ -122,11 +122,11 @@ def fail_over(servers):
 
 
 def role(server):
-    return server.client().info("replication")["role"]
+    return server.replication().get("role")
 
 
 def link(server):
-    return server.client().info("replication").get("master_link_status")
+    return server.replication().get("master_link_status")
 
 
 def exchange(modules, server, is_older):

@@ -15,7 +15,7 @@ elseif keeps and ARGV[3] == '1' then
   redis.call('HDEL', key, 'h', 'ht')
   redis.call('HSET', key, 'a', '6', 'at', name)
   return {'AGAIN', '6'}
-elseif keeps and wake(keeps, 'wanted') > 0 then
+elseif keeps and ask_of(keeps, 'wanted') > 0 then
   return {'SERVED'}
 end
 return inherit(ARGV[1], hs, c)

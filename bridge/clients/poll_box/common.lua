@@ -7,7 +7,10 @@
 --   s         the state that whoever takes the box goes on from
 --   h, ht     whose GET is held: <node of the bridge>:<number>, whose channel is eio:<node>; and what names it
 --   k, kg     who keeps the session in memory between its polls, since which g: an older bridge knows nothing of that
---   g         how often it has been opened or given back
+--   g         1 once it was opened, and when it was given back last, as a number that only rises: whoever has it in his
+--             memory says what it was when he had it last. Redis may have lost something since (a failover), and with it
+--             whom he had answered what
+--   sb        it was another g: what was answered since then, and is not in s, its client may have had
 --   i1, i2 …  input: what was POSTed; i: the last one, hs: the last that the holder was given,
 --   c         the last that was dealt with, b: bytes of those behind it
 --   a, at     the last answer, and what names the request that it was for
@@ -30,6 +33,11 @@ local function fault(v, w)
   return v ~= VERSION and 'UNKNOWN' or w and 'UPGRADED' or nil
 end
 
+-- Why a holder has it no more: somebody else goes on with it, or has given it back; or there is no such box.
+local function lost(v)
+  return {v == VERSION and 'ELSEWHERE' or 'LOST'}
+end
+
 -- Is a WebSocket about to take it over?
 local function is_probed(u, ue)
   return u and tonumber(ue) > now()
@@ -41,6 +49,12 @@ local function wake(holder, why)
   return node and redis.call('PUBLISH', 'eio:' .. node, number .. ' ' .. why) or 0
 end
 
+-- The same where somebody is to do something, with what the session is called: a bridge at which nobody is who has the
+-- session gives it up (disown.lua).
+local function ask_of(holder, why)
+  return wake(holder, why .. ' ' .. string.match(key, '{(.*)}'))
+end
+
 -- Who keeps the session.
 local function keeper(k, kg, g)
   return k and kg == g and k or nil
@@ -48,7 +62,7 @@ end
 
 -- Whoever has the session; if he is gone, that is noticed by whose GET he was to serve. False: both are.
 local function wake_one(keeps, h, why)
-  return keeps and wake(keeps, why) > 0 or h and h ~= keeps and wake(h, why) > 0
+  return keeps and ask_of(keeps, why) > 0 or h and h ~= keeps and ask_of(h, why) > 0
 end
 
 -- What is no number is no more within bounds than what is below none.
@@ -67,6 +81,26 @@ local function input(first, last)
     names[#names + 1] = 'i' .. (first + step)
   end
   return names, #names > 0 and redis.call('HMGET', key, unpack(names)) or {}
+end
+
+-- given: the g of who has the session in his memory. Has Redis lost what it was given since? Who goes on is to say so.
+local function note_if_set_back(g, given)
+  if (tonumber(g) or 0) < tonumber(given) then
+    redis.call('HSET', key, 'sb', 1)
+  end
+end
+
+-- Who is named as having the session is not who goes on with it. Whose GET he was to serve asks again.
+local function give_up(who, h, keeps)
+  if h == who then
+    redis.call('HDEL', key, 'h', 'ht')
+  end
+  if keeps == who then
+    redis.call('HDEL', key, 'k', 'kg')
+    if h and h ~= who then
+      wake(h, 'given')
+    end
+  end
 end
 
 -- Adds to the input what a POST brought, unless a box may have no more bytes or items: then it is gone, whoever has to do
@@ -91,8 +125,8 @@ end
 
 -- The session is who's from now on, with all that has come since it was given back. known: it is in his memory.
 local function hold(who, known)
-  local g, s, due, dead, i, hs, c, lt, pi, u, ue = unpack(redis.call('HMGET', key, 'g', 's', 'p', 'd', 'i', 'hs', 'c', 'lt',
-    'pi', 'u', 'ue'))
+  local g, s, due, dead, i, hs, c, lt, pi, u, ue, sb = unpack(redis.call('HMGET', key, 'g', 's', 'p', 'd', 'i', 'hs', 'c', 'lt',
+    'pi', 'u', 'ue', 'sb'))
   local _, items = input((known and hs or c) + 1, i)
   local ping_in, dead_in = times(due, dead)
   local missed = not known and g ~= '1' and not (lt and now() - lt < tonumber(pi))
@@ -105,7 +139,7 @@ local function hold(who, known)
   end
   local probed = is_probed(u, ue) and 1 or 0
   return {'DONE', table.concat(items, '\30'), ping_in, dead_in, probed, g, known and '' or s, i, known and 1 or 0,
-    missed and 1 or 0}
+    missed and 1 or 0, 0, 0, not known and sb and 1 or 0}
 end
 
 -- Nobody who lives has the session: then it is who's. What a bridge that is gone has done of its input nobody knows.

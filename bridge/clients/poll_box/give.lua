@@ -1,12 +1,24 @@
 -- Who has the session gives its box back. ARGV: who, state, whether there is an answer, that, whether it holds a ping,
--- the last item of input that has been dealt with, whether he keeps the session in his memory.
+-- the last item of input that has been dealt with, whether he keeps the session in his memory, and the last two of
+-- look.lua.
 local v, h, ht, k, kg, g, i, hs, c, b = unpack(redis.call('HMGET', key, 'v', 'h', 'ht', 'k', 'kg', 'g', 'i', 'hs', 'c', 'b'))
+if v == VERSION and ARGV[9] == '' then
+  note_if_set_back(g, ARGV[8])
+end
 if v ~= VERSION or (keeper(k, kg, g) or h) ~= ARGV[1] then
-  return {'LOST'}
+  return lost(v)
+elseif g ~= ARGV[8] and ARGV[9] == '' then
+  give_up(ARGV[1], h, keeper(k, kg, g))
+  return lost(v)
+elseif g ~= ARGV[8] then
+  h, ht = ARGV[1], ARGV[9] -- whose GET it was then is answered long since
 end
 if ARGV[3] == '1' and ARGV[7] == '1' and h ~= ARGV[1] and (not h or wake(h, 'given') == 0) then
   redis.call('HDEL', key, 'h', 'ht')
   return {'UNHEARD'} -- the bridge is gone whose GET that was
+elseif ARGV[3] == '1' and not h then
+  redis.call('HDEL', key, 'k', 'kg')
+  return {'UNHEARD'} -- nobody's GET is left that the answer is for: who comes next goes on from before it
 end
 local done, items = input(c + 1, math.min(ARGV[6], hs))
 for _, item in ipairs(items) do
@@ -15,7 +27,9 @@ end
 if #done > 0 then
   redis.call('HDEL', key, unpack(done))
 end
-redis.call('HSET', key, 'g', g + 1, 's', ARGV[2], 'c', c + #done, 'hs', c + #done, 'b', b)
+local given = math.max(g + 1, now()) -- two branches that went on from one place come to different ones
+redis.call('HSET', key, 'g', given, 's', ARGV[2], 'c', c + #done, 'hs', c + #done, 'b', b)
+redis.call('HDEL', key, 'sb')
 if ARGV[3] == '1' and h then
   redis.call('HDEL', key, 'h', 'ht', 'ah')
   redis.call('HSET', key, 'a', ARGV[4], 'at', ht or '')
@@ -27,11 +41,11 @@ if ARGV[5] == '1' then
   redis.call('HSET', key, 'p', 0)
 end
 if ARGV[7] == '1' then
-  redis.call('HSET', key, 'k', ARGV[1], 'kg', g + 1)
+  redis.call('HSET', key, 'k', ARGV[1], 'kg', given)
 else
   redis.call('HDEL', key, 'k', 'kg')
 end
 if h and h ~= ARGV[1] and ARGV[7] ~= '1' then
   wake(h, 'given')
 end
-return {'DONE', '', -1, 0, 0, g + 1}
+return {'DONE', '', -1, 0, 0, given}

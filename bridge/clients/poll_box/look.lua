@@ -1,9 +1,16 @@
--- Who has the session was woken. ARGV: who.
+-- Who has the session was woken. ARGV: who, g as he knows it, what names the GET that he has himself (empty: none). Without
+-- one nobody knows whether what he has answered since was heard: then it is gone on with from what stands here.
 local v, h, k, kg, g, u, ue, uw, due, dead, i, hs = unpack(redis.call('HMGET', key, 'v', 'h', 'k', 'kg', 'g', 'u', 'ue', 'uw',
   'p', 'd', 'i', 'hs'))
 local keeps = keeper(k, kg, g)
+if v == VERSION and ARGV[3] == '' then
+  note_if_set_back(g, ARGV[2])
+end
 if v ~= VERSION or (keeps or h) ~= ARGV[1] then
-  return {'LOST'}
+  return lost(v)
+elseif g ~= ARGV[2] and ARGV[3] == '' then
+  give_up(ARGV[1], h, keeps)
+  return lost(v)
 end
 local _, items = input(hs + 1, i)
 if hs ~= i then

@@ -8,6 +8,6 @@ end
 redis.call('HDEL', key, 'uw')
 redis.call('HSET', key, 'u', ARGV[1], 'ue', now() + ARGV[2])
 if h then
-  wake(keeper(k, kg, g) or h, 'probed')
+  ask_of(keeper(k, kg, g) or h, 'probed')
 end
 return {'DONE'}

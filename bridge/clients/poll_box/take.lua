@@ -1,4 +1,5 @@
--- A GET wants to be answered. ARGV: who, what names the request (empty: nothing does).
+-- A GET wants to be answered. ARGV: who, what names the request (empty: nothing does), g as he knows it if he keeps the
+-- session.
 local v, w, u, ue, h, ht, k, kg, g, at, a, hs, c = unpack(redis.call('HMGET', key, 'v', 'w', 'u', 'ue', 'h', 'ht', 'k', 'kg',
   'g', 'at', 'a', 'hs', 'c'))
 if fault(v, w) then
@@ -18,9 +19,10 @@ if h and not repeats and wake(h, 'overlap') > 0 then
   return {'OVERLAP'}
 end
 redis.call('HSET', key, 'ht', ARGV[2])
-if keeps == ARGV[1] then
+note_if_set_back(g, ARGV[3])
+if keeps == ARGV[1] and g == ARGV[3] then
   return hold(ARGV[1], true)
-elseif keeps and wake(keeps, 'wanted') > 0 then
+elseif keeps and keeps ~= ARGV[1] and ask_of(keeps, 'wanted') > 0 then
   redis.call('HSET', key, 'h', ARGV[1], 'ht', ARGV[2] == '' and ARGV[1] or ARGV[2])
   return {'SERVED'}
 end

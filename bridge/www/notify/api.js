@@ -1,8 +1,12 @@
 /* api -- plain requests to the bridge, and streams of events that answer them. */
 
-/* A string, or what a function says. */
+/* A string, or what a function says. Rejects with an error, whatever was thrown. */
 async function askFor(token) {
-  return typeof token === 'function' ? token() : token;
+  try {
+    return typeof token === 'function' ? await token() : token;
+  } catch (error) {
+    throw Object(error) === error ? error : new Error(String(error));
+  }
 }
 
 /* target: { api (where requests go, with a slash behind), user, token, fetch, signal }. */

@@ -5,6 +5,7 @@ class Backlog {
   #kept = new Map(); // key -> messages that wait until what was missed before them has come
   #from = new Map(); // key -> { place, rev }: what was known of it when they began to
   #below = new Set(); // keys of which some that wait stand below the place
+  #most = new Map(); // key -> so many may wait, where it has been too few
 
   constructor(positions) {
     this.#positions = positions;
@@ -44,6 +45,7 @@ class Backlog {
     this.#kept.delete(key);
     this.#from.delete(key);
     this.#below.delete(key);
+    this.#most.delete(key);
     const entries = kept.filter((message) => isId(message.id));
     entries.sort((a, b) => compareIds(a.id, b.id));
     return [...entries, ...kept.filter((message) => !isId(message.id))];
@@ -66,8 +68,13 @@ class Backlog {
     return Boolean(waits);
   }
 
+  /* Too many wait for one connection. The next one may hold twice as many: perhaps they are what was missed, of which
+   * none follows on the place (what stood between is not for us, or we go back), and there will be as many again. */
   isFull(key) {
-    return this.#kept.get(key).length > LIMITS.heldMessages;
+    const most = this.#most.get(key) || LIMITS.heldMessages;
+    const isFull = this.#kept.get(key).length > most;
+    if (isFull) this.#most.set(key, 2 * most);
+    return isFull;
   }
 
   #isBelow({ key, id }) {

@@ -16,6 +16,8 @@ class Connection {
   #wishes; // kept over reconnects
   #backlog;
   #requests;
+  #counts;
+  #probe; // of a WebSocket, beside a stream
   #socket = null;
   #insisting = 0; // numbers the pauses of requests that are repeated
   #epoch = 0; // counts connections; what belongs to an earlier one is void
@@ -27,18 +29,12 @@ class Connection {
   #everReady = false;
   #status = 'closed';
   #greeting = null;
-  #badge = new Badge();
-  #expiry = Infinity; // when something in the inbox expires next, by Redis' clock
-  #clockAhead = 0; // Redis' clock (the bridge's, to be exact) before ours
-  #recounts = 0; // asked for in a row, each because of a doubt that the last one left
   #unopened = 0; // attempts in a row that did not open
   #everOpened = false; // since open()
   #attemptAt = 0; // when the last one began
   #trying = null; // the connection (by its #epoch) whose link is being tried
-  #logs = new Logs();
   #isByStream = false; // how the next connection is tried, and the present one stands
   #ungreeted = 0; // attempts by WebSocket in a row that brought no greeting
-  #probing = null; // a WebSocket that is tried beside a stream
   #sent = null; // what the stream was asked for: { positions, rewind, wishes }
   #places = null; // the keys that a stream has told the places of; null: the last connection was none
   #onResumed = null; // takes the answer to the positions that the stream was asked for,
@@ -55,6 +51,16 @@ class Connection {
     this.#backlog = new Backlog(this.#positions);
     this.#requests = new Requests(this.#clock);
     this.#timers = new Timers(this.#clock);
+    this.#counts = new Counts({
+      options, clock, timers: this.#timers, recount: () => this.#recount(), tell: (now) => this.#emit('badge', now),
+    });
+    this.#probe = new Probe({
+      timers: this.#timers,
+      ms: options.connectMs,
+      token: () => askFor(options.token),
+      open: (token) => this.#openWebSocket(token),
+      greeted: () => this.#changeLink(),
+    });
   }
 
   get status() {
@@ -71,15 +77,15 @@ class Connection {
   }
   /* The badge as Redis counted it; null before the first answer. */
   get unread() {
-    return this.#badge.unread;
+    return this.#counts.unread;
   }
   /* What a badge shows: the inbox and the logs that it follows. */
   get total() {
-    return this.#badge.unread === null ? null : this.#badge.unread + this.#logs.unread;
+    return this.#counts.total;
   }
   /* The keys of these logs. */
   get logs() {
-    return this.#logs.keys;
+    return this.#counts.logs;
   }
   /* How it is connected: 'websocket', 'stream' or null. */
   get link() {
@@ -98,19 +104,24 @@ class Connection {
     return wish !== undefined && !wish.isRefused;
   }
   get clockAhead() {
-    return this.#clockAhead;
+    return this.#counts.clockAhead;
   }
   position(key) {
     return this.#positions.get(key);
   }
 
+  /* Any listener may close the client: what is still to be said then, nobody hears. */
   #emit(type, event) {
-    this.#hears.event(type, event);
+    if (this.#wanted) this.#hears.event(type, event);
+  }
+
+  #tell(message) {
+    if (this.#wanted) this.#hears.message(message);
   }
 
   #setStatus(status, details = {}) {
     this.#status = status;
-    this.#emit('status', { status, ...details });
+    this.#hears.event('status', { status, ...details });
   }
 
   /* -- the life of the connection -- */
@@ -118,6 +129,7 @@ class Connection {
   open() {
     if (this.#wanted) return;
     this.#wanted = true;
+    this.#timers.begin();
     this.#attempt = 0;
     this.#unopened = 0;
     this.#everOpened = false;
@@ -134,8 +146,8 @@ class Connection {
 
   #stop() {
     this.#wanted = false;
-    this.#dropProbe();
-    this.#timers.clearAll();
+    this.#probe.stop();
+    this.#timers.end();
     this.#positions.save();
   }
 
@@ -143,16 +155,17 @@ class Connection {
     const epoch = ++this.#epoch;
     this.#attemptAt = this.#clock.now();
     this.#timers.clearAll();
-    this.#setStatus('connecting', { attempt: this.#attempt });
     this.#timers.set('connect', this.#options.connectMs, () => this.#lost(CLOSE_ABNORMAL, NO_GREETING));
+    this.#setStatus('connecting', { attempt: this.#attempt });
+    if (epoch !== this.#epoch) return;
     try {
       const token = await askFor(this.#options.token);
-      if (epoch !== this.#epoch || !this.#wanted) return;
+      if (epoch !== this.#epoch) return;
       this.#adoptSocket(this.#isByStream ? this.#openStream(token) : this.#openWebSocket(token));
     } catch (error) {
-      if (epoch !== this.#epoch || !this.#wanted) return;
+      if (epoch !== this.#epoch) return;
       this.#emit('error', { error });
-      this.#lost(CLOSE_ABNORMAL, error.message);
+      if (epoch === this.#epoch) this.#lost(CLOSE_ABNORMAL, error.message);
     }
   }
 
@@ -217,8 +230,9 @@ class Connection {
   #leaveSocket(code) {
     const socket = this.#socket;
     this.#socket = null;
+    this.#connectedAt = 0;
     this.#onResumed = null;
-    this.#dropProbe();
+    this.#probe.stop();
     this.#epoch++;
     this.#backlog.reset();
     this.#requests.rejectAll(
@@ -235,9 +249,8 @@ class Connection {
 
   /* The connection is gone, or is given up: decides whether and when there is another. */
   #lost(code, reason) {
-    const stable = this.#connectedAt && this.#clock.now() - this.#connectedAt >= this.#options.stableMs;
+    const stable = this.#connectedAt && elapsed(this.#clock, this.#connectedAt) >= this.#options.stableMs;
     if (this.#socket && !this.#connectedAt) this.#chooseLink(code, reason);
-    this.#connectedAt = 0;
     this.#timers.clearAll();
     this.#positions.save();
     this.#leaveSocket(1000);
@@ -246,7 +259,7 @@ class Connection {
       this.#stop();
       const details = { code, reason: reason || FINAL_CLOSE_CODES.get(code) };
       this.#setStatus('stopped', details);
-      this.#emit('stopped', details);
+      this.#hears.event('stopped', details);
       return;
     }
     if (stable) this.#attempt = 0;
@@ -289,20 +302,20 @@ class Connection {
   /* Somebody looks at the page, or the network is back. (These events come in swarms.) */
   wake() {
     if (this.#status === 'waiting') {
-      const since = this.#clock.now() - this.#attemptAt;
+      const since = elapsed(this.#clock, this.#attemptAt);
       this.#attempt = 0;
       if (since >= LIMITS.wakeMs) this.#connect();
       else this.#timers.set('retry', LIMITS.wakeMs - since, () => this.#connect());
-    } else if (this.#status === 'connected' && this.#clock.now() - this.#lastHeard >= LIMITS.wakeMs) {
+    } else if (this.#status === 'connected' && elapsed(this.#clock, this.#lastHeard) >= LIMITS.wakeMs) {
       this.#tryLink(LIMITS.wakeReplyMs);
     }
-    if (this.#timers.has('probe')) this.#probeSoon(LIMITS.wakeMs); // perhaps in another network by now
+    this.#probe.hasten();
   }
 
   /* A page that is put away for a possible return keeps its socket, and the bridge would go on taking
    * it for one that listens. When it is back, somebody wakes it. */
   putAway(isKept) {
-    if (isKept && this.#socket) this.#lost(CLOSE_GOING_AWAY, 'the page was put away');
+    if (isKept && this.#status !== 'waiting') this.#lost(CLOSE_GOING_AWAY, 'the page was put away');
     else this.#positions.save();
     if (isKept) this.#timers.clear('retry');
   }
@@ -311,13 +324,13 @@ class Connection {
 
   #watchLink() {
     const { heartbeatMs, heartbeatReplyMs } = this.#options;
-    const silent = this.#clock.now() - this.#lastHeard;
+    const silent = elapsed(this.#clock, this.#lastHeard);
     const ms = Math.max(heartbeatMs - silent, 1);
     const due = this.#clock.now() + ms;
     this.#timers.set('heartbeat', ms, () => {
       const hasSlept = this.#clock.now() - due >= LIMITS.sleepMs;
       if (hasSlept) this.#tryLink(LIMITS.wakeReplyMs);
-      else if (this.#clock.now() - this.#lastHeard >= heartbeatMs) this.#tryLink(heartbeatReplyMs);
+      else if (elapsed(this.#clock, this.#lastHeard) >= heartbeatMs) this.#tryLink(heartbeatReplyMs);
       else this.#watchLink();
     });
   }
@@ -325,7 +338,7 @@ class Connection {
   /* A stream says something all the time, and cannot be asked. */
   #tryLink(timeoutMs) {
     const epoch = this.#epoch;
-    const isSilent = this.#clock.now() - this.#lastHeard >= this.#options.heartbeatMs;
+    const isSilent = elapsed(this.#clock, this.#lastHeard) >= this.#options.heartbeatMs;
     if (this.#isByStream) return isSilent ? this.#lost(CLOSE_ABNORMAL, 'no heartbeat') : this.#watchLink();
     if (this.#trying === epoch) return;
     this.#trying = epoch;
@@ -333,9 +346,15 @@ class Connection {
       if (epoch !== this.#epoch) return;
       this.#trying = null;
       if (error && error.code === 'TIMEOUT') this.#lost(CLOSE_ABNORMAL, 'no heartbeat');
+      else if (error && error.code === 'NOT_CONNECTED') this.#awaitClose(timeoutMs);
       else this.#watchLink();
     };
     this.request('heartbeat', {}, { timeoutMs }).then(() => judge(), judge);
+  }
+
+  /* It is closing already, and will say why, unless the other end has gone. */
+  #awaitClose(ms) {
+    if (!this.#timers.has('closing')) this.#timers.set('closing', ms, () => this.#lost(CLOSE_ABNORMAL, 'no heartbeat'));
   }
 
   /* -- the token -- */
@@ -343,51 +362,20 @@ class Connection {
   /* It ends soon: another one renews it without reconnecting. (A stream ends with its token, and the
    * next one asks for another.) */
   async #renewToken(epoch, attempt = 0) {
-    if (this.#isByStream) return;
+    if (this.#isByStream || epoch !== this.#epoch) return;
     const { backoffMs, backoffMaxMs } = this.#options;
     try {
       const token = await askFor(this.#options.token);
       if (epoch === this.#epoch) await this.request('auth', { token });
     } catch (error) {
       if (epoch !== this.#epoch) return;
-      this.#emit('error', { error, request: { type: 'auth' } });
       const ms = backoffDelay(attempt + 1, backoffMs, backoffMaxMs, this.#clock.random);
       this.#timers.set('renew', ms, () => this.#renewToken(epoch, attempt + 1));
+      this.#emit('error', { error, request: { type: 'auth' } });
     }
   }
 
-  /* -- WebSocket again, once it gets through -- */
-
-  #probeSoon(ms) {
-    this.#timers.set('probe', ms, () => this.#probe(this.#epoch, ms));
-  }
-
-  #probe(epoch, ms) {
-    const tell = (isGreeted) => {
-      if (epoch !== this.#epoch) return;
-      this.#dropProbe();
-      if (isGreeted) this.#changeLink();
-      else this.#probeSoon(Math.min(2 * Math.max(ms, LIMITS.probeMs), LIMITS.probeMaxMs));
-    };
-    this.#dropProbe();
-    this.#timers.set('probing', this.#options.connectMs, () => tell(false));
-    askFor(this.#options.token).then((token) => {
-      if (epoch !== this.#epoch) return;
-      const socket = (this.#probing = this.#openWebSocket(token));
-      socket.onmessage = () => tell(true);
-      socket.onclose = socket.onerror = () => tell(false);
-    }).catch(() => tell(false));
-  }
-
-  #dropProbe() {
-    const socket = this.#probing;
-    this.#probing = null;
-    this.#timers.clear('probing');
-    if (!socket) return;
-    socket.onmessage = socket.onclose = socket.onerror = null;
-    socket.close(1000);
-  }
-
+  /* A WebSocket gets through, after all. */
   #changeLink() {
     this.#isByStream = false;
     this.#ungreeted = 0;
@@ -400,7 +388,6 @@ class Connection {
   }
 
   #connectAnew() {
-    this.#connectedAt = 0;
     this.#leaveSocket(1000);
     this.#connect();
   }
@@ -416,7 +403,9 @@ class Connection {
     } catch {
       message = null;
     }
+    const epoch = this.#epoch;
     this.#emit('frame', { direction: 'in', text, message });
+    if (epoch !== this.#epoch) return;
     if (message === null || typeof message !== 'object' || typeof message.type !== 'string') return;
     // Only what came from a box has a key; whatever an event is called, it is no answer.
     if (typeof message.key === 'string') this.#receivePushed(message);
@@ -424,7 +413,9 @@ class Connection {
     else this.#receiveAnswer(message);
   }
 
+  /* Any listener on the way may close the client, and open it again: then all of it comes again. */
   #receivePushed(message) {
+    const epoch = this.#epoch;
     const { key } = message;
     const isCatchingUp = this.#backlog.holds(key);
     const isReplaced = isChange(message, 'changed') && isId(message.last);
@@ -432,12 +423,13 @@ class Connection {
     const isOther = !this.#backlog.hasHad(message) && this.#positions.beginsAnew(message, this.#backlog.revBefore(key));
     if (isReplaced) this.#beginAnew(key, message.last);
     else if (isOther) this.#beginAnew(key, '0-0', message.rev);
+    if (epoch !== this.#epoch) return;
     this.#positions.hear(key, message.rev);
     // While it catches up, the bridge has not judged the place yet.
     const isBranched = !isCatchingUp && this.#positions.noteEpoch(key, message.epoch);
-    if (key === this.inboxKey) this.#hearCount(message, isCatchingUp, isReplaced || isGone || isBranched);
-    if (isGone) this.#beginAnew(key);
-    this.#keepOrDeliver(message);
+    if (key === this.inboxKey) this.#counts.hear(message, { isCatchingUp, isAnew: isReplaced || isGone || isBranched });
+    if (isGone && epoch === this.#epoch) this.#beginAnew(key);
+    if (epoch === this.#epoch) this.#keepOrDeliver(message);
   }
 
   /* What comes from here on is of another box with the same name. What waits is of the last one, but for what has
@@ -458,24 +450,27 @@ class Connection {
     else if (this.#backlog.isFull(message.key)) this.#lost(CLOSE_ABNORMAL, 'too far behind');
   }
 
-  /* Nothing is known any more of where key stands: ids and revisions are taken as they come. */
+  /* Nothing is known any more of where key stands: ids and revisions are taken as they come. (Whoever has closed cannot
+   * be told; who goes on from that place later is.) */
   #losePlace(key) {
+    if (!this.#wanted) return;
     this.#positions.forget(key);
     this.#backlog.losePlace(key);
-    if (key === this.inboxKey) this.#badge.restart();
+    if (key === this.inboxKey) this.#counts.restart();
     this.#emit('gap', { key });
   }
 
   /* Hands out a message, an entry only the first time that it comes. */
   #deliver(message) {
+    if (!this.#wanted) return; // and so it comes again
     if (isId(message.id)) {
       if (!this.#positions.isNew(message.key, message.id)) return;
       this.#positions.deliver(message.key, message.id, message.rev);
       this.#positions.noteEpoch(message.key, message.epoch);
       this.#setSaveTimer();
     }
-    if (message.key !== this.inboxKey) this.#hearLog(message);
-    this.#hears.message(message);
+    if (message.key !== this.inboxKey) this.#counts.hearLog(message, this.inboxKey);
+    this.#tell(message);
   }
 
   #setSaveTimer() {
@@ -490,7 +485,7 @@ class Connection {
     const released = this.#backlog.release(key);
     if (!recovered) this.#losePlace(key);
     for (const message of released) this.#deliver(message);
-    this.#positions.noteEpoch(key, epoch);
+    if (recovered || this.#wanted) this.#positions.noteEpoch(key, epoch);
   }
 
   /* Finds out where the boxes stand whose places were lost, unless something has come from them. */
@@ -505,13 +500,25 @@ class Connection {
   }
 
   #receiveAnswer(message) {
+    const epoch = this.#epoch;
     if (this.#requests.settle(message)) return;
     if (message.request_id !== undefined) return; // its requester has given up on it
     if (message.type === 'error') this.#emit('error', { error: toError(message) });
     else if (message.type === 'resumed' && this.#isAwaited(message)) this.#onResumed(message);
     else if (message.type === 'resumed') this.#refilled(message);
-    else this.#hears.message(message);
-    if (message.type === 'token_expiring' && typeof this.#options.token === 'function') this.#renewToken(this.#epoch);
+    else this.#tell(message);
+    if (message.type === 'gap' && message.reason === 'gone') this.#tellGone(message);
+    if (message.type === 'token_expiring' && typeof this.#options.token === 'function') this.#renewToken(epoch);
+  }
+
+  /* Of what is caught up with, or refilled for one who was slow; who goes back lacks nothing. What comes behind it may
+   * move the place: if the connection breaks then, nothing tells of it any more. Or it is told once more behind that,
+   * and the place is lost. */
+  #tellGone({ keys }) {
+    const goesBack = (key) => !this.#backlog.holds(key) && (this.#wishes.get(key) || { rewind: null }).rewind !== null;
+    for (const key of Array.isArray(keys) ? keys : []) {
+      if (this.#positions.get(key) && !goesBack(key)) this.#emit('gap', { key });
+    }
   }
 
   #isAwaited({ results = {} }) {
@@ -523,92 +530,33 @@ class Connection {
   #refilled(message) {
     const results = Object.entries(message.results || {});
     const lost = results.filter(([, result]) => result && result.recovered === false).map(([key]) => key);
+    const epoch = this.#epoch;
     this.#emit('resumed', message);
-    this.#hears.message(message);
+    this.#tell(message);
     for (const key of lost) this.#losePlace(key);
-    for (const [key, epoch] of Object.entries(message.epochs || {})) this.#positions.noteEpoch(key, epoch);
-    this.#findPlaces(lost, this.#epoch);
+    if (epoch !== this.#epoch) return;
+    for (const [key, known] of Object.entries(message.epochs || {})) this.#positions.noteEpoch(key, known);
+    this.#findPlaces(lost, epoch);
     if (results.some(([key]) => key === this.inboxKey) && !lost.includes(this.inboxKey)) this.#recount();
   }
 
   /* -- the badge -- */
 
-  /* That another box begins may be heard after what has been read from that box already. */
-  #hearCount(message, isCatchingUp, isAnew) {
-    this.#countMay(() => {
-      this.#badge.hear(message, isCatchingUp);
-      if (isAnew || this.#logs.hear(message, this.inboxKey)) this.#badge.doubt();
-    });
-    if (message.data) this.#recountAt(Date.parse(message.data.expires_at));
-  }
-
-  /* What happens to a log, all who follow it hear at once: they do not ask at once. */
-  #hearLog(message) {
-    this.#countMay(() => {
-      if (!this.#logs.hear(message, this.inboxKey)) return;
-      this.#badge.doubt();
-      if (!this.#timers.has('recount')) this.#recountIn(LIMITS.logRecountMs * this.#clock.random());
-    });
-    if (message.data && this.#logs.keys.includes(message.key)) this.#recountAt(Date.parse(message.data.expires_at));
-  }
-
-  /* Tells what `change` did to the count, and has it asked for again if there is a doubt. */
-  #countMay(change) {
-    const { unread, rev } = this.#badge;
-    const { total } = this;
-    change();
-    const now = { unread: this.#badge.unread, rev: this.#badge.rev, total: this.total };
-    const isOther = now.unread !== unread || now.rev !== rev || now.total !== total;
-    if (now.rev >= 0 && isOther) this.#emit('badge', now);
-    if (!this.#badge.isDoubtful) this.#timers.clear('recount');
-    else if (!this.#timers.has('recount')) this.#recountSoon();
-  }
-
-  /* Not at once: most doubts are settled by the message that is just coming. */
-  #recountSoon() {
-    const { recountMs, backoffMaxMs } = this.#options;
-    this.#recountIn(recountMs + backoffDelay(this.#recounts, recountMs, backoffMaxMs, this.#clock.random));
-  }
-
-  #recountIn(ms) {
-    this.#timers.set('recount', ms, () => {
-      this.#recounts++;
-      this.#recount();
-    });
-  }
-
-  /* What expires tells nobody: the count is asked for then. */
-  #recountAt(time) {
-    if (!(time > 0 && time < this.#expiry)) return;
-    this.#expiry = time;
-    const { recountMs } = this.#options;
-    const ms = Math.max(0, time - this.#clock.now() - this.#clockAhead) + recountMs;
-    const jitter = backoffDelay(0, recountMs, recountMs, this.#clock.random);
-    this.#timers.set('expiry', Math.min(ms + jitter, LIMITS.timerMs), () => this.#recount());
-  }
-
   #recount() {
     const epoch = this.#epoch;
     this.request('unread_count').catch((error) => {
       if (epoch !== this.#epoch) return;
-      if (isPassing(error)) this.#recountSoon();
+      if (isPassing(error)) this.#counts.askSoon();
       else this.#emit('error', { error, request: { type: 'unread_count' } });
     });
   }
 
   /* Ids below the place, or a lower revision, show that what is shown of the inbox is of another box. */
   #takeCount(asked, answer) {
-    let isAnew = false;
-    this.#countMay(() => {
-      isAnew = this.#badge.answer(asked.badge, answer);
-      this.#logs.answer(answer);
-    });
+    const isAnew = this.#counts.answer(asked.counts, answer);
     const { type, request_id, ...counts } = answer;
     this.#emit('counts', counts);
-    if (!this.#timers.has('recount')) this.#recounts = 0;
-    this.#timers.clear('expiry');
-    this.#expiry = Infinity;
-    for (const { next_expiry } of [answer, ...Object.values(answer.logs || {})]) this.#recountAt(next_expiry);
+    if (!this.#wanted) return;
     const key = this.inboxKey;
     const place = this.#positions.get(key);
     const isBelow = isId(answer.last) && place !== undefined && compareIds(answer.last, place) < 0;
@@ -627,13 +575,12 @@ class Connection {
     this.#isRefused = false;
     if (!this.#isByStream) this.#ungreeted = 0;
     this.#connectedAt = this.#clock.now();
-    this.#clockAhead = Date.parse(greeting.timestamp) - this.#connectedAt || 0;
-    this.#badge.restart(); // Redis may have lost revisions since
-    this.#recounts = 0;
+    this.#counts.begin(Date.parse(greeting.timestamp) - this.#connectedAt || 0);
     this.#timers.clear('connect');
     this.#watchLink();
     const epoch = this.#epoch;
     const steps = this.#isByStream ? this.#goOnByStream(greeting, epoch) : this.#goOn(epoch);
+    if (epoch !== this.#epoch) return;
     this.#setStatus('connected', { clientId: this.clientId, userId: this.userId });
     Promise.all(steps).then((lost) => {
       if (epoch !== this.#epoch) return;
@@ -666,7 +613,8 @@ class Connection {
     for (const { name, rewind: back, place } of wishes) {
       if (back && place && compareIds(this.#positions.get(name) || place, place) > 0) this.#emit('gap', { key: name });
     }
-    this.#probeSoon(LIMITS.probeMs);
+    if (epoch !== this.#epoch) return [];
+    this.#probe.start();
     const keys = Object.keys(positions);
     for (const key of keys) this.#backlog.hold(key);
     this.#asked = keys.filter((key) => this.#places.includes(key)); // what may not be followed is not answered
@@ -738,7 +686,7 @@ class Connection {
     const lost = keys.filter((key) => !results[key] || results[key].recovered === false);
     const epochs = (answer && answer.epochs) || {};
     for (const key of keys) this.#release(key, !lost.includes(key), epochs[key]);
-    await this.#findPlaces(lost, epoch);
+    if (epoch === this.#epoch) await this.#findPlaces(lost, epoch);
     return lost;
   }
 
@@ -809,14 +757,9 @@ class Connection {
 
   /* What an answer says of the badge is believed, whoever asked. */
   #answerTaker(type) {
-    if (CHANGES.has(type)) {
-      return ({ unread, logs }) => this.#countMay(() => {
-        this.#badge.expect(unread);
-        this.#logs.take(logs);
-      });
-    }
+    if (CHANGES.has(type)) return (answer) => this.#counts.takeChange(answer);
     if (type !== 'unread_count') return undefined;
-    const asked = { badge: this.#badge.ask(), place: this.#positions.get(this.inboxKey) };
+    const asked = { counts: this.#counts.ask(), place: this.#positions.get(this.inboxKey) };
     return (answer) => this.#takeCount(asked, answer);
   }
 

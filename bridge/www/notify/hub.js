@@ -58,6 +58,8 @@ class Hub {
   #followers = new Map(); // name of a wish -> lines of those who have it
   #rewinders = new Map(); // name of a wish -> lines of those who want to be told of it from further back
   #asked; // of tabs
+  #timers;
+  #tries = 0; // to get a token
   #greeting = null;
   #status = null;
   #badge = null;
@@ -72,6 +74,7 @@ class Hub {
     this.#recent = new Recent(recent);
     this.#wishes = new Wishes(setup.options.topicKey);
     this.#asked = new Requests(clock);
+    this.#timers = new Timers(clock);
   }
 
   attach(line) {
@@ -92,6 +95,7 @@ class Hub {
     this.#forget(line);
     this.#tabs.set(line, { wantsFrames, lookedAt: this.#clock.now(), life: this.#awaitEnd(line, life) });
     for (const { what, rewind } of wishes) this.#follow(what, line, rewind);
+    if (this.#connection && this.#connection.status === 'stopped') this.#close(); // whoever comes may have another token
     if (this.#connection) this.#join(wishes, positions);
     else this.#open(wishes, positions);
     line.post(this.#welcome(line, positions));
@@ -207,6 +211,8 @@ class Hub {
     this.#isReady = false;
     this.#greeting = this.#status = this.#badge = null;
     connection.close();
+    this.#timers.clearAll();
+    this.#asked.rejectAll(new NotifyError('DISCONNECTED', 'no tab is left'));
   }
 
   /* -- wishes: followed as long as one tab has them -- */
@@ -288,18 +294,35 @@ class Hub {
 
   /* -- tokens come from tabs: first from the one that somebody looked at last -- */
 
+  /* Who does not come up with one soon is waited for all the same while others are asked, who will be the first next time. */
   async #askToken() {
     const lines = [...this.#tabs].sort(([, a], [, b]) => b.lookedAt - a.lookedAt).map(([line]) => line);
-    let failure = new NotifyError('UNAUTHORIZED', 'no tab has a token');
+    const asked = [];
     for (const line of lines) {
-      try {
-        const { token } = await this.#asked.begin('token', LIMITS.tokenMs, (n) => line.post({ kind: 'token', n }));
-        return token;
-      } catch (error) {
-        failure = error;
-      }
+      if (!this.#tabs.has(line)) continue; // it has left meanwhile
+      asked.push(this.#asked.begin('token', this.#setup.options.connectMs, (n) => line.post({ kind: 'token', n })));
+      const given = await Promise.race([Promise.any(asked).catch(() => null), this.#outcome(asked[asked.length - 1], line)]);
+      if (given) return given.token;
     }
-    throw failure;
+    const { token } = await Promise.any(asked).catch(({ errors }) => {
+      throw errors[errors.length - 1] || new NotifyError('UNAUTHORIZED', 'no tab has a token');
+    });
+    return token;
+  }
+
+  /* What the tab answers; null: it fails, or is slow. */
+  #outcome(answer, line) {
+    const name = `token ${++this.#tries}`;
+    return new Promise((done) => {
+      this.#timers.set(name, LIMITS.tokenMs, () => {
+        if (this.#tabs.has(line)) this.#tabs.get(line).lookedAt = -1;
+        done(null);
+      });
+      answer.catch(() => null).then((given) => {
+        this.#timers.clear(name);
+        done(given);
+      });
+    });
   }
 
   takeToken({ n, token, error }) {

@@ -101,7 +101,7 @@ class Inbox {
 
   close() {
     for (const off of this.#offs) off();
-    this.#timers.clearAll();
+    this.#timers.end();
     this.#listeners.clear();
     this.#loads++;
   }

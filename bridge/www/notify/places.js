@@ -75,9 +75,10 @@ class LeaderPlace {
   #yield = null; // gives it back
   #hub = null; // ours
   #lines = new Map(); // from other pages to it
-  #outgoing = null; // { message, to }: what is said to several pages is sent once
-  #line = null; // to the hub of another page
-  #leader = null; // that page
+  #outgoing = []; // { message, to }: what is said to several pages is sent once
+  #line = null; // to the hub: ours, or of another page
+  #leader = null; // that page; when we lead, the one before
+  #before = null; // the page that led before the present one, unless it was robbed
 
   constructor(options, onLine, onGone) {
     this.#options = options;
@@ -108,7 +109,7 @@ class LeaderPlace {
   #stand({ steal }) {
     const standing = (this.#standing = new AbortController());
     const how = steal ? { steal } : { signal: standing.signal };
-    const lead = () => (this.#standing === standing ? this.#lead() : undefined);
+    const lead = () => (this.#standing === standing ? this.#lead(Boolean(steal)) : undefined);
     this.#options.platform.locks.request(this.#options.name, how, lead).catch(({ name }) => {
       if (this.#standing !== standing) return;
       if (name === 'AbortError') this.#beRobbed();
@@ -117,29 +118,34 @@ class LeaderPlace {
   }
 
   /* Until it is over. */
-  #lead() {
+  #lead(isRobber) {
     const { setup, clock, recent, platform: { locks } } = this.#options;
     const [mine, hubs] = makeLines();
     this.#hub = new Hub({ setup, clock, recent, locks });
     this.#hub.attach(hubs);
-    this.#line = null;
-    this.#channel.postMessage({ leader: this.#id });
-    this.#onLine(mine);
-    return new Promise((done) => (this.#yield = done));
+    this.#line = mine;
+    this.#before = isRobber ? null : this.#leader;
+    const isOver = new Promise((done) => (this.#yield = done));
+    this.#channel.postMessage({ leader: this.#id, isRobber });
+    this.#onLine(mine); // which may stop us
+    return isOver;
   }
 
   #stepDown() {
     if (!this.#hub) return;
+    this.#flush(); // perhaps that the connection was ended for good
     this.#hub.end();
     this.#hub = null;
+    this.#outgoing = [];
     this.#lines.clear();
     this.#yield();
   }
 
   #beRobbed() {
+    const standing = this.#standing;
     this.#stepDown();
-    this.#reach(null);
-    this.#stand({});
+    this.#reach(null); // which may stop us
+    if (standing === this.#standing) this.#stand({});
   }
 
   #reach(leader) {
@@ -149,12 +155,23 @@ class LeaderPlace {
     this.#onLine(this.#line);
   }
 
-  #receive({ leader, from, to, message }) {
+  #receive({ leader, isRobber, from, to, message }) {
     if (leader) {
-      if (!this.#hub) this.#reach(leader);
+      if (this.#hub) return;
+      this.#before = isRobber ? null : this.#leader;
+      this.#reach(leader);
     } else if (!to) {
       if (this.#hub) this.#hear(from, message);
-    } else if (to.includes(this.#id) && this.#line && (this.#leader || from) === from) {
+    } else if (to.includes(this.#id)) {
+      this.#take(from, message);
+    }
+  }
+
+  /* Of the hub. The last words of the one before may be heard only when there is another one already. */
+  #take(from, message) {
+    if (from === this.#before && message.type === 'stopped') {
+      if (this.#line.onmessage) this.#line.onmessage({ kind: 'stopped', event: message.event });
+    } else if (!this.#hub && (this.#leader || from) === from) {
       this.#leader = from;
       if (this.#line.onmessage) this.#line.onmessage(message);
     }
@@ -170,16 +187,19 @@ class LeaderPlace {
     if (message.kind === 'bye') this.#lines.delete(from);
   }
 
+  /* (An answer to a tab may come when the connection is another page's.) */
   #post(to, message) {
-    if (this.#outgoing && this.#outgoing.message === message) {
-      this.#outgoing.to.push(to);
+    if (!this.#hub) return;
+    const last = this.#outgoing[this.#outgoing.length - 1];
+    if (last && last.message === message) {
+      last.to.push(to);
       return;
     }
-    const outgoing = (this.#outgoing = { from: this.#id, to: [to], message });
-    queueMicrotask(() => {
-      if (this.#outgoing === outgoing) this.#outgoing = null;
-      if (this.#hub) this.#channel.postMessage(outgoing);
-    });
+    if (this.#outgoing.push({ from: this.#id, to: [to], message }) === 1) queueMicrotask(() => this.#hub && this.#flush());
+  }
+
+  #flush() {
+    for (const outgoing of this.#outgoing.splice(0)) this.#channel.postMessage(outgoing);
   }
 }
 

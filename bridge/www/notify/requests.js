@@ -45,13 +45,19 @@ class Requests {
     if (!request) return false;
     this.#open.delete(answer.request_id);
     this.#clock.clearTimeout(request.timer);
-    if (answer.type === 'error') {
-      request.reject(toError(answer));
-    } else {
-      request.onAnswer(answer);
-      request.resolve(answer);
-    }
+    if (answer.type === 'error') request.reject(toError(answer));
+    else this.#take(request, answer);
     return true;
+  }
+
+  /* Whoever sees it first may not make sense of it. */
+  #take({ resolve, reject, onAnswer }, answer) {
+    try {
+      onAnswer(answer);
+      resolve(answer);
+    } catch (error) {
+      reject(error);
+    }
   }
 
   rejectAll(error) {

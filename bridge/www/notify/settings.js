@@ -10,6 +10,7 @@ const LIMITS = Object.freeze({
   timerMs: 2 ** 31 - 1, // the longest time that a timer takes; later is asked about then
   logRecountMs: 5000, // in which those who follow a log ask anew for what it counts
   recentIds: 32, // per key, by which a repetition is told from a box that begins anew
+  correctionMs: 1000, // by which a clock may be set back as if that were nothing
   sleepMs: 90000, // a timer that is later than this: the machine has slept
   blocked: 2, // attempts by WebSocket in a row that bring no greeting: then by event stream
   probeMs: 60000, // until WebSocket is tried again beside a stream; it doubles …
@@ -17,7 +18,7 @@ const LIMITS = Object.freeze({
   workerMs: 5000, // in which a shared worker has to answer, or it is none
   hubMs: 10000, // of silence, after which a tab asks whether its hub is there
   hubReplyMs: 3000, // and how long that has to answer
-  tokenMs: 5000, // in which a tab has to come up with a token; then another one is asked
+  tokenMs: 5000, // in which a tab has to come up with a token; then another one is asked, too
   recentMessages: 1000, // which a hub keeps for tabs that were away for a moment
   page: 100, // entries that one request can ask for
   reload: 500, // entries of a list that are asked for again at once; what is older is dropped, and so it is when
@@ -115,7 +116,7 @@ const LINK_ERRORS = new Set(['DISCONNECTED', 'NOT_CONNECTED']);
 
 /* Tabs whose files do not understand each other have hubs of their own: +1 with every change of what
  * they say to each other. */
-const HUB_VERSION = 2;
+const HUB_VERSION = 3;
 
 /* What tabs share connections by; where something is missing, it is undefined. */
 function platformOf(given) {

@@ -30,7 +30,7 @@ class Tab {
   #lastHeard = 0;
   #startedAt = 0;
   #wantsFrames = false;
-  #isAsking = false; // whether the hub is there
+  #isAsking = false; // whether the hub is there: until anything is heard of it
   #everReady = false;
 
   constructor(url, options, clock, positions, hears) {
@@ -92,6 +92,7 @@ class Tab {
 
   #setStatus(event) {
     this.#status = event.status;
+    if (event.status === 'connected') this.#token = null; // a later connection wants one of its own
     this.#hears.event('status', event);
   }
 
@@ -100,34 +101,40 @@ class Tab {
   open() {
     if (this.#wanted) return;
     this.#wanted = true;
+    this.#timers.begin();
     this.#attempt = 0;
     this.#find();
   }
 
   close() {
     if (!this.#wanted) return;
+    this.#end();
+    this.#setStatus({ status: 'closed', code: 1000, reason: '' });
+  }
+
+  #end() {
     this.#wanted = false;
     this.#leave();
-    this.#setStatus({ status: 'closed', code: 1000, reason: '' });
+    this.#timers.end();
   }
 
   /* A page that is put away can hear nobody, and would only be in the way. When it is back, somebody
    * wakes it. */
   putAway(isKept) {
-    if (!this.#wanted || !this.#place) return;
+    if (!this.#wanted || (!this.#place && this.#status === 'waiting')) return;
     this.#leave();
     if (isKept) this.#setStatus({ status: 'waiting', code: CLOSE_GOING_AWAY, reason: 'the page was put away' });
   }
 
   wake() {
     if (!this.#wanted) return;
-    const since = this.#clock.now() - this.#startedAt;
+    const since = elapsed(this.#clock, this.#startedAt);
     if (this.#status === 'waiting' && !this.#place) {
       if (since >= LIMITS.wakeMs) this.#find();
       else this.#timers.set('find', LIMITS.wakeMs - since, () => this.#find());
     } else if (this.#isWelcome) {
       this.#line.post({ kind: 'wake' });
-      if (this.#clock.now() - this.#lastHeard >= LIMITS.wakeMs) this.#tryHub();
+      if (elapsed(this.#clock, this.#lastHeard) >= LIMITS.wakeMs) this.#tryHub();
     }
   }
 
@@ -166,27 +173,40 @@ class Tab {
     const start = ++this.#start;
     this.#startedAt = this.#clock.now();
     this.#timers.clearAll();
+    this.#timers.set('find', this.#options.connectMs, () => this.#giveUp(start, 'no token'));
     this.#setStatus({ status: 'connecting', attempt: this.#attempt });
+    if (start !== this.#start) return;
     try {
-      this.#user = await this.#learnUser();
-    } catch (error) {
+      const { user, token } = await this.#learnUser();
       if (start !== this.#start) return;
-      this.#hears.event('error', { error });
-      this.#wait(CLOSE_ABNORMAL, error.message);
+      this.#user = user;
+      this.#token = token;
+    } catch (error) {
+      if (start === this.#start) this.#hears.event('error', { error });
+      this.#giveUp(start, error.message);
       return;
     }
-    if (start === this.#start) await this.#holdLife(start);
+    this.#timers.clear('find');
+    await this.#holdLife(start);
     if (start !== this.#start) return;
     this.#modes = this.#user === undefined ? ['own'] : placesFor(this.#options, this.#platform);
     this.#settle();
   }
 
-  /* Who this is, as far as it is known before the bridge says so: tabs of different users must not meet. */
+  /* What comes of it later is void. */
+  #giveUp(start, reason) {
+    if (start !== this.#start) return;
+    this.#start++;
+    this.#wait(CLOSE_ABNORMAL, reason);
+  }
+
+  /* Who this is, as far as it is known before the bridge says so: tabs of different users must not meet. With the
+   * token that says so. */
   async #learnUser() {
-    const { user, token } = this.#options;
-    if (user !== undefined || token === undefined) return user;
-    this.#token = await askFor(token);
-    return subjectOf(this.#token);
+    const { user } = this.#options;
+    if (user !== undefined || this.#options.token === undefined) return { user, token: null };
+    const token = await askFor(this.#options.token);
+    return { user: subjectOf(token), token };
   }
 
   /* Resolves when the lock is held by which the hub knows that we live, or there can be none. */
@@ -244,9 +264,9 @@ class Tab {
       wantsFrames: this.#wantsFrames,
       life: this.#life,
     });
-    if (isLost) this.#setStatus({ status: 'connecting', attempt: 0 });
     const patience = this.#mode === 'shared' ? LIMITS.workerMs : LIMITS.hubMs;
     this.#timers.set('hub', patience, () => this.#suspect());
+    if (isLost) this.#setStatus({ status: 'connecting', attempt: 0 });
   }
 
   /* -- is it still there? -- */
@@ -256,7 +276,7 @@ class Tab {
     const due = this.#clock.now() + LIMITS.hubMs;
     this.#timers.set('hub', LIMITS.hubMs, () => {
       const isLate = this.#clock.now() - due >= LIMITS.hubMs; // what it said has not been heard yet
-      if (isLate || this.#clock.now() - this.#lastHeard < LIMITS.hubMs) this.#watchHub();
+      if (isLate || elapsed(this.#clock, this.#lastHeard) < LIMITS.hubMs) this.#watchHub();
       else this.#tryHub();
     });
   }
@@ -269,8 +289,9 @@ class Tab {
     const ms = LIMITS.hubReplyMs * (1 + this.#clock.random()); // not all tabs at once
     this.#timers.set('hub', ms, () => {
       const isLate = this.#clock.now() - asked >= 2 * LIMITS.hubReplyMs + LIMITS.hubMs;
+      const isThere = !this.#isAsking;
       this.#isAsking = false;
-      if (this.#lastHeard > asked) this.#watchHub();
+      if (isThere) this.#watchHub();
       else if (isLate) this.#tryHub();
       else this.#suspect();
     });
@@ -286,21 +307,26 @@ class Tab {
   #receive(line, message) {
     if (line !== this.#line) return;
     this.#lastHeard = this.#clock.now();
+    this.#isAsking = false;
     const take = TAB_TAKES[message.kind];
     if (take && (this.#isWelcome || BEFORE_WELCOME.has(message.kind))) take(this, message);
   }
 
+  /* Any listener may close the client. */
   takeWelcome({ status, badge, isReady, places, replay, lost, ...hub }) {
+    const line = this.#line;
+    const isHere = () => line === this.#line;
     this.#hub = hub;
     this.#isWelcome = true;
     this.#attempt = 0;
     this.#watchHub();
-    this.#setStatus(status);
-    for (const key of lost) this.#loseKey(key);
-    for (const message of replay) this.takeMessage({ message });
+    this.takeEvent({ type: 'status', event: status, ...hub });
+    for (const key of lost) if (isHere()) this.#loseKey(key);
+    for (const message of replay) if (isHere()) this.takeMessage({ message });
+    if (!isHere()) return;
     this.#positions.startAll(places);
     if (badge) this.#hears.event('badge', badge);
-    if (isReady) this.#tellReady({ lost, unread: hub.unread, total: hub.total, userId: hub.userId });
+    if (isReady && isHere()) this.#tellReady({ lost, unread: hub.unread, total: hub.total, userId: hub.userId });
   }
 
   #loseKey(key) {
@@ -320,15 +346,16 @@ class Tab {
     if (event.error) event.error = fromPlain(event.error);
     if (type === 'gap') this.#loseKey(event.key);
     else if (type === 'ready') this.#tellReady(event);
+    else if (type === 'stopped' || (type === 'status' && event.status === 'stopped')) this.takeStop(event);
     else if (type === 'status') this.#setStatus(event);
     else this.#hears.event(type, event);
-    if (type === 'stopped') this.#stop(event);
   }
 
-  #stop(details) {
-    if (this.#status !== 'stopped') this.#setStatus({ status: 'stopped', ...details });
-    this.#wanted = false;
-    this.#leave();
+  /* Before anybody is told: who is may open it again at once. */
+  takeStop({ code, reason }) {
+    this.#end();
+    this.#setStatus({ status: 'stopped', code, reason });
+    this.#hears.event('stopped', { code, reason });
   }
 
   takeMessage({ message }) {
@@ -364,13 +391,13 @@ class Tab {
     const line = this.#line;
     try {
       const token = this.#token || (await askFor(this.#options.token));
-      this.#token = null;
       if (line !== this.#line) return;
+      this.#token = null;
       const subject = subjectOf(token);
       if (this.#options.user === undefined && subject !== this.#user) this.#changeUser();
       else line.post({ kind: 'token', n, token });
     } catch (error) {
-      line.post({ kind: 'token', n, error: toPlain(error) });
+      if (line === this.#line) line.post({ kind: 'token', n, error: toPlain(error) });
     }
   }
 
@@ -378,8 +405,9 @@ class Tab {
     this.#leave();
     this.#hub = {};
     this.#user = undefined;
+    const start = this.#start;
     this.#hears.event('badge', { unread: null, rev: -1, total: null });
-    this.#find();
+    if (start === this.#start) this.#find(); // else whoever heard it has closed
   }
 
   /* -- asking -- */
@@ -430,11 +458,12 @@ class Tab {
   }
 }
 
-const BEFORE_WELCOME = new Set(['welcome', 'token']);
+const BEFORE_WELCOME = new Set(['welcome', 'token', 'stopped']);
 
 const TAB_TAKES = {
   welcome: (tab, message) => tab.takeWelcome(message),
   event: (tab, message) => tab.takeEvent(message),
+  stopped: (tab, { event }) => tab.takeStop(event),
   message: (tab, message) => tab.takeMessage(message),
   rewind: (tab, message) => tab.takeRewind(message),
   places: (tab, message) => tab.takePlaces(message),

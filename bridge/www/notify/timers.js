@@ -13,6 +13,13 @@ function restartDelay(code, reason) {
   return digits ? Math.min(Number(digits[0]), LIMITS.restartDelayMs) : null;
 }
 
+/* Since `at`. A clock that has been set back, and not just corrected a little, tells nothing of that: it may be long. */
+function elapsed(clock, at) {
+  const ms = clock.now() - at;
+  return ms < -LIMITS.correctionMs ? Infinity : Math.max(ms, 0);
+}
+
+/* From end() to begin() there are none: what is still under way then can set none that nobody would clear. */
 class Timers {
   #clock;
   #running = new Map();
@@ -21,7 +28,17 @@ class Timers {
     this.#clock = clock;
   }
 
+  begin() {
+    this.#running ||= new Map();
+  }
+
+  end() {
+    this.clearAll();
+    this.#running = null;
+  }
+
   set(name, ms, fn) {
+    if (!this.#running) return;
     this.clear(name);
     const fire = () => {
       this.#running.delete(name);
@@ -31,15 +48,16 @@ class Timers {
   }
 
   has(name) {
-    return this.#running.has(name);
+    return this.#running !== null && this.#running.has(name);
   }
 
   clear(name) {
-    if (this.#running.has(name)) this.#clock.clearTimeout(this.#running.get(name));
+    if (!this.has(name)) return;
+    this.#clock.clearTimeout(this.#running.get(name));
     this.#running.delete(name);
   }
 
   clearAll() {
-    for (const name of [...this.#running.keys()]) this.clear(name);
+    if (this.#running) for (const name of [...this.#running.keys()]) this.clear(name);
   }
 }

@@ -130,6 +130,39 @@ Test(batch, the_frame_of_many_is_theirs_one_behind_the_other)
     }
 }
 
+static void push_of_category(int ms, const char *says, const char *category)
+{
+    char text[200];
+
+    (void)snprintf(text, sizeof(text),
+                   "{\"type\":\"t\",\"key\":\"k\",\"id\":\"%d-0\",\"prev\":\"1-0\",%s\"rev\":2,"
+                   "\"category\":\"%s\",\"data\":{}}",
+                   ms, says, category);
+    push(event_decode(notify_str_z(text)));
+}
+
+Test(batch, the_epoch_that_a_filter_holds_back_is_said_by_what_comes_next)
+{
+    static struct filter_testing only; /* the batch keeps it */
+    const struct batch *chosen;
+
+    only = filter_testing_of(NOTIFY_STR("yes"));
+    push_of_category(2, "\"epoch\":7,", "no");
+    push_of_category(3, "", "no");
+    push(state_new());
+    push_of_category(4, "", "yes");
+    push_of_category(5, "", "yes");
+    chosen = batch_for(&batch, &only.filter);
+    cr_assert_eq(chosen->len, 3);
+    cr_assert_eq(chosen->events[1]->epoch, 7);
+    cr_assert_eq(chosen->events[2]->epoch, 0);
+    cr_assert_eq(chosen->epoch, batch.epoch);
+    push_of_category(6, "\"epoch\":8,", "no");
+    chosen = batch_for(&batch, &only.filter);
+    cr_assert_eq(batch.epoch, 8);
+    cr_assert_eq(chosen->epoch, 7, "the last one is still to be said");
+}
+
 Test(batch, a_change_makes_the_joined_frame_anew)
 {
     size_t before;

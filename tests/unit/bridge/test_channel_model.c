@@ -878,7 +878,8 @@ static void peer_overflow(struct peer *peer, struct follow *follow)
         const struct event *event = peer->queue[i].event;
         if (f->state != FOLLOW_BEHIND && f != follow)
             channel_fall_behind(f);
-        f->gap |= event->whole_box != WHOLE_BOX_STAYS;
+        if (event->whole_box != WHOLE_BOX_STAYS)
+            follow_lose(f);
         if (event->kind == EVENT_ENTRY)
             follow_keep_before(f, event->id);
     }
@@ -905,6 +906,8 @@ static void deliver(struct follow *follow, struct batch *batch, struct notify_id
 
     CHECK(w->active, "nothing comes to a follow that has ended");
     CHECK(follow->state != FOLLOW_BEHIND, "nothing comes to a follow that is behind");
+    CHECK(follow->state != FOLLOW_WAITING || !follow->gap || follow->gap_said,
+          "who gets what stands behind a gap has been told of it");
     CHECK(notify_id_cmp(newest, batch_last_id(batch)) == 0, "newest is the batch's last");
     check_epochs(w, batch);
     if (peer->len == 0 && !peer->busy) {
@@ -919,7 +922,8 @@ static void deliver(struct follow *follow, struct batch *batch, struct notify_id
             continue;
         peer_overflow(peer, follow);
         for (; i < batch->len; i++) {
-            follow->gap |= batch->events[i]->whole_box != WHOLE_BOX_STAYS;
+            if (batch->events[i]->whole_box != WHOLE_BOX_STAYS)
+                follow_lose(follow);
             if (batch->events[i]->kind == EVENT_ENTRY)
                 follow_keep_before(follow, batch->events[i]->id);
         }
@@ -958,12 +962,29 @@ static void on_follow_live(struct follow *follow)
     if (follow->gap)
         note_gap(w);
     w->epoch = follow_box_epoch(follow);
-    follow->refilled = follow->gap = false;
+    follow->refilled = follow->gap = follow->gap_said = false;
 }
 
 static void on_gap(struct follow *follow)
 {
-    note_gap((struct watched *)follow);
+    struct watched *w = (struct watched *)follow;
+
+    note_gap(w);
+    w->epoch = follow_box_epoch(follow);
+}
+
+/* Now and then there is no room to say so. */
+static bool on_gap_ahead(struct follow *follow)
+{
+    struct watched *w = (struct watched *)follow;
+
+    CHECK(follow->state == FOLLOW_WAITING && follow->gap && !follow->gap_said,
+          "it is told before what stands behind it, and once");
+    trace("  box %d: a gap is ahead", BOX(w->side));
+    if (!chance(10))
+        return true;
+    channel_fall_behind(follow);
+    return false;
 }
 
 static void on_refused(struct follow *follow)
@@ -983,6 +1004,7 @@ static const struct follow_handlers follow_handlers = {
     .look_ahead_more = look_ahead,
     .on_live = on_follow_live,
     .on_gap = on_gap,
+    .on_gap_ahead = on_gap_ahead,
     .on_refused = on_refused,
 };
 
@@ -1086,7 +1108,7 @@ static void follow_resume(struct peer *peer, struct watched *w)
     peer_drop(peer, w);
     watched_begin(w, &from);
     w->follow.pos = from;
-    w->follow.from_now = w->follow.gap = w->follow.refilled = false;
+    w->follow.from_now = w->follow.gap = w->follow.gap_said = w->follow.refilled = false;
     claim_epoch(w);
     channel_resume(w->side->channel, &w->follow);
 }
@@ -1310,6 +1332,7 @@ static void scenario_begin(uint64_t seed)
     }
     for (struct peer *peer = model.peers; peer < model.peers + CLIENTS; peer++)
         peer->cap = 1 + below(QUEUE_MAX - 1);
+    model.shared.hears_former = chance(30);
 }
 
 static void scenario_end(void)
@@ -1745,6 +1768,35 @@ Test(channel_model, of_a_box_that_began_with_nothing_and_no_message_the_epoch_is
     story_end();
 }
 
+/* Who follows is told of the first with the loss of the former box. */
+Test(channel_model, what_is_read_of_another_box_says_the_epoch_that_began_between_two_portions)
+{
+    struct side *side = story_begin();
+    struct watched *w;
+
+    model.has_epochs = true;
+    model.answer_max = 2;
+    w = follow_from(0, side, NULL);
+    for (int i = 0; i < 3; i++)
+        publish(side, false);
+    let_run(side);
+    lose_link();
+    flush_all_keys(side);
+    for (int i = 0; i < 3; i++)
+        publish(side, false);
+    subscribe(side);
+    receive(side);
+    work_off(side);
+    answer(side);
+    cr_assert(w->told_gap && side->question.asked, "it is read from its beginning");
+    side->box.is_of_new_term = true;
+    publish(side, false);
+    settle();
+    cr_assert(w->had[side->box.len - 1]);
+    cr_assert_eq(w->epoch, side->box.epoch);
+    story_end();
+}
+
 /* Somebody is served ahead of the channel: of what that reads itself only a portion came, too late.
  */
 static struct watched *follow_ahead(struct side *side)
@@ -1883,6 +1935,32 @@ Test(channel_model, what_a_read_brings_of_what_was_believed_is_kept_for_nobody)
     cr_assert(side->question.asked);
     work_off(side);
     answer(side);
+    story_end();
+}
+
+/* Each of them is told the epoch by the first entry that it gets, which is another one for each. */
+Test(channel_model, what_is_made_for_those_who_come_back_from_everywhere_is_held_within_the_limit)
+{
+    struct side *side = story_begin();
+    struct recent_budget *budget = &model.shared.recent;
+
+    model.has_epochs = true;
+    *budget = (struct recent_budget){.bytes_max = 1000000, .events_max = 64};
+    (void)follow_from(0, side, NULL);
+    (void)follow_from(1, side, NULL); /* so that it is kept */
+    let_run(side);
+    for (int i = 0; i < 20; i++)
+        publish(side, false);
+    let_run(side);
+    cr_assert_eq(side->channel->recent.events->len, 20);
+    budget->bytes_max = budget->bytes + budget->bytes / 4;
+    for (size_t i = 0; i < 19; i++) {
+        struct notify_id from = side->box.entries[i].id;
+        struct watched *w = follow_from(2, side, &from);
+        let_run(side);
+        follow_end(&model.peers[2], w);
+        cr_assert_leq(recent_taken(budget), budget->bytes_max);
+    }
     story_end();
 }
 

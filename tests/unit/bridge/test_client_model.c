@@ -112,6 +112,7 @@ static size_t answer_max;
 /* Each passes one of three categories, those of an entry's time. */
 static struct filter_testing filters[FILTERS];
 static char last_resumed[512];
+static uint32_t epoch_told; /* by the last entry that came; 0: it told none */
 
 #define CHECK(condition, what)                                                                     \
     cr_assert(condition, "scenario %" PRIu64 ": %s (%s)", seed, what, #condition)
@@ -515,6 +516,14 @@ static struct notify_str member_of(const char *text, const char *name)
     return value;
 }
 
+/* 0: there is none. */
+static uint32_t number_of(const char *text, const char *name)
+{
+    const char *at = strstr(text, name);
+
+    return at == NULL ? 0 : (uint32_t)strtoul(at + strlen(name), NULL, 10);
+}
+
 /* Of an inbox everything, of a log what the filter passes. */
 static bool is_for(const struct peer *peer, int key, struct notify_id id)
 {
@@ -535,6 +544,7 @@ static void get_entry(struct peer *peer, const char *text)
     CHECK(peer->greeted, "nothing comes before the greeting");
     CHECK(key < KEYS, "entries have a key");
     CHECK(notify_id_parse(member_of(text, "\"id\":\""), 0, &id), "entries have an id");
+    epoch_told = number_of(text, "\"epoch\":");
     promise = &peer->promises[key];
     CHECK(promise->followed, "nothing comes of a key that is not followed");
     CHECK(is_for(peer, key, id), "nothing comes that the filter holds back");
@@ -1146,5 +1156,70 @@ Test(client_model, entries_that_the_filter_holds_back_do_not_count_and_are_not_a
     follow = client_find_follow(peer->client, NOTIFY_STR("topic:t0"));
     cr_assert_eq(notify_id_cmp(follow->pos, boxes[3].last), 0, "past what it did not get");
     check_count("topic:t0", passed);
+    end();
+}
+
+/* That is held back, or passes, of a client with filter 0. */
+static void publish_for_filter(int key, bool passes)
+{
+    while ((clock_ms % 3 == 0) != passes)
+        clock_ms++;
+    publish(key);
+}
+
+static struct peer *story_of_filter(void)
+{
+    struct peer *peer = story_begin("user=u0");
+
+    boxes[3].epoch = 7;
+    publish_for_filter(3, true);
+    peer->filter = 0;
+    client_set_filter(peer->client, &filters[0].filter);
+    resume_topic(peer, 3, (struct notify_id){0, 0});
+    settle();
+    return peer;
+}
+
+static void begin_epoch(int key)
+{
+    boxes[key].epoch++;
+    boxes[key].begun_by = boxes[key].len;
+}
+
+/* Or the place that it has with that would be one of the epoch before, in which there is no such
+ * entry: it would be told of a loss that there is not. */
+Test(client_model, the_epoch_that_an_entry_says_which_is_held_back_is_said_by_the_next)
+{
+    (void)story_of_filter();
+    begin_epoch(3);
+    publish_for_filter(3, false);
+    settle(); /* each goes out alone */
+    publish_for_filter(3, true);
+    settle();
+    cr_assert_eq(epoch_told, 8);
+    publish_for_filter(3, true);
+    settle();
+    cr_assert_eq(epoch_told, 0, "once");
+    begin_epoch(3);
+    publish_for_filter(3, false); /* both at once */
+    publish_for_filter(3, true);
+    settle();
+    cr_assert_eq(epoch_told, 9);
+    check_all();
+    end();
+}
+
+Test(client_model, the_first_entry_that_passes_of_what_was_missed_says_the_epoch)
+{
+    struct peer *peer = story_of_filter();
+
+    publish_for_filter(3, false);
+    publish_for_filter(3, true);
+    settle();
+    resume_topic(peer, 3, boxes[3].entries[0]);
+    epoch_told = 0;
+    settle();
+    cr_assert_eq(epoch_told, 7);
+    check_all();
     end();
 }

@@ -332,6 +332,57 @@ Test(event, an_entry_that_tells_an_epoch_is_the_same_else)
     event_unref(telling);
 }
 
+Test(event, a_change_can_be_told_without_its_epoch)
+{
+    struct event *event = event_decode(notify_str_z(
+        HEAD ",\"epoch\":7,\"rev\":9,\"unread\":2,\"ids\":[\"5-1\"],\"data\":{\"epoch\":2}}"));
+    struct event *plain = event_without_epoch(event);
+
+    cr_assert(notify_str_eq(
+        notify_str_of(plain->payload, plain->len),
+        notify_str_z(HEAD ",\"rev\":9,\"unread\":2,\"ids\":[\"5-1\"],\"data\":{\"epoch\":2}}")));
+    cr_assert(plain->epoch == 0 && event->epoch == 7 && plain->rev == 9);
+    cr_assert_eq(event_without_epoch(event), plain);
+    cr_assert_eq(event_without_epoch(plain), plain);
+    event_unref(event);
+}
+
+/* Whoever may PUBLISH says what he likes. */
+Test(event, an_epoch_is_told_once_whatever_the_message_has)
+{
+    enum { TIMES = 200 };
+    char text[TIMES * 8 + 200], expected[sizeof(text) + 40];
+    size_t len = (size_t)snprintf(text, sizeof(text), HEAD ",\"id\":\"5-1\",\"prev\":\"4-0\""),
+           at = (size_t)snprintf(expected, sizeof(expected), "%s,\"epoch\":16777215", text);
+    struct event *event, *telling;
+
+    len += (size_t)snprintf(text + len, sizeof(text) - len, ",\"epoch\":\"none\"");
+    for (int i = 0; i < TIMES; i++) {
+        len += (size_t)snprintf(text + len, sizeof(text) - len, ",\"rev\":9");
+        at += (size_t)snprintf(expected + at, sizeof(expected) - at, ",\"rev\":9");
+    }
+    (void)snprintf(text + len, sizeof(text) - len, ",\"data\":{}}");
+    (void)snprintf(expected + at, sizeof(expected) - at, ",\"data\":{}}");
+    event = event_decode(notify_str_z(text));
+    telling = event_with_epoch(event, 16777215);
+    cr_assert(notify_str_eq(notify_str_of(telling->payload, telling->len), notify_str_z(expected)));
+    event_unref(event);
+}
+
+Test(event, an_epoch_is_told_by_what_is_discreet_as_well)
+{
+    struct event *event = event_decode(notify_str_z(
+        HEAD ",\"id\":\"5-1\",\"prev\":\"4-0\",\"exclude\":\"s\",\"rev\":9,\"data\":{}}"));
+    struct notify_str expected =
+        notify_str_z(HEAD ",\"id\":\"5-1\",\"exclude\":\"s\",\"epoch\":7,\"data\":{}}");
+    struct event *both[] = {event_discreet(event_with_epoch(event, 7)),
+                            event_with_epoch(event_discreet(event), 7)};
+
+    for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++)
+        cr_assert(notify_str_eq(notify_str_of(both[i]->payload, both[i]->len), expected));
+    event_unref(event);
+}
+
 Test(event, what_does_not_count_a_log_is_the_same_else)
 {
     static const struct discretion cases[] = {

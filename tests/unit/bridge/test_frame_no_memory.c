@@ -7,27 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static long fail_at; /* the request that fails; 0: none */
-
-static bool fails(void)
-{
-    return fail_at > 0 && --fail_at == 0;
-}
-
-static void *failing_malloc(size_t bytes)
-{
-    return fails() ? NULL : malloc(bytes);
-}
-
-static void *failing_calloc(size_t count, size_t bytes)
-{
-    return fails() ? NULL : calloc(count, bytes);
-}
-
-static void *failing_realloc(void *ptr, size_t bytes)
-{
-    return fails() ? NULL : realloc(ptr, bytes);
-}
+#include "failing_testing.h"
 
 #define malloc failing_malloc
 #define calloc failing_calloc

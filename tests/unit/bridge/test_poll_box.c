@@ -297,6 +297,34 @@ Test(poll_box, only_what_a_holder_was_told_is_consumed)
     cr_assert_eq(poll_boxes_held(boxes), 0);
 }
 
+static void look_saying(struct poll_hold *hold, const char *given, const char *own)
+{
+    struct link_testing_command *command;
+
+    store.ops->look(store.store, hold, on_told, &told);
+    command = take_command(POLL_LOOK);
+    cr_assert(notify_str_eq(command->argv[5], notify_str_z(given)));
+    cr_assert(notify_str_eq(command->argv[6], notify_str_z(own)));
+    answer_words(command, (const char *const[]){"DONE", "", "#1", "#2", "#0", "#0", "", "0", NULL});
+}
+
+Test(poll_box, who_goes_on_says_what_he_knows_of_the_box_and_whether_he_has_a_get)
+{
+    static const struct poll_giving giving = {.answers = true, .keeps = true};
+    struct poll_hold *hold = take();
+    struct link_testing_command *command;
+
+    look_saying(hold, "1", "t1");
+    store.ops->give_back(store.store, hold, &giving, on_told, &told);
+    command = take_command(POLL_GIVE);
+    cr_assert(notify_str_eq(command->argv[11], NOTIFY_STR("1")));
+    cr_assert(notify_str_eq(command->argv[12], NOTIFY_STR("t1")));
+    answer_words(command, (const char *const[]){"DONE", "", "#-1", "#0", "#0", "#2", NULL});
+    look_saying(hold, "2", "");
+    store.ops->drop(store.store, NOTIFY_STR(SID), hold);
+    REPLY(POLL_DROP, "DONE");
+}
+
 Test(poll_box, a_get_that_comes_again_is_answered_as_before_and_holds_nothing)
 {
     take_as(POLL_FOR_GET, "t1");
@@ -577,6 +605,48 @@ Test(poll_box, what_anybody_says_on_the_channel_ends_nothing)
     REPLY(POLL_LOOK, "DONE", "", "#1", "#2", "#0", "#0", "", "0");
     cr_assert_eq(told.result, POLL_DONE);
     give_well(hold);
+}
+
+Test(poll_box, who_could_not_look_is_woken_again_until_he_can)
+{
+    struct poll_hold *hold = take();
+
+    for (int i = 0; i < 3; i++) {
+        store.ops->look(store.store, hold, on_told, &told);
+        reply_error(POLL_LOOK, "OOM no");
+        cr_assert(told.result == POLL_AWAY && told.wakes == i);
+        loop_testing_advance(1000);
+        loop_testing_run_deferred();
+        cr_assert_eq(told.wakes, i + 1);
+    }
+    store.ops->look(store.store, hold, on_told, &told);
+    REPLY(POLL_LOOK, "DONE", "", "#1", "#2", "#0", "#0", "", "0");
+    loop_testing_advance(1000);
+    loop_testing_run_deferred();
+    cr_assert_eq(told.wakes, 3);
+    give_well(hold);
+}
+
+Test(poll_box, who_is_asked_for_and_is_here_no_more_is_said_to_be_so)
+{
+    const char *all[] = {"1 wanted", "0 wanted " SID, "x wanted " SID, "1 wanted no-sid"};
+    struct link_testing_command *command;
+    struct poll_hold *hold = take();
+
+    push_words("message", channel, "1 wanted " SID);
+    cr_assert_null(link_testing_take(&commands), "it is here");
+    give(hold);
+    push_words("message", channel, "1 wanted " SID);
+    cr_assert_eq(told.wakes, 1);
+    REPLY(POLL_GIVE, "DONE", "", "#-1", "#0", "#0", "#2");
+    push_words("message", channel, "1 wanted " SID);
+    command = take_command(POLL_DISOWN);
+    cr_assert_str_eq(strchr(command->argv[4].ptr, ':'), ":1");
+    answer_words(command, (const char *const[]){"DONE", NULL});
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        push_words("message", channel, all[i]);
+    cr_assert_null(link_testing_take(&commands));
+    cr_assert_eq(told.calls, 2);
 }
 
 Test(poll_box, without_a_link_nothing_is_known_and_a_look_keeps_what_it_held)

@@ -144,6 +144,56 @@ Test(recent, when_all_channels_together_hold_enough_nothing_is_kept)
     event_unref(event);
 }
 
+/* Each that comes back from another place is the first entry for somebody. */
+static void tell_each(const struct batch *events)
+{
+    for (size_t i = 0; i < events->len; i++)
+        cr_assert_not_null(event_with_epoch(events->events[i], 7));
+}
+
+Test(recent, what_was_made_of_events_for_some_alone_is_counted_as_they_are)
+{
+    size_t plain, telling;
+
+    push(1, 20);
+    plain = recent_taken(&budget);
+    cr_assert_eq(plain, budget.bytes);
+    tell_each(recent.events);
+    telling = recent_taken(&budget) - plain;
+    cr_assert(telling > plain / 2 && telling < 2 * plain, "%zu and %zu", telling, plain);
+    for (size_t i = 0; i < recent.events->len; i++)
+        cr_assert_not_null(event_discreet(recent.events->events[i]->telling));
+    cr_assert_gt(recent_taken(&budget) - plain, telling + telling / 2);
+    recent_forget(&recent, &budget);
+    cr_assert_eq(recent_taken(&budget), 0);
+}
+
+Test(recent, with_what_was_made_for_some_alone_they_are_held_within_the_limit)
+{
+    push(1, 20);
+    budget.bytes_max = 3 * budget.bytes / 2;
+    recent_served(&recent, &budget);
+    check_holds(1, 20);
+    tell_each(recent.events);
+    recent_served(&recent, &budget);
+    cr_assert_null(recent.events);
+    push(21, 40);
+    tell_each(recent.events);
+    push(41, 41);
+    cr_assert_null(recent.events, "nor does it grow");
+}
+
+Test(recent, a_read_alone_is_not_kept_when_what_was_made_of_it_is_too_much)
+{
+    struct recent_read read = read_of(2, 3, 7);
+
+    push(8, 10);
+    budget.bytes_max = 3 * budget.bytes;
+    tell_each(read.events);
+    extend(read, 10);
+    cr_assert_null(recent.events);
+}
+
 Test(recent, a_read_lengthens_them_backwards)
 {
     push(8, 10);

@@ -112,6 +112,46 @@ Test(box_epochs, an_epoch_begins_once)
     cr_assert_eq(box_past_epochs(box, (struct box_past_epoch[BOX_PAST_EPOCHS_MAX]){{0}}), 0);
 }
 
+Test(box_epochs, one_that_has_ended_stands_among_those_before_until_the_next_begins)
+{
+    struct box_past_epoch past[BOX_PAST_EPOCHS_MAX];
+
+    write_under(7, 1000);
+    cr_assert_not(box_epoch_has_ended(box));
+    cr_assert_eq(box_end_epoch(&box), 0);
+    cr_assert_eq(box_end_epoch(&box), 0, "once is enough");
+    cr_assert(box_epoch_has_ended(box));
+    cr_assert_eq(box_epoch(box), 7);
+    cr_assert(knows(7, 1000, 1000));
+    write_under(8, 2000);
+    cr_assert_not(box_epoch_has_ended(box));
+    cr_assert_eq(box_past_epochs(box, past), 1, "as it is without that");
+    cr_assert_not(knows(7, 1500, 1000), "it came behind what was put back");
+    cr_assert(box_has_epoch(box, 7) && box_has_epoch(box, 8));
+    cr_assert_not(box_has_epoch(box, 9));
+}
+
+Test(box_epochs, one_that_has_ended_and_was_gone_on_with_ends_where_the_next_begins)
+{
+    write_under(7, 1000);
+    cr_assert_eq(box_end_epoch(&box), 0);
+    append(1500);
+    cr_assert(knows(7, 1500, 1500));
+    write_under(8, 2000);
+    cr_assert(knows(7, 1500, 1500));
+    cr_assert_not(knows(7, 1600, 1500));
+}
+
+Test(box_epochs, of_one_that_has_ended_before_there_was_an_entry_no_position_is_good)
+{
+    cr_assert_eq(box_end_epoch(&box), 0, "nothing is known");
+    cr_assert_not(box_epoch_has_ended(box));
+    cr_assert_eq(box_begin_epoch(&box, 7, at(0)), 0);
+    cr_assert_eq(box_end_epoch(&box), 0);
+    write_under(8, 2000);
+    cr_assert_not(knows(7, 1000, 0));
+}
+
 Test(box_epochs, under_another_name_no_position_is_known)
 {
     write_under(7, 1000);
