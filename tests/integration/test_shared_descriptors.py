@@ -2,6 +2,7 @@
 not come to its exec() yet: what the kernel says of them from then on is nobody's business any more."""
 
 import ctypes
+import errno
 import os
 import socket
 import ssl
@@ -11,6 +12,7 @@ import pytest
 
 from bridge_helpers import wait_ready
 from certificates import Certificate
+from descriptors import descriptors
 from servers import free_port, wait_until
 from ws_client import WsClient
 
@@ -23,12 +25,22 @@ class Shared:
 
     def __init__(self, pid):
         pidfd = _libc.syscall(_PIDFD_OPEN, pid, 0)
-        names = [int(fd) for fd in os.listdir(f"/proc/{pid}/fd") if "socket:" in os.readlink(f"/proc/{pid}/fd/{fd}")]
-        self.fds = [_libc.syscall(_PIDFD_GETFD, pidfd, fd, 0) for fd in names]
-        if pidfd >= 0:
-            os.close(pidfd)
-        if any(fd < 0 for fd in self.fds):
-            pytest.skip("this system lets nobody have descriptors of another process")
+        if pidfd < 0:
+            pytest.skip("this system knows no descriptors of processes")
+        names = [fd for fd, name in descriptors(pid).items() if name.startswith("socket:")]
+        taken = [self._take(pidfd, fd) for fd in names]
+        os.close(pidfd)
+        self.fds = [fd for fd in taken if fd is not None]
+
+    @staticmethod
+    def _take(pidfd, fd):
+        """None: it was closed meanwhile."""
+        taken = _libc.syscall(_PIDFD_GETFD, pidfd, fd, 0)
+        if taken >= 0:
+            return taken
+        if ctypes.get_errno() == errno.EBADF:
+            return None
+        pytest.skip("this system lets nobody have descriptors of another process")
 
     def close(self):
         for fd in self.fds:

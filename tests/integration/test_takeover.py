@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from descriptors import descriptors
 from lasting import Lasting, children, is_alive
 from manager import Manager
 from servers import at_some_pace, bridge_path, free_port, read_files_again, wait_until
@@ -284,13 +285,7 @@ def test_sockets_of_a_manager_stay_its_own_through_any_number_of_processes(lasti
 
 
 def kinds_of_descriptors(pid):
-    found = []
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            found.append(re.sub(r"\d+", "", os.readlink(f"/proc/{pid}/fd/{fd}")))
-        except OSError:
-            pass
-    return sorted(found)
+    return sorted(re.sub(r"\d+", "", name) for name in descriptors(pid).values())
 
 
 def test_no_descriptor_is_handed_on_but_those_that_listen(lasting):
