@@ -298,9 +298,7 @@ static void enqueue_all(struct client *client, struct follow *follow, const stru
 
 static bool is_whole_for(const struct batch *batch, const struct follow *follow)
 {
-    if (follow->picks || lacks_epoch(follow)) /* what is next depends on what was had */
-        return false;
-    if (follow->client->polls) /* who is told in other words */
+    if (follow->picks || lacks_epoch(follow) || follow->client->polls) /* each is told its own */
         return false;
     if (!batch->excludes && (!follow->whole || follow->client->inbox_start == NULL))
         return true;

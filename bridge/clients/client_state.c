@@ -134,24 +134,23 @@ struct queued {
     struct notify_id first; /* above all ids: there is none */
 };
 
-static bool look_at(void *ctx, const struct outbox_item *item)
+static void look_at(void *ctx, const struct outbox_item *item)
 {
     struct queued *queued = ctx;
 
     if (item->source == queued->follow && !notify_id_is_zero(item->id) &&
         notify_id_cmp(item->id, queued->first) < 0)
         queued->first = item->id;
-    return false; /* it stays */
 }
 
 /* Of one that has been greeted nothing waits that has not been said by then. */
 static struct notify_id first_queued(const struct follow *follow)
 {
     struct queued queued = {.follow = follow, .first = OUTBOX_WHOLE_BOX};
-    struct sender *sender = &follow->client->sender;
+    const struct sender *sender = &follow->client->sender;
 
     if (sender->state == SENDER_OPENING)
-        outbox_drop(&sender->outbox, look_at, &queued);
+        outbox_each(&sender->outbox, look_at, &queued);
     return queued.first;
 }
 

@@ -103,6 +103,13 @@ struct frame *outbox_pop(struct outbox *outbox)
     return outbox_pop_item(outbox, &item) ? item.frame : NULL;
 }
 
+void outbox_each(const struct outbox *outbox,
+                 void (*look)(void *ctx, const struct outbox_item *item), void *ctx)
+{
+    for (uint32_t i = 0; i < outbox->len; i++)
+        look(ctx, at(outbox, i));
+}
+
 void outbox_drop(struct outbox *outbox, bool (*match)(void *ctx, const struct outbox_item *item),
                  void *ctx)
 {

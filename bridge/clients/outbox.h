@@ -54,6 +54,10 @@ bool outbox_pop_item(struct outbox *outbox, struct outbox_item *ret);
 /* The same, of its frame alone. NULL when empty. */
 struct frame *outbox_pop(struct outbox *outbox);
 
+/* look(ctx, item) at each, oldest first. */
+void outbox_each(const struct outbox *outbox,
+                 void (*look)(void *ctx, const struct outbox_item *item), void *ctx);
+
 /* Removes every item with a source for which match(ctx, item) is true, oldest first; what is left
  * keeps its order. */
 void outbox_drop(struct outbox *outbox, bool (*match)(void *ctx, const struct outbox_item *item),

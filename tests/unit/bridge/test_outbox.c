@@ -111,6 +111,28 @@ static bool is_first_source(void *ctx, const struct outbox_item *item)
     return item->source == &sources[0];
 }
 
+static void add_bytes(void *ctx, const struct outbox_item *item)
+{
+    size_t *seen = ctx;
+
+    *seen = *seen * 10 + number_of(item->frame);
+}
+
+Test(outbox, each_is_looked_at_once_oldest_first_and_stays)
+{
+    size_t seen = 0;
+
+    push(1, &sources[0]);
+    push(2, NULL);
+    push(3, &sources[1]);
+    outbox_each(&outbox, add_bytes, &seen);
+    cr_assert_eq(seen, 123);
+    cr_assert_eq(outbox.len, 3);
+    cr_assert_eq(pop(), 1);
+    outbox_each(&outbox, add_bytes, &seen);
+    cr_assert_eq(seen, 12323);
+}
+
 Test(outbox, dropping_spares_answers_and_what_does_not_match)
 {
     int asked = 0;
