@@ -17,7 +17,7 @@ from fake_server import FakeServer, bulk
 from judge import fault_of
 from patience import OnlyPings
 from sentinels import call
-from servers import ROOT, RedisServer, at_some_pace, free_port, redis_client, until_refused
+from servers import ROOT, Program, RedisServer, at_some_pace, free_port, redis_client, until_refused, wait_until
 from ws_client import PING, TEXT, WsClient
 
 
@@ -74,6 +74,38 @@ def test_a_server_that_never_ends_is_killed_and_told_of_in_time(programs):
         server.terminate(timeout=0.5)
     assert time.monotonic() - began < 10
     assert not server.running()
+
+
+class Late(Program):
+    """Read by nobody until somebody may."""
+
+    def __init__(self, script):
+        super().__init__("late")
+        self.may_read, self.script = threading.Event(), script
+
+    def start(self):
+        self._spawn(["sh", "-c", self.script], stdin=subprocess.PIPE)
+        return self
+
+    def _read(self, output):
+        self.may_read.wait()
+        super()._read(output)
+
+
+def test_what_a_program_has_written_when_it_is_asked_is_known_though_nobody_has_read_it_yet(programs, tmp_path):
+    """A line of before would be behind the mark, and one that is there be missed, where the machine is busy."""
+    program = programs.add(Late(f"cd '{tmp_path}'; echo first; >one; read word; printf 'a\\nb'; exec >two 2>&1; read word"))
+    program.start()
+    wait_until((tmp_path / "one").exists, "the first line")
+    assert program.mark() == 1 and program.has_line("^first$")
+    program.proc.stdin.write(b"go\n")
+    program.proc.stdin.flush()
+    wait_until((tmp_path / "two").exists, "all that it writes")
+    assert program.lines == ["first", "a", "b"] and program.has_line("^b$", since=2)
+    program.may_read.set()
+    program.proc.stdin.close()
+    assert program.wait() == 1  # its input was over
+    assert program.lines == ["first", "a", "b"]
 
 
 RESERVE = "import sys; sys.path[:0] = {path!r}; import servers; sys.exit(bool(servers._reserve([{port}])))"

@@ -10,6 +10,7 @@ import datetime
 import os
 import random
 import re
+import select
 import shlex
 import shutil
 import signal
@@ -159,17 +160,49 @@ def _quiet_limits(env):
     return env
 
 
+class _Output:
+    """The lines that a process has written into this pipe."""
+
+    def __init__(self, pipe):
+        self._pipe, self._rest = pipe, b""
+        os.set_blocking(pipe.fileno(), False)
+
+    def wait(self):
+        """Until there is more, or the end."""
+        poll = select.poll()
+        poll.register(self._pipe, select.POLLIN)
+        poll.poll()
+
+    def take(self):
+        """(those that are there and were not taken before, whether these were the last)"""
+        lines, is_last = [], False
+        try:
+            while data := os.read(self._pipe.fileno(), 65536):
+                *whole, self._rest = (self._rest + data).split(b"\n")
+                lines += whole
+            is_last = True
+        except BlockingIOError:
+            pass
+        if is_last and self._rest:
+            lines, self._rest = [*lines, self._rest], b""
+        return [line.decode("utf-8", "replace") for line in lines], is_last
+
+    def close(self):
+        self._pipe.close()
+
+
 class Program:
-    """A child process whose output can be waited for, and is shown while it comes if `shown`."""
+    """A child process whose output can be waited for, and is shown while it comes if `shown`. Whoever asks what it has
+    said is told all that it has written until then, however late the thread is that reads it."""
 
     def __init__(self, name, shown=False):
         self.name = name
         self.shown = shown
         self.proc = None
-        self.lines = []  # everything it has written since the first start
+        self._lines = []
         self._news = threading.Condition()
         self.pass_fds = ()
-        self._reader = None
+        self._output = self._reader = None
         self._ended = True
 
     # -- life
@@ -187,22 +220,32 @@ class Program:
             preexec_fn=_die_with_parent,
             pass_fds=self.pass_fds,
         )
-        self._reader = threading.Thread(target=self._read, args=(self.proc.stdout,), daemon=True)
+        self._output = _Output(self.proc.stdout)
+        self._reader = threading.Thread(target=self._read, args=(self._output,), daemon=True)
         self._reader.start()
         disturb(self.proc)
 
-    def _read(self, pipe):
-        for raw in pipe:
-            line = raw.decode("utf-8", "replace").rstrip("\n")
-            if self.shown:
-                print(f"  {line}", flush=True)
+    def _read(self, output):
+        is_over = False
+        while not is_over:
+            output.wait()
             with self._news:
-                self.lines.append(line)
-                self._news.notify_all()
-        pipe.close()
+                is_over = self._take(output)
         with self._news:
+            output.close()
+            self._output = None if self._output is output else self._output
             self._ended = True
             self._news.notify_all()
+
+    def _take(self, output):
+        """Whether that was all."""
+        lines, is_over = output.take()
+        for line in lines if self.shown else []:
+            print(f"  {line}", flush=True)
+        if lines:
+            self._lines += lines
+            self._news.notify_all()
+        return is_over
 
     def running(self):
         return self.proc is not None and self.proc.poll() is None
@@ -247,10 +290,17 @@ class Program:
 
     # -- what it said
 
+    @property
+    def lines(self):
+        """Everything it has written since the first start."""
+        with self._news:
+            if self._output is not None:
+                self._take(self._output)
+            return self._lines
+
     def mark(self):
         """A position in the output, for wait_line(since=…)."""
-        with self._news:
-            return len(self.lines)
+        return len(self.lines)
 
     def wait_line(self, pattern, since=0, timeout=WAIT_TIMEOUT_S):
         """Returns the first line from `since` on that the pattern is found in."""
@@ -259,9 +309,9 @@ class Program:
         at = since
         with self._news:
             while True:
-                while at < len(self.lines):
-                    if regex.search(self.lines[at]):
-                        return self.lines[at]
+                while at < len(self._lines):
+                    if regex.search(self._lines[at]):
+                        return self._lines[at]
                     at += 1
                 left = deadline - time.monotonic()
                 if self._ended or left <= 0:
@@ -272,8 +322,7 @@ class Program:
                 self._news.wait(left)
 
     def has_line(self, pattern, since=0):
-        with self._news:
-            return any(re.search(pattern, line) for line in self.lines[since:])
+        return any(re.search(pattern, line) for line in self.lines[since:])
 
     def tail(self, count=60):
         return "\n".join(f"  {self.name}| {line}" for line in self.lines[-count:])
@@ -421,8 +470,10 @@ class RedisServer(Program):
         assert not self.has_line("could not be written", since=mark)
 
     def _aof(self, kind):
+        """The file that counts: those of before are removed in the background, some time behind the rewrite."""
         folder = os.path.join(self.dir, "appendonlydir")
-        (name,) = [name for name in os.listdir(folder) if name.endswith(f"{kind}.aof")]
+        with open(os.path.join(folder, "appendonly.aof.manifest"), encoding="ascii") as file:
+            (name,) = re.findall(rf"(?m)^file (\S+{kind}\.aof) .*\btype [bi]", file.read())
         with open(os.path.join(folder, name), "rb") as file:
             return file.read()
 
