@@ -17,13 +17,13 @@ static void on_forget(void *ctx, void *seed)
     (void)seed;
 }
 
-struct engineio_config echo_config(struct loop *loop, const struct poll_store *store)
+struct engineio_config echo_config(struct loop *loop, const struct poll_store *store, unsigned pace)
 {
     return (struct engineio_config){
         .loop = loop,
         .store = *store,
-        .ping_interval_ms = ECHO_PING_INTERVAL_MS,
-        .ping_timeout_ms = ECHO_PING_TIMEOUT_MS,
+        .ping_interval_ms = pace * ECHO_PING_INTERVAL_MS,
+        .ping_timeout_ms = pace * ECHO_PING_TIMEOUT_MS,
         .upgrade_timeout_ms = 10000,
         .max_payload = ECHO_MAX_PAYLOAD,
         .headers = "Access-Control-Allow-Origin: *\r\n",
@@ -38,7 +38,7 @@ static bool on_open(struct session *session, struct notify_str state)
 }
 
 /* What does not go out waits, and nothing more is read until it has gone. */
-static void pace(struct session *session)
+static void keep_pace(struct session *session)
 {
     const struct conn *conn = session_conn(session);
 
@@ -51,13 +51,13 @@ static void on_text(struct session *session, struct notify_str text)
     const struct notify_str parts[] = {NOTIFY_STR_INIT("4"), text};
 
     session_say(session, 2, parts);
-    pace(session);
+    keep_pace(session);
 }
 
 static void on_binary(struct session *session, struct notify_str bytes)
 {
     session_say_binary(session, bytes);
-    pace(session);
+    keep_pace(session);
 }
 
 static void on_drained(struct session *session)
@@ -83,14 +83,14 @@ static void on_end(struct session *session, int code)
     (void)code;
 }
 
-struct engineio *echo_engineio_new(struct loop *loop, const struct poll_store *store)
+struct engineio *echo_engineio_new(struct loop *loop, const struct poll_store *store, unsigned pace)
 {
-    struct engineio_config config = echo_config(loop, store);
+    struct engineio_config config = echo_config(loop, store, pace);
 
     config.handlers.on_open = on_open;
     config.handlers.on_text = on_text;
     config.handlers.on_binary = on_binary;
-    config.handlers.on_busy = pace;
+    config.handlers.on_busy = keep_pace;
     config.handlers.on_drained = on_drained;
     config.handlers.on_alarm = on_alarm;
     config.handlers.on_park = on_park;

@@ -96,14 +96,14 @@ static void on_connect(void *ctx, struct conn *conn, struct notify_str auth,
     say(conn, &event, NOTIFY_STR("\"auth\""), auth.len > 0 ? auth : NOTIFY_STR("{}"), NULL);
 }
 
-struct socketio *echo_socketio_new(struct loop *loop, const struct poll_store *store)
+struct socketio *echo_socketio_new(struct loop *loop, const struct poll_store *store, unsigned pace)
 {
     static const struct notify_str namespaces[] = {NOTIFY_STR_INIT("/"),
                                                    NOTIFY_STR_INIT("/custom")};
-    struct socketio_config config = {.engine = echo_config(loop, store),
+    struct socketio_config config = {.engine = echo_config(loop, store, pace),
                                      .namespaces = namespaces,
                                      .namespace_count = 2,
-                                     .connect_timeout_ms = 1000};
+                                     .connect_timeout_ms = pace * ECHO_CONNECT_TIMEOUT_MS};
 
     config.handlers =
         (struct socketio_handlers){.on_handshake = config.engine.handlers.on_handshake,

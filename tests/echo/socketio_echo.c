@@ -1,12 +1,14 @@
 /* socketio-echo -- a target for conformance checks of WebSocket, Engine.IO and Socket.IO: the
  * bridge's own layers, with an echo in place of the application. No Redis, no authentication.
  *
- *     socketio-echo [PORT]
+ *     socketio-echo [PORT [PACE]]
  *
  * Listens on 127.0.0.1, port 3000 unless told otherwise (0: a free one), and prints "ready
- * <address>". Paths: /echo, /engine.io/, /socket.io/. */
+ * <address>". Paths: /echo, /engine.io/, /socket.io/. PACE: the intervals of heartbeats are so many
+ * times as long as a conformance check expects them. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/log.h"
 #include "base/loop.h"
@@ -115,8 +117,9 @@ static int serve(struct target *target, struct transport *transport, const char 
 int main(int argc, char **argv)
 {
     struct target target = {.loop = loop_new()};
-    const struct poll_memory_config boxes = {.ping_interval_ms = ECHO_PING_INTERVAL_MS,
-                                             .ping_timeout_ms = ECHO_PING_TIMEOUT_MS,
+    const unsigned pace = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 1;
+    const struct poll_memory_config boxes = {.ping_interval_ms = pace * ECHO_PING_INTERVAL_MS,
+                                             .ping_timeout_ms = pace * ECHO_PING_TIMEOUT_MS,
                                              .input_max = (size_t)4 * ECHO_MAX_PAYLOAD,
                                              .boxes_max = 100000};
     struct poll_memory *memory;
@@ -140,8 +143,8 @@ int main(int argc, char **argv)
     if (memory == NULL)
         return 1;
     store = poll_memory_store(memory);
-    target.engineio = echo_engineio_new(target.loop, &store);
-    target.socketio = echo_socketio_new(target.loop, &store);
+    target.engineio = echo_engineio_new(target.loop, &store, pace);
+    target.socketio = echo_socketio_new(target.loop, &store, pace);
     transport = transport_new(target.loop, &config);
     if (target.engineio != NULL && target.socketio != NULL && transport != NULL)
         ret = serve(&target, transport, argc > 1 ? argv[1] : DEFAULT_PORT);

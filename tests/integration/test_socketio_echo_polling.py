@@ -8,17 +8,12 @@ import threading
 import time
 
 import pytest
-from echo_target import CONNECT_TIMEOUT_S, PING_INTERVAL_S, PING_TIMEOUT_S, SEPARATOR, EchoTarget, abort
+from echo_target import SEPARATOR, abort, at_its_pace, hasty, target  # noqa: F401  (fixtures)
 from patience import WAIT_TIMEOUT_S
 from servers import at_some_pace
 from ws_client import Closed, Refused
 
 PATHS = ["/engine.io/", "/socket.io/"]
-
-
-@pytest.fixture(scope="module")
-def target(session_programs):
-    return EchoTarget(session_programs)
 
 
 def error(code):
@@ -30,8 +25,8 @@ def error(code):
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_handshake_is_answered_with_the_open_packet(target, path):
-    answer = target.request("GET", f"{path}?EIO=4&transport=polling&t=abc")
+def test_a_handshake_is_answered_with_the_open_packet(hasty, path):
+    answer = hasty.request("GET", f"{path}?EIO=4&transport=polling&t=abc")
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "text/plain; charset=UTF-8"
     assert answer.headers["Cache-Control"] == "no-store"
@@ -70,37 +65,46 @@ def test_a_request_that_asks_wrongly_is_refused_by_the_official_code(target, pat
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_silent_session_is_pinged_and_goes_on_as_long_as_it_answers(target, path):
-    begin = time.monotonic()
-    poll = target.poll(path)
-    for n in range(3):
-        assert poll.get().body == "2"
-        assert time.monotonic() - begin > (n + 1) * PING_INTERVAL_S - 0.01
-        answer = poll.post("3")
-        assert (answer.status, answer.body) == (200, "ok")
+def test_a_silent_session_is_pinged_and_goes_on_as_long_as_it_answers(at_its_pace, path):
+    def goes_on(target):
+        begin = time.monotonic()
+        poll = target.poll(path)
+        for n in range(3):
+            assert poll.get().body == "2"
+            assert time.monotonic() - begin > (n + 1) * target.ping_interval_s - 0.01
+            answer = poll.post("3")
+            assert (answer.status, answer.body) == (200, "ok")
+
+    at_its_pace(goes_on)
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_who_is_silent_until_the_deadline_is_unknown(target, path):
-    poll = target.poll(path)
-    time.sleep(PING_INTERVAL_S + PING_TIMEOUT_S)
+def test_who_is_silent_until_the_deadline_is_unknown(hasty, path):
+    poll = hasty.poll(path)
+    time.sleep(hasty.ping_interval_s + hasty.ping_timeout_s)
     answer = poll.get()
     assert (answer.status, answer.body) == (400, error(1))
 
 
-def test_a_get_that_is_held_at_the_deadline_is_refused(target):
-    poll = target.poll("/engine.io/")
-    assert poll.get().body == "2"
-    assert poll.get().status == 400
-    assert time.monotonic() - poll.opened_at > PING_INTERVAL_S + PING_TIMEOUT_S - 0.02
+def test_a_get_that_is_held_at_the_deadline_is_refused(at_its_pace):
+    def is_refused(target):
+        poll = target.poll("/engine.io/")
+        assert poll.get().body == "2"
+        assert poll.get().status == 400
+        assert time.monotonic() - poll.opened_at > target.ping_interval_s + target.ping_timeout_s - 0.02
+
+    at_its_pace(is_refused)
 
 
-def test_a_pong_while_a_get_is_held_moves_its_deadline(target):
-    poll = target.poll("/engine.io/")
-    assert poll.get().body == "2"
-    held = poll.hold()
-    poll.post("3")
-    assert held.wait().body == "2"
+def test_a_pong_while_a_get_is_held_moves_its_deadline(at_its_pace):
+    def is_moved(target):
+        poll = target.poll("/engine.io/")
+        assert poll.get().body == "2"
+        held = poll.hold()
+        poll.post("3")
+        assert held.wait().body == "2"
+
+    at_its_pace(is_moved)
 
 
 # -- messages
@@ -131,24 +135,18 @@ def test_at_most_sixteen_packets_are_in_an_answer_and_the_rest_in_the_next_ones(
 
 
 def test_a_large_packet_goes_alone(target):
-    def attempt(_):
-        poll = target.poll("/engine.io/")
-        large = "4" + "x" * 400000
-        poll.post(SEPARATOR.join(["4a", large, "4b"]))
-        assert [poll.get().body for _ in range(3)] == ["4a", large, "4b"]
-
-    at_some_pace(attempt, 1)  # all of it within the session's half a second
+    poll = target.poll("/engine.io/")
+    large = "4" + "x" * 400000
+    poll.post(SEPARATOR.join(["4a", large, "4b"]))
+    assert [poll.get().body for _ in range(3)] == ["4a", large, "4b"]
 
 
 def test_a_body_larger_than_the_payload_limit_is_413_and_ends_the_session(target):
-    def attempt(_):
-        poll = target.poll("/engine.io/")
-        assert poll.post("4" + "x" * 999999).status == 200
-        assert poll.get().body == "4" + "x" * 999999
-        assert poll.post("4" + "x" * 1000000).status == 413
-        assert poll.get().status == 400
-
-    at_some_pace(attempt, 1)  # all of it within the session's half a second
+    poll = target.poll("/engine.io/")
+    assert poll.post("4" + "x" * 999999).status == 200
+    assert poll.get().body == "4" + "x" * 999999
+    assert poll.post("4" + "x" * 1000000).status == 413
+    assert poll.get().status == 400
 
 
 @pytest.mark.parametrize("body", ["abc", "", "2", "4a\x1e", "\x1e4a"])
@@ -219,25 +217,28 @@ def test_after_the_upgrade_the_websocket_carries_the_session(target, path):
     answer = poll.get()
     assert (answer.status, answer.body) == (400, error(3))
     second = poll.upgrade()
-    second.is_closed(timeout=PING_INTERVAL_S)
+    second.is_closed()
     ws.send("4again" if path == "/engine.io/" else '42["message"]')
     packets = [ws.packet_but_ping() for _ in range(1 if path == "/engine.io/" else 2)]
     assert packets[-1] == ("4again" if path == "/engine.io/" else '42["message-back"]')
     ws.close()
 
 
-def test_binary_and_pings_go_over_the_websocket_after_the_upgrade(target):
-    poll = target.poll("/engine.io/")
-    ws = poll.upgrade()
-    ws.send("2probe")
-    assert ws.packet() == "3probe"
-    ws.send("5")
-    ws.binary(b"\x01\x02\x03\x04")
-    assert ws.packet() == b"\x01\x02\x03\x04"
-    for _ in range(2):
-        assert ws.packet() == "2"
-        ws.send("3")
-    ws.close()
+def test_binary_and_pings_go_over_the_websocket_after_the_upgrade(at_its_pace):
+    def go_over_it(target):
+        poll = target.poll("/engine.io/")
+        ws = poll.upgrade()
+        ws.send("2probe")
+        assert ws.packet() == "3probe"
+        ws.send("5")
+        ws.binary(b"\x01\x02\x03\x04")
+        assert ws.packet() == b"\x01\x02\x03\x04"
+        for _ in range(2):
+            assert ws.packet() == "2"
+            ws.send("3")
+        ws.close()
+
+    at_its_pace(go_over_it)
 
 
 def test_what_was_posted_before_the_upgrade_comes_over_the_websocket_in_order(target):
@@ -269,7 +270,7 @@ def test_a_websocket_that_begins_with_anything_but_a_probe_is_closed(target, pac
     poll = target.poll("/engine.io/")
     ws = poll.upgrade()
     ws.send(packet)
-    ws.is_closed(timeout=PING_INTERVAL_S)
+    ws.is_closed()
     poll.post("4hello")
     assert poll.get().body == "4hello"
 
@@ -331,13 +332,16 @@ def test_attachments_may_come_in_one_post_or_in_several(target, bodies):
     assert poll.packets(3) == [f'452-["message-back",{PLACEHOLDERS}]', "bAQID", "bBAUG"]
 
 
-def test_a_packet_whose_attachments_come_after_the_next_poll_is_kept(target):
-    poll = target.poll("/socket.io/")
-    join(poll)
-    poll.post('452-["message",' + PLACEHOLDERS + "]\x1ebAQID")
-    assert poll.get().body == "2"
-    poll.post("3\x1ebBAUG")
-    assert poll.packets(3) == [f'452-["message-back",{PLACEHOLDERS}]', "bAQID", "bBAUG"]
+def test_a_packet_whose_attachments_come_after_the_next_poll_is_kept(at_its_pace):
+    def is_kept(target):
+        poll = target.poll("/socket.io/")
+        join(poll)
+        poll.post('452-["message",' + PLACEHOLDERS + "]\x1ebAQID")
+        assert poll.get().body == "2"
+        poll.post("3\x1ebBAUG")
+        assert poll.packets(3) == [f'452-["message-back",{PLACEHOLDERS}]', "bAQID", "bBAUG"]
+
+    at_its_pace(is_kept)
 
 
 def test_an_unknown_namespace_is_refused_and_the_session_goes_on(target):
@@ -362,13 +366,16 @@ def test_a_packet_of_socket_io_against_the_rules_ends_the_session(target, packet
     assert poll.get().status == 400
 
 
-def test_who_joins_nothing_over_polling_is_closed_after_the_connect_timeout(target):
-    poll = target.poll("/socket.io/")
-    begin = time.monotonic()
-    while (answer := poll.get()).status == 200 and time.monotonic() - begin < WAIT_TIMEOUT_S:
-        poll.post("3")
-    assert answer.status == 400
-    assert time.monotonic() - poll.opened_at > CONNECT_TIMEOUT_S - 0.02
+def test_who_joins_nothing_over_polling_is_closed_after_the_connect_timeout(at_its_pace):
+    def is_closed(target):
+        poll = target.poll("/socket.io/")
+        begin = time.monotonic()
+        while (answer := poll.get()).status == 200 and time.monotonic() - begin < WAIT_TIMEOUT_S:
+            poll.post("3")
+        assert answer.status == 400
+        assert time.monotonic() - poll.opened_at > target.connect_timeout_s - 0.02
+
+    at_its_pace(is_closed)
 
 
 def test_sockets_go_on_over_the_websocket_after_an_upgrade(target):
@@ -442,14 +449,13 @@ class Wanderer:
                 pass  # its session is over
 
 
-def test_whatever_clients_do_and_however_they_go_away_the_target_serves_others(target):
-    wanderers = [Wanderer(target, seed) for seed in range(40)]
+def test_whatever_clients_do_and_however_they_go_away_the_target_serves_others(hasty):
+    wanderers = [Wanderer(hasty, seed) for seed in range(40)]
     threads = [threading.Thread(target=wanderer.wander, args=(12,), daemon=True) for wanderer in wanderers]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(WAIT_TIMEOUT_S)
         assert not thread.is_alive()
-    poll = target.poll("/socket.io/")
-    join(poll)
-    assert target.program.running()
+    at_some_pace(lambda _: join(hasty.poll("/socket.io/")), 1)  # within half a second
+    assert hasty.program.running()

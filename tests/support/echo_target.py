@@ -8,11 +8,13 @@ import struct
 import threading
 import time
 
+import pytest
 from patience import WAIT_TIMEOUT_S, OnlyPings
-from servers import wait_until
+from servers import at_some_pace, wait_until
 from ws_client import BINARY, CLOSE, TEXT, Closed, Refused, WsClient
 
 PING_INTERVAL_S, PING_TIMEOUT_S, CONNECT_TIMEOUT_S = 0.3, 0.2, 1.0
+PATIENT = 200  # times as long: nobody is pinged in a test
 SEPARATOR = "\x1e"
 
 
@@ -95,8 +97,13 @@ class HeldGet(threading.Thread):
 
 
 class EchoTarget:
-    def __init__(self, programs):
-        self.program = programs.host("socketio-echo", "0", ready=r"^ready ")
+    """pace: its intervals are so many times as long as a conformance check expects them."""
+
+    def __init__(self, programs, pace=1):
+        self.ping_interval_s, self.ping_timeout_s, self.connect_timeout_s = (
+            pace * interval_s for interval_s in (PING_INTERVAL_S, PING_TIMEOUT_S, CONNECT_TIMEOUT_S)
+        )
+        self.program = programs.host("socketio-echo", "0", pace, ready=r"^ready ")
         line = next(line for line in self.program.lines if line.startswith("ready "))
         self.port = int(line.rsplit(":", 1)[1])
 
@@ -203,3 +210,21 @@ def abort(held):
     """The client of a held GET goes away."""
     held.connection.sock.shutdown(socket.SHUT_RDWR)  # its thread closes it then
     held.wait()
+
+
+@pytest.fixture(scope="module")
+def hasty(session_programs):
+    """As a conformance check expects it."""
+    return EchoTarget(session_programs)
+
+
+@pytest.fixture(scope="module")
+def target(session_programs):
+    """What a test has to say to it takes less than its intervals, on any machine."""
+    return EchoTarget(session_programs, PATIENT)
+
+
+@pytest.fixture
+def at_its_pace(programs):
+    """at_its_pace(check): check(a target whose intervals a busy machine can keep)."""
+    return lambda check: at_some_pace(lambda pace: check(EchoTarget(programs, int(pace))), 1)
