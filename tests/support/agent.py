@@ -33,11 +33,11 @@ class Agent:
         words = [key or request["reply_to"], event, "DATA", json.dumps({"request_id": request["request_id"], **data})]
         return self.db.execute_command("NOTIFY.EVENT", *words, *(["NOSTORE"] if nostore else []))
 
-    def wait_cancelled(self, request, timeout=WAIT_TIMEOUT_S):
-        def is_told():
-            message = self.cancelled.get_message()
-            if message:
-                self.heard.append(message["data"])
-            return request["request_id"] in self.heard
+    def is_cancelled(self, request):
+        """Whether it has been told by now that nobody waits for this any more."""
+        while message := self.cancelled.get_message():
+            self.heard.append(message["data"])
+        return request["request_id"] in self.heard
 
-        wait_until(is_told, "that nobody waits any more", timeout)
+    def wait_cancelled(self, request, timeout=WAIT_TIMEOUT_S):
+        wait_until(lambda: self.is_cancelled(request), "that nobody waits any more", timeout)
