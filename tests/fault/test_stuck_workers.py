@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from servers import Bridge, wait_until
+from servers import Bridge, at_some_pace, wait_until
 from ws_client import WsClient
 
 WORKERS = 3
@@ -85,14 +85,17 @@ def test_a_worker_that_stands_still_is_not_ready_and_others_serve_who_comes_to_i
 
 
 def test_a_worker_that_stands_still_for_too_long_is_killed_and_another_one_is_started(bridge_of):
-    bridge = bridge_of("--worker-timeout", "2s")
-    mark = bridge.mark()
-    os.kill(pids_of(bridge)[1], signal.SIGSTOP)
-    bridge.wait_line("event=worker_stuck number=1 ", since=mark)
-    bridge.wait_line("event=worker_ended number=1 .*signal=9", since=mark)
-    bridge.wait_line("event=worker_started number=1 ", since=mark)
-    wait_until(lambda: ready_status(bridge) == 200, "being ready again")
-    assert not bridge.has_line("event=worker_stuck number=[02]")
+    def is_killed(timeout_s):
+        bridge = bridge_of("--worker-timeout", f"{timeout_s}s")
+        mark = bridge.mark()
+        os.kill(pids_of(bridge)[1], signal.SIGSTOP)
+        bridge.wait_line("event=worker_stuck number=1 ", since=mark)
+        bridge.wait_line("event=worker_ended number=1 .*signal=9", since=mark)
+        bridge.wait_line("event=worker_started number=1 ", since=mark)
+        wait_until(lambda: ready_status(bridge) == 200, "being ready again")
+        assert not bridge.has_line("event=worker_stuck number=[02]")
+
+    at_some_pace(is_killed, 2)
 
 
 def test_all_that_stand_still_at_once_are_replaced(bridge_of):
@@ -105,15 +108,19 @@ def test_all_that_stand_still_at_once_are_replaced(bridge_of):
 
 def test_time_in_which_everybody_was_stopped_is_held_against_nobody(bridge_of):
     """As a machine that sleeps, or a container that is frozen."""
-    bridge = bridge_of("--worker-timeout", "3s")
-    pids = [bridge.pid, *pids_of(bridge)]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    time.sleep(5)
-    for pid in pids:  # the supervisor is first
-        os.kill(pid, signal.SIGCONT)
-    wait_until(lambda: ready_status(bridge) == 200, "being ready again")
-    assert pids_of(bridge) == pids[1:]
+
+    def is_held_against_nobody(timeout_s):
+        bridge = bridge_of("--worker-timeout", f"{timeout_s}s")
+        pids = [bridge.pid, *pids_of(bridge)]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(timeout_s + 2)
+        for pid in pids:  # the supervisor is first
+            os.kill(pid, signal.SIGCONT)
+        wait_until(lambda: ready_status(bridge) == 200, "being ready again")
+        assert pids_of(bridge) == pids[1:]
+
+    at_some_pace(is_held_against_nobody, 3, doublings=3)
 
 
 def test_while_a_worker_waits_to_be_started_again_others_serve_who_comes_to_it(bridge_of):

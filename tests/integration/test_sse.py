@@ -14,7 +14,8 @@ import redis
 
 from bridge_helpers import Stand, id_before, ids_of, new_name, number_of
 from certificates import Certificate
-from servers import change_roles, free_port, wait_until
+from patience import WAIT_TIMEOUT_S
+from servers import at_some_pace, change_roles, free_port, wait_until
 from sse_client import PATH, Ended, SseClient
 from tokens import SECRET, token
 from ws_client import Refused
@@ -104,7 +105,7 @@ def test_an_event_has_its_type_as_name_and_the_published_bytes_as_data(stand, us
     stand.call("NOTIFY.READ", f"inbox:{user}", id_)
     published = []
     while len(published) < 3:
-        message = listener.get_message(timeout=5)
+        message = listener.get_message(timeout=WAIT_TIMEOUT_S)
         if message["type"] == "message":
             published.append(message["data"])
     events = [stream.next() for _ in range(3)]
@@ -491,13 +492,16 @@ def test_another_user_than_the_tokens_is_forbidden(jwt_stand, user):
 
 
 def test_an_expired_token_ends_the_stream_and_that_is_announced(jwt_stand, user):
-    stream = jwt_stand.stream(token=token(user, 4))
-    assert stream.expect("token_expiring").json["expires_at"]
-    events, whole = stream.until_end()
-    assert [event.json for event in events] == [
-        {"type": "close", "code": 4401, "reason": "the token has expired"}
-    ]
-    assert whole
+    def ends(lasts_s):
+        stream = jwt_stand.stream(token=token(user, lasts_s))
+        assert stream.expect("token_expiring").json["expires_at"]
+        events, whole = stream.until_end()
+        assert [event.json for event in events] == [
+            {"type": "close", "code": 4401, "reason": "the token has expired"}
+        ]
+        assert whole
+
+    at_some_pace(ends, 4, doublings=3)
 
 
 def test_who_knows_no_position_gets_what_nobody_has_seen_and_a_cut_repeats_none_of_it(jwt_stand, user):
