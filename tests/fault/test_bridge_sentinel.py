@@ -59,6 +59,9 @@ class Writer(threading.Thread):
     def run(self):
         while not self.stopping.is_set():
             port = self.primary()
+            if port is None:
+                self.stopping.wait(0.01)
+                continue
             client = redis_client(port, socket_timeout=1)
             try:
                 id_ = client.execute_command("NOTIFY.SEND", KEY, f"number {self.count}", "MAXLEN", 100000)

@@ -59,6 +59,16 @@ def kill_children(pid):
     wait_until(are_replaced, "others in their place")
 
 
+def waits(pid):
+    """Whether a signal does, that it will take some time later."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            words = dict(line.split(":", 1) for line in file)
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return int(words["SigPnd"], 16) | int(words["ShdPnd"], 16) != 0
+
+
 def is_serving(bridge):
     try:
         with socket.create_connection(("127.0.0.1", bridge.port), timeout=60) as sock:
@@ -136,7 +146,7 @@ def test_signals_in_any_order_leave_a_bridge_that_serves_and_nobody_beside_it(la
 
         def has_settled():
             pids = processes_of(bridge)
-            return len(pids) == (workers + 1 if workers > 1 else 1) and is_serving(bridge)
+            return len(pids) == (workers + 1 if workers > 1 else 1) and not any(map(waits, pids)) and is_serving(bridge)
 
         wait_until(has_settled, "one bridge that serves")
     mains = [pid for pid in processes_of(bridge) if workers == 1 or children(pid)]

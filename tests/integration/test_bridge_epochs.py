@@ -6,6 +6,7 @@ import itertools
 import pytest
 
 from bridge_helpers import number_of, wait_ready
+from patience import WAIT_TIMEOUT_S
 from poller import Poller
 from servers import Group, wait_until
 from sse_client import SseClient
@@ -38,7 +39,7 @@ class Failover(Group):
 
     def cut_off(self):
         """From here on what is written is lost."""
-        self.client.execute_command("WAIT", 1, 5000)
+        assert self.client.execute_command("WAIT", 1, 1000 * WAIT_TIMEOUT_S) == 1
         self.new.client().execute_command("REPLICAOF", "NO", "ONE")
 
     def fail_over(self):

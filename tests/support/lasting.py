@@ -18,9 +18,12 @@ def is_alive(pid):
 
 
 def children(pid):
-    """Processes whose parent it is, zombies too."""
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        return [int(word) for word in file.read().split()]
+    """Processes whose parent it is, zombies too. One that has ended has none."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 class Lasting(Bridge):
