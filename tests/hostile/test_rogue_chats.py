@@ -74,10 +74,11 @@ def test_readers_that_go_at_any_time_leave_nothing_behind(hall, seed):
     bridge, agent = hall
     rng = random.Random(seed)
     for _ in range(60):
-        reader = Chat(bridge.port, {"message": "Hi", "session_id": "s"}, user="alice")
-        if rng.random() < 0.3:
-            reader.close()
-        request = agent.take()
+        with agent.taking() as request:
+            reader = Chat(bridge.port, {"message": "Hi", "session_id": "s"}, user="alice")
+            if rng.random() < 0.3:
+                reader.close()
+            request = request()
         for _ in range(rng.randrange(5)):
             say_nonsense(agent, request, rng)
         if rng.random() < 0.3 and reader.sock.fileno() >= 0:

@@ -1,5 +1,7 @@
 """An agent for the tests: reads what bridges put into the stream and answers as it is told to."""
 
+import concurrent.futures
+import contextlib
 import json
 
 from patience import WAIT_TIMEOUT_S
@@ -24,6 +26,15 @@ class Agent:
         assert found, "nothing was asked"
         [(_, [(self.last, fields)])] = found
         return {**fields, "entry": self.last}
+
+    @contextlib.contextmanager
+    def taking(self):
+        """Yields what returns the next request: one that is taken back at once is taken all the same, since it is waited
+        for before it is asked."""
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            taken = pool.submit(self.take)
+            wait_until(lambda: taken.done() or self.db.info("clients")["blocked_clients"], "its waiting")
+            yield taken.result
 
     def has_next(self):
         return bool(self.db.xread({self.stream: self.last}, count=1))
