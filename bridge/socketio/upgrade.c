@@ -140,6 +140,7 @@ static void on_taken(void *ctx, enum poll_result result, const struct poll_taken
         return;
     }
     upgrade_free(upgrade);
+    session->set_back = taken->set_back;
     session_ws_begin(session, conn);
     go_on(session, taken);
 }

@@ -358,6 +358,109 @@ def test_who_had_a_session_that_is_named_by_another_is_set_back_only_if_its_box_
         assert (box.client.hget(box.key, "sb") is not None) == set_back
 
 
+SET_BACK = 12
+
+
+def is_set_back(reply):
+    assert reply[0] == "DONE", reply
+    return reply[SET_BACK] == 1
+
+
+def note_set_back(box, who="cc:7"):
+    """Somebody has had it whose answer Redis has lost."""
+    assert box.look(who, given=box.given() + 1) == ["ELSEWHERE"]
+
+
+@pytest.mark.parametrize("keeps", [False, True], ids=["given back", "kept"])
+def test_that_its_client_had_more_is_told_though_it_is_found_out_when_somebody_has_gone_on(box, alive, keeps):
+    """He was not told, and his giving it back does not make it so."""
+    alive("aa")
+    box.take(US)
+    note_set_back(box)
+    box.give(US, "one", keeps=keeps)
+    taken = box.take(US)
+    assert is_set_back(taken) and taken[6] == "one"
+    box.give(US, "told", keeps=keeps)
+    assert not is_set_back(box.take(US))
+
+
+def test_a_get_elsewhere_is_not_served_by_who_keeps_a_session_whose_client_had_more(box, alive):
+    alive("aa")
+    box.take(US)
+    box.give(US, "state", keeps=True)
+    note_set_back(box)
+    assert box.take(OTHERS, t="t1") == ["SERVED"]
+    assert box.look(US) == ["ELSEWHERE"]
+    assert is_set_back(box.ask(OTHERS, t="t1"))
+
+
+def test_who_keeps_a_session_whose_client_had_more_keeps_it_until_what_he_has_in_his_hand_is_done(box, alive):
+    """Or the session would end with it: what became of it nobody else knows."""
+    alive("aa")
+    box.take(US)
+    box.give(US, "state", keeps=True)
+    note_set_back(box)
+    box.push("4a")
+    assert box.look(US)[1] == "4a"
+    taken = box.take(US, t="t1")
+    assert (taken[0], taken[8]) == ("DONE", 1)
+    box.give(US, "next", keeps=True)
+    assert is_set_back(box.take(US, t="t2"))
+
+
+def test_a_session_that_goes_over_to_a_websocket_is_told_that_its_client_had_more(box):
+    box.take(US)
+    box.give(US, "state")
+    note_set_back(box)
+    box.probe("bb")
+    assert is_set_back(box.upgrade("bb"))
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["held", "kept"])
+def test_who_was_gone_on_without_had_more_if_he_has_answered_since_then_elsewhere(box, alive, kept):
+    """Bridges hear of a failover one after the other: who hears of it last has answered at the server that was left, and
+    what stands here is newer than that, and not what came of it."""
+    box.take(US)
+    if kept:
+        box.give(US, "state", keeps=True)
+    left = box.given()
+    assert not is_set_back(box.take(OTHERS))
+    box.give(OTHERS, "one", keeps=True)
+    assert box.look(US, given=left) == ["ELSEWHERE"]
+    alive("bb")
+    taken = box.take(OTHERS)
+    assert (taken[0], taken[8]) == ("DONE", 1), "nothing was lost"
+    box.give(OTHERS, "two", keeps=True)
+    assert left + 1 < box.given()
+    assert box.look(US, given=left + 1) == ["ELSEWHERE"]
+    assert is_set_back(box.take(OTHERS))
+
+
+def test_who_was_gone_on_without_and_has_it_again_is_not_taken_for_one_who_had_more(box, alive):
+    box.take(US)
+    box.give(US, "state", keeps=True)
+    box.take(OTHERS)
+    box.give(OTHERS, "one")
+    box.take(US)
+    box.give(US, "two", keeps=True)
+    left = box.given()
+    box.client.hdel(box.key, "k")
+    box.take("cc:1")
+    box.give("cc:1", "three")
+    assert box.look(US, given=left) == ["ELSEWHERE"]
+    assert not is_set_back(box.take(US))
+
+
+def test_that_something_may_be_missed_is_told_whatever_the_clock_was_when_it_was_last(box):
+    """The next server's may be behind."""
+    for last, missed in ((0, 0), (3_600_000, 1), (-3_600_000, 1)):
+        box.take(US)
+        box.give(US)
+        seconds, _ = box.client.time()
+        box.client.hset(box.key, "lt", seconds * 1000 + last)
+        assert box.take(US)[9] == missed, last
+
+
 def test_who_has_a_get_of_his_own_goes_on_whatever_redis_forgot(box, alive):
     """It shows that what was answered before was heard."""
     alive("aa")
@@ -428,7 +531,7 @@ def test_an_upgrade_brings_state_and_input_and_leaves_nothing_to_poll(box):
     box.push("4a")
     box.probe("bb")
     assert box.upgrade("cc") == ["LOST"]
-    word, input_, ping_in, dead_in, _, _, state, _ = box.upgrade("bb")
+    word, input_, ping_in, dead_in, _, _, state, *_ = box.upgrade("bb")
     assert (word, input_, state) == ("DONE", "4a", "state") and 0 < ping_in < dead_in
     assert box.take(US) == ["UPGRADED"]
     assert box.check() == "UPGRADED"
@@ -539,7 +642,7 @@ WRONG = ["", "x", "-1", "1e9", "99999999999999999999", "nan", "\x00", "1:2:3", "
 @pytest.mark.parametrize("name", operations(Box(None)))
 def test_whatever_lies_in_its_place_no_script_blocks_the_server_or_finds_a_command_to_run(name, client):
     rng = random.Random(name)
-    fields = ["v", "pi", "pt", "d", "p", "s", "h", "ht", "k", "kg", "lt", "uw", "g", "i", "hs", "c", "b", "a", "at", "ah", "u", "ue", "w"]
+    fields = ["v", "pi", "pt", "d", "p", "s", "h", "ht", "k", "kg", "lt", "uw", "g", "sb", "f", "fg", "i", "hs", "c", "b", "a", "at", "ah", "u", "ue", "w"]
     for _ in range(60):
         client.flushall()
         box = Box(client)

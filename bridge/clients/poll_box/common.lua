@@ -10,7 +10,8 @@
 --   g         1 once it was opened, and when it was given back last, as a number that only rises: whoever has it in his
 --             memory says what it was when he had it last. Redis may have lost something since (a failover), and with it
 --             whom he had answered what
---   sb        it was another g: what was answered since then, and is not in s, its client may have had
+--   sb        its client may have had more than s says, of what Redis has lost: 1, or 2 once who holds the box tells it so
+--   f, fg     without whom it was gone on with last, and what g was then
 --   i1, i2 …  input: what was POSTed; i: the last one, hs: the last that the holder was given,
 --   c         the last that was dealt with, b: bytes of those behind it
 --   a, at     the last answer, and what names the request that it was for
@@ -83,11 +84,21 @@ local function input(first, last)
   return names, #names > 0 and redis.call('HMGET', key, unpack(names)) or {}
 end
 
--- given: the g of who has the session in his memory. Has Redis lost what it was given since? Who goes on is to say so.
-local function note_if_set_back(g, given)
-  if (tonumber(g) or 0) < tonumber(given) then
+-- given: the g of who has the session in his memory. Has Redis lost what it was given since, or did it not know of that when
+-- somebody went on without him? Who goes on is to say so.
+local function note_if_set_back(who, g, given)
+  if g == given or given == '0' then
+    return
+  end
+  local f, fg = unpack(redis.call('HMGET', key, 'f', 'fg'))
+  if (tonumber(g) or 0) < tonumber(given) or f == who and fg ~= given then
     redis.call('HSET', key, 'sb', 1)
   end
+end
+
+-- Is its client to be told by whoever goes on from what stands here, and can that be done? (inherit)
+local function is_to_tell(sb, hs, c)
+  return sb == '1' and hs == c
 end
 
 -- Who is named as having the session is not who goes on with it. Whose GET he was to serve asks again.
@@ -123,16 +134,29 @@ local function times(due, dead)
   return due == '0' and -1 or math.max(0, due - at), math.max(0, dead - at)
 end
 
+-- Somebody goes on from what stands here; former had it.
+local function go_on(who, former, g, f, sb)
+  redis.call('HDEL', key, 'k', 'kg')
+  if former and former ~= who then
+    redis.call('HSET', key, 'f', former, 'fg', g)
+  elseif f == who then
+    redis.call('HDEL', key, 'f', 'fg')
+  end
+  if sb then
+    redis.call('HSET', key, 'sb', 2)
+  end
+end
+
 -- The session is who's from now on, with all that has come since it was given back. known: it is in his memory.
 local function hold(who, known)
-  local g, s, due, dead, i, hs, c, lt, pi, u, ue, sb = unpack(redis.call('HMGET', key, 'g', 's', 'p', 'd', 'i', 'hs', 'c', 'lt',
-    'pi', 'u', 'ue', 'sb'))
+  local g, s, due, dead, i, hs, c, lt, pi, u, ue, sb, h, k, kg, f = unpack(redis.call('HMGET', key, 'g', 's', 'p', 'd', 'i',
+    'hs', 'c', 'lt', 'pi', 'u', 'ue', 'sb', 'h', 'k', 'kg', 'f'))
   local _, items = input((known and hs or c) + 1, i)
   local ping_in, dead_in = times(due, dead)
-  local missed = not known and g ~= '1' and not (lt and now() - lt < tonumber(pi))
+  local missed = not known and g ~= '1' and not (lt and math.abs(now() - lt) < tonumber(pi))
   redis.call('HSET', key, 'h', who, 'hs', i)
   if not known then
-    redis.call('HDEL', key, 'k', 'kg')
+    go_on(who, keeper(k, kg, g) or h, g, f, sb)
   end
   if missed then
     redis.call('HSET', key, 'lt', now())

@@ -1,9 +1,10 @@
 -- Who has the session gives its box back. ARGV: who, state, whether there is an answer, that, whether it holds a ping,
 -- the last item of input that has been dealt with, whether he keeps the session in his memory, and the last two of
 -- look.lua.
-local v, h, ht, k, kg, g, i, hs, c, b = unpack(redis.call('HMGET', key, 'v', 'h', 'ht', 'k', 'kg', 'g', 'i', 'hs', 'c', 'b'))
+local v, h, ht, k, kg, g, i, hs, c, b, sb = unpack(redis.call('HMGET', key, 'v', 'h', 'ht', 'k', 'kg', 'g', 'i', 'hs', 'c', 'b',
+  'sb'))
 if v == VERSION and ARGV[9] == '' then
-  note_if_set_back(g, ARGV[8])
+  note_if_set_back(ARGV[1], g, ARGV[8])
 end
 if v ~= VERSION or (keeper(k, kg, g) or h) ~= ARGV[1] then
   return lost(v)
@@ -29,7 +30,9 @@ if #done > 0 then
 end
 local given = math.max(g + 1, now()) -- two branches that went on from one place come to different ones
 redis.call('HSET', key, 'g', given, 's', ARGV[2], 'c', c + #done, 'hs', c + #done, 'b', b)
-redis.call('HDEL', key, 'sb')
+if sb == '2' then -- else it was noted since he had the box: who goes on next tells it
+  redis.call('HDEL', key, 'sb')
+end
 if ARGV[3] == '1' and h then
   redis.call('HDEL', key, 'h', 'ht', 'ah')
   redis.call('HSET', key, 'a', ARGV[4], 'at', ht or '')

@@ -1,14 +1,15 @@
 -- Who has the session was woken. ARGV: who, g as he knows it, what names the GET that he has himself (empty: none). Without
--- one nobody knows whether what he has answered since was heard: then it is gone on with from what stands here.
-local v, h, k, kg, g, u, ue, uw, due, dead, i, hs = unpack(redis.call('HMGET', key, 'v', 'h', 'k', 'kg', 'g', 'u', 'ue', 'uw',
-  'p', 'd', 'i', 'hs'))
+-- one nobody knows whether what he has answered since was heard: then it is gone on with from what stands here. So it is
+-- if a GET waits whose client is to be told that it had more.
+local v, h, k, kg, g, u, ue, uw, due, dead, i, hs, c, sb = unpack(redis.call('HMGET', key, 'v', 'h', 'k', 'kg', 'g', 'u', 'ue',
+  'uw', 'p', 'd', 'i', 'hs', 'c', 'sb'))
 local keeps = keeper(k, kg, g)
 if v == VERSION and ARGV[3] == '' then
-  note_if_set_back(g, ARGV[2])
+  note_if_set_back(ARGV[1], g, ARGV[2])
 end
 if v ~= VERSION or (keeps or h) ~= ARGV[1] then
   return lost(v)
-elseif g ~= ARGV[2] and ARGV[3] == '' then
+elseif ARGV[3] == '' and (g ~= ARGV[2] or h and keeps and is_to_tell(sb, hs, c)) then
   give_up(ARGV[1], h, keeps)
   return lost(v)
 end

@@ -1,6 +1,6 @@
 -- It takes the session over, for good: what is left only says so. ARGV: node.
-local v, u, h, k, kg, g, s, due, dead, i, hs, c = unpack(redis.call('HMGET', key, 'v', 'u', 'h', 'k', 'kg', 'g', 's', 'p',
-  'd', 'i', 'hs', 'c'))
+local v, u, h, k, kg, g, s, due, dead, i, hs, c, sb = unpack(redis.call('HMGET', key, 'v', 'u', 'h', 'k', 'kg', 'g', 's', 'p',
+  'd', 'i', 'hs', 'c', 'sb'))
 local keeps = keeper(k, kg, g)
 if v ~= VERSION or u ~= ARGV[1] then
   return {'LOST'}
@@ -18,4 +18,4 @@ local ping_in, dead_in = times(due, dead)
 redis.call('DEL', key)
 redis.call('HSET', key, 'v', VERSION, 'w', 1)
 redis.call('PEXPIREAT', key, dead)
-return {'DONE', table.concat(items, '\30'), ping_in, dead_in, 0, 0, s, i}
+return {'DONE', table.concat(items, '\30'), ping_in, dead_in, 0, 0, s, i, 0, 0, 0, 0, sb and 1 or 0}
