@@ -338,9 +338,14 @@ static bool take_up(struct client *client)
     client_set_rate(client, &state->rate);
     if (state->warned)
         admission_skip_warning(client);
+    if (client->opening->set_back) /* it may have been greeted, and what it follows begins now */
+        client_tell_gap(client, json_null(), "gone");
     if (client->opening->missed && json_array_size(state->asked) > 0)
         client_tell_gap(client, json_null(), "between_polls");
-    return auto_follow_asked(client, state, &gone_kind) == 0;
+    if (auto_follow_asked(client, state, &gone_kind) != 0)
+        return false;
+    tell_gaps(client, state->gaps);
+    return true;
 }
 
 static bool has_brought(const struct client *client)

@@ -16,6 +16,7 @@ from nginx import Nginx
 from poller import Poller
 from servers import Bridge, wait_until
 from tcp_proxy import TcpProxy
+from ws_client import WsClient
 
 UNKNOWN = {"code": 1, "message": "Session ID unknown"}
 
@@ -856,3 +857,77 @@ def test_what_nobody_has_seen_waits_for_the_greeting_and_comes_behind_it(program
         assert [alice.event("notification")["title"] for _ in range(2)] == ["unseen", "then"]
     finally:
         proxy.close()
+
+
+def until_told_gone(poller):
+    """Names of the events before it is told that something may be gone of all that it follows."""
+    before = []
+    while True:
+        name, *args = json.loads(poller.next("42")[2:])
+        if name == "gap" and (args[0]["reason"], args[0]["keys"]) == ("gone", None):
+            return before
+        before.append(name)
+
+
+def test_that_not_all_of_what_was_asked_for_before_the_greeting_could_be_had_is_told_by_who_goes_on(programs, redis_server):
+    """Its answer waits for the other key, of which there is more than its client can be sent before it is greeted."""
+    client = redis_server.client()
+    for n in range(3):
+        call(client, "NOTIFY.SEND", "topic:short", f"s{n}", "ID", f"100{n}-0", "MAXLEN", "1")
+    for n in range(100):
+        call(client, "NOTIFY.SEND", "topic:long", f"l{n}", "CONTENT", "x" * 1000)
+    proxy = TcpProxy(redis_server.port)
+    slow = programs.add(Bridge(proxy, "--outbox-bytes", "4096", name="slow")).start()
+    other = programs.bridge(redis_server, "--outbox-bytes", "4096")
+    alice = Poller(slow.port, query="user=alice").open()
+    try:
+        proxy.hold(b"eio:bridges")  # the link that hears of sessions
+        alice.post("40", '420["resume",{"positions":{"topic:short":"1000-0","topic:long":"0-0"}}]')
+        assert "UNAVAILABLE" in alice.next("430")
+        slow.kill9()
+    finally:
+        proxy.close()
+    alice.ports = itertools.repeat(other.port)
+    while '"l99"' not in str(alice.packets):
+        alice.packets += alice.poll()
+    told = [json.loads(packet[2:])[1] for packet in alice.packets if packet.startswith('42["resumed"')]
+    assert False in [one["results"]["topic:short"]["recovered"] for one in told if "topic:short" in one["results"]]
+
+
+def test_who_was_greeted_in_an_answer_that_redis_forgot_is_told_that_something_may_be_gone(programs, redis_server):
+    """It begins anew, and what came since the first greeting is not what it begins with."""
+    proxy = TcpProxy(redis_server.port)
+    bridge = programs.add(Bridge(proxy, name="slow")).start()
+    alice = Poller(bridge.port, query="user=alice&topics=news").open()
+    try:
+        proxy.hold(b"eio:bridges")  # the link that hears of sessions
+        alice.post("40", '420["ping",{}]')
+        alice.next("430")
+        copy = Copy(redis_server, alice)
+        proxy.release(b"eio:bridges")
+        alice.event("connected")
+        copy.put_back()
+        call(redis_server.client(), "NOTIFY.SEND", "topic:news", "between")
+        assert "notification" not in until_told_gone(alice)
+    finally:
+        proxy.close()
+
+
+def test_a_session_that_goes_over_to_a_websocket_is_told_of_what_redis_forgot(alice, bridges, redis_server):
+    alice.ports = itertools.repeat(bridges[0].port)
+    alice.join()
+    for n in itertools.count():
+        copy, keeper = Copy(redis_server, alice), keeper_of(redis_server, alice)
+        send(redis_server, f"one{n}")
+        alice.event("notification", title=f"one{n}")
+        if keeper and keeper == keeper_of(redis_server, alice):  # or it took too long
+            break
+    copy.put_back()
+    ws = WsClient(bridges[1].port, f"/socket.io/?EIO=4&transport=websocket&sid={alice.sid}&user=alice")
+    ws.send("2probe")
+    assert ws.recv_text() == "3probe"
+    ws.send("5")
+    while not (text := ws.recv_text()).startswith('42["gap"'):
+        pass
+    assert json.loads(text[2:])[1]["keys"] == ["inbox:alice", "topic:all"] and '"gone"' in text
+    ws.sock.close()
