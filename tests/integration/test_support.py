@@ -119,11 +119,12 @@ def test_a_port_is_given_to_nobody_else_before_its_program_listens():
     ports = [free_port() for _ in range(30)]
     assert len(set(ports)) == 30
     assert not any(reserve_elsewhere(port) for port in ports[:2])
-    node = free_port(beside=[10000])  # and its bus
-    assert not reserve_elsewhere(node) and not reserve_elsewhere(node + 10000)
+    nodes = [free_port(beside=[10000]) for _ in range(5)]  # and its bus
+    assert not reserve_elsewhere(nodes[0]) and not reserve_elsewhere(nodes[0] + 10000)
     for _ in range(100):
         free_port()
-    assert reserve_elsewhere(ports[0]) and reserve_elsewhere(node + 10000)
+    assert any(map(reserve_elsewhere, ports[:5]))  # another run may have been given one of them
+    assert any(reserve_elsewhere(node + 10000) for node in nodes)
 
 
 def test_what_is_only_late_is_tried_more_slowly_and_what_is_wrong_stays_wrong():
