@@ -51,7 +51,7 @@ def test_resume_brings_what_each_key_holds_after_its_position_then_answers(stand
         "topic:all": {"recovered": True, "count": 1},
     }
     live = [stand.send(key) for key in keys]
-    assert [tab.recv()["id"] for _ in live] == live
+    assert sorted(tab.recv()["id"] for _ in live) == sorted(live)  # keys have no order
     assert stand.drain(tab) == []
 
 
