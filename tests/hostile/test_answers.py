@@ -13,6 +13,8 @@ from raw_peer import RawPeer, frame
 from servers import wait_until
 from ws_client import TEXT, WsClient
 
+pytestmark = pytest.mark.measures
+
 PEERS = 10
 OUTBOX_BYTES = 1 << 20
 PER_PEER_BYTES = OUTBOX_BYTES + (256 << 10)

@@ -8,6 +8,8 @@ from flood import COMPRESSED_KINDS
 from raw_peer import CONT, frame
 from ws_client import PING, PONG, TEXT, WsClient
 
+pytestmark = pytest.mark.measures
+
 ABOVE_IDLE_S = 0.050
 PROBES = 100
 ROUNDS = 10  # the machine has other things to do, too: the best one counts

@@ -8,6 +8,8 @@ from contract_c_client import Application, Refused
 from servers import at_some_pace, change_roles
 from tokens import SECRET, token
 
+pytestmark = pytest.mark.measures
+
 ROLES = """
 role *
   categories  system

@@ -17,6 +17,8 @@ from servers import Bridge, change_roles, read_files_again, replace_file, wait_u
 from tokens import SECRET, Key, b64, claims, token
 from ws_client import WsClient
 
+pytestmark = pytest.mark.measures
+
 FREE = ["--message-rate", "0"]  # what is tested holds without a limit on messages
 JWT = ["--auth", "jwt", "--jwt-secret", SECRET, *FREE]
 

@@ -18,6 +18,8 @@ from sse_client import SseClient
 from tokens import SECRET, Key, claims, token
 from ws_client import Refused, WsClient
 
+pytestmark = pytest.mark.measures
+
 FREE = ["--message-rate", "0", "--request-rate", "0", "--max-sessions-per-user", "0", "--auth-timeout", "60s"]
 
 

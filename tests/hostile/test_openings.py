@@ -5,8 +5,12 @@ import random
 import socket
 import time
 
+import pytest
+
 from servers import wait_until
 from ws_client import Closed, Refused, WsClient
+
+pytestmark = pytest.mark.measures
 
 PIECES = [
     *("%", "%0", "%0a", "%0D%0A", "%00", "%ff", "%zz", "%2F", "%2e%2e", "+", "/", "//", "?", "&", "=", "#"),

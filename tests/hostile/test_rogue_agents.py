@@ -10,6 +10,8 @@ from agent import Agent
 from servers import wait_until
 from ws_client import WsClient
 
+pytestmark = pytest.mark.measures
+
 BIG = "x" * 60000
 
 

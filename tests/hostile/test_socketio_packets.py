@@ -12,6 +12,8 @@ from servers import wait_until
 from socketio_peer import ACK, CONNECT_ERROR, SocketIo
 from ws_client import BINARY, TEXT, Closed
 
+pytestmark = pytest.mark.measures
+
 ABUSE, BAD_TEXT, TOO_BIG, BAD_FRAME = 4400, 1007, 1009, 1002
 MAX_PAYLOAD = 65536
 PLACE = '{"_placeholder":true,"num":0}'
