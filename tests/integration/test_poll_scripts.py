@@ -451,6 +451,30 @@ def test_who_was_gone_on_without_and_has_it_again_is_not_taken_for_one_who_had_m
     assert not is_set_back(box.take(US))
 
 
+def put_clock_back(box, ms=3_600_000):
+    """The next server's is behind by so much."""
+    times = {name: box.client.hget(box.key, name) for name in ("p", "d", "ue")}
+    box.client.hset(box.key, mapping={name: int(at) + ms for name, at in times.items() if at and at != "0"})
+    box.client.pexpireat(box.key, box.client.hget(box.key, "d"))
+
+
+def test_a_ping_is_sent_and_its_pong_awaited_no_later_than_a_client_waits_though_the_clock_is_behind(box):
+    put_clock_back(box)
+    assert box.take(US)[2:4] == box.look(US)[2:4] == [25000, 45000]
+    box.give(US, pinged=True)
+    assert box.push(pong=True) == "DONE"
+    _, _, ping_in, dead_in, *_ = box.take(US)
+    assert 24000 < ping_in <= 25000 and 44000 < dead_in <= 45000
+
+
+def test_a_probe_of_another_clock_holds_nobody_off(box):
+    """Or GETs would be answered with nothing, one behind the other, for as long as the clocks are apart."""
+    box.probe("bb")
+    assert box.take(US) == ["PROBED"]
+    put_clock_back(box)
+    assert box.take(US)[0] == "DONE"
+
+
 def test_that_something_may_be_missed_is_told_whatever_the_clock_was_when_it_was_last(box):
     """The next server's may be behind."""
     for last, missed in ((0, 0), (3_600_000, 1), (-3_600_000, 1)):

@@ -23,6 +23,7 @@
 local key = KEYS[1]
 local VERSION = '1'
 local ITEMS_MAX = 1024 -- more is nothing that these scripts have written
+local PROBE_MS_MAX = 60000 -- nobody probes for so long
 
 local function now()
   local time = redis.call('TIME')
@@ -39,9 +40,15 @@ local function lost(v)
   return {v == VERSION and 'ELSEWHERE' or 'LOST'}
 end
 
+-- What is left until then, and never more than it can be: the clock is another one if the server is.
+local function left(at, most)
+  return math.min(math.max(0, at - now()), most)
+end
+
 -- Is a WebSocket about to take it over?
 local function is_probed(u, ue)
-  return u and tonumber(ue) > now()
+  local ms = u and ue - now() or 0
+  return ms > 0 and ms <= PROBE_MS_MAX
 end
 
 -- A bridge that is gone listens to nothing: 0.
@@ -130,8 +137,8 @@ end
 
 -- In how many ms the ping is due, -1 while one is under way; and death.
 local function times(due, dead)
-  local at = now()
-  return due == '0' and -1 or math.max(0, due - at), math.max(0, dead - at)
+  local pi, pt = unpack(redis.call('HMGET', key, 'pi', 'pt'))
+  return due == '0' and -1 or left(due, pi), left(dead, pi + pt)
 end
 
 -- Somebody goes on from what stands here; former had it.
