@@ -259,14 +259,21 @@ static bool restore(struct session *session, struct notify_str state)
     return true;
 }
 
+/* Has its client joined, perhaps, and been told so, and Redis has lost that? It would wait for what
+ * never comes; with a new session it says where it was. */
+static bool may_have_joined(struct session *session)
+{
+    return session_is_set_back(session) && TAILQ_EMPTY(&membership_of(session)->sockets);
+}
+
 static bool on_open(struct session *session, struct notify_str state)
 {
     TAILQ_INIT(&membership_of(session)->sockets);
     if (state.len > 0)
-        return restore(session, state);
+        return restore(session, state) && !may_have_joined(session);
     set_connect_timeout(session,
                         wall_ms(session) + socketio_of(session)->config.connect_timeout_ms);
-    return true;
+    return !may_have_joined(session);
 }
 
 /* Attachments have as much time as joining has. */

@@ -913,6 +913,20 @@ def test_who_was_greeted_in_an_answer_that_redis_forgot_is_told_that_something_m
         proxy.close()
 
 
+def test_a_session_of_which_redis_forgot_that_anything_was_joined_is_over_at_once(alice, bridges, redis_server):
+    """Its client has been told that it has joined, and would wait until the time for that is over."""
+    alice.ports = itertools.repeat(bridges[0].port)
+    alice.open()
+    copy = Copy(redis_server, alice)
+    alice.post("40")
+    alice.next("40")
+    alice.event("connected")
+    copy.put_back()
+    status, body = alice.request("GET", sid=alice.sid)
+    assert (status, json.loads(body)) == (400, UNKNOWN)
+    wait_until(lambda: not box_of(redis_server, alice), "the end of its box")
+
+
 def test_a_session_that_goes_over_to_a_websocket_is_told_of_what_redis_forgot(alice, bridges, redis_server):
     alice.ports = itertools.repeat(bridges[0].port)
     alice.join()
