@@ -197,6 +197,7 @@ static void on_taken(void *ctx, const struct poll_reply *reply)
     if (hold->asks) {
         hold->seen = said.last;
         hold->given = said.given;
+        hold->said = said.known ? hold->said : said.given;
     }
     if (said.result == POLL_FULL)
         counter_add(COUNTER_POLL_INPUT, 1);
@@ -235,11 +236,12 @@ static void send_take(struct poll_hold *hold, enum poll_script script, size_t ar
 static void take_for_get(struct poll_boxes *boxes, const struct poll_taking *taking, poll_fn fn)
 {
     struct poll_hold *hold = hold_new(boxes, taking, fn);
-    char token[POLL_TOKEN_MAX], given[NUMBER_TEXT_MAX + 1];
+    char token[POLL_TOKEN_MAX], given[NUMBER_TEXT_MAX + 1], said[NUMBER_TEXT_MAX + 1];
     const struct notify_str args[] = {poll_hold_token(hold, token), poll_hold_t(hold),
-                                      number_text(given, (int64_t)hold->given)};
+                                      number_text(given, (int64_t)hold->given),
+                                      number_text(said, (int64_t)hold->said)};
 
-    send_take(hold, POLL_TAKE, 3, args, taking->sid);
+    send_take(hold, POLL_TAKE, 4, args, taking->sid);
 }
 
 static void box_ask(void *store, struct poll_hold *hold, bool leaves, poll_fn fn, void *ctx)
@@ -448,10 +450,10 @@ static struct notify_str own_get(const struct poll_hold *hold, struct notify_str
 
 static void box_look(void *store, struct poll_hold *hold, poll_fn fn, void *ctx)
 {
-    char token[POLL_TOKEN_MAX], given[NUMBER_TEXT_MAX + 1];
+    char token[POLL_TOKEN_MAX], given[NUMBER_TEXT_MAX + 1], said[NUMBER_TEXT_MAX + 1];
     const struct notify_str who = poll_hold_token(hold, token);
     const struct notify_str args[] = {who, number_text(given, (int64_t)hold->given),
-                                      own_get(hold, who)};
+                                      own_get(hold, who), number_text(said, (int64_t)hold->said)};
 
     (void)store;
     assert(!hold->looking && !hold->over);
@@ -459,7 +461,7 @@ static void box_look(void *store, struct poll_hold *hold, poll_fn fn, void *ctx)
     hold->woken = hold->blind = false;
     hold->fn = fn;
     hold->ctx = ctx;
-    call_for(hold, POLL_LOOK, on_looked, 3, args);
+    call_for(hold, POLL_LOOK, on_looked, 4, args);
 }
 
 static struct poll_hold *hold_kept(const struct poll_holds *holds, uint64_t number)
@@ -482,8 +484,10 @@ static void on_given(void *ctx, const struct poll_reply *reply)
     said.result = result_for(hold, reply->result);
     hold->under_way--;
     hold->giving = false;
-    if (said.result == POLL_DONE)
+    if (said.result == POLL_DONE) {
         hold->given = said.given;
+        hold->said = hold->says ? said.given : hold->said;
+    }
     hold->keeps = hold->keeps && (said.result == POLL_DONE || said.result == POLL_UNHEARD);
     if (!hold->keeps || hold->over)
         poll_hold_end(hold);
@@ -512,10 +516,18 @@ static void send_drop(struct poll_hold *hold)
     call_for(hold, POLL_DROP, on_dropped, 1, args);
 }
 
+/* Does it say anything that is lost if Redis loses it? */
+static bool says_more_than_a_ping(const struct poll_giving *giving)
+{
+    return giving->answers && !notify_str_eq(giving->answer, NOTIFY_STR("2")) &&
+           !notify_str_eq(giving->answer, NOTIFY_STR("6"));
+}
+
 static void box_give_back(void *store, struct poll_hold *hold, const struct poll_giving *giving,
                           poll_fn fn, void *ctx)
 {
-    char token[POLL_TOKEN_MAX], seen[NUMBER_TEXT_MAX + 1], given[NUMBER_TEXT_MAX + 1];
+    char token[POLL_TOKEN_MAX], seen[NUMBER_TEXT_MAX + 1], given[NUMBER_TEXT_MAX + 1],
+        said[NUMBER_TEXT_MAX + 1];
     const struct notify_str who = poll_hold_token(hold, token);
     const struct notify_str args[] = {who,
                                       giving->state,
@@ -525,12 +537,14 @@ static void box_give_back(void *store, struct poll_hold *hold, const struct poll
                                       number_text(seen, (int64_t)hold->seen),
                                       FLAG(giving->keeps),
                                       number_text(given, (int64_t)hold->given),
-                                      own_get(hold, who)};
+                                      own_get(hold, who),
+                                      number_text(said, (int64_t)hold->said)};
 
     (void)store;
     hold->fn = fn;
     hold->ctx = ctx;
     hold->asks = false;
+    hold->says = says_more_than_a_ping(giving);
     hold->giving = true;
     hold->keeps = giving->keeps && giving->state.len <= boxes_of(hold)->config.state_max;
     if (giving->state.len <= boxes_of(hold)->config.state_max) {

@@ -19,7 +19,7 @@
 struct loop;
 struct turns;
 
-#define POLL_CALL_ARGS 9
+#define POLL_CALL_ARGS 10
 
 /* What stands in every reply. Borrowed for the call. */
 struct poll_reply {

@@ -28,7 +28,8 @@ struct poll_hold {
     void *boxes; /* for whoever made it */
     uint64_t number;
     uint64_t seen;  /* the last item of input that its holder has been given */
-    uint64_t given; /* g of the box (poll_box/common.lua) when its holder had it last */
+    uint64_t given; /* g of the box (poll_box/common.lua) when its holder had it last, */
+    uint64_t said;  /* and when more than a ping had been said last, as far as he knows */
     void (*on_wake)(void *ctx);
     void *wake_ctx;
     poll_fn fn; /* of the call under way */
@@ -39,6 +40,7 @@ struct poll_hold {
     bool asks;            /* for a GET of its own, which shows that what was answered was heard */
     bool looking, giving;
     bool keeps;         /* it stays when the box has been given back */
+    bool says;          /* what is given back says more than a ping */
     bool woken, queued; /* it is to look; and stands among those to be told so */
     bool blind;         /* it has looked, and Redis did not answer */
     bool over;          /* its holder knows it no more */

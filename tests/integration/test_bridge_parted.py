@@ -16,12 +16,12 @@ KEY = "topic:news"
 class Parted(Group):
     """A primary, its replica, and two bridges, each of which is led to the one or the other by itself."""
 
-    def __init__(self):
+    def __init__(self, *words):
         super().__init__()
         self.old = self.redis()
         self.new = self.replica(self.old)
         self.switches = [TcpProxy(self.old.port) for _ in range(2)]
-        self.bridges = [self.bridge(switch, name=f"bridge{n}") for n, switch in enumerate(self.switches)]
+        self.bridges = [self.bridge(switch, *words, name=f"bridge{n}") for n, switch in enumerate(self.switches)]
 
     def send(self, server, title):
         return server.client().execute_command("NOTIFY.SEND", KEY, title)
@@ -59,8 +59,8 @@ class Parted(Group):
 
 
 @pytest.fixture
-def parted():
-    group = Parted()
+def parted(request):
+    group = Parted(*getattr(request, "param", []))
     yield group
     group.close()
 
@@ -129,3 +129,24 @@ def test_an_answer_that_never_came_is_told_where_the_server_is_the_primary_again
     wait_until(lambda: not parted.has_sessions(1), "its looking whether the session is still its")
     polls_at(alice, parted, 0)
     told_until(alice, parted, parted.old)
+
+
+@pytest.mark.parametrize("parted", [["--socketio-ping-interval", "1s"]], indirect=True, ids=["pings"])
+def test_a_ping_of_a_server_that_was_left_is_nothing_that_is_lost(parted):
+    alice = join(parted)
+    parted.part()
+    parted.lead(1, parted.new)
+    assert alice.request("GET", sid=alice.sid)[1] == "2"
+    alice.post("3")
+    polls_at(alice, parted, 1)
+    parted.send(parted.new, "first")
+    alice.event("notification", title="first")
+    parted.lead(0, parted.new)
+    wait_until(lambda: not parted.has_sessions(0), "its looking whether the session is still its")
+    for n in range(3):
+        parted.send(parted.new, f"n{n}")
+        while True:
+            name, *args = json.loads(alice.next("42")[2:])
+            assert not is_told(name, *args)
+            if name == "notification":
+                break

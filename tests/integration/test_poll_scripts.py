@@ -436,6 +436,19 @@ def test_who_was_gone_on_without_had_more_if_he_has_answered_since_then_elsewher
     assert is_set_back(box.take(OTHERS))
 
 
+@pytest.mark.parametrize("where", ["an older box", "a box of others"])
+def test_who_has_answered_nothing_but_pings_since_then_has_told_nothing_that_is_lost(box, where):
+    box.take(US)
+    box.give(US, "state", keeps=True)
+    left = box.given()
+    if where == "a box of others":
+        box.take(OTHERS)
+        box.give(OTHERS, "one")
+    for said, set_back in ((left, False), (left + 1, True)):
+        assert box.look(US, given=box.given() + 2, said=said) == ["ELSEWHERE"]
+        assert (box.client.hget(box.key, "sb") is not None) == set_back
+
+
 def test_who_was_gone_on_without_and_has_it_again_is_not_taken_for_one_who_had_more(box, alive):
     box.take(US)
     box.give(US, "state", keeps=True)

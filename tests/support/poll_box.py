@@ -38,8 +38,13 @@ class Box:
         """As the box says, unless the bridge knows otherwise."""
         return given or self.client.hget(self.key, "g") or 0
 
-    def take(self, who, t="", given=None):
-        return self.run("take", who, t, self._given(given))
+    @staticmethod
+    def _said(given, said):
+        """As long as nothing else is said, something was with what was given last."""
+        return (given or 0) if said is None else said
+
+    def take(self, who, t="", given=None, said=None):
+        return self.run("take", who, t, self._given(given), self._said(given, said))
 
     def ask(self, who, t="", leaves=False):
         return self.run("ask", who, t, int(leaves))
@@ -47,11 +52,12 @@ class Box:
     def finish(self, who, answer=""):
         return self.run("finish", who, answer)[0]
 
-    def look(self, who, given=None, own=""):
-        return self.run("look", who, self._given(given), own)
+    def look(self, who, given=None, own="", said=None):
+        return self.run("look", who, self._given(given), own, self._said(given, said))
 
-    def give(self, who, state="s", answer="", pinged=False, seen=1000, answers=True, keeps=False, given=None, own=""):
-        return self.run("give", who, state, int(answers), answer, int(pinged), seen, int(keeps), self._given(given), own)
+    def give(self, who, state="s", answer="", pinged=False, seen=1000, answers=True, keeps=False, given=None, own="", said=None):
+        words = (who, state, int(answers), answer, int(pinged), seen, int(keeps), self._given(given), own)
+        return self.run("give", *words, self._said(given, said))
 
     def push(self, payload="", pong=False, max_bytes=1000, max_items=8):
         return self.run("push", payload, int(pong), max_bytes, max_items)[0]

@@ -91,14 +91,10 @@ local function input(first, last)
   return names, #names > 0 and redis.call('HMGET', key, unpack(names)) or {}
 end
 
--- given: the g of who has the session in his memory. Has Redis lost what it was given since, or did it not know of that when
--- somebody went on without him? Who goes on is to say so.
-local function note_if_set_back(who, g, given)
-  if g == given or given == '0' then
-    return
-  end
-  local f, fg = unpack(redis.call('HMGET', key, 'f', 'fg'))
-  if (tonumber(g) or 0) < tonumber(given) or f == who and fg ~= given then
+-- said: what g was when who has the session in his memory had last answered more than a ping. Has Redis lost that, or did
+-- it not know of it when somebody went on without him? Who goes on is to say so.
+local function note_if_set_back(who, g, f, fg, said)
+  if tonumber(said) > (tonumber(g) or 0) or f == who and tonumber(said) > (tonumber(fg) or 0) then
     redis.call('HSET', key, 'sb', 1)
   end
 end
