@@ -143,8 +143,9 @@ def test_of_two_answers_the_first_counts(stand, user):
 def test_no_answer_in_time_is_one_error_and_the_agent_is_told(make_office, user):
     office = make_office("--agent-timeout", "500ms")
     tab = office.talk(user)
-    ask(tab)
-    request = office.agent.take()
+    with office.agent.taking() as request:
+        ask(tab)
+        request = request()
     error = tab.expect(type="error")["error"]
     assert (error["code"], error["details"]) == ("PROCESSING_ERROR", {"timeout_ms": 500})
     office.agent.wait_cancelled(request)

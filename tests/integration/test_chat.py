@@ -168,8 +168,9 @@ def test_a_whole_reply_is_one_piece_and_the_end(stand, user):
 
 def test_no_answer_in_time_is_one_error(make_hall, user):
     hall = make_hall("--agent-timeout", "500ms")
-    reader = hall.chat(user)
-    request = hall.agent.take()
+    with hall.agent.taking() as request:
+        reader = hall.chat(user)
+        request = request()
     events = reader.all()
     assert [e["type"] for e in events] == ["start", "error"]
     assert (events[1]["code"], events[1]["details"]) == ("PROCESSING_ERROR", {"timeout_ms": 500})
@@ -177,11 +178,14 @@ def test_no_answer_in_time_is_one_error(make_hall, user):
 
 
 def test_an_agent_that_falls_silent_is_given_up(make_hall, user):
-    hall = make_hall("--agent-timeout", "500ms")
-    reader, request = hall.started(user)
-    hall.agent.say(request, "token", seq=1, content="x")
-    assert [e["type"] for e in reader.all()] == ["token", "error"]
-    hall.agent.wait_cancelled(request)
+    def is_given_up(timeout_s):
+        hall = make_hall("--agent-timeout", f"{int(timeout_s * 1000)}ms")
+        reader, request = hall.started(user)
+        hall.agent.say(request, "token", seq=1, content="x")
+        assert [e["type"] for e in reader.all()] == ["token", "error"]
+        hall.agent.wait_cancelled(request)
+
+    at_some_pace(is_given_up, 0.5)
 
 
 @pytest.mark.parametrize("at", [0, 1])

@@ -14,7 +14,7 @@ import tokens
 from module_helpers import call
 from nginx import Nginx
 from poller import Poller
-from servers import Bridge, wait_until
+from servers import Bridge, at_some_pace, wait_until
 from tcp_proxy import TcpProxy
 from ws_client import WsClient
 
@@ -318,12 +318,15 @@ def test_who_breaks_the_rules_is_let_go_of_at_once_whether_a_poll_is_held_or_not
 
 
 def test_a_poller_that_vanishes_is_forgotten_with_its_box(programs, redis_server):
-    bridge = programs.bridge(redis_server, "--socketio-ping-interval", "300ms", "--socketio-ping-timeout", "200ms")
-    alice = Poller(bridge.port, query="user=alice").open()
-    alice.request("POST", b"40", sid=alice.sid)
-    assert box_of(redis_server, alice)
-    wait_until(lambda: not box_of(redis_server, alice), "the end of its box")
-    assert alice.request("GET", sid=alice.sid)[0] == 400
+    def is_forgotten(unit_s):
+        times = "--socketio-ping-interval", f"{int(300 * unit_s)}ms", "--socketio-ping-timeout", f"{int(200 * unit_s)}ms"
+        alice = Poller(programs.bridge(redis_server, *times).port, query="user=alice").open()
+        alice.request("POST", b"40", sid=alice.sid)
+        assert box_of(redis_server, alice)
+        wait_until(lambda: not box_of(redis_server, alice), "the end of its box")
+        assert alice.request("GET", sid=alice.sid)[0] == 400
+
+    at_some_pace(is_forgotten, 1)
 
 
 def test_without_redis_polls_are_answered_at_once_so_that_clients_come_back(programs, redis_server):
