@@ -45,7 +45,7 @@ def test_ten_thousand_that_open_and_close_leave_nothing(front):
     for n in range(10_000):
         peer = RawPeer(bridge.port, f"/ws/s{n % 50}?user=u{n % 500}")
         peer.sock.close()
-        if n % 2000 == 0:
+        if n % 200 == 0:  # who reads nothing for long is not there any more
             assert_served(redis, honest)
     wait_until(lambda: sets(redis) == {"sessions:honest", "ws:session:honest"}, "an empty Redis")
     wait_until(lambda: bridge.open_fds() <= fds + 2, "all descriptors' being closed")
