@@ -18,7 +18,7 @@ from judge import fault_of
 from patience import OnlyPings
 from sentinels import call
 from servers import ROOT, Program, RedisServer, at_some_pace, free_port, redis_client, until_refused, wait_until
-from ws_client import PING, TEXT, WsClient
+from ws_client import CLOSE, PING, TEXT, WsClient
 
 
 def test_a_replica_is_synced_while_its_primary_goes_on_writing(programs):
@@ -170,14 +170,42 @@ class Pinger:
             peer.close()
 
 
+class Leaver(Pinger):
+    """Says all of it, and goes before anybody answers."""
+
+    def __init__(self, frame):
+        self.has_gone = threading.Event()
+        super().__init__(frame)
+
+    def _serve(self):
+        peer, _ = self.listener.accept()
+        peer.recv(4096)
+        peer.sendall(b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + self.frame)
+        peer.close()
+        self.has_gone.set()
+
+
+def test_what_was_said_before_the_end_is_read_though_its_pings_cannot_be_answered_any_more():
+    """A client of a busy machine reads late: the pings, and why it was closed, too."""
+    end = bytes([0x80 | CLOSE, 2]) + (4401).to_bytes(2, "big")
+    leaver = Leaver(bytes([0x80 | PING, 0]) * 50 + end)
+    client = WsClient(leaver.port)
+    assert leaver.has_gone.wait(60)
+    assert client.wait_closed().code == 4401
+    assert client.pings == 50
+
+
 def test_who_waits_and_is_only_pinged_has_waited_in_vain_in_time():
-    client = WsClient(Pinger(bytes([0x80 | PING, 0])).port, timeout=0.3)
-    with pytest.raises(TimeoutError):
-        client.recv_text()
-    assert client.pings > 1
-    client = EngineSocket(Pinger(bytes([0x80 | TEXT, 1]) + b"2").port, timeout=0.3)
-    with pytest.raises(TimeoutError, match="nothing but pings"):
-        client.packet_but_ping()
+    def in_vain(timeout_s):
+        client = WsClient(Pinger(bytes([0x80 | PING, 0])).port, timeout=timeout_s)
+        with pytest.raises(TimeoutError):
+            client.recv_text()
+        assert client.pings > 1
+        client = EngineSocket(Pinger(bytes([0x80 | TEXT, 1]) + b"2").port, timeout=timeout_s)
+        with pytest.raises(TimeoutError, match="nothing but pings"):
+            client.packet_but_ping()
+
+    at_some_pace(in_vain, 0.3)
 
 
 def test_what_comes_between_pings_gives_more_time():

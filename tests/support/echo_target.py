@@ -42,7 +42,7 @@ class EngineSocket(WsClient):
     def packet_but_ping(self):
         """The same; pings are answered meanwhile."""
         while (packet := self.packet()) == "2":
-            self.send("3")
+            self.answer(TEXT, b"3")
         return packet
 
     def binary(self, payload):

@@ -66,7 +66,7 @@ class SocketIo:
         while True:
             text = self.ws.recv_text(until(deadline))
             if text == PING:
-                self.ws.send_frame(TEXT, PONG.encode())
+                self.ws.answer(TEXT, PONG.encode())
             elif text[0] == MESSAGE:
                 return Packet(text[1:])
             else:

@@ -126,6 +126,13 @@ class WsClient:
         masked = int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")
         self.sock.sendall(head + mask + masked.to_bytes(len(payload), "big"))
 
+    def answer(self, opcode, payload):
+        """To a ping. Who said it may have gone since: what it has said behind that is there to be read all the same."""
+        try:
+            self.send_frame(opcode, payload)
+        except ConnectionError:
+            pass
+
     # -- receiving
 
     def _more(self, deadline):
@@ -171,7 +178,7 @@ class WsClient:
             opcode, fin, payload = self.recv_frame(until(deadline))
             if opcode == PING:
                 self.pings += 1
-                self.send_frame(PONG, payload)
+                self.answer(PONG, payload)
             elif opcode == CLOSE:
                 code = struct.unpack("!H", payload[:2])[0] if len(payload) >= 2 else 1005
                 reason = payload[2:].decode("utf-8", "replace")
