@@ -12,6 +12,8 @@ from raw_peer import RawPeer
 from servers import wait_until
 from ws_client import WsClient
 
+pytestmark = pytest.mark.measures  # ten thousand connections want all of the machine
+
 LEASE = ("--session-lease", "2s")
 
 
