@@ -6,7 +6,8 @@
  *                          |                                 ^
  *                          +--> LIVE -- queue overflows -----+
  *
- * A follow belongs to its client (client.c frees it); the channel holds a reference to it. */
+ * A follow belongs to its client (client_follows.c frees it); the channel holds a reference to it.
+ */
 #ifndef FOLLOW_H
 #define FOLLOW_H
 

@@ -7,7 +7,7 @@
  *         [&last=<n> | &since=<instant>]
  *     /api/v1/ws/<session id>, with the same behind it
  *
- * (docs/protocol.md). Read and checked here; what comes of it, client.c decides. */
+ * (docs/protocol.md). Read and checked here; what comes of it, arrival.c decides. */
 #ifndef OPENING_H
 #define OPENING_H
 

@@ -6,7 +6,7 @@
  * The outbox does not choose what to lose. When an event does not fit, its owner empties it of all
  * that can be read again from Redis (outbox_drop), and remembers from where. Answers to requests
  * cannot be read again: they always fit, since room was set aside for them before they were asked
- * for (client.c pauses the input of a client that has asked for as much as it may). */
+ * for (sender.c pauses the input of a client that has asked for as much as it may). */
 #ifndef OUTBOX_H
 #define OUTBOX_H
 

@@ -692,7 +692,7 @@ static void lose_answer(struct side *side)
     side->question.worked_off = false;
 }
 
-/* Clients: the same rules as in client.c, with slots instead of bytes. */
+/* Clients: the same rules as in client_behind.c, with slots instead of bytes. */
 
 /* Channels only hand clients on, and so an address is enough. */
 static struct client *client_of(struct peer *peer)
