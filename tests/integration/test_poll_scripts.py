@@ -473,18 +473,42 @@ def put_clock_back(box, ms=3_600_000):
 
 def test_a_ping_is_sent_and_its_pong_awaited_no_later_than_a_client_waits_though_the_clock_is_behind(box):
     put_clock_back(box)
-    assert box.take(US)[2:4] == box.look(US)[2:4] == [25000, 45000]
+    assert box.take(US)[2:4] == [25000, 45000]
+    _, _, ping_in, dead_in, *_ = box.look(US)
+    assert 24000 < ping_in <= 25000 and 44000 < dead_in <= 45000
     box.give(US, pinged=True)
     assert box.push(pong=True) == "DONE"
     _, _, ping_in, dead_in, *_ = box.take(US)
     assert 24000 < ping_in <= 25000 and 44000 < dead_in <= 45000
 
 
-def test_a_probe_of_another_clock_holds_nobody_off(box):
+@pytest.mark.parametrize("name", ["take", "look"])
+def test_a_ping_is_put_off_by_nobody_who_looks_though_the_clock_is_behind(box, name):
+    """Nor is death: whoever POSTs more often than he is pinged would be pinged when the clock has come so far."""
+    put_clock_back(box)
+    box.take(US)
+    assert box.client.pttl(box.key) <= 45000
+    put_clock_back(box, -20_000)
+    _, _, ping_in, dead_in, *_ = getattr(box, name)(US)
+    assert ping_in <= 5000 and dead_in <= 25000
+
+
+@pytest.mark.parametrize("ms", [30_000, 3_600_000])
+def test_a_probe_of_another_clock_holds_nobody_off(box, ms):
     """Or GETs would be answered with nothing, one behind the other, for as long as the clocks are apart."""
     box.probe("bb")
     assert box.take(US) == ["PROBED"]
+    put_clock_back(box, ms)
+    assert box.take(US)[0] == "DONE"
+
+
+def test_a_probe_of_another_clock_is_none_when_the_clock_has_come_so_far_either(box):
+    box.probe("bb")
     put_clock_back(box)
+    box.take(US)
+    box.give(US)
+    if box.client.hexists(box.key, "ue"):
+        box.client.hincrby(box.key, "ue", -3_600_000)
     assert box.take(US)[0] == "DONE"
 
 

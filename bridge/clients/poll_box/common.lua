@@ -23,7 +23,7 @@
 local key = KEYS[1]
 local VERSION = '1'
 local ITEMS_MAX = 1024 -- more is nothing that these scripts have written
-local PROBE_MS_MAX = 60000 -- nobody probes for so long
+local PROBE_MS_MAX = 20000 -- nobody probes for so long
 
 local function now()
   local time = redis.call('TIME')
@@ -40,14 +40,23 @@ local function lost(v)
   return {v == VERSION and 'ELSEWHERE' or 'LOST'}
 end
 
--- What is left until then, and never more than it can be: the clock is another one if the server is.
-local function left(at, most)
-  return math.min(math.max(0, at - now()), most)
+-- What is left until the time of that name, and never more than it can be: the clock is another one if the server is. Then
+-- it is most from now on, or whoever looks would put it off.
+local function left(name, at, most)
+  local ms = math.max(0, at - now())
+  if ms <= tonumber(most) then
+    return ms
+  end
+  redis.call('HSET', key, name, now() + most)
+  return tonumber(most)
 end
 
--- Is a WebSocket about to take it over?
+-- Is a WebSocket about to take it over? What is of another clock would be true once this one has come so far.
 local function is_probed(u, ue)
   local ms = u and ue - now() or 0
+  if ms > PROBE_MS_MAX then
+    redis.call('HDEL', key, 'u', 'ue', 'uw')
+  end
   return ms > 0 and ms <= PROBE_MS_MAX
 end
 
@@ -134,7 +143,11 @@ end
 -- In how many ms the ping is due, -1 while one is under way; and death.
 local function times(due, dead)
   local pi, pt = unpack(redis.call('HMGET', key, 'pi', 'pt'))
-  return due == '0' and -1 or left(due, pi), left(dead, pi + pt)
+  local dead_in = left('d', dead, pi + pt)
+  if dead_in < dead - now() then
+    redis.call('PEXPIREAT', key, now() + dead_in)
+  end
+  return due == '0' and -1 or left('p', due, pi), dead_in
 end
 
 -- Somebody goes on from what stands here; former had it.
