@@ -24,9 +24,18 @@ export function setAlone(isWanted) {
   areAlone = isWanted;
 }
 
+/* Throws once the test that asks is over, as one may be that took too long and goes on: what it starts from then on
+ * nobody would end. */
+export function checkGoesOn() {
+  if (cleanups.getStore().isOver) throw new Error('the test is over');
+}
+
 /* Runs fn when the test that asks is over, however it ended; the last one given is the first to run. */
 export function after(fn) {
-  cleanups.getStore().push(fn);
+  const own = cleanups.getStore();
+  own.push(fn);
+  if (own.isOver) callAll(own);
+  checkGoesOn();
 }
 
 /* Runs fn when all tests are over. */
@@ -59,9 +68,14 @@ async function callAll(fns) {
   return first;
 }
 
+function end(own) {
+  own.isOver = true;
+  return callAll(own);
+}
+
 /* Ends what all tests that run have started. */
 export function cleanUp() {
-  return Promise.all([...running].map(callAll));
+  return Promise.all([...running].map(end));
 }
 
 /* Ends what all tests share. Returns the first error, having tried everything. */
@@ -91,7 +105,7 @@ export async function within(fn, timeoutMs) {
   } catch (thrown) {
     error = thrown;
   }
-  error = (await callAll(own)) || error;
+  error = (await end(own)) || error;
   running.delete(own);
   return error;
 }

@@ -10,7 +10,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { after, eventually, WAIT_MS } from './harness.js';
+import { after, checkGoesOn, eventually, WAIT_MS } from './harness.js';
 import { RedisLink } from './redis_link.js';
 
 const ROOT = resolve(fileURLToPath(new URL('../..', import.meta.url)));
@@ -64,6 +64,7 @@ class Program {
   }
 
   async spawn(file, args, readyPattern) {
+    checkGoesOn();
     if (!this.#isCleanedUp) after(() => this.stop());
     this.#isCleanedUp = true;
     const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
