@@ -30,6 +30,8 @@ void batch_settle(struct batch *batch)
         batch_settle(batch->choices->at[i].events);
     if (batch->uncounted != NULL)
         batch_settle(batch->uncounted);
+    if (batch->placed != NULL)
+        batch_settle(batch->placed);
     for (size_t i = 0; i < batch->len; i++)
         reach_add(&batch->events[i]->reach, &batch->reach);
     batch->reach = (struct reach){{0}};
@@ -52,12 +54,20 @@ static void forget_choices(struct batch *batch)
     batch->choices = NULL;
 }
 
+static void forget_placed(struct batch *batch)
+{
+    if (batch->placed != NULL)
+        batch_settle(batch->placed);
+    batch->placed = batch_free(batch->placed);
+}
+
 static void forget_made(struct batch *batch)
 {
     for (size_t i = 0; i < DIALECT_COUNT; i++)
         batch->joined[i] = frame_unref(batch->joined[i]);
     forget_choices(batch);
     batch->uncounted = batch_free(batch->uncounted);
+    forget_placed(batch);
 }
 
 int batch_push(struct batch *batch, struct event *event)
@@ -225,6 +235,47 @@ struct batch *batch_uncounted(struct batch *batch)
     if (batch->uncounted == NULL)
         batch->uncounted = make_uncounted(batch);
     return batch->uncounted;
+}
+
+static struct event *place(struct event *event, uint32_t epoch)
+{
+    if (event->kind != EVENT_ENTRY)
+        return event_without_epoch(event);
+    return epoch == 0 ? event : event_with_epoch(event, epoch);
+}
+
+static struct batch *make_placed(const struct batch *batch, uint32_t epoch)
+{
+    struct batch *made = calloc(1, sizeof(*made));
+
+    for (size_t i = 0; made != NULL && i < batch->len; i++) {
+        struct event *event = place(batch->events[i], epoch);
+        if (event == NULL || batch_push(made, event) != 0)
+            made = batch_free(made);
+    }
+    return made;
+}
+
+static bool is_placed(const struct batch *batch, uint32_t epoch)
+{
+    for (size_t i = 0; i < batch->len; i++) {
+        const struct event *event = batch->events[i];
+        if (event->kind == EVENT_ENTRY ? event->epoch == 0 && epoch != 0 : event->epoch != 0)
+            return false;
+    }
+    return true;
+}
+
+struct batch *batch_placed(struct batch *batch, uint32_t epoch)
+{
+    if (is_placed(batch, epoch))
+        return batch;
+    if (batch->placed != NULL && batch->placed_epoch == epoch)
+        return batch->placed;
+    forget_placed(batch);
+    batch->placed = make_placed(batch, epoch);
+    batch->placed_epoch = epoch;
+    return batch->placed;
 }
 
 /* NULL: out of memory. */

@@ -21,7 +21,9 @@ struct batch {
     size_t bytes;                        /* sum of the payloads */
     struct frame *joined[DIALECT_COUNT]; /* owned; made on demand, forgotten on change, */
     struct batch_choices *choices;       /* as are these; NULL until needed */
-    struct batch *uncounted;             /* the same */
+    struct batch *uncounted;             /* the same, */
+    struct batch *placed;                /* and this, */
+    uint32_t placed_epoch;               /* of which this is the epoch */
     struct reach reach; /* of those who were sent all of it at once: see batch_settle() */
     uint32_t epoch;     /* the last that one of its events says; 0: none does */
     bool excludes;      /* not all who follow get all of it */
@@ -48,6 +50,10 @@ struct batch *batch_for(struct batch *batch, struct filter *filter);
 /* All of it, for those who may not see all of the logs that it counts (event_uncounted()), as a
  * batch that is borrowed until this one changes. NULL: out of memory. */
 struct batch *batch_uncounted(struct batch *batch);
+
+/* All of it, where entries say this epoch (0: as they do) and nothing else says one, as a batch
+ * that is borrowed until this one changes or is asked for another epoch. NULL: out of memory. */
+struct batch *batch_placed(struct batch *batch, uint32_t epoch);
 
 /* Counts for each of its events what holds for the batch as a whole, or for what was chosen of it.
  */

@@ -20,29 +20,15 @@ static void note_had(struct follow *follow, const struct event *event)
     follow->count += follow->state == FOLLOW_WAITING;
 }
 
-/* Is the epoch known that it has not been told? */
+/* Is the epoch known that it has not been told? Who polls has it with each entry. */
 static bool lacks_epoch(const struct follow *follow)
 {
-    return follow->untold && follow_box_epoch(follow) != 0;
-}
-
-/* To who polls, each time at another bridge perhaps: one of them may still be with a server that is
- * the primary no more. So each entry says its epoch, and nothing else says one: what came last may
- * have come from there. */
-static struct event *said_by_poll(const struct follow *follow, struct event *event)
-{
-    uint32_t epoch = follow_box_epoch(follow);
-
-    if (event->kind != EVENT_ENTRY)
-        return event_without_epoch(event);
-    return epoch == 0 ? event : event_with_epoch(event, epoch);
+    return follow->untold && !follow->client->polls && follow_box_epoch(follow) != 0;
 }
 
 /* What goes out in place of it. NULL: out of memory. */
 static struct event *said_to(const struct follow *follow, struct event *event)
 {
-    if (follow->client->polls)
-        return said_by_poll(follow, event);
     return event->kind == EVENT_ENTRY && lacks_epoch(follow)
                ? event_with_epoch(event, follow_box_epoch(follow))
                : event;
@@ -123,7 +109,7 @@ static void enqueue_all(struct client *client, struct follow *follow, const stru
 
 static bool is_whole_for(const struct batch *batch, const struct follow *follow)
 {
-    if (follow->picks || lacks_epoch(follow) || follow->client->polls) /* each is told its own */
+    if (follow->picks || lacks_epoch(follow)) /* what is next depends on what was had */
         return false;
     if (!batch->excludes && (!follow->whole || follow->client->inbox_start == NULL))
         return true;
@@ -150,14 +136,25 @@ static void send_batch(struct follow *follow, struct batch *batch)
 }
 
 /* What of it the client may be sent. Most have no filter: then nothing of the client is looked at
- * here that is not in the cache. */
-static struct batch *choose(const struct follow *follow, struct batch *batch)
+ * here that is not in the cache. NULL, here and below: out of memory. */
+static struct batch *permitted(const struct follow *follow, struct batch *batch)
 {
     if (follow->filtered)
         return batch_for(batch, follow->client->filter);
     if (batch->counts_log && follow->whole && !identity_sees_all(follow->client->identity))
         return batch_uncounted(batch);
     return batch;
+}
+
+/* Who polls does so each time at another bridge, perhaps, and one of them may still be with a
+ * server that is the primary no more. So each entry says its epoch, and nothing else says one: what
+ * came last may have come from there. */
+static struct batch *choose(const struct follow *follow, struct batch *batch)
+{
+    struct batch *chosen = permitted(follow, batch);
+
+    return chosen != NULL && follow->client->polls ? batch_placed(chosen, follow_box_epoch(follow))
+                                                   : chosen;
 }
 
 /* An agent answers where it was asked. */

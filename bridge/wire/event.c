@@ -293,6 +293,16 @@ struct event *event_uncounted(struct event *event)
     return event->uncounted;
 }
 
+/* Those to whom it came count all the same. */
+static void forget_telling(struct event *event)
+{
+    struct reach had = event->telling == NULL ? (struct reach){{0}} : event_reach(event->telling);
+
+    reach_add(&event->reach, &had);
+    event_unref(event->telling);
+    event->telling = NULL;
+}
+
 /* The event with this epoch, or, if that is 0, without one. */
 static struct event *telling(struct event *event, uint32_t epoch)
 {
@@ -302,7 +312,7 @@ static struct event *telling(struct event *event, uint32_t epoch)
 
     if (event->telling != NULL && event->telling->epoch == epoch)
         return event->telling;
-    event_unref(event->telling); /* the box has gone on to another one */
+    forget_telling(event); /* the box has gone on to another one */
     event->telling = make_excerpt(event, epoch_alone, said);
     if (event->telling != NULL)
         event->telling->epoch = epoch;
@@ -424,17 +434,15 @@ static struct frame *make_frame(struct event *event, enum dialect dialect)
     return frame == NULL ? NULL : frame_ref(frame);
 }
 
+/* The parts of an event have parts. */
 struct reach event_reach(const struct event *event)
 {
+    const struct event *parts[] = {event->discreet, event->uncounted, event->telling};
     struct reach reach = event->reach;
 
-    if (event->discreet != NULL)
-        reach_add(&reach, &event->discreet->reach);
-    if (event->uncounted != NULL)
-        reach_add(&reach, &event->uncounted->reach);
-    if (event->telling != NULL) {
-        struct reach telling = event_reach(event->telling);
-        reach_add(&reach, &telling);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        struct reach part = parts[i] == NULL ? (struct reach){{0}} : event_reach(parts[i]);
+        reach_add(&reach, &part);
     }
     return reach;
 }

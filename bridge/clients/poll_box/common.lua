@@ -25,9 +25,14 @@ local VERSION = '1'
 local ITEMS_MAX = 1024 -- more is nothing that these scripts have written
 local PROBE_MS_MAX = 20000 -- nobody probes for so long
 
+-- In ms. A script has one time.
+local clock
 local function now()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  if not clock then
+    local time = redis.call('TIME')
+    clock = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return clock
 end
 
 -- Why nothing can be done with a box that is polled: there is none that is known, or it is none any more; else nil.
@@ -100,9 +105,13 @@ local function input(first, last)
   return names, #names > 0 and redis.call('HMGET', key, unpack(names)) or {}
 end
 
--- said: what g was when who has the session in his memory had last answered more than a ping. Has Redis lost that, or did
--- it not know of it when somebody went on without him? Who goes on is to say so.
-local function note_if_set_back(who, g, f, fg, said)
+-- given: what g was when who has the session in his memory had it last; said: when he had last answered more than a ping. Has
+-- Redis lost that, or did it not know of it when somebody went on without him? Who goes on is to say so.
+local function note_if_set_back(who, g, given, said)
+  if g == given or said == '0' then
+    return
+  end
+  local f, fg = unpack(redis.call('HMGET', key, 'f', 'fg'))
   if tonumber(said) > (tonumber(g) or 0) or f == who and tonumber(said) > (tonumber(fg) or 0) then
     redis.call('HSET', key, 'sb', 1)
   end
@@ -141,8 +150,7 @@ local function add(payload, h, keeps, i, c, b, bytes_max, items_max)
 end
 
 -- In how many ms the ping is due, -1 while one is under way; and death.
-local function times(due, dead)
-  local pi, pt = unpack(redis.call('HMGET', key, 'pi', 'pt'))
+local function times(due, dead, pi, pt)
   local dead_in = left('d', dead, pi + pt)
   if dead_in < dead - now() then
     redis.call('PEXPIREAT', key, now() + dead_in)
@@ -150,8 +158,12 @@ local function times(due, dead)
   return due == '0' and -1 or left('p', due, pi), dead_in
 end
 
--- Somebody goes on from what stands here; former had it.
-local function go_on(who, former, g, f, sb)
+-- Who goes on from what stands here, and has it not in his memory: the state, whether what is not stored may have passed its
+-- client by, and whether that may have had more. g, pi: of the box.
+local function go_on(who, g, pi)
+  local s, lt, sb, h, k, kg, f = unpack(redis.call('HMGET', key, 's', 'lt', 'sb', 'h', 'k', 'kg', 'f'))
+  local former = keeper(k, kg, g) or h
+  local missed = g ~= '1' and not (lt and math.abs(now() - lt) < tonumber(pi))
   redis.call('HDEL', key, 'k', 'kg')
   if former and former ~= who then
     redis.call('HSET', key, 'f', former, 'fg', g)
@@ -161,25 +173,25 @@ local function go_on(who, former, g, f, sb)
   if sb then
     redis.call('HSET', key, 'sb', 2)
   end
+  if missed then
+    redis.call('HSET', key, 'lt', now())
+  end
+  return s, missed and 1 or 0, sb and 1 or 0
 end
 
 -- The session is who's from now on, with all that has come since it was given back. known: it is in his memory.
 local function hold(who, known)
-  local g, s, due, dead, i, hs, c, lt, pi, u, ue, sb, h, k, kg, f = unpack(redis.call('HMGET', key, 'g', 's', 'p', 'd', 'i',
-    'hs', 'c', 'lt', 'pi', 'u', 'ue', 'sb', 'h', 'k', 'kg', 'f'))
+  local g, due, dead, pi, pt, i, hs, c, u, ue = unpack(redis.call('HMGET', key, 'g', 'p', 'd', 'pi', 'pt', 'i', 'hs', 'c',
+    'u', 'ue'))
   local _, items = input((known and hs or c) + 1, i)
-  local ping_in, dead_in = times(due, dead)
-  local missed = not known and g ~= '1' and not (lt and math.abs(now() - lt) < tonumber(pi))
-  redis.call('HSET', key, 'h', who, 'hs', i)
+  local ping_in, dead_in = times(due, dead, pi, pt)
+  local s, missed, set_back = '', 0, 0
   if not known then
-    go_on(who, keeper(k, kg, g) or h, g, f, sb)
+    s, missed, set_back = go_on(who, g, pi)
   end
-  if missed then
-    redis.call('HSET', key, 'lt', now())
-  end
-  local probed = is_probed(u, ue) and 1 or 0
-  return {'DONE', table.concat(items, '\30'), ping_in, dead_in, probed, g, known and '' or s, i, known and 1 or 0,
-    missed and 1 or 0, 0, 0, not known and sb and 1 or 0}
+  redis.call('HSET', key, 'h', who, 'hs', i)
+  return {'DONE', table.concat(items, '\30'), ping_in, dead_in, is_probed(u, ue) and 1 or 0, g, s, i, known and 1 or 0,
+    missed, 0, 0, set_back}
 end
 
 -- Nobody who lives has the session: then it is who's. What a bridge that is gone has done of its input nobody knows.

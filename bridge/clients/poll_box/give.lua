@@ -1,10 +1,10 @@
 -- Who has the session gives its box back. ARGV: who, state, whether there is an answer, that, whether it holds a ping,
 -- the last item of input that has been dealt with, whether he keeps the session in his memory, and the last three of
 -- look.lua.
-local v, h, ht, k, kg, g, i, hs, c, b, sb, f, fg = unpack(redis.call('HMGET', key, 'v', 'h', 'ht', 'k', 'kg', 'g', 'i', 'hs',
-  'c', 'b', 'sb', 'f', 'fg'))
+local v, h, ht, k, kg, g, i, hs, c, b, sb = unpack(redis.call('HMGET', key, 'v', 'h', 'ht', 'k', 'kg', 'g', 'i', 'hs', 'c', 'b',
+  'sb'))
 if v == VERSION and ARGV[9] == '' then
-  note_if_set_back(ARGV[1], g, f, fg, ARGV[10])
+  note_if_set_back(ARGV[1], g, ARGV[8], ARGV[10])
 end
 if v ~= VERSION or (keeper(k, kg, g) or h) ~= ARGV[1] then
   return lost(v)

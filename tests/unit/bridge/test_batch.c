@@ -283,6 +283,43 @@ Test(batch, without_counts_of_logs_it_is_the_same_but_for_those)
     cr_assert_eq(batch_uncounted(&batch)->len, 3, "made anew after a change");
 }
 
+static struct event *read_new(void)
+{
+    return event_decode(
+        NOTIFY_STR("{\"type\":\"read\",\"key\":\"k\",\"epoch\":6,\"rev\":1,\"unread\":0}"));
+}
+
+Test(batch, to_who_polls_entries_say_the_epoch_and_nothing_else_does)
+{
+    struct batch *placed;
+
+    push(state_new());
+    cr_assert_eq(batch_placed(&batch, 7), &batch, "there is nothing to say");
+    push(entry_new(1));
+    cr_assert_eq(batch_placed(&batch, 0), &batch, "none is known");
+    push(read_new());
+    placed = batch_placed(&batch, 7);
+    cr_assert_eq(placed->len, 3);
+    cr_assert_eq(placed->events[0], batch.events[0]);
+    cr_assert_eq(placed->events[1]->epoch, 7);
+    cr_assert_eq(placed->events[2]->epoch, 0);
+    cr_assert_eq(batch_placed(&batch, 7), placed);
+    cr_assert_eq(batch_placed(&batch, 8)->events[1]->epoch, 8);
+    push(entry_new(2));
+    cr_assert_eq(batch_placed(&batch, 8)->len, 4, "made anew after a change");
+}
+
+Test(batch, who_polls_is_counted_whatever_was_chosen_for_him)
+{
+    a = filter_testing_of(NOTIFY_STR("a"));
+    push_text("\"a\"");
+    batch_placed(&batch, 7)->reach.of[REACH_DELIVERED] += 1;
+    batch_placed(&batch, 8)->reach.of[REACH_DELIVERED] += 2;
+    batch_placed(batch_for(&batch, &a.filter), 8)->reach.of[REACH_DELIVERED] += 4;
+    batch_settle(&batch);
+    cr_assert_eq(event_reach(batch.events[0]).of[REACH_DELIVERED], 7);
+}
+
 Test(batch, of_what_no_filter_passes_nothing_is_left)
 {
     a = filter_testing_of(NOTIFY_STR("a"));
