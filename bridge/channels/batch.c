@@ -54,11 +54,12 @@ static void forget_choices(struct batch *batch)
     batch->choices = NULL;
 }
 
-static void forget_placed(struct batch *batch)
+/* What became of it counts all the same. */
+static void forget_form(struct batch **form)
 {
-    if (batch->placed != NULL)
-        batch_settle(batch->placed);
-    batch->placed = batch_free(batch->placed);
+    if (*form != NULL)
+        batch_settle(*form);
+    *form = batch_free(*form);
 }
 
 static void forget_made(struct batch *batch)
@@ -66,8 +67,8 @@ static void forget_made(struct batch *batch)
     for (size_t i = 0; i < DIALECT_COUNT; i++)
         batch->joined[i] = frame_unref(batch->joined[i]);
     forget_choices(batch);
-    batch->uncounted = batch_free(batch->uncounted);
-    forget_placed(batch);
+    forget_form(&batch->uncounted);
+    forget_form(&batch->placed);
 }
 
 int batch_push(struct batch *batch, struct event *event)
@@ -216,16 +217,25 @@ struct batch *batch_for(struct batch *batch, struct filter *filter)
     return choice->events;
 }
 
-static struct batch *make_uncounted(const struct batch *batch)
+typedef struct event *form_fn(struct event *event, uint32_t epoch);
+
+/* Of all its events. NULL: out of memory. */
+static struct batch *make_form(const struct batch *batch, form_fn *form, uint32_t epoch)
 {
     struct batch *made = calloc(1, sizeof(*made));
 
     for (size_t i = 0; made != NULL && i < batch->len; i++) {
-        struct event *event = event_uncounted(batch->events[i]);
+        struct event *event = form(batch->events[i], epoch);
         if (event == NULL || batch_push(made, event) != 0)
             made = batch_free(made);
     }
     return made;
+}
+
+static struct event *uncount(struct event *event, uint32_t epoch)
+{
+    (void)epoch;
+    return event_uncounted(event);
 }
 
 struct batch *batch_uncounted(struct batch *batch)
@@ -233,7 +243,7 @@ struct batch *batch_uncounted(struct batch *batch)
     if (!batch->counts_log)
         return batch;
     if (batch->uncounted == NULL)
-        batch->uncounted = make_uncounted(batch);
+        batch->uncounted = make_form(batch, uncount, 0);
     return batch->uncounted;
 }
 
@@ -242,18 +252,6 @@ static struct event *place(struct event *event, uint32_t epoch)
     if (event->kind != EVENT_ENTRY)
         return event_without_epoch(event);
     return epoch == 0 ? event : event_with_epoch(event, epoch);
-}
-
-static struct batch *make_placed(const struct batch *batch, uint32_t epoch)
-{
-    struct batch *made = calloc(1, sizeof(*made));
-
-    for (size_t i = 0; made != NULL && i < batch->len; i++) {
-        struct event *event = place(batch->events[i], epoch);
-        if (event == NULL || batch_push(made, event) != 0)
-            made = batch_free(made);
-    }
-    return made;
 }
 
 static bool is_placed(const struct batch *batch, uint32_t epoch)
@@ -268,12 +266,12 @@ static bool is_placed(const struct batch *batch, uint32_t epoch)
 
 struct batch *batch_placed(struct batch *batch, uint32_t epoch)
 {
-    if (is_placed(batch, epoch))
-        return batch;
     if (batch->placed != NULL && batch->placed_epoch == epoch)
         return batch->placed;
-    forget_placed(batch);
-    batch->placed = make_placed(batch, epoch);
+    if (is_placed(batch, epoch))
+        return batch;
+    forget_form(&batch->placed);
+    batch->placed = make_form(batch, place, epoch);
     batch->placed_epoch = epoch;
     return batch->placed;
 }

@@ -792,13 +792,19 @@ def test_what_redis_forgot_to_have_been_answered_for_a_get_elsewhere_is_answered
     assert titles_until("then", alice, body, keeper) == ["unheard", "then"]
 
 
+def hear_one_more(server, poller, title):
+    """A copy of its box from before, and who kept the session then."""
+    copy, keeper = Copy(server, poller), keeper_of(server, poller)
+    send(server, title)
+    poller.event("notification", title=title)
+    return copy, keeper
+
+
 def test_who_has_asked_for_more_has_heard_the_rest_and_sees_nothing_of_what_redis_forgot(alice, bridges, redis_server):
     alice.ports = itertools.repeat(bridges[0].port)
     alice.join()
     for n in itertools.count():
-        copy, keeper = Copy(redis_server, alice), keeper_of(redis_server, alice)
-        send(redis_server, f"one{n}")
-        alice.event("notification", title=f"one{n}")
+        copy, keeper = hear_one_more(redis_server, alice, f"one{n}")
         held = Held(alice)
         wait_held(redis_server, alice)
         if keeper and keeper == keeper_of(redis_server, alice):  # or it took too long
@@ -934,9 +940,7 @@ def test_a_session_that_goes_over_to_a_websocket_is_told_of_what_redis_forgot(al
     alice.ports = itertools.repeat(bridges[0].port)
     alice.join()
     for n in itertools.count():
-        copy, keeper = Copy(redis_server, alice), keeper_of(redis_server, alice)
-        send(redis_server, f"one{n}")
-        alice.event("notification", title=f"one{n}")
+        copy, keeper = hear_one_more(redis_server, alice, f"one{n}")
         if keeper and keeper == keeper_of(redis_server, alice):  # or it took too long
             break
     copy.put_back()
